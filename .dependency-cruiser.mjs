@@ -34,7 +34,7 @@ const layerRules = layers.flatMap((line, height) =>
 /** The rooms inside a folder of src, the highest first; those on one line do not know each other. */
 const innerRooms = {
   host: [["operations"], ["states", "mail"], ["control", "calls", "events"], ["placement"], ["registry"], ["sessions"]],
-  worker: [["agents"], ["control"], ["inbound"], ["outbound", "registry"], ["connection"]],
+  worker: [["agents"], ["control"], ["inbound"], ["claims"], ["outbound", "registry"], ["connection"]],
 };
 
 /** Files in the root of such a folder that its rooms may import: they import no room themselves. */

@@ -18,6 +18,7 @@ export {
   isPortableAgentType,
   isValidAgentType,
 } from "./agents/agent-id.ts";
+export type { DeactivationReason } from "./agents/agent-life.ts";
 export type { MessageContext } from "./agents/message-context.ts";
 export { definitionOf } from "./agents/persistent-agent.ts";
 export type { AgentPlacement, SharingTerms, WorkerLabels } from "./agents/sharing.ts";
@@ -59,7 +60,7 @@ export {
   copyOfCounters,
   createActivationCounters,
 } from "./delivery/activations/activation-counters.ts";
-export type { ActivationStates } from "./delivery/activations/activation-states.ts";
+export type { ActivationStates, PlacedAgents } from "./delivery/activations/activation-ports.ts";
 export type { TimerMessage } from "./delivery/activations/activation-timers.ts";
 export {
   AgentCatalog,
@@ -67,6 +68,7 @@ export {
   agentNotFound,
   type CatalogEnd,
 } from "./delivery/activations/agent-catalog.ts";
+export { movedError } from "./delivery/activations/departures.ts";
 export { assertAnswer } from "./delivery/assert-answer.ts";
 export {
   abortError,

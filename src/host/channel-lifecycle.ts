@@ -344,7 +344,7 @@ export class ChannelLifecycle {
     // A channel that was replaced has left its types to the one that replaced it.
     this.#reports.dataClosed(session, closing, () => (isCurrent ? registry.declaredBy(session.id).types : noTypes));
     if (isCurrent) registry.clientLeft(session.id, session.traits.reconnectGraceMs);
-    placement.peerEnded(session);
+    placement.peerEnded(session, { isLost: closing.reason === "lost" || closing.reason === "reset" });
     calls.peerEnded(session, { inOrder: closing.reason === "left" });
   }
 

@@ -22,12 +22,11 @@ import { bothObservers, guardedObserver } from "./observer.ts";
 import { AgentOperations } from "./operations/agent-operations.ts";
 import { HostOperations } from "./operations/host-operations.ts";
 import { type HostOptions, resolveHostOptions } from "./options.ts";
-import { Placement } from "./placement/placement.ts";
+import { composePlacement } from "./placement/compose-placement.ts";
 import { SharedOwners } from "./placement/shared-owners.ts";
 import { SoloDirectory } from "./placement/solo-directory.ts";
 import { StockUnits } from "./placement/stock-units.ts";
 import { TypeTable } from "./placement/type-table.ts";
-import { Workers } from "./placement/workers.ts";
 import { RateLimitedLogger } from "./rate-limited-logger.ts";
 import { LegacyRegistration } from "./registry/legacy-registration.ts";
 import { Registry } from "./registry/registry.ts";
@@ -86,7 +85,10 @@ export function composeHost(hostOptions: HostOptions) {
           units.changed();
           placement.changed();
         },
-        onSharedGone: (type) => directory.typeGone(type),
+        onSharedGone: (type) => {
+          directory.typeGone(type);
+          leaving.typeGone(type);
+        },
       });
   const { takesOver, stateStore: given, retry, cron, random } = options;
   const hasLog = given.log !== undefined;
@@ -108,7 +110,6 @@ export function composeHost(hostOptions: HostOptions) {
     ...{ store, takesOver, counters, logger, onOpen: (incarnation) => courier?.opened(incarnation) },
   });
   const directory = new SoloDirectory({ maxClaims: options.maxClaims, batches, generation: () => held.incarnation });
-  const workers = new Workers();
   const units: StockUnits = new StockUnits({
     sharedTypes: () => owners.sharedTypes(),
     maxBytes: maxMemoryBytes / 8,
@@ -119,9 +120,12 @@ export function composeHost(hostOptions: HostOptions) {
       logger?.warn(text, { types: firstListed(types.map(({ name }) => name)) });
     },
   });
-  const placement: Placement = new Placement({
-    ...{ directory, workers, units, peers: sessions, isDeaf, counters, observer: seldom },
+  const { placement, workers, leaving, drains } = composePlacement({
+    ...{ directory, units, peers: sessions, isDeaf, batches, clock, counters, observer: seldom },
     ...{ placement: options.placement, versionPolicy: options.versionPolicy, random: options.random },
+    drainGraceMs: options.drainGraceMs,
+    sharedType: (name) => owners.shared(name),
+    endCalls: (peers) => calls.endShared(peers),
   });
   const admission = new Admission({
     ...{ ...options, counters, observer: seldom },
@@ -149,25 +153,31 @@ export function composeHost(hostOptions: HostOptions) {
   const clientIds = new ClientIdOwners({ isEnforced, admission, sessions, controlSessions, registry });
   const dotnetAnswers = new DotnetAnswers({ ...options, counters });
   const calls: CallRouter = new CallRouter({
-    ...{ ...options, bounds: options, batches, counters, owners, placement, peers: sessions, dotnetAnswers },
+    ...{ ...options, bounds: options, batches, counters, owners, placement, leaving, peers: sessions, dotnetAnswers },
     ...{ observer, courier: courierPeer },
   });
   const locate = (agentType: string, key: string, asker: ControlSession): string | undefined => {
     const type = owners.shared(agentType);
     if (type === undefined) return owners.locate(agentType, key);
     const located = placement.locate(type, key, { caller: undefined, payer: asker });
+    if (located.at === "moving") return located.holder?.peer.id;
     return located.at === "found" ? located.peer.id : undefined;
   };
+  const epochOf = (agentType: string, key: string) => {
+    const type = owners.shared(agentType);
+    return type && directory.find(type, key)?.epoch;
+  };
   const events = new EventRouter({
-    ...{ counters, owners, placement, topics: registry.topics, peers: sessions, logger, observer },
+    ...{ counters, owners, placement, directory, leaving, topics: registry.topics, peers: sessions, logger, observer },
   });
   const states = new StateService({
-    ...{ held, owners, directory, calls, events, clock, batches, counters, observer },
+    ...{ held, owners, directory, placement, calls, events, clock, batches, counters, observer },
     courier: courier && { refusalOf: (ask) => whyNotReminders(ask, cron) },
   });
   const hostAsks = new HostAsks({ clock, makeId });
   const control = new ControlRouter({
-    ...{ counters, batches, locate, sessions: controlSessions, hostAsks, clientIds, logger },
+    ...{ counters, batches, locate, epochOf, sessions: controlSessions, hostAsks, clientIds, logger },
+    hasShared: () => owners.hasShared,
   });
   const agents = new AgentOperations({
     ...{ owners, directory, workers, peers: sessions, controlSessions, asks: hostAsks, held, batches },
@@ -176,9 +186,7 @@ export function composeHost(hostOptions: HostOptions) {
     calls,
     events,
     registration: new LegacyRegistration(registry, makeId),
-    registry,
-    counters,
-    logger,
+    ...{ registry, leaving, drains, counters, logger },
   });
   const lifecycle = new ChannelLifecycle({
     ...{
@@ -221,17 +229,24 @@ export function composeHost(hostOptions: HostOptions) {
       agentTypes: owners.size,
       subscriptions: registry.subscriptionCount,
       claims: directory.size,
+      leavingAgents: leaving.size,
+      heldMessages: leaving.heldCount,
     };
   };
+  const inspection = new Inspection({
+    ...{ batches, sessions, controlSessions, registry, owners, workers, directory, leaving },
+    counters: readCounters,
+  });
   return {
     noteRefusedHandshake: logger === undefined ? () => undefined : handshakeLog(logger, clock),
     ...{ accountant, batches, rateLimited, admission, clientIds, registry, sessions, lifecycle, readCounters },
     shared,
     held,
     courier,
+    drains,
     legacyState: new LegacyState(held, logger),
+    inspection,
     operations: new HostOperations({ agents, held, accountant, clock, inspection, drains }),
-    inspection: new Inspection({ batches, sessions, controlSessions, registry, owners, counters: readCounters }),
   };
 }
 

@@ -11,6 +11,9 @@ export interface HostCounters {
   readonly subscriptions: number;
   /** Now: agents of shared types that have a worker. */
   readonly claims: number;
+  /** Now: agents of shared types that leave their workers, and messages that wait for them. */
+  readonly leavingAgents: number;
+  readonly heldMessages: number;
   readonly reservedClients: number;
   readonly queuedFrames: number;
   readonly queuedBytes: number;
@@ -57,6 +60,13 @@ export interface HostCounters {
   readonly overloadedCalls: number;
   /** Agents of shared types that got no worker, because a bound was reached (`maxClaims`). */
   readonly refusedClaims: number;
+  /** Messages that workers gave back because their agents leave, and what workers said of agents or messages that they did not have. */
+  readonly returnedMessages: number;
+  readonly unmatchedReturns: number;
+  /** Claims that workers lost because the time in which they stop was over. */
+  readonly revokedClaims: number;
+  /** Times that an agent got no messages for a minute, because three workers were lost that had calls for it. */
+  readonly quarantinedAgents: number;
   /** Times that no worker served all shared types which a stock worker serves together: an agent may live in two workers. */
   readonly splitUnits: number;
   /** Notices (cancel, leaving) that did not reach a worker: its queue was full even for answers. */
@@ -107,6 +117,8 @@ type Gauge =
   | "agentTypes"
   | "subscriptions"
   | "claims"
+  | "leavingAgents"
+  | "heldMessages"
   | "reservedClients"
   | "queuedFrames"
   | "queuedBytes"
@@ -143,6 +155,10 @@ export function createHostCounters(): MutableHostCounters {
     droppedEvents: 0,
     overloadedCalls: 0,
     refusedClaims: 0,
+    returnedMessages: 0,
+    unmatchedReturns: 0,
+    revokedClaims: 0,
+    quarantinedAgents: 0,
     splitUnits: 0,
     lostNotices: 0,
     overflowedChannels: 0,

@@ -27,6 +27,7 @@ import {
 import type { HostCounters } from "./counters.ts";
 import type { HostSnapshot, InspectOptions, SessionReport } from "./inspection.ts";
 import type { HostOptions } from "./options.ts";
+import type { DrainOutcome, DrainWorkerOptions } from "./placement/worker-drains.ts";
 import { HostServicer } from "./servicer.ts";
 import { startError } from "./start-error.ts";
 
@@ -185,6 +186,15 @@ export class Host implements AsyncDisposable {
    */
   inspect(options?: InspectOptions): Promise<HostSnapshot> {
     return this.servicer.inspect(options);
+  }
+
+  /**
+   * Lets a worker stop as an operator wants it. The host tells it to, and gives it no new agents of shared types. Those that it has move to
+   * other workers, and calls to them wait. Resolves when the worker holds no agent of a shared type any more. What it still has after
+   * `graceMs` is taken from it. Rejects with the reason of `signal`, or `invalid-argument`.
+   */
+  drainWorker(workerId: string, options?: DrainWorkerOptions): Promise<DrainOutcome> {
+    return this.servicer.drainWorker(workerId, options);
   }
 
   /** Returns what the host has counted so far, and its present numbers; a copy. */

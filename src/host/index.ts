@@ -22,6 +22,7 @@ export type {
   HostSnapshot,
   InspectedSession,
   InspectedType,
+  InspectedWorker,
   InspectOptions,
   SessionReport,
 } from "./inspection.ts";
@@ -40,5 +41,6 @@ export type {
   SessionOccurrence,
 } from "./observer.ts";
 export type { HostOptions } from "./options.ts";
+export type { DrainOutcome, DrainWorkerOptions } from "./placement/worker-drains.ts";
 export type { Admittance, Authorize, Principal } from "./principal.ts";
 export { HostServicer } from "./servicer.ts";

@@ -2,6 +2,9 @@ import { anyRoom, assertOptions, number, optionShape, signal as signalKind } fro
 import type { BatchRunner } from "./batch-runner.ts";
 import type { HostCounters } from "./counters.ts";
 import { firstListed } from "./limits.ts";
+import type { AgentDirectory } from "./placement/agent-directory.ts";
+import type { LeavingAgents } from "./placement/leaving-agents.ts";
+import type { Workers } from "./placement/workers.ts";
 import type { Principal } from "./principal.ts";
 import type { Registry } from "./registry/registry.ts";
 import type { TypeOwners } from "./registry/type-owners.ts";
@@ -52,18 +55,41 @@ export interface InspectedType {
   readonly owners: readonly string[];
 }
 
+/** A running worker, over all its data channels. A stock worker is one for each channel. */
+export interface InspectedWorker {
+  /** The id that the worker gave itself; `drainWorker` takes it. Of a stock worker its client id. */
+  readonly workerId: string;
+  /** Stays the same over restarts of the worker, if it was given one. */
+  readonly name: string;
+  readonly version: string | undefined;
+  readonly labels: { readonly [label: string]: string };
+  /** The client ids of its open data channels, the oldest first. */
+  readonly clientIds: readonly string[];
+  /** At most 100 of the agent types that the worker serves, and how many there are. */
+  readonly types: readonly string[];
+  readonly typeCount: number;
+  /** Agents of shared types that the worker holds, and those of them that leave it. */
+  readonly claims: number;
+  readonly leaving: number;
+  /** True: the worker stops, and gets no new agents of shared types. */
+  readonly isDraining: boolean;
+  /** Calls that the worker was sent and has not answered. */
+  readonly outstanding: number;
+}
+
 /** The present of a host. It is gathered over several turns of the event loop, so its parts may be milliseconds apart. */
 export interface HostSnapshot {
   readonly sessions: readonly InspectedSession[];
+  readonly workers: readonly InspectedWorker[];
   readonly types: readonly InspectedType[];
-  /** True: there are more sessions or types than were asked for. */
+  /** True: there are more sessions, workers or types than were asked for. */
   readonly isCut: boolean;
   readonly totals: HostCounters;
 }
 
 /** Options of `inspect()`. */
 export interface InspectOptions {
-  /** The most sessions that are listed. Default 10 000. */
+  /** The most sessions that are listed, and the most workers. Default 10 000. */
   readonly maxSessions?: number | undefined;
   /** The most agent types that are listed. Default 10 000. */
   readonly maxTypes?: number | undefined;
@@ -83,6 +109,9 @@ export interface InspectionParts {
   readonly controlSessions: { of(clientId: string): object | undefined };
   readonly registry: Registry;
   readonly owners: TypeOwners;
+  readonly workers: Workers;
+  readonly directory: AgentDirectory;
+  readonly leaving: LeavingAgents;
   readonly counters: () => HostCounters;
 }
 
@@ -109,9 +138,10 @@ export class Inspection {
     readonly resolve: (snapshot: HostSnapshot) => void;
     readonly reject: (reason: unknown) => void;
   }): Iterable<() => void> {
-    const { sessions: table, owners, counters } = this.#parts;
+    const { sessions: table, workers: known, owners, counters } = this.#parts;
     const { maxSessions, maxTypes, signal, resolve, reject } = asked;
     const sessions: InspectedSession[] = [];
+    const workers: InspectedWorker[] = [];
     const types: InspectedType[] = [];
     let isCut = false;
     // Between two batches a worker may leave and come back; the table then holds it a second time, further on.
@@ -127,6 +157,20 @@ export class Inspection {
       yield () => sessions.push(this.#inspected(session));
     }
     seen.clear();
+    for (const workerId of known.ids()) {
+      if (signal?.aborted) return reject(signal.reason);
+      if (seen.has(workerId)) continue;
+      seen.add(workerId);
+      if (workers.length >= maxSessions) {
+        isCut = true;
+        break;
+      }
+      yield () => {
+        const worker = this.#inspectedWorker(workerId);
+        if (worker !== undefined) workers.push(worker);
+      };
+    }
+    seen.clear();
     for (const agentType of owners.types()) {
       if (signal?.aborted) return reject(signal.reason);
       if (seen.has(agentType)) continue;
@@ -138,7 +182,26 @@ export class Inspection {
       yield () => types.push({ agentType, owners: firstListed(owners.owners(agentType)) });
     }
     if (signal?.aborted) reject(signal.reason);
-    else resolve({ sessions, types, isCut, totals: counters() });
+    else resolve({ sessions, workers, types, isCut, totals: counters() });
+  }
+
+  #inspectedWorker(workerId: string): InspectedWorker | undefined {
+    const { workers, directory, leaving, registry } = this.#parts;
+    const peers = workers.peersOf(workerId);
+    const newest = peers.at(-1);
+    if (newest === undefined) return undefined;
+    const types = new Set(peers.flatMap(({ id }) => [...registry.declaredBy(id).types]));
+    const { name, version, labels } = newest.worker;
+    return {
+      ...{ workerId, name, version, labels },
+      clientIds: peers.map(({ id }) => id),
+      types: firstListed(types),
+      typeCount: types.size,
+      claims: directory.countOf(workerId),
+      leaving: leaving.countOf(workerId),
+      isDraining: workers.isDraining(workerId),
+      outstanding: peers.reduce((sum, { incomingCalls }) => sum + incomingCalls.size, 0),
+    };
   }
 
   #inspected(session: Session): InspectedSession {

@@ -7,6 +7,27 @@ export const limits = {
   heldBytesPerClient: 16 * 1024 * 1024,
   /** The bytes that calls may hold which wait for channels, all clients together; the callers of one address get two thirds. */
   heldBytes: 256 * 1024 * 1024,
+  // protocol.md §11.17
+  /** Messages that wait for one agent that moves, their bytes, and the bytes of all such agents together; one address gets two thirds. */
+  heldPerAgent: 1_000,
+  heldBytesPerAgent: 16 * 1024 * 1024,
+  heldForAgents: 256 * 1024 * 1024,
+  /** Agents of one worker that may leave at once, and of one that stops; agents and characters of names that one notice says. */
+  leavingPerWorker: 10_000,
+  leavingOfDrain: 4_000,
+  leaveLot: 1_000,
+  leaveLotChars: 128 * 1024,
+  /** Milliseconds after which the host says a notice again that a full queue did not take. */
+  leaveRetryMs: 100,
+  /** Times that one call may be given back, and those because of a conflict. */
+  returnsOfCall: 5,
+  conflictsOfCall: 1,
+  /** Losses of workers with a call for one agent, within so many milliseconds, after which it gets no messages for as long. */
+  lossesOfAgent: 3,
+  quarantineMs: 60_000,
+  /** Agents whose losses the host remembers, and characters of their names; it forgets the oldest first. */
+  rememberedLosses: 10_000,
+  rememberedLossChars: 1024 * 1024,
   /** Control requests of one client that may wait for answers, and the bytes that their names may hold together. */
   controlWaitsPerAsker: 1_000,
   controlWaitBytesPerAsker: 4 * 1024 * 1024,

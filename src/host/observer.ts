@@ -90,11 +90,14 @@ export type RegistrationOccurrence =
   /** The client registered, and its data channel never came: the host forgot what it had registered. */
   | { readonly at: "registration"; readonly what: "expired"; readonly clientId: string };
 
-/** A worker has got an agent of a shared type, or has lost all of its agents of shared types because it is gone. */
+/**
+ * A worker has got an agent of a shared type (`made`), or has let it go (`given`). Or it has lost all of its agents of shared types: it is gone
+ * (`lost`), or the time in which it stops was over (`revoked`).
+ */
 export type ClaimOccurrence =
   | {
       readonly at: "claim";
-      readonly what: "made";
+      readonly what: "made" | "given";
       readonly agentType: string;
       readonly key: string;
       readonly workerId: string;
@@ -102,7 +105,7 @@ export type ClaimOccurrence =
     }
   | {
       readonly at: "claim";
-      readonly what: "lost";
+      readonly what: "lost" | "revoked";
       readonly workerId: string;
       readonly clientId: string;
       /** How many agents. */

@@ -114,6 +114,12 @@ export interface HostOptions {
    * have two thirds. Each takes some 90 bytes, beside `maxMemoryBytes`. Default 2 000 000.
    */
   readonly maxClaims?: number | undefined;
+  // protocol.md §11.17
+  /**
+   * Milliseconds that the agents of shared types have to leave a worker which stops. Then the host takes them from it, and answers the calls
+   * that it still has with `shutting-down`. The time that a worker names itself counts instead. Default 10 000.
+   */
+  readonly drainGraceMs?: number | undefined;
   // protocol.md H19
   /**
    * Frames and bytes that may wait for one worker that reads too slowly. Beyond it the host answers a call to that worker with
@@ -231,6 +237,7 @@ export const hostKinds: OptionKinds<HostOptions> = {
   placement: word(...placements),
   versionPolicy: word("newest", "any"),
   maxClaims: number(someRoom),
+  drainGraceMs: number(someTime),
   maxQueuedFrames: number(someRoom),
   maxQueuedBytes: number(frameRoom),
   whenFull: word("drop", "disconnect"),
@@ -284,6 +291,7 @@ export function resolveHostOptions(options: HostOptions): ResolvedHostOptions {
     placement: options.placement ?? "hash",
     versionPolicy: options.versionPolicy ?? "newest",
     maxClaims: options.maxClaims ?? 2_000_000,
+    drainGraceMs: options.drainGraceMs ?? 10_000,
     maxQueuedFrames: options.maxQueuedFrames ?? 100_000,
     maxQueuedBytes: options.maxQueuedBytes ?? 32 * 1024 * 1024,
     whenFull: options.whenFull ?? "drop",

@@ -1,8 +1,21 @@
 import type { Logger } from "../core/internal.ts";
-import { encodeFrame, type FrameHead, type HeartbeatFrame, peekFrame } from "../protocol/internal.ts";
-import type { BadFrame, CallRouter } from "./calls/call-router.ts";
+import {
+  type AskLeaveFrame,
+  encodeFrame,
+  type FrameHead,
+  type HeartbeatFrame,
+  type LeavingWorkerFrame,
+  type LeftFrame,
+  peekFrame,
+  type ReturnedFrame,
+  type StayFrame,
+} from "../protocol/internal.ts";
+import type { BadFrame } from "./calls/call-refusals.ts";
+import type { CallRouter } from "./calls/call-router.ts";
 import type { MutableHostCounters } from "./counters.ts";
 import type { EventRouter } from "./events/event-router.ts";
+import type { LeavingAgents } from "./placement/leaving-agents.ts";
+import type { WorkerDrains } from "./placement/worker-drains.ts";
 import type { LegacyRegistration } from "./registry/legacy-registration.ts";
 import type { Registry } from "./registry/registry.ts";
 import { heartbeatAnswer } from "./sessions/heartbeat-answer.ts";
@@ -13,9 +26,14 @@ export interface RouterParts {
   readonly events: EventRouter;
   readonly registration: LegacyRegistration;
   readonly registry: Registry;
+  readonly leaving: LeavingAgents;
+  readonly drains: WorkerDrains;
   readonly counters: MutableHostCounters;
   readonly logger: Logger | undefined;
 }
+
+/** A notice about agents of shared types that workers send. */
+type WorkersNotice = AskLeaveFrame | ReturnedFrame | LeftFrame | StayFrame | LeavingWorkerFrame;
 
 /** Passes each frame of a data channel to the router for its kind. Never throws: no frame ends a stream. */
 export class Router {
@@ -55,14 +73,45 @@ export class Router {
         return;
       case "heartbeat":
         return this.#answerHeartbeat(peer, frame);
+      case "ask-leave":
+      case "returned":
+      case "left":
+      case "stay":
+      case "leaving-worker":
+        if (peer.traits.capabilities.has("claims")) this.#receiveLeaving(peer, frame);
+        else counters.emptyFrames += 1;
+        return;
       case "ack":
+      case "leave":
+      case "drain":
       case "empty":
-        // Only hosts send acks.
+        // Only hosts send these.
         counters.emptyFrames += 1;
         logger?.warn("a frame without a known content was ignored", { clientId: peer.id });
         return;
       case "bad":
         return this.receiveBad(peer, { reason: frame.reason, isOverload: false }, frame.head);
+    }
+  }
+
+  // protocol.md §11.17
+  #receiveLeaving(peer: Peer, notice: WorkersNotice): void {
+    const { calls, events, leaving, drains, counters } = this.#parts;
+    switch (notice.kind) {
+      case "ask-leave":
+        return leaving.asked(peer, notice.agents, notice.reason);
+      case "left":
+        return leaving.left(peer, notice.agents);
+      case "stay":
+        return leaving.stayed(peer, notice.agents);
+      case "leaving-worker":
+        return drains.workerLeaves(peer, notice.graceMs);
+      case "returned": {
+        const message = peekFrame(notice.message);
+        if (message.kind === "request") calls.shared.takeBack(peer, notice, message);
+        else if (message.kind === "event") events.takeBack(peer, notice, message);
+        else counters.unmatchedReturns += 1;
+      }
     }
   }
 

@@ -1,3 +1,4 @@
+import { anyTime, assertOptions, assertText, number, optionShape, signal } from "../core/internal.ts";
 import {
   type GetStateAnswer,
   isAnnounced,
@@ -26,12 +27,15 @@ import { limits } from "./limits.ts";
 import { createLinkService, createSideStreamService, createStateService } from "./link-service.ts";
 import type { HostOperations } from "./operations/host-operations.ts";
 import type { HostOptions } from "./options.ts";
+import type { DrainOutcome, DrainWorkerOptions } from "./placement/worker-drains.ts";
 import { isSamePrincipal } from "./principal.ts";
 import { ReflectionServices } from "./reflection-service.ts";
 import { type Admitted, clientIdOf, PendingAdmission, requireClientId } from "./sessions/admission.ts";
 
 /** Returns the operations for the operator of a host. A function, because a method would be public. */
 export let operationsOf: (servicer: HostServicer) => HostOperations;
+
+const drainShape = optionShape<DrainWorkerOptions>({ graceMs: number(anyTime), signal });
 
 // protocol.md §1
 /**
@@ -232,6 +236,16 @@ export class HostServicer {
   }
 
   /**
+   * Lets a worker stop as an operator wants it: tells it to, gives it no new agents of shared types, and moves those that it has to other
+   * workers. Resolves when it holds no agent of a shared type any more. Rejects with the reason of `signal`, or `invalid-argument`.
+   */
+  async drainWorker(workerId: string, options: DrainWorkerOptions = {}): Promise<DrainOutcome> {
+    assertText(workerId, "The id of a worker");
+    assertOptions(options, drainShape, "drainWorker");
+    return this.#parts.drains.drainWorker(workerId, options);
+  }
+
+  /**
    * Shows the present of the host: workers, agent types and totals. The host gathers it over several turns of the event loop, so that
    * messages go on meanwhile. Rejects only with the reason of `signal`.
    */
@@ -245,8 +259,9 @@ export class HostServicer {
    * store. You may call it twice; it never rejects.
    */
   async drain(graceMs: number, over: Promise<void>): Promise<void> {
-    const { lifecycle, batches, rateLimited } = this.#parts;
+    const { lifecycle, drains, batches, rateLimited } = this.#parts;
     this.#health.drain();
+    drains.close();
     await lifecycle.drain(graceMs, over);
     this.#health.close();
     this.#reflection?.close();

@@ -6,13 +6,23 @@ export { announcementOf, readCapabilities } from "./capabilities.ts";
 export { fromWireError, saysNotHandled, toWireError } from "./errors/wire-error.ts";
 export { announcement, hostTraits, isAnnounced, timeoutMetadata, timeoutOf } from "./extension-metadata.ts";
 export type {
+  AskLeaveFrame,
   CancelFrame,
   CancelReason,
+  ClaimedAgent,
   Frame,
   HeartbeatFrame,
+  LeaveFrame,
+  LeaveReason,
   LeavingFrame,
+  LeavingNotice,
+  LeavingWorkerFrame,
+  LeftFrame,
   RequestFrame,
   ResponseFrame,
+  ReturnedFrame,
+  ReturnReason,
+  StayFrame,
   StuckFrame,
   UnstuckFrame,
   WireAgentId,
@@ -22,6 +32,7 @@ export type {
 } from "./frames/frame.ts";
 export { decodeFrame, encodeFrame } from "./frames/frame-codec.ts";
 export { decodeControlHeartbeat, encodeControlHeartbeat } from "./frames/heartbeat.ts";
+export { mostAgentsOfNotice } from "./frames/leaving-notices.ts";
 export { isVoidPayload } from "./frames/payload.ts";
 export { flawForProtobuf, rpcStatusPayload } from "./frames/protobuf-payload.ts";
 export type { WorkerIdentity } from "./registration/sharing.ts";
@@ -53,7 +64,9 @@ export type { FrameHead, PeekedEvent, PeekedRequest, PeekedResponse } from "./ro
 export {
   epochEntry,
   epochOf,
+  formatLoneRecipient,
   formatRecipient,
+  isForRecipientsAlone,
   recipientsIn,
   spliceRecipients,
   topicSourceOf,
@@ -80,6 +93,7 @@ export {
   encodeControl,
   isControlRequest,
   parseControlDestination,
+  withControlEpoch,
 } from "./state/control-messages.ts";
 export type { GetStateAnswer, SaveStateAnswer, StoredData, StoredState } from "./state/stored-state.ts";
 export {

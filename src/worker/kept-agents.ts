@@ -1,12 +1,14 @@
 import {
   type Agent,
   type AgentCatalog,
+  type AgentId,
   type AgentName,
   AnswerCodec,
   type CodecRegistry,
   createStateLayers,
   type Delivery,
   definitionOf,
+  type Epoch,
   errorText,
   loggableText,
   type RegisterFactoryOptions,
@@ -35,6 +37,8 @@ export interface KeptAgentsOptions {
   readonly hostStates: () => HostStates | undefined;
   /** Reminders of an agent were set or cancelled: ticks that wait for their turn are not handled any more. */
   readonly remindersChanged: (agent: AgentName, changes: readonly ReminderChange[]) => void;
+  /** Returns the epoch under which the host has placed an agent here. */
+  readonly epochOf: (id: AgentId) => Epoch | undefined;
   /** Whether the present host keeps no states, as far as it is known. */
   readonly isStateless: () => boolean;
 }
@@ -44,8 +48,18 @@ export interface KeptAgentsOptions {
  * of a frame.
  */
 export function createKeptAgents(options: KeptAgentsOptions): KeptAgents {
-  const { settings, registry, catalog, sendQueue, counts, stateStore, hostStates, isStateless, remindersChanged } =
-    options;
+  const {
+    settings,
+    registry,
+    catalog,
+    sendQueue,
+    counts,
+    stateStore,
+    hostStates,
+    isStateless,
+    remindersChanged,
+    epochOf,
+  } = options;
   const { logger, preferredContentType } = settings;
   const onLost = (error: unknown) => {
     counts.lostEvents += 1;
@@ -80,6 +94,7 @@ export function createKeptAgents(options: KeptAgentsOptions): KeptAgents {
     ...common,
     keeper: () => (isStateless() ? undefined : hosted),
     loadsInstancesLate: true,
+    epochOf,
     // `riding` encodes the answer, and fails the turn if it can't.
     assertSendable: () => undefined,
     riding: ({ owed, agentId: target, context }: CallDelivery, answer) =>

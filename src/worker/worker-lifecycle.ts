@@ -10,13 +10,16 @@ import {
   unfollowAbort,
   type WaitOptions,
 } from "../core/internal.ts";
+import type { Claims } from "./claims/claims.ts";
+import type { Leaving } from "./claims/leaving.ts";
 import type { ConnectingStep } from "./connection/connect-with-retry.ts";
 import { ConnectionSupervisor } from "./connection/connection-supervisor.ts";
 import { HostConnection } from "./connection/host-connection.ts";
 import { assertAddresses } from "./connection/host-link.ts";
+import { mostGraceMs, type Outbox } from "./connection/outbox.ts";
 import type { StateStream } from "./connection/state-stream.ts";
 import type { RegisterOptions } from "./connection/supervisor-options.ts";
-import { sleepMs } from "./connection/time-limits.ts";
+import { atMost, sleepMs } from "./connection/time-limits.ts";
 import type { StatusBoard } from "./connection/worker-status.ts";
 import { createControlServer } from "./control/control-server.ts";
 import { HostServices, type WorkerConnection } from "./host-services.ts";
@@ -32,8 +35,14 @@ import type { WorkerCounters } from "./worker-counters.ts";
 import { drainWorker } from "./worker-drain.ts";
 import type { WorkerSettings } from "./worker-options.ts";
 
-/** The reason for the end of a worker's run: you stopped the worker, or it lost its host and does not reconnect any more. */
-export type WorkerClosed = { readonly by: "stopped" } | { readonly by: "lost"; readonly reason: string };
+/**
+ * The reason for the end of a worker's run. `stopped`: you stopped the worker. `drained`: an operator drained it at the host, and it has
+ * stopped by itself. `lost`: it lost its host and does not reconnect any more.
+ */
+export type WorkerClosed =
+  | { readonly by: "stopped" }
+  | { readonly by: "drained" }
+  | { readonly by: "lost"; readonly reason: string };
 
 export interface WorkerLifecycleOptions extends Outgoing {
   readonly settings: WorkerSettings;
@@ -44,6 +53,8 @@ export interface WorkerLifecycleOptions extends Outgoing {
   readonly inbox: Inbox;
   readonly inFlight: InFlight;
   readonly limiter: ConcurrencyLimiter;
+  readonly claims: Claims;
+  readonly leaving: Leaving;
   /** Agent types that are registered here and that another worker serves by now. */
   readonly elsewhere: Set<string>;
   readonly nextRequestNumber: () => number;
@@ -65,6 +76,8 @@ export class WorkerLifecycle {
   readonly #clientIds: string[] = [];
   #closed = openClosed();
   #hurry = new AbortController();
+  /** The time that an operator gives the agents of shared types. Undefined: no operator has asked the worker to stop. */
+  #drainedMs: number | undefined;
   /** Aborts when the stop of the present run begins. */
   #run = new AbortController();
 
@@ -105,6 +118,11 @@ export class WorkerLifecycle {
     return this.#closed.promise;
   }
 
+  /** The way out of the present connection; undefined without a connection. */
+  get currentOutbox(): Outbox | undefined {
+    return this.#supervisor.current?.outbox;
+  }
+
   /** The way to the states of agents at the present host; undefined without a connection. */
   get hostStates(): StateStream | undefined {
     return this.#supervisor.current?.states;
@@ -139,7 +157,9 @@ export class WorkerLifecycle {
     if (state.at === "closed" && state.by === "stopped") this.#closed = openClosed();
     this.#hurry = new AbortController();
     this.#run = new AbortController();
+    this.#drainedMs = undefined;
     this.#options.inbox.intake = "all";
+    this.#options.leaving.reset();
     reopenOutgoing(this.#options);
     await this.#supervisor.start(options.signal);
   }
@@ -180,24 +200,66 @@ export class WorkerLifecycle {
 
   #beginStop(): Promise<void> {
     const closed = this.#closed;
-    this.#options.inbox.intake = "own";
+    const { settings } = this.#options;
+    const endMs = settings.clock.now() + settings.drainTimeoutMs;
     this.#run.abort();
-    this.#sayLeaving();
-    const done = this.#supervisor.drain(() => this.#drain());
-    const ended = () => closed.resolve({ by: "stopped" });
+    const registrar = this.#registrar();
+    const handedOver = this.#handOver(registrar);
+    if (handedOver === undefined) this.#leaveTypes(registrar);
+    const done = this.#supervisor.drain(async () => {
+      if (handedOver !== undefined) {
+        await handedOver;
+        this.#leaveTypes(registrar);
+      }
+      await this.#drain(Math.max(0, endMs - settings.clock.now()));
+    });
+    const by = this.#drainedMs === undefined ? "stopped" : "drained";
+    const ended = () => closed.resolve({ by });
     done.then(ended, ended);
     return done;
   }
 
+  // protocol.md §11.17 L9
   /**
-   * Gives up the agent types at the host, so that another worker may register them while this one drains. Does nothing while an
+   * Gives the agents of shared types to other workers. Undefined: there are none, or the host can't take them. Resolves when the host has all,
+   * or the time is up. Agents of other types go on meanwhile.
+   */
+  #handOver(registrar: WorkerConnection | undefined): Promise<void> | undefined {
+    const { settings, catalog, leaving } = this.#options;
+    const { clock, drainTimeoutMs } = settings;
+    const ms = this.#drainedMs ?? drainTimeoutMs;
+    if (!catalog.hasShared || ms === 0 || registrar?.outbox.knowsClaims !== true) return undefined;
+    const handedOver = leaving.handOver();
+    registrar.outbox.sayClaims({ kind: "leaving-worker", graceMs: Math.min(Math.ceil(ms), mostGraceMs) });
+    return atMost(handedOver, ms, clock, this.#hurry.signal);
+  }
+
+  /** From now on the worker takes only calls of its own agents. */
+  #leaveTypes(registrar: WorkerConnection | undefined): void {
+    this.#options.inbox.intake = "own";
+    if (registrar?.isOpen === true) registrar.sayLeaving(this.#options.settings.drainTimeoutMs);
+  }
+
+  // protocol.md §11.17 L11
+  /** Handles that an operator wants the worker to stop. It stops by itself, whoever waits for that. */
+  onDrain(graceMs: number): void {
+    if (!this.isRunning) return;
+    this.#drainedMs = graceMs;
+    this.#options.settings.logger.info("An operator drains the worker at its host. The worker stops.");
+    // A stop rejects for nothing that an operator could mend: `closed` tells the end.
+    this.stop().catch(() => undefined);
+  }
+
+  /**
+   * The connection on which the worker gives up its agent types, so that another worker may register them while this one drains. Undefined while an
    * older connection lives. The host knows the types by that one, and the calls of this worker's handlers leave by the other.
    */
   // protocol.md §11.2
-  #sayLeaving(): void {
+  #registrar(): WorkerConnection | undefined {
     const { state } = this.#supervisor;
-    if (state.at !== "connected" || state.registrar !== state.connection || this.registration.isUntold) return;
-    state.connection.sayLeaving(this.#options.settings.drainTimeoutMs);
+    if (state.at !== "connected" || state.registrar !== state.connection || this.registration.isUntold)
+      return undefined;
+    return state.connection;
   }
 
   /** Makes a stop that runs end without waiting: it gives up handlers, and drops and counts queued messages. */
@@ -230,7 +292,7 @@ export class WorkerLifecycle {
 
   #open(address: string, signal: AbortSignal): Promise<WorkerConnection> {
     const { settings, counters, catalog, inbox, limiter, sendQueue, nextRequestNumber } = this.#options;
-    const controlServer = createControlServer(catalog, settings.logger);
+    const controlServer = createControlServer({ catalog, claims: this.#options.claims, logger: settings.logger });
     const services = {
       ...{ settings, controlServer, nextRequestNumber },
       sharingOf: (type: string) => catalog.sharingOf(type),
@@ -239,7 +301,7 @@ export class WorkerLifecycle {
     return HostConnection.open({
       ...{ settings, address, signal },
       createServices: (connection) => new HostServices(connection, services),
-      onFrame: (frame, from) => inbox.take(frame, from),
+      onFrame: (frame, from, bytes) => inbox.take(frame, from, bytes),
       onUnreadable: (error, head, from) => inbox.passOver(error, head, from),
       onLate: (messages) => {
         counters.unreadFrames += messages;
@@ -317,7 +379,7 @@ export class WorkerLifecycle {
   }
 
   #onEnded(connection: WorkerConnection, reason: string): void {
-    const { counters, settings, inbox, calls } = this.#options;
+    const { counters, settings, inbox, calls, catalog } = this.#options;
     const { unsentEvents, unconfirmedEvents, unreadFrames } = connection.outbox;
     counters.lostEvents += unsentEvents;
     counters.unconfirmedEvents += unconfirmedEvents;
@@ -325,12 +387,15 @@ export class WorkerLifecycle {
     if (unsentEvents > 0) settings.logger.warn(`${unsentEvents} events had not left when the connection ended.`);
     inbox.connectionEnded(connection);
     calls.connectionEnded(connection.outbox, reason);
-    if (this.#hasLostHost(connection)) this.#dropSharedAgents();
+    if (!this.#hasLostHost(connection)) return;
+    counters.droppedEvents += this.#options.leaving.hostLost();
+    if (!this.#options.hasStore) catalog.hostLost();
+    if (!this.#run.signal.aborted) this.#dropSharedAgents();
   }
 
   #hasLostHost(ended: WorkerConnection): boolean {
     const { current } = this.#supervisor;
-    return !this.#run.signal.aborted && (current === undefined || current === ended || !current.isOpen);
+    return current === undefined || current === ended || !current.isOpen;
   }
 
   // protocol.md §11.14
@@ -359,9 +424,11 @@ export class WorkerLifecycle {
     }
   }
 
-  #drain(): Promise<void> {
+  #drain(drainTimeoutMs: number): Promise<void> {
+    const { settings } = this.#options;
     return drainWorker({
       ...this.#options,
+      settings: { ...settings, drainTimeoutMs },
       hurry: this.#hurry.signal,
       isSeeking: () => {
         const { state } = this.#supervisor;

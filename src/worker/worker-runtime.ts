@@ -58,8 +58,11 @@ import {
   waitFor,
 } from "../core/internal.ts";
 import { type StopWhenSignalOptions, stopWhenSignal } from "../process/internal.ts";
+import type { LeavingNotice } from "../protocol/internal.ts";
 import { AgentAccess } from "./agents/agent-access.ts";
 import { HostedPost } from "./agents/hosted-post.ts";
+import { Claims } from "./claims/claims.ts";
+import { Leaving } from "./claims/leaving.ts";
 import { StatusBoard, type WorkerStatus } from "./connection/worker-status.ts";
 import { ConcurrencyLimiter } from "./inbound/concurrency-limiter.ts";
 import { InFlight } from "./inbound/in-flight.ts";
@@ -114,12 +117,16 @@ export class WorkerRuntime implements AgentRuntime {
       withdraw: (delivery) => inbox.withdrawWait(delivery),
     };
     const longWaits = afterMs === 0 ? undefined : new LongWaits({ clock, afterMs, reports });
+    const send = (notice: LeavingNotice) => void this.#lifecycle.currentOutbox?.sayClaims(notice);
+    const claims = new Claims({ catalog: () => this.#catalog, send });
+    const leaving = new Leaving({ claims, catalog: () => this.#catalog });
     const { state, hosted } = createKeptAgents({
       ...{ settings, registry, counts, stateStore: options.stateStore },
       catalog: () => this.#catalog,
       sendQueue: () => this.#sendQueue,
       hostStates: () => this.#lifecycle.hostStates,
       isStateless: () => this.#lifecycle.isStateless,
+      epochOf: (id) => claims.epochOf(id),
       remindersChanged: (agent, changes) => inbox.withdrawTicks(agent, changes),
     });
     const { layers: stateLayers, ...kept } = state;
@@ -128,7 +135,8 @@ export class WorkerRuntime implements AgentRuntime {
     const catalog = new AgentCatalog({
       ...{ runtime: this, ambient, messageLog, logger, ...checks },
       ...{ clock, maxLiveAgents, deactivationTimeoutMs, counts },
-      contextsAt: (id) => inFlight.contextsAt(id),
+      placed: claims,
+      contextsAt: (id) => claims.contextsAt(id) ?? inFlight.contextsAt(id),
       deliverTimer: (timer) => timers.deliver(timer),
     });
     const interventions = new InterventionChain(options.interventionHandlers, { tracing, logger });
@@ -146,11 +154,12 @@ export class WorkerRuntime implements AgentRuntime {
     const elsewhere = new Set<string>();
     const inbox = new Inbox({
       ...{ settings, catalog, subscriptions, registry, log, counts, calls, elsewhere },
-      ...{ dispatcher, work: inFlight, slots: limiter },
+      ...{ dispatcher, work: inFlight, slots: limiter, claims, leaving, notices: claims.notices },
+      onDrain: (graceMs) => this.#lifecycle.onDrain(graceMs),
       onHostLeaving: (connection, graceMs) => this.#lifecycle.onHostLeaving(connection, graceMs),
     });
     const timers = new TimerDelivery({
-      ...{ catalog, dispatcher, work: inFlight, slots: limiter, makeId: settings.makeId },
+      ...{ catalog, dispatcher, work: inFlight, slots: limiter, makeId: settings.makeId, claims },
       takesWork: () => this.isRunning && inbox.intake === "all",
     });
     this.#catalog = catalog;
@@ -162,14 +171,26 @@ export class WorkerRuntime implements AgentRuntime {
     this.#events = events;
     this.#lifecycle = new WorkerLifecycle({
       ...{ settings, counters: counts, status: this.#status, catalog, subscriptions, sendQueue, calls, inbox },
-      ...{ events, inFlight, limiter, elsewhere, nextRequestNumber, hasStore: options.stateStore !== undefined },
+      ...{
+        events,
+        inFlight,
+        limiter,
+        elsewhere,
+        claims,
+        leaving,
+        nextRequestNumber,
+        hasStore: options.stateStore !== undefined,
+      },
     });
     this.#post = new HostedPost({
       ...{ settings, registry, interventions, log, keeper: hosted, serves: (type) => catalog.hasType(type) },
       ...{ isMailless: () => this.#lifecycle.isMailless, effectsOf: (agent) => catalog.effectsOf(agent) },
     });
     offerPost(this, this.#post);
-    this.#agents = new AgentAccess(catalog, () => this.#lifecycle.currentServices);
+    this.#agents = new AgentAccess({
+      ...{ catalog, claims, services: () => this.#lifecycle.currentServices },
+      placesAgents: () => this.#lifecycle.currentOutbox?.knowsClaims === true,
+    });
   }
 
   /** Resolves with the reason when the run ends: you stopped the worker, or it gave up its host. Never rejects. */

@@ -1,14 +1,13 @@
 import type { Clock } from "../../src/core/index.ts";
 import { BatchRunner } from "../../src/host/batch-runner.ts";
 import { createHostCounters, type MutableHostCounters } from "../../src/host/counters.ts";
-import { Placement, type PlacementParts } from "../../src/host/placement/placement.ts";
+import { type ComposedPlacementParts, composePlacement } from "../../src/host/placement/compose-placement.ts";
 import { SoloDirectory } from "../../src/host/placement/solo-directory.ts";
 import { StockUnits } from "../../src/host/placement/stock-units.ts";
-import { Workers } from "../../src/host/placement/workers.ts";
 import type { TypeOwners } from "../../src/host/registry/type-owners.ts";
 import type { PeerTable } from "../../src/host/sessions/peer.ts";
 
-interface Given extends Partial<PlacementParts> {
+interface Given extends Partial<ComposedPlacementParts> {
   readonly clock: Clock;
   readonly owners: TypeOwners;
   readonly peers: PeerTable;
@@ -16,14 +15,16 @@ interface Given extends Partial<PlacementParts> {
 }
 
 /** The placement of a host with few agents. */
-export function openPlacement({ clock, owners, peers, ...given }: Given): Placement {
-  const batches = new BatchRunner(clock);
-  return new Placement({
-    directory: new SoloDirectory({ maxClaims: 1_000, batches, generation: () => 1 }),
-    workers: new Workers(),
+export function openPlacement({ clock, owners, peers, ...given }: Given) {
+  const { batches = new BatchRunner(clock) } = given;
+  const directory = given.directory ?? new SoloDirectory({ maxClaims: 1_000, batches, generation: () => 1 });
+  const composed = composePlacement({
     units: new StockUnits({ sharedTypes: () => owners.sharedTypes(), onSplit: () => {}, maxBytes: 1_000_000 }),
     ...{ peers, isDeaf: () => false, placement: "hash", versionPolicy: "newest", random: () => 0 },
-    ...{ counters: createHostCounters(), observer: undefined },
+    ...{ clock, batches, counters: createHostCounters(), observer: undefined, drainGraceMs: 10_000 },
+    ...{ sharedType: (name) => owners.shared(name), endCalls: () => {} },
     ...given,
+    directory,
   });
+  return { ...composed, directory };
 }

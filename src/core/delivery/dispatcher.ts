@@ -100,6 +100,7 @@ export class Dispatcher {
   /** Runs the handler. It makes no closure and no promise for a handler that answers at once. */
   #give<D extends Delivery>(agent: Agent, delivery: D, owner: DeliveryOwner<D>): Promise<void> | undefined {
     let answer: unknown;
+    delivery.context.isAtAgent = true;
     try {
       const isPlain = this.#catalog.isPlain && delivery.context.path.length === 0;
       const handle = isPlain ? this.#handle : this.#handleInActivation;
@@ -151,11 +152,20 @@ export class Dispatcher {
 
   /** Gives the message to the next activation of the agent. A message that a handler has seen is given once more only. */
   #repeat<D extends Delivery>(delivery: D, owner: DeliveryOwner<D>, gone: ActivationGone): Promise<void> | undefined {
+    if (delivery.giveBack !== undefined) return this.#giveBack(delivery, owner, gone);
     if (gone.isHandled) {
       if (this.#repeated.has(delivery)) return this.#fail(delivery, owner, gone.error);
       this.#repeated.add(delivery);
     }
     return this.#giveNext(delivery, owner);
+  }
+
+  /** The host decides where the next activation of the agent is: it gets the message back. */
+  #giveBack<D extends Delivery>(delivery: D, owner: DeliveryOwner<D>, gone: ActivationGone): undefined {
+    if (delivery.giveBack?.(gone.isHandled ? "conflict" : "leaving") !== true) this.#tell(delivery, gone.error);
+    delivery.context.release();
+    owner.failed(delivery, gone.error);
+    return undefined;
   }
 
   /** Gives the message to the agent's next activation. */

@@ -54,6 +54,8 @@ export class HandlerContext implements MessageContext {
   readonly reminder: ReminderTickInfo | undefined;
   /** Whether the message waits for its turn: no handler has seen it yet. */
   isWaiting = false;
+  /** Whether the message has reached its agent: it has a handler, or waits for its turn. */
+  isAtAgent = false;
   /** Called once when the context aborts. Set while the message waits for its turn. */
   onAbort: ((reason: unknown) => void) | undefined;
   /** The turns that wait for this message. */

@@ -17,6 +17,11 @@ export interface Delivery {
   readonly link: TraceCarrier | undefined;
   /** Its handler slot, in a runtime that bounds its handlers. Set only for a message to a sequential agent. */
   readonly handlerSlot?: TurnSlot | undefined;
+  /**
+   * Gives the message back to the host that has placed its agent here. `conflict`: its handler has run, and another program had written the
+   * state. False: a turn of the agent waits for the message, which can go nowhere else. Undefined: no host has placed the agent.
+   */
+  readonly giveBack?: ((reason: "leaving" | "conflict") => boolean) | undefined;
   /** Names the message for the agent, which remembers it. Set only for a call with an `idempotencyKey`, and for mail. */
   readonly kept?: { readonly id: string; readonly principal: string; readonly isMail?: boolean } | undefined;
 }

@@ -51,8 +51,24 @@ export const callFailure = {
   /** The host ends, and did not take the call. */
   shuttingDown: () => undeliverable(shuttingDownText, "shutting-down"),
   /** No worker of a shared type could get the agent. */
-  notPlaced: ({ code, reason }: { readonly code: "undeliverable" | "overloaded"; readonly reason: string }) =>
-    undeliverable(reason, code),
+  notPlaced: ({ code, reason }: { readonly code: ErrorCode; readonly reason: string }) => undeliverable(reason, code),
+  // protocol.md §11.17
+  tooManyHeld: (agentType: string) =>
+    undeliverable(
+      `Too many messages wait for an agent of type ${agentType} that moves to another worker. Try again later.`,
+      "overloaded",
+    ),
+  movedTooOften: (agentType: string) =>
+    undeliverable(`The agent of type ${agentType} moved too often: no worker began the call. Try again later.`),
+  /** Its handler ran, and all that it did was undone. */
+  conflict: (agentType: string) =>
+    mayBeHandled(
+      `The state of the agent of type ${agentType} was written by another, twice in a row, so that the call changed nothing. Try again.`,
+      "state-conflict",
+    ),
+  /** The target's worker stops, and its time was over while it had the call. */
+  revoked: (agentType: string) =>
+    mayBeHandled(`The worker of agent type ${agentType} stops, and the call took too long there.`, "shutting-down"),
   noTarget: () => undeliverable("The request names no target agent."),
   invalid: (reason: string) => undeliverable(reason),
   overloaded: (agentType: string) =>

@@ -6,6 +6,13 @@ import type { PendingCall } from "../sessions/pending-call.ts";
 import { type CallFailure, callFailure } from "./call-failures.ts";
 import { type CallTable, costOfCall } from "./call-table.ts";
 
+/** The reason for which the host could not read a frame. */
+export interface BadFrame {
+  readonly reason: string;
+  /** True: the frame is good, but the host had no space for it. */
+  readonly isOverload: boolean;
+}
+
 /** The failure of a call that the queue of its target did not take. */
 export function whyNotSent(
   outcome: Exclude<SendOutcome, "queued">,

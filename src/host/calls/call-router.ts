@@ -3,7 +3,6 @@ import {
   type CancelFrame,
   type CancelReason,
   encodeFrame,
-  epochEntry,
   type FrameBytes,
   type FrameHead,
   type PeekedRequest,
@@ -12,34 +11,27 @@ import {
   requestIdBytes,
   requestIdText,
   spliceRequestId,
-  withoutEpoch,
   withoutMailMarks,
   withoutPath,
 } from "../../protocol/internal.ts";
 import type { BatchRunner } from "../batch-runner.ts";
 import type { MutableHostCounters } from "../counters.ts";
-import { limits } from "../limits.ts";
-import type { Located, Placement } from "../placement/placement.ts";
-import type { SharedType } from "../registry/shared-type.ts";
+import type { LeavingAgents } from "../placement/leaving-agents.ts";
+import type { Placement } from "../placement/placement.ts";
 import type { TypeOwners } from "../registry/type-owners.ts";
 import type { Peer, PeerTable } from "../sessions/peer.ts";
 import type { PendingCall } from "../sessions/pending-call.ts";
+import { CallEndings } from "./call-endings.ts";
 import { type CallFailure, callFailure } from "./call-failures.ts";
 import { CallOutcomes, type CallOutcomesParts } from "./call-outcomes.ts";
-import { type CallBounds, unknownTarget, whyNotSent, whyNotTaken } from "./call-refusals.ts";
+import { type BadFrame, type CallBounds, unknownTarget, whyNotSent, whyNotTaken } from "./call-refusals.ts";
 import { CallRings } from "./call-rings.ts";
 import { CallTable } from "./call-table.ts";
 import { whyNotForDotnet } from "./dotnet-calls.ts";
 import { HeldCalls } from "./held-calls.ts";
 import { sourceOf } from "./request-source.ts";
+import { type CallWays, SharedCalls } from "./shared-calls.ts";
 import { StockChains } from "./stock-chains.ts";
-
-/** The reason for which the host could not read a frame. */
-export interface BadFrame {
-  readonly reason: string;
-  /** True: the frame is good, but the host had no space for it. */
-  readonly isOverload: boolean;
-}
 
 export interface CallRouterParts extends CallOutcomesParts {
   readonly bounds: CallBounds;
@@ -50,6 +42,7 @@ export interface CallRouterParts extends CallOutcomesParts {
   readonly makeId: MakeId;
   readonly owners: TypeOwners;
   readonly placement: Placement;
+  readonly leaving: LeavingAgents;
   readonly peers: PeerTable;
   /** The caller of the calls that the host keeps. */
   readonly courier?: Peer | undefined;
@@ -70,6 +63,9 @@ export class CallRouter {
   readonly rings: CallRings;
   readonly #chains = new StockChains();
   readonly #held: HeldCalls;
+  /** The calls to agents of shared types, and what workers give back of them. */
+  readonly shared: SharedCalls;
+  readonly #endings: CallEndings;
   /** Gives their outcome to the calls of a worker that has left; there may be thousands. */
   readonly #batches: BatchRunner;
   /** Workers that stop, and the types that they have given up. Their handlers that still run may call their own agents. */
@@ -109,6 +105,21 @@ export class CallRouter {
     this.#held = new HeldCalls(clock, channelWaitMs, (call) => {
       if (this.#calls.take(call)) this.#fail(call, callFailure.notReached(call.targetType));
     });
+    const { placement, leaving } = parts;
+    this.#endings = new CallEndings({
+      ...{ calls: this.#calls, batches },
+      end: (call, failure) => this.#end(call, failure),
+      abandon: (call, reason) => this.#abandon(call, reason),
+      tellTarget: (call, reason) => this.#tellTarget(call, reason),
+    });
+    this.shared = new SharedCalls({
+      calls: this.#calls,
+      placement,
+      leaving,
+      owners,
+      counters,
+      ...this.#waysOfShared(),
+    });
   }
 
   get pendingCount(): number {
@@ -123,7 +134,7 @@ export class CallRouter {
       return this.#outcomes.refuse(caller, requestIdText(request), callFailure.shuttingDown(), targetType);
     if (targetType === undefined) return this.#outcomes.refuse(caller, requestIdText(request), callFailure.noTarget());
     const shared = this.#owners.hasShared ? this.#owners.shared(targetType) : undefined;
-    if (shared !== undefined) return this.#routeShared(caller, request, shared);
+    if (shared !== undefined) return this.shared.route(caller, request, shared);
     const clientId = this.#ownTarget(caller, request) ?? this.#owners.locate(targetType, targetKey);
     if (clientId === undefined)
       return this.#outcomes.refuse(caller, requestIdText(request), unknownTarget(targetType), targetType);
@@ -134,8 +145,7 @@ export class CallRouter {
     const target = this.#peers.of(clientId);
     const onPath = this.#chains.onPath(caller, request);
     if (target !== undefined) return this.#forward(call, this.#frameFor(target, call, onPath), target);
-    const failure = this.#held.hold(clientId, call, spliceRequestId(onPath, this.#calls.idBytesOf(call)));
-    if (failure !== undefined && this.#calls.take(call)) this.#fail(call, failure);
+    this.#expect(clientId, call, spliceRequestId(onPath, this.#calls.idBytesOf(call)));
   }
 
   // protocol.md §11.13
@@ -153,36 +163,47 @@ export class CallRouter {
     return spliceRequestId(bare, id, entry);
   }
 
-  // protocol.md §11.14
-  /** Takes a call to an agent of a shared type to the worker that holds the agent. */
-  #routeShared(caller: Peer, request: PeekedRequest, type: SharedType): void {
-    const { targetKey } = request;
-    const refusal = whyNotTaken(caller, request, type.name, { calls: this.#calls, bounds: this.#bounds });
-    if (refusal !== undefined) return this.#outcomes.refuse(caller, requestIdText(request), refusal, type.name);
-    const located = this.#placement.locate(type, targetKey, { caller, payer: caller });
-    if (located.at === "nowhere")
-      return this.#outcomes.refuse(caller, requestIdText(request), callFailure.notPlaced(located), type.name);
-    const callerId = requestIdBytes(request);
-    const call = this.#calls.open({ caller, callerId, targetType: type.name, targetKey }, request.timeoutMs);
-    this.#sendPlaced(call, withoutEpoch(this.#chains.onPath(caller, request)), located);
+  /** Returns what the room for calls of shared types needs of this router. */
+  #waysOfShared(): CallWays {
+    return {
+      mayEnter: (caller, request, agentType) => {
+        const refusal = whyNotTaken(caller, request, agentType, { calls: this.#calls, bounds: this.#bounds });
+        if (refusal !== undefined) this.#outcomes.refuse(caller, requestIdText(request), refusal, agentType);
+        return refusal === undefined;
+      },
+      refuse: (caller, request, failure, agentType) =>
+        this.#outcomes.refuse(caller, requestIdText(request), failure, agentType),
+      onPath: (caller, request) => this.#chains.onPath(caller, request),
+      forward: (call, request, target, entry) => {
+        const frame = this.#frameFor(target, call, request, entry);
+        call.sentBytes = frame.byteLength;
+        this.#forward(call, frame, target);
+      },
+      expect: (clientId, call, frame) => this.#expect(clientId, call, frame),
+      end: (call, failure) => this.#end(call, failure),
+      release: (call) => {
+        if (call.reportBytes > 0) this.rings.forget(call);
+        if (call.stockPath !== undefined) this.#chains.forget(call, call.stockPath);
+      },
+      routeAnew: (call, request) => this.#routeAnew(call, request),
+    };
   }
 
-  #sendPlaced(call: PendingCall, request: PeekedRequest, located: Exclude<Located, { at: "nowhere" }>): void {
-    if (located.at === "expected") {
-      const failure = this.#held.hold(located.clientId, call, spliceRequestId(request, this.#calls.idBytesOf(call)));
-      if (failure !== undefined && this.#calls.take(call)) this.#fail(call, failure);
-      return;
-    }
-    const { peer, epoch } = located;
-    const entry = epoch === undefined ? undefined : epochEntry(epoch);
-    this.#forward(call, this.#frameFor(peer, call, request, entry), peer);
+  /** Sends a call that waited for an agent whose type is not the same any more. */
+  #routeAnew(call: PendingCall, request: PeekedRequest): void {
+    const shared = this.#owners.shared(call.targetType);
+    if (shared !== undefined) return this.shared.placeAgain(call, request, shared);
+    const clientId = this.#owners.locate(call.targetType, request.targetKey);
+    if (clientId === undefined) return this.#end(call, unknownTarget(call.targetType));
+    const target = this.#peers.of(clientId);
+    if (target === undefined) this.#expect(clientId, call, spliceRequestId(request, this.#calls.idBytesOf(call)));
+    else this.#forward(call, this.#frameFor(target, call, request), target);
   }
 
-  /** Places a call anew that waited for a channel. */
-  #placeAgain(call: PendingCall, request: PeekedRequest, type: SharedType): void {
-    const located = this.#placement.locate(type, request.targetKey, { caller: call.caller, payer: call.caller });
-    if (located.at !== "nowhere") this.#sendPlaced(call, request, located);
-    else if (this.#calls.take(call)) this.#fail(call, callFailure.notPlaced(located));
+  /** Holds a call for a client whose channel is to come. */
+  #expect(clientId: string, call: PendingCall, frame: FrameBytes): void {
+    const failure = this.#held.hold(clientId, call, frame);
+    if (failure !== undefined) this.#end(call, failure);
   }
 
   /** Takes an answer that came on a worker's channel. */
@@ -220,7 +241,8 @@ export class CallRouter {
     call.commits -= 1;
     if (call.commits > 0 || !this.#calls.has(call)) return;
     if (call.target?.isOpen !== true) return this.#end(call, (failure ?? callFailure.disconnected)(call.targetType));
-    if (this.#isDraining) return this.#cutShort(call);
+    if (this.#isDraining) return this.#endings.cutShort(call);
+    if (this.#placement.isRevoked(call.target)) return this.#end(call, callFailure.revoked(call.targetType));
     if (!this.#calls.isOverdue(call)) return;
     this.#counters.timedOutCalls += 1;
     if (this.#calls.take(call)) this.#timeOut(call);
@@ -287,7 +309,7 @@ export class CallRouter {
       const request = peekFrame(frame);
       if (request.kind !== "request") continue;
       const shared = this.#owners.hasShared ? this.#owners.shared(call.targetType) : undefined;
-      if (shared !== undefined) this.#placeAgain(call, request, shared);
+      if (shared !== undefined) this.shared.placeAgain(call, request, shared);
       else this.#forward(call, this.#frameFor(peer, call, request), peer);
     }
   }
@@ -299,19 +321,14 @@ export class CallRouter {
    */
   peerEnded(peer: Peer, { inOrder }: { readonly inOrder: boolean }): void {
     const failure = this.#leaving.delete(peer) && inOrder ? callFailure.notTaken : callFailure.disconnected;
-    this.#batches.add(peer.id, this.#endingsOf(peer, failure), peer.account.party);
+    this.#endings.ofPeer(peer, failure);
   }
 
-  *#endingsOf(
-    { outgoingCalls, incomingCalls }: Peer,
-    failure: (agentType: string) => CallFailure,
-  ): Iterable<() => void> {
-    for (const call of outgoingCalls.all()) yield () => this.#abandon(call, "caller-gone");
-    for (const call of incomingCalls.all()) {
-      yield () => {
-        if (call.commits === 0) this.#end(call, failure(call.targetType));
-      };
-    }
+  // protocol.md §11.17
+  /** Ends the calls that channels of a worker have for agents of shared types. Commits decide those of theirs. */
+  endShared(peers: readonly Peer[]): void {
+    const isShared = (agentType: string): boolean => this.#owners.shared(agentType) !== undefined;
+    for (const peer of peers) this.#endings.ofRevoked(peer, isShared);
   }
 
   // protocol.md H21
@@ -321,26 +338,7 @@ export class CallRouter {
    */
   drain(): Promise<void> | undefined {
     this.#isDraining = true;
-    const calls = this.#calls.all();
-    if (calls.length > limits.batchSize) {
-      return new Promise((resolve) => {
-        this.#batches.add(this, this.#drainings(calls, resolve));
-      });
-    }
-    for (const call of calls) this.#cutShort(call);
-    this.#calls.close();
-    return undefined;
-  }
-
-  *#drainings(calls: readonly PendingCall[], resolve: () => void): Iterable<() => void> {
-    for (const call of calls) yield () => this.#cutShort(call);
-    this.#calls.close();
-    resolve();
-  }
-
-  #cutShort(call: PendingCall): void {
-    if (call.commits > 0) return;
-    this.#end(call, call.target === undefined ? callFailure.shuttingDown() : callFailure.cutShort());
+    return this.#endings.ofAll();
   }
 
   /** Ends a call with a failure, if it has no outcome yet. */
@@ -377,6 +375,7 @@ export class CallRouter {
   /** Ends a call whose caller no longer waits for the outcome. */
   #abandon(call: PendingCall, reason: CancelReason): void {
     this.#held.forget(call);
+    this.shared.forget(call);
     if (!this.#calls.take(call)) return;
     this.#outcomes.abandon(call, reason);
     this.#tellTarget(call, reason);
@@ -393,6 +392,7 @@ export class CallRouter {
   /** Answers a call that has left the table with a failure. */
   #fail(call: PendingCall, failure: CallFailure): void {
     this.#held.forget(call);
+    this.shared.forget(call);
     this.#outcomes.fail(call, failure);
   }
 }

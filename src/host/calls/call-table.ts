@@ -86,6 +86,9 @@ export class CallTable {
       target: undefined,
       dueSlot: 0,
       commits: 0,
+      sentBytes: 0,
+      returns: 0,
+      conflicts: 0,
       outgoingSlot: 0,
       incomingSlot: 0,
     };
@@ -100,6 +103,12 @@ export class CallTable {
   assign(call: PendingCall, target: Peer): void {
     call.target = target;
     target.incomingCalls.add(call);
+  }
+
+  /** The target has given the call back. */
+  unassign(call: PendingCall): void {
+    call.target?.incomingCalls.delete(call);
+    call.target = undefined;
   }
 
   /** The request id that the target sees: as bytes, valid until the next call; and as text. */
@@ -167,7 +176,7 @@ export function costOfCall(callerIdBytes: number, targetType: string, targetKey:
 }
 
 /** Cuts a long key, without keeping the rest in memory behind it. */
-function keptText(key: string): string {
+export function keptText(key: string): string {
   if (key.length <= limits.keptKeyChars) return key;
   return `${Buffer.from(key.slice(0, limits.keptKeyChars)).toString()}…`;
 }

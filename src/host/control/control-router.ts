@@ -1,4 +1,4 @@
-import type { Logger } from "../../core/internal.ts";
+import type { Epoch, Logger } from "../../core/internal.ts";
 import {
   type ControlEnvelope,
   type ControlRequest,
@@ -9,6 +9,7 @@ import {
   encodeControl,
   isControlRequest,
   parseControlDestination,
+  withControlEpoch,
 } from "../../protocol/internal.ts";
 import type { BatchRunner } from "../batch-runner.ts";
 import type { MutableHostCounters } from "../counters.ts";
@@ -24,6 +25,9 @@ export interface ControlRouterParts {
   readonly counters: MutableHostCounters;
   /** Returns the client that an agent's requests go to; undefined: there is none. */
   readonly locate: (agentType: string, key: string, asker: ControlSession) => string | undefined;
+  /** Whether any agent type is shared; the epoch of the claim of an agent, if its type is. */
+  readonly hasShared: () => boolean;
+  readonly epochOf: (agentType: string, key: string) => Epoch | undefined;
   readonly sessions: ChannelTable<ControlSession>;
   /** The requests of the host itself. */
   readonly hostAsks: HostAsks;
@@ -33,7 +37,7 @@ export interface ControlRouterParts {
 }
 
 // protocol.md §1.8
-/** Passes control envelopes on unchanged, and answers requests whose destination it can't reach. */
+/** Passes control envelopes on, unchanged but for an epoch, and answers requests whose destination it can't reach. */
 export class ControlRouter {
   readonly #parts: ControlRouterParts;
   readonly #waits = new ControlWaits();
@@ -55,7 +59,7 @@ export class ControlRouter {
       return this.#refuse(from, envelope, envelope.body, full);
     }
     const target = this.#find(envelope.destination, from);
-    if (!target?.send(bytes)) return this.#returnToSender(from, envelope);
+    if (!target?.send(this.#withEpoch(envelope, bytes))) return this.#returnToSender(from, envelope);
     this.#parts.counters.controlMessages += 1;
     this.#waits.passed(target, from, envelope);
   }
@@ -95,6 +99,15 @@ export class ControlRouter {
       this.#parts.logger?.warn("a control message could not be read", { clientId: from.id, error });
       return undefined;
     }
+  }
+
+  // protocol.md §11.17
+  /** A request about an agent of a shared type names the epoch under which its worker holds it. */
+  #withEpoch({ destination, body }: ControlEnvelope, bytes: Uint8Array): Uint8Array {
+    if (!this.#parts.hasShared() || !isControlRequest(body)) return bytes;
+    const agent = parseControlDestination(destination);
+    const epoch = agent?.kind === "agent" ? this.#parts.epochOf(agent.type, agent.key) : undefined;
+    return epoch === undefined ? bytes : withControlEpoch(bytes, epoch);
   }
 
   #find(text: string, from: ControlSession): ControlSession | undefined {

@@ -1,7 +1,9 @@
 import { isValidTopicType, type Logger } from "../../core/internal.ts";
 import {
+  type FrameBytes,
   formatRecipient,
   type PeekedEvent,
+  type ReturnedFrame,
   spliceRecipients,
   topicSourceOf,
   withoutRecipients,
@@ -9,17 +11,22 @@ import {
 import type { MutableHostCounters } from "../counters.ts";
 import { limits } from "../limits.ts";
 import type { HostObserver } from "../observer.ts";
+import type { AgentDirectory } from "../placement/agent-directory.ts";
+import type { LeavingAgents } from "../placement/leaving-agents.ts";
 import type { Placement } from "../placement/placement.ts";
 import type { SharedType } from "../registry/shared-type.ts";
 import type { TopicIndex } from "../registry/topic-index.ts";
 import type { TypeOwners } from "../registry/type-owners.ts";
 import type { Peer, PeerTable } from "../sessions/peer.ts";
 import { DotnetEvents } from "./dotnet-events.ts";
+import { MovingEvents } from "./moving-events.ts";
 
 export interface EventRouterParts {
   readonly counters: MutableHostCounters;
   readonly owners: TypeOwners;
   readonly placement: Placement;
+  readonly directory: AgentDirectory;
+  readonly leaving: LeavingAgents;
   readonly topics: TopicIndex;
   readonly peers: PeerTable;
   readonly logger: Logger | undefined;
@@ -38,10 +45,17 @@ export class EventRouter {
   /** The agents of shared types that the event is for, for each peer that is to be told. */
   readonly #recipients = new Map<Peer, string[]>();
   readonly #dotnetEvents = new DotnetEvents();
+  readonly #moving: MovingEvents;
   #number = 0;
 
   constructor(parts: EventRouterParts) {
     this.#parts = parts;
+    this.#moving = new MovingEvents({ ...parts, send: (event, target, frame) => this.#deliver(event, target, frame) });
+  }
+
+  /** A worker gives an event back. */
+  takeBack(from: Peer, notice: ReturnedFrame, message: PeekedEvent): void {
+    this.#moving.takeBack(from, notice, message);
   }
 
   /** Returns how many workers it was for. */
@@ -59,7 +73,7 @@ export class EventRouter {
     const deliveredBefore = counters.deliveredEvents;
     try {
       const own = this.#parts.owners.hasShared ? withoutRecipients(event) : event;
-      for (const target of this.#targets) this.#deliver(own, target);
+      for (const target of this.#targets) this.#deliver(own, target, this.#frameFor(own, target));
     } finally {
       this.#targets.length = 0;
       if (this.#recipients.size > 0) this.#recipients.clear();
@@ -113,6 +127,10 @@ export class EventRouter {
       // Subscribers choose how many agents an event is for: they could use up the share of the publisher's address.
       const payer = count > limits.claimsOfEvent ? undefined : from;
       const located = this.#parts.placement.locate(type, key, { caller: from, payer });
+      if (located.at === "moving") {
+        this.#moving.hold(withoutRecipients(event), located.agent, from, payer !== undefined);
+        continue;
+      }
       if (located.at !== "found") {
         absent += 1;
         continue;
@@ -127,14 +145,18 @@ export class EventRouter {
     return absent;
   }
 
-  #deliver(event: PeekedEvent, target: Peer): void {
+  /** The event's own bytes, or with the names of the worker's agents that it is for. */
+  #frameFor(event: PeekedEvent, target: Peer): FrameBytes {
+    const named = this.#recipients.size > 0 ? this.#recipients.get(target) : undefined;
+    return named === undefined ? event.bytes : spliceRecipients(event, named.join(","));
+  }
+
+  #deliver(event: PeekedEvent, target: Peer, frame: FrameBytes): void {
     const { counters, logger } = this.#parts;
     if (!target.traits.takesJsonEvents && !this.#dotnetEvents.canRead(event)) {
       counters.filteredEvents += 1;
       return;
     }
-    const named = this.#recipients.size > 0 ? this.#recipients.get(target) : undefined;
-    const frame = named === undefined ? event.bytes : spliceRecipients(event, named.join(","));
     switch (target.send(frame, "event")) {
       case "queued":
         counters.deliveredEvents += 1;

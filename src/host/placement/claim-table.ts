@@ -162,6 +162,16 @@ export class ClaimTable {
     return number === undefined ? none : (this.#first[number] ?? none);
   }
 
+  /** The newest entry of a worker, and the one that came before an entry; -1: there is none. */
+  lastOf(workerId: string): number {
+    const number = this.#workerNames.find(workerId);
+    return number === undefined ? none : (this.#last[number] ?? none);
+  }
+
+  before(entry: number): number {
+    return this.#before.get(entry);
+  }
+
   /** The next entry from this number on that is in use; -1: there is none. */
   nextUsed(from: number): number {
     for (let entry = from; entry < this.#used; entry += 1) if (this.#numbers.get(entry) > 0) return entry;

@@ -1,5 +1,6 @@
-import type { AgentPlacement, Epoch } from "../../core/internal.ts";
+import type { AgentPlacement } from "../../core/internal.ts";
 import type { MutableHostCounters } from "../counters.ts";
+import { limits } from "../limits.ts";
 import type { HostObserver } from "../observer.ts";
 import type { SharedType } from "../registry/shared-type.ts";
 import type { IsDeaf } from "../registry/type-owners.ts";
@@ -7,13 +8,21 @@ import type { Peer, PeerTable } from "../sessions/peer.ts";
 import type { AgentDirectory, Claim } from "./agent-directory.ts";
 import { mostKeyChars } from "./claim-table.ts";
 import { type Candidate, compareVersions, directors } from "./directors.ts";
+import type { LeavingAgents } from "./leaving-agents.ts";
+import type { Located, Nowhere, Placed, Seeker } from "./located.ts";
+import { type LostAgents, nameOf } from "./lost-agents.ts";
 import type { StockUnit, StockUnits } from "./stock-units.ts";
+import type { WorkerDrains } from "./worker-drains.ts";
 import type { Workers } from "./workers.ts";
 
 export interface PlacementParts {
   readonly directory: AgentDirectory;
   readonly workers: Workers;
   readonly units: StockUnits;
+  readonly leaving: LeavingAgents;
+  readonly drains: WorkerDrains;
+  readonly lost: LostAgents;
+  readonly sharedType: (name: string) => SharedType | undefined;
   readonly peers: PeerTable;
   readonly isDeaf: IsDeaf;
   /** For types whose first owner names none. */
@@ -24,26 +33,15 @@ export interface PlacementParts {
   readonly observer: HostObserver | undefined;
 }
 
-/** The outcome of the search for an agent's worker. */
-export type Located =
-  /** `epoch`: of the agent's claim; undefined for a worker that knows nothing of claims. */
-  | { readonly at: "found"; readonly peer: Peer; readonly epoch: Epoch | undefined }
-  /** An owner has registered the type, and its channel is still to come. */
-  | { readonly at: "expected"; readonly clientId: string }
-  | { readonly at: "nowhere"; readonly code: "undeliverable" | "overloaded"; readonly reason: string };
-
-/** The search for one agent: its cause, and its cost. */
-export interface Seeker {
-  /** The worker whose message it is. */
-  readonly caller: Peer | undefined;
-  /** The claim counts with the share of this client. Undefined: with that of the worker that gets the agent. */
-  readonly payer: Pick<Peer, "account"> | undefined;
-}
-
 /** Workers that may get new agents of a type, or why there is none. */
 type Choice =
-  | { readonly at: "some"; readonly candidates: readonly Candidate[] }
-  | Extract<Located, { readonly at: "expected" | "nowhere" }>;
+  | {
+      readonly at: "some";
+      readonly candidates: readonly Candidate[];
+      /** Whether there are others, which stop. */
+      readonly areOthersDraining: boolean;
+    }
+  | Extract<Placed, { readonly at: "expected" | "nowhere" }>;
 
 // protocol.md §11.14
 /** Finds the worker of each agent of a shared type, and chooses one for an agent that has none. */
@@ -67,38 +65,74 @@ export class Placement {
     this.changed();
   }
 
-  /** The channel has ended, or its worker takes no more calls on it. With its last channel a worker loses its claims. */
-  peerEnded(peer: Peer): void {
-    const { workers, directory, observer } = this.#parts;
+  /** The channel has ended, or its worker takes no more calls on it. With its last channel a worker loses its claims. `isLost`: not in order. */
+  peerEnded(peer: Peer, { isLost = false }: { readonly isLost?: boolean } = {}): void {
+    const { workers, directory, leaving, drains, observer } = this.#parts;
     const isGone = workers.ended(peer);
     this.changed();
-    if (!isGone) return;
     const workerId = peer.worker.id;
+    if (!isGone) return leaving.sayAgain(workerId);
+    if (isLost) this.#noteLoss(peer);
     const count = directory.countOf(workerId);
-    if (count === 0) return;
-    directory.workerGone(workerId);
-    observer?.({ at: "claim", what: "lost", workerId, clientId: peer.id, count });
+    if (count > 0) {
+      directory.workerGone(workerId);
+      observer?.({ at: "claim", what: "lost", workerId, clientId: peer.id, count });
+    }
+    leaving.claimsEnded(workerId);
+    drains.workerGone(workerId);
   }
 
-  /** Finds the worker of an agent. An agent without a worker gets one. */
+  /** Whether the worker of this channel has lost its claims because the time in which it stops was over. */
+  isRevoked(peer: Peer): boolean {
+    return this.#parts.workers.isRevoked(peer);
+  }
+
+  /** Finds the worker of an agent. An agent without a worker gets one, unless it is on its way from one to another. */
   locate(type: SharedType, key: string, seeker: Seeker): Located {
-    const { directory, workers, units } = this.#parts;
-    const claim = directory.find(type, key);
-    if (claim !== undefined) {
-      const peer = workers.peerOf(claim.workerId);
-      if (peer !== undefined) return { at: "found", peer, epoch: claim.epoch };
+    const { leaving } = this.#parts;
+    const agent = leaving.size > 0 ? leaving.find(type, key) : undefined;
+    return agent === undefined
+      ? this.place(type, key, seeker)
+      : { at: "moving", agent, holder: this.#holderOf(type, key) };
+  }
+
+  /** The agents for which a lost worker had calls may be why it was lost. */
+  #noteLoss({ incomingCalls }: Peer): void {
+    const { sharedType, lost } = this.#parts;
+    const names = new Set<string>();
+    for (const { targetType, targetKey } of incomingCalls.all()) {
+      if (sharedType(targetType) !== undefined) names.add(nameOf(targetType, targetKey));
+      if (names.size >= limits.rememberedLosses) break;
     }
+    if (names.size > 0) lost.lost(names);
+  }
+
+  #holderOf(type: SharedType, key: string): Extract<Placed, { readonly at: "found" }> | undefined {
+    const { directory, workers } = this.#parts;
+    const claim = directory.find(type, key);
+    const peer = claim && workers.peerOf(claim.workerId);
+    return peer && { at: "found", peer, epoch: claim?.epoch };
+  }
+
+  /** Finds or chooses the worker of an agent that does not leave. `above`: the version of its worker must be higher. */
+  place(type: SharedType, key: string, seeker: Seeker, above?: string): Placed {
+    const { units, lost } = this.#parts;
+    const holder = this.#holderOf(type, key);
+    if (holder !== undefined) return holder;
+    const quarantine = lost.size > 0 ? lost.whyNot(type.name, key) : undefined;
+    if (quarantine !== undefined) return { at: "nowhere", code: "undeliverable", reason: quarantine };
     if (key.length > mostKeyChars) {
       const reason = `The key of an agent of the shared type ${type.name} has at most ${mostKeyChars} characters.`;
       return { at: "nowhere", code: "undeliverable", reason };
     }
     const unit = units.unitOf(type);
-    return unit === undefined ? this.#placeAlone(type, key, seeker) : this.#placeInUnit(unit, type, key, seeker);
+    return unit === undefined ? this.#placeAlone(type, key, seeker, above) : this.#placeInUnit(unit, type, key, seeker);
   }
 
-  #placeAlone(type: SharedType, key: string, seeker: Seeker): Located {
-    const choice = this.#choiceOf(type);
+  #placeAlone(type: SharedType, key: string, seeker: Seeker, above: string | undefined): Placed {
+    const choice = above === undefined ? this.#choiceOf(type) : this.#choiceAbove(type, above);
     if (choice.at !== "some") return choice;
+    if (choice.candidates.length === 0) return noneStays(type);
     const { placement, random, directory } = this.#parts;
     const turn = this.#turns.get(type) ?? 0;
     const direct = directors[type.terms.placement ?? placement];
@@ -108,14 +142,22 @@ export class Placement {
     return this.#take(type, key, chosen, seeker);
   }
 
-  #placeInUnit(unit: StockUnit, type: SharedType, key: string, seeker: Seeker): Located {
+  #placeInUnit(unit: StockUnit, type: SharedType, key: string, seeker: Seeker): Placed {
     const { units, workers } = this.#parts;
     const choice = this.#choiceOf(type);
     if (choice.at !== "some") return choice;
+    if (choice.areOthersDraining) {
+      // A stock worker that stops can't let agents go: it keeps those that it has.
+      const kept = units.placeOf(unit, key) ?? units.placeOf(perType(unit, type), key);
+      const peer = kept !== undefined && workers.isDraining(kept) ? workers.peerOf(kept) : undefined;
+      if (peer !== undefined && type.isOwner(peer.id) && !isAware(type, peer))
+        return { at: "found", peer, epoch: undefined };
+    }
+    if (choice.candidates.length === 0) return noneStays(type);
     const whole = choice.candidates.filter(({ peer }) => unit.clients.has(peer.id));
     const candidates = whole.length > 0 ? whole : choice.candidates;
     // Where no worker serves the whole unit, each type has its own places.
-    const place = whole.length > 0 ? unit : { ...unit, name: `${unit.name}:${type.name}` };
+    const place = whole.length > 0 ? unit : perType(unit, type);
     const known = units.placeOf(place, key);
     const stays = known === undefined ? undefined : workers.peerOf(known);
     const sticky = stays && candidates.find(({ peer }) => peer.worker.id === stays.worker.id);
@@ -126,7 +168,7 @@ export class Placement {
   }
 
   /** Enters the claim of a worker that knows of claims. */
-  #take(type: SharedType, key: string, chosen: Candidate | undefined, { payer }: Seeker): Located {
+  #take(type: SharedType, key: string, chosen: Candidate | undefined, { payer }: Seeker): Placed {
     if (chosen === undefined) return nowhere(`No worker serves agent type ${type.name}.`);
     const { peer, worker } = chosen;
     if (!isAware(type, peer)) return { at: "found", peer, epoch: undefined };
@@ -172,11 +214,25 @@ export class Placement {
       const current = newest !== undefined && type.isOwner(newest.id) ? newest : peer;
       byWorker.set(peer.worker.id, { worker: peer.worker, peer: current });
     }
-    const all = [...byWorker.values()];
-    if (versionPolicy === "any") return { at: "some", candidates: all };
+    const all = [...byWorker.values()].filter(({ worker }) => !workers.isDraining(worker.id));
+    const areOthersDraining = all.length < byWorker.size;
+    if (versionPolicy === "any" || all.length === 0) return { at: "some", candidates: all, areOthersDraining };
     const newest = all.map(({ worker }) => worker.version).reduce((a, b) => (compareVersions(a, b) < 0 ? b : a));
     const candidates = all.filter(({ worker }) => compareVersions(worker.version, newest) === 0);
-    return { at: "some", candidates };
+    return { at: "some", candidates, areOthersDraining };
+  }
+
+  // protocol.md §11.17
+  /** Workers that may read a state which a worker of this version could not read. */
+  #choiceAbove(type: SharedType, version: string): Choice {
+    const choice = this.#choiceOf(type);
+    if (choice.at !== "some") return choice;
+    const candidates = choice.candidates.filter(
+      ({ worker }) => compareVersions(worker.version, version || undefined) > 0,
+    );
+    if (candidates.length > 0) return { ...choice, candidates };
+    const reason = `The stored state of this agent is of a newer version than the workers of agent type ${type.name} know. Upgrade them.`;
+    return { at: "nowhere", code: "state-too-new", reason };
   }
 }
 
@@ -185,7 +241,16 @@ function isAware(type: SharedType, peer: Peer): boolean {
   return peer.traits.capabilities.has("claims") && !type.unaware.has(peer.id);
 }
 
-function nowhere(reason: string): Extract<Located, { readonly at: "nowhere" }> {
+function perType(unit: StockUnit, type: SharedType): StockUnit {
+  return { ...unit, name: `${unit.name}:${type.name}` };
+}
+
+function noneStays(type: SharedType): Nowhere {
+  const reason = `All workers of agent type ${type.name} stop. Try again when another one is there.`;
+  return { at: "nowhere", code: "shutting-down", reason };
+}
+
+function nowhere(reason: string): Nowhere {
   return { at: "nowhere", code: "undeliverable", reason };
 }
 

@@ -102,6 +102,17 @@ export class SoloDirectory implements AgentDirectory {
     return { claims, next: undefined };
   }
 
+  claimsOf(workerId: string, limit: number, isPassedBy: (claim: Claim) => boolean): readonly Claim[] {
+    const claims: Claim[] = [];
+    for (let at = this.#table.lastOf(workerId); at >= 0 && claims.length < limit; at = this.#table.before(at)) {
+      const { type: id, key, number } = this.#table.read(at);
+      const [era, type] = partsOf(id);
+      const claim = { type, key, workerId, epoch: { generation: this.#parts.generation(), era, number } };
+      if (!isPassedBy(claim)) claims.push(claim);
+    }
+    return claims;
+  }
+
   newestEpoch({ era }: SharedType): Epoch {
     return { generation: this.#parts.generation(), era, number: this.#lastNumber };
   }

@@ -13,20 +13,31 @@ const labelBytes = 100;
 interface Entry {
   /** Oldest first. */
   readonly peers: Peer[];
+  isDraining: boolean;
 }
 
 // protocol.md §11.14
 /** The workers that have a channel now, by their worker ids. While a worker changes its connection it has two channels. */
 export class Workers {
   readonly #entries = new Map<string, Entry>();
+  readonly #revoked = new WeakSet<Peer>();
 
   /** Returns the newest open channel of a worker that does not stop. */
   peerOf(workerId: string): Peer | undefined {
     return this.#entries.get(workerId)?.peers.at(-1);
   }
 
+  /** Returns its open channels, the oldest first. Valid until the next change. */
+  peersOf(workerId: string): readonly Peer[] {
+    return this.#entries.get(workerId)?.peers ?? [];
+  }
+
+  ids(): Iterable<string> {
+    return this.#entries.keys();
+  }
+
   opened(peer: Peer): void {
-    const entry = this.#entries.get(peer.worker.id) ?? { peers: [] };
+    const entry = this.#entries.get(peer.worker.id) ?? { peers: [], isDraining: false };
     entry.peers.push(peer);
     this.#entries.set(peer.worker.id, entry);
   }
@@ -40,5 +51,25 @@ export class Workers {
     if (entry.peers.length > 0) return false;
     this.#entries.delete(peer.worker.id);
     return true;
+  }
+
+  // protocol.md §11.17
+  /** The worker gets no new agents from now on, as long as it has a channel. */
+  setDraining(workerId: string): void {
+    const entry = this.#entries.get(workerId);
+    if (entry !== undefined) entry.isDraining = true;
+  }
+
+  isDraining(workerId: string): boolean {
+    return this.#entries.get(workerId)?.isDraining === true;
+  }
+
+  /** The host has revoked all claims of the worker: on these channels it commits nothing for agents of shared types any more. */
+  setRevoked(workerId: string): void {
+    for (const peer of this.peersOf(workerId)) this.#revoked.add(peer);
+  }
+
+  isRevoked(peer: Peer): boolean {
+    return this.#revoked.has(peer);
   }
 }

@@ -43,6 +43,11 @@ export interface PendingCall {
   // protocol.md §11.15
   /** Undecided commits that carry an answer to the call. While there is one, no end of its worker, time limit or drain ends the call. */
   commits: number;
+  // protocol.md §11.17
+  /** Length of the message that the worker of an agent of a shared type was sent. Times that the call was given back, and those for a conflict. */
+  sentBytes: number;
+  returns: number;
+  conflicts: number;
   /** Places of the call in the sets of its caller and of its target. */
   outgoingSlot: number;
   incomingSlot: number;

@@ -1,7 +1,8 @@
-import type { AgentName, Epoch } from "../../core/internal.ts";
+import { type AgentName, compareEpochs, type Epoch } from "../../core/internal.ts";
 import type { StateFailure } from "../../protocol/internal.ts";
 import type { CallRouter } from "../calls/call-router.ts";
 import type { AgentDirectory } from "../placement/agent-directory.ts";
+import type { Placement } from "../placement/placement.ts";
 import type { SharedType } from "../registry/shared-type.ts";
 import type { TypeOwners } from "../registry/type-owners.ts";
 import type { Peer } from "../sessions/peer.ts";
@@ -9,6 +10,7 @@ import type { Peer } from "../sessions/peer.ts";
 export interface StateRightsParts {
   readonly owners: TypeOwners;
   readonly directory: AgentDirectory;
+  readonly placement: Placement;
   readonly calls: CallRouter;
 }
 
@@ -50,15 +52,20 @@ export class StateRights {
 
   // protocol.md §11.15
   #ofShared(from: Peer, { type, key }: AgentName, shared: SharedType, named: Epoch | undefined): StateRight {
-    const { directory, calls } = this.#parts;
+    const { directory, calls, placement } = this.#parts;
     if (!from.traits.capabilities.has("claims") || shared.unaware.has(from.id)) {
       const text = `The host shares the agent type ${type} (sharedTypes), and this worker does not. Register it with shared: true.`;
       return notAuthorized(text);
     }
     const claim = directory.find(shared, key);
+    const newest = directory.newestEpoch(shared);
+    // The calls that it had for its agents have failed: they must not change anything any more.
+    if (placement.isRevoked(from)) return { at: "superseded", epoch: claim?.epoch ?? newest };
     if (claim === undefined) {
       // Its claims have ended with its notice. While no other worker has the agent, its last turns commit.
-      if (calls.hasGivenUp(from, type)) return { at: "granted", rank: directory.newestEpoch(shared) };
+      if (calls.hasGivenUp(from, type)) return { at: "granted", rank: newest };
+      // It has had the agent, and has let it go.
+      if (named !== undefined && compareEpochs(named, newest) <= 0) return { at: "superseded", epoch: newest };
       return notAuthorized(
         "The host has sent this worker no message for the agent, so that the worker does not hold it.",
       );

@@ -17,6 +17,7 @@ import type { HeldStore } from "../held-store.ts";
 import { limits } from "../limits.ts";
 import type { CommitOccurrence, HostObserver } from "../observer.ts";
 import type { AgentDirectory } from "../placement/agent-directory.ts";
+import type { Placement } from "../placement/placement.ts";
 import type { TypeOwners } from "../registry/type-owners.ts";
 import { shuttingDownText } from "../sessions/admission.ts";
 import type { Peer } from "../sessions/peer.ts";
@@ -57,6 +58,7 @@ export interface StateServiceParts extends FrameRouters {
   readonly held: HeldStore;
   readonly owners: TypeOwners;
   readonly directory: AgentDirectory;
+  readonly placement: Placement;
   /** Undefined: this host delivers no mail and fires no reminders, and refuses commits with them. */
   readonly courier: EffectsCourier | undefined;
   readonly clock: Clock;

@@ -1,11 +1,20 @@
 import { create, toBinary } from "@bufbuild/protobuf";
 import { type ChannelSignal, SignalMessageSchema } from "../gen/troupe/v1/channel_signal_pb.ts";
-import type { CancelFrame, CancelReason, HeartbeatFrame, LeavingFrame, StuckFrame, UnstuckFrame } from "./frame.ts";
+import type {
+  CancelFrame,
+  CancelReason,
+  HeartbeatFrame,
+  LeavingFrame,
+  LeavingNotice,
+  StuckFrame,
+  UnstuckFrame,
+} from "./frame.ts";
 import { fromBinary } from "./from-binary.ts";
 import { fromWireHeartbeat, noticeTag, toWireHeartbeat } from "./heartbeat.ts";
+import { fromWireLeaving, toWireLeaving } from "./leaving-notices.ts";
 import { isTextAt, RawReader, textAt } from "./raw-reader.ts";
 
-type NoticeFrame = CancelFrame | LeavingFrame | StuckFrame | UnstuckFrame | HeartbeatFrame;
+type NoticeFrame = CancelFrame | LeavingFrame | StuckFrame | UnstuckFrame | HeartbeatFrame | LeavingNotice;
 
 const reasons: readonly CancelReason[] = ["cancelled", "timed-out", "caller-gone", "withdrawn"];
 
@@ -34,7 +43,7 @@ export function decodeNoticeGenerated(bytes: Uint8Array): NoticeFrame | undefine
     case "heartbeat":
       return fromWireHeartbeat(signal.value);
     default:
-      return undefined;
+      return signal && fromWireLeaving(signal);
   }
 }
 
@@ -80,5 +89,7 @@ function toWireNotice(frame: NoticeFrame): ChannelSignal["signal"] {
       return { case: "unstuck", value: { $typeName: "troupe.v1.UnstuckCall", requestId: frame.requestId } };
     case "heartbeat":
       return { case: "heartbeat", value: toWireHeartbeat(frame) };
+    default:
+      return toWireLeaving(frame);
   }
 }

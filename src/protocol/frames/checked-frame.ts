@@ -1,6 +1,7 @@
 import { assertObject, assertText, wrongValue } from "../../core/internal.ts";
-import type { Frame, WireAgentId, WirePattern, WirePayload } from "./frame.ts";
+import type { ClaimedAgent, Frame, WireAgentId, WirePattern, WirePayload } from "./frame.ts";
 import { encodeFrame as encodeUnchecked } from "./frame-codec.ts";
+import { mostAgentsOfNotice } from "./leaving-notices.ts";
 
 /**
  * Encodes one message of the data channel. Throws `invalid-argument` for a field that is missing or of a wrong kind, and
@@ -78,11 +79,27 @@ function assertFrame(frame: Frame): void {
         throw wrongValue("The isAnswer of a heartbeat frame must be true or false", frame.isAnswer);
       }
       return;
+    case "leave":
+    case "ask-leave":
+    case "returned":
+      assertText(frame.reason, `The reason of a ${kind} frame`);
+      if (kind === "leave") assertUint32(frame.graceMs, "The graceMs of a leave frame");
+      if (kind === "returned" && !(frame.message instanceof Uint8Array)) {
+        throw wrongValue("The message of a returned frame must be bytes, a Uint8Array", frame.message);
+      }
+      return assertAgents(frame.agents, kind);
+    case "left":
+    case "stay":
+      return assertAgents(frame.agents, kind);
+    case "leaving-worker":
+    case "drain":
+      return assertUint32(frame.graceMs, `The graceMs of a ${kind} frame`);
     case "empty":
       return;
     default: {
       const known =
-        "request, response, event, register-type, subscribe, ack, cancel, leaving, stuck, unstuck, heartbeat";
+        "request, response, event, register-type, subscribe, ack, cancel, leaving, stuck, unstuck, heartbeat, " +
+        "leave, ask-leave, returned, left, stay, leaving-worker, drain";
       throw wrongValue(`The kind of a frame must be ${known} or empty`, kind satisfies never);
     }
   }
@@ -91,6 +108,22 @@ function assertFrame(frame: Frame): void {
 function assertUint32(value: number, what: string): void {
   if (Number.isSafeInteger(value) && value >= 0 && value < 2 ** 32) return;
   throw wrongValue(`${what} must be a whole number below 2^32`, value);
+}
+
+function assertAgents(agents: readonly ClaimedAgent[], kind: string): void {
+  if (!Array.isArray(agents)) throw wrongValue(`The agents of a ${kind} frame must be an array`, agents);
+  if (agents.length > mostAgentsOfNotice) {
+    throw wrongValue(`A ${kind} frame may have at most ${mostAgentsOfNotice} agents`, agents.length);
+  }
+  for (const agent of agents) {
+    assertId(agent, `An agent of a ${kind} frame`);
+    assertObject(agent.epoch, `The epoch of an agent of a ${kind} frame`);
+    for (const name of ["generation", "era", "number"] as const) {
+      const value = agent.epoch[name];
+      const isWhole = Number.isSafeInteger(value) && value >= 0 && (name !== "era" || value < 2 ** 32);
+      if (!isWhole) throw wrongValue(`The ${name} in the epoch of a ${kind} frame must be a whole number`, value);
+    }
+  }
 }
 
 function assertId(id: WireAgentId | undefined, what: string): void {

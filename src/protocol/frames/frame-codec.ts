@@ -22,6 +22,13 @@ export function encodeFrame(frame: Frame): Uint8Array {
     case "leaving":
     case "stuck":
     case "unstuck":
+    case "leave":
+    case "ask-leave":
+    case "returned":
+    case "left":
+    case "stay":
+    case "leaving-worker":
+    case "drain":
     case "empty":
       return encodeFrameGenerated(frame);
   }

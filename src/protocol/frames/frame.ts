@@ -1,3 +1,5 @@
+import type { Epoch } from "../../core/internal.ts";
+
 /** An agent id as it arrives: not validated. */
 export interface WireAgentId {
   readonly type: string;
@@ -113,6 +115,87 @@ export interface UnstuckFrame {
   readonly requestId: string;
 }
 
+// protocol.md §11.17
+/** An agent of a shared type, under the epoch of its claim. */
+export interface ClaimedAgent extends WireAgentId {
+  readonly epoch: Epoch;
+}
+
+/**
+ * Reason for which an agent leaves its worker. `idle`, `capacity`: the worker wants to free it. `asked`: someone has asked for its
+ * deactivation. `failed`, `stale`: its activation is worth nothing. `draining`: the worker stops.
+ */
+export type LeaveReason = "idle" | "capacity" | "asked" | "failed" | "stale" | "draining";
+
+/**
+ * Reason for which a worker gives a message back. `leaving`: no handler has begun it. `conflict`: what its handler did was undone, since
+ * another has written the state. `unfit`: the state is of a newer version than the worker knows. `too-old`, `no-lease`: for clusters.
+ */
+export type ReturnReason = "leaving" | "conflict" | "unfit" | "too-old" | "no-lease";
+
+/** Tells a worker that no further message comes under these claims. Without agents: it holds no claim any more. */
+export interface LeaveFrame {
+  readonly kind: "leave";
+  /** At most 1,000, as in every notice that lists agents. */
+  readonly agents: readonly ClaimedAgent[];
+  readonly reason: LeaveReason;
+  /** Milliseconds that the host waits for them; 0: any time. A whole number below 2^32. */
+  readonly graceMs: number;
+}
+
+/** Asks the host to let agents go. */
+export interface AskLeaveFrame {
+  readonly kind: "ask-leave";
+  readonly agents: readonly ClaimedAgent[];
+  readonly reason: LeaveReason;
+}
+
+/** Gives a message back to the host, which places it anew. */
+export interface ReturnedFrame {
+  readonly kind: "returned";
+  /** The target of a call; of an event, those of its agents that have not got it. */
+  readonly agents: readonly ClaimedAgent[];
+  readonly reason: ReturnReason;
+  /** The whole message of the data channel, as it came. */
+  readonly message: Uint8Array;
+}
+
+/** Tells the host that the activations of these agents have ended. */
+export interface LeftFrame {
+  readonly kind: "left";
+  readonly agents: readonly ClaimedAgent[];
+}
+
+/** Tells the host that these agents are not idle any more, and do not leave. */
+export interface StayFrame {
+  readonly kind: "stay";
+  readonly agents: readonly ClaimedAgent[];
+}
+
+/** Tells the host that the worker stops, so that its agents of shared types leave. */
+export interface LeavingWorkerFrame {
+  readonly kind: "leaving-worker";
+  /** Milliseconds that its agents have; 0: as many as the host gives. A whole number below 2^32. */
+  readonly graceMs: number;
+}
+
+/** Tells a worker that an operator wants it to stop. */
+export interface DrainFrame {
+  readonly kind: "drain";
+  /** Milliseconds that its agents have; a whole number below 2^32. */
+  readonly graceMs: number;
+}
+
+/** Notices by which agents of shared types leave their workers. Only peers that both name `claims` send them. */
+export type LeavingNotice =
+  | LeaveFrame
+  | AskLeaveFrame
+  | ReturnedFrame
+  | LeftFrame
+  | StayFrame
+  | LeavingWorkerFrame
+  | DrainFrame;
+
 // protocol.md §11.12
 /** Keeps a quiet stream open: proxies end streams that carry nothing. Only peers that both name `heartbeat` send it. */
 export interface HeartbeatFrame {
@@ -137,5 +220,6 @@ export type Frame =
   | StuckFrame
   | UnstuckFrame
   | HeartbeatFrame
+  | LeavingNotice
   /** No arm of the oneof is set, or an unknown one. Receivers ignore it with a warning. */
   | { readonly kind: "empty" };

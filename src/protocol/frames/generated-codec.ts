@@ -15,6 +15,13 @@ export function encodeFrameGenerated(frame: Frame): Uint8Array {
     case "stuck":
     case "unstuck":
     case "heartbeat":
+    case "leave":
+    case "ask-leave":
+    case "returned":
+    case "left":
+    case "stay":
+    case "leaving-worker":
+    case "drain":
       return encodeNotice(frame);
     default:
       return toBinary(MessageSchema, create(MessageSchema, { message: toWire(frame) }));
@@ -54,6 +61,13 @@ function toWire(frame: Frame): Message["message"] {
     case "stuck":
     case "unstuck":
     case "heartbeat":
+    case "leave":
+    case "ask-leave":
+    case "returned":
+    case "left":
+    case "stay":
+    case "leaving-worker":
+    case "drain":
     case "empty":
       return { case: undefined };
   }

@@ -104,12 +104,25 @@ export function formatRecipient(agentType: string, epoch: Epoch): string {
   return `${agentType}=${formatEpoch(epoch)}`;
 }
 
+/** Marks an event that is for the named agents alone, and not for agents of exclusive types that subscribe. */
+const aloneMark = "!";
+
+/** As `formatRecipient`, for an event that is for this agent alone. */
+export function formatLoneRecipient(agentType: string, epoch: Epoch): string {
+  return aloneMark + formatRecipient(agentType, epoch);
+}
+
+/** Whether an event is for the agents alone that `recipientsIn` returns. */
+export function isForRecipientsAlone(attributes: WireMetadata): boolean {
+  return attributes[attribute.recipients]?.startsWith(aloneMark) === true;
+}
+
 /** The agents of shared types that an event is for, by their types. */
 export function recipientsIn(attributes: WireMetadata): ReadonlyMap<string, Epoch> {
   const value = attributes[attribute.recipients];
   if (value === undefined) return noRecipients;
   const recipients = new Map<string, Epoch>();
-  for (const part of value.split(",")) {
+  for (const part of (value.startsWith(aloneMark) ? value.slice(1) : value).split(",")) {
     const at = part.indexOf("=");
     const epoch = at < 1 ? undefined : epochIn(part.slice(at + 1));
     if (epoch !== undefined) recipients.set(part.slice(0, at), epoch);

@@ -1,8 +1,11 @@
+import { Buffer } from "node:buffer";
 import { create, toBinary } from "@bufbuild/protobuf";
-import { isValidAgentType } from "../../core/internal.ts";
+import { type Epoch, isValidAgentType } from "../../core/internal.ts";
 import type { WireAgentId } from "../frames/frame.ts";
 import { fromBinary, parsing } from "../frames/from-binary.ts";
+import { fromWireEpoch, toWireEpoch } from "../frames/wire-epoch.ts";
 import { ControlMessageSchema } from "../gen/agent_worker_pb.ts";
+import { ControlSignalSchema } from "../gen/troupe/v1/channel_signal_pb.ts";
 import { packControl, unpackControl } from "./control-body.ts";
 
 // protocol.md §1.2, §1.8
@@ -50,22 +53,42 @@ export interface ControlEnvelope {
   readonly respondTo: string | undefined;
   /** Undefined: no `Any` was set. */
   readonly body: ControlBody | undefined;
+  // protocol.md §11.17
+  /** In a request that the host passes on: the epoch of the claim of its agent, if the agent's type is shared. */
+  readonly epoch?: Epoch | undefined;
 }
 
 /** Encodes an envelope. Throws for kind `unknown`. */
-export function encodeControl({ rpcId, destination, respondTo, body }: ControlEnvelope): Uint8Array {
+export function encodeControl({ rpcId, destination, respondTo, body, epoch }: ControlEnvelope): Uint8Array {
   const message = create(ControlMessageSchema, { rpcId, destination });
   if (respondTo !== undefined) message.respondTo = respondTo;
   if (body !== undefined) message.rpcMessage = packControl(body);
-  return toBinary(ControlMessageSchema, message);
+  const bytes = toBinary(ControlMessageSchema, message);
+  return epoch === undefined ? bytes : withControlEpoch(bytes, epoch);
 }
+
+// protocol.md §11.17
+/** Returns an encoded envelope that names the epoch of its agent's claim, instead of one that its sender may have written. */
+export function withControlEpoch(envelope: Uint8Array, epoch: Epoch): Uint8Array {
+  const field = toBinary(ControlSignalSchema, create(ControlSignalSchema, { epoch: toWireEpoch(epoch) }));
+  return Buffer.concat([envelope, zeroEpoch, field]);
+}
+
+/**
+ * Field 1000 with an epoch of zeros. A repeated message is merged: without it, an epoch of the sender's would show through where a number of the
+ * host's is 0 and not written.
+ */
+const zeroEpoch = Uint8Array.of(0xc2, 0x3e, 6, 0x08, 0, 0x10, 0, 0x18, 0);
+const epochField = 1_000;
 
 /** Decodes an envelope. Throws `invalid-message` for bytes that are not a control message. */
 export function decodeControl(bytes: Uint8Array): ControlEnvelope {
   return parsing("a control message", () => {
-    const { rpcId, destination, respondTo, rpcMessage } = fromBinary(ControlMessageSchema, bytes);
+    const { rpcId, destination, respondTo, rpcMessage, $unknown } = fromBinary(ControlMessageSchema, bytes);
     const body = rpcMessage === undefined ? undefined : unpackControl(rpcMessage);
-    return { rpcId, destination, respondTo, body };
+    const hasEpoch = $unknown?.some(({ no }) => no === epochField) === true;
+    const epoch = hasEpoch ? fromWireEpoch(fromBinary(ControlSignalSchema, bytes).epoch) : undefined;
+    return { rpcId, destination, respondTo, body, epoch };
   });
 }
 

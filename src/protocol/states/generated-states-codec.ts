@@ -1,7 +1,6 @@
 import { create, type MessageInitShape, toBinary } from "@bufbuild/protobuf";
 import type {
   AgentName,
-  Epoch,
   Expected,
   RememberedMessage,
   ReminderChange,
@@ -11,9 +10,9 @@ import type {
 import { isErrorCode } from "../errors/wire-error.ts";
 import { fromBinary } from "../frames/from-binary.ts";
 import { fromWireHeartbeat, toWireHeartbeat } from "../frames/heartbeat.ts";
+import { fromWireEpoch, safe, toWireEpoch } from "../frames/wire-epoch.ts";
 import {
   CommitResult,
-  type EpochSchema,
   type StateCommit,
   type StateCommitSchema,
   type StateCommitted,
@@ -22,7 +21,6 @@ import {
   type StateLoadedSchema,
   StatesDownSchema,
   StatesUpSchema,
-  type Epoch as WireEpoch,
   type StateFailure as WireFailure,
   type StoredReminder as WireReminder,
   type ReminderChange as WireReminderChange,
@@ -296,19 +294,4 @@ function failureFrom(failure: { readonly code: string; readonly text: string } =
 function nameOf(agent: AgentName | undefined): AgentName {
   if (agent === undefined) throw new Error("it names no agent");
   return { type: agent.type, key: agent.key };
-}
-
-function toWireEpoch(epoch: Epoch | undefined): MessageInitShape<typeof EpochSchema> | undefined {
-  return epoch && { generation: BigInt(epoch.generation), era: epoch.era, number: BigInt(epoch.number) };
-}
-
-function fromWireEpoch(epoch: WireEpoch | undefined): Epoch | undefined {
-  return epoch && { generation: safe(epoch.generation), era: epoch.era, number: safe(epoch.number) };
-}
-
-/** Reads a whole number. Throws `Error` for one that is negative or beyond 2^53 - 1. */
-function safe(value: bigint): number {
-  const number = Number(value);
-  if (Number.isSafeInteger(number) && number >= 0) return number;
-  throw new Error(`its number ${value} is out of range`);
 }

@@ -10,6 +10,7 @@ import {
   type WaitOptions,
   waitFor,
 } from "../../core/internal.ts";
+import type { Claims } from "../claims/claims.ts";
 import type { ControlChannel } from "../control/control-channel.ts";
 import type { HostRegistry } from "../registry/host-registry.ts";
 import { RemoteAgents } from "./remote-agents.ts";
@@ -21,76 +22,90 @@ export interface HostAccess {
   readonly isHostAnnounced: boolean;
 }
 
+export interface AgentAccessOptions {
+  readonly catalog: AgentCatalog;
+  readonly claims: Claims;
+  /** Returns undefined when there is no connection now. */
+  readonly services: () => HostAccess | undefined;
+  /** Whether the present host places the agents of shared types, each with one worker. */
+  readonly placesAgents: () => boolean;
+}
+
 /** Finds agents by their id: own agents in the catalog, agents on other workers over the control channel. */
 // protocol.md W19
 export class AgentAccess {
+  readonly #options: AgentAccessOptions;
   readonly #catalog: AgentCatalog;
-  /** Returns undefined when there is no connection now. */
-  readonly #services: () => HostAccess | undefined;
 
-  constructor(catalog: AgentCatalog, services: () => HostAccess | undefined) {
-    this.#catalog = catalog;
-    this.#services = services;
+  constructor(options: AgentAccessOptions) {
+    this.#options = options;
+    this.#catalog = options.catalog;
   }
 
   ensureMade(id: AgentId, options: WaitOptions): Promise<unknown> {
     return waitFor(`Getting ${id}`, options, async () => {
       if (!this.#catalog.hasType(id.type)) throw await this.#notHere(id, options);
-      return this.#catalog.made(id);
+      return this.#isHere(id) ? this.#catalog.made(id) : this.#remote(id, options).metadata(id);
     });
   }
 
   instance<T extends Agent>(id: AgentId, agentClass: ClassOf<T> | undefined, options: WaitOptions): Promise<T> {
     return waitFor(`Getting ${id}`, options, async () => {
       if (!this.#catalog.hasType(id.type)) throw await this.#notHere(id, options);
+      // Its host decides where it is.
+      if (!this.#isHere(id)) await this.#remote(id, options).metadata(id);
+      if (!this.#isHere(id)) throw elsewhere(id);
       return this.#catalog.instance(id, agentClass);
     });
   }
 
   metadata(id: AgentId, options: WaitOptions): Promise<AgentMetadata> {
     return waitFor(`Describing ${id}`, options, async () =>
-      this.#catalog.hasType(id.type) ? this.#catalog.metadata(id) : this.#remote(id, options).metadata(id),
+      this.#isHere(id) ? this.#catalog.metadata(id) : this.#remote(id, options).metadata(id),
     );
   }
 
   saveState(id: AgentId, options: WaitOptions): Promise<AgentState> {
     return waitFor(`Saving the state of ${id}`, options, async () =>
-      this.#catalog.hasType(id.type) ? this.#catalog.saveState(id) : this.#remote(id, options).saveState(id),
+      this.#isHere(id) ? this.#catalog.saveState(id) : this.#remote(id, options).saveState(id),
     );
   }
 
   loadState(id: AgentId, state: AgentState, options: WaitOptions): Promise<void> {
     return waitFor(`Loading the state of ${id}`, options, async () =>
-      this.#catalog.hasType(id.type)
-        ? this.#catalog.loadState(id, state)
-        : this.#remote(id, options).loadState(id, state),
+      this.#isHere(id) ? this.#catalog.loadState(id, state) : this.#remote(id, options).loadState(id, state),
     );
   }
 
   deactivate(id: AgentId, how: "deactivate" | "destroy", options: WaitOptions): Promise<void> {
     return waitFor(how === "destroy" ? `Destroying ${id}` : `Deactivating ${id}`, options, async () => {
-      if (this.#catalog.hasType(id.type))
-        return this.#catalog.deactivate(id, how === "destroy" ? "destroyed" : "asked");
+      if (this.#isHere(id)) return this.#catalog.deactivate(id, how === "destroy" ? "destroyed" : "asked");
       const remote = this.#remote(id, options);
       // protocol.md §1.8: no other host passes these requests on.
-      if (this.#services()?.isHostAnnounced === true) return remote.deactivate(id, how);
+      if (this.#options.services()?.isHostAnnounced === true) return remote.deactivate(id, how);
       throw new NotAccessibleError(
         `${id} does not live on this worker, and only a Troupe host can ask another worker to ${how} it. Ask the worker that serves ${id.type}.`,
       );
     });
   }
 
+  // protocol.md §11.14
+  /** Whether this worker has the agent, or may make it. An agent of a shared type is where its host has placed it. */
+  #isHere(id: AgentId): boolean {
+    const { catalog, claims, placesAgents } = this.#options;
+    if (!catalog.hasType(id.type)) return false;
+    return catalog.sharingOf(id.type) === undefined || claims.has(id) || !placesAgents();
+  }
+
   #remote(id: AgentId, { signal }: WaitOptions): RemoteAgents {
-    const services = this.#services();
+    const services = this.#options.services();
     if (services !== undefined) return new RemoteAgents(services.control, signal);
     throw new NotAccessibleError(`${id} does not live on this worker, and there is no host to reach others through.`);
   }
 
   /** Returns the error for an agent that lives on another worker or does not exist. */
   async #notHere(id: AgentId, options: WaitOptions): Promise<Error> {
-    return (await this.#isElsewhere(id, options))
-      ? new NotAccessibleError(`${id} lives on another worker: send it messages, or save and load its state by its id.`)
-      : agentNotFound(id);
+    return (await this.#isElsewhere(id, options)) ? elsewhere(id) : agentNotFound(id);
   }
 
   /**
@@ -99,7 +114,7 @@ export class AgentAccess {
    * control channel; there it asks the worker first.
    */
   async #isElsewhere(id: AgentId, { signal }: WaitOptions): Promise<boolean> {
-    const services = this.#services();
+    const services = this.#options.services();
     if (services === undefined) return false;
     const remote = new RemoteAgents(services.control, signal);
     if (services.isHostAnnounced) return (await remote.isServed(id)) || isListed(id, services, signal);
@@ -110,4 +125,10 @@ export class AgentAccess {
 async function isListed(id: AgentId, { registry }: HostAccess, signal: AbortSignal | undefined): Promise<boolean> {
   const listed = await registry.subscriptions(signal).catch(() => undefined);
   return listed?.some(({ pattern }) => pattern?.agentType === id.type) === true;
+}
+
+function elsewhere(id: AgentId): NotAccessibleError {
+  return new NotAccessibleError(
+    `${id} lives on another worker: send it messages, or save and load its state by its id.`,
+  );
 }

@@ -42,8 +42,8 @@ export interface HostConnectionOptions<Services extends ConnectionServices> {
   /** Cancels the opening. */
   readonly signal: AbortSignal;
   readonly createServices: (connection: HostConnection) => Services;
-  /** Takes the frames that are not about registration. Must not throw. */
-  readonly onFrame: (frame: Frame, connection: HostConnection) => void;
+  /** Takes the frames that are not about registration, with their bytes. Must not throw. */
+  readonly onFrame: (frame: Frame, connection: HostConnection, bytes: Uint8Array) => void;
   /** Takes the error of a message that the worker can't read; `head` is the part of it that arrived. Must not throw. */
   readonly onUnreadable: (error: TroupeError, head: Uint8Array | undefined, connection: HostConnection) => void;
   /** Called with the number of messages that came after the end of the data channel. */
@@ -57,6 +57,9 @@ export interface HostConnectionOptions<Services extends ConnectionServices> {
   /** Resolves when a connection whose link takes no calls has got another link for them, or gets none. Never rejects. */
   readonly linkRenewed: (connection: HostConnection) => Promise<void>;
 }
+
+/** The bytes of a notice, which nobody needs. */
+const noBytes = new Uint8Array(0);
 
 /** Milliseconds that the last messages have to leave before the worker ends the channel. */
 const flushTimeoutMs = 5_000;
@@ -154,7 +157,7 @@ export class HostConnection<Services extends ConnectionServices = ConnectionServ
     });
     this.#sideStream = new SideStream({
       ...{ settings, openStream, onChange: () => this.review() },
-      onNotice: (frame) => options.onFrame(frame, this),
+      onNotice: (frame) => options.onFrame(frame, this, noBytes),
     });
     this.#heartbeat = new Heartbeat({
       ...{ clock, everyMs: settings.heartbeatMs, askData: (heartbeat) => this.outbox.sayHeartbeat(heartbeat) },
@@ -341,7 +344,7 @@ export class HostConnection<Services extends ConnectionServices = ConnectionServ
     const capabilities = readCapabilities(metadata);
     this.keepsStates = capabilities.has("states");
     this.keepsMail = capabilities.has("mail");
-    this.outbox.takeHeaders(isHostAnnounced, capabilities.has("turns"));
+    this.outbox.takeHeaders(isHostAnnounced, capabilities);
     this.#accept();
     this.tellsRecipients = capabilities.has("claims");
     if (capabilities.has("heartbeat") && this.isOpen && !this.#isLeaving) this.#heartbeat.start();
@@ -375,7 +378,7 @@ export class HostConnection<Services extends ConnectionServices = ConnectionServ
       return;
     }
     if (frame.kind === "heartbeat") return this.#heartbeat.take(frame);
-    if (frame.kind !== "ack") this.#options.onFrame(frame, this);
+    if (frame.kind !== "ack") this.#options.onFrame(frame, this, bytes);
     else if (!this.services.onAck(frame))
       this.#options.settings.logger.debug("The host acknowledged a registration for which no caller waits.");
     this.review();

@@ -1,9 +1,11 @@
 import { type Clock, type Timer, TroupeError, UndeliverableException } from "../../core/internal.ts";
 import {
   type CancelReason,
+  type Capability,
   encodeFrame,
   type Frame,
   type HeartbeatFrame,
+  type LeavingNotice,
   type StuckFrame,
   type UnstuckFrame,
 } from "../../protocol/internal.ts";
@@ -42,8 +44,10 @@ export interface QueuedMessage {
 /** Milliseconds that a host has to announce itself. After them the limit of stock hosts applies. */
 const headersWaitMs = 1_000;
 
+const none: ReadonlySet<Capability> = new Set();
+
 /** The longest grace that a notice can carry. */
-const mostGraceMs = 4_294_967_295;
+export const mostGraceMs = 4_294_967_295;
 
 /** Largest number of cancel notices that wait for the host to announce itself. */
 const mostWaitingNotices = 1_000;
@@ -53,7 +57,7 @@ const mostWaitingNotices = 1_000;
 type HostKind =
   /** The response headers have not come yet; notices wait. */
   | { readonly at: "unknown"; readonly waiting: Frame[] }
-  | { readonly at: "announced"; readonly knowsTurns: boolean }
+  | { readonly at: "announced"; readonly capabilities: ReadonlySet<Capability> }
   | { readonly at: "stock" };
 
 /** Sends the frames of one connection. The stream queues and batches them, not the outbox. */
@@ -102,7 +106,13 @@ export class Outbox {
   // protocol.md §11.13
   /** Whether the host takes paths of calls, and reports of calls that wait for their turn. */
   get knowsTurns(): boolean {
-    return this.#host.at === "announced" && this.#host.knowsTurns;
+    return this.#knows("turns");
+  }
+
+  // protocol.md §11.17
+  /** Whether the host takes agents of shared types back, and gives them to other workers. */
+  get knowsClaims(): boolean {
+    return this.#knows("claims");
   }
 
   /** Whether the outbox keeps messages, because the host may still refuse the channel. */
@@ -229,6 +239,14 @@ export class Outbox {
     if (this.knowsTurns) this.#notify(report);
   }
 
+  // protocol.md §11.17
+  /** Tells a host that knows claims about agents of shared types. Returns false if it is too long, or can't leave. Never throws. */
+  sayClaims(notice: LeavingNotice): boolean {
+    if (!this.knowsClaims) return false;
+    const bytes = encodeFrame(notice);
+    return bytes.length <= this.maxBytes && this.write(bytes);
+  }
+
   /** Tells an announced host that the worker leaves: it takes no more calls here, and gives up its agent types. Never throws. */
   sayLeaving(graceMs: number): void {
     this.#notifyAnnounced({ kind: "leaving", graceMs: Math.min(Math.ceil(graceMs), mostGraceMs) });
@@ -244,6 +262,10 @@ export class Outbox {
     return stream.beforeAsking();
   }
 
+  #knows(capability: Capability): boolean {
+    return this.#host.at === "announced" && this.#host.capabilities.has(capability);
+  }
+
   #notifyAnnounced(frame: Frame): void {
     if (this.#host.at === "announced") this.#notify(frame);
     else if (this.#host.at === "unknown" && this.#host.waiting.length < mostWaitingNotices)
@@ -256,10 +278,10 @@ export class Outbox {
   }
 
   /** Notes the host's headers, or that the host seems to send none. */
-  takeHeaders(isHostAnnounced: boolean, knowsTurns = false): void {
+  takeHeaders(isHostAnnounced: boolean, capabilities: ReadonlySet<Capability> = none): void {
     const host = this.#host;
     if (host.at === "announced" || (host.at === "stock" && !isHostAnnounced)) return;
-    this.#host = isHostAnnounced ? { at: "announced", knowsTurns } : { at: "stock" };
+    this.#host = isHostAnnounced ? { at: "announced", capabilities } : { at: "stock" };
     if (isHostAnnounced && host.at === "unknown") for (const frame of host.waiting) this.#notify(frame);
     this.#onHeaders();
     this.#onHeaders = () => {};

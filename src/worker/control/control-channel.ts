@@ -1,4 +1,10 @@
-import { errorText, NotAccessibleError, PendingCalls, UndeliverableException } from "../../core/internal.ts";
+import {
+  type Epoch,
+  errorText,
+  NotAccessibleError,
+  PendingCalls,
+  UndeliverableException,
+} from "../../core/internal.ts";
 import {
   type ControlAnswer,
   type ControlEnvelope,
@@ -22,8 +28,8 @@ import type { UndeliverableReason } from "../connection/outbox.ts";
 import type { WorkerSettings } from "../worker-options.ts";
 import { type UnreadEnvelope, UnreadEnvelopes } from "./unread-envelopes.ts";
 
-/** Answers requests about the agents of this worker; never rejects. */
-export type ControlServer = (request: ControlRequest) => Promise<ControlAnswer>;
+/** Answers requests about the agents of this worker; never rejects. `epoch`: of the claim of an agent of a shared type. */
+export type ControlServer = (request: ControlRequest, epoch: Epoch | undefined) => Promise<ControlAnswer>;
 
 export interface ControlChannelOptions {
   readonly connection: Pick<HostConnection, "clientId" | "openStream">;
@@ -179,7 +185,7 @@ export class ControlChannel {
       return;
     }
     this.#served += 1;
-    const answer = await this.#options.server(request);
+    const answer = await this.#options.server(request, envelope.epoch);
     this.#served -= 1;
     this.#reply(envelope, request, answer);
   }

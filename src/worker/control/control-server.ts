@@ -1,35 +1,44 @@
 import {
   type AgentCatalog,
   type AgentId,
+  type Epoch,
   errorText,
   loggableError,
   loggableText,
   type RuntimeLog,
 } from "../../core/internal.ts";
 import { type ControlAnswer, type ControlRequest, controlFailure, fromWireAgentId } from "../../protocol/internal.ts";
+import type { Claims } from "../claims/claims.ts";
 import { inLoadContext } from "../load-context.ts";
 import type { ControlServer } from "./control-channel.ts";
 import { formatState, parseState } from "./state-text.ts";
+
+export interface ControlServerOptions {
+  readonly catalog: AgentCatalog;
+  readonly claims: Claims;
+  readonly logger: RuntimeLog;
+}
 
 /**
  * Creates a server that saves, loads, describes and deactivates agents of a catalog for other workers. To save, load or describe one
  * it makes an agent that does not live yet.
  */
 // protocol.md §1.8
-export function createControlServer(catalog: AgentCatalog, logger: RuntimeLog): ControlServer {
-  const answer = async (request: ControlRequest): Promise<ControlAnswer> => {
+export function createControlServer({ catalog, claims, logger }: ControlServerOptions): ControlServer {
+  const answer = async (request: ControlRequest, epoch: Epoch | undefined): Promise<ControlAnswer> => {
     try {
       if (request.agentId === undefined) return controlFailure(request, "The request names no agent.");
       const id = fromWireAgentId(request.agentId);
       if (!catalog.hasType(id.type)) return controlFailure(request, `Agent with name ${id.type} not found.`);
-      return await serve(request, id, catalog);
+      if (epoch === undefined || catalog.sharingOf(id.type) === undefined) return await serve(request, id, catalog);
+      return await claims.during(id, epoch, () => serve(request, id, catalog));
     } catch (error) {
       const text = `A ${request.kind} over the control channel failed: ${errorText(error)}`;
       logger.warn(loggableText(text), { error: loggableError(error) }, "A request over the control channel failed");
       return controlFailure(request, errorText(error));
     }
   };
-  return (request) => inLoadContext(() => answer(request));
+  return (request, epoch) => inLoadContext(() => answer(request, epoch));
 }
 
 async function serve(request: ControlRequest, id: AgentId, catalog: AgentCatalog): Promise<ControlAnswer> {

@@ -29,6 +29,7 @@ import {
   reminderOf,
   timeoutOf,
 } from "../../protocol/internal.ts";
+import type { PlacedMessage } from "../claims/claim.ts";
 import type { Outbox } from "../connection/outbox.ts";
 import { deliverInLoadContext } from "../load-context.ts";
 import { fromCancelReason } from "../outbound/cancel-reason.ts";
@@ -152,6 +153,19 @@ export class CallAnswering {
     new PendingResponse(frame.requestId, outbox, this.#options).fail(error, true);
   }
 
+  /** Gives a call back to the host at once. */
+  returnAtOnce(frame: RequestFrame, outbox: Outbox, placed: PlacedMessage): void {
+    new PendingResponse(frame.requestId, outbox, this.#options, placed).goBack(placed.claim.returns);
+  }
+
+  /** Answers at once that the state is lost for which a turn of the called agent waits. */
+  refuseLost(frame: RequestFrame, outbox: Outbox): void {
+    const text =
+      "The state of the called agent was written by another program, while one of its turns waits for this call.";
+    const error = new TroupeError("state-conflict", `${text} The turn fails, too. Try again.`);
+    new PendingResponse(frame.requestId, outbox, this.#options).fail(error, true);
+  }
+
   /** Answers at once that the worker has too much to do. */
   refuseOverload(frame: RequestFrame, outbox: Outbox): void {
     this.#options.counts.refusedCalls += 1;
@@ -169,10 +183,10 @@ export class CallAnswering {
    * Runs the agent's handler when a slot is free, and sends its result or its error. An urgent call needs no slot, because a
    * handler that holds a slot may wait for it. Never throws.
    */
-  answer(frame: RequestFrame, outbox: Outbox, isUrgent: boolean): void {
+  answer(frame: RequestFrame, outbox: Outbox, isUrgent: boolean, placed?: PlacedMessage): void {
     const { slots, work, settings } = this.#options;
     const deadline = deadlineAfter(timeoutOf(frame.metadata), settings.clock);
-    const owed = new PendingResponse(frame.requestId, outbox, this.#options);
+    const owed = new PendingResponse(frame.requestId, outbox, this.#options, placed);
     work.add(owed);
     if (isUrgent || slots.hasFree) return this.#run(frame, owed, deadline, isUrgent);
     this.#owed.add(owed);
@@ -256,12 +270,20 @@ export class CallAnswering {
     const link: TraceCarrier = frame.metadata;
     const isInTurns = catalog.turnsOf(agentId.type) !== undefined;
     const handlerSlot = isInTurns ? new HandlerSlot(slots, data.length, isUrgent) : undefined;
-    const call: IncomingCall = { agentId, message, context, link, typeName, owed, handlerSlot };
+    const giveBack = owed.claim && ((reason: "leaving" | "conflict") => isGivenBack(owed, reason));
+    const call: IncomingCall = { agentId, message, context, link, typeName, owed, handlerSlot, giveBack };
     if (key === undefined) return call;
     if (!isMail) return { ...call, kept: { id: key, principal: "" } };
     // An agent without a state remembers nothing.
     return catalog.keepsState(agentId.type) ? { ...call, kept: { id: key, principal: "", isMail } } : call;
   }
+}
+
+/** A call for which a turn of its agent waits can go nowhere else. */
+function isGivenBack(owed: PendingResponse, reason: "leaving" | "conflict"): boolean {
+  if (owed.isAwaited) return false;
+  owed.goBack(reason);
+  return true;
 }
 
 /** Throws `invalid-argument` for a key that no agent could remember, and for one to an agent without a state. */

@@ -2,33 +2,34 @@ import { createHash } from "node:crypto";
 import {
   type AgentCatalog,
   type AgentId,
-  type AgentRuntime,
   type CodecRegistry,
-  type Delivery,
   type DeliveryOwner,
   type Dispatcher,
   errorText,
-  HandlerContext,
   loggableError,
   loggableText,
+  noPath,
   type SubscriptionTable,
   type TopicId,
-  type TraceCarrier,
   TroupeError,
 } from "../../core/internal.ts";
 import {
   fromWireAgentId,
   fromWireSender,
   fromWireTopic,
+  isForRecipientsAlone,
   recipientsIn,
   type WireEvent,
 } from "../../protocol/internal.ts";
+import type { Claims } from "../claims/claims.ts";
+import type { Outbox } from "../connection/outbox.ts";
 import { deliverInLoadContext } from "../load-context.ts";
 import type { WorkerCounters } from "../worker-counters.ts";
 import type { WorkerSettings } from "../worker-options.ts";
 import type { ConcurrencyLimiter } from "./concurrency-limiter.ts";
 import { HandlerSlot } from "./handler-slot.ts";
-import type { InFlight, Work } from "./in-flight.ts";
+import type { InFlight } from "./in-flight.ts";
+import { type EventPlacement, IncomingEvent, type OpenedEvent } from "./incoming-event.ts";
 
 export interface EventDeliveryOptions {
   readonly settings: Pick<WorkerSettings, "exposeUnknownSender" | "logger" | "rememberedEvents">;
@@ -39,25 +40,22 @@ export interface EventDeliveryOptions {
   readonly work: InFlight;
   readonly slots: ConcurrencyLimiter;
   readonly counts: WorkerCounters;
+  readonly claims: Claims;
   /** Agent types that are registered here and that another worker serves by now; it gets their events. */
   readonly elsewhere: ReadonlySet<string>;
 }
 
 /** The host that an event comes from. */
 export interface EventSource {
+  /** The way back. */
+  readonly outbox?: Outbox | undefined;
   readonly isDotnetGateway: boolean;
   /** Whether it names the agents of shared types that an event is for. */
   readonly tellsRecipients: boolean;
 }
 
 const anyHost: EventSource = { isDotnetGateway: false, tellsRecipients: false };
-
-interface OpenedEvent {
-  readonly message: unknown;
-  readonly topicId: TopicId;
-  readonly sender: AgentId | undefined;
-  readonly wire: WireEvent;
-}
+const noBytes = new Uint8Array(0);
 
 /** Delivers events to the agents of this worker's own subscriptions. Each agent gets an event once; the sender does not get it. */
 // protocol.md §3.3, W11, W12
@@ -75,10 +73,12 @@ export class EventDelivery {
       },
       answered: (event) => this.#end(event),
       failed: (event) => {
+        if (event.isGivenBack) return this.#end(event);
         options.counts.failedEventHandlers += 1;
         this.#end(event);
       },
       refused: (event, error) => {
+        if (event.isGivenBack) return this.#end(event);
         if (error instanceof TroupeError && error.code === "overloaded") options.counts.droppedEvents += 1;
         else options.counts.eventsAfterStop += 1;
         this.#end(event);
@@ -86,8 +86,11 @@ export class EventDelivery {
     };
   }
 
-  /** Delivers an event to its agents. Counts, logs and drops an event that it cannot read. Never throws. */
-  deliver(wire: WireEvent, from: EventSource = anyHost): void {
+  /**
+   * Delivers an event to its agents. Counts, logs and drops an event that it cannot read. Gives it back for agents of shared types that
+   * leave. `bytes`: the event as it came. Never throws.
+   */
+  deliver(wire: WireEvent, from: EventSource = anyHost, bytes: Uint8Array = noBytes): void {
     const { subscriptions, elsewhere, registry, counts, settings, catalog } = this.#options;
     const isFromGateway = from.isDotnetGateway;
     if (isFromGateway && wire.topicType === "" && wire.topicSource === "") return this.#passOverReplay(wire);
@@ -100,15 +103,16 @@ export class EventDelivery {
       if (elsewhere.size > 0) recipients = recipients.filter(({ type }) => !elsewhere.has(type));
       if (recipients.length === 0) return this.#passOverUnrouted(topicId);
       recipients = recipients.filter((id) => !id.equals(sender));
-      if (from.tellsRecipients && catalog.hasShared) recipients = this.#named(recipients, wire);
+      const placement = from.tellsRecipients && catalog.hasShared ? this.#placementOf(wire, from, bytes) : undefined;
+      if (placement !== undefined) recipients = this.#named(recipients, placement);
       if (recipients.length === 0) return;
-      // An event without an id never counts as a duplicate.
-      if (wire.id !== "" && this.#isRepeated(wire.id, isFromGateway)) {
+      // An event without an id never counts as a duplicate. The host may send one again that was given back.
+      if (wire.id !== "" && (placement?.named.size ?? 0) === 0 && this.#isRepeated(wire.id, isFromGateway)) {
         counts.duplicateEvents += 1;
         return;
       }
       const { typeName, contentType, data } = wire.payload;
-      event = { message: registry.decode(typeName, contentType, data), topicId, sender, wire };
+      event = { message: registry.decode(typeName, contentType, data), topicId, sender, wire, placement };
     } catch (error) {
       counts.unreadableEvents += 1;
       const name = `${wire.payload.typeName} on ${wire.topicType}/${wire.topicSource}`;
@@ -119,11 +123,16 @@ export class EventDelivery {
     for (const recipient of recipients) this.#take(recipient, event);
   }
 
+  #placementOf({ attributes }: WireEvent, { outbox }: EventSource, bytes: Uint8Array): EventPlacement | undefined {
+    if (outbox === undefined) return undefined;
+    return { named: recipientsIn(attributes), isAlone: isForRecipientsAlone(attributes), outbox, bytes };
+  }
+
   // protocol.md §11.14
   /** Of shared types, an event is for those agents alone that the host names: others are in other workers. */
-  #named(recipients: readonly AgentId[], { attributes }: WireEvent): readonly AgentId[] {
+  #named(recipients: readonly AgentId[], { named, isAlone }: EventPlacement): readonly AgentId[] {
     const { catalog } = this.#options;
-    const named = recipientsIn(attributes);
+    if (isAlone) return recipients.filter(({ type }) => named.has(type));
     return recipients.filter(({ type }) => catalog.sharingOf(type) === undefined || named.has(type));
   }
 
@@ -161,8 +170,13 @@ export class EventDelivery {
 
   /** Delivers to one agent when a slot is free for its handler. */
   #take(recipient: AgentId, opened: OpenedEvent): void {
-    const { slots, work, catalog } = this.#options;
-    const event = new IncomingEvent(recipient, opened, catalog.runtime);
+    const { slots, work, catalog, claims, counts } = this.#options;
+    const epoch = opened.placement?.named.get(recipient.type);
+    const admission = epoch && catalog.sharingOf(recipient.type) && claims.admit(recipient, epoch, noPath);
+    const claim = admission && admission.at !== "refused" ? admission.claim : undefined;
+    const { runtime } = catalog;
+    const event = new IncomingEvent(recipient, opened, { runtime, claim, counts, notices: claims.notices });
+    if (admission?.at === "returned") return void event.goBack(admission.claim.returns);
     work.add(event);
     if (slots.hasFree) this.#run(event);
     else this.#park(event);
@@ -180,7 +194,7 @@ export class EventDelivery {
     event.onGivenUp = () => {
       slots.withdraw(parked);
       work.delete(event);
-      counts.eventsAfterStop += 1;
+      if (!event.isGivenBack) counts.eventsAfterStop += 1;
     };
     slots.park(parked);
   }
@@ -199,42 +213,6 @@ export class EventDelivery {
     if (!this.#options.work.delete(event)) return;
     if (event.handlerSlot === undefined) this.#options.slots.end();
     else event.handlerSlot.end();
-  }
-}
-
-/** One event on its way to one agent. */
-class IncomingEvent implements Delivery, Work {
-  readonly agentId: AgentId;
-  readonly message: unknown;
-  readonly context: HandlerContext;
-  readonly wire: WireEvent;
-  handlerSlot: HandlerSlot | undefined;
-  workSlot = 0;
-  /** Removes the event from the parked ones; set while it is parked. */
-  onGivenUp: (() => void) | undefined;
-
-  constructor(agentId: AgentId, { message, topicId, sender, wire }: OpenedEvent, runtime: AgentRuntime) {
-    this.agentId = agentId;
-    this.message = message;
-    this.context = new HandlerContext({
-      sender,
-      topicId,
-      isRpc: isRpcTopic(topicId.type),
-      messageId: wire.id,
-      agentId,
-      runtime,
-      sentMetadata: wire.attributes,
-    });
-    this.wire = wire;
-  }
-
-  get link(): TraceCarrier {
-    return this.wire.attributes;
-  }
-
-  abandon(reason: Error): void {
-    this.onGivenUp?.();
-    this.context.abort(reason);
   }
 }
 
@@ -263,13 +241,4 @@ export class RecentIds {
     }
     return isKnown;
   }
-}
-
-/** Whether the part after the first `:` of a topic type asks for an answer. `rpc` handlers take such events; the worker sends no answer. */
-// protocol.md §3.4
-function isRpcTopic(topicType: string): boolean {
-  const colon = topicType.indexOf(":");
-  if (colon < 0) return false;
-  const suffix = topicType.slice(colon + 1);
-  return suffix === "rpc_request" || suffix.startsWith("rpc_request=");
 }

@@ -1,14 +1,15 @@
 import { type AgentId, type Clock, type HandlerContext, IndexedSet } from "../../core/internal.ts";
+import type { Claim, ClaimedWork } from "../claims/claim.ts";
 import { atMost } from "../connection/time-limits.ts";
 
 /** A handler that runs, or a parked message. */
-export interface Work {
+export interface Work extends ClaimedWork {
   /** Index in the set of running handlers. */
   workSlot: number;
   /** The agent whose handler runs. Undefined while a call is parked. */
   readonly agentId?: AgentId | undefined;
-  /** The context of its handler. Undefined while a call is parked. */
-  readonly context?: HandlerContext | undefined;
+  /** The host's word that its agent is here. Undefined: the agent's type is exclusive. */
+  readonly claim?: Claim | undefined;
   /** Gives the work up: aborts the signal of the handler, and sends an error if an answer is owed. */
   abandon(reason: Error): void;
 }
@@ -39,11 +40,13 @@ export class InFlight {
 
   add(work: Work): void {
     this.#works.add(work);
+    work.claim?.begin(work);
   }
 
   /** Removes work that has ended. Returns false for work that was given up. */
   delete(work: Work): boolean {
     const wasThere = this.#works.delete(work);
+    if (wasThere) work.claim?.end(work);
     if (this.#works.size > 0) return wasThere;
     for (const resolve of this.#onIdle) resolve();
     this.#onIdle.clear();

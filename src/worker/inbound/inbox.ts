@@ -1,5 +1,6 @@
 import { type AgentName, type Delivery, loggableText, type ReminderChange, TroupeError } from "../../core/internal.ts";
-import { type Frame, pathOf, type RequestFrame, readFrameHead } from "../../protocol/internal.ts";
+import { epochOf, type Frame, pathOf, type RequestFrame, readFrameHead } from "../../protocol/internal.ts";
+import type { Leaving } from "../claims/leaving.ts";
 import type { HostConnection } from "../connection/host-connection.ts";
 import type { OutgoingCalls } from "../outbound/outgoing-calls.ts";
 import { CallAnswering, type CallAnsweringOptions } from "./call-answering.ts";
@@ -12,6 +13,9 @@ export interface InboxOptions extends CallAnsweringOptions, EventDeliveryOptions
   /** Takes the answers to this worker's calls. */
   readonly calls: OutgoingCalls;
   readonly onHostLeaving: OnHostLeaving;
+  readonly leaving: Leaving;
+  /** An operator wants the worker to stop. */
+  readonly onDrain: (graceMs: number) => void;
 }
 
 /** Hands each frame of the host to the part that handles it. A worker that stops still takes answers, but no new work. */
@@ -31,19 +35,19 @@ export class Inbox {
     this.#delivery = new EventDelivery(options);
   }
 
-  /** Takes a frame; never throws. */
-  take(frame: Frame, connection: HostConnection): void {
+  /** Takes a frame, with its bytes; never throws. */
+  take(frame: Frame, connection: HostConnection, bytes: Uint8Array): void {
     switch (frame.kind) {
       case "response":
         this.#options.calls.onResponse(frame);
         return;
       case "request":
-        this.#takeRequest(frame, connection);
+        this.#takeRequest(frame, connection, bytes);
         return;
       case "event":
         if (this.intake !== "all") this.#options.counts.eventsAfterStop += 1;
         else if (this.#isOverloaded(connection)) this.#options.counts.droppedEvents += 1;
-        else this.#delivery.deliver(frame.event, connection);
+        else this.#delivery.deliver(frame.event, connection, bytes);
         return;
       case "cancel":
         this.#answering.cancel(frame);
@@ -57,11 +61,22 @@ export class Inbox {
       case "empty":
         this.#options.settings.logger.warn("The host sent a message without content. It was passed over.");
         return;
+      case "leave":
+        this.#options.leaving.take(frame);
+        return;
+      case "drain":
+        this.#options.onDrain(frame.graceMs);
+        return;
       case "register-type":
       case "subscribe":
       case "ack":
       case "stuck":
       case "unstuck":
+      case "ask-leave":
+      case "returned":
+      case "left":
+      case "stay":
+      case "leaving-worker":
         this.#options.settings.logger.warn(
           `The host sent a ${frame.kind}, which only workers send. It was passed over.`,
         );
@@ -108,7 +123,7 @@ export class Inbox {
       this.#options.calls.reject(call.requestId, new TroupeError(error.code, `The answer came, but: ${error.message}`));
   }
 
-  #takeRequest(frame: RequestFrame, connection: HostConnection): void {
+  #takeRequest(frame: RequestFrame, connection: HostConnection, bytes: Uint8Array): void {
     const { outbox } = connection;
     // No answer can leave any more. The host answers the call when the channel ends.
     if (outbox.isClosed) return;
@@ -124,7 +139,30 @@ export class Inbox {
     const isUrgent = this.#isOwn(frame) || this.#isNested(frame);
     if (!isUrgent && (this.#isOverloaded(connection) || (connection.isFull && !connection.isPaused)))
       this.#answering.refuseOverload(frame, outbox);
-    else this.#answering.answer(frame, outbox, isUrgent);
+    else this.#answer(frame, connection, { bytes, isUrgent });
+  }
+
+  // protocol.md §11.14, §11.17
+  /** A call to an agent that the host has placed here goes to it, or back. */
+  #answer(
+    frame: RequestFrame,
+    { outbox, tellsRecipients }: HostConnection,
+    { bytes, isUrgent }: { readonly bytes: Uint8Array; readonly isUrgent: boolean },
+  ): void {
+    const { catalog, claims } = this.#options;
+    const { target } = frame;
+    const isPlaced = tellsRecipients && catalog.hasShared && target !== undefined && catalog.sharingOf(target.type);
+    const epoch = isPlaced ? epochOf(frame.metadata) : undefined;
+    if (epoch === undefined || target === undefined) return this.#answering.answer(frame, outbox, isUrgent);
+    const admission = claims.admit(target, epoch, pathOf(frame.metadata));
+    switch (admission.at) {
+      case "taken":
+        return this.#answering.answer(frame, outbox, isUrgent || admission.isAwaited, { ...admission, bytes });
+      case "returned":
+        return this.#answering.returnAtOnce(frame, outbox, { ...admission, bytes, isAwaited: false });
+      case "refused":
+        return this.#answering.refuseLost(frame, outbox);
+    }
   }
 
   /**

@@ -5,17 +5,22 @@ import {
   type HandlerContext,
   loggableText,
   type MessageLog,
+  movedError,
   type TraceCarrier,
 } from "../../core/internal.ts";
 import {
   encodeFrame,
   metadataKey,
   type ResponseFrame,
+  type ReturnReason,
   type StuckFrame,
   toWireError,
   type UnstuckFrame,
   type WireMetadata,
 } from "../../protocol/internal.ts";
+import type { Claim, PlacedMessage } from "../claims/claim.ts";
+import type { ClaimNotices } from "../claims/claim-notices.ts";
+import { sendBack } from "../claims/returning.ts";
 import { assertLength, type Outbox } from "../connection/outbox.ts";
 import type { StateStream } from "../connection/state-stream.ts";
 import type { WorkerCounters } from "../worker-counters.ts";
@@ -27,6 +32,7 @@ export interface PendingResponseOptions {
   readonly registry: CodecRegistry;
   readonly log: MessageLog | undefined;
   readonly counts: WorkerCounters;
+  readonly notices: ClaimNotices;
 }
 
 const noMetadata: WireMetadata = Object.freeze({});
@@ -44,21 +50,38 @@ export class PendingResponse implements Work {
   isUnread = false;
   readonly #outbox: Outbox;
   readonly #options: PendingResponseOptions;
+  /** The call as it came, if the host has placed its agent here. */
+  readonly #placed: PlacedMessage | undefined;
   #context: HandlerContext | undefined;
   #abortReason: Error | undefined;
   #isPaid = false;
   #isCancelled = false;
+  #isGivenBack = false;
   /** The answer as it was to leave with a commit. It leaves by the data channel if there was nothing to write. */
   #encoded: Uint8Array | undefined;
 
-  constructor(requestId: string, outbox: Outbox, options: PendingResponseOptions) {
+  constructor(requestId: string, outbox: Outbox, options: PendingResponseOptions, placed?: PlacedMessage) {
     this.requestId = requestId;
+    this.#placed = placed;
     this.#outbox = outbox;
     this.#options = options;
   }
 
   get agentId(): AgentId | undefined {
     return this.#context?.agentId;
+  }
+
+  get claim(): Claim | undefined {
+    return this.#placed?.claim;
+  }
+
+  get isAwaited(): boolean {
+    return this.#placed?.isAwaited === true;
+  }
+
+  get mayGoBack(): boolean {
+    const context = this.#context;
+    return context === undefined || !context.isAtAgent || context.isWaiting;
   }
 
   get context(): HandlerContext | undefined {
@@ -125,6 +148,19 @@ export class PendingResponse implements Work {
       this.#options.settings.logger.warn(loggableText(`${kind}: ${errorText(cause)}`), undefined, kind);
       this.#explain(cause);
     }
+  }
+
+  // protocol.md §11.17
+  /** Gives the call back to the host, which places it anew. The worker sends no answer. If it can't go back, its caller gets an error. */
+  goBack(reason: ReturnReason): void {
+    const placed = this.#placed;
+    if (placed === undefined || this.#isGivenBack) return;
+    this.#isGivenBack = true;
+    const moved = movedError(placed.claim.id);
+    const isOver = this.#isOver();
+    if (!isOver && !sendBack(this.#options.notices, this.#outbox, { ...placed, reason })) this.fail(moved, true);
+    this.#isPaid = true;
+    this.#abort(moved);
   }
 
   /** Takes the context of the handler before it runs. Aborts it if the caller has given the call up. */

@@ -6,8 +6,11 @@ import {
   type Dispatcher,
   HandlerContext,
   type MakeId,
+  movedError,
   type TimerMessage,
 } from "../../core/internal.ts";
+import type { Claim } from "../claims/claim.ts";
+import type { Claims } from "../claims/claims.ts";
 import { deliverInLoadContext } from "../load-context.ts";
 import type { ConcurrencyLimiter, Parked } from "./concurrency-limiter.ts";
 import { HandlerSlot } from "./handler-slot.ts";
@@ -19,6 +22,7 @@ export interface TimerDeliveryOptions {
   readonly work: InFlight;
   readonly slots: ConcurrencyLimiter;
   readonly makeId: MakeId;
+  readonly claims: Claims;
   /** Whether the worker runs, and does not stop. Otherwise the message is dropped. */
   readonly takesWork: () => boolean;
 }
@@ -42,9 +46,10 @@ export class TimerDelivery {
 
   /** Runs the handler when a slot is free. Never throws. */
   deliver(timer: TimerMessage): void {
-    const { slots, work, takesWork, catalog, makeId } = this.#options;
-    if (!takesWork()) return timer.onEnd();
-    const turn = new TimerTurn(timer, catalog, makeId);
+    const { slots, work, takesWork, catalog, makeId, claims } = this.#options;
+    const claim = claims.of(timer.agentId);
+    if (!takesWork() || (claim !== undefined && claim.state !== "held")) return timer.onEnd();
+    const turn = new TimerTurn(timer, { catalog, makeId, claim });
     work.add(turn);
     if (slots.hasFree) return this.#run(turn);
     const parked: Parked = {
@@ -79,6 +84,12 @@ export class TimerDelivery {
   }
 }
 
+interface TimerTurnOptions {
+  readonly catalog: AgentCatalog;
+  readonly makeId: MakeId;
+  readonly claim: Claim | undefined;
+}
+
 /** One message of a timer on its way to its agent. */
 class TimerTurn implements Delivery, Work {
   readonly timer: TimerMessage;
@@ -86,13 +97,17 @@ class TimerTurn implements Delivery, Work {
   readonly message: object;
   readonly context: HandlerContext;
   readonly link = undefined;
+  readonly claim: Claim | undefined;
+  readonly isAwaited = false;
   handlerSlot: HandlerSlot | undefined;
   workSlot = 0;
   /** Removes the message from the parked ones; set while it is parked. */
   onGivenUp: (() => void) | undefined;
 
-  constructor(timer: TimerMessage, { runtime }: AgentCatalog, makeId: MakeId) {
+  constructor(timer: TimerMessage, { catalog, makeId, claim }: TimerTurnOptions) {
     const { agentId, message } = timer;
+    const { runtime } = catalog;
+    this.claim = claim;
     this.timer = timer;
     this.agentId = agentId;
     this.message = message;
@@ -100,6 +115,15 @@ class TimerTurn implements Delivery, Work {
       ...{ sender: agentId, topicId: undefined, isRpc: true, messageId: makeId },
       ...{ agentId, runtime },
     });
+  }
+
+  get mayGoBack(): boolean {
+    return !this.context.isAtAgent || this.context.isWaiting;
+  }
+
+  /** The timers of an activation end with it. */
+  goBack(): void {
+    this.abandon(movedError(this.agentId));
   }
 
   abandon(reason: Error): void {

@@ -3,10 +3,16 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { decodeFrameGenerated, encodeFrameGenerated } from "../../../src/protocol/frames/generated-codec.ts";
 import { encodeControlHeartbeatGenerated } from "../../../src/protocol/frames/heartbeat.ts";
-import { MessageSchema } from "../../../src/protocol/gen/agent_worker_pb.ts";
+import { ControlMessageSchema, MessageSchema } from "../../../src/protocol/gen/agent_worker_pb.ts";
 import { ControlSignalSchema, SignalMessageSchema } from "../../../src/protocol/gen/troupe/v1/channel_signal_pb.ts";
-import { decodeFrame, encodeFrame, type Frame, peekFrame } from "../../../src/protocol/index.ts";
-import { decodeControl, decodeControlHeartbeat, encodeControlHeartbeat } from "../../../src/protocol/internal.ts";
+import { decodeFrame, encodeFrame, type Frame, type LeavingNotice, peekFrame } from "../../../src/protocol/index.ts";
+import {
+  decodeControl,
+  decodeControlHeartbeat,
+  encodeControl,
+  encodeControlHeartbeat,
+  withControlEpoch,
+} from "../../../src/protocol/internal.ts";
 
 const id = fc.string({ unit: "binary", maxLength: 200 });
 const reason = fc.constantFrom("cancelled" as const, "timed-out" as const, "caller-gone" as const);
@@ -26,7 +32,20 @@ const stuck = fc.record({
   behind: fc.array(id, { maxLength: 5 }),
 });
 const unstuck = fc.record({ kind: fc.constant("unstuck" as const), requestId: id });
-const signal: fc.Arbitrary<Frame> = fc.oneof(cancel, leaving, stuck, unstuck, heartbeat);
+const number = fc.oneof(fc.nat({ max: 300 }), fc.maxSafeNat());
+const epoch = fc.record({ generation: number, era: uint32, number });
+const agents = fc.array(fc.record({ type: id, key: id, epoch }), { maxLength: 5 });
+const leaveReason = fc.constantFrom("idle", "capacity", "asked", "failed", "stale", "draining");
+const returnReason = fc.constantFrom("leaving", "conflict", "unfit", "too-old", "no-lease");
+const message = fc.uint8Array({ maxLength: 200 });
+const moving: fc.Arbitrary<LeavingNotice> = fc.oneof(
+  fc.record({ kind: fc.constant("leave"), agents, reason: leaveReason, graceMs: uint32 }),
+  fc.record({ kind: fc.constant("ask-leave"), agents, reason: leaveReason }),
+  fc.record({ kind: fc.constant("returned"), agents, reason: returnReason, message }),
+  fc.record({ kind: fc.constantFrom("left", "stay"), agents }),
+  fc.record({ kind: fc.constantFrom("leaving-worker", "drain"), graceMs: uint32 }),
+);
+const signal: fc.Arbitrary<Frame> = fc.oneof(cancel, leaving, stuck, unstuck, heartbeat, moving);
 
 function written(init: MessageInitShape<typeof SignalMessageSchema>): Uint8Array {
   return toBinary(SignalMessageSchema, create(SignalMessageSchema, init));
@@ -66,6 +85,65 @@ describe("signals between Troupe's peers", () => {
     expect(hex({ kind: "unstuck", requestId: "h1-7" })).toBe("c23e0852060a0468312d37");
     expect(hex({ kind: "heartbeat", seq: 7, isAnswer: false, leaseMs: 0 })).toBe("c23e0472020807");
     expect(hex({ kind: "heartbeat", seq: 7, isAnswer: true, leaseMs: 3000 })).toBe("c23e097207080710" + "0118b817");
+  });
+
+  test("have the bytes that protocol.md §11.17 gives", () => {
+    const hex = (frame: Frame) => Buffer.from(encodeFrame(frame)).toString("hex");
+    const agents = [{ type: "room", key: "7", epoch: { generation: 1, era: 2, number: 3 } }];
+    const message = encodeFrame({
+      ...{ kind: "request", requestId: "h1-7", source: undefined, payload: undefined, metadata: {} },
+      target: { type: "room", key: "7" },
+    });
+    const of = (...frames: readonly Frame[]) => frames.map(hex);
+    expect(
+      of(
+        { kind: "leave", agents, reason: "idle", graceMs: 0 },
+        { kind: "leave", agents, reason: "draining", graceMs: 10_000 },
+        { kind: "leave", agents: [], reason: "draining", graceMs: 0 },
+        { kind: "ask-leave", agents, reason: "idle" },
+        { kind: "returned", agents, reason: "leaving", message },
+        { kind: "left", agents },
+        { kind: "leaving-worker", graceMs: 10_000 },
+        { kind: "leaving-worker", graceMs: 0 },
+        { kind: "drain", graceMs: 10_000 },
+        { kind: "stay", agents },
+      ),
+    ).toEqual(leavingVectors);
+  });
+
+  test("that list agents may name 1,000 of them; one with more says nothing", () => {
+    const one = { type: "room", key: "k", epoch: { generation: 1, era: 1, number: 1 } };
+    const frame = { kind: "left", agents: new Array(1_000).fill(one) } as const;
+    expect(peekFrame(encodeFrame(frame))).toEqual(frame);
+    const wire = { type: "room", key: "k", epoch: { generation: 1n, era: 1, number: 1n } };
+    for (const kind of ["leave", "askLeave", "returned", "left", "stay"] as const) {
+      const signal = { case: kind, value: { agents: new Array(1_001).fill(wire) } };
+      expect(peekFrame(written({ signal: { signal } }))).toEqual({ kind: "empty" });
+    }
+    expect(() => encodeFrame({ kind: "left", agents: new Array(1_001).fill(one) })).toThrow(/at most 1000 agents/);
+  });
+
+  test("with a reason of a later version are read as the most careful one, and without an epoch as of no claim", () => {
+    const agents = [{ type: "room", key: "7" }];
+    const [noClaim] = [{ type: "room", key: "7", epoch: { generation: 0, era: 0, number: 0 } }];
+    const asked = written({ signal: { signal: { case: "askLeave", value: { agents, reason: "bored" } } } });
+    expect(decodeFrame(asked)).toEqual({ kind: "ask-leave", agents: [noClaim], reason: "asked" });
+    const returned = written({ signal: { signal: { case: "returned", value: { agents, reason: "bored" } } } });
+    expect(decodeFrame(returned)).toMatchObject({ kind: "returned", reason: "leaving" });
+  });
+
+  test("the epoch of a control envelope is read as the host wrote it, whatever its sender wrote", () => {
+    const bare = { rpcId: "1", destination: "agentid=room/7", respondTo: undefined, body: undefined };
+    fc.assert(
+      fc.property(epoch, fc.option(epoch, { nil: undefined }), (own, forged) => {
+        const bytes = withControlEpoch(encodeControl({ ...bare, epoch: forged }), own);
+        expect(decodeControl(bytes)).toEqual({ ...bare, epoch: own });
+        const { $unknown, ...known } = fromBinary(ControlMessageSchema, bytes);
+        expect(known).toMatchObject({ rpcId: "1", destination: "agentid=room/7" });
+      }),
+    );
+    const vector = withControlEpoch(new Uint8Array(0), { generation: 1, era: 2, number: 3 });
+    expect(Buffer.from(vector).toString("hex")).toBe("c23e06080010001800c23e06080110021803");
   });
 
   test("heartbeats of the control channel are read as they were written, also by the generated code, and as an empty envelope by others", () => {
@@ -151,3 +229,17 @@ describe("signals between Troupe's peers", () => {
     );
   });
 });
+
+/** The table of protocol.md §11.17. */
+const leavingVectors: readonly string[] = [
+  "c23e1b1a190a110a04726f6f6d1201371a06080110021803120469646c65",
+  "c23e221a200a110a04726f6f6d1201371a060801100218031208647261696e696e6718904e",
+  "c23e0c1a0a1208647261696e696e67",
+  "c23e1b22190a110a04726f6f6d1201371a06080110021803120469646c65",
+  "c23e332a310a110a04726f6f6d1201371a0608011002180312076c656176696e671a130a110a0468312d371a090a04726f6f6d120137",
+  "c23e1532130a110a04726f6f6d1201371a06080110021803",
+  "c23e053a0308904e",
+  "c23e023a00",
+  "c23e05420308904e",
+  "c23e155a130a110a04726f6f6d1201371a06080110021803",
+];

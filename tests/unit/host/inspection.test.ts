@@ -39,9 +39,10 @@ it("gathers 10,000 sessions in turns between which the host has time for message
     turns += 1;
     task();
   }
-  expect(turns).toBe(workers / limits.batchSize);
-  const { sessions, totals, isCut } = await gathered;
-  expect([sessions.length, isCut]).toEqual([workers, false]);
+  // Each is a session and a worker.
+  expect(turns).toBe((2 * workers) / limits.batchSize);
+  const { sessions, workers: listed, totals, isCut } = await gathered;
+  expect([sessions.length, listed.length, isCut]).toEqual([workers, workers, false]);
   expect(totals).toMatchObject({ ...createHostCounters(), channels: workers });
 });
 

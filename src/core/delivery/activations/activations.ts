@@ -1,26 +1,26 @@
-// Over 400 lines: the tables of activations that begin, live, leave and are lost; what can stand apart is in the files beside it.
 import type { Agent } from "../../agents/agent.ts";
 import { AgentId } from "../../agents/agent-id.ts";
 import { type DeactivationReason, offerActivations } from "../../agents/agent-life.ts";
 import type { Clock } from "../../clock.ts";
-import { TroupeError, UndeliverableException } from "../../errors.ts";
+import { TroupeError } from "../../errors.ts";
 import { isThenable } from "../../thenable.ts";
 import type { HandlerContext } from "../handler-context.ts";
 import type { ActivationCounters } from "./activation-counters.ts";
-import type { ActivationStates } from "./activation-states.ts";
+import type { ActivationStates, PlacedAgents } from "./activation-ports.ts";
 import { ActivationTimers, type TimerMessage } from "./activation-timers.ts";
-import { AgentConstruction, type AgentConstructionOptions } from "./agent-construction.ts";
+import { AgentConstruction, type AgentConstructionOptions, Beginning } from "./agent-construction.ts";
 import type { AgentKind } from "./agent-kind.ts";
 import { AgentUses } from "./agent-uses.ts";
-import { Beginning } from "./beginning.ts";
 import { Deactivations, type UnendedAgent } from "./deactivations.ts";
+import { Departures, endedBefore, movedError } from "./departures.ts";
 import { LiveLimits } from "./live-limits.ts";
-import { isRunning, turnsEnded } from "./turns-ended.ts";
 
 export interface ActivationsOptions extends AgentConstructionOptions {
   readonly clock: Clock;
   readonly counts: ActivationCounters;
   readonly states: ActivationStates | undefined;
+  /** The agents that a host has placed here. Undefined: no host places agents in this runtime. */
+  readonly placed: PlacedAgents | undefined;
   readonly maxLiveAgents: number;
   readonly deactivationTimeoutMs: number;
   /** Returns the registered types by their name. */
@@ -58,18 +58,16 @@ export class Activations {
   readonly #limits: LiveLimits;
   readonly #uses: AgentUses;
   readonly #timers: ActivationTimers;
+  /** Lets activations end in order. */
+  readonly departures: Departures;
   /** Agents that are loaded, or whose `onActivate` runs. */
   readonly #beginning = new Map<Agent, Beginning>();
   /** Agents that are to be kept active from their activation on, with the time of their last use that this means. */
   readonly #kept = new Map<Agent, number>();
-  /** Agents that leave when their turns have ended. */
-  readonly #leaving = new Map<Agent, Promise<boolean>>();
   /** Ends of activations that have lost their state. */
   readonly #losing = new Set<Promise<void>>();
   /** Agents that were dropped while they were being made. */
   readonly #dropped = new WeakSet<Agent>();
-  /** Ends the waits for turns. */
-  readonly #onClose = new Set<() => void>();
   /** The number of closes. An activation that began before the last one makes no agent any more. */
   #closes = 0;
 
@@ -95,6 +93,10 @@ export class Activations {
       deactivate: (kind, key, reason) => this.#deactivateIdle(kind, key, reason),
     });
     this.#uses = new AgentUses(this.#limits);
+    this.departures = new Departures({
+      ...{ ends: this.#ends, states, placed: options.placed, contextsAt: options.contextsAt },
+      begin: (kind, id) => this.begin(kind, id),
+    });
     this.#ends.onRoom = () => this.#limits.onRoom();
     offerActivations(runtime, {
       startTimer: (agent, start) => this.#timers.start(agent, start),
@@ -116,14 +118,15 @@ export class Activations {
   begin(kind: AgentKind, id: AgentId): Promise<Agent> {
     const made = this.#make(kind, id);
     // No factory makes an instance. One that the user registers in this moment must find its place free.
-    return kind.source.by === "instances" ? made : this.keepWhileMade(kind, id.key, made);
+    return kind.source.by === "instances" ? made : this.keepWhileMade(kind, id, made);
   }
 
   /**
    * Keeps an agent that is being made. It becomes live in the first reaction to its promise, and waiting messages hold that
    * same promise. They reach the agent in their order, before messages that find it live.
    */
-  keepWhileMade(kind: AgentKind, key: string, made: Promise<Agent>): Promise<Agent> {
+  keepWhileMade(kind: AgentKind, id: AgentId, made: Promise<Agent>): Promise<Agent> {
+    const { key } = id;
     kind.making.set(key, made);
     const closes = this.#closes;
     made.then(
@@ -137,7 +140,11 @@ export class Activations {
         kind.live.set(key, agent);
         if (kind.tracked !== undefined) this.#track(kind, key, made);
       },
-      () => kind.making.get(key) === made && kind.making.delete(key),
+      (error: unknown) => {
+        if (kind.making.get(key) !== made) return;
+        kind.making.delete(key);
+        this.#options.placed?.spoil(id, isTooNew(error) ? "unfit" : "failed");
+      },
     );
     return made;
   }
@@ -173,38 +180,21 @@ export class Activations {
   }
 
   /**
-   * Ends an agent's activation when its running turns have ended, and resolves when it has ended. What comes for a sequential agent
-   * meanwhile goes to the next activation. Other agents take messages as long as a turn runs. Does nothing for an agent that is not live.
-   * `destroyed` rejects with `shutting-down` if the runtime ends before the state is deleted.
-   */
-  async deactivate(kind: AgentKind, id: AgentId, reason: DeactivationReason): Promise<void> {
-    const { key } = id;
-    const closes = this.#closes;
-    for (;;) {
-      if (reason === "destroyed" && closes !== this.#closes) throw notDestroyed(id);
-      const agent = kind.live.get(key);
-      const ending = kind.ending.get(key) ?? (agent && this.#leaving.get(agent));
-      if (agent !== undefined && ending === undefined) {
-        // One that has lost its state meanwhile is not destroyed: its next activation may have written another one.
-        if ((await this.#leave(kind, id, agent, reason)) || reason !== "destroyed") return;
-        continue;
-      }
-      const pending = ending ?? kind.making.get(key);
-      if (pending === undefined) return reason === "destroyed" ? this.#destroyAbsent(kind, id) : undefined;
-      await pending.catch(() => undefined);
-      if (ending !== undefined && reason !== "destroyed") return;
-    }
-  }
-
-  /**
    * Ends an activation at once whose state is gone. The next message makes another one, and so do those that wait for their turn. A turn
-   * that still runs can write nothing. Nothing is saved.
+   * that still runs can write nothing. Nothing is saved. Of an agent that a host has placed here the host gets the messages back, unless it
+   * has placed the agent here anew (`isSuperseded`).
    */
-  lose(kind: AgentKind, id: AgentId, agent: Agent, reason: LostReason): void {
+  lose(kind: AgentKind, id: AgentId, agent: Agent, reason: LostReason, { isSuperseded = false } = {}): void {
     const { key } = id;
     const isLive = kind.live.get(key) === agent;
     if (isLive) kind.live.delete(key);
-    kind.turns?.move(agent, () => kind.live.get(key) ?? kind.making.get(key) ?? this.begin(kind, id));
+    this.departures.lost(agent);
+    const { placed } = this.#options;
+    const isPlaced = isLive && !isSuperseded && placed?.has(id) === true;
+    // Messages that wait for their turn go back to the host.
+    if (isPlaced) placed.spoil(id, "stale");
+    const next = () => kind.live.get(key) ?? kind.making.get(key) ?? this.begin(kind, id);
+    kind.turns?.move(agent, isPlaced ? () => Promise.reject(movedError(id)) : next);
     if (!isLive) return;
     const ended = this.#ends.end(id, agent, reason);
     this.#losing.add(ended);
@@ -214,22 +204,37 @@ export class Activations {
 
   /** Ends all activations of a type at once, also those that are just beginning. Nothing is saved. Returns the ends. */
   drop(type: string, kind: AgentKind): readonly Promise<void>[] {
-    const { states } = this.#options;
     const ended: Promise<void>[] = [];
     // Before the live ones: the messages that wait there begin activations, which stay.
-    for (const [key, made] of [...kind.making]) {
-      kind.making.delete(key);
-      // Callers that wait for an agent which could not be made have the error.
-      made.then((agent) => states?.drop(agent)).catch(() => undefined);
-      const end = { reason: "stale", onSaid: () => undefined, mayClose: undefined } as const;
-      ended.push(this.#ends.endForGood(new AgentId(type, key), made, end));
-    }
-    for (const [key, agent] of [...kind.live]) {
-      states?.drop(agent);
-      this.lose(kind, new AgentId(type, key), agent, "stale");
-    }
+    for (const key of [...kind.making.keys()]) ended.push(...this.#dropMade(kind, new AgentId(type, key)));
+    for (const key of [...kind.live].map(([key]) => key)) this.#dropLive(kind, new AgentId(type, key));
     ended.push(...this.#losing);
     return ended;
+  }
+
+  /** Does the same for one agent, which its host has placed here anew. The messages that wait for it go to the next activation. */
+  supersede(kind: AgentKind, id: AgentId): void {
+    // It never rejects.
+    for (const ended of this.#dropMade(kind, id)) void ended;
+    this.#dropLive(kind, id);
+  }
+
+  #dropMade(kind: AgentKind, id: AgentId): readonly Promise<void>[] {
+    const { states } = this.#options;
+    const made = kind.making.get(id.key);
+    if (made === undefined) return [];
+    kind.making.delete(id.key);
+    // Callers that wait for an agent which could not be made have the error.
+    made.then((agent) => states?.drop(agent)).catch(() => undefined);
+    const end = { reason: "stale", onSaid: () => undefined, mayClose: undefined } as const;
+    return [this.#ends.endForGood(id, made, end)];
+  }
+
+  #dropLive(kind: AgentKind, id: AgentId): void {
+    const agent = kind.live.get(id.key);
+    if (agent === undefined) return;
+    this.#options.states?.drop(agent);
+    this.lose(kind, id, agent, "stale", { isSuperseded: true });
   }
 
   isDropped(agent: Agent): boolean {
@@ -243,8 +248,7 @@ export class Activations {
   close(mayClose: Promise<void> | undefined): ActivationEnds {
     this.#closes += 1;
     this.#limits.close();
-    for (const onClose of this.#onClose) onClose();
-    this.#onClose.clear();
+    this.departures.close();
     this.#ends.releaseAll();
     for (const beginning of this.#beginning.values()) beginning.abort(endedBefore("The activation of the agent"));
     const said: Promise<void>[] = [];
@@ -325,66 +329,24 @@ export class Activations {
     });
   }
 
-  #leave(kind: AgentKind, id: AgentId, agent: Agent, reason: DeactivationReason): Promise<boolean> {
-    const left = this.#leaveWhenFree(kind, id, agent, reason);
-    this.#leaving.set(agent, left);
-    const forget = () => this.#leaving.delete(agent);
-    left.then(forget, forget);
-    return left;
+  /** A message has come for an agent whose end was asked of its host, for idleness or a cap: the agent stays. */
+  stays(kind: AgentKind, key: string): void {
+    const { tracked } = kind;
+    const slot = tracked?.slotOf(key) ?? -1;
+    if (tracked?.stay(slot) === true) this.#limits.stays(kind);
   }
 
-  /** Returns false if the activation has ended in another way before its turns had ended. */
-  async #leaveWhenFree(kind: AgentKind, id: AgentId, agent: Agent, reason: DeactivationReason): Promise<boolean> {
-    kind.turns?.hold(agent);
-    while (kind.live.get(id.key) === agent) {
-      const running = this.#options.contextsAt(id).filter((context) => isRunning(kind, context));
-      if (running.length === 0) {
-        await this.#end(kind, id, agent, reason);
-        return true;
-      }
-      await turnsEnded(running, this.#onClose);
-    }
-    // The runtime has ended, or the agent has lost its state.
-    kind.turns?.forget(agent);
-    return false;
-  }
-
-  #deactivateIdle(kind: AgentKind, key: string, reason: DeactivationReason): void {
+  #deactivateIdle(kind: AgentKind, key: string, reason: "idle" | "capacity"): void {
+    const { placed } = this.#options;
     const agent = kind.live.get(key);
+    if (agent === undefined) return;
+    if (placed?.has(agent.id) === true) {
+      kind.tracked?.leave(kind.tracked.slotOf(key));
+      placed.ask(agent.id, reason);
+      return;
+    }
     // It can't reject: nothing is destroyed.
-    if (agent !== undefined) void this.#end(kind, agent.id, agent, reason);
-  }
-
-  /** Ends an activation without turns. Until it has ended, messages wait for the next one. */
-  #end(kind: AgentKind, id: AgentId, agent: Agent, reason: DeactivationReason): Promise<void> {
-    const { key } = id;
-    kind.live.delete(key);
-    const over = this.#markEnding(kind, key);
-    kind.turns?.move(agent, () => kind.making.get(key) ?? this.begin(kind, id));
-    const ended = this.#ends.end(id, agent, reason);
-    const gone = reason === "destroyed" ? ended.then(() => this.#options.states?.destroy(id)) : ended;
-    gone.then(over, over);
-    return gone;
-  }
-
-  async #destroyAbsent(kind: AgentKind, id: AgentId): Promise<void> {
-    const destroying = this.#options.states?.destroy(id);
-    if (destroying === undefined) return;
-    const over = this.#markEnding(kind, id.key);
-    await destroying.finally(over);
-  }
-
-  /** From now on messages for the agent wait. Returns what ends that. */
-  #markEnding({ ending }: AgentKind, key: string): () => void {
-    let resolve!: () => void;
-    const ended = new Promise<void>((settle) => {
-      resolve = settle;
-    });
-    ending.set(key, ended);
-    return () => {
-      ending.delete(key);
-      resolve();
-    };
+    void this.departures.end(kind, agent.id, agent, reason);
   }
 
   #isLive(agent: Agent): boolean {
@@ -406,14 +368,7 @@ export class Activations {
   }
 }
 
-function notDestroyed(id: AgentId): UndeliverableException {
-  const text = `The runtime ended before ${id} was destroyed, and its state is still there. Destroy it again.`;
-  return new UndeliverableException(text, { code: "shutting-down", notHandled: true });
-}
-
-function endedBefore(what: string): UndeliverableException {
-  return new UndeliverableException(`${what} had not begun when the runtime ended.`, {
-    code: "shutting-down",
-    notHandled: true,
-  });
+/** Whether the stored state is newer than the class, so that another worker may have the right one. */
+function isTooNew(error: unknown): boolean {
+  return error instanceof TroupeError && error.code === "state-too-new";
 }

@@ -1,10 +1,9 @@
-// Over 400 lines: the one table of the agents of a runtime; all that can stand apart is in the files beside it.
 import type { AgentRuntime } from "../../agent-runtime.ts";
 import type { Agent, AgentFactory, AgentMetadata, AgentState, ClassOf } from "../../agents/agent.ts";
-import { AgentId, assertAgentType } from "../../agents/agent-id.ts";
-import { classLife, type DeactivationReason, type LifeOptions } from "../../agents/agent-life.ts";
-import { type SharingOptions, type SharingTerms, sharingTerms } from "../../agents/sharing.ts";
-import { classConcurrency, type TurnKind, type TurnOptions } from "../../agents/turns.ts";
+import { AgentId } from "../../agents/agent-id.ts";
+import type { DeactivationReason } from "../../agents/agent-life.ts";
+import type { SharingTerms } from "../../agents/sharing.ts";
+import type { TurnOptions } from "../../agents/turns.ts";
 import type { AmbientContexts } from "../../ambient-contexts.ts";
 import { type Clock, systemClock } from "../../clock.ts";
 import { TroupeError, UndeliverableException } from "../../errors.ts";
@@ -14,27 +13,19 @@ import { type CallPath, noPath } from "../../scope/call-path.ts";
 import { effectsOf, type TurnEffects } from "../../state/effects.ts";
 import { assertAgentId } from "../../validation/assert-arguments.ts";
 import type { HandlerContext } from "../handler-context.ts";
-import type { Delivery, Layer } from "../layers.ts";
-import { AgentTurns } from "../turns/agent-turns.ts";
-import type { LongWaits } from "../turns/long-waits.ts";
-import { OwnTurns } from "../turns/own-turn.ts";
+import type { Layer } from "../layers.ts";
+import type { AgentTurns } from "../turns/agent-turns.ts";
 import { RunningPaths } from "../turns/running-paths.ts";
 import { type ActivationCounters, createActivationCounters } from "./activation-counters.ts";
-import type { ActivationStates } from "./activation-states.ts";
+import type { PlacedAgents } from "./activation-ports.ts";
 import type { TimerMessage } from "./activation-timers.ts";
 import { type ActivationEnds, Activations, type LostReason } from "./activations.ts";
-import {
-  type AgentKind,
-  assertAgent,
-  assertFactory,
-  type ClassCheck,
-  classNameOf,
-  createAgentKind,
-} from "./agent-kind.ts";
+import { type ClassCheck, classNameOf } from "./agent-kind.ts";
+import { AgentKinds, type AgentKindsOptions, type FactoryOptions } from "./agent-kinds.ts";
 import type { UnendedAgent } from "./deactivations.ts";
-import { LiveAgents } from "./live-agents.ts";
+import { SavedStates } from "./saved-states.ts";
 
-export interface AgentCatalogOptions {
+export interface AgentCatalogOptions extends Omit<AgentKindsOptions, "clock" | "paths"> {
   /** The runtime to which agents are bound. */
   readonly runtime: AgentRuntime;
   readonly ambient?: AmbientContexts | undefined;
@@ -42,22 +33,14 @@ export interface AgentCatalogOptions {
   readonly logger?: RuntimeLog | undefined;
   /** The check of `expectedClass`. Default: `subclass`. */
   readonly classCheck?: ClassCheck | undefined;
-  /** Whether agents are sequential if neither their registration nor their class says otherwise. Default: false. */
-  readonly sequentialAgents?: boolean | undefined;
-  /** Makes the tokens of turns; see `SharedTurns`. Default: numbers, for a runtime whose turns no other one sees. */
-  readonly turnTokenOf?: ((delivery: Delivery) => string) | undefined;
-  /** Watches calls that wait long for their turn. Default: nothing is watched. */
-  readonly longWaits?: LongWaits | undefined;
-  /** Loads the states of persistent agents. Default: agents keep none. */
-  readonly states?: ActivationStates | undefined;
-  /** The layer around the turns of persistent agents. Set together with `states`. */
-  readonly commitLayer?: Layer | undefined;
   /** Default: the clock of the system. */
   readonly clock?: Clock | undefined;
+  /** The agents that a host has placed here. Default: no host places agents in this runtime. */
+  readonly placed?: PlacedAgents | undefined;
+  /** The layer around the turns of persistent agents. Set together with `states`. */
+  readonly commitLayer?: Layer | undefined;
   /** Counts of activations. Default: the catalog's own. */
   readonly counts?: ActivationCounters | undefined;
-  /** Largest number of live agents that factories make. Default: any number. */
-  readonly maxLiveAgents?: number | undefined;
   /** Milliseconds that an agent has for `onDeactivate` and the last commit, and for `close`. Default: 5 000. */
   readonly deactivationTimeoutMs?: number | undefined;
   /** Returns the contexts of the messages that an agent handles, or that wait for their turn there. Default: none. */
@@ -76,79 +59,46 @@ export interface CatalogEnd {
   close(): Promise<void>;
 }
 
-/** Milliseconds without a turn after which an agent that keeps a state is deactivated. */
-const idleWithStateMs = 600_000;
-
 // protocol.md §5.3
 /** The agents that live in one runtime, and the factories that make the others. */
 export class AgentCatalog {
   readonly #options: AgentCatalogOptions;
-  readonly #kinds = new Map<string, AgentKind>();
-  readonly #clock: Clock;
+  readonly #kinds: AgentKinds;
   readonly #activations: Activations;
   /** Ends the waits of `made`. */
   readonly #onClose = new Set<() => void>();
-  #hasShared = false;
-  /** Types whose agents keep a state. */
-  readonly #persistentTypes = new Set<string>();
-  /** The turns in which states are saved and loaded. */
-  readonly #ownTurns = new OwnTurns();
-  #isPlain = true;
-  #lastToken = 0;
+  readonly #saved: SavedStates;
   /** The running handlers for whose calls turns wait. */
   readonly paths = new RunningPaths();
 
   constructor(options: AgentCatalogOptions) {
     const { runtime, ambient, messageLog, logger, states, classCheck = "subclass" } = options;
     this.#options = options;
-    this.#clock = options.clock ?? systemClock;
+    const { clock = systemClock, placed } = options;
+    this.#kinds = new AgentKinds({ ...options, clock, paths: this.paths });
+    this.#saved = new SavedStates({
+      ...{ runtime, kinds: this.#kinds, commitLayer: options.commitLayer },
+      made: (id) => this.made(id),
+      peek: (id) => this.peek(id),
+      inUse: (id, run) => this.inUse(id, run),
+      liveAgents: () => this.liveAgents(),
+    });
     this.#activations = new Activations({
       ...{ runtime, ambient, messageLog, logger, states, classCheck },
-      clock: this.#clock,
+      ...{ clock, placed },
       counts: options.counts ?? createActivationCounters(),
       maxLiveAgents: options.maxLiveAgents ?? Number.POSITIVE_INFINITY,
       deactivationTimeoutMs: options.deactivationTimeoutMs ?? 5_000,
-      kinds: this.#kinds,
-      contextsAt: (id) => [...(options.contextsAt?.(id) ?? []), ...this.#ownTurns.at(id)],
+      kinds: this.#kinds.all,
+      contextsAt: (id) => [...(options.contextsAt?.(id) ?? []), ...this.#saved.contextsAt(id)],
       deliverTimer: options.deliverTimer ?? (({ onEnd }) => onEnd()),
-      onStateFound: (type) => {
-        this.#persistentTypes.add(type);
-        this.#isPlain = false;
-      },
+      onStateFound: (type) => this.#kinds.foundState(type),
     });
   }
 
   /** The runtime that owns the agents. */
   get runtime(): AgentRuntime {
     return this.#options.runtime;
-  }
-
-  /** Registers a factory. Throws `already-exists` when the type is taken, and `invalid-argument` when it is not a valid type. */
-  addFactory<T extends Agent>(
-    type: string,
-    factory: AgentFactory<T>,
-    options: { readonly expectedClass?: ClassOf<T> | undefined } & TurnOptions & LifeOptions & SharingOptions = {},
-  ): void {
-    assertAgentType(type);
-    assertFactory(type, factory);
-    this.assertFree(type);
-    const { expectedClass } = options;
-    const turns = this.#createTurns(type, expectedClass, options);
-    const life = this.#createLife(expectedClass, options, this.#persistentTypes.has(type));
-    if (turns !== undefined || life.tracked !== undefined) this.#isPlain = false;
-    const sharing = sharingTerms(options, expectedClass);
-    if (sharing !== undefined) this.#hasShared = true;
-    this.#kinds.set(type, createAgentKind({ by: "factory", factory, expectedClass }, { turns, sharing, ...life }));
-  }
-
-  /** Throws `already-exists` when the type is taken. */
-  assertFree(type: string): void {
-    if (this.#kinds.has(type)) throw new TroupeError("already-exists", `Agent with type ${type} already exists.`);
-  }
-
-  /** Removes a factory, when a host refused the type. The catalog drops its agents and does not close them. */
-  removeFactory(type: string): void {
-    if (this.#kinds.get(type)?.source.by === "factory") this.#kinds.delete(type);
   }
 
   // The errors are those of protocol.md §5.3.
@@ -158,23 +108,10 @@ export class AgentCatalog {
    */
   async addInstance(agent: Agent, id: AgentId, options: TurnOptions = {}): Promise<void> {
     assertAgentId(id, "id of an instance");
-    assertAgent(agent);
-    const kind = this.#kinds.get(id.type);
-    const prototype: object = Object.getPrototypeOf(agent);
-    const isTaken = kind?.live.has(id.key) === true || (kind?.source.by === "instances" && kind.making.has(id.key));
-    if (isTaken) throw new TroupeError("already-exists", `Agent with id ${id} already exists.`);
-    if (kind?.source.by === "factory") {
-      const text = "Agent factories and agent instances cannot be registered to the same type.";
-      throw new TroupeError("already-exists", text);
-    }
-    if (kind !== undefined && kind.source.prototype !== prototype) {
-      throw new TroupeError("wrong-class", "Agent instances must be the same object type.");
-    }
-    const home = kind ?? this.#createInstances(id.type, agent, options);
-    this.#kinds.set(id.type, home);
+    const home = this.#kinds.ofInstance(agent, id, options);
     try {
       const activated = this.#activations.activate(agent, id, { isInstance: true });
-      await this.#activations.keepWhileMade(home, id.key, activated);
+      await this.#activations.keepWhileMade(home, id, activated);
     } catch (error) {
       this.removeInstance(id, agent);
       throw error;
@@ -189,26 +126,41 @@ export class AgentCatalog {
     const kind = this.#kinds.get(id.type);
     if (kind?.source.by !== "instances") return;
     if (kind.live.get(id.key) === agent) kind.live.delete(id.key);
-    if (kind.live.size === 0 && kind.making.size === 0) this.#kinds.delete(id.type);
+    if (kind.live.size === 0 && kind.making.size === 0) this.#kinds.removeInstances(id.type);
+  }
+
+  /** Registers a factory. Throws `already-exists` when the type is taken, and `invalid-argument` when it is not a valid type. */
+  addFactory<T extends Agent>(type: string, factory: AgentFactory<T>, options: FactoryOptions<T> = {}): void {
+    this.#kinds.addFactory(type, factory, options);
+  }
+
+  /** Throws `already-exists` when the type is taken. */
+  assertFree(type: string): void {
+    this.#kinds.assertFree(type);
+  }
+
+  /** Removes a factory, when a host refused the type. The catalog drops its agents and does not close them. */
+  removeFactory(type: string): void {
+    this.#kinds.removeFactory(type);
   }
 
   hasType(type: string): boolean {
-    return this.#kinds.has(type);
+    return this.#kinds.get(type) !== undefined;
   }
 
   /** Whether no type was ever registered that is sequential or has a limit. Then no message pays for turns and limits. */
   get isPlain(): boolean {
-    return this.#isPlain;
+    return this.#kinds.isPlain;
   }
 
   /** Whether the agents of a type keep a state. */
   keepsState(type: string): boolean {
-    return this.#persistentTypes.has(type);
+    return this.#kinds.keepsState(type);
   }
 
   /** Returns the effects of the turn of a persistent agent that runs. Undefined: what the sender publishes leaves at once. */
   effectsOf(sender: AgentId | undefined): TurnEffects | undefined {
-    if (sender === undefined || !this.#persistentTypes.has(sender.type)) return undefined;
+    if (sender === undefined || !this.#kinds.keepsState(sender.type)) return undefined;
     const agent = this.peek(sender) ?? this.#options.states?.activating?.(sender);
     return agent === undefined ? undefined : effectsOf(agent);
   }
@@ -231,7 +183,7 @@ export class AgentCatalog {
 
   /** Whether a shared type was ever registered. While it is false, no message pays for shared types. */
   get hasShared(): boolean {
-    return this.#hasShared;
+    return this.#kinds.hasShared;
   }
 
   /** Returns the terms under which this runtime shares the type with others. Undefined for a type that is not shared. */
@@ -241,7 +193,7 @@ export class AgentCatalog {
 
   /** Returns the registered types, in the order of their registration. */
   types(): string[] {
-    return [...this.#kinds.keys()];
+    return [...this.#kinds.all.keys()];
   }
 
   /** Returns the live agent, else a promise of the one that is being made. Throws or rejects with `not-found` for an unknown type. */
@@ -249,6 +201,30 @@ export class AgentCatalog {
     const kind = this.#kinds.get(id.type);
     if (kind === undefined) throw agentNotFound(id);
     return kind.live.get(id.key) ?? kind.making.get(id.key) ?? this.#activations.begin(kind, id);
+  }
+
+  /** Ends every activation of an agent that its host takes back. See `Departures.release`. */
+  async release(id: AgentId, reason: DeactivationReason, isCurrent: () => boolean): Promise<void> {
+    const kind = this.#kinds.get(id.type);
+    if (kind !== undefined) await this.#activations.departures.release(kind, id, reason, isCurrent);
+  }
+
+  /** A message has come for an agent whose end was asked of its host, for idleness or a cap: the agent stays. */
+  stays(id: AgentId): void {
+    const kind = this.#kinds.get(id.type);
+    if (kind !== undefined) this.#activations.stays(kind, id.key);
+  }
+
+  /** The host has placed the agent here anew: a present activation is worthless, and the messages that wait for it go to the next one. */
+  supersede(id: AgentId): void {
+    const kind = this.#kinds.get(id.type);
+    if (kind !== undefined) this.#activations.supersede(kind, id);
+  }
+
+  /** Whether the agent is live, is being made or is ending. */
+  isPresent({ type, key }: AgentId): boolean {
+    const kind = this.#kinds.get(type);
+    return kind !== undefined && (kind.live.has(key) || kind.making.has(key) || kind.ending.has(key));
   }
 
   /** Whether the agent was dropped while it was being made: messages that waited for it go to the next one. */
@@ -273,7 +249,7 @@ export class AgentCatalog {
   async deactivate(id: AgentId, reason: DeactivationReason): Promise<void> {
     const kind = this.#kinds.get(id.type);
     if (kind === undefined) throw agentNotFound(id);
-    if (kind.source.by === "factory") return this.#activations.deactivate(kind, id, reason);
+    if (kind.source.by === "factory") return this.#activations.departures.deactivate(kind, id, reason);
     const text = `${id} was registered as an instance, and no factory could make it again. Only agents of factories are deactivated.`;
     throw new TroupeError("invalid-argument", text);
   }
@@ -306,7 +282,7 @@ export class AgentCatalog {
 
   /** Returns all live agents with their ids. */
   *liveAgents(): IterableIterator<readonly [id: AgentId, agent: Agent]> {
-    for (const [type, kind] of this.#kinds) {
+    for (const [type, kind] of this.#kinds.all) {
       for (const [key, agent] of kind.live) yield [new AgentId(type, key), agent];
     }
   }
@@ -328,31 +304,22 @@ export class AgentCatalog {
 
   /** Resolves to an agent's state. A persistent agent gives it in a turn that reads. */
   saveState(id: AgentId): Promise<AgentState> {
-    return this.#inTurn(id, "reading", (agent) => agent.saveState());
+    return this.#saved.save(id);
   }
 
   /** Gives an agent a state. A persistent agent takes it in a turn of its own, and commits it. */
   loadState(id: AgentId, state: AgentState): Promise<void> {
-    return this.#inTurn(id, "alone", (agent) => agent.loadState(state));
+    return this.#saved.load(id, state);
   }
 
   /** Resolves to the states of all live agents by `type/key`. */
-  async saveAll(): Promise<AgentState> {
-    const states: Record<string, unknown> = {};
-    for (const [id, agent] of [...this.liveAgents()]) {
-      const isPersistent = this.#persistentTypes.has(id.type);
-      states[id.toString()] = await (isPersistent ? this.saveState(id) : agent.saveState());
-    }
-    return states;
+  saveAll(): Promise<AgentState> {
+    return this.#saved.saveAll();
   }
 
   /** Loads what `saveAll` returned, and makes agents as needed. It ignores agents of types that are not registered. */
-  async loadAll(states: AgentState): Promise<void> {
-    for (const [text, state] of Object.entries(states)) {
-      const id = AgentId.parse(text);
-      // Only the agent knows the shape of its state, and checks what it loads.
-      if (this.hasType(id.type)) await this.loadState(id, state as AgentState);
-    }
+  loadAll(states: AgentState): Promise<void> {
+    return this.#saved.loadAll(states);
   }
 
   /** Agents that `close` has not ended yet: those that are still being made, and those whose own `close` runs. */
@@ -360,14 +327,19 @@ export class AgentCatalog {
     return this.#activations.unended;
   }
 
+  /** The host is lost that keeps the states: each agent asks for its state again before its next turn. */
+  hostLost(): void {
+    this.#options.states?.doubt?.();
+  }
+
   /**
    * Drops every agent of a shared type, live or being made: the next message makes it anew. Nothing of it is saved. A handler that runs
    * continues; that of a persistent agent commits nothing any more. Resolves when they are closed.
    */
   async dropShared(): Promise<void> {
-    if (!this.#hasShared) return;
+    if (!this.#kinds.hasShared) return;
     const ended: Promise<void>[] = [];
-    for (const [type, kind] of this.#kinds) {
+    for (const [type, kind] of this.#kinds.all) {
       if (kind.sharing !== undefined) ended.push(...this.#activations.drop(type, kind));
     }
     await Promise.allSettled(ended);
@@ -404,55 +376,15 @@ export class AgentCatalog {
 
   #end(mayClose: Promise<void> | undefined): ActivationEnds {
     const ends = this.#activations.close(mayClose);
-    this.#ownTurns.endAll();
-    for (const [type, { source }] of this.#kinds) {
+    this.#saved.endAll();
+    for (const [type, { source }] of this.#kinds.all) {
       if (source.by !== "instances") continue;
-      this.#kinds.delete(type);
+      this.#kinds.removeInstances(type);
       this.#options.onTypeGone?.(type);
     }
     for (const onClose of this.#onClose) onClose();
     this.#onClose.clear();
     return ends;
-  }
-
-  #createTurns(type: string, agentClass: unknown, options: TurnOptions): AgentTurns | undefined {
-    const byDefault = this.#options.sequentialAgents === true ? "sequential" : "interleaved";
-    const isSequential = (options.concurrency ?? classConcurrency(agentClass) ?? byDefault) === "sequential";
-    const keepsState = this.#options.states?.assertKept(type, agentClass, isSequential) === true;
-    if (keepsState) this.#persistentTypes.add(type);
-    else this.#persistentTypes.delete(type);
-    if (keepsState) this.#isPlain = false;
-    if (!isSequential) return undefined;
-    const tokenOf = this.#options.turnTokenOf ?? (() => String(++this.#lastToken));
-    return new AgentTurns({ paths: this.paths, tokenOf, longWaits: this.#options.longWaits }, options);
-  }
-
-  async #inTurn<T>(id: AgentId, kind: TurnKind, body: (agent: Agent) => T | Promise<T>): Promise<T> {
-    const { commitLayer, runtime } = this.#options;
-    const agent = await this.made(id);
-    const isPersistent = commitLayer !== undefined && this.#persistentTypes.has(id.type);
-    if (!isPersistent) return (await this.inUse(id, () => body(agent))) as T;
-    const turns = this.turnsOf(id.type);
-    const made = () => this.made(id);
-    const use = { made, peek: () => this.peek(id), inUse: (run: () => unknown) => this.inUse(id, run) };
-    return this.#ownTurns.run({ id, runtime, kind, turns, commitLayer, body, ...use });
-  }
-
-  #createLife(agentClass: unknown, options: LifeOptions, keepsState: boolean) {
-    const ofClass = classLife(agentClass);
-    const never = Number.POSITIVE_INFINITY;
-    const idleAfterMs = options.idleAfterMs ?? ofClass.idleAfterMs ?? (keepsState ? idleWithStateMs : never);
-    const maxLive = options.maxLive ?? ofClass.maxLive ?? never;
-    const { maxLiveAgents = never } = this.#options;
-    const isLimited = [idleAfterMs, maxLive, maxLiveAgents].some(Number.isFinite);
-    const tracked = isLimited ? new LiveAgents(() => this.#clock.now()) : undefined;
-    return { limits: { idleAfterMs, maxLive }, tracked };
-  }
-
-  #createInstances(type: string, agent: Agent, options: TurnOptions): AgentKind {
-    const turns = this.#createTurns(type, agent.constructor, options);
-    if (turns !== undefined) this.#isPlain = false;
-    return createAgentKind({ by: "instances", prototype: Object.getPrototypeOf(agent) }, { turns });
   }
 }
 

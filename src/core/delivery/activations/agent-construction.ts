@@ -1,6 +1,7 @@
 import type { AgentRuntime } from "../../agent-runtime.ts";
 import type { Agent } from "../../agents/agent.ts";
 import type { AgentId } from "../../agents/agent-id.ts";
+import type { ActivationContext } from "../../agents/agent-life.ts";
 import type { AmbientContexts } from "../../ambient-contexts.ts";
 import { errorText, TroupeError } from "../../errors.ts";
 import type { RuntimeLog } from "../../limited-log.ts";
@@ -51,5 +52,21 @@ export class AgentConstruction {
     if (messageLog === undefined) return;
     const exception = errorText(error);
     emitRecord(messageLog, { type: "AgentConstructionException", agent_id: id.toString(), exception });
+  }
+}
+
+/** The context of an activation that begins. It makes the signal on first use. */
+export class Beginning implements ActivationContext {
+  isNew = true;
+  #controller: AbortController | undefined;
+
+  get signal(): AbortSignal {
+    this.#controller ??= new AbortController();
+    return this.#controller.signal;
+  }
+
+  abort(reason: Error): void {
+    this.#controller ??= new AbortController();
+    this.#controller.abort(reason);
   }
 }

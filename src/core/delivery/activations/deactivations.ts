@@ -7,7 +7,7 @@ import type { RuntimeLog } from "../../limited-log.ts";
 import { isThenable } from "../../thenable.ts";
 import { loggableError, loggableText } from "../loggable.ts";
 import type { ActivationCounters } from "./activation-counters.ts";
-import type { ActivationStates } from "./activation-states.ts";
+import type { ActivationStates } from "./activation-ports.ts";
 import type { ActivationTimers } from "./activation-timers.ts";
 
 /** An agent whose end a close of the catalog waits for. */

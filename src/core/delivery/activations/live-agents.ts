@@ -35,6 +35,8 @@ export class LiveAgents implements LiveTable {
   #free = none;
   #oldest = none;
   #newest = none;
+  /** Slots of agents that are on their way out. Each of them is held. */
+  readonly #leaving = new Set<number>();
 
   /** `now` returns the time in milliseconds. */
   constructor(now: () => number) {
@@ -43,6 +45,11 @@ export class LiveAgents implements LiveTable {
 
   get size(): number {
     return this.#slots.size;
+  }
+
+  /** The number of agents that are not on their way out. */
+  get stayingCount(): number {
+    return this.#slots.size - this.#leaving.size;
   }
 
   /** Returns the slot of an agent, or -1. */
@@ -92,6 +99,7 @@ export class LiveAgents implements LiveTable {
     const slot = this.#slots.get(key);
     if (slot === undefined) return false;
     this.#slots.delete(key);
+    this.#leaving.delete(slot);
     this.#unlink(slot);
     this.#agents[slot] = undefined;
     this.#keys[slot] = "";
@@ -116,6 +124,20 @@ export class LiveAgents implements LiveTable {
     this.#held[slot] = held;
     this.touch(slot);
     return held === 0;
+  }
+
+  /** The agent is on its way out: from now on no limit counts it, or looks at it. Does nothing for slot -1. */
+  leave(slot: number): void {
+    if (slot < 0 || this.#leaving.has(slot)) return;
+    this.#leaving.add(slot);
+    this.hold(slot);
+  }
+
+  /** The agent stays. Returns false if it was not on its way out. */
+  stay(slot: number): boolean {
+    if (!this.#leaving.delete(slot)) return false;
+    this.release(slot);
+    return true;
   }
 
   /** The agent is the newest from now on. */

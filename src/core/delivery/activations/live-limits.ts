@@ -1,4 +1,3 @@
-import type { DeactivationReason } from "../../agents/agent-life.ts";
 import { type Clock, longestTimerMs, type Timer } from "../../clock.ts";
 import type { ActivationCounters } from "./activation-counters.ts";
 import type { AgentKind } from "./agent-kind.ts";
@@ -13,8 +12,8 @@ export interface LiveLimitsOptions {
   readonly kinds: () => Iterable<AgentKind>;
   /** Whether too many deactivations run for another one to begin. */
   readonly isFull: () => boolean;
-  /** Deactivates a live agent that has no turn and no waiting message. */
-  readonly deactivate: (kind: AgentKind, key: string, reason: DeactivationReason) => void;
+  /** Deactivates a live agent that has no turn and no waiting message, or lets it leave (`LiveAgents.leave`). */
+  readonly deactivate: (kind: AgentKind, key: string, reason: "idle" | "capacity") => void;
 }
 
 /** Deactivations for idleness in one turn of the event loop. */
@@ -50,6 +49,11 @@ export class LiveLimits {
     if (this.#isOverCap && !this.#keepCaps(kind) && this.#isOver(kind)) this.#letGo(kind, slot);
   }
 
+  /** An agent that was on its way out stays. If that is one too many, another one goes when a turn has ended. */
+  stays(kind: AgentKind): void {
+    if (this.#isOver(kind)) this.#isOverCap = true;
+  }
+
   /** The oldest ones are all busy: this one goes, unless it is busy too. */
   #letGo(kind: AgentKind, slot: number): boolean {
     const { tracked } = kind;
@@ -77,7 +81,10 @@ export class LiveLimits {
   }
 
   #isOver({ tracked, limits }: AgentKind): boolean {
-    return tracked !== undefined && (tracked.size > limits.maxLive || this.#liveCount() > this.#options.maxLiveAgents);
+    return (
+      tracked !== undefined &&
+      (tracked.stayingCount > limits.maxLive || this.#liveCount() > this.#options.maxLiveAgents)
+    );
   }
 
   /** Returns false when a cap stays exceeded, because the agents that were unused for the longest time are busy. */
@@ -85,7 +92,7 @@ export class LiveLimits {
     const { maxLiveAgents } = this.#options;
     const { tracked, limits } = kind;
     if (tracked === undefined) return true;
-    let isKept = this.#shrink(() => (tracked.size > limits.maxLive ? [kind] : []));
+    let isKept = this.#shrink(() => (tracked.stayingCount > limits.maxLive ? [kind] : []));
     if (Number.isFinite(maxLiveAgents)) {
       isKept = this.#shrink(() => (this.#liveCount() > maxLiveAgents ? this.#options.kinds() : [])) && isKept;
     }
@@ -117,7 +124,7 @@ export class LiveLimits {
 
   #liveCount(): number {
     let count = 0;
-    for (const { tracked } of this.#options.kinds()) count += tracked?.size ?? 0;
+    for (const { tracked } of this.#options.kinds()) count += tracked?.stayingCount ?? 0;
     return count;
   }
 

@@ -52,6 +52,8 @@ class CommittedTurns<Out> {
       case "loaded":
         break;
     }
+    const asking = this.#states.confirm(slot, run.agent);
+    if (asking !== undefined) return asking.then(() => this.run(run));
     this.#states.begun(slot);
     const reads = !slot.isInterleaved && delivery.context.turn?.kind !== "alone";
     return reads ? this.#read(run) : this.#write(run);

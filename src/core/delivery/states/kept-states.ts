@@ -5,11 +5,12 @@ import { handlersOf } from "../../agents/routed-agent.ts";
 import { TroupeError, UndeliverableException } from "../../errors.ts";
 import { jsonContentType } from "../../serialization/message-type.ts";
 import { TurnEffects } from "../../state/effects.ts";
+import type { Epoch } from "../../state/epoch.ts";
 import { assertFits, bytesOfText, stateOfRecord, stateOfText, textOfState } from "../../state/state-codec.ts";
 import type { KeptCommit, StateKeeper } from "../../state/state-keeper.ts";
 import { type LostState, type SlotHome, type StateSlot, slotOf } from "../../state/state-slot.ts";
 import type { Expected, RememberedMessage, StateWrite } from "../../state/state-store.ts";
-import type { ActivationStates } from "../activations/activation-states.ts";
+import type { ActivationStates } from "../activations/activation-ports.ts";
 
 /** Options of `KeptStates`. */
 export interface KeptStatesOptions<Out> {
@@ -19,6 +20,8 @@ export interface KeptStatesOptions<Out> {
   readonly refusal: (type: string) => TroupeError;
   /** Whether the keeper knows an agent only when its type is registered: an instance then loads its state with its first message. */
   readonly loadsInstancesLate?: boolean | undefined;
+  /** Returns the epoch under which a host has placed an agent here. Default: none has. */
+  readonly epochOf?: ((id: AgentId) => Epoch | undefined) | undefined;
   /** Whether the agents of a registered type have turns. */
   readonly isSequential: (type: string) => boolean;
   /** Ends an activation whose state is gone. False: the agent is an instance, which can't be made again. */
@@ -61,6 +64,12 @@ export class KeptStates<Out = unknown> implements ActivationStates, SlotHome {
   /** Types whose agents keep a state. */
   readonly #keptTypes = new Set<string>();
   readonly #places = new WeakMap<StateSlot, Place>();
+  /** The number of losses of the keeper. */
+  #doubts = 0;
+  /** The number at which a state was known to be the stored one. */
+  readonly #known = new WeakMap<StateSlot, number>();
+  /** States that are asked for, since they are in doubt. */
+  readonly #asking = new WeakMap<StateSlot, Promise<void>>();
   /** Agents in `onActivate` or `onDeactivate`, by id: the catalog does not find them meanwhile. */
   readonly #activating = new Map<string, Agent>();
 
@@ -116,6 +125,24 @@ export class KeptStates<Out = unknown> implements ActivationStates, SlotHome {
     this.#activating.set(this.#placeOf(slot).id.toString(), agent);
   }
 
+  doubt(): void {
+    if (this.#keptTypes.size > 0) this.#doubts += 1;
+  }
+
+  /**
+   * Makes sure that a state is still the stored one. Undefined: it is. Rejects if it can't be asked for. If another program has written, the
+   * activation ends, and the slot is gone.
+   */
+  confirm(slot: StateSlot, agent: Agent): Promise<void> | undefined {
+    // A turn that has begun before decides with its commit.
+    if (this.#doubts === 0 || slot.isWriting || this.#known.get(slot) === this.#doubts) return undefined;
+    const known = this.#asking.get(slot);
+    if (known !== undefined) return known;
+    const asking = this.#ask(slot, agent).finally(() => this.#asking.delete(slot));
+    this.#asking.set(slot, asking);
+    return asking;
+  }
+
   drop(agent: Agent): void {
     const slot = slotOf(agent);
     if (slot === undefined) return;
@@ -133,7 +160,7 @@ export class KeptStates<Out = unknown> implements ActivationStates, SlotHome {
     const nothingElse = { reminders: [], mail: [], remembered: [], out: [] };
     const write = { at: "delete" } as const;
     const outcome = await this.#keeper(id.type).commit({
-      ...{ agent: nameOf(id), epoch: undefined, expected: anything, write },
+      ...{ agent: nameOf(id), epoch: this.#options.epochOf?.(id), expected: anything, write },
       ...nothingElse,
     });
     if (outcome.at === "committed") return;
@@ -150,6 +177,11 @@ export class KeptStates<Out = unknown> implements ActivationStates, SlotHome {
     if (!slot.isActivating) return;
     slot.isActivating = false;
     this.#activating.delete(this.#placeOf(slot).id.toString());
+  }
+
+  /** Loads the state of an agent again if it is an instance, which has no next activation. */
+  async reloaded(slot: StateSlot, agent: Agent): Promise<void> {
+    if (slot.at === "empty") await this.reload(slot, agent);
   }
 
   /** Loads the state of an agent again: of an instance, after another program has written it. */
@@ -207,6 +239,21 @@ export class KeptStates<Out = unknown> implements ActivationStates, SlotHome {
     await this.commit(slot, request);
   }
 
+  async #ask(slot: StateSlot, agent: Agent): Promise<void> {
+    const { id } = this.#placeOf(slot);
+    const doubts = this.#doubts;
+    const { eTag: unless } = slot;
+    const record = await this.#keeper(id.type).load(nameOf(id), { epoch: this.#options.epochOf?.(id), unless });
+    this.#known.set(slot, doubts);
+    // A turn may have written meanwhile.
+    if (slot.at !== "loaded" || slot.eTag !== unless) return;
+    const isSame = record === "unchanged" || (record === undefined && unless === undefined);
+    if (isSame) return;
+    this.leave(slot, { error: written(id), isConflict: false });
+    // An instance stays, and loads its state.
+    await this.reloaded(slot, agent);
+  }
+
   async #activate(slot: StateSlot, agent: Agent, id: AgentId): Promise<{ readonly isNew: boolean }> {
     const found = await this.#fill(slot, agent, id);
     slot.isActivating = true;
@@ -216,10 +263,11 @@ export class KeptStates<Out = unknown> implements ActivationStates, SlotHome {
 
   async #fill(slot: StateSlot, agent: Agent, id: AgentId): Promise<{ readonly isNew: boolean }> {
     const { definition } = slot;
+    this.#known.set(slot, this.#doubts);
     const isInterleaved = !this.#options.isSequential(id.type);
     this.assertKept(id.type, agent.constructor, !isInterleaved);
     this.#places.set(slot, { agent, id });
-    const record = await this.#keeper(id.type).load(nameOf(id), { epoch: undefined });
+    const record = await this.#keeper(id.type).load(nameOf(id), { epoch: this.#options.epochOf?.(id) });
     const isNew = record === undefined || record === "unchanged";
     const state = isNew ? initialOf(slot) : stateOfRecord(definition, record, id.toString());
     slot.fill({ state, eTag: isNew ? undefined : record.eTag, isInterleaved, home: this });
@@ -252,7 +300,7 @@ export class KeptStates<Out = unknown> implements ActivationStates, SlotHome {
     const effects = slot.hasEffects ? slot.effects.savepoint() : noEffects.savepoint();
     const kept = {
       agent: nameOf(id),
-      epoch: undefined,
+      epoch: this.#options.epochOf?.(id),
       ...{ expected, write, reminders: deletes ? [] : [...reminders], mail: [...mail], remembered, out },
     };
     return { kept, text, effects };
@@ -326,6 +374,11 @@ function conflict(id: AgentId): TroupeError {
     "state-conflict",
     `${text}, or a part of its turn was written before. Load the state, and try again.`,
   );
+}
+
+function written(id: AgentId): TroupeError {
+  const text = `The state of ${id} was written by another program while this worker had no host.`;
+  return new TroupeError("state-conflict", `${text} The next message loads it.`);
 }
 
 function ended(id: AgentId): UndeliverableException {

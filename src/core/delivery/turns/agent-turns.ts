@@ -167,10 +167,18 @@ export class AgentTurns {
     return settled;
   }
 
-  /** Ends the activation of a turn that met another writer. The message is tried once more, before those that wait. */
+  /**
+   * Ends the activation of a turn that met another writer. The message is tried once more, before those that wait: at the next activation, or
+   * where the host places it.
+   */
   async #again(turn: MessageTurn, gone: ActivationGone, handle: (agent: Agent) => unknown): Promise<unknown> {
-    const { queue } = turn;
-    if (turn.isRepeated || queue === undefined) {
+    const { queue, delivery } = turn;
+    if (delivery.giveBack?.("conflict") === true) {
+      gone.leave?.();
+      this.#end(turn);
+      throw gone;
+    }
+    if (turn.isRepeated || queue === undefined || delivery.giveBack !== undefined) {
       gone.leave?.();
       this.#end(turn);
       throw gone.error;

@@ -44,6 +44,9 @@ function setUp<Of extends Clock>(commonMs: number, clock: Of) {
       target: undefined,
       dueSlot: 0,
       commits: 0,
+      sentBytes: 0,
+      returns: 0,
+      conflicts: 0,
       outgoingSlot: 0,
       incomingSlot: 0,
     };

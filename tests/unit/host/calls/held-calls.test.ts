@@ -27,6 +27,9 @@ function call(targetKey: string, account: MemoryAccount = createUncountedAccount
     target: undefined,
     dueSlot: 0,
     commits: 0,
+    sentBytes: 0,
+    returns: 0,
+    conflicts: 0,
     outgoingSlot: 0,
     incomingSlot: 0,
   };

@@ -41,7 +41,7 @@ it("a worker that lets each event have many agents uses up its own share of the 
   const owners = new TypeTable();
   const topics = new TopicIndex();
   const directory = new SoloDirectory({ maxClaims: 300, batches: new BatchRunner(clock), generation: () => 1 });
-  const placement = openPlacement({ clock, owners, peers, counters, directory });
+  const { placement, leaving } = openPlacement({ clock, owners, peers, counters, directory });
   for (const peer of [publisher, greedy]) placement.peerOpened(peer);
   const sharing = { placement: undefined, requires: {} };
   for (let at = 0; at < 250; at += 1) {
@@ -50,7 +50,7 @@ it("a worker that lets each event have many agents uses up its own share of the 
   }
   owners.claim("own", "P", { sharing });
   const router = new EventRouter({
-    ...{ counters, owners, placement, topics, peers },
+    ...{ counters, owners, placement, directory, leaving, topics, peers },
     logger: undefined,
     observer: undefined,
   });

@@ -20,6 +20,9 @@ function call(ownId: string): PendingCall {
     target: undefined,
     dueSlot: 0,
     commits: 0,
+    sentBytes: 0,
+    returns: 0,
+    conflicts: 0,
     outgoingSlot: 0,
     incomingSlot: 0,
   };

@@ -5,7 +5,9 @@ import {
   encodeFrame,
   epochEntry,
   epochOf,
+  formatLoneRecipient,
   formatRecipient,
+  isForRecipientsAlone,
   joinFrame,
   type PeekedEvent,
   type PeekedRequest,
@@ -97,6 +99,13 @@ describe("the recipients of an event", () => {
     const forged = peekedEvent(joinFrame(spliceRecipients(bare, "room=9.9.9")));
     expect(decodeFrame(forged.bytes)).toMatchObject({ event: { attributes: { agfor: "room=9.9.9" } } });
     expect(Buffer.from(withoutRecipients(forged).bytes)).toEqual(Buffer.from(bare.bytes));
+  });
+
+  it("may be the only ones, so that agents of exclusive types are not meant", () => {
+    const attributes = { agfor: formatLoneRecipient("room", { generation: 1, era: 2, number: 4 }) };
+    expect(attributes.agfor).toBe("!room=1.2.4");
+    expect([...recipientsIn(attributes)]).toEqual([["room", { generation: 1, era: 2, number: 4 }]]);
+    expect([attributes, { agfor: "room=1.2.4" }, {}].map(isForRecipientsAlone)).toEqual([true, false, false]);
   });
 
   it("count as not said where they can't be read", () => {

@@ -3,7 +3,8 @@ import { systemClock } from "../../../../src/core/internal.ts";
 import { ManualClock } from "../../../../src/testing/index.ts";
 import { InFlight } from "../../../../src/worker/inbound/in-flight.ts";
 
-const nothing = { workSlot: 0, abandon: () => {} };
+const unclaimed = { mayGoBack: false, isAwaited: false, goBack: () => {} };
+const nothing = { ...unclaimed, workSlot: 0, abandon: () => {} };
 
 describe("work in progress", () => {
   test("is idle at once when nothing runs", async () => {
@@ -13,7 +14,7 @@ describe("work in progress", () => {
   test("is idle when the last work ends, and leaves no timer", async () => {
     const clock = new ManualClock();
     const work = new InFlight();
-    const other = { workSlot: 0, abandon: () => {} };
+    const other = { ...unclaimed, workSlot: 0, abandon: () => {} };
     work.add(nothing);
     work.add(other);
     let isIdle = false;
@@ -41,7 +42,7 @@ describe("work in progress", () => {
   test("is given up with the reason", () => {
     const work = new InFlight();
     const reasons: Error[] = [];
-    work.add({ workSlot: 0, abandon: (reason) => reasons.push(reason) });
+    work.add({ ...unclaimed, workSlot: 0, abandon: (reason) => reasons.push(reason) });
     const reason = new Error("enough");
     work.abandon(reason);
     expect(reasons).toEqual([reason]);

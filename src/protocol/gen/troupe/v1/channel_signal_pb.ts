@@ -14,7 +14,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file troupe/v1/channel_signal.proto.
  */
 export const file_troupe_v1_channel_signal: GenFile = /*@__PURE__*/
-  fileDesc("Ch50cm91cGUvdjEvY2hhbm5lbF9zaWduYWwucHJvdG8SCXRyb3VwZS52MSI6Cg1TaWduYWxNZXNzYWdlEikKBnNpZ25hbBjoByABKAsyGC50cm91cGUudjEuQ2hhbm5lbFNpZ25hbCLmAQoNQ2hhbm5lbFNpZ25hbBInCgZjYW5jZWwYASABKAsyFS50cm91cGUudjEuQ2FuY2VsQ2FsbEgAEiUKB2xlYXZpbmcYAiABKAsyEi50cm91cGUudjEuTGVhdmluZ0gAEiUKBXN0dWNrGAkgASgLMhQudHJvdXBlLnYxLlN0dWNrQ2FsbEgAEikKB3Vuc3R1Y2sYCiABKAsyFi50cm91cGUudjEuVW5zdHVja0NhbGxIABIpCgloZWFydGJlYXQYDiABKAsyFC50cm91cGUudjEuSGVhcnRiZWF0SABCCAoGc2lnbmFsIjkKDUNvbnRyb2xTaWduYWwSKAoJaGVhcnRiZWF0GOkHIAEoCzIULnRyb3VwZS52MS5IZWFydGJlYXQiMAoKQ2FuY2VsQ2FsbBISCgpyZXF1ZXN0X2lkGAEgASgJEg4KBnJlYXNvbhgCIAEoCSIbCgdMZWF2aW5nEhAKCGdyYWNlX21zGAEgASgNIj0KCVN0dWNrQ2FsbBISCgpyZXF1ZXN0X2lkGAEgASgJEgwKBHBhdGgYAiABKAkSDgoGYmVoaW5kGAMgAygJIiEKC1Vuc3R1Y2tDYWxsEhIKCnJlcXVlc3RfaWQYASABKAkiPQoJSGVhcnRiZWF0EgsKA3NlcRgBIAEoDRIRCglpc19hbnN3ZXIYAiABKAgSEAoIbGVhc2VfbXMYAyABKA1iBnByb3RvMw");
+  fileDesc("Ch50cm91cGUvdjEvY2hhbm5lbF9zaWduYWwucHJvdG8SCXRyb3VwZS52MSI6Cg1TaWduYWxNZXNzYWdlEikKBnNpZ25hbBjoByABKAsyGC50cm91cGUudjEuQ2hhbm5lbFNpZ25hbCKXBAoNQ2hhbm5lbFNpZ25hbBInCgZjYW5jZWwYASABKAsyFS50cm91cGUudjEuQ2FuY2VsQ2FsbEgAEiUKB2xlYXZpbmcYAiABKAsyEi50cm91cGUudjEuTGVhdmluZ0gAEicKBWxlYXZlGAMgASgLMhYudHJvdXBlLnYxLkxlYXZlQWdlbnRzSAASKAoJYXNrX2xlYXZlGAQgASgLMhMudHJvdXBlLnYxLkFza0xlYXZlSAASLgoIcmV0dXJuZWQYBSABKAsyGi50cm91cGUudjEuUmV0dXJuZWRNZXNzYWdlSAASJQoEbGVmdBgGIAEoCzIVLnRyb3VwZS52MS5MZWZ0QWdlbnRzSAASMgoObGVhdmluZ193b3JrZXIYByABKAsyGC50cm91cGUudjEuTGVhdmluZ1dvcmtlckgAEicKBWRyYWluGAggASgLMhYudHJvdXBlLnYxLkRyYWluV29ya2VySAASJQoFc3R1Y2sYCSABKAsyFC50cm91cGUudjEuU3R1Y2tDYWxsSAASKQoHdW5zdHVjaxgKIAEoCzIWLnRyb3VwZS52MS5VbnN0dWNrQ2FsbEgAEigKBHN0YXkYCyABKAsyGC50cm91cGUudjEuU3RheWluZ0FnZW50c0gAEikKCWhlYXJ0YmVhdBgOIAEoCzIULnRyb3VwZS52MS5IZWFydGJlYXRIAEIICgZzaWduYWwiWwoNQ29udHJvbFNpZ25hbBIgCgVlcG9jaBjoByABKAsyEC50cm91cGUudjEuRXBvY2gSKAoJaGVhcnRiZWF0GOkHIAEoCzIULnRyb3VwZS52MS5IZWFydGJlYXQiMAoKQ2FuY2VsQ2FsbBISCgpyZXF1ZXN0X2lkGAEgASgJEg4KBnJlYXNvbhgCIAEoCSIbCgdMZWF2aW5nEhAKCGdyYWNlX21zGAEgASgNIj0KCVN0dWNrQ2FsbBISCgpyZXF1ZXN0X2lkGAEgASgJEgwKBHBhdGgYAiABKAkSDgoGYmVoaW5kGAMgAygJIiEKC1Vuc3R1Y2tDYWxsEhIKCnJlcXVlc3RfaWQYASABKAkiPQoJSGVhcnRiZWF0EgsKA3NlcRgBIAEoDRIRCglpc19hbnN3ZXIYAiABKAgSEAoIbGVhc2VfbXMYAyABKA0iOAoFRXBvY2gSEgoKZ2VuZXJhdGlvbhgBIAEoBBILCgNlcmEYAiABKA0SDgoGbnVtYmVyGAMgASgEIkoKDENsYWltZWRBZ2VudBIMCgR0eXBlGAEgASgJEgsKA2tleRgCIAEoCRIfCgVlcG9jaBgDIAEoCzIQLnRyb3VwZS52MS5FcG9jaCJYCgtMZWF2ZUFnZW50cxInCgZhZ2VudHMYASADKAsyFy50cm91cGUudjEuQ2xhaW1lZEFnZW50Eg4KBnJlYXNvbhgCIAEoCRIQCghncmFjZV9tcxgDIAEoDSJDCghBc2tMZWF2ZRInCgZhZ2VudHMYASADKAsyFy50cm91cGUudjEuQ2xhaW1lZEFnZW50Eg4KBnJlYXNvbhgCIAEoCSJbCg9SZXR1cm5lZE1lc3NhZ2USJwoGYWdlbnRzGAEgAygLMhcudHJvdXBlLnYxLkNsYWltZWRBZ2VudBIOCgZyZWFzb24YAiABKAkSDwoHbWVzc2FnZRgDIAEoDCI1CgpMZWZ0QWdlbnRzEicKBmFnZW50cxgBIAMoCzIXLnRyb3VwZS52MS5DbGFpbWVkQWdlbnQiOAoNU3RheWluZ0FnZW50cxInCgZhZ2VudHMYASADKAsyFy50cm91cGUudjEuQ2xhaW1lZEFnZW50IiEKDUxlYXZpbmdXb3JrZXISEAoIZ3JhY2VfbXMYASABKA0iHwoLRHJhaW5Xb3JrZXISEAoIZ3JhY2VfbXMYASABKA1iBnByb3RvMw");
 
 /**
  * agents.Message as far as it is ours.
@@ -56,6 +56,42 @@ export type ChannelSignal = Message<"troupe.v1.ChannelSignal"> & {
     case: "leaving";
   } | {
     /**
+     * @generated from field: troupe.v1.LeaveAgents leave = 3;
+     */
+    value: LeaveAgents;
+    case: "leave";
+  } | {
+    /**
+     * @generated from field: troupe.v1.AskLeave ask_leave = 4;
+     */
+    value: AskLeave;
+    case: "askLeave";
+  } | {
+    /**
+     * @generated from field: troupe.v1.ReturnedMessage returned = 5;
+     */
+    value: ReturnedMessage;
+    case: "returned";
+  } | {
+    /**
+     * @generated from field: troupe.v1.LeftAgents left = 6;
+     */
+    value: LeftAgents;
+    case: "left";
+  } | {
+    /**
+     * @generated from field: troupe.v1.LeavingWorker leaving_worker = 7;
+     */
+    value: LeavingWorker;
+    case: "leavingWorker";
+  } | {
+    /**
+     * @generated from field: troupe.v1.DrainWorker drain = 8;
+     */
+    value: DrainWorker;
+    case: "drain";
+  } | {
+    /**
      * @generated from field: troupe.v1.StuckCall stuck = 9;
      */
     value: StuckCall;
@@ -66,6 +102,12 @@ export type ChannelSignal = Message<"troupe.v1.ChannelSignal"> & {
      */
     value: UnstuckCall;
     case: "unstuck";
+  } | {
+    /**
+     * @generated from field: troupe.v1.StayingAgents stay = 11;
+     */
+    value: StayingAgents;
+    case: "stay";
   } | {
     /**
      * @generated from field: troupe.v1.Heartbeat heartbeat = 14;
@@ -83,11 +125,18 @@ export const ChannelSignalSchema: GenMessage<ChannelSignal> = /*@__PURE__*/
   messageDesc(file_troupe_v1_channel_signal, 1);
 
 /**
- * agents.ControlMessage as far as it is ours: a heartbeat stands alone in its message.
+ * agents.ControlMessage as far as it is ours: a heartbeat stands alone in its message, an epoch beside a request.
  *
  * @generated from message troupe.v1.ControlSignal
  */
 export type ControlSignal = Message<"troupe.v1.ControlSignal"> & {
+  /**
+   * of the claim of the agent that the request is about; the host alone sets it
+   *
+   * @generated from field: troupe.v1.Epoch epoch = 1000;
+   */
+  epoch?: Epoch | undefined;
+
   /**
    * @generated from field: troupe.v1.Heartbeat heartbeat = 1001;
    */
@@ -236,4 +285,238 @@ export type Heartbeat = Message<"troupe.v1.Heartbeat"> & {
  */
 export const HeartbeatSchema: GenMessage<Heartbeat> = /*@__PURE__*/
   messageDesc(file_troupe_v1_channel_signal, 7);
+
+/**
+ * Under which placement of an agent something is said or asked.
+ *
+ * @generated from message troupe.v1.Epoch
+ */
+export type Epoch = Message<"troupe.v1.Epoch"> & {
+  /**
+   * @generated from field: uint64 generation = 1;
+   */
+  generation: bigint;
+
+  /**
+   * @generated from field: uint32 era = 2;
+   */
+  era: number;
+
+  /**
+   * @generated from field: uint64 number = 3;
+   */
+  number: bigint;
+};
+
+/**
+ * Describes the message troupe.v1.Epoch.
+ * Use `create(EpochSchema)` to create a new message.
+ */
+export const EpochSchema: GenMessage<Epoch> = /*@__PURE__*/
+  messageDesc(file_troupe_v1_channel_signal, 8);
+
+/**
+ * An agent of a shared type, under the epoch of its claim.
+ *
+ * @generated from message troupe.v1.ClaimedAgent
+ */
+export type ClaimedAgent = Message<"troupe.v1.ClaimedAgent"> & {
+  /**
+   * @generated from field: string type = 1;
+   */
+  type: string;
+
+  /**
+   * @generated from field: string key = 2;
+   */
+  key: string;
+
+  /**
+   * @generated from field: troupe.v1.Epoch epoch = 3;
+   */
+  epoch?: Epoch | undefined;
+};
+
+/**
+ * Describes the message troupe.v1.ClaimedAgent.
+ * Use `create(ClaimedAgentSchema)` to create a new message.
+ */
+export const ClaimedAgentSchema: GenMessage<ClaimedAgent> = /*@__PURE__*/
+  messageDesc(file_troupe_v1_channel_signal, 9);
+
+/**
+ * Host to worker, on the data channel alone: behind this comes no message under these claims. Without agents: the worker holds none.
+ *
+ * @generated from message troupe.v1.LeaveAgents
+ */
+export type LeaveAgents = Message<"troupe.v1.LeaveAgents"> & {
+  /**
+   * at most 1,000 in each of these notices
+   *
+   * @generated from field: repeated troupe.v1.ClaimedAgent agents = 1;
+   */
+  agents: ClaimedAgent[];
+
+  /**
+   * "idle" | "capacity" | "asked" | "failed" | "stale" | "draining"
+   *
+   * @generated from field: string reason = 2;
+   */
+  reason: string;
+
+  /**
+   * how long the host waits for them; 0: any time
+   *
+   * @generated from field: uint32 grace_ms = 3;
+   */
+  graceMs: number;
+};
+
+/**
+ * Describes the message troupe.v1.LeaveAgents.
+ * Use `create(LeaveAgentsSchema)` to create a new message.
+ */
+export const LeaveAgentsSchema: GenMessage<LeaveAgents> = /*@__PURE__*/
+  messageDesc(file_troupe_v1_channel_signal, 10);
+
+/**
+ * Worker to host: it wants to let these agents go.
+ *
+ * @generated from message troupe.v1.AskLeave
+ */
+export type AskLeave = Message<"troupe.v1.AskLeave"> & {
+  /**
+   * @generated from field: repeated troupe.v1.ClaimedAgent agents = 1;
+   */
+  agents: ClaimedAgent[];
+
+  /**
+   * as in LeaveAgents
+   *
+   * @generated from field: string reason = 2;
+   */
+  reason: string;
+};
+
+/**
+ * Describes the message troupe.v1.AskLeave.
+ * Use `create(AskLeaveSchema)` to create a new message.
+ */
+export const AskLeaveSchema: GenMessage<AskLeave> = /*@__PURE__*/
+  messageDesc(file_troupe_v1_channel_signal, 11);
+
+/**
+ * Worker to host: no handler has begun this message, or what it did is undone. The host places it anew.
+ *
+ * @generated from message troupe.v1.ReturnedMessage
+ */
+export type ReturnedMessage = Message<"troupe.v1.ReturnedMessage"> & {
+  /**
+   * of a call its target; of an event those of its agents that have not got it
+   *
+   * @generated from field: repeated troupe.v1.ClaimedAgent agents = 1;
+   */
+  agents: ClaimedAgent[];
+
+  /**
+   * "leaving" | "conflict" | "unfit" | "too-old" | "no-lease"
+   *
+   * @generated from field: string reason = 2;
+   */
+  reason: string;
+
+  /**
+   * agents.Message, as it came
+   *
+   * @generated from field: bytes message = 3;
+   */
+  message: Uint8Array;
+};
+
+/**
+ * Describes the message troupe.v1.ReturnedMessage.
+ * Use `create(ReturnedMessageSchema)` to create a new message.
+ */
+export const ReturnedMessageSchema: GenMessage<ReturnedMessage> = /*@__PURE__*/
+  messageDesc(file_troupe_v1_channel_signal, 12);
+
+/**
+ * Worker to host: these activations have ended, and their last commits are decided.
+ *
+ * @generated from message troupe.v1.LeftAgents
+ */
+export type LeftAgents = Message<"troupe.v1.LeftAgents"> & {
+  /**
+   * @generated from field: repeated troupe.v1.ClaimedAgent agents = 1;
+   */
+  agents: ClaimedAgent[];
+};
+
+/**
+ * Describes the message troupe.v1.LeftAgents.
+ * Use `create(LeftAgentsSchema)` to create a new message.
+ */
+export const LeftAgentsSchema: GenMessage<LeftAgents> = /*@__PURE__*/
+  messageDesc(file_troupe_v1_channel_signal, 13);
+
+/**
+ * Worker to host, instead of `left`: messages have come for these agents, so that they are not idle any more.
+ *
+ * @generated from message troupe.v1.StayingAgents
+ */
+export type StayingAgents = Message<"troupe.v1.StayingAgents"> & {
+  /**
+   * @generated from field: repeated troupe.v1.ClaimedAgent agents = 1;
+   */
+  agents: ClaimedAgent[];
+};
+
+/**
+ * Describes the message troupe.v1.StayingAgents.
+ * Use `create(StayingAgentsSchema)` to create a new message.
+ */
+export const StayingAgentsSchema: GenMessage<StayingAgents> = /*@__PURE__*/
+  messageDesc(file_troupe_v1_channel_signal, 14);
+
+/**
+ * Worker to host: it stops. The host gives it no more agents, and lets those that it has go.
+ *
+ * @generated from message troupe.v1.LeavingWorker
+ */
+export type LeavingWorker = Message<"troupe.v1.LeavingWorker"> & {
+  /**
+   * how long its agents have; 0: as long as the host gives
+   *
+   * @generated from field: uint32 grace_ms = 1;
+   */
+  graceMs: number;
+};
+
+/**
+ * Describes the message troupe.v1.LeavingWorker.
+ * Use `create(LeavingWorkerSchema)` to create a new message.
+ */
+export const LeavingWorkerSchema: GenMessage<LeavingWorker> = /*@__PURE__*/
+  messageDesc(file_troupe_v1_channel_signal, 15);
+
+/**
+ * Host to worker: an operator wants it to stop.
+ *
+ * @generated from message troupe.v1.DrainWorker
+ */
+export type DrainWorker = Message<"troupe.v1.DrainWorker"> & {
+  /**
+   * how long its agents have
+   *
+   * @generated from field: uint32 grace_ms = 1;
+   */
+  graceMs: number;
+};
+
+/**
+ * Describes the message troupe.v1.DrainWorker.
+ * Use `create(DrainWorkerSchema)` to create a new message.
+ */
+export const DrainWorkerSchema: GenMessage<DrainWorker> = /*@__PURE__*/
+  messageDesc(file_troupe_v1_channel_signal, 16);
 

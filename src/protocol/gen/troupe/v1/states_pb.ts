@@ -9,7 +9,7 @@ import type { GenEnum, GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2"
 import { enumDesc, fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
 import type { AgentId } from "../../agent_worker_pb.ts";
 import { file_agent_worker } from "../../agent_worker_pb.ts";
-import type { Heartbeat } from "./channel_signal_pb.ts";
+import type { Epoch, Heartbeat } from "./channel_signal_pb.ts";
 import { file_troupe_v1_channel_signal } from "./channel_signal_pb.ts";
 import type { Message, UnknownEnum } from "@bufbuild/protobuf";
 
@@ -17,7 +17,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file troupe/v1/states.proto.
  */
 export const file_troupe_v1_states: GenFile = /*@__PURE__*/
-  fileDesc("ChZ0cm91cGUvdjEvc3RhdGVzLnByb3RvEgl0cm91cGUudjEi8gEKCFN0YXRlc1VwEiQKBGxvYWQYASABKAsyFC50cm91cGUudjEuU3RhdGVMb2FkSAASKAoGY29tbWl0GAIgASgLMhYudHJvdXBlLnYxLlN0YXRlQ29tbWl0SAASLQoJcmVtaW5kZXJzGAMgASgLMhgudHJvdXBlLnYxLkxpc3RSZW1pbmRlcnNIABIvCgpyZW1lbWJlcmVkGAUgASgLMhkudHJvdXBlLnYxLkZpbmRSZW1lbWJlcmVkSAASKQoJaGVhcnRiZWF0GA8gASgLMhQudHJvdXBlLnYxLkhlYXJ0YmVhdEgAQgUKA2Fza0oECAQQBSL+AQoKU3RhdGVzRG93bhIoCgZsb2FkZWQYASABKAsyFi50cm91cGUudjEuU3RhdGVMb2FkZWRIABIuCgljb21taXR0ZWQYAiABKAsyGS50cm91cGUudjEuU3RhdGVDb21taXR0ZWRIABIpCglyZW1pbmRlcnMYAyABKAsyFC50cm91cGUudjEuUmVtaW5kZXJzSAASMAoKcmVtZW1iZXJlZBgFIAEoCzIaLnRyb3VwZS52MS5Gb3VuZFJlbWVtYmVyZWRIABIpCgloZWFydGJlYXQYDyABKAsyFC50cm91cGUudjEuSGVhcnRiZWF0SABCCAoGYW5zd2VySgQIBBAFIjgKBUVwb2NoEhIKCmdlbmVyYXRpb24YASABKAQSCwoDZXJhGAIgASgNEg4KBm51bWJlchgDIAEoBCJvCglTdGF0ZUxvYWQSCwoDc2VxGAEgASgEEh4KBWFnZW50GAIgASgLMg8uYWdlbnRzLkFnZW50SWQSHwoFZXBvY2gYAyABKAsyEC50cm91cGUudjEuRXBvY2gSFAoMdW5sZXNzX2VfdGFnGAQgASgJIuoBCgtTdGF0ZUxvYWRlZBILCgNzZXEYASABKAQSEQoJdW5jaGFuZ2VkGAIgASgIEg0KBWVfdGFnGAMgASgJEhYKDnNjaGVtYV92ZXJzaW9uGAQgASgNEhQKDGNvbnRlbnRfdHlwZRgFIAEoCRIMCgRkYXRhGAYgASgMEigKB2ZhaWx1cmUYByABKAsyFy50cm91cGUudjEuU3RhdGVGYWlsdXJlEhAKCHJldmlzaW9uGAggASgEEhMKC3NhdmVkX2F0X21zGAkgASgDEh8KBWVwb2NoGAogASgLMhAudHJvdXBlLnYxLkVwb2NoIvsCCgtTdGF0ZUNvbW1pdBILCgNzZXEYASABKAQSHgoFYWdlbnQYAiABKAsyDy5hZ2VudHMuQWdlbnRJZBIfCgVlcG9jaBgDIAEoCzIQLnRyb3VwZS52MS5FcG9jaBIWCg5leHBlY3RlZF9lX3RhZxgEIAEoCRIiCgNwdXQYBSABKAsyEy50cm91cGUudjEuUHV0U3RhdGVIABIQCgZkZWxldGUYBiABKAhIABIOCgRrZWVwGAcgASgISAASDwoHYW5zd2VycxgIIAMoDBIOCgZldmVudHMYCSADKAwSIgoEbWFpbBgKIAMoCzIULnRyb3VwZS52MS5TdGF0ZU1haWwSLAoJcmVtaW5kZXJzGAsgAygLMhkudHJvdXBlLnYxLlJlbWluZGVyQ2hhbmdlEikKCnJlbWVtYmVyZWQYDCADKAsyFS50cm91cGUudjEuUmVtZW1iZXJlZBITCgthbnlfdmVyc2lvbhgOIAEoCEIHCgV3cml0ZUoECA0QDiJGCghQdXRTdGF0ZRIWCg5zY2hlbWFfdmVyc2lvbhgBIAEoDRIUCgxjb250ZW50X3R5cGUYAiABKAkSDAoEZGF0YRgDIAEoDCIoCglTdGF0ZU1haWwSCgoCaWQYASABKAkSDwoHbWVzc2FnZRgCIAEoDCJdCg5SZW1pbmRlckNoYW5nZRIMCgRuYW1lGAEgASgJEg4KBmNhbmNlbBgCIAEoCBIOCgZkdWVfbXMYAyABKAMSDAoEcnVsZRgEIAEoCRIPCgdtZXNzYWdlGAUgASgMIksKClJlbWVtYmVyZWQSCgoCaWQYASABKAkSEwoGYW5zd2VyGAIgASgMSACIAQESEQoJcHJpbmNpcGFsGAMgASgJQgkKB19hbnN3ZXIisgEKDlN0YXRlQ29tbWl0dGVkEgsKA3NlcRgBIAEoBBInCgZyZXN1bHQYAiABKA4yFy50cm91cGUudjEuQ29tbWl0UmVzdWx0Eg0KBWVfdGFnGAMgASgJEigKB2ZhaWx1cmUYBCABKAsyFy50cm91cGUudjEuU3RhdGVGYWlsdXJlEhAKCHJldmlzaW9uGAUgASgEEh8KBWVwb2NoGAYgASgLMhAudHJvdXBlLnYxLkVwb2NoIioKDFN0YXRlRmFpbHVyZRIMCgRjb2RlGAEgASgJEgwKBHRleHQYAiABKAkiPAoNTGlzdFJlbWluZGVycxILCgNzZXEYASABKAQSHgoFYWdlbnQYAiABKAsyDy5hZ2VudHMuQWdlbnRJZCJwCglSZW1pbmRlcnMSCwoDc2VxGAEgASgEEiwKCXJlbWluZGVycxgCIAMoCzIZLnRyb3VwZS52MS5TdG9yZWRSZW1pbmRlchIoCgdmYWlsdXJlGAMgASgLMhcudHJvdXBlLnYxLlN0YXRlRmFpbHVyZSJ1Cg5TdG9yZWRSZW1pbmRlchIMCgRuYW1lGAEgASgJEg4KBmR1ZV9tcxgCIAEoAxIMCgRydWxlGAMgASgJEg8KB21lc3NhZ2UYBCABKAwSFAoMcmVtaW5kZXJfc2VxGAUgASgEEhAKCGF0dGVtcHRzGAYgASgNIlwKDkZpbmRSZW1lbWJlcmVkEgsKA3NlcRgBIAEoBBIeCgVhZ2VudBgCIAEoCzIPLmFnZW50cy5BZ2VudElkEgoKAmlkGAMgASgJEhEKCXByaW5jaXBhbBgEIAEoCSJ3Cg9Gb3VuZFJlbWVtYmVyZWQSCwoDc2VxGAEgASgEEg0KBWZvdW5kGAIgASgIEhMKBmFuc3dlchgDIAEoDEgAiAEBEigKB2ZhaWx1cmUYBCABKAsyFy50cm91cGUudjEuU3RhdGVGYWlsdXJlQgkKB19hbnN3ZXIqXAoMQ29tbWl0UmVzdWx0EgsKB1VOS05PV04QABINCglDT01NSVRURUQQARIMCghDT05GTElDVBACEgkKBVNUQUxFEAMSCgoGRkFJTEVEEAQSCwoHUkVGVVNFRBAFYgZwcm90bzM", [file_agent_worker, file_troupe_v1_channel_signal]);
+  fileDesc("ChZ0cm91cGUvdjEvc3RhdGVzLnByb3RvEgl0cm91cGUudjEi8gEKCFN0YXRlc1VwEiQKBGxvYWQYASABKAsyFC50cm91cGUudjEuU3RhdGVMb2FkSAASKAoGY29tbWl0GAIgASgLMhYudHJvdXBlLnYxLlN0YXRlQ29tbWl0SAASLQoJcmVtaW5kZXJzGAMgASgLMhgudHJvdXBlLnYxLkxpc3RSZW1pbmRlcnNIABIvCgpyZW1lbWJlcmVkGAUgASgLMhkudHJvdXBlLnYxLkZpbmRSZW1lbWJlcmVkSAASKQoJaGVhcnRiZWF0GA8gASgLMhQudHJvdXBlLnYxLkhlYXJ0YmVhdEgAQgUKA2Fza0oECAQQBSL+AQoKU3RhdGVzRG93bhIoCgZsb2FkZWQYASABKAsyFi50cm91cGUudjEuU3RhdGVMb2FkZWRIABIuCgljb21taXR0ZWQYAiABKAsyGS50cm91cGUudjEuU3RhdGVDb21taXR0ZWRIABIpCglyZW1pbmRlcnMYAyABKAsyFC50cm91cGUudjEuUmVtaW5kZXJzSAASMAoKcmVtZW1iZXJlZBgFIAEoCzIaLnRyb3VwZS52MS5Gb3VuZFJlbWVtYmVyZWRIABIpCgloZWFydGJlYXQYDyABKAsyFC50cm91cGUudjEuSGVhcnRiZWF0SABCCAoGYW5zd2VySgQIBBAFIm8KCVN0YXRlTG9hZBILCgNzZXEYASABKAQSHgoFYWdlbnQYAiABKAsyDy5hZ2VudHMuQWdlbnRJZBIfCgVlcG9jaBgDIAEoCzIQLnRyb3VwZS52MS5FcG9jaBIUCgx1bmxlc3NfZV90YWcYBCABKAki6gEKC1N0YXRlTG9hZGVkEgsKA3NlcRgBIAEoBBIRCgl1bmNoYW5nZWQYAiABKAgSDQoFZV90YWcYAyABKAkSFgoOc2NoZW1hX3ZlcnNpb24YBCABKA0SFAoMY29udGVudF90eXBlGAUgASgJEgwKBGRhdGEYBiABKAwSKAoHZmFpbHVyZRgHIAEoCzIXLnRyb3VwZS52MS5TdGF0ZUZhaWx1cmUSEAoIcmV2aXNpb24YCCABKAQSEwoLc2F2ZWRfYXRfbXMYCSABKAMSHwoFZXBvY2gYCiABKAsyEC50cm91cGUudjEuRXBvY2gi+wIKC1N0YXRlQ29tbWl0EgsKA3NlcRgBIAEoBBIeCgVhZ2VudBgCIAEoCzIPLmFnZW50cy5BZ2VudElkEh8KBWVwb2NoGAMgASgLMhAudHJvdXBlLnYxLkVwb2NoEhYKDmV4cGVjdGVkX2VfdGFnGAQgASgJEiIKA3B1dBgFIAEoCzITLnRyb3VwZS52MS5QdXRTdGF0ZUgAEhAKBmRlbGV0ZRgGIAEoCEgAEg4KBGtlZXAYByABKAhIABIPCgdhbnN3ZXJzGAggAygMEg4KBmV2ZW50cxgJIAMoDBIiCgRtYWlsGAogAygLMhQudHJvdXBlLnYxLlN0YXRlTWFpbBIsCglyZW1pbmRlcnMYCyADKAsyGS50cm91cGUudjEuUmVtaW5kZXJDaGFuZ2USKQoKcmVtZW1iZXJlZBgMIAMoCzIVLnRyb3VwZS52MS5SZW1lbWJlcmVkEhMKC2FueV92ZXJzaW9uGA4gASgIQgcKBXdyaXRlSgQIDRAOIkYKCFB1dFN0YXRlEhYKDnNjaGVtYV92ZXJzaW9uGAEgASgNEhQKDGNvbnRlbnRfdHlwZRgCIAEoCRIMCgRkYXRhGAMgASgMIigKCVN0YXRlTWFpbBIKCgJpZBgBIAEoCRIPCgdtZXNzYWdlGAIgASgMIl0KDlJlbWluZGVyQ2hhbmdlEgwKBG5hbWUYASABKAkSDgoGY2FuY2VsGAIgASgIEg4KBmR1ZV9tcxgDIAEoAxIMCgRydWxlGAQgASgJEg8KB21lc3NhZ2UYBSABKAwiSwoKUmVtZW1iZXJlZBIKCgJpZBgBIAEoCRITCgZhbnN3ZXIYAiABKAxIAIgBARIRCglwcmluY2lwYWwYAyABKAlCCQoHX2Fuc3dlciKyAQoOU3RhdGVDb21taXR0ZWQSCwoDc2VxGAEgASgEEicKBnJlc3VsdBgCIAEoDjIXLnRyb3VwZS52MS5Db21taXRSZXN1bHQSDQoFZV90YWcYAyABKAkSKAoHZmFpbHVyZRgEIAEoCzIXLnRyb3VwZS52MS5TdGF0ZUZhaWx1cmUSEAoIcmV2aXNpb24YBSABKAQSHwoFZXBvY2gYBiABKAsyEC50cm91cGUudjEuRXBvY2giKgoMU3RhdGVGYWlsdXJlEgwKBGNvZGUYASABKAkSDAoEdGV4dBgCIAEoCSI8Cg1MaXN0UmVtaW5kZXJzEgsKA3NlcRgBIAEoBBIeCgVhZ2VudBgCIAEoCzIPLmFnZW50cy5BZ2VudElkInAKCVJlbWluZGVycxILCgNzZXEYASABKAQSLAoJcmVtaW5kZXJzGAIgAygLMhkudHJvdXBlLnYxLlN0b3JlZFJlbWluZGVyEigKB2ZhaWx1cmUYAyABKAsyFy50cm91cGUudjEuU3RhdGVGYWlsdXJlInUKDlN0b3JlZFJlbWluZGVyEgwKBG5hbWUYASABKAkSDgoGZHVlX21zGAIgASgDEgwKBHJ1bGUYAyABKAkSDwoHbWVzc2FnZRgEIAEoDBIUCgxyZW1pbmRlcl9zZXEYBSABKAQSEAoIYXR0ZW1wdHMYBiABKA0iXAoORmluZFJlbWVtYmVyZWQSCwoDc2VxGAEgASgEEh4KBWFnZW50GAIgASgLMg8uYWdlbnRzLkFnZW50SWQSCgoCaWQYAyABKAkSEQoJcHJpbmNpcGFsGAQgASgJIncKD0ZvdW5kUmVtZW1iZXJlZBILCgNzZXEYASABKAQSDQoFZm91bmQYAiABKAgSEwoGYW5zd2VyGAMgASgMSACIAQESKAoHZmFpbHVyZRgEIAEoCzIXLnRyb3VwZS52MS5TdGF0ZUZhaWx1cmVCCQoHX2Fuc3dlcipcCgxDb21taXRSZXN1bHQSCwoHVU5LTk9XThAAEg0KCUNPTU1JVFRFRBABEgwKCENPTkZMSUNUEAISCQoFU1RBTEUQAxIKCgZGQUlMRUQQBBILCgdSRUZVU0VEEAViBnByb3RvMw", [file_agent_worker, file_troupe_v1_channel_signal]);
 
 /**
  * @generated from message troupe.v1.StatesUp
@@ -114,35 +114,6 @@ export const StatesDownSchema: GenMessage<StatesDown> = /*@__PURE__*/
   messageDesc(file_troupe_v1_states, 1);
 
 /**
- * Under which placement of an agent something is asked.
- *
- * @generated from message troupe.v1.Epoch
- */
-export type Epoch = Message<"troupe.v1.Epoch"> & {
-  /**
-   * @generated from field: uint64 generation = 1;
-   */
-  generation: bigint;
-
-  /**
-   * @generated from field: uint32 era = 2;
-   */
-  era: number;
-
-  /**
-   * @generated from field: uint64 number = 3;
-   */
-  number: bigint;
-};
-
-/**
- * Describes the message troupe.v1.Epoch.
- * Use `create(EpochSchema)` to create a new message.
- */
-export const EpochSchema: GenMessage<Epoch> = /*@__PURE__*/
-  messageDesc(file_troupe_v1_states, 2);
-
-/**
  * @generated from message troupe.v1.StateLoad
  */
 export type StateLoad = Message<"troupe.v1.StateLoad"> & {
@@ -176,7 +147,7 @@ export type StateLoad = Message<"troupe.v1.StateLoad"> & {
  * Use `create(StateLoadSchema)` to create a new message.
  */
 export const StateLoadSchema: GenMessage<StateLoad> = /*@__PURE__*/
-  messageDesc(file_troupe_v1_states, 3);
+  messageDesc(file_troupe_v1_states, 2);
 
 /**
  * @generated from message troupe.v1.StateLoaded
@@ -246,7 +217,7 @@ export type StateLoaded = Message<"troupe.v1.StateLoaded"> & {
  * Use `create(StateLoadedSchema)` to create a new message.
  */
 export const StateLoadedSchema: GenMessage<StateLoaded> = /*@__PURE__*/
-  messageDesc(file_troupe_v1_states, 4);
+  messageDesc(file_troupe_v1_states, 3);
 
 /**
  * @generated from message troupe.v1.StateCommit
@@ -343,7 +314,7 @@ export type StateCommit = Message<"troupe.v1.StateCommit"> & {
  * Use `create(StateCommitSchema)` to create a new message.
  */
 export const StateCommitSchema: GenMessage<StateCommit> = /*@__PURE__*/
-  messageDesc(file_troupe_v1_states, 5);
+  messageDesc(file_troupe_v1_states, 4);
 
 /**
  * @generated from message troupe.v1.PutState
@@ -370,7 +341,7 @@ export type PutState = Message<"troupe.v1.PutState"> & {
  * Use `create(PutStateSchema)` to create a new message.
  */
 export const PutStateSchema: GenMessage<PutState> = /*@__PURE__*/
-  messageDesc(file_troupe_v1_states, 6);
+  messageDesc(file_troupe_v1_states, 5);
 
 /**
  * @generated from message troupe.v1.StateMail
@@ -394,7 +365,7 @@ export type StateMail = Message<"troupe.v1.StateMail"> & {
  * Use `create(StateMailSchema)` to create a new message.
  */
 export const StateMailSchema: GenMessage<StateMail> = /*@__PURE__*/
-  messageDesc(file_troupe_v1_states, 7);
+  messageDesc(file_troupe_v1_states, 6);
 
 /**
  * @generated from message troupe.v1.ReminderChange
@@ -433,7 +404,7 @@ export type ReminderChange = Message<"troupe.v1.ReminderChange"> & {
  * Use `create(ReminderChangeSchema)` to create a new message.
  */
 export const ReminderChangeSchema: GenMessage<ReminderChange> = /*@__PURE__*/
-  messageDesc(file_troupe_v1_states, 8);
+  messageDesc(file_troupe_v1_states, 7);
 
 /**
  * @generated from message troupe.v1.Remembered
@@ -462,7 +433,7 @@ export type Remembered = Message<"troupe.v1.Remembered"> & {
  * Use `create(RememberedSchema)` to create a new message.
  */
 export const RememberedSchema: GenMessage<Remembered> = /*@__PURE__*/
-  messageDesc(file_troupe_v1_states, 9);
+  messageDesc(file_troupe_v1_states, 8);
 
 /**
  * @generated from message troupe.v1.StateCommitted
@@ -510,7 +481,7 @@ export type StateCommitted = Message<"troupe.v1.StateCommitted"> & {
  * Use `create(StateCommittedSchema)` to create a new message.
  */
 export const StateCommittedSchema: GenMessage<StateCommitted> = /*@__PURE__*/
-  messageDesc(file_troupe_v1_states, 10);
+  messageDesc(file_troupe_v1_states, 9);
 
 /**
  * @generated from message troupe.v1.StateFailure
@@ -534,7 +505,7 @@ export type StateFailure = Message<"troupe.v1.StateFailure"> & {
  * Use `create(StateFailureSchema)` to create a new message.
  */
 export const StateFailureSchema: GenMessage<StateFailure> = /*@__PURE__*/
-  messageDesc(file_troupe_v1_states, 11);
+  messageDesc(file_troupe_v1_states, 10);
 
 /**
  * @generated from message troupe.v1.ListReminders
@@ -556,7 +527,7 @@ export type ListReminders = Message<"troupe.v1.ListReminders"> & {
  * Use `create(ListRemindersSchema)` to create a new message.
  */
 export const ListRemindersSchema: GenMessage<ListReminders> = /*@__PURE__*/
-  messageDesc(file_troupe_v1_states, 12);
+  messageDesc(file_troupe_v1_states, 11);
 
 /**
  * @generated from message troupe.v1.Reminders
@@ -583,7 +554,7 @@ export type Reminders = Message<"troupe.v1.Reminders"> & {
  * Use `create(RemindersSchema)` to create a new message.
  */
 export const RemindersSchema: GenMessage<Reminders> = /*@__PURE__*/
-  messageDesc(file_troupe_v1_states, 13);
+  messageDesc(file_troupe_v1_states, 12);
 
 /**
  * @generated from message troupe.v1.StoredReminder
@@ -625,7 +596,7 @@ export type StoredReminder = Message<"troupe.v1.StoredReminder"> & {
  * Use `create(StoredReminderSchema)` to create a new message.
  */
 export const StoredReminderSchema: GenMessage<StoredReminder> = /*@__PURE__*/
-  messageDesc(file_troupe_v1_states, 14);
+  messageDesc(file_troupe_v1_states, 13);
 
 /**
  * @generated from message troupe.v1.FindRemembered
@@ -657,7 +628,7 @@ export type FindRemembered = Message<"troupe.v1.FindRemembered"> & {
  * Use `create(FindRememberedSchema)` to create a new message.
  */
 export const FindRememberedSchema: GenMessage<FindRemembered> = /*@__PURE__*/
-  messageDesc(file_troupe_v1_states, 15);
+  messageDesc(file_troupe_v1_states, 14);
 
 /**
  * @generated from message troupe.v1.FoundRemembered
@@ -691,7 +662,7 @@ export type FoundRemembered = Message<"troupe.v1.FoundRemembered"> & {
  * Use `create(FoundRememberedSchema)` to create a new message.
  */
 export const FoundRememberedSchema: GenMessage<FoundRemembered> = /*@__PURE__*/
-  messageDesc(file_troupe_v1_states, 16);
+  messageDesc(file_troupe_v1_states, 15);
 
 /**
  * @generated from enum troupe.v1.CommitResult

@@ -1,5 +1,6 @@
 import type { Agent } from "../../agents/agent.ts";
 import type { AgentId } from "../../agents/agent-id.ts";
+import type { AgentName } from "../../state/agent-name.ts";
 
 /** The states of the activations of one runtime. Agents that keep no state never reach it. */
 export interface ActivationStates {
@@ -21,8 +22,27 @@ export interface ActivationStates {
   beginLastTurn?(agent: Agent): void;
   /** Returns an agent whose `onActivate` or `onDeactivate` runs: no catalog finds it. */
   activating?(id: AgentId): Agent | undefined;
+  /** Another program may write the states from now on: each agent asks whether its own is still the stored one before its next turn. */
+  doubt?(): void;
   /** Forgets the activation; nothing is saved. */
   drop(agent: Agent): void;
   /** Deletes all that is kept of an agent, which is not live now. Undefined: the agents of its type keep nothing. */
   destroy(id: AgentId): Promise<void> | undefined;
+}
+
+/**
+ * The agents that a host has placed in this runtime, one by one. The activation of such an agent ends in order only when the host takes the
+ * agent back (`Departures.release`).
+ */
+export interface PlacedAgents {
+  /** Whether the host has placed the agent here, and has not taken it back. */
+  has(agent: AgentName): boolean;
+  /** Asks the host to take the agent back. Until it does, the agent takes messages. */
+  ask(agent: AgentName, reason: "idle" | "capacity" | "asked"): void;
+  /**
+   * There is no activation any more whose state counts. What has not begun goes back to the host, and so does what comes until the host takes
+   * the agent back. `failed`: it could not begin, and messages that wait for it have the error. `unfit`: its stored state is newer than its
+   * class. `stale`: another program has written its state, or it has ended itself.
+   */
+  spoil(agent: AgentName, why: "failed" | "unfit" | "stale"): void;
 }

@@ -1,0 +1,46 @@
+import type { Clock } from "../../core/internal.ts";
+import type { BatchRunner } from "../batch-runner.ts";
+import type { MutableHostCounters } from "../counters.ts";
+import type { HostObserver } from "../observer.ts";
+import type { Peer } from "../sessions/peer.ts";
+import type { AgentDirectory } from "./agent-directory.ts";
+import { LeaveNotices } from "./leave-notices.ts";
+import { LeavingAgents } from "./leaving-agents.ts";
+import { LostAgents } from "./lost-agents.ts";
+import { Placement, type PlacementParts } from "./placement.ts";
+import { WorkerDrains } from "./worker-drains.ts";
+import { Workers } from "./workers.ts";
+
+export interface ComposedPlacementParts
+  extends Omit<PlacementParts, "workers" | "leaving" | "drains" | "lost" | "directory"> {
+  readonly directory: AgentDirectory;
+  readonly batches: BatchRunner;
+  readonly clock: Clock;
+  readonly counters: MutableHostCounters;
+  readonly observer: HostObserver | undefined;
+  readonly drainGraceMs: number;
+  /** Ends the calls that a worker has for agents of shared types, whose claims are revoked. */
+  readonly endCalls: (peers: readonly Peer[]) => void;
+}
+
+/** The parts of a host that place the agents of shared types, and let them move. */
+export function composePlacement(parts: ComposedPlacementParts) {
+  const { directory, batches, clock, counters, observer, drainGraceMs, sharedType, endCalls } = parts;
+  const workers = new Workers();
+  const lost = new LostAgents(clock, counters);
+  const notices: LeaveNotices = new LeaveNotices({
+    ...{ clock, workers },
+    graceMsOf: (workerId, reason) => (reason === "draining" ? drains.graceMsOf(workerId) : 0),
+  });
+  const leaving: LeavingAgents = new LeavingAgents({
+    ...{ directory, workers, notices, batches, counters, observer, sharedType },
+    place: (type, key, message, above) => placement.place(type, key, message, above),
+    onLeft: (workerId) => drains.left(workerId),
+  });
+  const drains: WorkerDrains = new WorkerDrains({
+    ...{ directory, workers, leaving, notices, batches, clock, counters, observer, drainGraceMs, endCalls },
+    onDraining: () => placement.changed(),
+  });
+  const placement: Placement = new Placement({ ...parts, workers, leaving, drains, lost });
+  return { placement, workers, leaving, drains };
+}

@@ -1,0 +1,97 @@
+import type { LeaveReason } from "../../protocol/internal.ts";
+import { FairShare, type MemoryAccount } from "../../transport/internal.ts";
+import { limits } from "../limits.ts";
+import type { SharedType } from "../registry/shared-type.ts";
+import type { Claim } from "./agent-directory.ts";
+import type { Placed, Seeker } from "./located.ts";
+
+/** A message that waits until its agent has a place. The router of its kind makes it. */
+export interface HeldMessage extends Seeker {
+  /** Pays for the message; its party shares the bound. */
+  readonly account: MemoryAccount;
+  readonly byteLength: number;
+  /** Its worker could not read the agent's state, which is of a newer version. */
+  readonly isUnfit: boolean;
+  /** Where it waits; written by `HeldMessages`. */
+  queue: { readonly agent: MovingAgent; readonly messages: Set<HeldMessage> } | undefined;
+  /** Sends the message to its place, or ends it. Undefined: the agent's type is not the same any more. */
+  place(placed: Placed | undefined): void;
+}
+
+/**
+ * - `leaving`: its worker has been told to let it go, and holds it under `claim`.
+ * - `placing`: it has left, or it stays; the messages that waited are being sent, and others wait behind them.
+ */
+export type MovingState = "leaving" | "placing";
+
+// protocol.md §11.17
+/** An agent on its way from a worker to the next. */
+export interface MovingAgent {
+  readonly type: SharedType;
+  readonly key: string;
+  at: MovingState;
+  /** The claim under which it leaves. */
+  claim: Claim;
+  reason: LeaveReason;
+  /** Pays for this entry: the account of the worker that asked. */
+  account: MemoryAccount;
+  /** What the worker gave back, which goes first, and what came since. */
+  readonly returned: Set<HeldMessage>;
+  readonly held: Set<HeldMessage>;
+  heldBytes: number;
+  /** Only a worker with a higher version can read the agent's state. */
+  above: string | undefined;
+}
+
+/** About what a message takes beside its bytes: its object and the entries of two sets. */
+const messageBytes = 300;
+
+/** Holds the messages for agents that move, within bounds for each agent and for all, of which each address has a fair share. */
+export class HeldMessages {
+  readonly #share = new FairShare(limits.heldForAgents);
+  #count = 0;
+
+  /** The number of messages that wait now. */
+  get size(): number {
+    return this.#count;
+  }
+
+  /** False: there is no space for it. */
+  add(agent: MovingAgent, messages: Set<HeldMessage>, message: HeldMessage): boolean {
+    const { account, byteLength } = message;
+    const isFull =
+      agent.returned.size + agent.held.size >= limits.heldPerAgent ||
+      agent.heldBytes + byteLength > limits.heldBytesPerAgent ||
+      !this.#share.mayAdd(account.party, byteLength);
+    if (isFull || !account.take(byteLength + messageBytes)) return false;
+    this.#share.add(account.party, byteLength);
+    this.#count += 1;
+    agent.heldBytes += byteLength;
+    messages.add(message);
+    message.queue = { agent, messages };
+    return true;
+  }
+
+  /** Holds the message no more; one that is not held is fine. */
+  remove(message: HeldMessage): void {
+    const { queue, account, byteLength } = message;
+    if (queue === undefined) return;
+    message.queue = undefined;
+    queue.messages.delete(message);
+    queue.agent.heldBytes -= byteLength;
+    this.#count -= 1;
+    this.#share.remove(account.party, byteLength);
+    account.release(byteLength + messageBytes);
+  }
+
+  /** Takes out the message that goes next. */
+  takeNext({ returned, held }: MovingAgent): HeldMessage | undefined {
+    for (const messages of [returned, held]) {
+      for (const message of messages) {
+        this.remove(message);
+        return message;
+      }
+    }
+    return undefined;
+  }
+}

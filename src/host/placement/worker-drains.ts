@@ -1,0 +1,227 @@
+import { type Clock, followAbort, type Timer, unfollowAbort } from "../../core/internal.ts";
+import { encodeFrame } from "../../protocol/internal.ts";
+import type { BatchRunner } from "../batch-runner.ts";
+import type { MutableHostCounters } from "../counters.ts";
+import { limits } from "../limits.ts";
+import type { HostObserver } from "../observer.ts";
+import type { Peer } from "../sessions/peer.ts";
+import type { AgentDirectory } from "./agent-directory.ts";
+import type { LeaveNotices } from "./leave-notices.ts";
+import type { LeavingAgents } from "./leaving-agents.ts";
+import type { Workers } from "./workers.ts";
+
+/** Options of `drainWorker`. */
+export interface DrainWorkerOptions {
+  /** Milliseconds that the agents of the worker have to leave. Default: the host's `drainGraceMs`. */
+  readonly graceMs?: number | undefined;
+  /** Ends the wait: `drainWorker` rejects with the reason. The worker is drained all the same. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** The outcome of `drainWorker`. */
+export type DrainOutcome =
+  /** The worker holds no agent of a shared type any more. The time was over for those that were revoked. */
+  | { readonly at: "drained"; readonly leftAgents: number; readonly revokedAgents: number }
+  /** The worker has ended its channel, or was lost, while it held agents. These are placed anew. */
+  | { readonly at: "gone"; readonly leftAgents: number }
+  /** The worker cannot let agents go: a stock worker. It gets no new agents of shared types, and keeps those that it has. */
+  | { readonly at: "keeps-agents" }
+  /** No worker with this id has a channel. */
+  | { readonly at: "unknown" };
+
+/** A worker that stops, from the first word of it until its last channel ends. */
+interface Drain {
+  readonly workerId: string;
+  dueMs: number;
+  /** An operator has set the time. */
+  isFixed: boolean;
+  timer: Timer | undefined;
+  leftAgents: number;
+  revokedAgents: number;
+  /** Set when the worker holds no agent any more. */
+  outcome: DrainOutcome | undefined;
+  readonly waiters: Set<(outcome: DrainOutcome) => void>;
+}
+
+export interface WorkerDrainsParts {
+  readonly directory: AgentDirectory;
+  readonly workers: Workers;
+  readonly leaving: LeavingAgents;
+  readonly notices: LeaveNotices;
+  readonly batches: BatchRunner;
+  readonly clock: Clock;
+  readonly counters: MutableHostCounters;
+  readonly observer: HostObserver | undefined;
+  readonly drainGraceMs: number;
+  /** A worker gets no new agents from now on. */
+  readonly onDraining: () => void;
+  /** Ends the calls that a worker has for agents of shared types, whose claims are revoked. */
+  readonly endCalls: (peers: readonly Peer[]) => void;
+}
+
+// protocol.md §11.17
+/** Lets the agents of workers that stop go, within the time of each; then it revokes the rest. */
+export class WorkerDrains {
+  readonly #parts: WorkerDrainsParts;
+  readonly #drains = new Map<string, Drain>();
+
+  constructor(parts: WorkerDrainsParts) {
+    this.#parts = parts;
+  }
+
+  /** Milliseconds that the agents of a worker still have; 0: any time. */
+  graceMsOf(workerId: string): number {
+    const drain = this.#drains.get(workerId);
+    if (drain === undefined) return 0;
+    return Math.min(Math.max(1, Math.ceil(drain.dueMs - this.#parts.clock.now())), limits.timerMs);
+  }
+
+  /** The worker says that it stops. `graceMs`: 0 for the host's. */
+  workerLeaves(peer: Peer, graceMs: number): void {
+    const { workers, drainGraceMs, notices } = this.#parts;
+    const workerId = peer.worker.id;
+    // It had no agents, or has lost them, before it said this.
+    if (this.#drains.get(workerId)?.outcome !== undefined) return notices.sayDone(workerId);
+    if (workers.peerOf(workerId) === undefined) return;
+    const drain = this.#begin(workerId, graceMs || drainGraceMs);
+    if (!drain.isFixed && graceMs > 0) this.#setTime(drain, graceMs);
+  }
+
+  /** An operator wants the worker to stop. */
+  drainWorker(workerId: string, options: DrainWorkerOptions): Promise<DrainOutcome> {
+    const { graceMs = this.#parts.drainGraceMs, signal } = options;
+    const peer = this.#parts.workers.peerOf(workerId);
+    if (peer === undefined) return Promise.resolve({ at: "unknown" });
+    if (!peer.traits.capabilities.has("claims")) {
+      this.#parts.workers.setDraining(workerId);
+      this.#parts.onDraining();
+      return Promise.resolve({ at: "keeps-agents" });
+    }
+    const notice = encodeFrame({ kind: "drain", graceMs: Math.min(graceMs, limits.timerMs) });
+    if (peer.send(notice, "notice") === "full") this.#parts.counters.lostNotices += 1;
+    const drain = this.#begin(workerId, graceMs);
+    this.#setTime(drain, graceMs);
+    drain.isFixed = true;
+    return outcomeOf(drain, signal);
+  }
+
+  /** Claims of a worker are free. */
+  left(workerId: string): void {
+    const drain = this.#drains.get(workerId);
+    if (drain === undefined) return;
+    drain.leftAgents += 1;
+    this.#goOn(drain);
+  }
+
+  /** The worker has no channel any more. */
+  workerGone(workerId: string): void {
+    const drain = this.#drains.get(workerId);
+    if (drain === undefined) return;
+    this.#drains.delete(workerId);
+    this.#parts.notices.forget(workerId);
+    this.#end(drain, { at: "gone", leftAgents: drain.leftAgents });
+  }
+
+  /** The host ends. */
+  close(): void {
+    for (const { timer } of this.#drains.values()) timer?.cancel();
+    this.#parts.notices.close();
+  }
+
+  #begin(workerId: string, graceMs: number): Drain {
+    const known = this.#drains.get(workerId);
+    if (known !== undefined) return known;
+    const drain: Drain = {
+      ...{ workerId, dueMs: 0, isFixed: false, timer: undefined, leftAgents: 0, revokedAgents: 0 },
+      ...{ outcome: undefined, waiters: new Set() },
+    };
+    this.#drains.set(workerId, drain);
+    this.#setTime(drain, graceMs);
+    this.#parts.workers.setDraining(workerId);
+    this.#parts.onDraining();
+    this.#goOn(drain);
+    return drain;
+  }
+
+  #setTime(drain: Drain, graceMs: number): void {
+    const { clock } = this.#parts;
+    drain.timer?.cancel();
+    if (drain.outcome !== undefined) return;
+    drain.dueMs = clock.now() + graceMs;
+    drain.timer = clock.setTimer(graceMs, () => this.#revoke(drain));
+  }
+
+  /** Lets the next agents go, or ends when there are none. */
+  #goOn(drain: Drain): void {
+    if (drain.outcome !== undefined) return;
+    const { directory, leaving, batches } = this.#parts;
+    const { workerId } = drain;
+    const [count, under] = [directory.countOf(workerId), leaving.countOf(workerId)];
+    if (count === 0) {
+      this.#parts.notices.sayDone(workerId);
+      this.#end(drain, { at: "drained", leftAgents: drain.leftAgents, revokedAgents: drain.revokedAgents });
+    } else if (count > under && under <= limits.leavingOfDrain - limits.leaveLot) {
+      batches.add(drain, this.#lotsOf(drain), this.#parts.workers.peerOf(workerId)?.account.party);
+    }
+  }
+
+  *#lotsOf(drain: Drain): Iterable<() => void> {
+    const { directory, leaving, workers } = this.#parts;
+    const { workerId } = drain;
+    let isMore = true;
+    while (
+      isMore &&
+      drain.outcome === undefined &&
+      leaving.countOf(workerId) <= limits.leavingOfDrain - limits.leaveLot
+    ) {
+      yield () => {
+        const peer = workers.peerOf(workerId);
+        const claims = directory.claimsOf(workerId, limits.leaveLot, (claim) => leaving.isLeaving(claim));
+        isMore = claims.length === limits.leaveLot && peer !== undefined;
+        if (peer !== undefined) leaving.drain(peer, claims);
+      };
+    }
+  }
+
+  /** The time is over: the worker loses the agents that it still has. */
+  #revoke(drain: Drain): void {
+    if (drain.outcome !== undefined) return;
+    const { directory, workers, leaving, counters, observer, endCalls } = this.#parts;
+    const { workerId } = drain;
+    const peers = [...workers.peersOf(workerId)];
+    const count = directory.countOf(workerId);
+    drain.revokedAgents = count;
+    counters.revokedClaims += count;
+    workers.setRevoked(workerId);
+    directory.workerGone(workerId);
+    const clientId = peers.at(-1)?.id ?? "";
+    observer?.({ at: "claim", what: "revoked", workerId, clientId, count });
+    endCalls(peers);
+    leaving.claimsEnded(workerId);
+    this.#goOn(drain);
+  }
+
+  #end(drain: Drain, outcome: DrainOutcome): void {
+    drain.timer?.cancel();
+    drain.outcome ??= outcome;
+    for (const resolve of drain.waiters) resolve(drain.outcome);
+    drain.waiters.clear();
+  }
+}
+
+function outcomeOf(drain: Drain, signal: AbortSignal | undefined): Promise<DrainOutcome> {
+  if (drain.outcome !== undefined) return Promise.resolve(drain.outcome);
+  if (signal?.aborted) return Promise.reject(signal.reason);
+  return new Promise((resolve, reject) => {
+    const settle = (outcome: DrainOutcome): void => {
+      unfollowAbort(signal, onAbort);
+      resolve(outcome);
+    };
+    const onAbort = (): void => {
+      drain.waiters.delete(settle);
+      reject(signal?.reason);
+    };
+    drain.waiters.add(settle);
+    followAbort(signal, onAbort);
+  });
+}

@@ -1,0 +1,91 @@
+import type { LeaveReason, LeavingNotice } from "../../protocol/internal.ts";
+import { mostAgentsOfNotice } from "../../protocol/internal.ts";
+import type { Claim } from "./claim.ts";
+
+type ListNotice = Extract<LeavingNotice, { readonly kind: "ask-leave" | "left" | "stay" }>;
+
+interface Batch {
+  readonly kind: ListNotice["kind"];
+  readonly reason: LeaveReason | undefined;
+  readonly agents: Claim[];
+}
+
+// protocol.md §11.17 L2
+/** Agents for which a worker asks at most, until it has said what became of them. */
+export const mostAsked = 10_000;
+
+/** The notices of a worker about its claims. What is said in one turn of the event loop goes in few frames, in its order. */
+export class ClaimNotices {
+  readonly #send: (frame: LeavingNotice) => void;
+  #batches: Batch[] = [];
+  readonly #asked = new Set<Claim>();
+  /** Those for which the worker asks when it has said what became of others. */
+  readonly #waiting = new Set<Claim>();
+
+  /** `send` gives a frame to the data channel, if there is one. Must not throw. */
+  constructor(send: (frame: LeavingNotice) => void) {
+    this.#send = send;
+  }
+
+  /** Asks the host to take the agent back, for the reason in `claim.asked`. */
+  ask(claim: Claim): void {
+    if (claim.asked === undefined) return;
+    if (!this.#asked.has(claim) && this.#asked.size >= mostAsked) {
+      this.#waiting.add(claim);
+      return;
+    }
+    this.#asked.add(claim);
+    this.#say("ask-leave", claim, claim.asked);
+  }
+
+  /** A message has come: the worker does not ask for an agent for which it has not asked yet. */
+  withdraw(claim: Claim): void {
+    this.#waiting.delete(claim);
+  }
+
+  left(claim: Claim): void {
+    this.#say("left", claim);
+    this.#answered(claim);
+  }
+
+  stay(claim: Claim): void {
+    this.#say("stay", claim);
+    this.#answered(claim);
+  }
+
+  /** Sends what was said, so that what follows in the data channel comes behind it. */
+  flush(): void {
+    const batches = this.#batches;
+    this.#batches = [];
+    for (const { kind, reason = "asked", agents } of batches) {
+      const listed = agents.map(({ type, key, epoch }) => ({ type, key, epoch }));
+      this.#send(kind === "ask-leave" ? { kind, agents: listed, reason } : { kind, agents: listed });
+    }
+  }
+
+  /** The host is lost, with all that it was asked. */
+  clear(): void {
+    this.#batches = [];
+    this.#asked.clear();
+    this.#waiting.clear();
+  }
+
+  #answered(claim: Claim): void {
+    this.#waiting.delete(claim);
+    if (!this.#asked.delete(claim)) return;
+    const [next] = this.#waiting;
+    if (next === undefined) return;
+    this.#waiting.delete(next);
+    this.ask(next);
+  }
+
+  #say(kind: ListNotice["kind"], claim: Claim, reason?: LeaveReason): void {
+    const last = this.#batches.at(-1);
+    if (last?.kind === kind && last.reason === reason && last.agents.length < mostAgentsOfNotice) {
+      last.agents.push(claim);
+      return;
+    }
+    if (this.#batches.length === 0) queueMicrotask(() => this.flush());
+    this.#batches.push({ kind, reason, agents: [claim] });
+  }
+}

@@ -1,0 +1,81 @@
+import type { AgentId, Epoch, HandlerContext } from "../../core/internal.ts";
+import type { LeaveReason, ReturnReason } from "../../protocol/internal.ts";
+
+/** A message for an agent that the host has placed here, or one that the agent has set itself (a timer). */
+export interface ClaimedWork {
+  /** Whether no handler has seen it. */
+  readonly mayGoBack: boolean;
+  /** Whether a turn of the agent waits for it, so that it can't go elsewhere. */
+  readonly isAwaited: boolean;
+  /** The context of its handler. Undefined while a call is parked. */
+  readonly context?: HandlerContext | undefined;
+  /** Gives it back to the host; its handler does not begin any more. */
+  goBack(reason: ReturnReason): void;
+}
+
+/** A message as it came, for an agent that the host has placed here. */
+export interface PlacedMessage {
+  readonly claim: Claim;
+  readonly bytes: Uint8Array;
+  readonly isAwaited: boolean;
+}
+
+// protocol.md §11.17
+/**
+ * - `held`: the agent takes messages. `asked` says whether the worker has asked the host to take it back.
+ * - `worthless`: its activation counts no more. Each message goes back until the host says `leave`.
+ * - `leaving`: the host has said `leave`. Nothing begins but what a turn of the agent waits for.
+ */
+export type ClaimState = "held" | "worthless" | "leaving";
+
+/** The host's word that this worker has an agent. */
+export class Claim {
+  readonly id: AgentId;
+  readonly epoch: Epoch;
+  state: ClaimState = "held";
+  /** What the worker has asked the host for. Undefined: nothing that still counts. */
+  asked: LeaveReason | undefined;
+  /** The reason for which messages go back. */
+  returns: ReturnReason = "leaving";
+  /** Called when the last work has ended. */
+  onIdle: () => void = () => undefined;
+  /** In the order in which they came. Undefined: there is none. */
+  #works: Set<ClaimedWork> | undefined;
+
+  constructor(id: AgentId, epoch: Epoch) {
+    this.id = id;
+    this.epoch = epoch;
+  }
+
+  get type(): string {
+    return this.id.type;
+  }
+
+  get key(): string {
+    return this.id.key;
+  }
+
+  get isIdle(): boolean {
+    return this.#works === undefined;
+  }
+
+  begin(work: ClaimedWork): void {
+    this.#works ??= new Set();
+    this.#works.add(work);
+  }
+
+  end(work: ClaimedWork): void {
+    if (this.#works?.delete(work) !== true || this.#works.size > 0) return;
+    this.#works = undefined;
+    this.onIdle();
+  }
+
+  /** Returns the messages that no handler has seen, in the order in which they came. */
+  unbegun(): readonly ClaimedWork[] {
+    return [...(this.#works ?? [])].filter(({ mayGoBack }) => mayGoBack);
+  }
+
+  contexts(): readonly HandlerContext[] {
+    return [...(this.#works ?? [])].flatMap(({ context }) => context ?? []);
+  }
+}

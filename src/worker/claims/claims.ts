@@ -1,0 +1,190 @@
+import {
+  type AgentCatalog,
+  AgentId,
+  type AgentName,
+  type CallPath,
+  compareEpochs,
+  type Epoch,
+  type HandlerContext,
+  movedError,
+  nameInPath,
+  noPath,
+  type PlacedAgents,
+} from "../../core/internal.ts";
+import type { LeaveReason, LeavingNotice } from "../../protocol/internal.ts";
+import { Claim, type ClaimedWork } from "./claim.ts";
+import { ClaimNotices } from "./claim-notices.ts";
+
+export interface ClaimsOptions {
+  readonly catalog: () => AgentCatalog;
+  /** Sends a notice on the data channel of the present connection, if its host names `claims`. Must not throw. */
+  readonly send: (frame: LeavingNotice) => void;
+}
+
+/** What becomes of a message for an agent that the host has placed here. */
+export type Admission =
+  /** The agent takes it. */
+  | { readonly at: "taken"; readonly claim: Claim; readonly isAwaited: boolean }
+  /** It goes back to the host. */
+  | { readonly at: "returned"; readonly claim: Claim }
+  /** It can go nowhere: a turn of the agent waits for it whose state is lost. */
+  | { readonly at: "refused" };
+
+/** Claims that the worker remembers after it has let them go. */
+const mostRemembered = 10_000;
+
+const ranks: Readonly<Record<LeaveReason, number>> = {
+  idle: 0,
+  capacity: 0,
+  asked: 1,
+  draining: 1,
+  failed: 2,
+  stale: 2,
+};
+
+// protocol.md §11.14, §11.17
+/** The agents of shared types that the host has placed in this worker, each under the newest epoch that a message told. */
+export class Claims implements PlacedAgents {
+  readonly notices: ClaimNotices;
+  readonly #catalog: () => AgentCatalog;
+  readonly #claims = new Map<string, Claim>();
+  /** The epochs of agents that have left. A message under such a claim may still come, on an older channel. */
+  readonly #left = new Map<string, Epoch>();
+
+  constructor({ catalog, send }: ClaimsOptions) {
+    this.#catalog = catalog;
+    this.notices = new ClaimNotices(send);
+  }
+
+  get size(): number {
+    return this.#claims.size;
+  }
+
+  has(agent: AgentName): boolean {
+    return this.#claims.size > 0 && this.#claims.has(nameOf(agent));
+  }
+
+  epochOf(agent: AgentName): Epoch | undefined {
+    return this.#claims.size === 0 ? undefined : this.#claims.get(nameOf(agent))?.epoch;
+  }
+
+  /** Returns the claim of the agent. Undefined: the host has not placed it here, or it was taken back. */
+  of(agent: AgentName): Claim | undefined {
+    return this.#claims.get(nameOf(agent));
+  }
+
+  /** Returns the contexts of the messages at an agent. Undefined: the host has not placed it here. */
+  contextsAt(agent: AgentName): readonly HandlerContext[] | undefined {
+    return this.#claims.size === 0 ? undefined : this.#claims.get(nameOf(agent))?.contexts();
+  }
+
+  /** Decides about a message that has come under this epoch. `path`: the turns that wait for it. */
+  admit(agent: AgentName, epoch: Epoch, path: CallPath): Admission {
+    const name = nameOf(agent);
+    const known = this.#claims.get(name);
+    if (known !== undefined && compareEpochs(epoch, known.epoch) <= 0) return this.#admitTo(known, path);
+    const id = new AgentId(agent.type, agent.key);
+    const claim = new Claim(id, epoch);
+    const left = this.#left.get(name);
+    if (known === undefined && left !== undefined && compareEpochs(epoch, left) <= 0) return { at: "returned", claim };
+    claim.onIdle = () => this.#review(claim);
+    this.#claims.set(name, claim);
+    // The host has placed the agent anew: what this worker had of it counts no more.
+    if (known !== undefined) this.#catalog().supersede(id);
+    return { at: "taken", claim, isAwaited: false };
+  }
+
+  /**
+   * Serves a request of the control channel under this epoch. The agent stays until it is served. Rejects if the agent leaves, or has left.
+   */
+  async during<T>(agent: AgentId, epoch: Epoch, serve: () => Promise<T>): Promise<T> {
+    const admission = this.admit(agent, epoch, noPath);
+    if (admission.at !== "taken") throw movedError(agent);
+    const { claim } = admission;
+    const work: ClaimedWork = { mayGoBack: false, isAwaited: false, goBack: () => undefined };
+    claim.begin(work);
+    try {
+      return await serve();
+    } finally {
+      claim.end(work);
+    }
+  }
+
+  /** Whether the claim is the present one of its agent. */
+  isCurrent(claim: Claim): boolean {
+    return this.#claims.get(nameOf(claim)) === claim;
+  }
+
+  ask(agent: AgentName, reason: LeaveReason): void {
+    const claim = this.of(agent);
+    if (claim === undefined || claim.state === "leaving") return;
+    if (claim.asked !== undefined && ranks[claim.asked] >= ranks[reason]) return;
+    claim.asked = reason;
+    this.notices.ask(claim);
+  }
+
+  spoil(agent: AgentName, why: "failed" | "unfit" | "stale"): void {
+    const claim = this.of(agent);
+    if (claim === undefined || claim.state === "worthless") return;
+    this.ask(agent, why === "stale" ? "stale" : "failed");
+    if (claim.state === "held") claim.state = "worthless";
+    if (why === "unfit") claim.returns = "unfit";
+    for (const work of claim.unbegun()) {
+      // A turn of the agent waits for it, or it waits for the agent that could not be made. It gets the error.
+      if (work.isAwaited || (why === "failed" && work.context !== undefined)) continue;
+      work.goBack(claim.returns);
+    }
+  }
+
+  /** The agent has left this worker. */
+  letGo(claim: Claim): void {
+    const name = nameOf(claim);
+    this.#claims.delete(name);
+    this.#left.delete(name);
+    this.#left.set(name, claim.epoch);
+    if (this.#left.size > mostRemembered) for (const [oldest] of this.#left) return void this.#left.delete(oldest);
+  }
+
+  /** The host is lost, and its word with it. Returns the claims that it had given. */
+  clear(): readonly Claim[] {
+    const all = [...this.#claims.values()];
+    this.#claims.clear();
+    this.#left.clear();
+    this.notices.clear();
+    return all;
+  }
+
+  #admitTo(claim: Claim, path: CallPath): Admission {
+    const isAwaited = path.length > 0 && isInPath(claim, path);
+    switch (claim.state) {
+      case "held":
+        if (claim.asked === "idle" || claim.asked === "capacity") this.#stays(claim);
+        return { at: "taken", claim, isAwaited };
+      case "leaving":
+        return isAwaited ? { at: "taken", claim, isAwaited } : { at: "returned", claim };
+      case "worthless":
+        return isAwaited ? { at: "refused" } : { at: "returned", claim };
+    }
+  }
+
+  #stays(claim: Claim): void {
+    claim.asked = undefined;
+    this.notices.withdraw(claim);
+    this.#catalog().stays(claim.id);
+  }
+
+  /** An agent that was never made, and has no message any more, must not stay at the host for ever. */
+  #review(claim: Claim): void {
+    if (claim.state !== "held" || !this.isCurrent(claim) || this.#catalog().isPresent(claim.id)) return;
+    this.ask(claim, "idle");
+  }
+}
+
+function isInPath({ type, key }: AgentName, path: CallPath): boolean {
+  const names = { type: nameInPath(type), key: nameInPath(key) };
+  return path.some((turn) => turn.type === names.type && turn.key === names.key);
+}
+
+function nameOf({ type, key }: AgentName): string {
+  return `${type}/${key}`;
+}

@@ -1,0 +1,102 @@
+import type { AgentCatalog, DeactivationReason, Epoch } from "../../core/internal.ts";
+import { AgentId, compareEpochs } from "../../core/internal.ts";
+import type { ClaimedAgent, LeaveFrame, LeaveReason } from "../../protocol/internal.ts";
+import { Claim } from "./claim.ts";
+import type { Claims } from "./claims.ts";
+
+export interface LeavingOptions {
+  readonly claims: Claims;
+  readonly catalog: () => AgentCatalog;
+}
+
+// protocol.md §11.17
+/** Lets agents of shared types go when the host says `leave`: what has not begun goes back, the turns that run end, then `left` is said. */
+export class Leaving {
+  readonly #options: LeavingOptions;
+  #isStopping = false;
+  #onHandedOver: () => void = () => undefined;
+  #handedOver: Promise<void> | undefined;
+
+  constructor(options: LeavingOptions) {
+    this.#options = options;
+  }
+
+  /** Takes a `leave` of the data channel: no message comes behind it for these agents, but what their turns wait for. */
+  take({ agents, reason }: LeaveFrame): void {
+    // No agent of a shared type is left here, and none comes any more.
+    if (agents.length === 0) this.#onHandedOver();
+    for (const agent of agents) this.#takeOne(agent, reason);
+  }
+
+  /** The worker stops: from now on no agent stays. Resolves when the host has taken all back, or is lost. */
+  handOver(): Promise<void> {
+    this.#isStopping = true;
+    this.#handedOver ??= new Promise((resolve) => {
+      this.#onHandedOver = resolve;
+    });
+    return this.#handedOver;
+  }
+
+  /** The host is lost. It does not take anything back: what has not begun is dropped. Returns the number of these messages. */
+  hostLost(): number {
+    let dropped = 0;
+    for (const claim of this.#options.claims.clear()) {
+      for (const work of claim.unbegun()) {
+        dropped += 1;
+        work.goBack("leaving");
+      }
+    }
+    this.#onHandedOver();
+    return dropped;
+  }
+
+  /** A new run begins. */
+  reset(): void {
+    this.#isStopping = false;
+    this.#handedOver = undefined;
+    this.#onHandedOver = () => undefined;
+  }
+
+  #takeOne({ type, key, epoch }: ClaimedAgent, reason: LeaveReason): void {
+    const { claims } = this.#options;
+    const claim = claims.of({ type, key });
+    if (claim === undefined || !isSame(claim.epoch, epoch)) {
+      // The host placed it here, and no message came.
+      claims.notices.left(new Claim(new AgentId(type, key), epoch));
+      return;
+    }
+    if (claim.state === "leaving") return;
+    const isOptional = reason === "idle" || reason === "capacity";
+    if (isOptional && claim.state === "held" && claim.asked === undefined && !this.#isStopping) {
+      claims.notices.stay(claim);
+      return;
+    }
+    const wasWorthless = claim.state === "worthless";
+    claim.state = "leaving";
+    for (const work of claim.unbegun()) if (!work.isAwaited) work.goBack(claim.returns);
+    // It never rejects.
+    void this.#letGo(claim, wasWorthless ? "stale" : deactivationReason(reason));
+  }
+
+  async #letGo(claim: Claim, reason: DeactivationReason): Promise<void> {
+    const { claims, catalog } = this.#options;
+    await catalog().release(claim.id, reason, () => claims.isCurrent(claim));
+    // A worthless copy may still have a turn that runs.
+    if (!claim.isIdle)
+      await new Promise<void>((resolve) => {
+        claim.onIdle = resolve;
+      });
+    if (!claims.isCurrent(claim)) return;
+    claims.letGo(claim);
+    claims.notices.left(claim);
+  }
+}
+
+function isSame(a: Epoch, b: Epoch): boolean {
+  return compareEpochs(a, b) === 0;
+}
+
+/** An activation that the host thinks worthless, and that is none, is moved: its state is saved. */
+function deactivationReason(reason: LeaveReason): DeactivationReason {
+  return reason === "failed" || reason === "stale" ? "moved" : reason;
+}
