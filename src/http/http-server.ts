@@ -58,7 +58,6 @@ export class HttpServer {
     this.#server.on("connection", (socket: Socket) => this.#connections.add(socket));
     this.#server.on("dropRequest", (_request: IncomingMessage, socket: Socket) => socket.destroy());
     this.#server.on("clientError", (error, socket) => refuse(error, socket));
-    this.#server.on("error", (error) => this.#log.error("the HTTP server has failed", { error }));
   }
 
   /** Listens. Rejects with the error of the system, such as `EADDRINUSE`. */
@@ -67,6 +66,8 @@ export class HttpServer {
     server.#server.listen({ host: options.host, port: options.port });
     // It rejects when `error` comes first.
     await once(server.#server, "listening");
+    // From now on it has no other reader.
+    server.#server.on("error", (error) => server.#log.error("the HTTP server has failed", { error }));
     return server;
   }
 

@@ -109,7 +109,7 @@ test.each([
   ],
   ["a name of another machine", ["--admin", "example.com:80"], /listens on this machine alone/],
   ["what is no address", ["--admin", "here"], /here/],
-  ["a file that can't be written", ["--admin-file", "/proc/none/admin.json"], /can't be written.*--admin-file/],
+  ["a file that can't be written", ["--admin-file", "/dev/null/admin.json"], /can't be written.*--admin-file/],
 ])("%s is one line on stderr, and the host does not start", async (_name, args, text) => {
   const place = new Place();
   const { code, stdout, stderr } = await place.host("--state", "memory:", ...args).ended;
