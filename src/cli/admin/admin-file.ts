@@ -32,9 +32,17 @@ export function writeAdminFile(file: string, content: AdminFile): void {
     writeFileSync(draft, `${JSON.stringify(content, undefined, 2)}\n`, { mode: 0o600, flag: "wx" });
     renameSync(draft, file);
   } catch (cause) {
-    rmSync(draft, { force: true });
+    removeDraft(draft);
     const text = `The file of the admin entry ${loggableText(file)} can't be written: ${loggableText(errorText(cause))}.`;
     throw new TroupeError("wrong-state", `${text} Name another one with --admin-file FILE.`, { cause });
+  }
+}
+
+function removeDraft(draft: string): void {
+  try {
+    rmSync(draft, { force: true });
+  } catch {
+    // There is no folder in which one could be.
   }
 }
 

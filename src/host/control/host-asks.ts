@@ -1,5 +1,6 @@
 import {
   type Clock,
+  type Epoch,
   followAbort,
   type MakeId,
   NotAccessibleError,
@@ -15,6 +16,7 @@ import {
   clientDestination,
   encodeControl,
   isControlRequest,
+  withControlEpoch,
 } from "../../protocol/internal.ts";
 import { limits } from "../limits.ts";
 import type { ControlSession } from "./control-session.ts";
@@ -28,6 +30,14 @@ interface HostAsk {
 export interface HostAsksParts {
   readonly clock: Clock;
   readonly makeId: MakeId;
+}
+
+export interface HostAskOptions {
+  readonly timeoutMs: number;
+  readonly signal: AbortSignal | undefined;
+  // protocol.md §11.17
+  /** The epoch of the agent's claim. Undefined: its type is exclusive. */
+  readonly epoch?: Epoch | undefined;
 }
 
 /** Where the answers go. The host takes them before it looks for a client of this name. */
@@ -55,7 +65,7 @@ export class HostAsks {
   async ask(
     target: ControlSession,
     request: ControlRequest,
-    { timeoutMs, signal }: { readonly timeoutMs: number; readonly signal: AbortSignal | undefined },
+    { timeoutMs, signal, epoch }: HostAskOptions,
   ): Promise<ControlAnswer> {
     signal?.throwIfAborted();
     if (this.#waiting.size >= limits.hostAsks) {
@@ -81,7 +91,8 @@ export class HostAsks {
         },
       });
       followAbort(signal, abort);
-      if (!target.send(encodeControl({ rpcId, destination, respondTo: replyTo, body: request }))) {
+      const bytes = encodeControl({ rpcId, destination, respondTo: replyTo, body: request });
+      if (!target.send(epoch === undefined ? bytes : withControlEpoch(bytes, epoch))) {
         const why = `The control channel of worker ${target.id} takes nothing now. Try again later.`;
         this.#settle(rpcId, new UndeliverableException(why, { code: "overloaded", notHandled: true }));
       }

@@ -140,7 +140,9 @@ export class AgentOperations {
       throw new NotAccessibleError(`Worker ${worker.id} has no control channel now. Try again later.`);
     }
     const timeoutMs = limits.hostAskMs;
-    const answer = await this.#parts.asks.ask(session, { kind, agentId: { type, key } }, { timeoutMs, signal });
+    const { epoch } = this.place({ type, key });
+    const request = { kind, agentId: { type, key } };
+    const answer = await this.#parts.asks.ask(session, request, { timeoutMs, signal, epoch });
     const expected = kind === "destroy-request" ? "destroy-response" : "deactivate-response";
     if (answer.kind === expected) return;
     throw new TroupeError("unexpected-answer", `Worker ${worker.id} answered with a ${answer.kind}.`);
