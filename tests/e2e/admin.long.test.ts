@@ -6,7 +6,7 @@ import { expect, onTestFinished, test, vi } from "vitest";
 import { NodeProgram } from "../support/node-program.ts";
 
 // Each command is a process, which takes a second or more to start.
-vi.setConfig({ testTimeout: 120_000 });
+vi.setConfig({ testTimeout: 300_000 });
 
 /** A folder in which hosts and commands run. */
 class Place {
