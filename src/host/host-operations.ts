@@ -1,9 +1,9 @@
-import type { Clock, StateStore } from "../../core/internal.ts";
-import type { MemoryAccount, MemoryAccountant } from "../../transport/internal.ts";
-import type { HeldStore } from "../held-store.ts";
-import type { HostSnapshot, Inspection, InspectOptions } from "../inspection.ts";
-import type { DrainOutcome, DrainWorkerOptions, WorkerDrains } from "../placement/worker-drains.ts";
-import type { AgentOperations } from "./agent-operations.ts";
+import type { Clock, StateStore } from "../core/internal.ts";
+import type { MemoryAccount, MemoryAccountant } from "../transport/internal.ts";
+import type { HeldStore } from "./held-store.ts";
+import type { HostSnapshot, Inspection, InspectOptions } from "./inspection.ts";
+import type { AgentOperations } from "./operations/agent-operations.ts";
+import type { DrainOutcome, DrainWorkerOptions, WorkerDrains } from "./placement/worker-drains.ts";
 
 export interface HostOperationsParts {
   readonly agents: AgentOperations;
