@@ -5,7 +5,7 @@
 const layers = [
   ["core"],
   ["protocol", "protobuf", "telemetry", "process", "security", "cron", "context"],
-  ["transport", "storage", "cluster"],
+  ["transport", "storage", "cluster", "http"],
   ["worker", "host"],
   ["grpc", "admin", "testing"],
   ["cli"],
@@ -33,7 +33,7 @@ const layerRules = layers.flatMap((line, height) =>
 
 /** The rooms inside a folder of src, the highest first; those on one line do not know each other. */
 const innerRooms = {
-  host: [["states", "mail"], ["control", "calls", "events"], ["placement"], ["registry"], ["sessions"]],
+  host: [["operations"], ["states", "mail"], ["control", "calls", "events"], ["placement"], ["registry"], ["sessions"]],
   worker: [["agents"], ["control"], ["inbound"], ["claims"], ["outbound", "registry"], ["connection"]],
 };
 

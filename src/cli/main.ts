@@ -3,8 +3,14 @@ import { readFileSync } from "node:fs";
 import process from "node:process";
 import { Command, CommanderError } from "commander";
 import { errorText } from "../core/internal.ts";
+import { HostGoneError } from "./admin/admin-client.ts";
+import { agentsCommand } from "./commands/agents.ts";
+import { deadCommand } from "./commands/dead.ts";
+import { drainCommand } from "./commands/drain.ts";
 import { hostCommand } from "./commands/host.ts";
+import { remindersCommand } from "./commands/reminders.ts";
 import { stateCommand } from "./commands/state.ts";
+import { workersCommand } from "./commands/workers.ts";
 
 const { version } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8")) as {
   readonly version: string;
@@ -13,7 +19,12 @@ const { version } = JSON.parse(readFileSync(new URL("../../package.json", import
 const program = new Command("troupe")
   .description("A distributed runtime for AI agents that speaks AutoGen's worker protocol")
   .version(version)
-  .addCommand(hostCommand())
+  .addCommand(hostCommand(version))
+  .addCommand(workersCommand())
+  .addCommand(agentsCommand())
+  .addCommand(drainCommand())
+  .addCommand(remindersCommand())
+  .addCommand(deadCommand())
   .addCommand(stateCommand())
   .showSuggestionAfterError();
 for (const command of [program, ...program.commands, ...program.commands.flatMap(({ commands }) => commands)]) {
@@ -29,7 +40,8 @@ try {
     process.exitCode = error.exitCode;
   } else {
     process.stderr.write(`error: ${oneLine(error)}\n`);
-    process.exitCode = 1;
+    // Where no host answers, a script may want to start one.
+    process.exitCode = error instanceof HostGoneError ? 2 : 1;
   }
 }
 

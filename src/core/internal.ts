@@ -86,7 +86,7 @@ export { PendingCalls } from "./delivery/calls/pending-calls.ts";
 export { type DeliveryOwner, Dispatcher } from "./delivery/dispatcher.ts";
 export { HandlerContext } from "./delivery/handler-context.ts";
 export { createLayers, type Delivery } from "./delivery/layers.ts";
-export { loggableError, loggableText, stackText } from "./delivery/loggable.ts";
+export { loggableError, loggableText, loggableUpTo, stackText } from "./delivery/loggable.ts";
 export { MessageLog, payloadText } from "./delivery/message-log.ts";
 export {
   type MessageMetadata,

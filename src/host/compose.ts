@@ -7,11 +7,13 @@ import { ChannelLifecycle } from "./channel-lifecycle.ts";
 import { ClientIdOwners } from "./client-id-owners.ts";
 import { ControlRouter } from "./control/control-router.ts";
 import type { ControlSession } from "./control/control-session.ts";
+import { HostAsks } from "./control/host-asks.ts";
 import { LegacyState } from "./control/legacy-state.ts";
 import { createHostCounters, type HostCounters } from "./counters.ts";
 import { EventRouter } from "./events/event-router.ts";
 import { HeldStore } from "./held-store.ts";
 import { handshakeLog, hostLog } from "./host-log.ts";
+import { HostOperations } from "./host-operations.ts";
 import { Inspection } from "./inspection.ts";
 import { firstListed, limits } from "./limits.ts";
 import { CourierPeer } from "./mail/courier-peer.ts";
@@ -19,6 +21,7 @@ import { whyNotReminders } from "./mail/effects-check.ts";
 import { HostCourier } from "./mail/host-courier.ts";
 import { ToldCalls } from "./mail/told-calls.ts";
 import { bothObservers, guardedObserver } from "./observer.ts";
+import { AgentOperations } from "./operations/agent-operations.ts";
 import { type HostOptions, resolveHostOptions } from "./options.ts";
 import { composePlacement } from "./placement/compose-placement.ts";
 import { SharedOwners } from "./placement/shared-owners.ts";
@@ -172,11 +175,15 @@ export function composeHost(hostOptions: HostOptions) {
     ...{ held, owners, directory, placement, calls, events, clock, batches, counters, observer },
     courier: courier && { refusalOf: (ask) => whyNotReminders(ask, cron) },
   });
+  const hostAsks = new HostAsks({ clock, makeId });
   const control = new ControlRouter({
-    ...{ counters, batches, locate, epochOf, sessions: controlSessions, clientIds, logger },
+    ...{ counters, batches, locate, epochOf, sessions: controlSessions, hostAsks, clientIds, logger },
     hasShared: () => owners.hasShared,
   });
   const told = new ToldCalls({ held, courier, clock, counters });
+  const agents = new AgentOperations({
+    ...{ owners, directory, workers, peers: sessions, controlSessions, asks: hostAsks, held, batches },
+  });
   const router = new Router({
     ...{ calls, told },
     events,
@@ -229,6 +236,10 @@ export function composeHost(hostOptions: HostOptions) {
       heldMessages: leaving.heldCount,
     };
   };
+  const inspection = new Inspection({
+    ...{ batches, sessions, controlSessions, registry, owners, workers, directory, leaving },
+    counters: readCounters,
+  });
   return {
     noteRefusedHandshake: logger === undefined ? () => undefined : handshakeLog(logger, clock),
     ...{ accountant, batches, rateLimited, admission, clientIds, registry, sessions, lifecycle, readCounters },
@@ -237,10 +248,8 @@ export function composeHost(hostOptions: HostOptions) {
     courier,
     drains,
     legacyState: new LegacyState(held, logger),
-    inspection: new Inspection({
-      ...{ batches, sessions, controlSessions, registry, owners, workers, directory, leaving },
-      counters: readCounters,
-    }),
+    inspection,
+    operations: new HostOperations({ agents, held, accountant, clock, inspection, drains }),
   };
 }
 

@@ -2,8 +2,10 @@
 export { keepHeapRoom } from "./heap-room.ts";
 export type { HostStartOptions, HostStopOptions } from "./host.ts";
 export { Host } from "./host.ts";
-export type { InspectOptions } from "./inspection.ts";
+export type { HostOperations } from "./host-operations.ts";
+export type { HostSnapshot, InspectedWorker, InspectOptions } from "./inspection.ts";
+export type { AgentOperations } from "./operations/agent-operations.ts";
 export { type HostOptions, hostKinds } from "./options.ts";
-export type { DrainWorkerOptions } from "./placement/worker-drains.ts";
-export { HostServicer } from "./servicer.ts";
+export type { DrainOutcome, DrainWorkerOptions } from "./placement/worker-drains.ts";
+export { HostServicer, operationsOf } from "./servicer.ts";
 export { assertQueueFits } from "./sessions/queue-bound.ts";

@@ -31,6 +31,9 @@ export const limits = {
   /** Control requests of one client that may wait for answers, and the bytes that their names may hold together. */
   controlWaitsPerAsker: 1_000,
   controlWaitBytesPerAsker: 4 * 1024 * 1024,
+  /** Control requests of the host's operator that may wait for answers, and milliseconds for which each waits. */
+  hostAsks: 100,
+  hostAskMs: 60_000,
   /** Agents whose owner the host remembers where types have several owners; it forgets the oldest first. */
   placements: 500_000,
   /** Claims for one event that count with the share of its publisher's address. Further ones count with that of their worker's. */

@@ -22,6 +22,7 @@ import {
 import { composeHost, type HostComposition } from "./compose.ts";
 import type { HostCounters } from "./counters.ts";
 import { HealthService } from "./health-service.ts";
+import type { HostOperations } from "./host-operations.ts";
 import { type HostSnapshot, type InspectOptions, reportOf, type SessionReport } from "./inspection.ts";
 import { limits } from "./limits.ts";
 import { createLinkService, createSideStreamService, createStateService } from "./link-service.ts";
@@ -30,6 +31,9 @@ import type { DrainOutcome, DrainWorkerOptions } from "./placement/worker-drains
 import { isSamePrincipal } from "./principal.ts";
 import { ReflectionServices } from "./reflection-service.ts";
 import { type Admitted, clientIdOf, PendingAdmission, requireClientId } from "./sessions/admission.ts";
+
+/** Returns the operations for the operator of a host. A function, because a method would be public. */
+export let operationsOf: (servicer: HostServicer) => HostOperations;
 
 const drainShape = optionShape<DrainWorkerOptions>({ graceMs: number(anyTime), signal });
 
@@ -42,6 +46,10 @@ export class HostServicer {
   readonly #parts: HostComposition;
   readonly #health: HealthService;
   readonly #reflection: ReflectionServices | undefined;
+
+  static {
+    operationsOf = (servicer) => servicer.#parts.operations;
+  }
 
   /** Throws `invalid-argument` for invalid options. */
   constructor(options: HostOptions = {}) {

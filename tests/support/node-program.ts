@@ -10,6 +10,8 @@ export interface ProgramOptions {
   readonly env?: Readonly<Record<string, string | undefined>>;
   /** The id of the user and the group that it runs as; only root may choose. Default: those of this process. */
   readonly user?: number;
+  /** The folder in which it runs. Default: the project's. */
+  readonly cwd?: string;
 }
 
 /** What is left of a program that has ended. */
@@ -34,7 +36,7 @@ export class NodeProgram implements AsyncDisposable {
     const env = { ...process.env, ...options.env };
     this.#child = spawn(process.execPath, [...fromSource, join(root, file), ...args], {
       env,
-      cwd: root,
+      cwd: options.cwd ?? root,
       ...(options.user !== undefined && { uid: options.user, gid: options.user }),
       stdio: ["ignore", "pipe", "pipe"],
     });

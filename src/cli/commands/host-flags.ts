@@ -1,12 +1,14 @@
+import { hostname } from "node:os";
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { type AgentPlacement, placements, TroupeError } from "../../core/internal.ts";
 import type { GrpcWorkerAgentRuntimeHostOptions } from "../../grpc/internal.ts";
 import type { LogLevel } from "../../telemetry/internal.ts";
+import type { AdminFlags } from "../admin/open-admin.ts";
 import { defaultStateFile, type StateLocation } from "../state/state-location.ts";
 import { parseState } from "./state.ts";
 import { type TlsFlags, tlsOf } from "./tls-files.ts";
 
-export interface HostFlags extends TlsFlags {
+export interface HostFlags extends TlsFlags, AdminFlags {
   readonly address: string;
   readonly callTimeoutMs: number;
   readonly graceSeconds: number;
@@ -146,6 +148,13 @@ export function addHostFlags(command: Command): Command {
         .default("full"),
     )
     .option("--take-over", "take the state store from a host that holds it, which writes no state any more", false)
+    .option(
+      "--admin <host:port>",
+      "where the other commands ask this host, on this machine alone (default: 127.0.0.1 and a free port)",
+    )
+    .option("--no-admin", "let no other command ask this host")
+    .option("--admin-file <file>", "where to write the address and the token for the other commands")
+    .option("--name <name>", "the name by which the other commands pick this host", hostname())
     .option("--reflection", "serve gRPC's server reflection, for tools such as grpcurl", false)
     .addOption(
       new Option("--log-level <level>", "the least that is written to standard error")

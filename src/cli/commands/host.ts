@@ -1,11 +1,18 @@
 import process from "node:process";
 import { Command } from "commander";
-import { type CronPatterns, errorText, type Logger, type StateStore } from "../../core/internal.ts";
+import { type CronPatterns, errorText, type Logger, MemoryStateStore, type StateStore } from "../../core/internal.ts";
 import { GrpcWorkerAgentRuntimeHost } from "../../grpc/internal.ts";
-import { keepHeapRoom } from "../../host/internal.ts";
+import { keepHeapRoom, operationsOf } from "../../host/internal.ts";
 import { consoleLogger } from "../../telemetry/internal.ts";
 import { parseAddress } from "../../transport/internal.ts";
-import { openDefaultState, openState, withAdvice } from "../state/state-location.ts";
+import { openAdmin, parseAdminAddress } from "../admin/open-admin.ts";
+import {
+  defaultStateFile,
+  openDefaultState,
+  openState,
+  type StateLocation,
+  withAdvice,
+} from "../state/state-location.ts";
 import { addHostFlags, assertStateFlags, type HostFlags, hostOptionsOf } from "./host-flags.ts";
 import { followTlsFiles, type TlsFlags } from "./tls-files.ts";
 
@@ -13,21 +20,22 @@ import { followTlsFiles, type TlsFlags } from "./tls-files.ts";
  * The command `troupe host`. It runs a host in this process until SIGTERM, SIGINT or SIGHUP. Then it drains the host, and its exit
  * code is 0: success. A second process signal ends the drain at once; the exit code is then 128 plus its number.
  */
-export function hostCommand(): Command {
+export function hostCommand(version: string): Command {
   return addHostFlags(
     new Command("host").description("Start a host that TypeScript, Python and .NET workers connect to"),
   ).action(async (flags: HostFlags, command: Command) => {
     assertStateFlags(command);
-    await runHost(flags);
+    await runHost(flags, version);
   });
 }
 
-async function runHost(flags: HostFlags): Promise<void> {
+async function runHost(flags: HostFlags, version: string): Promise<void> {
   keepHeapRoom();
   const logger = consoleLogger({ level: flags.logLevel });
   // A text that is not an address leaves no file of states behind.
   parseAddress(flags.address);
-  const stateStore = await openStore(flags, logger);
+  if (typeof flags.admin === "string") parseAdminAddress(flags.admin);
+  const { store: stateStore, location } = await openStore(flags, logger);
   const cron = await installedCron();
   const host = new GrpcWorkerAgentRuntimeHost(flags.address, { ...hostOptionsOf(flags), stateStore, cron, logger });
   try {
@@ -37,6 +45,12 @@ async function runHost(flags: HostFlags): Promise<void> {
     await stateStore.close();
     throw withAdvice(error, { inUse: "Or take it over: --take-over." });
   }
+  const admin = await openAdmin(flags, {
+    ...{ host: operationsOf(host.servicer), address: host.address, version, location, logger },
+  }).catch(async (error: unknown) => {
+    await host.stop({ graceMs: 0 });
+    throw error;
+  });
   const stopFollowing = followTlsFiles(flags, {
     onChanged: (tls) => {
       host.reloadTls(tls);
@@ -48,20 +62,27 @@ async function runHost(flags: HostFlags): Promise<void> {
   // The host obeys process signals from the moment in which the line below can be read.
   const stopped = host.stopWhenSignal({ graceMs: flags.graceSeconds * 1_000 });
   process.stdout.write(`troupe host listening on ${host.address}\n`);
+  if (admin !== undefined && flags.admin !== undefined) process.stdout.write(`troupe admin on ${admin.url}\n`);
   const warning = exposureWarning(host.address, flags);
   if (warning !== undefined) logger.warn(warning, { address: host.address });
   await stopped;
   stopFollowing();
+  await admin?.close();
   // Nothing that still holds the event loop may keep a stopped host alive.
   process.exit(0);
 }
 
 /** Opens the state store that the flags name. Without a name and without SQLite it is in memory, and a line of the log says so. */
-async function openStore({ state, synchronous }: HostFlags, logger: Logger): Promise<StateStore> {
-  if (state !== undefined) return openState(state, { synchronous });
-  return openDefaultState({ synchronous }, (why) =>
+async function openStore(
+  { state, synchronous }: HostFlags,
+  logger: Logger,
+): Promise<{ readonly store: StateStore; readonly location: StateLocation }> {
+  if (state !== undefined) return { store: await openState(state, { synchronous }), location: state };
+  const store = await openDefaultState({ synchronous }, (why) =>
     logger.warn(`states of agents are kept in memory and are lost with the host: ${why}`, { state: "memory:" }),
   );
+  const isInMemory = store instanceof MemoryStateStore;
+  return { store, location: isInMemory ? { kind: "memory" } : { kind: "sqlite", file: defaultStateFile } };
 }
 
 /** Returns the cron patterns of `troupe/cron`. Undefined: `croner` is not installed, and the host refuses reminders with such patterns. */

@@ -1,31 +1,16 @@
 import { readFileSync } from "node:fs";
 import process from "node:process";
 import { Command, InvalidArgumentError, Option } from "commander";
-import {
-  type AgentName,
-  type Expected,
-  errorText,
-  jsonContentType,
-  type ListedState,
-  loggableText,
-  type StateRecord,
-  type StateStore,
-  type StateWrite,
-  StoreError,
-  TroupeError,
-} from "../../core/internal.ts";
-import {
-  defaultStateFile,
-  openState,
-  parseStateLocation,
-  type StateLocation,
-  withAdvice,
-} from "../state/state-location.ts";
+import { type ListedRow, nameOf, type ShownState } from "../../admin/internal.ts";
+import { type AgentName, errorText, jsonContentType, loggableText, TroupeError } from "../../core/internal.ts";
+import { addHostChoice, type HostChoice } from "../admin/find-host.ts";
+import { formatText, type PrintFlags, parseAgent, print, wholeNumber } from "../printing.ts";
+import { fileOf, openForReading, openForWriting } from "../state/state-access.ts";
+import { defaultStateFile, parseStateLocation, type StateLocation } from "../state/state-location.ts";
 import { formatTable } from "../table.ts";
 
-interface StateFlags {
+interface StateFlags extends PrintFlags, HostChoice {
   readonly state: StateLocation;
-  readonly json: boolean;
 }
 
 interface ListFlags extends StateFlags {
@@ -39,31 +24,31 @@ interface SetFlags extends StateFlags {
 }
 
 /**
- * The command `troupe state`. It opens the store itself. Reading works beside a host; `set` and `delete` need a store that no host
- * holds.
+ * The command `troupe state`. Reading opens the store itself, also beside a host. `set` and `delete` open a store that no host holds; else
+ * they ask its host.
  */
 export function stateCommand(): Command {
   const command = new Command("state").description("Look at the stored states of agents, change them, back them up");
   command.addCommand(
-    withFlags(new Command("list").description("List agents with a stored state"))
+    withHost(new Command("list").description("List agents with a stored state"))
       .argument("[type]", "only agents of this type")
       .option("--prefix <key>", "only keys that begin so")
       .option("--limit <count>", "agents at most", wholeNumber, 1_000)
       .action(async (type: string | undefined, flags: ListFlags) => {
-        await using store = await openExisting(flags.state, { readOnly: true });
-        print(flags, await listStates(store, type, flags), tableOf);
+        await using states = await openForReading(flags.state, flags);
+        print(flags, await states.list({ type, prefix: flags.prefix, limit: flags.limit }), tableOf);
       }),
   );
   command.addCommand(
-    withFlags(new Command("get").description("Show the state of one agent"))
+    withHost(new Command("get").description("Show the state of one agent"))
       .argument("<agent>", "type/key", parseAgent)
       .action(async (agent: AgentName, flags: StateFlags) => {
-        await using store = await openExisting(flags.state, { readOnly: true });
-        print(flags, shownRecord(agent, await recordOf(store, agent)), textOfRecord);
+        await using states = await openForReading(flags.state, flags);
+        print(flags, await states.show(agent), textOfRecord);
       }),
   );
   command.addCommand(
-    withFlags(new Command("set").description("Store a state, from a file or from standard input"))
+    withHost(new Command("set").description("Store a state, from a file or from standard input"))
       .argument("<agent>", "type/key", parseAgent)
       .argument("<file>", "file with the state; -: standard input")
       .option("--content-type <type>", `default: ${jsonContentType}, which must be JSON`)
@@ -74,20 +59,19 @@ export function stateCommand(): Command {
       )
       .action(async (agent: AgentName, file: string, flags: SetFlags) => {
         const data = readInput(file);
-        await using store = await openFree(flags.state);
-        const stored = await find(store, agent);
-        const { contentType = jsonContentType, schemaVersion = stored?.schemaVersion ?? 1 } = flags;
-        if (contentType === jsonContentType) assertJson(data, file);
-        const eTag = await write(store, agent, { stored, write: { at: "put", contentType, schemaVersion, data } });
+        await using states = await openForWriting(flags.state, flags);
+        const { contentType, schemaVersion } = flags;
+        if ((contentType ?? jsonContentType) === jsonContentType) assertJson(data, file);
+        const eTag = await states.put(agent, { data, contentType, schemaVersion });
         print(flags, { ...agent, eTag, bytes: data.length }, () => `stored ${nameOf(agent)}`);
       }),
   );
   command.addCommand(
-    withFlags(new Command("delete").description("Delete the state of one agent, with its reminders and mail"))
+    withHost(new Command("delete").description("Delete the state of one agent, with its reminders and mail"))
       .argument("<agent>", "type/key", parseAgent)
       .action(async (agent: AgentName, flags: StateFlags) => {
-        await using store = await openFree(flags.state);
-        await write(store, agent, { stored: await recordOf(store, agent), write: { at: "delete" } });
+        await using states = await openForWriting(flags.state, flags);
+        await states.delete(agent);
         print(flags, { ...agent, isDeleted: true }, () => `deleted ${nameOf(agent)}`);
       }),
   );
@@ -117,11 +101,15 @@ export function stateCommand(): Command {
 function withFlags(command: Command): Command {
   return command
     .addOption(
-      new Option("--state <store>", "the store: sqlite:FILE or postgres://…")
+      new Option("--state <store>", "the store: sqlite:FILE or postgres://…; memory: asks its host")
         .argParser(parseState)
         .default({ kind: "sqlite", file: defaultStateFile } satisfies StateLocation, `sqlite:${defaultStateFile}`),
     )
     .option("--json", "print JSON", false);
+}
+
+function withHost(command: Command): Command {
+  return addHostChoice(withFlags(command));
 }
 
 /** Reads `--state`. */
@@ -131,114 +119,21 @@ export function parseState(text: string): StateLocation {
   throw new InvalidArgumentError("Not a state store: write sqlite:FILE, postgres://USER@HOST/DATABASE or memory:.");
 }
 
-function openExisting(location: StateLocation, { readOnly = false } = {}): Promise<StateStore> {
-  if (location.kind !== "memory") return openState(location, { creates: false, thread: false, readOnly });
-  throw new TroupeError("invalid-argument", "A store in memory lives in its host alone. Name a file or a database.");
-}
-
-/** Opens a store for writing. */
-async function openFree(location: StateLocation): Promise<StateStore> {
-  const store = await openExisting(location);
-  try {
-    await store.open();
-    return store;
-  } catch (error) {
-    await store.close();
-    throw withAdvice(error, {
-      inUse: "A host that runs writes its states itself: this command needs a store that no host holds.",
-    });
-  }
-}
-
-async function listStates(store: StateStore, type: string | undefined, { prefix, limit }: ListFlags) {
-  const found: ListedState[] = [];
-  let after: AgentName | undefined;
-  while (found.length < limit) {
-    const page = await store.list({ type, keyPrefix: prefix, after, limit: Math.min(limit - found.length, 10_000) });
-    found.push(...page.records);
-    if (page.isLast) break;
-    after = page.records.at(-1)?.agent;
-  }
-  return found.map(({ agent, ...record }) => ({
-    ...agent,
-    ...record,
-    savedAt: new Date(record.savedAtMs).toISOString(),
-  }));
-}
-
-function tableOf(records: Awaited<ReturnType<typeof listStates>>): string {
+function tableOf(records: readonly ListedRow[]): string {
   if (records.length === 0) return "no stored states";
   const rows = records.map(({ type, key, revision, schemaVersion, bytes, savedAt }) => [
-    ...[loggableText(type), loggableText(key)],
+    ...[type, key],
     ...[revision, schemaVersion, bytes, savedAt],
   ]);
   return formatTable(["type", "key", "revision", "version", "bytes", "saved"], rows);
 }
 
+function textOfRecord({ type, key, revision, schemaVersion, contentType, savedAt, eTag, ...data }: ShownState): string {
+  const about = `revision ${revision}, version ${schemaVersion}, ${contentType}, saved ${savedAt}, eTag ${eTag}`;
+  return `${nameOf({ type, key })}  ${formatText(about)}\n${formatText(data.text ?? data.base64 ?? "")}`;
+}
+
 const decoder = new TextDecoder("utf-8", { fatal: true });
-
-function shownRecord(agent: AgentName, { data, savedAtMs, ...record }: StateRecord) {
-  const shown = { ...agent, ...record, savedAt: new Date(savedAtMs).toISOString() };
-  try {
-    return { ...shown, text: decoder.decode(data) };
-  } catch {
-    return { ...shown, base64: Buffer.from(data).toString("base64") };
-  }
-}
-
-function textOfRecord(record: ReturnType<typeof shownRecord>): string {
-  const { type, key, revision, schemaVersion, contentType, savedAt, eTag } = record;
-  const head = `${nameOf({ type, key })}  revision ${revision}, version ${schemaVersion}, ${contentType}, saved ${savedAt}, eTag ${eTag}`;
-  return `${head}\n${"text" in record ? record.text : record.base64}`;
-}
-
-async function recordOf(store: StateStore, agent: AgentName): Promise<StateRecord> {
-  const record = await find(store, agent);
-  if (record !== undefined) return record;
-  throw new TroupeError("not-found", `Nothing is stored for ${nameOf(agent)}. See troupe state list.`);
-}
-
-async function find(store: StateStore, agent: AgentName): Promise<StateRecord | undefined> {
-  const record = await store.load(agent);
-  return record === "unchanged" ? undefined : record;
-}
-
-/** Writes over the version that was read; returns the new eTag. */
-async function write(
-  store: StateStore,
-  agent: AgentName,
-  change: { readonly stored: StateRecord | undefined; readonly write: StateWrite },
-): Promise<string> {
-  const { stored } = change;
-  const expected: Expected = stored === undefined ? { at: "nothing" } : { at: "version", eTag: stored.eTag };
-  const parts = { epoch: undefined, expected, reminders: [], mail: [], remembered: [] };
-  const [outcome] = await store.commit([{ agent, write: change.write, ...parts }]);
-  if (outcome?.at === "committed") return outcome.eTag;
-  if (outcome?.at === "refused") throw new StoreError("full", `The store refuses the state: ${outcome.limit}.`);
-  throw new TroupeError(
-    "state-unavailable",
-    `Another program has written ${nameOf(agent)} meanwhile. Nothing has changed.`,
-  );
-}
-
-function fileOf(location: StateLocation, advice: string): string {
-  if (location.kind === "sqlite") return location.file;
-  throw new TroupeError("invalid-argument", `This command is for SQLite stores. ${advice}`);
-}
-
-function print<T>({ json }: StateFlags, value: T, toText: (value: T) => string): void {
-  process.stdout.write(`${json ? JSON.stringify(value, undefined, 2) : toText(value)}\n`);
-}
-
-function nameOf({ type, key }: AgentName): string {
-  return loggableText(`${type}/${key}`);
-}
-
-function parseAgent(text: string): AgentName {
-  const slash = text.indexOf("/");
-  if (slash > 0) return { type: text.slice(0, slash), key: text.slice(slash + 1) };
-  throw new InvalidArgumentError("Not an agent: write type/key, such as counter/7.");
-}
 
 /** Reads the state that an operator stores; `-` is standard input. */
 function readInput(file: string): Uint8Array {
@@ -264,9 +159,4 @@ function assertJson(data: Uint8Array, file: string): void {
     const text = `${nameOfInput(file)} is not JSON: ${why}. Correct it, or name its --content-type.`;
     throw new TroupeError("invalid-argument", text, { cause });
   }
-}
-
-function wholeNumber(text: string): number {
-  if (/^\d{1,9}$/.test(text)) return Number(text);
-  throw new InvalidArgumentError("Not a whole number.");
 }

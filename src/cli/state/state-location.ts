@@ -1,5 +1,5 @@
-import { existsSync, mkdirSync } from "node:fs";
-import { dirname } from "node:path";
+import { existsSync, mkdirSync, realpathSync } from "node:fs";
+import { dirname, resolve } from "node:path";
 import {
   errorText,
   loggableText,
@@ -35,6 +35,21 @@ export function parseStateLocation(text: string): StateLocation | undefined {
   if (/^postgres(ql)?:\/\/./.test(text)) return { kind: "postgres", url: text };
   const [, file] = /^sqlite:(.+)$/.exec(text) ?? [];
   return file === undefined ? undefined : { kind: "sqlite", file };
+}
+
+/** Formats a location so that two texts are the same where the store is. It has no password. */
+export function formatLocation(location: StateLocation): string {
+  switch (location.kind) {
+    case "memory":
+      return "memory:";
+    case "sqlite":
+      return `sqlite:${existsSync(location.file) ? realpathSync(location.file) : resolve(location.file)}`;
+    case "postgres": {
+      if (!URL.canParse(location.url)) return "postgres:";
+      const { host, pathname } = new URL(location.url);
+      return `postgres://${host}${pathname}`;
+    }
+  }
 }
 
 /** Opens a store for reading; `open()` takes it for writing. Rejects with an error that says what to do. */

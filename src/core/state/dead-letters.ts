@@ -48,13 +48,23 @@ export class DeadLetters {
   }
 
   /** One page of the letters that died after a time. */
-  page({ mailbox, after = "0", limit }: DeadQuery, afterMs: number): DeadPage {
+  page(
+    { mailbox, after = "0", letter: named, limit, maxBytes = Number.POSITIVE_INFINITY }: DeadQuery,
+    afterMs: number,
+  ): DeadPage {
+    if (named !== undefined) {
+      const letter = this.get(named);
+      const isThere = letter !== undefined && letter.diedAtMs > afterMs;
+      return { letters: isThere ? [{ ...letter, frame: new Uint8Array(letter.frame) }] : [], isLast: true };
+    }
     const wanted = mailbox && textOfName(mailbox);
     const found: DeadLetter[] = [];
+    let bytes = 0;
     for (const [number, letter] of this.#letters) {
       if (number <= Number(after) || letter.diedAtMs <= afterMs) continue;
       if (wanted !== undefined && textOfName(letter.mailbox) !== wanted) continue;
-      if (found.length === limit) return { letters: found, isLast: false };
+      bytes += letter.frame.length;
+      if (found.length === limit || (found.length > 0 && bytes > maxBytes)) return { letters: found, isLast: false };
       found.push({ ...letter, frame: new Uint8Array(letter.frame) });
     }
     return { letters: found, isLast: true };

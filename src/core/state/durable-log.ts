@@ -42,7 +42,11 @@ export interface DeadQuery {
   readonly mailbox?: AgentName | undefined;
   /** The `letter` with which the last page ended. Default: from the oldest. */
   readonly after?: string | undefined;
+  /** Reads this dead letter alone, whatever the rest of the query says. Default: all. */
+  readonly letter?: string | undefined;
   readonly limit: number;
+  /** Bytes of the frames of a page. A page has one letter at least, if there is one. Default: no bound. */
+  readonly maxBytes?: number | undefined;
 }
 
 /** Takes the messages of a shard. */

@@ -17,6 +17,7 @@ import type { Principal } from "../principal.ts";
 import type { ChannelTable } from "../sessions/channel-table.ts";
 import type { ControlSession } from "./control-session.ts";
 import { type ControlWait, ControlWaits } from "./control-waits.ts";
+import type { HostAsks } from "./host-asks.ts";
 
 export interface ControlRouterParts {
   /** Runs what may be long: the answers for a channel that has ended. */
@@ -28,6 +29,8 @@ export interface ControlRouterParts {
   readonly hasShared: () => boolean;
   readonly epochOf: (agentType: string, key: string) => Epoch | undefined;
   readonly sessions: ChannelTable<ControlSession>;
+  /** The requests of the host itself. */
+  readonly hostAsks: HostAsks;
   /** Tells whether a principal may use a client id. */
   readonly clientIds: { isFree(clientId: string, principal: Principal | undefined): boolean };
   readonly logger: Logger | undefined;
@@ -45,7 +48,7 @@ export class ControlRouter {
 
   route(from: ControlSession, bytes: Uint8Array): void {
     const envelope = this.#read(from, bytes);
-    if (envelope === undefined) return;
+    if (envelope === undefined || this.#parts.hostAsks.answered(from, envelope)) return;
     const isAsked = this.#waits.answered(from, envelope);
     if (!isAsked && this.#isForged(from, envelope)) return this.#refuseForged(from, envelope);
     if (isEnding(envelope.body) && !this.#isOwn(from, envelope))
@@ -63,6 +66,7 @@ export class ControlRouter {
 
   /** Tells each client that waits for an answer of this channel that it will not come. */
   sessionEnded(session: ControlSession): void {
+    this.#parts.hostAsks.sessionEnded(session);
     const { party } = session.account;
     // A channel that was replaced has left the answers to its successor.
     if (this.#parts.sessions.of(session.id) === undefined) {

@@ -34,7 +34,7 @@ export interface ClaimQuery {
 
 export interface ClaimPage {
   readonly claims: readonly Claim[];
-  /** Undefined: this is the last page. */
+  /** Undefined: this is the last page. A page may have no claims though others follow: the search for it is bounded. */
   readonly next: number | undefined;
 }
 

@@ -15,7 +15,7 @@ export interface SoloDirectoryParts {
 
 /** Bytes of keys that a claim may have on average. */
 const keyBytesPerClaim = 64;
-/** Entries that one task passes over while it looks for those of a type that is gone. */
+/** Entries that one task passes over while it looks for those of a type that is gone, and that one page of a list does. */
 const sweptAtOnce = 1_000;
 const pageSize = 100;
 
@@ -88,8 +88,10 @@ export class SoloDirectory implements AgentDirectory {
 
   list({ type, workerId, after = 0, limit = pageSize }: ClaimQuery = {}): ClaimPage {
     const claims: Claim[] = [];
+    let seen = 0;
     for (let at = this.#table.nextUsed(after); at >= 0; at = this.#table.nextUsed(at + 1)) {
-      if (claims.length >= limit) return { claims, next: at };
+      if (claims.length >= limit || seen >= sweptAtOnce) return { claims, next: at };
+      seen += 1;
       if (this.#table.isParted(at)) continue;
       const { type: id, key, workerId: holder, number } = this.#table.read(at);
       const [era, name] = partsOf(id);

@@ -25,8 +25,8 @@ export class LogTables {
   readonly #dropMail: Statement;
   readonly #bury: Statement;
   readonly #letter: Statement;
-  readonly #letters: Statement;
-  readonly #lettersOf: Statement;
+  readonly #sizes: Statement;
+  readonly #sizesOf: Statement;
   readonly #dropLetter: Statement;
   readonly #forgetIds: Statement;
   readonly #forgetLetters: Statement;
@@ -43,9 +43,10 @@ export class LogTables {
     this.#bury = database.prepare(`insert into dead(
       type, key, id, kind, sent_at, place, code, reason, attempts, died_at, frame) values(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`);
     this.#letter = database.prepare("select * from dead where letter = ?");
-    this.#letters = database.prepare("select * from dead where letter > ? and died_at > ? order by letter limit ?");
-    this.#lettersOf = database.prepare(
-      "select * from dead where type = ? and key = ? and letter > ? and died_at > ? order by letter limit ?",
+    const sizes = "select letter, length(frame) as bytes from dead where";
+    this.#sizes = database.prepare(`${sizes} letter > ? and died_at > ? order by letter limit ?`);
+    this.#sizesOf = database.prepare(
+      `${sizes} type = ? and key = ? and letter > ? and died_at > ? order by letter limit ?`,
     );
     this.#dropLetter = database.prepare("delete from dead where letter = ? returning letter");
     this.#forgetIds = database.prepare(
@@ -75,13 +76,23 @@ export class LogTables {
     );
   }
 
-  deadLetters({ mailbox, after = "0", limit }: DeadQuery, nowMs: number): DeadPage {
-    const bounds = [Number(after), nowMs - storeLimits.deadLetterMs, limit + 1] as const;
+  deadLetters({ mailbox, after = "0", letter, limit, maxBytes }: DeadQuery, nowMs: number): DeadPage {
+    const aliveMs = nowMs - storeLimits.deadLetterMs;
+    if (letter !== undefined) {
+      const row = this.#letter.get(Number(letter));
+      return { letters: row === undefined || numberIn(row, "died_at") <= aliveMs ? [] : [letterIn(row)], isLast: true };
+    }
+    const bounds = [Number(after), aliveMs, limit + 1] as const;
     const rows =
       mailbox === undefined
-        ? this.#letters.all(...bounds)
-        : this.#lettersOf.all(toBlob(mailbox.type), toBlob(mailbox.key), ...bounds);
-    return { letters: rows.slice(0, limit).map(letterIn), isLast: rows.length <= limit };
+        ? this.#sizes.all(...bounds)
+        : this.#sizesOf.all(toBlob(mailbox.type), toBlob(mailbox.key), ...bounds);
+    const fitting = rows.slice(0, Math.min(limit, countWithin(rows, maxBytes)));
+    const letters = fitting
+      .map((row) => this.#letter.get(numberIn(row, "letter")))
+      .filter((row) => row !== undefined)
+      .map(letterIn);
+    return { letters, isLast: fitting.length === rows.length };
   }
 
   replay(letters: readonly string[], nowMs: number): number {
@@ -116,6 +127,16 @@ export class LogTables {
     const [type, key] = [toBlob(mailbox.type), toBlob(mailbox.key)];
     this.#keep.run(type, key, shardOf(mailbox), type, key, toBlob(id), kind, atMs, atMs, frame);
   }
+}
+
+/** Returns how many of the first rows have no more bytes together; one at least. */
+function countWithin(rows: readonly Row[], maxBytes = Number.POSITIVE_INFINITY): number {
+  let bytes = 0;
+  const tooMany = rows.findIndex((row, at) => {
+    bytes += numberIn(row, "bytes");
+    return at > 0 && bytes > maxBytes;
+  });
+  return tooMany < 0 ? rows.length : tooMany;
 }
 
 function letterIn(row: Row): DeadLetter {

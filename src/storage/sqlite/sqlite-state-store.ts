@@ -171,8 +171,8 @@ export class SqliteStateStore implements StateStore {
           () => ({ message: copyOfKept(message), why: copyOfReason(why), nowMs: nowMs() }),
           sizeOf(message),
         ),
-      deadLetters: ({ mailbox, after, limit }) =>
-        this.#ask("deadLetters", { query: { mailbox: mailbox && copyOfName(mailbox), after, limit }, nowMs: nowMs() }),
+      deadLetters: ({ mailbox, ...query }) =>
+        this.#ask("deadLetters", { query: { ...query, mailbox: mailbox && copyOfName(mailbox) }, nowMs: nowMs() }),
       replay: async (letters) => {
         const count = await this.#ask("replay", { letters: [...letters], nowMs: nowMs() });
         if (count > 0) this.#ownLog.wake();

@@ -25,15 +25,22 @@ function isLateCollector(): boolean {
 /** Its heap: an attack that is not counted ends it. */
 const heapFlags = ["--expose-gc", "--max-old-space-size=160"];
 
+/** What the host says when it can be reached. */
+interface Ready {
+  readonly address: string;
+  /** Empty: it has no admin entry. */
+  readonly adminUrl: string;
+}
+
 /** A host in a process of its own, an honest worker, and those who attack it. */
 export class BesiegedHost implements AsyncDisposable {
-  readonly #program: RemoteProgram<{ readonly address: string }>;
+  readonly #program: RemoteProgram<Ready>;
   readonly #honest: RawWorker;
   readonly #offenders: Offender[] = [];
   readonly #baseRss: number;
   #calls = 0;
 
-  private constructor(program: RemoteProgram<{ readonly address: string }>, honest: RawWorker, baseRss: number) {
+  private constructor(program: RemoteProgram<Ready>, honest: RawWorker, baseRss: number) {
     this.#program = program;
     this.#honest = honest;
     this.#baseRss = baseRss;
@@ -41,7 +48,7 @@ export class BesiegedHost implements AsyncDisposable {
 
   static async start(config: HostileHostConfig = {}): Promise<BesiegedHost> {
     const options = { maxMemoryBytes: totalBytes, ...config };
-    const program = await RemoteProgram.start<{ readonly address: string }>("host.ts", options, {
+    const program = await RemoteProgram.start<Ready>("host.ts", options, {
       folder: "tests/hostile/programs",
       flags: heapFlags,
     });
@@ -53,6 +60,10 @@ export class BesiegedHost implements AsyncDisposable {
 
   get address(): string {
     return this.#program.ready.address;
+  }
+
+  get adminUrl(): string {
+    return this.#program.ready.adminUrl;
   }
 
   counters(): Promise<RunningHostCounters> {

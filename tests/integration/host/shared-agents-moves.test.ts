@@ -41,8 +41,6 @@ async function load(caller: WorkerRuntime, atHalf: () => void): Promise<readonly
   return (await Promise.all(answers)).map(({ content }) => content);
 }
 
-type Reply = ReturnType<typeof Reply>;
-
 /** Resolves when it holds; each turn of the event loop is a chance for frames to come. */
 async function until(holds: () => boolean): Promise<void> {
   while (!holds()) await new Promise((resolve) => setImmediate(resolve));

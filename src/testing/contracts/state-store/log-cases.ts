@@ -265,7 +265,8 @@ const letterCases: readonly StoreCase[] = [
     },
   },
   {
-    promise: "lists dead letters by their mailbox and in pages, and drops them",
+    promise:
+      "lists dead letters by their mailbox and in pages that are bounded in bytes, shows one alone, and drops them",
     tryIt: async (lab) => {
       const opened = await openLog(lab);
       if (opened === undefined) return;
@@ -285,6 +286,14 @@ const letterCases: readonly StoreCase[] = [
       deepEqual([page.ids, page.isLast], [["0", "1", "3"], false]);
       const rest = await idsIn({ limit: 3, mailbox: agent, after: page.last });
       deepEqual([rest.ids, rest.isLast], [["4"], true]);
+      const alone = await idsIn({ limit: 10, letter: page.last });
+      deepEqual([alone.ids, alone.isLast], [["3"], true]);
+      deepEqual((await idsIn({ limit: 10, letter: "unknown" })).ids, []);
+      const frameBytes = messageOf(lab, "0").frame.length;
+      const short = await idsIn({ limit: 10, maxBytes: 2 * frameBytes });
+      deepEqual([short.ids, short.isLast], [["0", "1"], false]);
+      const one = await idsIn({ limit: 10, after: short.last, maxBytes: 1 });
+      deepEqual([one.ids, one.isLast], [["2"], false]);
       equal(await log.drop([page.last ?? "", "unknown"]), 1);
       deepEqual((await idsIn({ limit: 10 })).ids, ["0", "1", "2", "4"]);
     },

@@ -1,0 +1,25 @@
+import type { Clock, StateStore } from "../core/internal.ts";
+import type {
+  AgentOperations,
+  DrainOutcome,
+  DrainWorkerOptions,
+  HostSnapshot,
+  InspectOptions,
+} from "../host/internal.ts";
+import type { RequestAccount } from "../http/internal.ts";
+
+/** The part of a host that the admin entry needs. */
+export interface AdminHost {
+  readonly agents: Pick<AgentOperations, "claims" | "place" | "deactivate" | "destroy">;
+  readonly clock: Clock;
+  /** The state store of the host, for reading. */
+  readonly store: StateStore;
+  /** The store for writing. */
+  openStore(): Promise<StateStore>;
+  /** Shows the present of the host, its workers among it. */
+  inspect(options: InspectOptions): Promise<HostSnapshot>;
+  /** Has a worker let its agents go and stop. `signal` ends the wait alone. */
+  drainWorker(workerId: string, options: DrainWorkerOptions): Promise<DrainOutcome>;
+  /** Opens the account of one request; `giveWay` is called when others need its bytes. */
+  openAccount(giveWay: () => void): RequestAccount;
+}

@@ -1,0 +1,18 @@
+// What other rooms and tests use of this room. It has no index.ts: the command line alone opens an admin entry.
+export { AdminEntry, type HostFacts, isLoopback } from "./admin-entry.ts";
+export type { AdminHost } from "./admin-host.ts";
+export type { Page } from "./pages.ts";
+export type { AgentDetail, AgentRow } from "./routes/agent-routes.ts";
+export { type DeadDetail, type DeadRow, lettersAtOnce } from "./routes/dead-letter-routes.ts";
+export type { ReminderRow } from "./routes/reminder-routes.ts";
+export type { DrainReport, WorkerRow } from "./routes/worker-routes.ts";
+export {
+  deleteState,
+  type ListedRow,
+  listStates,
+  type NewState,
+  nameOf,
+  putState,
+  type ShownState,
+  showState,
+} from "./stored-states.ts";

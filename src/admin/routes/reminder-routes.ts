@@ -1,0 +1,92 @@
+import { type AgentName, type StoredReminder, storeLimits, TroupeError } from "../../core/internal.ts";
+import type { HttpRoute } from "../../http/internal.ts";
+import type { AdminHost } from "../admin-host.ts";
+import { agentOf, agentParameters, optionalAgentOf } from "../agent-names.ts";
+import { messageTypeOf } from "../kept-frames.ts";
+import { cursorOf, formatCursor, limitOf, pageParameters } from "../pages.ts";
+import { nameOf } from "../stored-states.ts";
+
+/** Reminders of a page at most: the store reads them with their messages, of up to 64 KiB each. */
+const mostReminders = 100;
+
+/** A reminder in a list. */
+export interface ReminderRow {
+  readonly type: string;
+  readonly key: string;
+  readonly name: string;
+  readonly dueAt: string;
+  /** When it is due again, as the store keeps it. */
+  readonly rule: string;
+  readonly messageType: string;
+  /** Times that the present tick was tried. */
+  readonly attempts: number;
+}
+
+export function reminderRoutes(host: AdminHost): readonly HttpRoute[] {
+  return [
+    {
+      ...{ method: "GET", path: "/v1/reminders", parameters: [...agentParameters, ...pageParameters] },
+      handle: async ({ query }) => {
+        const agent = optionalAgentOf(query);
+        const limit = limitOf(query, mostReminders);
+        const after = cursorOf(query, (value) => typeof value === "string");
+        return agent === undefined ? nextDue(host, limit) : remindersOf(host, agent, { after, limit });
+      },
+    },
+    {
+      ...{ method: "DELETE", path: "/v1/reminder", parameters: [...agentParameters, "name"] },
+      handle: async ({ query }) => {
+        const agent = agentOf(query);
+        const name = query.required("name");
+        await cancel(host, agent, name);
+        return { ...agent, name, isCancelled: true };
+      },
+    },
+  ];
+}
+
+async function remindersOf(
+  { store }: AdminHost,
+  agent: AgentName,
+  { after, limit }: { readonly after: string | undefined; readonly limit: number },
+) {
+  const all = await store.reminders(agent);
+  const from = after === undefined ? 0 : all.findIndex(({ name }) => name === after) + 1;
+  const page = all.slice(from, from + limit);
+  const last = page.at(-1);
+  const isLast = last === undefined || from + limit >= all.length;
+  return { rows: page.map(rowOf), next: isLast ? null : formatCursor(last.name) };
+}
+
+/** The reminders that are due next. It has no further pages: the list changes with each that fires. */
+async function nextDue({ store }: AdminHost, limit: number) {
+  const due = await store.due({ beforeMs: Number.MAX_SAFE_INTEGER, limit: limit + 1 });
+  return { rows: due.slice(0, limit).map(rowOf), next: null, isCut: due.length > limit };
+}
+
+async function cancel(host: AdminHost, agent: AgentName, name: string): Promise<void> {
+  if (
+    name.length > storeLimits.reminderNameCharacters ||
+    !(await host.store.reminders(agent)).some((one) => one.name === name)
+  ) {
+    const text = `${nameOf(agent)} has no such reminder. See troupe reminders list ${nameOf(agent)}.`;
+    throw new TroupeError("not-found", text);
+  }
+  const store = await host.openStore();
+  const parts = { epoch: undefined, mail: [], remembered: [] };
+  const [outcome] = await store.commit([
+    { agent, expected: { at: "anything" }, write: { at: "keep" }, reminders: [{ at: "cancel", name }], ...parts },
+  ]);
+  if (outcome?.at === "committed") return;
+  throw new TroupeError("state-conflict", `${nameOf(agent)} was written meanwhile. Nothing has changed; try again.`);
+}
+
+function rowOf({ agent, name, dueMs, rule, message, attempts }: StoredReminder): ReminderRow {
+  const dueAt = timeText(dueMs);
+  return { type: agent.type, key: agent.key, name, dueAt, rule, messageType: messageTypeOf(message), attempts };
+}
+
+/** A reminder may be due later than dates go. */
+function timeText(ms: number): string {
+  return Math.abs(ms) <= 8.64e15 ? new Date(ms).toISOString() : "never";
+}

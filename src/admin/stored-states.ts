@@ -1,0 +1,133 @@
+import { Buffer } from "node:buffer";
+import {
+  type AgentName,
+  type Expected,
+  errorText,
+  jsonContentType,
+  loggableText,
+  type StateRecord,
+  type StateStore,
+  type StateWrite,
+  StoreError,
+  TroupeError,
+} from "../core/internal.ts";
+
+/** A stored state in a list. */
+export interface ListedRow {
+  readonly type: string;
+  readonly key: string;
+  readonly revision: number;
+  readonly schemaVersion: number;
+  readonly contentType: string;
+  readonly bytes: number;
+  readonly savedAt: string;
+  readonly eTag: string;
+}
+
+/** A stored state with its bytes: as a text if they are UTF-8. */
+export interface ShownState extends Omit<ListedRow, "bytes"> {
+  readonly text?: string;
+  readonly base64?: string;
+}
+
+export interface ListStatesQuery {
+  readonly type?: string | undefined;
+  readonly prefix?: string | undefined;
+  readonly after?: AgentName | undefined;
+  readonly limit: number;
+}
+
+/** A state to store. */
+export interface NewState {
+  readonly data: Uint8Array;
+  /** Default: JSON, which the data must be then. */
+  readonly contentType?: string | undefined;
+  /** Default: as it is stored, else 1. */
+  readonly schemaVersion?: number | undefined;
+}
+
+/** Lists stored states: one page, and the agent after which the next one begins. */
+export async function listStates(
+  store: StateStore,
+  { type, prefix, after, limit }: ListStatesQuery,
+): Promise<{ readonly rows: readonly ListedRow[]; readonly next: AgentName | undefined }> {
+  const { records, isLast } = await store.list({ type, keyPrefix: prefix, after, limit });
+  const rows = records.map(({ agent, savedAtMs, revision, schemaVersion, contentType, bytes, eTag }) => ({
+    ...{ type: agent.type, key: agent.key, revision, schemaVersion, contentType, bytes },
+    ...{ savedAt: new Date(savedAtMs).toISOString(), eTag },
+  }));
+  return { rows, next: isLast ? undefined : records.at(-1)?.agent };
+}
+
+/** Returns the row that a list has of one agent; undefined: nothing is stored. It reads no state. */
+export async function findListed(store: StateStore, { type, key }: AgentName): Promise<ListedRow | undefined> {
+  // The key itself comes before all longer ones.
+  const { rows } = await listStates(store, { type, prefix: key, limit: 1 });
+  return rows.find((row) => row.key === key);
+}
+
+const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+
+/** Reads the state of an agent. Rejects as `not-found`. */
+export async function showState(store: StateStore, agent: AgentName): Promise<ShownState> {
+  const { data, revision, schemaVersion, contentType, savedAtMs, eTag } = await recordOf(store, agent);
+  const savedAt = new Date(savedAtMs).toISOString();
+  const shown = { ...{ type: agent.type, key: agent.key, revision, schemaVersion, contentType, savedAt }, eTag };
+  try {
+    return { ...shown, text: decoder.decode(data) };
+  } catch {
+    return { ...shown, base64: Buffer.from(data).toString("base64") };
+  }
+}
+
+/** Stores a state over the version that is there now. Resolves to its eTag. */
+export async function putState(store: StateStore, agent: AgentName, state: NewState): Promise<string> {
+  const stored = await find(store, agent);
+  const { data, contentType = jsonContentType, schemaVersion = stored?.schemaVersion ?? 1 } = state;
+  if (contentType === jsonContentType) assertJson(data);
+  return write(store, agent, { stored, write: { at: "put", contentType, schemaVersion, data } });
+}
+
+/** Deletes the state of an agent, its reminders, and mail to it. Rejects as `not-found`. */
+export async function deleteState(store: StateStore, agent: AgentName): Promise<void> {
+  await write(store, agent, { stored: await recordOf(store, agent), write: { at: "delete" } });
+}
+
+async function recordOf(store: StateStore, agent: AgentName): Promise<StateRecord> {
+  const record = await find(store, agent);
+  if (record !== undefined) return record;
+  throw new TroupeError("not-found", `Nothing is stored for ${nameOf(agent)}. See troupe state list.`);
+}
+
+async function find(store: StateStore, agent: AgentName): Promise<StateRecord | undefined> {
+  const record = await store.load(agent);
+  return record === "unchanged" ? undefined : record;
+}
+
+async function write(
+  store: StateStore,
+  agent: AgentName,
+  change: { readonly stored: StateRecord | undefined; readonly write: StateWrite },
+): Promise<string> {
+  const { stored } = change;
+  const expected: Expected = stored === undefined ? { at: "nothing" } : { at: "version", eTag: stored.eTag };
+  const parts = { epoch: undefined, expected, reminders: [], mail: [], remembered: [] };
+  const [outcome] = await store.commit([{ agent, write: change.write, ...parts }]);
+  if (outcome?.at === "committed") return outcome.eTag;
+  if (outcome?.at === "refused") throw new StoreError("full", `The store refuses the state: ${outcome.limit}.`);
+  throw new TroupeError("state-conflict", `${nameOf(agent)} was written meanwhile. Nothing has changed; try again.`);
+}
+
+/** Formats the name of an agent for people. */
+export function nameOf({ type, key }: AgentName): string {
+  return loggableText(`${type}/${key}`);
+}
+
+function assertJson(data: Uint8Array): void {
+  try {
+    JSON.parse(decoder.decode(data));
+  } catch (cause) {
+    const text = `The state is not JSON: ${loggableText(errorText(cause))}. Correct it, or name its --content-type.`;
+    throw new TroupeError("invalid-argument", text, { cause });
+  }
+}

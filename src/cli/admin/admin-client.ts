@@ -1,0 +1,122 @@
+import { Buffer } from "node:buffer";
+import { type IncomingMessage, request } from "node:http";
+import { type ErrorCode, errorText, loggableText, TroupeError } from "../../core/internal.ts";
+
+/** Where an admin entry is, and what it wants to be shown. */
+export interface AdminAddress {
+  readonly url: string;
+  readonly token: string;
+}
+
+/** Parameters of a request. A list stands for the same name several times. */
+export type AdminParameters = Readonly<Record<string, string | number | readonly string[] | undefined>>;
+
+export interface AskOptions {
+  readonly body?: Uint8Array | undefined;
+  /** Milliseconds until the answer; `Infinity`: any. Default: 90 s. */
+  readonly timeoutMs?: number | undefined;
+}
+
+type Method = "GET" | "POST" | "PUT" | "DELETE";
+
+/** No host answers at the address. */
+export class HostGoneError extends TroupeError {
+  override readonly name = "HostGoneError";
+  constructor(message: string, options?: ErrorOptions) {
+    super("disconnected", message, options);
+  }
+}
+
+const usualTimeoutMs = 90_000;
+/** The longest answer that is read. */
+const longestAnswer = 128 * 1024 * 1024;
+
+/** Asks the admin entry of a host. */
+export class AdminClient {
+  readonly #address: AdminAddress;
+
+  constructor(address: AdminAddress) {
+    this.#address = address;
+  }
+
+  get url(): string {
+    return this.#address.url;
+  }
+
+  /** Rejects with the host's own error, and with a `HostGoneError` where no host answers. */
+  async ask<Answer>(
+    method: Method,
+    path: string,
+    parameters: AdminParameters = {},
+    options: AskOptions = {},
+  ): Promise<Answer> {
+    const { status, text } = await this.#exchange(method, `${path}${queryOf(parameters)}`, options);
+    const content = parsed(text);
+    if (status !== 200) throw errorIn(status, content);
+    // A host of this version answers so; its answers are not checked again.
+    return content as Answer;
+  }
+
+  async #exchange(
+    method: Method,
+    target: string,
+    { body, timeoutMs = usualTimeoutMs }: AskOptions,
+  ): Promise<{ readonly status: number; readonly text: string }> {
+    const { url, token } = this.#address;
+    const { hostname, port } = new URL(url);
+    const headers = { authorization: `Bearer ${token}`, ...(body && { "content-length": body.length }) };
+    const signal = Number.isFinite(timeoutMs) ? AbortSignal.timeout(timeoutMs) : undefined;
+    try {
+      const response = await new Promise<IncomingMessage>((resolve, reject) => {
+        const host = hostname.replace(/^\[|\]$/g, "");
+        const asked = request({ host, port, method, path: target, headers, signal, agent: false }, resolve);
+        asked.once("error", reject);
+        asked.end(body);
+      });
+      return { status: response.statusCode ?? 0, text: await textOf(response) };
+    } catch (cause) {
+      if (cause instanceof TroupeError) throw cause;
+      const why = signal?.aborted ? `it has not answered in ${timeoutMs / 1_000} s` : loggableText(errorText(cause));
+      throw new HostGoneError(`The host at ${loggableText(url)} does not answer: ${why}.`, { cause });
+    }
+  }
+}
+
+function queryOf(parameters: AdminParameters): string {
+  const parts = Object.entries(parameters).flatMap(([name, value]) => {
+    if (value === undefined) return [];
+    const values = typeof value === "object" ? value : [String(value)];
+    return values.map((one) => `${name}=${encodeURIComponent(one)}`);
+  });
+  return parts.length === 0 ? "" : `?${parts.join("&")}`;
+}
+
+async function textOf(response: IncomingMessage): Promise<string> {
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  for await (const chunk of response) {
+    // No encoding is set, so that every chunk is a buffer.
+    const read = chunk as Buffer;
+    bytes += read.length;
+    if (bytes > longestAnswer) throw new TroupeError("message-too-large", "The answer of the host is too long.");
+    chunks.push(read);
+  }
+  return Buffer.concat(chunks).toString();
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+function errorIn(status: number, content: unknown): TroupeError {
+  if (typeof content !== "object" || content === null || !("detail" in content)) {
+    return new TroupeError("unexpected-answer", `The host answered with ${status}, and does not say why.`);
+  }
+  // The host's own codes; another text shows as it is.
+  const code = ("code" in content ? content.code : "handler-failed") as ErrorCode;
+  return new TroupeError(code, loggableText(String(content.detail)));
+}

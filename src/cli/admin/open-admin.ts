@@ -1,0 +1,100 @@
+import { randomBytes } from "node:crypto";
+import { existsSync } from "node:fs";
+import { dirname, join } from "node:path";
+import process from "node:process";
+import { AdminEntry, type AdminHost } from "../../admin/internal.ts";
+import { type Logger, loggableError, TroupeError } from "../../core/internal.ts";
+import { parseAddress } from "../../transport/internal.ts";
+import { formatLocation, type StateLocation } from "../state/state-location.ts";
+import { type AdminFile, dataFolder, readAdminFile, removeAdminFile, writeAdminFile } from "./admin-file.ts";
+import { living } from "./find-host.ts";
+
+/** Flags of `troupe host` about its admin entry. */
+export interface AdminFlags {
+  /** False: `--no-admin`. Undefined: on loopback, at a free port. */
+  readonly admin?: string | false;
+  readonly adminFile?: string;
+  readonly name: string;
+}
+
+export interface OpenAdminParts {
+  readonly host: AdminHost;
+  /** The address that workers dial. */
+  readonly address: string;
+  readonly version: string;
+  /** Where the states are kept. */
+  readonly location: StateLocation;
+  readonly logger: Logger;
+}
+
+/** An admin entry with its file. */
+export interface OpenedAdmin {
+  readonly url: string;
+  /** Removes the file and ends the entry. */
+  close(): Promise<void>;
+}
+
+/**
+ * Opens the admin entry of `troupe host` and writes its file. Without the flag `--admin` a failure is a line of the log, and the host
+ * continues without it. Undefined: there is no entry.
+ */
+export async function openAdmin(flags: AdminFlags, parts: OpenAdminParts): Promise<OpenedAdmin | undefined> {
+  const { logger, location } = parts;
+  if (flags.admin === false) return undefined;
+  const folder = location.kind === "sqlite" ? dirname(location.file) : dataFolder;
+  const isAsked = flags.admin !== undefined || flags.adminFile !== undefined;
+  if (!isAsked && !existsSync(folder)) {
+    logger.debug("there is no admin entry: its file has no folder; --admin makes one", { folder });
+    return undefined;
+  }
+  try {
+    return await open(flags, parts, folder);
+  } catch (error) {
+    if (isAsked) throw error;
+    logger.warn("there is no admin entry, so that other commands can't ask this host", { error: loggableError(error) });
+    return undefined;
+  }
+}
+
+async function open(flags: AdminFlags, parts: OpenAdminParts, folder: string): Promise<OpenedAdmin> {
+  const { host, version, logger, address } = parts;
+  const { pid } = process;
+  const state = formatLocation(parts.location);
+  const token = randomBytes(32).toString("base64url");
+  const facts = { name: flags.name, version, pid, address, state };
+  const listenOn = parseAdminAddress(flags.admin === false ? undefined : flags.admin);
+  const entry = await AdminEntry.open({ host, facts, address: listenOn, token, logger });
+  try {
+    const file = flags.adminFile ?? (await freeFile(folder));
+    writeAdminFile(file, { url: entry.url, token, pid, name: flags.name, address, state });
+    const remove = (): void => removeAdminFile(file, token);
+    // A second process signal ends the process without a further word.
+    process.once("exit", remove);
+    return {
+      url: entry.url,
+      close: async () => {
+        process.off("exit", remove);
+        remove();
+        await entry.close(0);
+      },
+    };
+  } catch (error) {
+    await entry.close(0);
+    throw error;
+  }
+}
+
+/** Reads `--admin`. Throws for a text that is not such an address. */
+export function parseAdminAddress(text = "127.0.0.1:0"): { readonly host: string; readonly port: number } {
+  const address = parseAddress(text);
+  if (address.kind === "tcp" && !address.secure) return address;
+  throw new TroupeError("invalid-argument", "The admin entry has plain HTTP on a port. Write --admin 127.0.0.1:PORT.");
+}
+
+/** `admin.json`, unless another host that lives has it. */
+async function freeFile(folder: string): Promise<string> {
+  const file = join(folder, "admin.json");
+  const known: AdminFile | undefined = readAdminFile(file);
+  if (known === undefined || known.pid === process.pid || (await living(known)) === undefined) return file;
+  return join(folder, `admin-${process.pid}.json`);
+}

@@ -1,0 +1,70 @@
+import { Command } from "commander";
+import { type AgentDetail, type AgentRow, nameOf } from "../../admin/internal.ts";
+import { TroupeError } from "../../core/internal.ts";
+import type { AdminClient } from "../admin/admin-client.ts";
+import { addHostChoice, findHost, type HostChoice } from "../admin/find-host.ts";
+import { type ListFlags, parseAgent, print, printList, readList, rowCount } from "../printing.ts";
+import { formatTable } from "../table.ts";
+
+interface AgentsFlags extends ListFlags, HostChoice {
+  readonly worker?: string;
+  readonly deactivate: boolean;
+  readonly destroy: boolean;
+}
+
+interface Changed {
+  readonly done: "deactivate" | "destroy";
+  readonly wasPlaced: boolean;
+}
+
+/** The command `troupe agents`: agents and their places; the end of one. */
+export function agentsCommand(): Command {
+  return addHostChoice(
+    new Command("agents")
+      .description("List agents and the workers that have them; end one")
+      .argument("[agent]", "a type, or type/key for one agent")
+      .option("--worker <id>", "only agents of this worker")
+      .option("--deactivate", "end the activation of the agent; its next message makes another one", false)
+      .option("--destroy", "end the activation of the agent, and delete its state, reminders and mail", false)
+      .option("--limit <count>", "agents at most", rowCount, 1_000)
+      .option("--after <place>", "go on where an earlier list ended")
+      .option("--json", "print JSON", false),
+  ).action(async (agent: string | undefined, flags: AgentsFlags) => {
+    const client = await findHost(flags);
+    if (flags.deactivate || flags.destroy) return change(client, agent, flags);
+    if (agent?.includes("/")) {
+      const detail = await client.ask<AgentDetail>("GET", "/v1/agent", { ...parseAgent(agent) });
+      return print(flags, detail, textOfAgent);
+    }
+    const listed = await readList<AgentRow>(client, "/v1/agents", { type: agent, worker: flags.worker }, flags);
+    printList(flags, listed, textOfAgents);
+  });
+}
+
+async function change(client: AdminClient, agent: string | undefined, flags: AgentsFlags): Promise<void> {
+  if (agent === undefined || !agent.includes("/") || (flags.deactivate && flags.destroy)) {
+    throw new TroupeError("invalid-argument", "Name one agent, type/key, with either --deactivate or --destroy.");
+  }
+  const how = flags.destroy ? "destroy" : "deactivate";
+  const changed = await client.ask<Changed>("POST", `/v1/agent/${how}`, { ...parseAgent(agent) });
+  print(flags, changed, ({ done, wasPlaced }) => {
+    const name = nameOf(parseAgent(agent));
+    if (done === "destroy") return `destroyed ${name}`;
+    return wasPlaced ? `deactivated ${name}` : `no worker has ${name}`;
+  });
+}
+
+function textOfAgents(rows: readonly AgentRow[]): string {
+  if (rows.length === 0) return "no agents of shared types, and no stored states";
+  const names = ["type", "key", "sharing", "worker", "epoch"];
+  return formatTable(
+    names,
+    rows.map((row) => [row.type, row.key, row.sharing, row.workerId ?? "-", row.epoch ?? "-"]),
+  );
+}
+
+function textOfAgent({ state, ...row }: AgentDetail): string {
+  if (state === null) return `${textOfAgents([row])}\nnothing is stored`;
+  const { revision, schemaVersion, bytes, savedAt } = state;
+  return `${textOfAgents([row])}\nrevision ${revision}, version ${schemaVersion}, ${bytes} bytes, saved ${savedAt}`;
+}

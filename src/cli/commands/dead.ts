@@ -1,0 +1,136 @@
+import process from "node:process";
+import { Command } from "commander";
+import { type DeadDetail, type DeadRow, lettersAtOnce, nameOf } from "../../admin/internal.ts";
+import { type AgentName, TroupeError } from "../../core/internal.ts";
+import type { AdminClient } from "../admin/admin-client.ts";
+import { addHostChoice, findHost, type HostChoice } from "../admin/find-host.ts";
+import {
+  formatText,
+  type ListFlags,
+  type PrintFlags,
+  parseAgent,
+  print,
+  printList,
+  readList,
+  rowCount,
+} from "../printing.ts";
+import { formatTable } from "../table.ts";
+
+interface SettleFlags extends PrintFlags, HostChoice {
+  readonly all: boolean;
+  readonly agent?: AgentName;
+}
+
+/** The command `troupe dead`: told messages that could not be delivered. */
+export function deadCommand(): Command {
+  const command = new Command("dead").description(
+    "Look at told messages that could not be delivered, send them again, drop them",
+  );
+  command.addCommand(
+    addHostChoice(
+      new Command("list")
+        .description("List dead letters, the oldest first")
+        .argument("[agent]", "only those for this agent: type/key", parseAgent)
+        .option("--limit <count>", "letters at most", rowCount, 1_000)
+        .option("--after <place>", "go on where an earlier list ended")
+        .option("--json", "print JSON", false),
+    ).action(async (agent: AgentName | undefined, flags: ListFlags & HostChoice) => {
+      printList(flags, await readList<DeadRow>(await findHost(flags), "/v1/dead", { ...agent }, flags), textOfLetters);
+    }),
+  );
+  command.addCommand(
+    addHostChoice(
+      new Command("show")
+        .description("Show a dead letter with its message")
+        .argument("<letter>", "its number")
+        .option("--json", "print JSON", false),
+    ).action(async (letter: string, flags: PrintFlags & HostChoice) => {
+      const client = await findHost(flags);
+      print(flags, await client.ask<DeadDetail>("GET", "/v1/dead/letter", { letter }), textOfLetter);
+    }),
+  );
+  command.addCommand(
+    settling(
+      new Command("replay").description("Put dead letters into their mailboxes again, as new messages"),
+      "replayed",
+      (client, letter) => client.ask("POST", "/v1/dead/replay", { letter }),
+    ),
+  );
+  command.addCommand(
+    settling(new Command("drop").description("Delete dead letters"), "dropped", (client, letter) =>
+      client.ask("DELETE", "/v1/dead", { letter }),
+    ),
+  );
+  return command;
+}
+
+type Settle = (
+  client: AdminClient,
+  letters: readonly string[],
+) => Promise<Partial<Record<"replayed" | "dropped", number>>>;
+
+function settling(command: Command, done: "replayed" | "dropped", settle: Settle): Command {
+  return addHostChoice(
+    command
+      .argument("[letters...]", "their numbers")
+      .option("--all", "all that are there now", false)
+      .option("--agent <agent>", "with --all: only those for this agent, type/key", parseAgent)
+      .option("--json", "print JSON", false),
+  ).action(async (letters: readonly string[], flags: SettleFlags) => {
+    if (flags.all === letters.length > 0) {
+      throw new TroupeError("invalid-argument", "Name the letters by their numbers, or write --all.");
+    }
+    const client = await findHost(flags);
+    const counts = { asked: 0, [done]: 0 };
+    for await (const part of flags.all ? allLetters(client, flags.agent) : parts(letters)) {
+      counts[done] = (counts[done] ?? 0) + ((await settle(client, part))[done] ?? 0);
+      counts.asked += part.length;
+    }
+    if ((counts[done] ?? 0) < counts.asked) process.exitCode = 1;
+    print(flags, counts, () => `${done} ${counts[done]} of ${counts.asked}${adviceOn(counts, done)}`);
+  });
+}
+
+function adviceOn(counts: Readonly<Record<string, number>>, done: "replayed" | "dropped"): string {
+  if (counts[done] === counts.asked) return "";
+  return done === "replayed" ? "; the others are gone, or their mailbox is full" : "; the others are gone";
+}
+
+function* parts(letters: readonly string[]): Iterable<readonly string[]> {
+  for (let from = 0; from < letters.length; from += lettersAtOnce) yield letters.slice(from, from + lettersAtOnce);
+}
+
+/** Those that died before now: one that dies again meanwhile is not taken a second time. */
+async function* allLetters(client: AdminClient, agent: AgentName | undefined): AsyncIterable<readonly string[]> {
+  const until = new Date().toISOString();
+  let after: string | undefined;
+  do {
+    const page = await readList<DeadRow>(
+      client,
+      "/v1/dead",
+      { ...agent },
+      { limit: lettersAtOnce, ...(after && { after }) },
+    );
+    const old = page.rows.filter(({ diedAt }) => diedAt < until);
+    if (old.length > 0) yield old.map(({ letter }) => letter);
+    if (old.length < page.rows.length || page.next === null) return;
+    after = page.next;
+  } while (after !== undefined);
+}
+
+function textOfLetters(rows: readonly DeadRow[]): string {
+  if (rows.length === 0) return "no dead letters";
+  return formatTable(
+    ["letter", "for", "message", "why", "attempts", "bytes", "died"],
+    rows.map((row) => [row.letter, nameOf(row), row.messageType, row.code, row.attempts, row.bytes, row.diedAt]),
+  );
+}
+
+function textOfLetter(detail: DeadDetail): string {
+  const { reason, message, sentAt } = detail;
+  const head = `${textOfLetters([detail])}\n${formatText(reason)}\nsent ${sentAt}`;
+  if (message === null) return head;
+  const from = message.sender === null ? "" : ` by ${nameOf(message.sender)}`;
+  const cut = message.isCut ? "\n(cut: the message is longer)" : "";
+  return `${head}${from}, ${formatText(message.contentType)}\n${formatText(message.text ?? message.base64 ?? "")}${cut}`;
+}

@@ -1,0 +1,102 @@
+import process from "node:process";
+import { Command } from "commander";
+import type { DrainReport, WorkerRow } from "../../admin/internal.ts";
+import { loggableText, TroupeError } from "../../core/internal.ts";
+import type { AdminClient } from "../admin/admin-client.ts";
+import { addHostChoice, findHost, type HostChoice } from "../admin/find-host.ts";
+import { type PrintFlags, print, wholeNumber } from "../printing.ts";
+
+interface DrainFlags extends PrintFlags, HostChoice {
+  readonly graceMs?: number;
+}
+
+/** Milliseconds between two lines of progress. */
+const lookEveryMs = 1_000;
+
+/** The command `troupe drain`: has a worker let its agents go and stop. */
+export function drainCommand(): Command {
+  const command = new Command("drain").description("Have a worker let its agents go and stop");
+  command.addCommand(
+    addHostChoice(
+      new Command("worker")
+        .description("Drain a worker, and wait until it holds no agent of a shared type any more")
+        .argument("<id>", "its id; see troupe workers")
+        .option("--grace-ms <ms>", "how long its agents may take (default: the host's)", wholeNumber)
+        .option("--json", "print JSON", false),
+    ).action(async (id: string, flags: DrainFlags) => {
+      const client = await findHost(flags);
+      const report = await drained(client, id, flags);
+      process.exitCode = exitCodeOf(report);
+      print(flags, report, textOf);
+    }),
+  );
+  return command;
+}
+
+async function drained(client: AdminClient, id: string, { graceMs }: DrainFlags): Promise<DrainReport> {
+  const parameters = { id, ...(graceMs === undefined ? {} : { graceMs }) };
+  const progress = new Progress(client, id);
+  const asked = client.ask<DrainReport>("POST", "/v1/worker/drain", parameters, {
+    timeoutMs: Number.POSITIVE_INFINITY,
+  });
+  try {
+    const report = await asked;
+    if (report.outcome.at !== "unknown") return report;
+  } finally {
+    progress.stop();
+  }
+  throw new TroupeError("not-found", `No worker ${loggableText(id)} is connected. See troupe workers.`);
+}
+
+/** Says on standard error how many agents are left, whenever that has changed. */
+class Progress {
+  readonly #client: AdminClient;
+  readonly #id: string;
+  readonly #timer: NodeJS.Timeout;
+  #last = "";
+
+  constructor(client: AdminClient, id: string) {
+    this.#client = client;
+    this.#id = id;
+    this.#timer = setInterval(() => void this.#look(), lookEveryMs);
+    void this.#look();
+  }
+
+  stop(): void {
+    clearInterval(this.#timer);
+    this.#last = "stopped";
+  }
+
+  async #look(): Promise<void> {
+    try {
+      const { claims, outstanding } = await this.#client.ask<WorkerRow>("GET", "/v1/worker", { id: this.#id });
+      const line = `${claims} agents of shared types left, ${outstanding} calls under way`;
+      if (this.#last === "stopped" || this.#last === line) return;
+      this.#last = line;
+      process.stderr.write(`${line}\n`);
+    } catch {
+      // The worker or the host has gone: the answer to the drain says which.
+    }
+  }
+}
+
+function exitCodeOf({ outcome }: DrainReport): number {
+  const isDone = outcome.at === "gone" || (outcome.at === "drained" && outcome.revokedAgents === 0);
+  return isDone ? 0 : 1;
+}
+
+function textOf({ workerId, outcome }: DrainReport): string {
+  const worker = loggableText(workerId);
+  switch (outcome.at) {
+    case "drained":
+      return outcome.revokedAgents === 0
+        ? `drained ${worker}: ${outcome.leftAgents} agents have left it`
+        : `drained ${worker}: ${outcome.leftAgents} agents have left it; the time was over for ${outcome.revokedAgents}, which were taken from it`;
+    case "gone":
+      return `${worker} has gone: ${outcome.leftAgents} agents had left it, and the others are placed anew`;
+    case "keeps-agents":
+      return `${worker} gets no new agents of shared types, and keeps those that it has: it is one of AutoGen's. Stop it when it may be missed.`;
+    case "unknown":
+      return `no worker ${worker}`;
+  }
+}

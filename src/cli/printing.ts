@@ -1,0 +1,91 @@
+import process from "node:process";
+import { InvalidArgumentError } from "commander";
+import type { AgentName } from "../core/internal.ts";
+import type { AdminClient, AdminParameters } from "./admin/admin-client.ts";
+
+/** Flags of every command that prints something. */
+export interface PrintFlags {
+  readonly json: boolean;
+}
+
+/** Flags of a list. */
+export interface ListFlags extends PrintFlags {
+  readonly limit: number;
+  readonly after?: string;
+}
+
+/** A list as far as it was read. `next`: the `--after` of what follows; null if nothing does. */
+export interface Listed<Row> {
+  readonly rows: readonly Row[];
+  readonly next: string | null;
+}
+
+/** Rows that a list asks for at once. */
+const pageRows = 500;
+
+/** Prints a value as JSON, or as text. */
+export function print<T>({ json }: PrintFlags, value: T, toText: (value: T) => string): void {
+  process.stdout.write(`${json ? formatJson(value) : toText(value)}\n`);
+}
+
+/** Prints a list; a line on standard error says how to go on where there is more. */
+export function printList<Row>(flags: PrintFlags, listed: Listed<Row>, toText: (rows: readonly Row[]) => string): void {
+  print(flags, listed, ({ rows }) => toText(rows));
+  if (listed.next !== null)
+    process.stderr.write(`There are more: raise --limit, or go on with --after ${listed.next}\n`);
+}
+
+/** Reads a list of a host, page after page. */
+export async function readList<Row>(
+  client: AdminClient,
+  path: string,
+  parameters: AdminParameters,
+  { limit, after }: Pick<ListFlags, "limit" | "after">,
+): Promise<Listed<Row>> {
+  const rows: Row[] = [];
+  let next: string | null = after ?? null;
+  do {
+    const asked = { ...parameters, after: next ?? undefined, limit: Math.min(limit - rows.length, pageRows) };
+    const page: Listed<Row> = await client.ask("GET", path, asked);
+    rows.push(...page.rows);
+    next = page.next;
+  } while (next !== null && rows.length < limit);
+  return { rows, next };
+}
+
+/** Formats JSON whose texts have no control characters, so that a terminal shows them and does nothing else. */
+export function formatJson(value: unknown): string {
+  // Outside texts, JSON has no such character but the line feed.
+  return JSON.stringify(value, undefined, 2).replace(/[^\P{C}\n]|[\u2028\u2029]/gu, (character) =>
+    Array.from({ length: character.length }, (_, at) => escapeOf(character.charCodeAt(at))).join(""),
+  );
+}
+
+/** Makes a text of several lines safe for a terminal. */
+export function formatText(text: string): string {
+  return text.replace(/[^\P{C}\n\t]/gu, (character) => escapeOf(character.codePointAt(0) ?? 0));
+}
+
+function escapeOf(code: number): string {
+  return `\\u${code.toString(16).padStart(4, "0")}`;
+}
+
+/** Reads `type/key`. */
+export function parseAgent(text: string): AgentName {
+  const slash = text.indexOf("/");
+  if (slash > 0) return { type: text.slice(0, slash), key: text.slice(slash + 1) };
+  throw new InvalidArgumentError("Not an agent: write type/key, such as counter/7.");
+}
+
+/** Reads a whole number that is not negative. */
+export function wholeNumber(text: string): number {
+  if (/^\d{1,9}$/.test(text)) return Number(text);
+  throw new InvalidArgumentError("Not a whole number.");
+}
+
+/** Reads how many rows a list may have. */
+export function rowCount(text: string): number {
+  const count = wholeNumber(text);
+  if (count > 0) return count;
+  throw new InvalidArgumentError("Not a whole number from 1 on.");
+}

@@ -1,0 +1,59 @@
+import type { Clock, StateStore } from "../core/internal.ts";
+import type { MemoryAccount, MemoryAccountant } from "../transport/internal.ts";
+import type { HeldStore } from "./held-store.ts";
+import type { HostSnapshot, Inspection, InspectOptions } from "./inspection.ts";
+import type { AgentOperations } from "./operations/agent-operations.ts";
+import type { DrainOutcome, DrainWorkerOptions, WorkerDrains } from "./placement/worker-drains.ts";
+
+export interface HostOperationsParts {
+  readonly agents: AgentOperations;
+  readonly held: HeldStore;
+  readonly accountant: MemoryAccountant;
+  readonly clock: Clock;
+  readonly inspection: Inspection;
+  readonly drains: WorkerDrains;
+}
+
+/** The part of a host that only its operator uses. The admin entry is made of it. */
+export class HostOperations {
+  readonly agents: AgentOperations;
+  readonly clock: Clock;
+  readonly #held: HeldStore;
+  readonly #accountant: MemoryAccountant;
+  readonly #inspection: Inspection;
+  readonly #drains: WorkerDrains;
+
+  constructor({ agents, held, accountant, clock, inspection, drains }: HostOperationsParts) {
+    this.agents = agents;
+    this.#inspection = inspection;
+    this.#drains = drains;
+    this.clock = clock;
+    this.#held = held;
+    this.#accountant = accountant;
+  }
+
+  /** Shows the present of the host. */
+  inspect(options: InspectOptions): Promise<HostSnapshot> {
+    return this.#inspection.inspect(options);
+  }
+
+  /** Has a worker let its agents go and stop. */
+  drainWorker(workerId: string, options: DrainWorkerOptions): Promise<DrainOutcome> {
+    return this.#drains.drainWorker(workerId, options);
+  }
+
+  /** The state store that the host holds, for reading. */
+  get store(): StateStore {
+    return this.#held.readable;
+  }
+
+  /** The store for writing: refused as `fenced` when another host has taken it over. */
+  openStore(): Promise<StateStore> {
+    return this.#held.open();
+  }
+
+  /** Opens the account of one request of an operator. */
+  openAccount(giveWay: () => void): MemoryAccount {
+    return this.#accountant.openAccount({ party: "the host", name: "a request of the operator", giveWay });
+  }
+}

@@ -1,0 +1,147 @@
+import { Buffer } from "node:buffer";
+import type { IncomingMessage, ServerResponse } from "node:http";
+import { type Clock, errorText, loggableError, type RuntimeLog, TroupeError } from "../core/internal.ts";
+import type { BearerToken } from "./bearer-token.ts";
+import { httpLimits } from "./http-limits.ts";
+import { formatProblem, HttpProblem, problemType } from "./http-problem.ts";
+import type { RequestAccount, RouteTable } from "./http-route.ts";
+import { hasBody, noSpace, readBody } from "./request-body.ts";
+import { RequestQuery } from "./request-query.ts";
+
+export interface ExchangeParts {
+  readonly routes: RouteTable;
+  readonly token: BearerToken;
+  readonly log: RuntimeLog;
+  readonly clock: Clock;
+  /** Opens the account of one request; `giveWay` is called when others need its bytes. */
+  readonly openAccount: (giveWay: () => void) => RequestAccount;
+  /** Called when the client has shown the token. */
+  readonly onKnown: () => void;
+  /** Aborted when the server ends. */
+  readonly ending: AbortSignal;
+}
+
+/** Answers one request. Resolves when the answer was sent, or the connection has ended. Never rejects. */
+export async function answer(request: IncomingMessage, response: ServerResponse, parts: ExchangeParts): Promise<void> {
+  const gone = new AbortController();
+  const closed = new Promise<void>((resolve) => {
+    response.once("close", () => {
+      gone.abort(new TroupeError("cancelled", "The client has closed its connection."));
+      resolve();
+    });
+  });
+  const account = parts.openAccount(() => request.socket.destroy());
+  const slow = () => request.socket.destroy();
+  let timer: { cancel(): void } | undefined;
+  try {
+    const signal = AbortSignal.any([gone.signal, parts.ending]);
+    const text = await outcomeOf(request, parts, { account, signal });
+    timer = parts.clock.setTimer(httpLimits.answerMs, slow);
+    send(response, 200, { text, type: "application/json", headers: {}, closes: parts.ending.aborted });
+  } catch (error) {
+    if (!gone.signal.aborted) {
+      const problem = problemOf(error, parts);
+      timer = parts.clock.setTimer(httpLimits.answerMs, slow);
+      const { status, headers, closes } = problem;
+      send(response, status, { text: formatProblem(problem), type: problemType, headers, closes });
+    }
+  } finally {
+    await closed;
+    timer?.cancel();
+    account.close();
+  }
+}
+
+async function outcomeOf(
+  request: IncomingMessage,
+  { routes, token, log, onKnown }: ExchangeParts,
+  { account, signal }: { readonly account: RequestAccount; readonly signal: AbortSignal },
+): Promise<string> {
+  // Before anything else is read: a client without the token learns nothing, and costs nothing more.
+  if (!token.isShownBy(request.headers.authorization)) {
+    log.warn("a request without the token is refused", { address: request.socket.remoteAddress });
+    throw unauthorized();
+  }
+  onKnown();
+  const query = new RequestQuery(request.url ?? "");
+  const route = routes.find(request.method ?? "", query.path);
+  query.assertOnly(route.parameters);
+  if (route.maxBodyBytes === undefined && hasBody(request)) {
+    throw new HttpProblem(400, "invalid-argument", "This path takes no body.", { closes: true });
+  }
+  const { maxBodyBytes: maxBytes } = route;
+  const body = maxBytes === undefined ? Buffer.alloc(0) : await readBody(request, { maxBytes, account, signal });
+  if (route.method !== "GET") log.info("an operator asks", { method: route.method, path: route.path, ...named(query) });
+  const text = JSON.stringify((await route.handle({ query, body, account, signal })) ?? null);
+  const bytes = Buffer.byteLength(text);
+  if (!account.take(bytes)) throw noSpace(account.whyNot(bytes));
+  return text;
+}
+
+/** The parameters that name what is changed, for the log. */
+function named(query: RequestQuery): Readonly<Record<string, string>> {
+  const fields: Record<string, string> = {};
+  for (const name of ["id", "type", "key", "name", "letter"]) {
+    const [value] = query.all(name);
+    if (value !== undefined) fields[name] = value;
+  }
+  return fields;
+}
+
+function unauthorized(): HttpProblem {
+  const detail = "Show the token in a header, `Authorization: Bearer TOKEN`. The host wrote it into its admin file.";
+  const headers = { "www-authenticate": "Bearer" };
+  return new HttpProblem(401, "not-authorized", detail, { closes: true, headers });
+}
+
+function problemOf(error: unknown, { log }: ExchangeParts): HttpProblem {
+  if (error instanceof HttpProblem) return error;
+  if (error instanceof TroupeError) {
+    return new HttpProblem(statusOf(error), error.code, errorText(error), { cause: error });
+  }
+  log.error("a request failed", { error: loggableError(error) });
+  return new HttpProblem(500, "handler-failed", "The request failed. The log of the host says why.", { cause: error });
+}
+
+function statusOf({ code }: TroupeError): number {
+  switch (code) {
+    case "invalid-argument":
+    case "invalid-message":
+      return 400;
+    case "not-authorized":
+      return 403;
+    case "not-found":
+      return 404;
+    case "already-exists":
+    case "state-conflict":
+    case "wrong-state":
+      return 409;
+    case "message-too-large":
+    case "state-too-large":
+      return 413;
+    case "overloaded":
+    case "shutting-down":
+    case "state-unavailable":
+    case "cancelled":
+      return 503;
+    case "timed-out":
+      return 504;
+    default:
+      return 502;
+  }
+}
+
+interface Sent {
+  readonly text: string;
+  readonly type: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly closes: boolean;
+}
+
+function send(response: ServerResponse, status: number, { text, type, headers, closes }: Sent): void {
+  if (response.destroyed) return;
+  const common = { "content-type": type, "cache-control": "no-store", "x-content-type-options": "nosniff" };
+  const length = { "content-length": Buffer.byteLength(text) };
+  response.writeHead(status, { ...headers, ...common, ...length, ...(closes ? { connection: "close" } : {}) });
+  response.end(text);
+}

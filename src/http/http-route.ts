@@ -1,0 +1,59 @@
+import type { Buffer } from "node:buffer";
+import { loggableUpTo } from "../core/internal.ts";
+import { HttpProblem } from "./http-problem.ts";
+import type { RequestQuery } from "./request-query.ts";
+
+/** Takes the bytes that one request makes the process keep. A `MemoryAccount` of the transport is one. */
+export interface RequestAccount {
+  /** False: the bytes must not be kept. */
+  take(bytes: number): boolean;
+  /** The reason for which `take` has refused, for the client. */
+  whyNot(bytes: number): string;
+  /** Gives everything back. */
+  close(): void;
+}
+
+/** A request as a handler sees it. */
+export interface HttpRequest {
+  readonly query: RequestQuery;
+  /** Empty unless the route takes a body. */
+  readonly body: Buffer;
+  readonly account: RequestAccount;
+  /** Aborted when the client has gone, and when the server ends. */
+  readonly signal: AbortSignal;
+}
+
+/** One path with one method. */
+export interface HttpRoute {
+  readonly method: "GET" | "POST" | "PUT" | "DELETE";
+  readonly path: string;
+  /** Names of the parameters that the path has. */
+  readonly parameters: readonly string[];
+  /** Bytes of a body. Default: the route takes none. */
+  readonly maxBodyBytes?: number | undefined;
+  /** Resolves to what is sent as JSON. Rejects with an `HttpProblem` or a `TroupeError`. */
+  readonly handle: (request: HttpRequest) => Promise<unknown>;
+}
+
+/** Finds the route of a request. */
+export class RouteTable {
+  readonly #byPath = new Map<string, Map<string, HttpRoute>>();
+
+  constructor(routes: readonly HttpRoute[]) {
+    for (const route of routes) {
+      const known = this.#byPath.get(route.path) ?? new Map<string, HttpRoute>();
+      known.set(route.method, route);
+      this.#byPath.set(route.path, known);
+    }
+  }
+
+  /** Throws a problem if there is none. */
+  find(method: string, path: string): HttpRoute {
+    const known = this.#byPath.get(path);
+    if (known === undefined) throw new HttpProblem(404, "not-found", `There is nothing at ${loggableUpTo(200, path)}.`);
+    const route = known.get(method);
+    if (route !== undefined) return route;
+    const allow = [...known.keys()].join(", ");
+    throw new HttpProblem(405, "invalid-argument", `This path has the methods: ${allow}.`, { headers: { allow } });
+  }
+}

@@ -1,0 +1,140 @@
+import { once } from "node:events";
+import { createServer, type IncomingMessage, type Server } from "node:http";
+import type { AddressInfo, Socket } from "node:net";
+import { type Clock, LimitedLog, type Logger, TroupeError } from "../core/internal.ts";
+import { BearerToken } from "./bearer-token.ts";
+import { ConnectionTable } from "./connection-table.ts";
+import { answer } from "./exchange.ts";
+import { httpLimits } from "./http-limits.ts";
+import { type HttpRoute, type RequestAccount, RouteTable } from "./http-route.ts";
+
+export interface HttpServerOptions {
+  readonly host: string;
+  /** 0: a free one. */
+  readonly port: number;
+  /** The token that every request has to show. */
+  readonly token: string;
+  readonly routes: readonly HttpRoute[];
+  readonly openAccount: (giveWay: () => void) => RequestAccount;
+  readonly clock: Clock;
+  readonly logger: Logger | undefined;
+}
+
+const noLog: Logger = { debug() {}, info() {}, warn() {}, error() {} };
+
+/**
+ * Serves JSON over HTTP to clients that show a token. Connections, headers, bodies and answers are bounded in bytes and in time. No
+ * client makes it throw; `close` waits for no client longer than its grace.
+ */
+export class HttpServer {
+  readonly #server: Server;
+  readonly #connections = new ConnectionTable();
+  readonly #ending = new AbortController();
+  readonly #busy = new Map<Socket, Promise<void>>();
+  readonly #log: LimitedLog;
+  #closing: Promise<void> | undefined;
+
+  private constructor({ token, routes, openAccount, clock, logger = noLog }: HttpServerOptions) {
+    this.#log = new LimitedLog(logger, clock);
+    const parts = {
+      ...{ log: this.#log, clock, openAccount, ending: this.#ending.signal },
+      ...{ routes: new RouteTable(routes), token: new BearerToken(token) },
+    };
+    this.#server = createServer(
+      {
+        maxHeaderSize: httpLimits.headerBytes,
+        headersTimeout: httpLimits.headersMs,
+        requestTimeout: httpLimits.requestMs,
+        keepAliveTimeout: httpLimits.quietMs,
+        connectionsCheckingInterval: httpLimits.lookEveryMs,
+      },
+      (request, response) =>
+        this.#serve(request, () =>
+          answer(request, response, { ...parts, onKnown: () => this.#connections.know(request.socket) }),
+        ),
+    );
+    this.#server.maxHeadersCount = httpLimits.headers;
+    this.#server.maxRequestsPerSocket = httpLimits.requestsPerConnection;
+    this.#server.on("connection", (socket: Socket) => this.#connections.add(socket));
+    this.#server.on("dropRequest", (_request: IncomingMessage, socket: Socket) => socket.destroy());
+    this.#server.on("clientError", (error, socket) => refuse(error, socket));
+  }
+
+  /** Listens. Rejects with the error of the system, such as `EADDRINUSE`. */
+  static async open(options: HttpServerOptions): Promise<HttpServer> {
+    const server = new HttpServer(options);
+    server.#server.listen({ host: options.host, port: options.port });
+    // It rejects when `error` comes first.
+    await once(server.#server, "listening");
+    // From now on it has no other reader.
+    server.#server.on("error", (error) => server.#log.error("the HTTP server has failed", { error }));
+    return server;
+  }
+
+  /** The real address, with the real port. */
+  get address(): { readonly host: string; readonly port: number } {
+    // A server on a port has this form of address.
+    const { address: host, port } = this.#server.address() as AddressInfo;
+    return { host, port };
+  }
+
+  get connections(): number {
+    return this.#connections.size;
+  }
+
+  /** Takes no more connections, aborts what is under way, and ends all connections within `graceMs`. You may call it twice. */
+  close(graceMs: number): Promise<void> {
+    this.#closing ??= this.#close(graceMs);
+    return this.#closing;
+  }
+
+  async #close(graceMs: number): Promise<void> {
+    const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
+    this.#server.closeIdleConnections();
+    this.#ending.abort(new TroupeError("shutting-down", "The host is stopping."));
+    const timer = setTimeout(() => this.#connections.destroyAll(), graceMs);
+    await Promise.all(this.#busy.values());
+    clearTimeout(timer);
+    this.#connections.destroyAll();
+    await closed;
+    this.#log.flush();
+  }
+
+  /** A connection has one request under way. One that is sent before its answer ends the connection. */
+  #serve({ socket }: { readonly socket: Socket }, serve: () => Promise<void>): void {
+    if (socket.destroyed) return;
+    if (this.#busy.has(socket)) {
+      socket.destroy();
+      return;
+    }
+    const done = serve()
+      .catch(() => void socket.destroy())
+      .finally(() => this.#busy.delete(socket));
+    this.#busy.set(socket, done);
+  }
+}
+
+/** Answers bytes that are not HTTP, or come too slowly, and ends the connection. */
+function refuse(
+  error: NodeJS.ErrnoException,
+  socket: { readonly writable: boolean; end(text: string): void; destroy(): void },
+): void {
+  if (!socket.writable || error.code === "ECONNRESET") {
+    socket.destroy();
+    return;
+  }
+  socket.end(`HTTP/1.1 ${statusLine(error.code)}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
+  // The client may not read it.
+  socket.destroy();
+}
+
+function statusLine(code: string | undefined): string {
+  switch (code) {
+    case "HPE_HEADER_OVERFLOW":
+      return "431 Request Header Fields Too Large";
+    case "ERR_HTTP_REQUEST_TIMEOUT":
+      return "408 Request Timeout";
+    default:
+      return "400 Bad Request";
+  }
+}

@@ -1,0 +1,67 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { AdminEntry } from "../../../src/admin/internal.ts";
+import { AdminClient } from "../../../src/cli/admin/admin-client.ts";
+import { writeAdminFile } from "../../../src/cli/admin/admin-file.ts";
+import type { HostOptions } from "../../../src/host/index.ts";
+import { Host, operationsOf } from "../../../src/host/internal.ts";
+import { MemoryStateStore } from "../../../src/storage/index.ts";
+import { createMemoryNetwork, type Dialer, type Link } from "../../../src/transport/index.ts";
+import { RecordingLogger } from "../../support/recording-logger.ts";
+
+/** A host in this process with its admin entry, and the file by which commands find it. */
+export class AdminRig implements AsyncDisposable {
+  readonly host: Host;
+  readonly store: MemoryStateStore;
+  readonly dialer: Dialer;
+  readonly entry: AdminEntry;
+  readonly client: AdminClient;
+  readonly logger: RecordingLogger;
+  /** Flags by which a command finds the host. */
+  readonly flags: readonly string[];
+  readonly folder: string;
+
+  private constructor(
+    parts: Pick<AdminRig, "host" | "store" | "dialer" | "entry" | "client" | "logger" | "flags" | "folder">,
+  ) {
+    this.host = parts.host;
+    this.store = parts.store;
+    this.dialer = parts.dialer;
+    this.entry = parts.entry;
+    this.client = parts.client;
+    this.logger = parts.logger;
+    this.flags = parts.flags;
+    this.folder = parts.folder;
+  }
+
+  static async open(options: HostOptions = {}): Promise<AdminRig> {
+    const network = createMemoryNetwork();
+    const store = new MemoryStateStore(options.clock === undefined ? {} : { clock: options.clock });
+    const host = new Host({ listener: network, address: "host:1" }, { stateStore: store, ...options });
+    await host.start();
+    const logger = new RecordingLogger();
+    const token = "rig-token";
+    const facts = { name: "rig", version: "1.2.3", pid: process.pid, address: host.address, state: "memory:" };
+    const address = { host: "127.0.0.1", port: 0 };
+    const parts = { host: operationsOf(host.servicer), facts, address, logger };
+    const entry = await AdminEntry.open({ ...parts, token });
+    const folder = mkdtempSync(join(tmpdir(), "troupe-admin-"));
+    const file = join(folder, "admin.json");
+    writeAdminFile(file, { url: entry.url, ...facts, token });
+    writeFileSync(join(folder, "token"), `${token}\n`);
+    const client = new AdminClient({ url: entry.url, token });
+    const flags = ["--admin-file", file];
+    return new AdminRig({ ...{ host, store, entry, client, logger, flags, folder }, dialer: network });
+  }
+
+  dial(): Link {
+    return this.dialer.dial("host:1");
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.entry.close(0);
+    await this.host.stop({ graceMs: 0 });
+    rmSync(this.folder, { recursive: true });
+  }
+}

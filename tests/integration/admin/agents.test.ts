@@ -1,0 +1,164 @@
+import { describe, expect, test } from "vitest";
+import * as z from "zod";
+import { agentsCommand } from "../../../src/cli/commands/agents.ts";
+import { AgentId, defineMessage, defineState, persistentAgent, RoutedAgent, rpc } from "../../../src/core/index.ts";
+import { WorkerRuntime } from "../../../src/worker/index.ts";
+import { RawWorker } from "../../support/raw-worker.ts";
+import { AdminRig } from "./admin-rig.ts";
+import { run } from "./running.ts";
+
+const Add = defineMessage("AdminAdd", z.object({}));
+const Total = defineState(z.object({ total: z.number() }), { initial: { total: 0 } });
+
+class Counter extends persistentAgent(Total) {
+  @rpc(Add)
+  add() {
+    this.state.total += 1;
+  }
+}
+
+/** Counts how often one was made and ended. */
+class Plain extends RoutedAgent {
+  static made = 0;
+  static ended = 0;
+
+  constructor() {
+    super("plain");
+    Plain.made += 1;
+  }
+
+  override onDeactivate(): void {
+    Plain.ended += 1;
+  }
+
+  @rpc(Add)
+  add() {}
+}
+
+async function worker(rig: AdminRig, name: string) {
+  const runtime = new WorkerRuntime({ dialer: rig.dialer, address: "host:1", name });
+  await runtime.start();
+  return runtime;
+}
+
+describe("troupe agents", () => {
+  test("lists agents of shared types with their worker and epoch, and then those that have a stored state", async () => {
+    await using rig = await AdminRig.open();
+    await using one = await worker(rig, "one");
+    await Counter.register(one, "room", () => new Counter("a room"), { shared: true });
+    await Counter.register(one, "counter", () => new Counter("a counter"));
+    for (const id of ["room/a", "room/b", "counter/x"]) await one.sendMessage(Add({}), AgentId.parse(id));
+    const { out, err } = await run(agentsCommand(), "--json", ...rig.flags);
+    const { rows, next } = JSON.parse(out);
+    expect([next, err]).toEqual([null, ""]);
+    const [workerId] = [rows[0].workerId];
+    expect(rows).toEqual([
+      { type: "room", key: "a", sharing: "shared", workerId, epoch: expect.stringMatching(/^\d+\.\d+\.\d+$/) },
+      { type: "room", key: "b", sharing: "shared", workerId, epoch: expect.stringMatching(/^\d+\.\d+\.\d+$/) },
+      { type: "counter", key: "x", sharing: "exclusive", workerId, epoch: null },
+    ]);
+    expect((await run(agentsCommand(), "room", ...rig.flags)).out).toMatch(
+      /^type {2}key {2}sharing[\s\S]*room {2}a[\s\S]*room {2}b/,
+    );
+    expect((await run(agentsCommand(), "--worker", "nobody", ...rig.flags)).out).toMatch(/^no agents/);
+  });
+
+  test("goes on where a list was cut, and misses and repeats no agent", async () => {
+    await using rig = await AdminRig.open();
+    await using one = await worker(rig, "one");
+    await Counter.register(one, "room", () => new Counter("a room"), { shared: true });
+    await Counter.register(one, "counter", () => new Counter("a counter"));
+    const ids = Array.from({ length: 7 }, (_, at) => [`room/${at}`, `counter/${at}`]).flat();
+    for (const id of ids) await one.sendMessage(Add({}), AgentId.parse(id));
+    const seen: string[] = [];
+    let after: string | null = null;
+    do {
+      const from: readonly string[] = after === null ? [] : ["--after", after];
+      const { out } = await run(agentsCommand(), "--json", "--limit", "3", ...from, ...rig.flags);
+      const { rows, next } = JSON.parse(out) as { rows: { type: string; key: string }[]; next: string | null };
+      expect(rows.length).toBeLessThanOrEqual(3);
+      seen.push(...rows.map(({ type, key }) => `${type}/${key}`));
+      after = next;
+    } while (after !== null);
+    expect(seen.toSorted()).toEqual(ids.toSorted());
+    const cut = await run(agentsCommand(), "--limit", "3", ...rig.flags);
+    expect(cut.err).toMatch(/^There are more: raise --limit, or go on with --after \S+\n$/);
+  });
+
+  test("shows one agent with what is stored of it, and says so when there is nothing", async () => {
+    await using rig = await AdminRig.open();
+    await using one = await worker(rig, "one");
+    await Counter.register(one, "counter", () => new Counter("a counter"));
+    await one.sendMessage(Add({}), new AgentId("counter", "a/b"));
+    expect((await run(agentsCommand(), "counter/a/b", ...rig.flags)).out).toMatch(
+      /counter {2}a\/b[\s\S]*revision 1, version 1, \d+ bytes/,
+    );
+    expect((await run(agentsCommand(), "counter/", ...rig.flags)).out).toMatch(/nothing is stored/);
+    await expect(run(agentsCommand(), "nowhere/x", ...rig.flags)).rejects.toMatchObject({
+      code: "not-found",
+      message: "No worker serves nowhere/x, and nothing is stored for it.",
+    });
+  });
+
+  test("deactivates an agent at its worker; its next message makes another one", async () => {
+    await using rig = await AdminRig.open();
+    await using one = await worker(rig, "one");
+    await Plain.register(one, "plain", () => new Plain());
+    const id = new AgentId("plain", "1");
+    [Plain.made, Plain.ended] = [0, 0];
+    await one.sendMessage(Add({}), id);
+    expect((await run(agentsCommand(), "plain/1", "--deactivate", ...rig.flags)).out).toBe("deactivated plain/1\n");
+    expect([Plain.made, Plain.ended]).toEqual([1, 1]);
+    await one.sendMessage(Add({}), id);
+    expect(Plain.made).toBe(2);
+    expect(rig.logger.lines).toMatchObject([
+      { level: "info", text: "an operator asks", fields: { path: "/v1/agent/deactivate", type: "plain", key: "1" } },
+    ]);
+  });
+
+  test("destroys an agent with its state at its worker, and at the host where no worker has it", async () => {
+    await using rig = await AdminRig.open();
+    await using one = await worker(rig, "one");
+    await Counter.register(one, "counter", () => new Counter("a counter"));
+    await Counter.register(one, "room", () => new Counter("a room"), { shared: true });
+    for (const name of ["counter/1", "room/1"]) {
+      const id = AgentId.parse(name);
+      await one.sendMessage(Add({}), id);
+      expect(await rig.store.load(id)).toBeDefined();
+      expect((await run(agentsCommand(), name, "--destroy", ...rig.flags)).out).toBe(`destroyed ${name}\n`);
+      expect(await rig.store.load(id)).toBeUndefined();
+    }
+    await one.sendMessage(Add({}), new AgentId("counter", "2"));
+    await one.stop();
+    expect((await run(agentsCommand(), "counter/2", "--destroy", ...rig.flags)).out).toBe("destroyed counter/2\n");
+    expect(await rig.store.load({ type: "counter", key: "2" })).toBeUndefined();
+    expect((await run(agentsCommand(), "counter/2", "--deactivate", ...rig.flags)).out).toBe(
+      "no worker has counter/2\n",
+    );
+  });
+
+  test("says why a worker can't end an agent: one of AutoGen's, one without a control channel, one that refuses", async () => {
+    await using rig = await AdminRig.open();
+    const stock = await new RawWorker(rig.dial(), "S").join();
+    await stock.register("stock");
+    await expect(run(agentsCommand(), "stock/1", "--deactivate", ...rig.flags)).rejects.toThrow(
+      /Worker S is one of AutoGen's/,
+    );
+    const mute = await new RawWorker(rig.dial(), "M", { isAnnounced: true }).join();
+    await mute.register("mute");
+    await expect(run(agentsCommand(), "mute/1", "--destroy", ...rig.flags)).rejects.toThrow(/no control channel now/);
+    await using one = await worker(rig, "one");
+    await one.registerAgentInstance(new Plain(), new AgentId("single", "1"));
+    await expect(run(agentsCommand(), "single/1", "--destroy", ...rig.flags)).rejects.toMatchObject({
+      code: "not-accessible",
+      message: expect.stringMatching(/registered as an instance/),
+    });
+  });
+
+  test("wants one agent for an end, and one end for an agent", async () => {
+    await using rig = await AdminRig.open();
+    for (const args of [["--destroy"], ["counter", "--deactivate"], ["counter/1", "--deactivate", "--destroy"]]) {
+      await expect(run(agentsCommand(), ...args, ...rig.flags)).rejects.toThrow(/Name one agent, type\/key/);
+    }
+  });
+});

@@ -1,0 +1,60 @@
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { expect, onTestFinished, test } from "vitest";
+import { readAdminFile } from "../../../src/cli/admin/admin-file.ts";
+import { openAdmin, parseAdminAddress } from "../../../src/cli/admin/open-admin.ts";
+import { Host, operationsOf } from "../../../src/host/internal.ts";
+import { createMemoryNetwork } from "../../../src/transport/index.ts";
+import { RecordingLogger } from "../../support/recording-logger.ts";
+
+function rig() {
+  const folder = mkdtempSync(join(tmpdir(), "troupe-open-"));
+  const logger = new RecordingLogger();
+  const host = new Host({ listener: createMemoryNetwork(), address: "host:1" });
+  onTestFinished(async () => {
+    rmSync(folder, { recursive: true });
+    await host.stop({ graceMs: 0 });
+  });
+  const location = { kind: "sqlite", file: join(folder, "inner", "state.db") } as const;
+  const parts = { host: operationsOf(host.servicer), address: "host:1", version: "1", location, logger };
+  return { folder, logger, parts, file: join(folder, "inner", "admin.json") };
+}
+
+test("the file of a SQLite store's host stands beside it, and goes with the entry", async () => {
+  const { parts, file, folder } = rig();
+  mkdirSync(join(folder, "inner"));
+  const admin = await openAdmin({ name: "one" }, parts);
+  expect(readAdminFile(file)).toMatchObject({ url: admin?.url, name: "one", pid: process.pid, address: "host:1" });
+  await admin?.close();
+  expect(existsSync(file)).toBe(false);
+});
+
+test("a host that can't write its file goes on without an entry, and says so; one that was told to have it does not start", async () => {
+  const { parts, file, logger } = rig();
+  mkdirSync(join(file, "in-the-way"), { recursive: true });
+  expect(await openAdmin({ name: "one" }, parts)).toBeUndefined();
+  expect(logger.texts("warn")).toEqual(["there is no admin entry, so that other commands can't ask this host"]);
+  await expect(openAdmin({ name: "one", admin: "127.0.0.1:0" }, parts)).rejects.toThrow(/can't be written/);
+});
+
+test("no folder is made for the file, unless an entry was asked for", async () => {
+  const { parts, file, folder } = rig();
+  expect(await openAdmin({ name: "one" }, parts)).toBeUndefined();
+  expect(existsSync(join(folder, "inner"))).toBe(false);
+  const admin = await openAdmin({ name: "one", admin: "127.0.0.1:0" }, parts);
+  expect(existsSync(file)).toBe(true);
+  await admin?.close();
+  writeFileSync(file, "");
+  expect(await openAdmin({ name: "one", admin: false }, parts)).toBeUndefined();
+});
+
+test("an address with TLS, on a Unix socket or of other machines is refused with what to write", async () => {
+  const { parts } = rig();
+  for (const text of ["https://127.0.0.1:1", "unix:/tmp/x"]) {
+    expect(() => parseAdminAddress(text)).toThrow(/--admin 127\.0\.0\.1:PORT/);
+  }
+  for (const admin of ["0.0.0.0:0", "[::]:0", "10.0.0.1:0", "example.com:0"]) {
+    await expect(openAdmin({ name: "one", admin }, parts)).rejects.toThrow(/on this machine alone/);
+  }
+});
