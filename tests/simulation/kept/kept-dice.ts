@@ -39,8 +39,10 @@ export function drawKept(options: KeptWorldOptions): KeptPart {
   const draw = new KeptDice(dice, types, seats);
   const work = times(dice.between(6, 18), () => ({ atMs: dice.between(0, spanMs), action: draw.work() }));
   const kinds = hasFaults ? (dice.chance(0.4) ? [dice.pick(keptFaultKinds)] : keptFaultKinds) : [];
-  const drawn = kinds.length === 0 ? [] : times(dice.between(1, 3), () => dice.pick(kinds));
-  const faults = [...drawn, ...(always ?? [])].map((kind) => ({
+  const drawn = kinds.length === 0 ? [] : times(dice.between(0, 2), () => dice.pick(kinds));
+  // Each kind has its turn, so that a few dozen seeds have all of them.
+  const own = kinds.length === 0 ? undefined : keptFaultKinds[Math.floor(seed / 2) % keptFaultKinds.length];
+  const faults = [...(own === undefined ? [] : [own]), ...drawn, ...(always ?? [])].map((kind) => ({
     atMs: dice.between(0, spanMs),
     action: draw.fault(kind),
   }));
