@@ -75,7 +75,7 @@ export class TroupeError extends Error {
    * throw new HandlerError("There is no such order.", { isFinal: true });
    * ```
    */
-  declare readonly isFinal?: true;
+  declare readonly isFinal?: true | undefined;
 
   /**
    * Turns any thrown value into a `TroupeError`. It returns a `TroupeError` as it is. Any other value becomes the `cause` of a

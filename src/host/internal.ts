@@ -2,7 +2,6 @@
 export { keepHeapRoom } from "./heap-room.ts";
 export type { HostStartOptions, HostStopOptions } from "./host.ts";
 export { Host } from "./host.ts";
-export type { HostOperations } from "./host-operations.ts";
 export type { HostSnapshot, InspectedWorker, InspectOptions } from "./inspection.ts";
 export type { AgentOperations } from "./operations/agent-operations.ts";
 export { type HostOptions, hostKinds } from "./options.ts";

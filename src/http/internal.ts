@@ -3,6 +3,5 @@ export { BearerToken } from "./bearer-token.ts";
 export { httpLimits } from "./http-limits.ts";
 export { HttpProblem } from "./http-problem.ts";
 export type { HttpRequest, HttpRoute, RequestAccount } from "./http-route.ts";
-export type { HttpServerOptions } from "./http-server.ts";
 export { HttpServer } from "./http-server.ts";
 export { RequestQuery } from "./request-query.ts";

@@ -3,7 +3,7 @@ import type { Contender, Round } from "../../support/contender.ts";
 import { ProcessGroup } from "../../support/process-group.ts";
 import { programCommand, thisNode } from "../../support/project.ts";
 
-/** What is measured, of so many agents. */
+/** A measured process, and the number of its agents. */
 export interface MemoryLoad {
   readonly text: string;
   readonly of: "worker" | "host";

@@ -8,7 +8,7 @@ import { makeStore } from "../calls/kept.ts";
 
 /** Live agents at a time. */
 const cap = 10_000;
-/** After the first pass each agent of so many is called once more. */
+/** After the first pass one agent in 50 is called once more. */
 const checkedOf = 50;
 const stretches = 10;
 

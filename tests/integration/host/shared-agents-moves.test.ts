@@ -29,7 +29,7 @@ const rounds = 25;
 
 /** Sends each agent numbered calls and events, many at once; `atHalf` runs in the middle. */
 async function load(caller: WorkerRuntime, atHalf: () => void): Promise<readonly string[]> {
-  const answers: Promise<Reply>[] = [];
+  const answers: Promise<{ readonly content: string }>[] = [];
   for (let round = 0; round < rounds; round += 1) {
     if (round === Math.floor(rounds / 2)) atHalf();
     for (const key of keys) {
