@@ -113,8 +113,8 @@ export class Host implements AsyncDisposable {
     assertArgument(listener, "The listener of a host", listenerKind);
     assertText(address, "The address of a host, such as 127.0.0.1:50051,");
     if (servicer !== undefined) assertNoOptions(options);
-    else assertQueueFits(options, listener.maxHeldBytes);
     const ownServicer = servicer ?? new HostServicer(options);
+    if (servicer === undefined) assertQueueFits(options, listener.maxHeldBytes);
     this.#listener = listener;
     this.#address = address;
     this.#clock = options.clock ?? systemClock;

@@ -62,6 +62,7 @@ const takers: Record<string, (options: never) => (() => unknown) | readonly (() 
   HostStartOptions: (options) => () => newHost().start(options),
   HostStopOptions: (options) => () => newHost().stop(options),
   InspectOptions: (options) => () => newHost().inspect(options),
+  DrainWorkerOptions: (options) => () => newHost().drainWorker("w1", options),
   HostStopWhenSignalOptions: (options) => () => newHost().stopWhenSignal(options),
   StopWhenSignalOptions: (options) => () => newWorker().stopWhenSignal(options),
   GrpcDialerOptions: (options) => [() => transport.grpcDialer(options), () => newWorker({ channelOptions: options })],
@@ -147,6 +148,10 @@ const takers: Record<string, (options: never) => (() => unknown) | readonly (() 
   FaultProxyOptions: (options: object) => () => testing.startFaultProxy({ target: "127.0.0.1:1", ...options }),
   RandomFaultsOptions: (options) => () => testing.randomFaults(1, 0, options),
   SimulationOptions: (options: object) => () => new testing.Simulation({ seed: 1, ...options }),
+  SimulatedStateStoreOptions: (options: object) => () => {
+    const { clock, dice } = new testing.Simulation({ seed: 1 });
+    return new testing.SimulatedStateStore({ clock, dice, ...options });
+  },
   SimulatedLineOptions: (options: object) => () => {
     const simulation = new testing.Simulation({ seed: 1 });
     return new testing.SimulatedLine({ clock: simulation.clock, dice: simulation.dice, ...options });
