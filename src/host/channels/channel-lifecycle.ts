@@ -1,4 +1,4 @@
-import { encodeFrame, isAnnounced, readFrameHead, readIdentity, type WorkerIdentity } from "../protocol/internal.ts";
+import { encodeFrame, isAnnounced, readFrameHead, readIdentity, type WorkerIdentity } from "../../protocol/internal.ts";
 import {
   type CallContext,
   createUncountedAccount,
@@ -8,23 +8,20 @@ import {
   type RpcStatus,
   type ServerStreamReceiver,
   StatusCode,
-} from "../transport/internal.ts";
-import type { BatchRunner } from "./batch-runner.ts";
-import type { CallRouter } from "./calls/call-router.ts";
-import { ChannelReports } from "./channel-reports.ts";
-import type { ClientIdOwners } from "./client-id-owners.ts";
-import { ControlChannel } from "./control/control-channel.ts";
-import type { ControlRouter } from "./control/control-router.ts";
-import type { ControlSession } from "./control/control-session.ts";
-import type { MutableHostCounters } from "./counters.ts";
-import { limits } from "./limits.ts";
-import type { HostObserver } from "./observer.ts";
-import { capabilitiesOf, type ResolvedHostOptions } from "./options.ts";
-import type { Placement } from "./placement/placement.ts";
-import { identityCost, type Workers } from "./placement/workers.ts";
-import { isSamePrincipal } from "./principal.ts";
-import type { Registry } from "./registry/registry.ts";
-import type { Router } from "./router.ts";
+} from "../../transport/internal.ts";
+import type { BatchRunner } from "../batch-runner.ts";
+import type { CallRouter } from "../calls/call-router.ts";
+import { ControlChannel } from "../control/control-channel.ts";
+import type { ControlRouter } from "../control/control-router.ts";
+import type { ControlSession } from "../control/control-session.ts";
+import type { MutableHostCounters } from "../counters.ts";
+import { limits } from "../limits.ts";
+import type { HostObserver } from "../observer.ts";
+import { capabilitiesOf, type ResolvedHostOptions } from "../options.ts";
+import type { Placement } from "../placement/placement.ts";
+import { identityCost, type Workers } from "../placement/workers.ts";
+import { isSamePrincipal } from "../principal.ts";
+import type { Registry } from "../registry/registry.ts";
 import {
   type Admission,
   type Admitted,
@@ -32,17 +29,20 @@ import {
   PendingAdmission,
   requireClientId,
   shuttingDownText,
-} from "./sessions/admission.ts";
-import { AwaitedStream } from "./sessions/awaited-stream.ts";
-import type { ChannelTable } from "./sessions/channel-table.ts";
-import { DataChannel, type StreamClosing } from "./sessions/data-channel.ts";
-import type { DotnetWorkers } from "./sessions/dotnet-worker.ts";
-import { peerTraits } from "./sessions/peer.ts";
-import { Session, type SessionParts, type StreamOwner } from "./sessions/session.ts";
-import { SideStream } from "./sessions/side-stream.ts";
-import { SideWaits } from "./sessions/side-waits.ts";
-import type { StateService } from "./states/state-service.ts";
-import { StateStream } from "./states/state-stream.ts";
+} from "../sessions/admission.ts";
+import { AwaitedStream } from "../sessions/awaited-stream.ts";
+import type { ChannelTable } from "../sessions/channel-table.ts";
+import { DataChannel, type StreamClosing } from "../sessions/data-channel.ts";
+import type { DotnetWorkers } from "../sessions/dotnet-worker.ts";
+import { peerTraits } from "../sessions/peer.ts";
+import { Session, type SessionParts, type StreamOwner } from "../sessions/session.ts";
+import { SideStream } from "../sessions/side-stream.ts";
+import { SideWaits } from "../sessions/side-waits.ts";
+import type { StateService } from "../states/state-service.ts";
+import { StateStream } from "../states/state-stream.ts";
+import { ChannelReports } from "./channel-reports.ts";
+import type { ClientIdOwners } from "./client-id-owners.ts";
+import type { Router } from "./router.ts";
 
 export interface ChannelLifecycleParts {
   readonly options: ResolvedHostOptions;
