@@ -72,12 +72,12 @@ export class HostServicer {
 
   /** Opens a side stream: notices to a Troupe worker take it past what waits on the worker's data channel. */
   openSideStream(call: CallContext): ServerStreamReceiver {
-    return this.#parts.lifecycle.openSide(call);
+    return this.#parts.lifecycle.beside.openSide(call);
   }
 
   /** Opens a stream of states: a Troupe worker keeps the states of its agents by it. */
   openStateStream(call: CallContext): ServerStreamReceiver {
-    return this.#parts.lifecycle.openStates(call);
+    return this.#parts.lifecycle.beside.openStates(call);
   }
 
   async registerAgent({ agentType }: { readonly agentType: string }, call: CallContext): Promise<void> {

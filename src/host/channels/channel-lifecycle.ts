@@ -1,65 +1,38 @@
-import { encodeFrame, isAnnounced, readFrameHead, readIdentity, type WorkerIdentity } from "../../protocol/internal.ts";
+import { isAnnounced, readFrameHead, readIdentity, type WorkerIdentity } from "../../protocol/internal.ts";
 import {
   type CallContext,
-  createUncountedAccount,
-  type MemoryAccount,
   partyOfCall,
   RpcError,
-  type RpcStatus,
   type ServerStreamReceiver,
   StatusCode,
 } from "../../transport/internal.ts";
-import type { BatchRunner } from "../batch-runner.ts";
-import type { CallRouter } from "../calls/call-router.ts";
 import { ControlChannel } from "../control/control-channel.ts";
 import type { ControlRouter } from "../control/control-router.ts";
 import type { ControlSession } from "../control/control-session.ts";
-import type { MutableHostCounters } from "../counters.ts";
-import { limits } from "../limits.ts";
 import type { HostObserver } from "../observer.ts";
-import { capabilitiesOf, type ResolvedHostOptions } from "../options.ts";
+import { capabilitiesOf } from "../options.ts";
 import type { Placement } from "../placement/placement.ts";
 import { identityCost, type Workers } from "../placement/workers.ts";
 import { isSamePrincipal } from "../principal.ts";
-import type { Registry } from "../registry/registry.ts";
-import {
-  type Admission,
-  type Admitted,
-  clientIdOf,
-  PendingAdmission,
-  requireClientId,
-  shuttingDownText,
-} from "../sessions/admission.ts";
-import { AwaitedStream } from "../sessions/awaited-stream.ts";
+import { type Admitted, clientIdOf, requireClientId } from "../sessions/admission.ts";
 import type { ChannelTable } from "../sessions/channel-table.ts";
 import { DataChannel, type StreamClosing } from "../sessions/data-channel.ts";
 import type { DotnetWorkers } from "../sessions/dotnet-worker.ts";
 import { peerTraits } from "../sessions/peer.ts";
 import { Session, type SessionParts, type StreamOwner } from "../sessions/session.ts";
-import { SideStream } from "../sessions/side-stream.ts";
 import { SideWaits } from "../sessions/side-waits.ts";
-import type { StateService } from "../states/state-service.ts";
-import { StateStream } from "../states/state-stream.ts";
+import { type ChannelDrainParts, drainChannels } from "./channel-drain.ts";
 import { ChannelReports } from "./channel-reports.ts";
-import type { ClientIdOwners } from "./client-id-owners.ts";
 import type { Router } from "./router.ts";
+import { type CreateReceiver, ownerOf, StreamOpenings } from "./stream-openings.ts";
+import { StreamsBeside, type StreamsBesideParts } from "./streams-beside.ts";
 
-export interface ChannelLifecycleParts {
-  readonly options: ResolvedHostOptions;
-  readonly batches: BatchRunner;
-  readonly counters: MutableHostCounters;
-  readonly admission: Admission;
-  readonly clientIds: ClientIdOwners;
-  readonly sessions: ChannelTable<Session>;
+export interface ChannelLifecycleParts
+  extends ChannelDrainParts,
+    Omit<StreamsBesideParts, "reports" | "openings" | "sideWaits"> {
   readonly dotnetWorkers: DotnetWorkers;
-  readonly controlSessions: ChannelTable<ControlSession>;
-  readonly registry: Registry;
   readonly placement: Placement;
   readonly workers: Workers;
-  readonly calls: CallRouter;
-  readonly states: StateService;
-  readonly courier: { stop(): void } | undefined;
-  readonly told: { drain(): void };
   readonly control: ControlRouter;
   readonly router: Router;
   readonly observer: HostObserver | undefined;
@@ -72,34 +45,29 @@ interface Entry {
   readonly principal: Admitted;
 }
 
-type CreateReceiver = (principal: Admitted) => ServerStreamReceiver;
-
-interface OpenOptions {
-  readonly onPending?: (outcome: Promise<Admitted>) => void;
-  /** Says what an admitted stream still waits for. Undefined: nothing. */
-  readonly hold?: (principal: Admitted) => PendingAdmission | undefined;
-}
-
-interface BesideOptions {
-  /** Whether the worker of this data channel may open the stream. */
-  readonly takes: (session: Session) => boolean;
-  readonly createReceiver: (session: Session, owner: StreamOwner) => ServerStreamReceiver;
-}
-
 /** Opens and ends the streams of workers, and tells the rooms of the host in the right order. */
 export class ChannelLifecycle {
   readonly #parts: ChannelLifecycleParts;
-  readonly #uncounted = createUncountedAccount();
   readonly #reports: ChannelReports;
+  readonly #openings: StreamOpenings;
   readonly #sideWaits: SideWaits;
+  /** The streams that a worker opens beside its data channel. */
+  readonly beside: StreamsBeside;
   /** How many channels have been opened; numbers them, so that an older one does not replace a newer one. */
-  #openings = 0;
+  #opened = 0;
 
   constructor(parts: ChannelLifecycleParts) {
     this.#parts = parts;
     const { counters, options, observer } = parts;
     this.#reports = new ChannelReports({ counters, logger: options.logger, observer });
+    this.#openings = new StreamOpenings(parts.admission);
     this.#sideWaits = new SideWaits(parts.admission);
+    this.beside = new StreamsBeside({
+      ...parts,
+      reports: this.#reports,
+      openings: this.#openings,
+      sideWaits: this.#sideWaits,
+    });
   }
 
   /** Opens a worker's data channel. Without `client-id` the worker is of generation 1, and the host makes an id for it. */
@@ -109,11 +77,11 @@ export class ChannelLifecycle {
     const clientId = clientIdOf(call) ?? (acceptLegacyWorkers ? makeId() : requireClientId(call));
     const capabilities = capabilitiesOf(options);
     const traits = peerTraits(call.metadata, { ...options, capabilities });
-    const openedAs = this.#openings++;
+    const openedAs = this.#opened++;
     const createReceiver: CreateReceiver = (principal) => {
       this.#checkEntry(sessions, { call, clientId, openedAs, principal });
       const owner = ownerOf(call, clientId, principal);
-      const account = this.#accountOf(call);
+      const account = this.#openings.accountOf(call);
       return new DataChannel({
         traits,
         capabilities,
@@ -129,7 +97,7 @@ export class ChannelLifecycle {
         onUnread: (frames) => this.#reports.unread(frames),
       });
     };
-    return this.#open(call, createReceiver, {
+    return this.#openings.open(call, createReceiver, {
       onPending: (outcome) => this.#sideWaits.channelWaits(clientId, outcome),
     });
   }
@@ -137,13 +105,13 @@ export class ChannelLifecycle {
   openControl(call: CallContext): ServerStreamReceiver {
     const clientId = requireClientId(call);
     const { options, controlSessions, counters, control, sessions } = this.#parts;
-    const openedAs = this.#openings++;
-    return this.#open(call, (principal) => {
+    const openedAs = this.#opened++;
+    return this.#openings.open(call, (principal) => {
       this.#checkEntry(controlSessions, { call, clientId, openedAs, principal });
       return new ControlChannel({
         owner: ownerOf(call, clientId, principal),
         openedAs,
-        account: this.#accountOf(call),
+        account: this.#openings.accountOf(call),
         bounds: options,
         clock: options.clock,
         counters,
@@ -156,81 +124,9 @@ export class ChannelLifecycle {
     });
   }
 
-  // protocol.md §11.7
-  /** Opens a side stream, for notices to a Troupe worker whose data channel is open. It belongs to that channel's principal. */
-  openSide(call: CallContext): ServerStreamReceiver {
-    return this.#openBeside(call, {
-      takes: ({ traits }) => traits.isAnnounced,
-      createReceiver: (session, owner) => new SideStream({ session, ...this.#besideParts(call, "side", owner) }),
-    });
-  }
-
-  // protocol.md §11.15
-  /** Opens a stream of states, for a Troupe worker whose data channel is open. It belongs to that channel's principal. */
-  openStates(call: CallContext): ServerStreamReceiver {
-    const { states: service, counters } = this.#parts;
-    return this.#openBeside(call, {
-      takes: ({ traits }) => traits.capabilities.has("states"),
-      createReceiver: (session, owner) =>
-        new StateStream({ session, service, counters, ...this.#besideParts(call, "states", owner) }),
-    });
-  }
-
-  /** Opens a stream beside a data channel of its principal. */
-  #openBeside(call: CallContext, { takes, createReceiver: create }: BesideOptions): ServerStreamReceiver {
-    const clientId = requireClientId(call);
-    const { sessions, admission, clientIds } = this.#parts;
-    const createReceiver: CreateReceiver = (principal) => {
-      admission.assertOpen();
-      clientIds.check(call, principal);
-      const session = sessions.of(clientId);
-      if (session === undefined || !takes(session)) throw noDataChannel();
-      return create(session, ownerOf(call, clientId, principal));
-    };
-    // The worker's own data channel may wait for `authorize` too, perhaps beside those of others under its id.
-    if (!this.#sideWaits.hasChannel(clientId)) return this.#open(call, createReceiver);
-    const hold = (principal: Admitted): PendingAdmission | undefined => {
-      const owner = sessions.of(clientId)?.owner;
-      const isOpen = owner !== undefined && isSamePrincipal(owner.principal, principal);
-      return isOpen ? undefined : this.#sideWaits.wait(clientId, call, principal);
-    };
-    return this.#open(call, createReceiver, { hold });
-  }
-
-  #besideParts(call: CallContext, channel: "side" | "states", owner: StreamOwner) {
-    const { options } = this.#parts;
-    return {
-      account: this.#accountOf(call),
-      bounds: options,
-      clock: options.clock,
-      onOpened: () => this.#reports.opened(channel, owner, true),
-      onEnded: (closing: StreamClosing) => this.#reports.closed(channel, owner, closing),
-    };
-  }
-
-  // protocol.md H21
-  /**
-   * Tells Troupe's workers that the host leaves in `graceMs`, refuses everything new, and answers every pending call. Then it
-   * ends all channels with UNAVAILABLE once their queues are empty, or when `over` resolves. Never rejects.
-   */
-  async drain(graceMs: number, over: Promise<void>): Promise<void> {
-    const { batches, counters, admission, sessions, controlSessions, calls, states, courier, registry } = this.#parts;
-    const open = sessions.all();
-    const leaving = encodeFrame({ kind: "leaving", graceMs: Math.min(Math.ceil(graceMs), limits.timerMs) });
-    for (const session of open) {
-      if (session.traits.isAnnounced && session.notify(leaving) === "full") counters.lostNotices += 1;
-    }
-    courier?.stop();
-    admission.drain();
-    const written = states.drain();
-    this.#parts.told.drain();
-    const ending = calls.drain();
-    if (ending !== undefined) await Promise.race([ending, over]);
-    // The calls whose answers ride on commits have their outcome then.
-    await Promise.race([written, over]);
-    batches.finish();
-    registry.close();
-    await endWhenFlushed([...open, ...controlSessions.all()], over);
+  /** Ends all streams and the calls on them, as `drainChannels` says. */
+  drain(graceMs: number, over: Promise<void>): Promise<void> {
+    return drainChannels(this.#parts, graceMs, over);
   }
 
   /** Others needed the space that a client's registrations took: ends its channels and forgets the client. */
@@ -240,38 +136,6 @@ export class ChannelLifecycle {
     registry.forget(clientId);
     sessions.of(clientId)?.abort(status, "too-much");
     controlSessions.of(clientId)?.abort(status, "too-much");
-  }
-
-  #accountOf(call: CallContext): MemoryAccount {
-    return call.account ?? this.#uncounted;
-  }
-
-  /** Opens a stream once it is admitted, and once `hold` lets it go. `onPending` learns of an admission that is not decided. */
-  #open(
-    call: CallContext,
-    createReceiver: CreateReceiver,
-    { onPending, hold }: OpenOptions = {},
-  ): ServerStreamReceiver {
-    const admitted = this.#parts.admission.admit(call);
-    const pending = admitted instanceof PendingAdmission ? admitted : undefined;
-    if (pending !== undefined) onPending?.(pending.outcome);
-    const own = admitted instanceof PendingAdmission ? admitted.outcome : admitted;
-    if (!(own instanceof Promise) && hold === undefined) return createReceiver(own);
-    let held: PendingAdmission | undefined;
-    const heldBack = async (): Promise<Admitted> => {
-      const principal = await own;
-      held = hold?.(principal);
-      return held === undefined ? principal : held.outcome;
-    };
-    const onGone = (): void => {
-      pending?.cancel();
-      held?.cancel();
-    };
-    return new AwaitedStream({
-      admitted: hold === undefined ? Promise.resolve(own) : heldBack(),
-      account: this.#accountOf(call),
-      ...{ createReceiver, onGone },
-    });
   }
 
   /** A worker id belongs to the principal whose worker has a channel under it; another's worker is known by its client id. */
@@ -374,29 +238,3 @@ function unnamed(clientId: string): WorkerIdentity {
 }
 
 const replacedStatus = { code: StatusCode.aborted, details: "replaced by a newer channel" } as const;
-const goodbye: RpcStatus = { code: StatusCode.unavailable, details: shuttingDownText };
-
-function ownerOf(call: CallContext, clientId: string, principal: Admitted): StreamOwner {
-  return { clientId, address: call.peer, userAgent: call.metadata["user-agent"] ?? "", principal };
-}
-
-function noDataChannel(): RpcError {
-  const text = "No data channel of a Troupe worker is open under this client-id.";
-  return new RpcError(StatusCode.failedPrecondition, text);
-}
-
-interface Drainable {
-  flushed(): Promise<void>;
-  finish(status: RpcStatus, reason: "stopping"): void;
-  abort(status: RpcStatus, reason: "stopping"): void;
-}
-
-/** Ends each channel once its queue is empty, and cuts off the rest when `over` resolves. Never rejects. */
-async function endWhenFlushed(channels: readonly Drainable[], over: Promise<void>): Promise<void> {
-  const ends = channels.map(async (channel) => {
-    await channel.flushed();
-    channel.finish(goodbye, "stopping");
-  });
-  const isFlushed = await Promise.race([Promise.all(ends), over]);
-  if (isFlushed === undefined) for (const channel of channels) channel.abort(goodbye, "stopping");
-}
