@@ -33,13 +33,20 @@ const layerRules = layers.flatMap((line, height) =>
 
 /** The rooms inside a folder of src, the highest first; those on one line do not know each other. */
 const innerRooms = {
-  host: [["operations"], ["states", "mail"], ["control", "calls", "events"], ["placement"], ["registry"], ["sessions"]],
+  host: [
+    ["channels", "operations", "services"],
+    ["states", "mail"],
+    ["control", "calls", "events"],
+    ["placement"],
+    ["registry"],
+    ["sessions", "log"],
+  ],
   worker: [["agents"], ["control"], ["inbound"], ["claims"], ["outbound", "registry"], ["connection"]],
 };
 
 /** Files in the root of such a folder that its rooms may import: they import no room themselves. */
 const rootLeaves = {
-  host: ["batch-runner", "counters", "held-store", "limits", "observer", "principal"],
+  host: ["batch-runner", "counters", "held-store", "limits", "observer", "options", "principal"],
   worker: ["load-context", "reconnect-options", "worker-counters", "worker-options"],
 };
 

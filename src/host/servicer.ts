@@ -21,7 +21,6 @@ import {
 } from "../transport/internal.ts";
 import { composeHost, type HostComposition } from "./compose.ts";
 import type { HostCounters } from "./counters.ts";
-import { HealthService } from "./health-service.ts";
 import type { HostOperations } from "./host-operations.ts";
 import { type HostSnapshot, type InspectOptions, reportOf, type SessionReport } from "./inspection.ts";
 import { limits } from "./limits.ts";
@@ -29,7 +28,8 @@ import { createLinkService, createSideStreamService, createStateService } from "
 import type { HostOptions } from "./options.ts";
 import type { DrainOutcome, DrainWorkerOptions } from "./placement/worker-drains.ts";
 import { isSamePrincipal } from "./principal.ts";
-import { ReflectionServices } from "./reflection-service.ts";
+import { HealthService } from "./services/health-service.ts";
+import { ReflectionServices } from "./services/reflection-service.ts";
 import { type Admitted, clientIdOf, PendingAdmission, requireClientId } from "./sessions/admission.ts";
 
 /** Returns the operations for the operator of a host. A function, because a method would be public. */
@@ -72,12 +72,12 @@ export class HostServicer {
 
   /** Opens a side stream: notices to a Troupe worker take it past what waits on the worker's data channel. */
   openSideStream(call: CallContext): ServerStreamReceiver {
-    return this.#parts.lifecycle.openSide(call);
+    return this.#parts.lifecycle.beside.openSide(call);
   }
 
   /** Opens a stream of states: a Troupe worker keeps the states of its agents by it. */
   openStateStream(call: CallContext): ServerStreamReceiver {
-    return this.#parts.lifecycle.openStates(call);
+    return this.#parts.lifecycle.beside.openStates(call);
   }
 
   async registerAgent({ agentType }: { readonly agentType: string }, call: CallContext): Promise<void> {

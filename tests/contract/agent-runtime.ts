@@ -25,6 +25,7 @@ import { describeReminders } from "./agent-runtime/reminders.ts";
 import { describeRings } from "./agent-runtime/rings.ts";
 import { describeRollBack } from "./agent-runtime/roll-back.ts";
 import { describeRunAhead } from "./agent-runtime/run-ahead.ts";
+import { describeReadersAhead } from "./agent-runtime/run-ahead-readers.ts";
 import { describeSharedSignals } from "./agent-runtime/shared-signals.ts";
 import { describeState } from "./agent-runtime/state.ts";
 import { describeTold } from "./agent-runtime/told.ts";
@@ -61,6 +62,7 @@ export function describeAgentRuntime(name: string, makeWorld: MakeWorld, deviati
     describeRollBack(suite);
     describeIdempotency(suite);
     describeRunAhead(suite);
+    describeReadersAhead(suite);
     describeInterventions(suite);
     describeHangingInterventions(suite);
     describeInterceptors(suite);

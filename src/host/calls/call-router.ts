@@ -30,9 +30,10 @@ import { type BadFrame, type CallBounds, unknownTarget, whyNotSent, whyNotTaken 
 import { CallRings } from "./call-rings.ts";
 import { CallTable } from "./call-table.ts";
 import { whyNotForDotnet } from "./dotnet-calls.ts";
+import { GivenUpTypes } from "./given-up-types.ts";
 import { HeldCalls } from "./held-calls.ts";
 import { type CallWays, SharedCalls } from "./shared-calls.ts";
-import { StockChains, sourceOf } from "./stock-chains.ts";
+import { StockChains } from "./stock-chains.ts";
 
 export interface CallRouterParts extends CallOutcomesParts {
   readonly bounds: CallBounds;
@@ -69,8 +70,7 @@ export class CallRouter {
   readonly #endings: CallEndings;
   /** Gives their outcome to the calls of a worker that has left; there may be thousands. */
   readonly #batches: BatchRunner;
-  /** Workers that stop, and the types that they have given up. Their handlers that still run may call their own agents. */
-  readonly #leaving = new Map<Peer, ReadonlySet<string>>();
+  readonly #givenUp = new GivenUpTypes();
   #isDraining = false;
 
   constructor(parts: CallRouterParts) {
@@ -137,7 +137,8 @@ export class CallRouter {
     if (targetType === undefined) return this.#outcomes.refuse(caller, requestIdText(request), callFailure.noTarget());
     const shared = this.#owners.hasShared ? this.#owners.shared(targetType) : undefined;
     if (shared !== undefined) return this.shared.route(caller, request, shared);
-    const clientId = this.#ownTarget(caller, request) ?? this.#owners.locate(targetType, targetKey);
+    const isOwn = this.#givenUp.isOwnCall(caller, request);
+    const clientId = isOwn ? caller.id : this.#owners.locate(targetType, targetKey);
     if (clientId === undefined)
       return this.#outcomes.refuse(caller, requestIdText(request), unknownTarget(targetType), targetType);
     const refusal = whyNotTaken(caller, request, targetType, { calls: this.#calls, bounds: this.#bounds });
@@ -253,7 +254,7 @@ export class CallRouter {
 
   /** Whether a worker that leaves has given up the type. It may still have calls of it. */
   hasGivenUp(peer: Peer, agentType: string): boolean {
-    return this.#leaving.get(peer)?.has(agentType) === true;
+    return this.#givenUp.has(peer, agentType);
   }
 
   /** A worker gives up one of its own calls. Other workers' ids, and those of calls with an outcome, change nothing. */
@@ -292,18 +293,10 @@ export class CallRouter {
     this.#fail(call, failure);
   }
 
-  /** Only agents reach the given-up types of their own worker: a call without a source goes to the successor. */
-  #ownTarget(caller: Peer, { targetType = "", bytes }: PeekedRequest): string | undefined {
-    if (this.#leaving.size === 0 || this.#leaving.get(caller)?.has(targetType) !== true) return undefined;
-    return sourceOf(bytes) === undefined ? undefined : caller.id;
-  }
-
   // protocol.md §11.2
   /** A worker stops: it takes no more calls but those of its own agents, and has given up these types. */
   peerLeaving(peer: Peer, types: ReadonlySet<string>): void {
-    if (!peer.isOpen || this.#leaving.has(peer)) return;
-    this.#leaving.set(peer, types);
-    this.#placement.peerEnded(peer);
+    if (this.#givenUp.add(peer, types)) this.#placement.peerEnded(peer);
   }
 
   /** Sends the calls that waited for this client's channel. */
@@ -323,7 +316,7 @@ export class CallRouter {
    * channel. If it had said before that it leaves, it had answered all that it took.
    */
   peerEnded(peer: Peer, { inOrder }: { readonly inOrder: boolean }): void {
-    const failure = this.#leaving.delete(peer) && inOrder ? callFailure.notTaken : callFailure.disconnected;
+    const failure = this.#givenUp.delete(peer) && inOrder ? callFailure.notTaken : callFailure.disconnected;
     this.#endings.ofPeer(peer, failure);
   }
 

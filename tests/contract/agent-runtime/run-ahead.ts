@@ -1,84 +1,13 @@
 import { describe, expect, test } from "vitest";
-import { z } from "zod";
-import {
-  AgentId,
-  defineMessage,
-  handlerTable,
-  persistentAgent,
-  type RegisterOptions,
-  TopicId,
-  TroupeError,
-  TypeSubscription,
-} from "../../../src/core/index.ts";
-import { type CommitOutcome, StoreError } from "../../../src/storage/index.ts";
+import { persistentAgent, TopicId, TypeSubscription } from "../../../src/core/index.ts";
+import { StoreError } from "../../../src/storage/index.ts";
 import { Gate } from "../../support/gate.ts";
 import { Inbox } from "../../support/inbox.ts";
-import { WatchedStore } from "../../support/watched-store.ts";
-import { add, type Body, ByHand, type Cast, id, Keeper, Kept, openCast } from "./keepers.ts";
+import { askAhead, openAhead, outcomesOf, SlowStore, unavailable } from "./ahead-cast.ts";
+import { add, type Body, ByHand, id, Keeper } from "./keepers.ts";
 import { Answer, Ask, Note, Order, Probe, type Suite } from "./world.ts";
 
 const topic = new TopicId("ahead", "1");
-const Look = defineMessage("ContractLook", z.object({ text: z.string() }), { answer: Answer });
-
-/** A store whose first commit waits until the test lets it go. */
-class SlowStore extends WatchedStore {
-  readonly asked = new Gate();
-  readonly go = new Gate();
-  /** The outcome of the first commit: what it throws, or what it returns. */
-  first: () => CommitOutcome | undefined = () => undefined;
-  #commits = 0;
-
-  constructor() {
-    super();
-    this.beforeCommit = async () => {
-      this.#commits += 1;
-      if (this.#commits > 1) return;
-      this.asked.open();
-      await this.go.opened;
-      this.decide = () => {
-        this.decide = () => undefined;
-        return this.first();
-      };
-    };
-  }
-}
-
-interface AheadCast extends Cast {
-  readonly slow: SlowStore;
-  /** What bodies have begun with, in order. */
-  readonly begun: Inbox<string>;
-}
-
-async function openAhead(
-  suite: Suite,
-  { body = add, register }: { readonly body?: Body; readonly register?: RegisterOptions } = {},
-): Promise<AheadCast> {
-  const slow = new SlowStore();
-  const begun = new Inbox<string>();
-  const noted: Body = (text, agent, context) => {
-    begun.put(text);
-    return body(text, agent, context);
-  };
-  const cast = await openCast(suite, noted, { store: slow, register: { runAhead: 100, ...register } });
-  return { ...cast, slow, begun };
-}
-
-/** Asks one after the other, and waits until all have begun, while the first one's commit waits. */
-async function askAhead(cast: AheadCast, texts: readonly string[]): Promise<Promise<string>[]> {
-  const calls = texts.map((text) => cast.ask(text));
-  for (const call of calls) call.catch(() => undefined);
-  await cast.slow.asked.opened;
-  for (const text of texts) expect(await cast.begun.take()).toBe(text);
-  return calls;
-}
-
-function outcomesOf(calls: readonly Promise<string>[]): Promise<readonly string[]> {
-  return Promise.all(calls.map((call) => call.catch((error: unknown) => TroupeError.from(error).code)));
-}
-
-const unavailable = (): never => {
-  throw new StoreError("unavailable", "The disk is gone.");
-};
 
 export function describeRunAhead(suite: Suite): void {
   describe("a persistent agent that runs ahead", () => {
@@ -340,33 +269,6 @@ export function describeRunAhead(suite: Suite): void {
       expect(await cast.stored()).toEqual({ total: 3, log: ["1", "2"] });
     });
 
-    test("answers a handler that only reads when what it has read is written", async () => {
-      await using cast = await openReader(suite);
-      const written = cast.ask("1");
-      await cast.slow.asked.opened;
-      let isAnswered = false;
-      const looked = cast.look().finally(() => {
-        isAnswered = true;
-      });
-      await cast.slow.seen;
-      expect(await cast.shown()).toBe("1");
-      expect(isAnswered).toBe(false);
-      cast.slow.go.open();
-      expect(await Promise.all([written, looked])).toEqual(["1", "1"]);
-    });
-
-    test("fails a handler that has read what could not be written", async () => {
-      await using cast = await openReader(suite);
-      cast.slow.first = unavailable;
-      const calls = [cast.ask("1")];
-      await cast.slow.asked.opened;
-      calls.push(cast.look());
-      await cast.slow.seen;
-      cast.slow.go.open();
-      expect(await outcomesOf(calls)).toEqual(["state-unavailable", "state-unavailable"]);
-      expect(await cast.look()).toBe("0");
-    });
-
     test("saves what it has changed when its activation ends", async () => {
       await using cast = await openAhead(suite);
       const calls = await askAhead(cast, ["1", "2"]);
@@ -395,43 +297,4 @@ export function describeRunAhead(suite: Suite): void {
       await expect(registered).rejects.toThrow("interleave");
     });
   });
-}
-
-/** A keeper with a handler that reads, and does not interleave. */
-async function openReader({ openStage }: Suite) {
-  const slow = Object.assign(new SlowStore(), { seen: Promise.resolve() });
-  const looked = new Gate();
-  slow.seen = looked.opened;
-  const stage = await openStage({ stateStore: slow });
-  class Reader extends persistentAgent(Kept) {
-    static override readonly handlers = handlerTable<Reader>()
-      .rpc(Ask, function ({ text }) {
-        this.state.total += Number(text);
-        return Answer({ text: String(this.state.total) });
-      })
-      .rpc(
-        Look,
-        function () {
-          looked.open();
-          return Answer({ text: String(this.state.total) });
-        },
-        { readOnly: true },
-      )
-      .rpc(
-        Order,
-        function () {
-          return Answer({ text: String(this.state.total) });
-        },
-        { readOnly: true, interleaves: true },
-      );
-  }
-  await Reader.register(stage.callee, "reader", () => new Reader("reads"), { runAhead: 10 });
-  const reader = new AgentId("reader", "ada");
-  return {
-    slow,
-    ask: async (text: string) => (await stage.caller.sendMessage(Ask({ text }), reader)).text,
-    look: async () => (await stage.caller.sendMessage(Look({ text: "" }), reader)).text,
-    shown: async () => (await stage.caller.sendMessage(Order({ text: "" }), reader, { answer: Answer })).text,
-    [Symbol.asyncDispose]: () => stage[Symbol.asyncDispose](),
-  };
 }

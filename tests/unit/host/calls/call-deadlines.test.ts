@@ -4,9 +4,9 @@ import { runInNewContext } from "node:vm";
 import { expect, it } from "vitest";
 import type { Clock } from "../../../../src/core/index.ts";
 import { CallDeadlines } from "../../../../src/host/calls/call-deadlines.ts";
-import type { Peer } from "../../../../src/host/sessions/peer.ts";
 import type { PendingCall } from "../../../../src/host/sessions/pending-call.ts";
 import { ManualClock } from "../../../../src/testing/index.ts";
+import { pendingCall } from "../../../support/pending-call.ts";
 import { StallingClock } from "../../../support/stalling-clock.ts";
 
 setFlagsFromString("--expose-gc");
@@ -28,28 +28,7 @@ function setUp<Of extends Clock>(commonMs: number, clock: Of) {
     },
   });
   const add = (targetKey: string, timeoutMs: number): PendingCall => {
-    // The caller plays no part in deadlines.
-    const caller = {} as Peer;
-    const ids = { hostId: calls.size, callerId: new Uint8Array(), targetType: "a", targetKey };
-    const call = {
-      caller,
-      ...ids,
-      heldBytes: 0,
-      reportBytes: 0,
-      stockPath: undefined,
-      timeoutMs,
-      openedMs: 0,
-      dueMs: 0,
-      timer: undefined,
-      target: undefined,
-      dueSlot: 0,
-      commits: 0,
-      sentBytes: 0,
-      returns: 0,
-      conflicts: 0,
-      outgoingSlot: 0,
-      incomingSlot: 0,
-    };
+    const call = pendingCall({ hostId: calls.size, targetKey, timeoutMs });
     calls.add(call);
     deadlines.add(call);
     return call;

@@ -1,7 +1,6 @@
 import { expect, it } from "vitest";
 import { HeldCalls } from "../../../../src/host/calls/held-calls.ts";
 import { limits } from "../../../../src/host/limits.ts";
-import type { Peer } from "../../../../src/host/sessions/peer.ts";
 import type { PendingCall } from "../../../../src/host/sessions/pending-call.ts";
 import { ManualClock } from "../../../../src/testing/index.ts";
 import {
@@ -9,30 +8,10 @@ import {
   createUncountedAccount,
   type MemoryAccount,
 } from "../../../../src/transport/internal.ts";
+import { pendingCall } from "../../../support/pending-call.ts";
 
 function call(targetKey: string, account: MemoryAccount = createUncountedAccount()): PendingCall {
-  // Of the caller, only the account plays a part in holding.
-  const caller = { account } as Peer;
-  const ids = { hostId: 1, callerId: new Uint8Array(), targetType: "a", targetKey };
-  return {
-    caller,
-    ...ids,
-    heldBytes: 0,
-    reportBytes: 0,
-    stockPath: undefined,
-    timeoutMs: 0,
-    openedMs: 0,
-    dueMs: 0,
-    timer: undefined,
-    target: undefined,
-    dueSlot: 0,
-    commits: 0,
-    sentBytes: 0,
-    returns: 0,
-    conflicts: 0,
-    outgoingSlot: 0,
-    incomingSlot: 0,
-  };
+  return pendingCall({ targetKey, caller: { account } });
 }
 
 function setUp(waitMs: number) {

@@ -1,31 +1,10 @@
 import { expect, it } from "vitest";
-import type { Peer } from "../../../../src/host/sessions/peer.ts";
 import type { PendingCall } from "../../../../src/host/sessions/pending-call.ts";
 import { createOutgoingCalls } from "../../../../src/host/sessions/pending-call.ts";
+import { pendingCall } from "../../../support/pending-call.ts";
 
 function call(ownId: string): PendingCall {
-  // The caller plays no part in finding.
-  const caller = {} as Peer;
-  const ids = { hostId: 1, callerId: new TextEncoder().encode(ownId), targetType: "a", targetKey: "k" };
-  return {
-    caller,
-    ...ids,
-    heldBytes: 0,
-    reportBytes: 0,
-    stockPath: undefined,
-    timeoutMs: 0,
-    openedMs: 0,
-    dueMs: 0,
-    timer: undefined,
-    target: undefined,
-    dueSlot: 0,
-    commits: 0,
-    sentBytes: 0,
-    returns: 0,
-    conflicts: 0,
-    outgoingSlot: 0,
-    incomingSlot: 0,
-  };
+  return pendingCall({ callerId: new TextEncoder().encode(ownId) });
 }
 
 it("finds calls by their callers' own ids, those made before the first search and those made after", () => {

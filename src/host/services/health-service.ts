@@ -1,4 +1,4 @@
-import { errorText } from "../core/internal.ts";
+import { errorText } from "../../core/internal.ts";
 import {
   decodeHealthCheckRequest,
   encodeHealthCheckResponse,
@@ -6,7 +6,7 @@ import {
   health,
   type ServingStatus,
   serviceName,
-} from "../protocol/internal.ts";
+} from "../../protocol/internal.ts";
 import {
   type CallContext,
   FairCount,
@@ -16,8 +16,8 @@ import {
   RpcError,
   type ServerStream,
   StatusCode,
-} from "../transport/internal.ts";
-import { shuttingDownText } from "./sessions/admission.ts";
+} from "../../transport/internal.ts";
+import { shuttingDownText } from "../sessions/admission.ts";
 
 /** The names under which the host's health is asked for: of the whole host, and of its one service. */
 const services: readonly string[] = ["", serviceName];

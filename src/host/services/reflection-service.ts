@@ -1,5 +1,5 @@
-import { errorText } from "../core/internal.ts";
-import { answerReflection, reflection } from "../protocol/internal.ts";
+import { errorText } from "../../core/internal.ts";
+import { answerReflection, reflection } from "../../protocol/internal.ts";
 import {
   type CallContext,
   FairCount,
@@ -9,9 +9,9 @@ import {
   RpcError,
   type ServerStream,
   StatusCode,
-} from "../transport/internal.ts";
-import { limits } from "./limits.ts";
-import { shuttingDownText } from "./sessions/admission.ts";
+} from "../../transport/internal.ts";
+import { limits } from "../limits.ts";
+import { shuttingDownText } from "../sessions/admission.ts";
 
 /**
  * gRPC's server reflection, under both of its names: command line tools ask it for the methods and messages of the host's services. It

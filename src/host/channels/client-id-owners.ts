@@ -1,8 +1,8 @@
-import { clientIdKey } from "../protocol/internal.ts";
-import { type CallContext, RpcError, StatusCode } from "../transport/internal.ts";
-import { isSamePrincipal, type Principal } from "./principal.ts";
-import type { Admission, Admitted } from "./sessions/admission.ts";
-import type { StreamOwner } from "./sessions/session.ts";
+import { clientIdKey } from "../../protocol/internal.ts";
+import { type CallContext, RpcError, StatusCode } from "../../transport/internal.ts";
+import { isSamePrincipal, type Principal } from "../principal.ts";
+import type { Admission, Admitted } from "../sessions/admission.ts";
+import type { StreamOwner } from "../sessions/session.ts";
 
 /** Finds whom a client id belongs to, if it is in use. */
 interface UsedIds {

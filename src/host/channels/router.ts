@@ -1,4 +1,4 @@
-import type { Logger } from "../core/internal.ts";
+import type { Logger } from "../../core/internal.ts";
 import {
   type AskLeaveFrame,
   encodeFrame,
@@ -9,18 +9,18 @@ import {
   peekFrame,
   type ReturnedFrame,
   type StayFrame,
-} from "../protocol/internal.ts";
-import type { BadFrame } from "./calls/call-refusals.ts";
-import type { CallRouter } from "./calls/call-router.ts";
-import type { MutableHostCounters } from "./counters.ts";
-import type { EventRouter } from "./events/event-router.ts";
-import type { ToldCalls } from "./mail/told-calls.ts";
-import type { LeavingAgents } from "./placement/leaving-agents.ts";
-import type { WorkerDrains } from "./placement/worker-drains.ts";
-import type { LegacyRegistration } from "./registry/legacy-registration.ts";
-import type { Registry } from "./registry/registry.ts";
-import { heartbeatAnswer } from "./sessions/heartbeat-answer.ts";
-import type { Peer } from "./sessions/peer.ts";
+} from "../../protocol/internal.ts";
+import type { BadFrame } from "../calls/call-refusals.ts";
+import type { CallRouter } from "../calls/call-router.ts";
+import type { MutableHostCounters } from "../counters.ts";
+import type { EventRouter } from "../events/event-router.ts";
+import type { ToldCalls } from "../mail/told-calls.ts";
+import type { LeavingAgents } from "../placement/leaving-agents.ts";
+import type { WorkerDrains } from "../placement/worker-drains.ts";
+import type { LegacyRegistration } from "../registry/legacy-registration.ts";
+import type { Registry } from "../registry/registry.ts";
+import { heartbeatAnswer } from "../sessions/heartbeat-answer.ts";
+import type { Peer } from "../sessions/peer.ts";
 
 export interface RouterParts {
   readonly calls: CallRouter;

@@ -1,5 +1,5 @@
-import type { Clock } from "../core/internal.ts";
-import { limits } from "./limits.ts";
+import type { Clock } from "../../core/internal.ts";
+import { limits } from "../limits.ts";
 
 interface Said {
   readonly reason: string;

@@ -1,7 +1,7 @@
 import { expect, it } from "vitest";
-import { limits } from "../../../src/host/limits.ts";
-import { RepeatedRefusals } from "../../../src/host/repeated-refusals.ts";
-import { ManualClock } from "../../../src/testing/index.ts";
+import { limits } from "../../../../src/host/limits.ts";
+import { RepeatedRefusals } from "../../../../src/host/log/repeated-refusals.ts";
+import { ManualClock } from "../../../../src/testing/index.ts";
 
 it("takes a refusal for new after its time, for another reason, and once the client had the type", () => {
   const clock = new ManualClock();

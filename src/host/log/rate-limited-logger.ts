@@ -1,4 +1,4 @@
-import { type Clock, errorText, LimitedLog, type LogFields, type Logger } from "../core/internal.ts";
+import { type Clock, errorText, LimitedLog, type LogFields, type Logger } from "../../core/internal.ts";
 
 /** The longest value that a log line holds, in characters. */
 const maxValueChars = 200;

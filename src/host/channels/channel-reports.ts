@@ -1,9 +1,9 @@
-import type { Logger } from "../core/internal.ts";
-import type { MutableHostCounters } from "./counters.ts";
-import { firstListed } from "./limits.ts";
-import type { ChannelKind, HostObserver } from "./observer.ts";
-import type { StreamClosing } from "./sessions/data-channel.ts";
-import type { Session, SessionParts, StreamOwner } from "./sessions/session.ts";
+import type { Logger } from "../../core/internal.ts";
+import type { MutableHostCounters } from "../counters.ts";
+import { firstListed } from "../limits.ts";
+import type { ChannelKind, HostObserver } from "../observer.ts";
+import type { StreamClosing } from "../sessions/data-channel.ts";
+import type { Session, SessionParts, StreamOwner } from "../sessions/session.ts";
 
 export interface ChannelReportsParts {
   readonly counters: MutableHostCounters;

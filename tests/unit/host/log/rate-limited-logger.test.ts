@@ -1,8 +1,8 @@
 import { expect, it } from "vitest";
-import { limits } from "../../../src/host/limits.ts";
-import { RateLimitedLogger } from "../../../src/host/rate-limited-logger.ts";
-import { ManualClock } from "../../../src/testing/index.ts";
-import { RecordingLogger } from "../../support/recording-logger.ts";
+import { limits } from "../../../../src/host/limits.ts";
+import { RateLimitedLogger } from "../../../../src/host/log/rate-limited-logger.ts";
+import { ManualClock } from "../../../../src/testing/index.ts";
+import { RecordingLogger } from "../../../support/recording-logger.ts";
 
 function setUp() {
   const clock = new ManualClock();

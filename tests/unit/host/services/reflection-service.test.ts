@@ -1,8 +1,8 @@
 import { create, toBinary } from "@bufbuild/protobuf";
 import { expect, test } from "vitest";
-import { ReflectionServices } from "../../../src/host/reflection-service.ts";
-import { ServerReflectionRequestSchema } from "../../../src/protocol/gen/grpc/reflection/v1/reflection_pb.ts";
-import { type CallContext, type RpcStatus, type ServerStream, StatusCode } from "../../../src/transport/internal.ts";
+import { ReflectionServices } from "../../../../src/host/services/reflection-service.ts";
+import { ServerReflectionRequestSchema } from "../../../../src/protocol/gen/grpc/reflection/v1/reflection_pb.ts";
+import { type CallContext, type RpcStatus, type ServerStream, StatusCode } from "../../../../src/transport/internal.ts";
 
 const request = toBinary(
   ServerReflectionRequestSchema,

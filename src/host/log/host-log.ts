@@ -1,6 +1,6 @@
-import type { Clock, LogFields, Logger } from "../core/internal.ts";
-import type { RefusedHandshake } from "../transport/internal.ts";
-import type { HostObserver, SessionOccurrence } from "./observer.ts";
+import type { Clock, LogFields, Logger } from "../../core/internal.ts";
+import type { RefusedHandshake } from "../../transport/internal.ts";
+import type { HostObserver, SessionOccurrence } from "../observer.ts";
 import { RepeatedRefusals } from "./repeated-refusals.ts";
 
 /**

@@ -1,0 +1,240 @@
+import { isAnnounced, readFrameHead, readIdentity, type WorkerIdentity } from "../../protocol/internal.ts";
+import {
+  type CallContext,
+  partyOfCall,
+  RpcError,
+  type ServerStreamReceiver,
+  StatusCode,
+} from "../../transport/internal.ts";
+import { ControlChannel } from "../control/control-channel.ts";
+import type { ControlRouter } from "../control/control-router.ts";
+import type { ControlSession } from "../control/control-session.ts";
+import type { HostObserver } from "../observer.ts";
+import { capabilitiesOf } from "../options.ts";
+import type { Placement } from "../placement/placement.ts";
+import { identityCost, type Workers } from "../placement/workers.ts";
+import { isSamePrincipal } from "../principal.ts";
+import { type Admitted, clientIdOf, requireClientId } from "../sessions/admission.ts";
+import type { ChannelTable } from "../sessions/channel-table.ts";
+import { DataChannel, type StreamClosing } from "../sessions/data-channel.ts";
+import type { DotnetWorkers } from "../sessions/dotnet-worker.ts";
+import { peerTraits } from "../sessions/peer.ts";
+import { Session, type SessionParts, type StreamOwner } from "../sessions/session.ts";
+import { SideWaits } from "../sessions/side-waits.ts";
+import { type ChannelDrainParts, drainChannels } from "./channel-drain.ts";
+import { ChannelReports } from "./channel-reports.ts";
+import type { Router } from "./router.ts";
+import { type CreateReceiver, ownerOf, StreamOpenings } from "./stream-openings.ts";
+import { StreamsBeside, type StreamsBesideParts } from "./streams-beside.ts";
+
+export interface ChannelLifecycleParts
+  extends ChannelDrainParts,
+    Omit<StreamsBesideParts, "reports" | "openings" | "sideWaits"> {
+  readonly dotnetWorkers: DotnetWorkers;
+  readonly placement: Placement;
+  readonly workers: Workers;
+  readonly control: ControlRouter;
+  readonly router: Router;
+  readonly observer: HostObserver | undefined;
+}
+
+interface Entry {
+  readonly call: CallContext;
+  readonly clientId: string;
+  readonly openedAs: number;
+  readonly principal: Admitted;
+}
+
+/** Opens and ends the streams of workers, and tells the rooms of the host in the right order. */
+export class ChannelLifecycle {
+  readonly #parts: ChannelLifecycleParts;
+  readonly #reports: ChannelReports;
+  readonly #openings: StreamOpenings;
+  readonly #sideWaits: SideWaits;
+  /** The streams that a worker opens beside its data channel. */
+  readonly beside: StreamsBeside;
+  /** How many channels have been opened; numbers them, so that an older one does not replace a newer one. */
+  #opened = 0;
+
+  constructor(parts: ChannelLifecycleParts) {
+    this.#parts = parts;
+    const { counters, options, observer } = parts;
+    this.#reports = new ChannelReports({ counters, logger: options.logger, observer });
+    this.#openings = new StreamOpenings(parts.admission);
+    this.#sideWaits = new SideWaits(parts.admission);
+    this.beside = new StreamsBeside({
+      ...parts,
+      reports: this.#reports,
+      openings: this.#openings,
+      sideWaits: this.#sideWaits,
+    });
+  }
+
+  /** Opens a worker's data channel. Without `client-id` the worker is of generation 1, and the host makes an id for it. */
+  openData(call: CallContext): ServerStreamReceiver {
+    const { options, sessions, router } = this.#parts;
+    const { acceptLegacyWorkers, makeId } = options;
+    const clientId = clientIdOf(call) ?? (acceptLegacyWorkers ? makeId() : requireClientId(call));
+    const capabilities = capabilitiesOf(options);
+    const traits = peerTraits(call.metadata, { ...options, capabilities });
+    const openedAs = this.#opened++;
+    const createReceiver: CreateReceiver = (principal) => {
+      this.#checkEntry(sessions, { call, clientId, openedAs, principal });
+      const owner = ownerOf(call, clientId, principal);
+      const account = this.#openings.accountOf(call);
+      return new DataChannel({
+        traits,
+        capabilities,
+        createSession: (stream) => {
+          const worker = this.#identify(call, owner);
+          account.add(identityCost(worker));
+          return this.#dataOpened(this.#createSession({ owner, openedAs, traits, worker, stream, account }));
+        },
+        onFrame: (session, frame) => router.receive(session, frame),
+        onBadFrame: (session, bad, head) => router.receiveBad(session, bad, head && readFrameHead(head)),
+        onGone: (session, closing) => this.#dataGone(session, closing),
+        onEnded: (session) => this.#reports.dataEnded(session),
+        onUnread: (frames) => this.#reports.unread(frames),
+      });
+    };
+    return this.#openings.open(call, createReceiver, {
+      onPending: (outcome) => this.#sideWaits.channelWaits(clientId, outcome),
+    });
+  }
+
+  openControl(call: CallContext): ServerStreamReceiver {
+    const clientId = requireClientId(call);
+    const { options, controlSessions, counters, control, sessions } = this.#parts;
+    const openedAs = this.#opened++;
+    return this.#openings.open(call, (principal) => {
+      this.#checkEntry(controlSessions, { call, clientId, openedAs, principal });
+      return new ControlChannel({
+        owner: ownerOf(call, clientId, principal),
+        openedAs,
+        account: this.#openings.accountOf(call),
+        bounds: options,
+        clock: options.clock,
+        counters,
+        logger: options.logger,
+        hasHeartbeat: () => sessions.of(clientId)?.traits.capabilities.has("heartbeat") === true,
+        onSession: (session) => this.#controlOpened(session),
+        onEnvelope: (session, envelope) => control.route(session, envelope),
+        onGone: (session, closing) => this.#controlGone(session, closing),
+      });
+    });
+  }
+
+  /** Ends all streams and the calls on them, as `drainChannels` says. */
+  drain(graceMs: number, over: Promise<void>): Promise<void> {
+    return drainChannels(this.#parts, graceMs, over);
+  }
+
+  /** Others needed the space that a client's registrations took: ends its channels and forgets the client. */
+  giveWay(clientId: string, reason: string): void {
+    const { sessions, controlSessions, registry } = this.#parts;
+    const status = { code: StatusCode.resourceExhausted, details: reason };
+    registry.forget(clientId);
+    sessions.of(clientId)?.abort(status, "too-much");
+    controlSessions.of(clientId)?.abort(status, "too-much");
+  }
+
+  /** A worker id belongs to the principal whose worker has a channel under it; another's worker is known by its client id. */
+  #identify({ metadata }: CallContext, { clientId, principal }: StreamOwner): WorkerIdentity {
+    const said = isAnnounced(metadata) ? readIdentity(metadata, clientId) : unnamed(clientId);
+    const other = this.#parts.workers.peerOf(said.id)?.id;
+    const holder = other === undefined ? undefined : this.#parts.sessions.of(other);
+    const isOwn = holder === undefined || isSamePrincipal(holder.owner.principal, principal);
+    return isOwn ? said : { ...said, id: clientId };
+  }
+
+  #createSession(
+    parts: Pick<SessionParts, "owner" | "openedAs" | "traits" | "worker" | "stream" | "account">,
+  ): Session {
+    const { options, dotnetWorkers } = this.#parts;
+    const { clock, heartbeatMs, heartbeatTimeoutMs } = options;
+    return new Session({
+      ...parts,
+      dotnet: parts.traits.takesJsonEvents ? undefined : dotnetWorkers.opened(parts.owner.clientId),
+      bounds: options,
+      ...{ clock, heartbeatMs, heartbeatTimeoutMs },
+      ...this.#reports.ofSession(heartbeatTimeoutMs),
+    });
+  }
+
+  /**
+   * Throws `RpcError` when the host stops, when the client id is another principal's, or when a newer stream of the client was
+   * admitted first. It also throws when there are `maxSessions` channels and none gives way; but a client may always replace its own older one.
+   */
+  #checkEntry(
+    channels: ChannelTable<Session> | ChannelTable<ControlSession>,
+    { call, clientId, openedAs, principal }: Entry,
+  ): void {
+    const { options, admission, clientIds } = this.#parts;
+    // It may have begun to stop while the stream waited for `authorize`.
+    admission.assertOpen();
+    clientIds.check(call, principal);
+    const current = channels.of(clientId);
+    if (current !== undefined && current.openedAs > openedAs) {
+      throw new RpcError(replacedStatus.code, replacedStatus.details);
+    }
+    const { maxSessions } = options;
+    if (current !== undefined || channels.mayEnter(partyOfCall(call))) return;
+    const detail = `This host takes ${maxSessions} channels at once.`;
+    this.#reports.refused(clientId, detail);
+    throw new RpcError(StatusCode.resourceExhausted, detail);
+  }
+
+  #dataOpened(session: Session): Session {
+    const { sessions, counters, calls, registry, placement } = this.#parts;
+    const replaced = sessions.enter(session);
+    // After the entry, so that an observer that looks at the host finds the session.
+    this.#reports.opened("data", session.owner, session.traits.isAnnounced);
+    if (replaced !== undefined) {
+      counters.replacedChannels += 1;
+      replaced.finish(replacedStatus, "replaced");
+      placement.peerEnded(replaced);
+      calls.peerEnded(replaced, { inOrder: false });
+    }
+    placement.peerOpened(session);
+    registry.clientArrived(session.id, { principal: session.owner.principal, account: session.account });
+    calls.peerOpened(session);
+    this.#sideWaits.channelOpened(session.id, session.owner.principal);
+    if (session.dotnet?.channels === 2) this.#reports.reopened(session.id, registry.declaredBy(session.id).types);
+    return session;
+  }
+
+  #dataGone(session: Session, closing: StreamClosing): void {
+    const { sessions, calls, registry, placement } = this.#parts;
+    session.account.release(identityCost(session.worker));
+    const isCurrent = sessions.leave(session);
+    // A channel that was replaced has left its types to the one that replaced it.
+    this.#reports.dataClosed(session, closing, () => (isCurrent ? registry.declaredBy(session.id).types : noTypes));
+    if (isCurrent) registry.clientLeft(session.id, session.traits.reconnectGraceMs);
+    placement.peerEnded(session, { isLost: closing.reason === "lost" || closing.reason === "reset" });
+    calls.peerEnded(session, { inOrder: closing.reason === "left" });
+  }
+
+  #controlOpened(session: ControlSession): void {
+    const { controlSessions, control } = this.#parts;
+    const replaced = controlSessions.enter(session);
+    this.#reports.opened("control", session.owner, false);
+    if (replaced === undefined) return;
+    replaced.finish(replacedStatus, "replaced");
+    control.sessionEnded(replaced);
+  }
+
+  #controlGone(session: ControlSession, closing: StreamClosing): void {
+    const { controlSessions, control } = this.#parts;
+    controlSessions.leave(session);
+    control.sessionEnded(session);
+    this.#reports.closed("control", session.owner, closing);
+  }
+}
+
+const noTypes: ReadonlySet<string> = new Set();
+
+function unnamed(clientId: string): WorkerIdentity {
+  return { id: clientId, name: clientId, version: undefined, labels: {} };
+}
+
+const replacedStatus = { code: StatusCode.aborted, details: "replaced by a newer channel" } as const;

@@ -1,0 +1,30 @@
+import type { Peer } from "../../src/host/sessions/peer.ts";
+import type { PendingCall } from "../../src/host/sessions/pending-call.ts";
+
+/** A call of a host's table, for tests of what keeps calls. `caller`: what of it plays a part. */
+export function pendingCall({ caller, ...given }: Omit<Partial<PendingCall>, "caller"> & { caller?: Partial<Peer> }) {
+  const call: PendingCall = {
+    // TypeScript can't see which members of the caller are used: each test gives those.
+    caller: { ...caller } as Peer,
+    hostId: 1,
+    callerId: new Uint8Array(),
+    targetType: "a",
+    targetKey: "k",
+    heldBytes: 0,
+    reportBytes: 0,
+    stockPath: undefined,
+    timeoutMs: 0,
+    openedMs: 0,
+    dueMs: 0,
+    timer: undefined,
+    target: undefined,
+    dueSlot: 0,
+    commits: 0,
+    sentBytes: 0,
+    returns: 0,
+    conflicts: 0,
+    outgoingSlot: 0,
+    incomingSlot: 0,
+  };
+  return Object.assign(call, given);
+}
