@@ -46,7 +46,10 @@ export class BatchRunner {
     const queue: Queue = { owner, party, works: [work], at: 0 };
     this.#line(queue);
     // What a task adds waits for its owner's turn, so that a chain of such tasks ends with the turn, too.
-    if (!this.#isRunning) this.#run(queue, this.#isClosed ? Number.POSITIVE_INFINITY : this.#left);
+    if (this.#isRunning) return this.#plan();
+    // No turn comes after the close: what the tasks add runs now, too.
+    if (this.#isClosed) return this.finish();
+    this.#run(queue, this.#left);
     this.#plan();
   }
 

@@ -37,7 +37,8 @@ export class StateRights {
     const { owners, calls } = this.#parts;
     const { type } = agent;
     // A worker that leaves has given up its types, and still finishes the calls that it took.
-    if (!owners.owners(type).includes(from.id) && !calls.hasGivenUp(from, type)) {
+    const serves = owners.owners(type).includes(from.id) || calls.hasGivenUp(from, type);
+    if (!serves && !this.#hasClaim(from, agent)) {
       const text = `This worker does not serve the agent type ${JSON.stringify(type.slice(0, 100))}. Register the type first.`;
       return notAuthorized(text);
     }
@@ -48,6 +49,14 @@ export class StateRights {
     }
     // The era is higher than that of any claim from a time when the type was shared.
     return { at: "granted", rank: { era: owners.era, number: 0 } };
+  }
+
+  // protocol.md §11.15
+  /** Whether the worker holds the agent. After a change of its connection messages may come before it has registered the type anew. */
+  #hasClaim(from: Peer, { type, key }: AgentName): boolean {
+    const { owners, directory } = this.#parts;
+    const shared = owners.hasShared ? owners.shared(type) : undefined;
+    return shared !== undefined && directory.find(shared, key)?.workerId === from.worker.id;
   }
 
   // protocol.md §11.15

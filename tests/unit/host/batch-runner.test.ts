@@ -148,6 +148,21 @@ it("does everything at once after its end, without a timer", () => {
   expect(clock.turns()).toBe(0);
 });
 
+it("does after its end what a task adds for others and for its own owner", () => {
+  const { clock, work, ran, task } = setUp();
+  work.close();
+  work.add("a", [
+    () => {
+      work.add("b", [task("b")]);
+      work.add("a", [task("a")]);
+    },
+  ]);
+  expect(ran()).toEqual(["a", "b"]);
+  work.add("b", [task("b")]);
+  expect(ran()).toEqual(["b"]);
+  expect(clock.turns()).toBe(0);
+});
+
 function* aMillion(): Iterable<() => void> {
   for (let count = 0; count < 1_000_000; count += 1) yield () => undefined;
 }

@@ -378,6 +378,7 @@ export class AgentCatalog {
   #end(mayClose: Promise<void> | undefined): ActivationEnds {
     const ends = this.#activations.close(mayClose);
     this.#saved.endAll();
+    this.#options.longWaits?.close();
     for (const [type, { source }] of this.#kinds.all) {
       if (source.by !== "instances") continue;
       this.#kinds.removeInstances(type);

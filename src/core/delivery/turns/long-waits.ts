@@ -1,4 +1,4 @@
-import type { Clock } from "../../clock.ts";
+import type { Clock, Timer } from "../../clock.ts";
 import type { Delivery } from "../layers.ts";
 
 /** Hears of calls that wait long for their turn. */
@@ -47,7 +47,7 @@ export class LongWaits {
   readonly #told = new Map<WatchedQueue, Told>();
   /** Queues with waits that are not long yet. */
   readonly #young = new Set<WatchedQueue>();
-  #isTimed = false;
+  #timer: Timer | undefined;
 
   constructor(options: LongWaitsOptions) {
     this.#options = options;
@@ -63,16 +63,23 @@ export class LongWaits {
     this.#arm();
   }
 
+  /** The runtime has given up all that waited: ends the watch of its queues, and tells nothing. Later changes begin another one. */
+  close(): void {
+    this.#timer?.cancel();
+    this.#timer = undefined;
+    this.#young.clear();
+    this.#told.clear();
+  }
+
   #arm(): void {
-    if (this.#isTimed) return;
-    this.#isTimed = true;
+    if (this.#timer !== undefined) return;
     const { clock, afterMs } = this.#options;
     // Without the timer a process whose agents wait for each other would have nothing to do, and exit.
-    clock.setTimer(Math.ceil(afterMs / 2), () => this.#sweep(), { keepAlive: true });
+    this.#timer = clock.setTimer(Math.ceil(afterMs / 2), () => this.#sweep(), { keepAlive: true });
   }
 
   #sweep(): void {
-    this.#isTimed = false;
+    this.#timer = undefined;
     for (const queue of [...this.#young]) if (!this.#review(queue)) this.#young.delete(queue);
     if (this.#young.size > 0) this.#arm();
   }

@@ -76,6 +76,27 @@ describe.each(hostTransports)("the state of a shared agent at the host over $nam
     expect(rig.host.counters()).toMatchObject({ commits: 0, staleCommits: 1 });
   });
 
+  it("is read and written by its worker on a new connection, before the worker has registered the type there", async () => {
+    await using rig = await start({ stateStore: new MemoryStateStore() });
+    const { servers, caller } = await start3(rig);
+    const { holder } = await callRoom(caller, servers);
+    const words = { agcaps: "states,claims", agworker: `worker-${holder.worker.clientId}` };
+    const newer = await new RawWorker(rig.dial(), "A2", { isAnnounced: true, metadata: words }).join();
+    const states = new RawStates(newer.link, "A2");
+    caller.request("2", "room/k");
+    const { requestId, metadata } = await newer.nextRequest();
+    states.load("room/k");
+    expect((await states.next()).outcome).toEqual({ at: "nothing" });
+    holder.worker.stream.cancel();
+    await holder.states.ended;
+    states.commit("room/k", { epoch: parseEpoch(metadata.agepoch ?? "") });
+    expect((await states.next()).outcome.at).toBe("committed");
+    states.load("room/other");
+    expect(await states.nextFailure()).toMatchObject({ code: "not-authorized" });
+    newer.respond(requestId, "done");
+    await caller.nextResponse();
+  });
+
   it("takes the last commits of a worker that leaves, until another worker has the agent", async () => {
     const stateStore = new MemoryStateStore();
     await using rig = await start({ stateStore });

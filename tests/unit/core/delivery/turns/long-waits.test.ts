@@ -52,7 +52,7 @@ function setUp() {
     queue.end(turn);
     waits.changed(queue);
   };
-  return { clock, told, ask, end };
+  return { clock, told, ask, end, waits };
 }
 
 it("reports a call that has waited for the time behind one turn, once, and the next turn when that has run as long", () => {
@@ -95,4 +95,16 @@ it("reports at most 100 calls of one agent, and another one when a place is free
   const gone = turns[50];
   if (gone !== undefined) end(gone);
   expect(told.slice(100)).toEqual(["t50 no more", "t101 behind t0"]);
+});
+
+it("has no timer when it is closed before a wait is long, and watches what waits later", () => {
+  const { clock, told, ask, end, waits } = setUp();
+  const first = ask("first");
+  ask("second");
+  waits.close();
+  expect(clock.pendingTimers).toBe(0);
+  end(first);
+  ask("third");
+  clock.advance(1_500);
+  expect(told).toEqual(["third behind second"]);
 });
