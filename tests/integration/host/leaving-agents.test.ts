@@ -1,11 +1,71 @@
 import { describe, expect, it } from "vitest";
 import { parseEpoch } from "../../../src/core/internal.ts";
-import type { HostOccurrence } from "../../../src/host/index.ts";
-import type { ClaimedAgent } from "../../../src/protocol/index.ts";
+import type { HostOccurrence, HostOptions } from "../../../src/host/index.ts";
+import type { ClaimedAgent, Frame, LeaveReason, ReturnReason } from "../../../src/protocol/index.ts";
+import { encodeFrame } from "../../../src/protocol/internal.ts";
 import { ManualClock } from "../../../src/testing/index.ts";
-import { hostTransports } from "../../support/host-transports.ts";
-import { RawWorker } from "../../support/raw-worker.ts";
-import { agentOf, askLeave, giveBack, type Request, requests, start, worker } from "./leaving-world.ts";
+import { type HostRig, hostTransports } from "../../support/host-transports.ts";
+import { exact, RawWorker } from "../../support/raw-worker.ts";
+
+type Request = Extract<Frame, { kind: "request" }>;
+type EventFrame = Extract<Frame, { kind: "event" }>;
+
+/** A scripted worker of a shared type that knows claims. */
+async function worker(rig: HostRig, clientId: string, more: Record<string, string> = {}): Promise<RawWorker> {
+  const metadata = { agcaps: "claims,turns", agworker: `worker-${clientId}`, ...more };
+  const raw = await new RawWorker(rig.dial(), clientId, { isAnnounced: true, metadata }).join();
+  await raw.register("room", { agshared: "1" });
+  await raw.subscribe("s", exact("news", "room"));
+  return raw;
+}
+
+/** A worker that holds `room/k`, another one, and a caller. */
+async function start(options: HostOptions = {}, others: readonly Record<string, string>[] = []) {
+  const [transport] = hostTransports;
+  if (transport === undefined) throw new Error("there is no transport");
+  const rig = await transport.start(options);
+  const a = await worker(rig, "A", others[0]);
+  const b = await worker(rig, "B", others[1]);
+  const caller = await new RawWorker(rig.dial(), "C", { isAnnounced: true }).join();
+  caller.request("first", "room/k");
+  await caller.settled();
+  const [ofA] = await a.settled();
+  const [ofB] = await b.settled();
+  const first = ofA ?? ofB;
+  if (first?.kind !== "request") throw new Error("no worker got the call");
+  const [holder, other] = ofA === undefined ? [b, a] : [a, b];
+  return {
+    rig,
+    holder,
+    other,
+    caller,
+    first,
+    agent: agentOf(first),
+    [Symbol.asyncDispose]: () => rig[Symbol.asyncDispose](),
+  };
+}
+
+function agentOf({ metadata }: Request, key = "k"): ClaimedAgent {
+  return { type: "room", key, epoch: parseEpoch(metadata.agepoch ?? "") };
+}
+
+function requests(frames: readonly Frame[]): readonly Request[] {
+  return frames.filter((frame) => frame.kind === "request");
+}
+
+function giveBack(
+  from: RawWorker,
+  agent: ClaimedAgent,
+  message: Request | EventFrame,
+  reason: ReturnReason = "leaving",
+) {
+  from.send({ kind: "returned", agents: [agent], reason, message: encodeFrame(message) });
+}
+
+async function askLeave(from: RawWorker, agent: ClaimedAgent, reason: LeaveReason = "idle"): Promise<readonly Frame[]> {
+  from.send({ kind: "ask-leave", agents: [agent], reason });
+  return from.settled();
+}
 
 describe("an agent that leaves its worker, at the host", () => {
   it("leaves by ask, leave and left; what came meanwhile waits and keeps its order [L2 L3 L7]", async () => {
