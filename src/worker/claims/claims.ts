@@ -30,7 +30,7 @@ export type Admission =
   /** It can go nowhere: a turn of the agent waits for it whose state is lost. */
   | { readonly at: "refused" };
 
-/** How a message comes. */
+/** The origin of a message. */
 export interface Arrival {
   /** The turns that wait for it. Default: none. */
   readonly path?: CallPath;

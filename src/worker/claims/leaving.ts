@@ -46,8 +46,8 @@ export class Leaving {
 
   // protocol.md §11.14
   /**
-   * The host of this connection has left, and the worker has gone to another one, which may place the agents of the first host elsewhere:
-   * their activations are worthless. Does what `hostLost` does, for these agents alone.
+   * The host of this connection has left, and the worker has gone to another one. That may place the agents elsewhere: their activations
+   * here are worthless. Does what `hostLost` does, for these agents alone.
    */
   hostLeft(from: object): number {
     const { claims, catalog } = this.#options;
