@@ -300,15 +300,19 @@ export class WorkerLifecycle {
 
   #open(address: string, signal: AbortSignal): Promise<WorkerConnection> {
     const { settings, counters, catalog, inbox, limiter, sendQueue, nextRequestNumber } = this.#options;
-    const controlServer = createControlServer({ catalog, claims: this.#options.claims, logger: settings.logger });
+    const { claims } = this.#options;
+    const { logger } = settings;
+    const controlServerOf = ({ outbox }: HostConnection) =>
+      createControlServer({ catalog, claims, logger, from: () => outbox });
     const services = {
-      ...{ settings, controlServer, nextRequestNumber },
+      ...{ settings, nextRequestNumber },
       sharingOf: (type: string) => catalog.sharingOf(type),
       isKeptAtHost: (type: string) => !this.#options.hasStore && catalog.keepsState(type),
     };
     return HostConnection.open({
       ...{ settings, address, signal },
-      createServices: (connection) => new HostServices(connection, services),
+      createServices: (connection) =>
+        new HostServices(connection, { ...services, controlServer: controlServerOf(connection) }),
       onFrame: (frame, from, bytes) => inbox.take(frame, from, bytes),
       onUnreadable: (error, head, from) => inbox.passOver(error, head, from),
       onLate: (messages) => {
@@ -395,8 +399,12 @@ export class WorkerLifecycle {
     if (unsentEvents > 0) settings.logger.warn(`${unsentEvents} events had not left when the connection ended.`);
     inbox.connectionEnded(connection);
     calls.connectionEnded(connection.outbox, reason);
-    if (!this.#hasLostHost(connection)) return;
-    counters.droppedEvents += this.#options.leaving.hostLost();
+    const { leaving } = this.#options;
+    if (!this.#hasLostHost(connection)) {
+      if (this.#supervisor.hasLeavingHost(connection)) counters.droppedEvents += leaving.hostLeft(connection.outbox);
+      return;
+    }
+    counters.droppedEvents += leaving.hostLost();
     if (!this.#options.hasStore) catalog.hostLost();
     if (!this.#run.signal.aborted) this.#dropSharedAgents();
   }

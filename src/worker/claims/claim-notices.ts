@@ -53,6 +53,11 @@ export class ClaimNotices {
     this.#answered(claim);
   }
 
+  /** The claim is void, and no host answers for it any more. */
+  forget(claim: Claim): void {
+    this.#answered(claim);
+  }
+
   /** Sends what was said, so that what follows in the data channel comes behind it. */
   flush(): void {
     const batches = this.#batches;

@@ -32,6 +32,8 @@ export type ClaimState = "held" | "worthless" | "leaving";
 export class Claim {
   readonly id: AgentId;
   readonly epoch: Epoch;
+  /** The way back on the connection that told of it last. */
+  from: object | undefined;
   state: ClaimState = "held";
   /** The reason for which the worker has asked the host to take the agent back. Undefined: it has not. */
   asked: LeaveReason | undefined;
@@ -42,9 +44,10 @@ export class Claim {
   /** In the order in which they came. Undefined: there is none. */
   #works: Set<ClaimedWork> | undefined;
 
-  constructor(id: AgentId, epoch: Epoch) {
+  constructor(id: AgentId, epoch: Epoch, from?: object) {
     this.id = id;
     this.epoch = epoch;
+    this.from = from;
   }
 
   get type(): string {

@@ -30,6 +30,14 @@ export type Admission =
   /** It can go nowhere: a turn of the agent waits for it whose state is lost. */
   | { readonly at: "refused" };
 
+/** The origin of a message. */
+export interface Arrival {
+  /** The turns that wait for it. Default: none. */
+  readonly path?: CallPath;
+  /** The way back on the connection on which it comes. */
+  readonly from: object;
+}
+
 /** Claims that the worker remembers after it has let them go. */
 const mostRemembered = 10_000;
 
@@ -78,13 +86,15 @@ export class Claims implements PlacedAgents {
     return this.#claims.size === 0 ? undefined : this.#claims.get(nameOf(agent))?.contexts();
   }
 
-  /** Decides about a message that has come under this epoch. `path`: the turns that wait for it. */
-  admit(agent: AgentName, epoch: Epoch, path: CallPath): Admission {
+  /** Decides about a message that has come under this epoch. */
+  admit(agent: AgentName, epoch: Epoch, { path = noPath, from }: Arrival): Admission {
     const name = nameOf(agent);
     const known = this.#claims.get(name);
-    if (known !== undefined && compareEpochs(epoch, known.epoch) <= 0) return this.#admitTo(known, path);
+    const order = known === undefined ? 1 : compareEpochs(epoch, known.epoch);
+    if (known !== undefined && order === 0) known.from = from;
+    if (known !== undefined && order <= 0) return this.#admitTo(known, path);
     const id = new AgentId(agent.type, agent.key);
-    const claim = new Claim(id, epoch);
+    const claim = new Claim(id, epoch, from);
     const left = this.#left.get(name);
     if (known === undefined && left !== undefined && compareEpochs(epoch, left) <= 0) return { at: "returned", claim };
     claim.onIdle = () => this.#review(claim);
@@ -97,8 +107,8 @@ export class Claims implements PlacedAgents {
   /**
    * Serves a request of the control channel under this epoch. The agent stays until it is served. Rejects if the agent leaves, or has left.
    */
-  async during<T>(agent: AgentId, epoch: Epoch, serve: () => Promise<T>): Promise<T> {
-    const admission = this.admit(agent, epoch, noPath);
+  async during<T>(agent: AgentId, epoch: Epoch, from: object, serve: () => Promise<T>): Promise<T> {
+    const admission = this.admit(agent, epoch, { from });
     if (admission.at !== "taken") throw movedError(agent);
     const { claim } = admission;
     const work: ClaimedWork = { mayGoBack: false, isAwaited: false, goBack: () => undefined };
@@ -152,6 +162,16 @@ export class Claims implements PlacedAgents {
     this.#left.clear();
     this.notices.clear();
     return all;
+  }
+
+  /** The host of this connection is gone, and the worker has another one. Returns the claims that only the first host had given. */
+  clearOf(from: object): readonly Claim[] {
+    const gone = [...this.#claims.values()].filter((claim) => claim.from === from);
+    for (const claim of gone) {
+      this.#claims.delete(nameOf(claim));
+      this.notices.forget(claim);
+    }
+    return gone;
   }
 
   #admitTo(claim: Claim, path: CallPath): Admission {

@@ -39,14 +39,21 @@ export class Leaving {
 
   /** The host is lost. It does not take anything back: what has not begun is dropped. Returns the number of these messages. */
   hostLost(): number {
-    let dropped = 0;
-    for (const claim of this.#options.claims.clear()) {
-      for (const work of claim.unbegun()) {
-        dropped += 1;
-        work.goBack("leaving");
-      }
-    }
+    const dropped = dropWorkOf(this.#options.claims.clear());
     this.#onHandedOver();
+    return dropped;
+  }
+
+  // protocol.md §11.14
+  /**
+   * The host of this connection has left, and the worker has gone to another one. That may place the agents elsewhere: their activations
+   * here are worthless. Does what `hostLost` does, for these agents alone.
+   */
+  hostLeft(from: object): number {
+    const { claims, catalog } = this.#options;
+    const gone = claims.clearOf(from);
+    const dropped = dropWorkOf(gone);
+    for (const { id } of gone) catalog().supersede(id);
     return dropped;
   }
 
@@ -90,6 +97,13 @@ export class Leaving {
     claims.letGo(claim);
     claims.notices.left(claim);
   }
+}
+
+/** Gives back what has not begun, which no host takes. Returns the number of these messages. */
+function dropWorkOf(claims: readonly Claim[]): number {
+  const works = claims.flatMap((claim) => claim.unbegun());
+  for (const work of works) work.goBack("leaving");
+  return works.length;
 }
 
 function isSame(a: Epoch, b: Epoch): boolean {

@@ -117,6 +117,11 @@ export class ConnectionSupervisor<Services extends ConnectionServices> {
     this.#search.begin({ kind: "move", reason, leaving: { connection, graceMs } });
   }
 
+  /** Whether the host of a connection has said that it leaves. */
+  hasLeavingHost(connection: HostConnection<Services>): boolean {
+    return this.#leavingHosts.has(connection);
+  }
+
   /** Resolves when a connection whose link takes no calls has got another link for them, or gets none. Never rejects. */
   async linkRenewed(connection: HostConnection): Promise<void> {
     await this.#handover.renewed(connection);

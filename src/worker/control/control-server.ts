@@ -22,6 +22,8 @@ import { formatState, parseState } from "./state-text.ts";
 export interface ControlServerOptions {
   readonly catalog: AgentCatalog;
   readonly claims: Claims;
+  /** Returns the way back on the connection whose host passes the requests on. */
+  readonly from: () => object;
   readonly logger: RuntimeLog;
 }
 
@@ -30,14 +32,14 @@ export interface ControlServerOptions {
  * it makes an agent that does not live yet.
  */
 // protocol.md §1.8
-export function createControlServer({ catalog, claims, logger }: ControlServerOptions): ControlServer {
+export function createControlServer({ catalog, claims, from, logger }: ControlServerOptions): ControlServer {
   const answer = async (request: ControlRequest, epoch: Epoch | undefined): Promise<ControlAnswer> => {
     try {
       if (request.agentId === undefined) return controlFailure(request, "The request names no agent.");
       const id = fromWireAgentId(request.agentId);
       if (!catalog.hasType(id.type)) return controlFailure(request, `Agent with name ${id.type} not found.`);
       if (epoch === undefined || catalog.sharingOf(id.type) === undefined) return await serve(request, id, catalog);
-      return await claims.during(id, epoch, () => serve(request, id, catalog));
+      return await claims.during(id, epoch, from(), () => serve(request, id, catalog));
     } catch (error) {
       const text = `A ${request.kind} over the control channel failed: ${errorText(error)}`;
       logger.warn(loggableText(text), { error: loggableError(error) }, "A request over the control channel failed");

@@ -8,7 +8,6 @@ import {
   errorText,
   loggableError,
   loggableText,
-  noPath,
   type SubscriptionTable,
   type TopicId,
   TroupeError,
@@ -171,8 +170,10 @@ export class EventDelivery {
   /** Delivers to one agent when a slot is free for its handler. */
   #take(recipient: AgentId, opened: OpenedEvent): void {
     const { slots, work, catalog, claims, counts } = this.#options;
-    const epoch = opened.placement?.named.get(recipient.type);
-    const admission = epoch && catalog.sharingOf(recipient.type) && claims.admit(recipient, epoch, noPath);
+    const { placement } = opened;
+    const epoch = placement?.named.get(recipient.type);
+    const isPlaced = placement !== undefined && epoch !== undefined && catalog.sharingOf(recipient.type) !== undefined;
+    const admission = isPlaced ? claims.admit(recipient, epoch, { from: placement.outbox }) : undefined;
     const claim = admission && admission.at !== "refused" ? admission.claim : undefined;
     const { runtime } = catalog;
     const event = new IncomingEvent(recipient, opened, { runtime, claim, counts, claims });

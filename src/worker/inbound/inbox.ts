@@ -154,7 +154,7 @@ export class Inbox {
     const isPlaced = tellsRecipients && catalog.hasShared && target !== undefined && catalog.sharingOf(target.type);
     const epoch = isPlaced ? epochOf(frame.metadata) : undefined;
     if (epoch === undefined || target === undefined) return this.#answering.answer(frame, outbox, isUrgent);
-    const admission = claims.admit(target, epoch, pathOf(frame.metadata));
+    const admission = claims.admit(target, epoch, { path: pathOf(frame.metadata), from: outbox });
     switch (admission.at) {
       case "taken":
         return this.#answering.answer(frame, outbox, isUrgent || admission.isAwaited, { ...admission, bytes });

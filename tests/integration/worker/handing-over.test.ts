@@ -97,7 +97,7 @@ test("a worker that stops while an older connection has its registrations tells 
 test("the worker leaves an old connection at the first moment without a handler, however short it is", async () => {
   const [handled, answers] = [[] as string[], [new Gate(), new Gate()]];
   const dialer = new FakeDialer();
-  await using stage = await openFakeStage(dialer, {}, async (worker) => {
+  await using stage = await openFakeStage(dialer, { address: ["one:1", "two:2"] }, async (worker) => {
     worker.addMessageSerializer([MyMessage, Reply]);
     const handle = async (_message: unknown) => {
       handled.push("");
@@ -114,4 +114,38 @@ test("the worker leaves an old connection at the first moment without a handler,
   // No time passes: a check from time to time would find the next handler.
   for (let turn = 0; turn < 5; turn += 1) await settled();
   expect(dialer.link(1).isOpen).toBe(false);
+});
+
+test("an agent of a shared type ends when its worker has gone from a host that leaves to another, which knows nothing of it", async () => {
+  const ended: string[] = [];
+  class Ending extends FunctionAgent {
+    override close(): void {
+      ended.push(this.id.toString());
+    }
+  }
+  const dialer = new FakeDialer({ headers: { ...announcement, agcaps: "claims" } });
+  await using stage = await openFakeStage(dialer, { address: ["one:1", "two:2"] }, async (worker) => {
+    worker.addMessageSerializer([MyMessage, Reply]);
+    const factory = () => new Ending(() => Reply({ content: "r" }));
+    await worker.registerFactory("shared", factory, { shared: true });
+    await worker.registerFactory("alone", factory);
+  });
+  await settled();
+  const payload = jsonPayload("MyMessage", { content: "x" });
+  const say = (link: FakeLink, type: string, key: string, metadata: Record<string, string>) =>
+    link.say({
+      ...{ kind: "request", requestId: `${type}/${key}`, source: undefined, target: { type, key }, payload, metadata },
+    });
+  say(dialer.link(1), "shared", "old", { agepoch: "1.1.1" });
+  say(dialer.link(1), "shared", "both", { agepoch: "1.1.2" });
+  say(dialer.link(1), "alone", "k", {});
+  await pass(stage.clock, 100);
+  dialer.link(1).say({ kind: "leaving", graceMs: 5_000 });
+  await pass(stage.clock, 1_000);
+  say(dialer.link(2), "shared", "both", { agepoch: "2.1.1" });
+  await pass(stage.clock, 20_000);
+  expect([dialer.link(1).isOpen, dialer.link(2).isOpen]).toEqual([false, true]);
+  // The second host has placed one of them here anew, which ended the first activation of that.
+  expect(ended.sort()).toEqual(["shared/both", "shared/old"]);
+  expect(kinds(dialer.link(2)).filter((kind) => kind === "ask-leave" || kind === "returned")).toEqual([]);
 });
