@@ -36,7 +36,7 @@ export class TickSettling {
     this.#isStopped = false;
   }
 
-  /** What waits is not written any more. */
+  /** Ticks that wait are not written any more. */
   stop(): void {
     this.#isStopped = true;
   }
