@@ -64,11 +64,14 @@ export class ObservedStore implements StateStore {
     return this.#store.load(agent, options);
   }
 
-  async commit(commits: readonly Commit[]): Promise<readonly CommitOutcome[]> {
+  commit(commits: readonly Commit[]): Promise<readonly CommitOutcome[]> {
     const hasEffects = commits.some(
       ({ write, reminders, mail }) => write.at === "delete" || reminders.length > 0 || mail.length > 0,
     );
-    if (!hasEffects) return this.#store.commit(commits);
+    return hasEffects ? this.#commitHeard(commits) : this.#store.commit(commits);
+  }
+
+  async #commitHeard(commits: readonly Commit[]): Promise<readonly CommitOutcome[]> {
     this.#listener.onCommitting(commits);
     let outcomes: readonly CommitOutcome[] | undefined;
     try {

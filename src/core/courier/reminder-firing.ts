@@ -1,4 +1,5 @@
 import { type Clock, longestTimerMs, type Timer } from "../clock.ts";
+import { ChurnedMap } from "../collections/churned-map.ts";
 import { type Due, DueHeap } from "../delivery/calls/due-heap.ts";
 import { loggableError, loggableText } from "../delivery/loggable.ts";
 import { TroupeError } from "../errors.ts";
@@ -10,6 +11,7 @@ import { StoreError } from "../state/store-error.ts";
 import type { CourierDelivery, CourierSlots, Deliver } from "./courier-call.ts";
 import { afterFiring, afterGivingUp, decideTick, formatRule, parseRule, type ReminderRule } from "./reminder-rule.ts";
 import { decideRetry, type RetrySettings } from "./retry-policy.ts";
+import { storeRetryMs, TickSettling } from "./tick-settling.ts";
 import { type CronPatterns, dueAfter } from "./when.ts";
 
 /** The parts of `ReminderFiring`. */
@@ -38,6 +40,7 @@ interface Entry extends Due {
 /** A reminder that is being fired. */
 interface UnderWay {
   readonly key: string;
+  readonly bytes: number;
   delivery: CourierDelivery | undefined;
 }
 
@@ -50,7 +53,6 @@ const mostRead = 1_000;
 const mostBytes = 16 * 1024 * 1024;
 /** Reminders that are set or settled within so many milliseconds are read together. */
 const gatherMs = 100;
-const storeRetryMs = 2_000;
 /** A reminder of a busy agent that is in the way of others waits so long in the store. */
 const postponeMs = 10_000;
 /** A reminder that can't be read waits so long for a program that can. */
@@ -64,10 +66,12 @@ export class ReminderFiring {
   readonly #parts: ReminderFiringParts;
   readonly #heap = new DueHeap<Entry>();
   /** Reminders in memory that are not under way: in the heap, or behind another one of their agent. */
-  readonly #known = new Map<string, Entry>();
-  readonly #behind = new Map<string, Entry[]>();
-  readonly #underWay = new Map<string, UnderWay>();
+  readonly #known = new ChurnedMap<string, Entry>();
+  readonly #behind = new ChurnedMap<string, Entry[]>();
+  readonly #underWay = new ChurnedMap<string, UnderWay>();
+  readonly #settling: TickSettling;
   #bytes = 0;
+  #bytesUnderWay = 0;
   #order = 0;
   #openedMs = 0;
   #scanAtMs = 0;
@@ -77,6 +81,8 @@ export class ReminderFiring {
   #hasMore = false;
   #needsSlot = false;
   #timer: Timer | undefined;
+  /** The time of the timer, by the clock that nobody sets. */
+  #wakeMs = 0;
   #isStopped = true;
   #fired = 0;
   #failed = 0;
@@ -84,6 +90,8 @@ export class ReminderFiring {
 
   constructor(parts: ReminderFiringParts) {
     this.#parts = parts;
+    const { store, clock } = parts;
+    this.#settling = new TickSettling({ store, clock, onFailure: (error) => this.#storeFailed(error) });
   }
 
   /** Ticks whose handlers have ended without an error. */
@@ -98,6 +106,7 @@ export class ReminderFiring {
 
   start(): void {
     this.#isStopped = false;
+    this.#settling.start();
     this.#openedMs = this.#nowMs;
     this.#scanAtMs = this.#openedMs;
     this.#run();
@@ -105,14 +114,16 @@ export class ReminderFiring {
 
   stop(): void {
     this.#isStopped = true;
+    this.#settling.stop();
     this.#timer?.cancel();
+    this.#timer = undefined;
   }
 
   /** Takes over what a commit that was written has changed. */
   noteCommit({ agent, write, reminders }: Commit): void {
     const agentKey = textOfName(agent);
     if (write.at === "delete") {
-      for (const entry of [...this.#known.values()]) if (entry.agentKey === agentKey) this.#forget(entry.key);
+      for (const entry of this.#known.values()) if (entry.agentKey === agentKey) this.#forget(entry.key);
       if (this.#underWay.has(agentKey)) this.#underWay.get(agentKey)?.delivery?.withdraw();
     }
     for (const change of reminders) {
@@ -147,18 +158,32 @@ export class ReminderFiring {
       this.#forget(first.key);
       void this.#handle(first);
     }
-    if (this.#hasMore && this.#heap.size === 0) this.#scanAtMs = Math.min(this.#scanAtMs, nowMs);
+    if (this.#hasMore && this.#heap.size <= (this.#isLight ? mostRead / 2 : 0))
+      this.#scanAtMs = Math.min(this.#scanAtMs, nowMs);
     if (this.#changed === undefined && this.#scanAtMs <= nowMs) void this.#scan();
     this.#sleep(nowMs);
   }
 
   #sleep(nowMs: number): void {
-    this.#timer?.cancel();
     const firstMs = this.#needsSlot ? undefined : this.#heap.first?.dueMs;
     const scanMs = this.#changed === undefined ? this.#scanAtMs : undefined;
     const nextMs = Math.min(firstMs ?? longestTimerMs + nowMs, scanMs ?? longestTimerMs + nowMs);
     const delayMs = Math.max(0, Math.min(nextMs - nowMs, longestSleepMs));
-    this.#timer = this.#parts.clock.setTimer(delayMs, () => this.#run());
+    const { clock } = this.#parts;
+    const wakeMs = clock.now() + delayMs;
+    // Waking too early does no harm, and another timer for each tick would cost more.
+    if (this.#timer !== undefined && this.#wakeMs <= wakeMs) return;
+    this.#timer?.cancel();
+    this.#wakeMs = wakeMs;
+    this.#timer = clock.setTimer(delayMs, () => {
+      this.#timer = undefined;
+      this.#run();
+    });
+  }
+
+  /** Whether what is in memory is short enough to be read again with what is new. */
+  get #isLight(): boolean {
+    return 2 * (this.#bytes + this.#bytesUnderWay) <= mostBytes;
   }
 
   /** A reminder in the store is due at a time, and must be read before that. */
@@ -174,8 +199,11 @@ export class ReminderFiring {
     this.#changed = changed;
     const nowMs = this.#nowMs;
     this.#scanAtMs = nowMs + longestSleepMs;
+    // The store still has what is in memory, and before what is new.
+    const limit = mostRead + (this.#isLight ? this.#known.size + this.#underWay.size : 0);
     try {
-      const page = await this.#parts.store.due({ beforeMs: nowMs + windowMs, limit: mostRead });
+      const page = await this.#parts.store.due({ beforeMs: nowMs + windowMs, limit });
+      this.#hasMore = page.length === limit;
       const added = this.#take(page, changed);
       if (this.#hasMore && added === 0 && this.#heap.size === 0) this.#postponeBehind();
     } catch (error) {
@@ -189,7 +217,6 @@ export class ReminderFiring {
 
   /** Takes reminders that were read; returns how many are new. */
   #take(page: readonly StoredReminder[], changed: ReadonlySet<string>): number {
-    this.#hasMore = page.length === mostRead;
     let added = 0;
     for (const stored of page) {
       const agentKey = textOfName(stored.agent);
@@ -214,7 +241,7 @@ export class ReminderFiring {
   /** Moves reminders of busy agents on in the store, so that those of others can be read. */
   #postponeBehind(): void {
     const dueMs = this.#nowMs + postponeMs;
-    for (const { key, stored } of [...this.#behind.values()].flat()) {
+    for (const { key, stored } of this.#behind.values().flat()) {
       this.#forget(key);
       void this.#settle({ ...tickOf(stored), nextDueMs: dueMs, attempts: stored.attempts });
     }
@@ -237,8 +264,10 @@ export class ReminderFiring {
   }
 
   async #handle({ key, agentKey, stored }: Entry): Promise<void> {
-    const underWay: UnderWay = { key, delivery: undefined };
+    const bytes = stored.message.length;
+    const underWay: UnderWay = { key, bytes, delivery: undefined };
     this.#underWay.set(agentKey, underWay);
+    this.#bytesUnderWay += bytes;
     try {
       await this.#fire(stored, underWay);
     } catch (error) {
@@ -246,6 +275,7 @@ export class ReminderFiring {
       await this.#settle({ ...tickOf(stored), nextDueMs: this.#nowMs + unreadableMs, attempts: stored.attempts });
     } finally {
       this.#underWay.delete(agentKey);
+      this.#bytesUnderWay -= bytes;
       for (const entry of this.#behind.get(agentKey) ?? []) this.#heap.add(entry);
       this.#behind.delete(agentKey);
       this.#parts.slots.free();
@@ -315,7 +345,7 @@ export class ReminderFiring {
   }
 
   async #settle(tick: ReminderTick): Promise<void> {
-    await this.#untilWritten(() => this.#parts.store.settle({ ticks: [tick], mail: [] }));
+    await this.#settling.settle(tick);
     if (tick.nextDueMs !== undefined) this.#expect(tick.nextDueMs);
   }
 

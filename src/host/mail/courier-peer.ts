@@ -1,3 +1,4 @@
+import { ChurnedMap } from "../../core/internal.ts";
 import {
   decodeFrame,
   type FrameBytes,
@@ -27,7 +28,7 @@ export class CourierPeer implements Peer {
   readonly outgoingCalls = createOutgoingCalls();
   readonly incomingCalls = createIncomingCalls();
   lastEvent = 0;
-  readonly #underWay = new Map<string, Settle>();
+  readonly #underWay = new ChurnedMap<string, Settle>();
   #lastId = 0;
 
   constructor(account: MemoryAccount) {

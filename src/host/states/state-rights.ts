@@ -79,7 +79,8 @@ export class StateRights {
         "The host has sent this worker no message for the agent, so that the worker does not hold it.",
       );
     }
-    const isPresent = directory.holds(shared, key, from.worker.id, named ?? claim.epoch);
+    const isPresent =
+      claim.workerId === from.worker.id && (named === undefined || compareEpochs(claim.epoch, named) === 0);
     return isPresent ? { at: "granted", rank: claim.epoch } : { at: "superseded", epoch: claim.epoch };
   }
 }

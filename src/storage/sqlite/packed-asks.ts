@@ -1,12 +1,13 @@
 import type { Commit, CommitOutcome } from "../../core/internal.ts";
-import type { Ask, AskOf, Reply } from "./asks.ts";
+import type { Ask, Reply } from "./asks.ts";
 
 // What goes between threads is copied, object by object. The usual commit writes a state alone. It takes a tenth of the time as a part
-// of one text, with its bytes in one buffer for the whole group. Its outcome goes in one list likewise.
+// of one text, with its bytes in one buffer for the whole group. Its outcome goes in one list likewise. So do loads, and replies
+// without a value.
 
 /** Asks on their way to a thread. */
 export interface PackedAsks {
-  /** The asks in their order, as JSON: the number of one that is not packed, or a packed commit. */
+  /** The asks in their order, as JSON: the number of one that is not packed, a packed commit or a packed load. */
   readonly text: string;
   /** The data of the packed commits, one after the other. It is transferred. */
   readonly data: Uint8Array<ArrayBuffer>;
@@ -17,6 +18,8 @@ export interface PackedAsks {
 export interface PackedReplies {
   /** Of each packed reply its number, eTag and revision. */
   readonly committed: readonly (string | number)[];
+  /** The numbers of replies without a value: of loads that found nothing, and of settlements. */
+  readonly empty: readonly number[];
   readonly others: readonly Reply[];
 }
 
@@ -34,18 +37,23 @@ type PackedCommit = readonly [
   number,
 ];
 
+/** Number, bytes, type, key, eTag of the version that is not loaded again (0: none). */
+type PackedLoad = readonly [number, number, string, string, string | 0];
+
 export function packAsks(asks: readonly Ask[]): PackedAsks {
   const others: Ask[] = [];
   const all: Uint8Array[] = [];
   let length = 0;
-  const entries = asks.map((ask): number | PackedCommit => {
-    const commit = commitAlone(ask);
-    if (commit === undefined) return others.push(ask) - 1;
-    const { agent, epoch, expected, write } = commit;
+  const entries = asks.map((ask): number | PackedCommit | PackedLoad => {
+    if (ask.kind === "load") return [ask.id, ask.bytes, ask.agent.type, ask.agent.key, ask.unless ?? 0];
+    const alone = commitAlone(ask);
+    if (alone === undefined) return others.push(ask) - 1;
+    const { commit, write, nowMs } = alone;
+    const { agent, epoch, expected } = commit;
     all.push(write.data);
     length += write.data.length;
     return [
-      ...([ask.id, ask.bytes, commit.nowMs, agent.type, agent.key] as const),
+      ...([ask.id, ask.bytes, nowMs, agent.type, agent.key] as const),
       epoch === undefined ? 0 : [epoch.generation, epoch.era, epoch.number],
       expected.at === "version" ? expected.eTag : expected.at === "nothing" ? 0 : 1,
       ...([write.contentType, write.schemaVersion, write.data.length] as const),
@@ -62,10 +70,14 @@ export function packAsks(asks: readonly Ask[]): PackedAsks {
 
 export function unpackAsks({ text, data, others }: PackedAsks): readonly Ask[] {
   // What `packAsks` has written.
-  const entries = JSON.parse(text) as readonly (number | PackedCommit)[];
+  const entries = JSON.parse(text) as readonly (number | PackedCommit | PackedLoad)[];
   let at = 0;
   return entries.flatMap((entry) => {
     if (typeof entry === "number") return others[entry] ?? [];
+    if (isLoad(entry)) {
+      const [id, bytes, type, key, unless] = entry;
+      return { kind: "load", id, bytes, agent: { type, key }, unless: unless === 0 ? undefined : unless };
+    }
     const [id, bytes, nowMs, type, key, epoch, expected, contentType, schemaVersion, length] = entry;
     const from = at;
     at += length;
@@ -83,18 +95,27 @@ export function unpackAsks({ text, data, others }: PackedAsks): readonly Ask[] {
   });
 }
 
+function isLoad(entry: PackedCommit | PackedLoad): entry is PackedLoad {
+  return entry.length === 5;
+}
+
 export function packReplies(replies: readonly Reply[]): PackedReplies {
   const committed: (string | number)[] = [];
+  const empty: number[] = [];
   const others: Reply[] = [];
   for (const reply of replies) {
+    if ("value" in reply && reply.value === undefined) {
+      empty.push(reply.id);
+      continue;
+    }
     const outcome = committedAlone(reply);
     if (outcome === undefined) others.push(reply);
     else committed.push(reply.id, outcome.eTag, outcome.revision);
   }
-  return { committed, others };
+  return { committed, empty, others };
 }
 
-export function unpackReplies({ committed, others }: PackedReplies): readonly Reply[] {
+export function unpackReplies({ committed, empty, others }: PackedReplies): readonly Reply[] {
   const replies: Reply[] = [];
   for (let at = 0; at < committed.length; at += 3) {
     const value: readonly CommitOutcome[] = [
@@ -102,10 +123,15 @@ export function unpackReplies({ committed, others }: PackedReplies): readonly Re
     ];
     replies.push({ id: Number(committed[at]), value });
   }
+  for (const id of empty) replies.push({ id, value: undefined });
   return replies.concat(others);
 }
 
-type StateCommit = Commit & { readonly write: { readonly at: "put" } } & Pick<AskOf<"commit">, "nowMs">;
+interface StateCommit {
+  readonly commit: Commit;
+  readonly write: Commit["write"] & { readonly at: "put" };
+  readonly nowMs: number;
+}
 
 /** The commit of an ask that has one, which puts a state and does nothing else. */
 function commitAlone(ask: Ask): StateCommit | undefined {
@@ -113,7 +139,7 @@ function commitAlone(ask: Ask): StateCommit | undefined {
   const [commit] = ask.commits;
   if (commit === undefined || commit.write.at !== "put") return undefined;
   if (commit.reminders.length > 0 || commit.mail.length > 0 || commit.remembered.length > 0) return undefined;
-  return { ...commit, write: commit.write, nowMs: ask.nowMs };
+  return { commit, write: commit.write, nowMs: ask.nowMs };
 }
 
 /** The outcome of a reply to such an ask, if it was written. */

@@ -13,6 +13,7 @@ const startMs = Date.UTC(2030, 0, 1);
 const frame = new Uint8Array([1]);
 const handled: CourierOutcome = { at: "handled" };
 
+const sum = (numbers: readonly number[]): number => numbers.reduce((total, one) => total + one, 0);
 const turn = () => new Promise<void>((resolve) => setImmediate(resolve));
 
 function failed(code: "handler-failed" | "undeliverable"): CourierOutcome {
@@ -300,6 +301,56 @@ describe("a courier that fires reminders", () => {
     const long = new Uint8Array(64 * 1_024);
     for (let index = 0; index < 600; index += 1) await lab.remind(String(index), "one", 1_000, long);
     await lab.until(() => lab.courier.counters.remindersFired === 600, 500);
+  });
+
+  test("writes the ticks that end while the store writes together, and has read the next ones meanwhile", async () => {
+    const lab = await Lab.started();
+    for (let index = 0; index < 2_000; index += 1) await lab.remind(String(index), "one", 1_000);
+    lab.answer = () => handled;
+    const settle = lab.memory.settle.bind(lab.memory);
+    const sizes: number[] = [];
+    let release = () => {};
+    const released = new Promise<void>((resolve) => {
+      release = resolve;
+    });
+    lab.memory.settle = async (done) => {
+      sizes.push(done.ticks.length);
+      await released;
+      return settle(done);
+    };
+    await lab.until(() => lab.courier.counters.remindersFired === 1_000);
+    release();
+    // The clock stands still: nothing may wait for a timer.
+    for (let turns = 0; turns < 50 && lab.courier.counters.remindersFired < 2_000; turns += 1) await turn();
+    expect(lab.courier.counters.remindersFired).toBe(2_000);
+    for (let turns = 0; turns < 50 && sum(sizes) < 2_000; turns += 1) await turn();
+    expect(sum(sizes)).toBe(2_000);
+    expect(sizes.length).toBeLessThanOrEqual(20);
+    expect(Math.max(...sizes)).toBe(256);
+  });
+
+  test("a tick that the store can't write does not keep back the others", async () => {
+    const lab = await Lab.started();
+    lab.answer = () => handled;
+    const settle = lab.memory.settle.bind(lab.memory);
+    let written = 0;
+    lab.memory.settle = async (done) => {
+      if (done.ticks.some(({ agent }) => agent.key === "bad")) throw new StoreError("unavailable", "not this one");
+      written += done.ticks.length;
+      return settle(done);
+    };
+    for (let index = 0; index < 100; index += 1) await lab.remind(index === 50 ? "bad" : `k${index}`, "one", 1_000);
+    await lab.until(() => written === 99, 500);
+    expect(lab.courier.counters.remindersFired).toBe(100);
+    lab.memory.settle = settle;
+    const left = () => lab.memory.due({ beforeMs: Number.MAX_SAFE_INTEGER, limit: 10 });
+    let count = 1;
+    await lab.until(() => {
+      void left().then((all) => {
+        count = all.length;
+      });
+      return count === 0;
+    });
   });
 
   test("withdraws a tick whose reminder is cancelled while it is under way, and fires the one that replaces it", async () => {

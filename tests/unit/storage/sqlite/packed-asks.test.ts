@@ -31,6 +31,9 @@ test("asks come out of a packet as they went in, in their order", () => {
     askOf(7, commitOf({ remembered: [{ id: "m", principal: "", answer: bytes(9) }] })),
     askOf(8, commitOf({}), commitOf({})),
     askOf(9, commitOf({ write: { at: "put", contentType: "", schemaVersion: 0, data: bytes() } })),
+    { kind: "load", id: 11, bytes: 100, agent: { type: "\ud800", key: 'a"\u0000\n' }, unless: "x-1" },
+    { kind: "load", id: 12, bytes: 100, agent: { type: "", key: "" }, unless: "" },
+    { kind: "reminders", id: 13, bytes: 100, agent: { type: "a", key: "b" } },
     askOf(10, commitOf({ write: { at: "put", contentType: "x", schemaVersion: 2, data: bytes(4, 5) } })),
   ];
   expect(unpackAsks(packAsks(asks))).toEqual(asks);
@@ -45,6 +48,7 @@ test("replies come out of a packet as they went in", () => {
     { id: 5, value: [] },
     { id: 6, value: [{ name: "r" }] },
     { id: 7, value: ["kept"] },
+    { id: 8, value: undefined },
   ];
   const unpacked = unpackReplies(packReplies(replies));
   expect([...unpacked].sort((one, other) => one.id - other.id)).toEqual(replies);
