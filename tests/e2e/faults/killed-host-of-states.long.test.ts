@@ -35,7 +35,6 @@ test.for(Object.entries(states))(
     const load = new AccountLoad({
       ...{ runtime: caller, name: "e", accounts, concurrency: 24, hasChangedNothing: saysUnchanged },
       call: { waitForTarget: 60_000, timeoutMs: 60_000 },
-      hasMail: store === "SQLite",
     });
     const random = seededRandom(5);
     for (let round = 0; round < rounds; round += 1) {
