@@ -46,7 +46,7 @@ export class ByteList {
 /** Matches the eTags that a store makes. No other text is one. */
 const eTagPattern = /^[0-9a-z]+-[0-9a-z]+$/;
 
-/** What a commit is encoded with. */
+/** The time and the limit with which a commit is encoded. */
 export interface CommitMoment {
   /** Wall clock. */
   readonly nowMs: number;

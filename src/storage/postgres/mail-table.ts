@@ -123,7 +123,7 @@ function encodeLetters(letters: readonly string[], fields: object): readonly Enc
 }
 
 const noBytes = Buffer.alloc(0);
-/** What the writes of the log have in common. */
+/** Fields that most writes of the log share. */
 const ofMail = { agents: [], touchesMail: true, generation: 0 } as const;
 
 function sumOf(counts: readonly unknown[]): number {
