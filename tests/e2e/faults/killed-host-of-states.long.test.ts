@@ -23,7 +23,7 @@ const states: Record<string, () => string | undefined> = {
 
 test.for(Object.entries(states))(
   "nothing acknowledged is lost, and nothing counts twice, when a host on %s is killed at random moments under load",
-  { timeout: 900_000 },
+  { timeout: 300_000 },
   async ([store, stateOf], context) => {
     const state = stateOf();
     if (state === undefined) return context.skip(absence);

@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
-import { describe, expect, it } from "vitest";
+import pg from "pg";
+import { describe, expect, it, onTestFinished } from "vitest";
 import type {
   AgentName,
   DeadReason,
@@ -9,6 +10,7 @@ import type {
   StoreError,
 } from "../../../src/core/internal.ts";
 import { shardOf } from "../../../src/core/internal.ts";
+import type { PostgresQuery } from "../../../src/storage/postgres/driver.ts";
 import {
   agent,
   bytesOf,
@@ -20,6 +22,7 @@ import {
   textOf,
 } from "../../../src/testing/contracts/state-store/store-case.ts";
 import { ManualClock, startFaultProxy } from "../../../src/testing/index.ts";
+import { Gate } from "../../support/gate.ts";
 import { openedRig, openRig, type PostgresRig, until, withServer } from "../../support/postgres-rig.ts";
 import type { PostgresServer } from "../../support/postgres-server.ts";
 
@@ -91,6 +94,53 @@ describe("the mailboxes of a PostgreSQL store", () => {
     });
     expect(own().map(({ id }) => id)).toEqual(ids);
   }, 60_000);
+
+  it("keep their order though the connection of the first append is slower than that of the second", async () => {
+    const pool = new pg.Pool({ connectionString: server.url() });
+    onTestFinished(() => pool.end());
+    const [sent, gate] = [new Gate(), new Gate()];
+    let groups = 0;
+    // Holds the first group back.
+    const slow = {
+      connect: async () => {
+        const client = await pool.connect();
+        return {
+          query: async (query: PostgresQuery) => {
+            const isGroup = query.text.startsWith("select") && query.text.includes("write_group");
+            if (isGroup) groups += 1;
+            if (isGroup && groups === 1) {
+              sent.open();
+              await gate.opened;
+            }
+            return client.query(query);
+          },
+          on: client.on.bind(client),
+          removeListener: client.removeListener.bind(client),
+          release: client.release.bind(client),
+        };
+      },
+    };
+    const rig = await openedRig(slow);
+    const log = logOf(rig);
+    const first = log.append(agent, messageOf("1"));
+    await sent.opened;
+    const second = log.append(agent, messageOf("2"));
+    // It goes with the group after the first one.
+    await log.append({ type: "other", key: "k" }, messageOf("3"));
+    gate.open();
+    expect(await Promise.all([first, second])).toEqual(["kept", "kept"]);
+    const mail = await rig.store.mail({ limit: 10 });
+    expect(mail.map(({ id }) => id)).toEqual(["3", "1", "2"]);
+  });
+
+  it("give the mail of a commit to a reader that waits", async () => {
+    const rig = await openedRig(server.url());
+    const reader = await new Reader().take(logOf(rig));
+    // The log has found nothing.
+    for (let times = 0; times < 5; times += 1) await rig.store.mail({ limit: 1 });
+    await committed(rig.store, putOf("1", { mail: [mailOf("1")] }));
+    await reader.until(() => reader.messages.length === 1);
+  });
 
   it("know what one group appends twice, and are full within a group", async () => {
     const rig = await openedRig(server.url(), { maxMailboxMessages: 3 });
