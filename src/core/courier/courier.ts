@@ -191,6 +191,6 @@ export class Courier implements CommitListener {
 
 function noMailboxes(): TroupeError {
   const text =
-    "This state store has no mailboxes, so that no message can be told. Use a MemoryStateStore or openSqliteStore.";
+    "This state store has no mailboxes, so that no message can be told. Use a MemoryStateStore, openSqliteStore, or openPostgresStore with one writer.";
   return new TroupeError("not-accessible", text);
 }

@@ -148,7 +148,7 @@ export class KeptMessages implements AgentPost {
     const { log } = this.store;
     if (log === undefined) {
       const text =
-        "This state store has no mailboxes, so that no message can be told. Use a MemoryStateStore or openSqliteStore.";
+        "This state store has no mailboxes, so that no message can be told. Use a MemoryStateStore, openSqliteStore, or openPostgresStore with one writer.";
       throw new TroupeError("not-accessible", text);
     }
     const outcome = await (this.#courier?.keep(receiver, message) ?? log.append(receiver, message));

@@ -13,6 +13,11 @@ export function idOfMessage(principal: string, id: string): string {
   return hashOf(principal, id);
 }
 
+/** Makes the id under which a mailbox knows a message. */
+export function idOfMail(mailbox: AgentName, id: string): string {
+  return hashOf(idOfAgent(mailbox), id);
+}
+
 /** The advisory locks of one schema. PostgreSQL takes whole numbers of 64 bits. */
 export interface LockKeys {
   /** The holder has it as long as its store is open. Stores of the mode `many` share it. */

@@ -1,4 +1,5 @@
 import {
+  type AgentName,
   type Commit,
   type CommitOutcome,
   ownReminderPrefix,
@@ -25,7 +26,7 @@ export interface EncodedWrite {
 type Slice = readonly [offset: number, length: number];
 
 /** Gathers texts and bytes. What it takes is copied by `joined`. */
-class ByteList {
+export class ByteList {
   readonly #parts: Uint8Array[] = [];
   #length = 0;
 
@@ -45,8 +46,16 @@ class ByteList {
 /** Matches the eTags that a store makes. No other text is one. */
 const eTagPattern = /^[0-9a-z]+-[0-9a-z]+$/;
 
-/** Encodes a commit, with copies of its bytes. `nowMs`: wall clock. */
-export function encodeCommit(commit: Commit, nowMs: number): EncodedWrite {
+/** The time and the limit with which a commit is encoded. */
+export interface CommitMoment {
+  /** Wall clock. */
+  readonly nowMs: number;
+  /** Messages that a mailbox takes. Undefined: any number. */
+  readonly maxMailboxMessages: number | undefined;
+}
+
+/** Encodes a commit, with copies of its bytes. */
+export function encodeCommit(commit: Commit, { nowMs, maxMailboxMessages }: CommitMoment): EncodedWrite {
   const { agent, epoch, expected, write, reminders, mail, remembered } = commit;
   const bytes = new ByteList();
   const id = idOfAgent(agent);
@@ -65,10 +74,11 @@ export function encodeCommit(commit: Commit, nowMs: number): EncodedWrite {
   }
   if (reminders.length > 0) Object.assign(fields, encodeReminders(commit, bytes));
   if (mail.length > 0) {
-    fields.mail = mail.map(({ id: mailId, receiver, kind, frame }) => ({
-      ...{ receiver: idOfAgent(receiver), shard: shardOf(receiver), kind, id: bytes.add(mailId) },
-      ...{ type: bytes.add(receiver.type), key: bytes.add(receiver.key), frame: bytes.add(frame) },
+    fields.mail = mail.map((one) => ({
+      ...{ receiver: idOfAgent(one.receiver), kind: one.kind, id: bytes.add(one.id), frame: bytes.add(one.frame) },
+      ...encodeName(one.receiver, bytes),
     }));
+    if (maxMailboxMessages !== undefined) fields.mostMail = maxMailboxMessages;
   }
   if (remembered.length > 0) {
     fields.remembered = remembered.map((one) => {
@@ -104,12 +114,30 @@ export function encodeSettlements({ ticks, mail }: Settlements): EncodedWrite {
   return { agents, touchesMail: mail.length > 0, generation: 0, fields, bytes: bytes.joined() };
 }
 
+/** The times up to which a group forgets what the log has kept: ids of messages, and dead letters. */
+export type ForgetLog = readonly [mailIdsMs: number, lettersMs: number];
+
+/** A group as `write_group` takes it. */
+export interface EncodedGroup {
+  readonly json: string;
+  readonly bytes: Buffer;
+}
+
 /** Encodes the writes of one group. `makeETag` is asked for each that puts a record. */
-export function encodeGroup(writes: readonly EncodedWrite[], makeETag: () => string): { json: string; bytes: Buffer } {
+export function encodeGroup(
+  writes: readonly EncodedWrite[],
+  makeETag: () => string,
+  forgetLog: ForgetLog | undefined,
+): EncodedGroup {
   let base = 1;
-  const fields = writes.map((write) => {
+  const fields = writes.map((write, index) => {
     const isPut = "kind" in write.fields && write.fields.kind === "put";
-    const all = { ...write.fields, base, ...(isPut ? { etag: makeETag() } : {}) };
+    const all = {
+      ...write.fields,
+      base,
+      ...(isPut ? { etag: makeETag() } : {}),
+      ...(index === 0 ? { forgetLog } : {}),
+    };
     base += write.bytes.length;
     return all;
   });
@@ -130,6 +158,11 @@ function encodeReminders({ agent, reminders }: Commit, bytes: ByteList): object 
   };
 }
 
+/** Encodes a name with its shard. */
+export function encodeName(agent: AgentName, bytes: ByteList): object {
+  return { type: bytes.add(agent.type), key: bytes.add(agent.key), shard: shardOf(agent) };
+}
+
 /** PostgreSQL keeps whole numbers; larger ones than JavaScript's whole numbers end there. */
 export function toWhole(value: number): number {
   return Math.round(Math.min(Math.max(value, Number.MIN_SAFE_INTEGER), Number.MAX_SAFE_INTEGER));
@@ -140,8 +173,8 @@ export function agentsOf(writes: readonly EncodedWrite[]): readonly string[] {
   return writes.flatMap(({ agents }) => agents);
 }
 
-/** Reads a result of `write_group`. */
-export function decodeOutcome(result: unknown): CommitOutcome {
+/** Reads a result of `write_group` for a commit. */
+export function decodeOutcome(result: unknown, maxMailboxMessages: number): CommitOutcome {
   if (!Array.isArray(result)) {
     // A commit that PostgreSQL has refused for a limit of its own.
     return { at: "refused", limit: (result as { readonly refused: string }).refused };
@@ -154,6 +187,8 @@ export function decodeOutcome(result: unknown): CommitOutcome {
       return { at: "conflict", eTag: first ?? undefined };
     case 2:
       return { at: "stale", epoch: { generation: first, era: second, number: third } };
+    case 4:
+      return { at: "refused", limit: `${maxMailboxMessages} messages of one mailbox` };
     default:
       return { at: "refused", limit: `${storeLimits.reminders} reminders of one agent` };
   }

@@ -1,7 +1,7 @@
 import { StoreError, storeLimits } from "../../core/internal.ts";
 import { type LockKeys, lockKeysOfAgents } from "./agent-id.ts";
 import type { Connections } from "./connections.ts";
-import { agentsOf, type EncodedWrite, encodeGroup } from "./encode-writes.ts";
+import { agentsOf, type EncodedGroup, type EncodedWrite, encodeGroup, type ForgetLog } from "./encode-writes.ts";
 import { PreviousFailed, type QueuedWrites } from "./group-queue.ts";
 import { isOfOneCommit, isOverLimit, isWorthAnotherTry } from "./postgres-error.ts";
 
@@ -85,11 +85,18 @@ export class GroupWriter {
   }
 
   async #tryTogether(writes: readonly EncodedWrite[]): Promise<readonly unknown[]> {
-    const { json, bytes } = encodeGroup(writes, () => this.#makeETag());
+    const nowMs = this.#parts.nowMs();
+    const forgets = nowMs - this.#forgotAtMs >= forgetEveryMs;
+    if (forgets) this.#forgotAtMs = nowMs;
+    const forgetLog = forgets ? oldestOfLog(nowMs) : undefined;
+    const group = {
+      ...encodeGroup(writes, () => this.#makeETag(), forgetLog),
+      forgetBefore: forgets ? Math.floor(nowMs - storeLimits.rememberedMs) : null,
+    };
     for (let retries = 0; ; retries += 1) {
       try {
         await this.#parts.settled();
-        return await this.#send(writes, json, bytes);
+        return await this.#send(writes, group);
       } catch (error) {
         // The store has opened itself anew while this group was on its way: it was not written.
         if (error instanceof Fenced && error.incarnation !== this.#parts.opening().incarnation) continue;
@@ -98,14 +105,16 @@ export class GroupWriter {
     }
   }
 
-  async #send(writes: readonly EncodedWrite[], json: string, bytes: Buffer): Promise<readonly unknown[]> {
-    const { connections, locks, opening, nowMs } = this.#parts;
+  async #send(
+    writes: readonly EncodedWrite[],
+    { json, bytes, forgetBefore }: EncodedGroup & { readonly forgetBefore: number | null },
+  ): Promise<readonly unknown[]> {
+    const { connections, locks, opening } = this.#parts;
     const { writers, incarnation } = opening();
     const mailLock = writes.some(({ touchesMail }) => touchesMail) ? locks.mail : null;
     const agentLocks = lockKeysOfAgents(agentsOf(writes), locks.salt);
     const generation = Math.max(this.#newestGeneration, ...writes.map((one) => one.generation));
     const isNewer = generation > Math.max(this.#newestGeneration, incarnation);
-    const forgetBefore = this.#forgetBefore(nowMs());
     const [row] = await connections.query({
       ...this.#statement,
       values: [
@@ -124,12 +133,11 @@ export class GroupWriter {
     this.#eTags += 1;
     return `${this.#parts.opening().incarnation.toString(36)}-${this.#eTags.toString(36)}`;
   }
+}
 
-  #forgetBefore(nowMs: number): number | null {
-    if (nowMs - this.#forgotAtMs < forgetEveryMs) return null;
-    this.#forgotAtMs = nowMs;
-    return Math.floor(nowMs - storeLimits.rememberedMs);
-  }
+/** The times of the oldest that the log keeps. */
+function oldestOfLog(nowMs: number): ForgetLog {
+  return [Math.floor(nowMs - storeLimits.mailIdMs), Math.floor(nowMs - storeLimits.deadLetterMs)];
 }
 
 /** Another opening holds the store. */

@@ -11,6 +11,7 @@ import {
   number,
   optionShape,
   type StateStore,
+  storeLimits,
   systemClock,
   TroupeError,
   text,
@@ -43,6 +44,8 @@ export interface PostgresStoreOptions {
   readonly statementTimeoutMs?: number | undefined;
   /** Limit of one agent's state, and of one message, in bytes. A commit beyond it is refused. Default: 16 MiB. */
   readonly maxValueBytes?: number | undefined;
+  /** Limit of the messages of one mailbox: an agent's told messages. For `writers: "one"`. Default: 10 000. */
+  readonly maxMailboxMessages?: number | undefined;
   /** Bytes that may wait for the database; a call beyond them rejects as `overloaded`. Default: 64 MiB. */
   readonly maxQueuedBytes?: number | undefined;
   /** Takes the store's failures. Default: no log. */
@@ -58,6 +61,7 @@ const shape = optionShape<PostgresStoreOptions>({
   poolSize: number({ from: 4 }),
   statementTimeoutMs: number({ from: 1 }),
   maxValueBytes: number(anyRoom),
+  maxMailboxMessages: number(anyRoom),
   maxQueuedBytes: number(anyRoom),
   logger: loggerKind,
   clock: clockKind,
@@ -138,6 +142,7 @@ export async function openPostgresStoreWith(
     schema: { schema, quoted: quoteName(schema), lockKey: locks.schema, steps },
     maxQueuedBytes: options.maxQueuedBytes ?? 64 * 1024 * 1024,
     maxValueBytes: options.maxValueBytes ?? 16 * 1024 * 1024,
+    maxMailboxMessages: options.maxMailboxMessages ?? storeLimits.mailboxMessages,
     mostReads: poolSize - otherConnections,
     place: `${server}, schema ${schema}`,
   });

@@ -4,12 +4,14 @@ import {
   type Commit,
   type CommitOutcome,
   type DueQuery,
+  type DurableLog,
   flag,
   type ListPage,
   type ListQuery,
   type Logger,
   limitOver,
   type MailQuery,
+  type MailTable,
   type OpenStoreOptions,
   optionShape,
   type RememberedMessage,
@@ -19,6 +21,7 @@ import {
   type StoredMail,
   type StoredReminder,
   StoreError,
+  StoreLog,
   type StoreOpening,
   type StoreStats,
   storeLimits,
@@ -27,6 +30,8 @@ import { sizeOfCommit } from "../commit-size.ts";
 import { decodeOutcome, type EncodedWrite, encodeCommit, encodeSettlements } from "./encode-writes.ts";
 import { GroupQueue } from "./group-queue.ts";
 import { Fenced, GroupWriter, resultsOf } from "./group-writer.ts";
+import { LogReads } from "./log-reads.ts";
+import { createMailTable, noting } from "./mail-table.ts";
 import { isOfConnection, toStoreError } from "./postgres-error.ts";
 import { Slots } from "./slots.ts";
 import { fencedError, StoreOpener, type StoreOpenerParts } from "./store-opener.ts";
@@ -39,6 +44,7 @@ export interface PostgresStateStoreParts extends StoreOpenerParts {
   readonly logger: Logger | undefined;
   readonly maxQueuedBytes: number;
   readonly maxValueBytes: number;
+  readonly maxMailboxMessages: number;
   /** Reads that run at a time. */
   readonly mostReads: number;
 }
@@ -52,7 +58,9 @@ const failuresPerLine = 100;
 /** A state store in a schema of a PostgreSQL database. */
 export class PostgresStateStore implements StateStore {
   readonly writers: "one" | "many";
-  readonly log = undefined;
+  /** The mailboxes, if one store writes at a time. */
+  readonly log: DurableLog | undefined;
+  readonly #ownLog: StoreLog | undefined;
   readonly #parts: PostgresStateStoreParts;
   readonly #reads: TableReads;
   readonly #readSlots: Slots;
@@ -88,6 +96,8 @@ export class PostgresStateStore implements StateStore {
       failure: (error) => this.#failure(error, true),
     });
     this.#queue = new GroupQueue((group) => writer.write(group));
+    this.#ownLog = writers === "one" ? new StoreLog(this.#mailTable()) : undefined;
+    this.log = this.#ownLog;
   }
 
   /** Looks at the schema, and makes a new one. Rejects with a `StoreError`. */
@@ -122,13 +132,22 @@ export class PostgresStateStore implements StateStore {
 
   commit(commits: readonly Commit[]): Promise<readonly CommitOutcome[]> {
     const bytes = commits.reduce((sum, commit) => sum + sizeOfCommit(commit), smallAskBytes);
-    return this.#ask(bytes, async () => {
-      const nowMs = this.#parts.clock.wallNow();
-      const limits = commits.map((commit) => limitOver(commit, this.#parts.maxValueBytes, storeLimits.nameCharacters));
-      const allowed = commits.filter((_, index) => limits[index] === undefined);
-      const results = await this.#write(allowed.map((commit) => encodeCommit(commit, nowMs)));
-      let next = 0;
-      return limits.map((limit) => (limit === undefined ? decodeOutcome(results[next++]) : { at: "refused", limit }));
+    const log = this.#ownLog;
+    const hasMail = log !== undefined && commits.some(({ mail }) => mail.length > 0);
+    const written = this.#ask(bytes, () => this.#commit(commits));
+    return hasMail ? noting(() => log.wake(), written) : written;
+  }
+
+  async #commit(commits: readonly Commit[]): Promise<readonly CommitOutcome[]> {
+    const { clock, maxValueBytes, maxMailboxMessages } = this.#parts;
+    const limits = commits.map((commit) => limitOver(commit, maxValueBytes, storeLimits.nameCharacters));
+    const allowed = commits.filter((_, index) => limits[index] === undefined);
+    // Of many writers the mail is an outbox, which has no mailboxes.
+    const moment = { nowMs: clock.wallNow(), maxMailboxMessages: this.#ownLog && maxMailboxMessages };
+    const results = await this.#write(allowed.map((commit) => encodeCommit(commit, moment)));
+    let next = 0;
+    return limits.map((limit) => {
+      return limit === undefined ? decodeOutcome(results[next++], maxMailboxMessages) : { at: "refused", limit };
     });
   }
 
@@ -159,6 +178,21 @@ export class PostgresStateStore implements StateStore {
 
   stats(): Promise<StoreStats> {
     return this.#read(this.#reads.stats());
+  }
+
+  #mailTable(): MailTable {
+    const { clock, schema, maxMailboxMessages, maxValueBytes } = this.#parts;
+    return createMailTable({
+      ...{ reads: new LogReads(schema.quoted), maxMailboxMessages, maxValueBytes },
+      nowMs: () => clock.wallNow(),
+      read: async (read) => {
+        // Another store delivers the mail that this one would read.
+        if (this.#end !== undefined) throw this.#end;
+        return this.#read(read);
+      },
+      write: (bytes, encode) => this.#ask(bytes, () => this.#write(encode())),
+      onMail: () => this.#ownLog?.wake(),
+    });
   }
 
   close(): Promise<void> {

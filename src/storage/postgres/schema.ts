@@ -39,11 +39,28 @@ create table ${s}.mail(
 create index mail_receiver on ${s}.mail(receiver);
 `;
 
+// `message` is the id that `idOfMail` makes, since an index does not take a long text.
+const logTablesOf = (s: string): string => `
+drop index ${s}.mail_receiver;
+create index mail_mailbox on ${s}.mail(receiver, place);
+create table ${s}.mail_ids(message bytea primary key, at bigint not null);
+create index mail_ids_at on ${s}.mail_ids(at);
+create table ${s}.dead(
+  letter bigint primary key, receiver bytea not null, type bytea not null, key bytea not null, shard smallint not null, id bytea not null,
+  kind text not null, sent_at bigint not null, place bigint not null, code text not null, reason bytea not null, attempts bigint not null,
+  died_at bigint not null, frame bytea not null);
+create index dead_mailbox on ${s}.dead(receiver, letter);
+create index dead_died_at on ${s}.dead(died_at);
+`;
+
 /** Makes the next version of a schema, whose quoted name it gets. */
 export type SchemaStep = (schema: string) => string;
 
-/** None is ever changed. */
-export const schemaSteps: readonly SchemaStep[] = [(s) => `${tablesOf(s)}${functionsOf(s)}`];
+/** Tables of a step never change. Functions hold nothing, so that each step makes those of the newest version. */
+export const schemaSteps: readonly SchemaStep[] = [
+  (s) => `${tablesOf(s)}${functionsOf(s)}`,
+  (s) => `${logTablesOf(s)}${functionsOf(s)}`,
+];
 
 /** A schema, and the steps to its versions. */
 export interface SchemaPlace {

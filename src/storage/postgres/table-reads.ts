@@ -26,7 +26,7 @@ export interface Read<T> {
 }
 
 /** Bytes as hex, whatever the server's bytea_output is. */
-const hex = (...columns: readonly string[]): string =>
+export const hex = (...columns: readonly string[]): string =>
   columns.map((column) => `encode(${column}, 'hex') as ${column}`).join(", ");
 
 const recordColumns = `etag, revision, schema_version, ${hex("content_type")}, saved_at, generation, era, number`;
@@ -135,19 +135,19 @@ export class TableReads {
   }
 }
 
-function bytesIn(row: Row, column: string): Uint8Array {
+export function bytesIn(row: Row, column: string): Uint8Array {
   return new Uint8Array(Buffer.from(row[column] ?? "", "hex"));
 }
 
-function textIn(row: Row, column: string): string {
+export function textIn(row: Row, column: string): string {
   return Buffer.from(row[column] ?? "", "hex").toString();
 }
 
-function numberIn(row: Row, column: string): number {
+export function numberIn(row: Row, column: string): number {
   return Number(row[column]);
 }
 
-function nameIn(row: Row, type = "type", key = "key"): AgentName {
+export function nameIn(row: Row, type = "type", key = "key"): AgentName {
   return { type: textIn(row, type), key: textIn(row, key) };
 }
 
@@ -183,7 +183,7 @@ function reminderIn(row: Row): StoredReminder {
   };
 }
 
-function mailIn(row: Row): StoredMail {
+export function mailIn(row: Row): StoredMail {
   return {
     id: textIn(row, "id"),
     receiver: nameIn(row),

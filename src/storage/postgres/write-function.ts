@@ -1,3 +1,5 @@
+import { lettersFunction, sizeFunction } from "./letter-functions.ts";
+
 /**
  * The functions that a store calls. Each call is one statement, and thus all of it or nothing. `s`: the quoted schema.
  *
@@ -5,7 +7,7 @@
  * began, which needs the isolation level `read committed`.
  */
 export function functionsOf(s: string): string {
-  return `${openFunction(s)}${writeFunction(s)}`;
+  return `${openFunction(s)}${sizeFunction(s)}${lettersFunction(s)}${writeFunction(s)}`;
 }
 
 const assertIsolation = `
@@ -18,7 +20,7 @@ const assertIsolation = `
 /** Makes the next incarnation, unless the database belongs to stores of the other mode. */
 function openFunction(s: string): string {
   return `
-create function ${s}.open_store(
+create or replace function ${s}.open_store(
   p_writers text, p_fence_lock bigint, p_seconds bigint, p_holder text, p_takes_over boolean, p_held bigint)
 returns jsonb language plpgsql as $body$
 declare
@@ -46,12 +48,12 @@ end $body$;
 /**
  * Writes commits and settlements in their order. A write names bytes as an offset from its own `base`, which counts from 1, and a length.
  * A result is [0, eTag, revision] for committed, [1, eTag] for a conflict, [2, generation, era, number] for stale. [3] says that an agent
- * would have too many reminders.
+ * would have too many reminders, [4] that a mailbox would have too many messages. Writes of the log have the results of the log.
  */
 function writeFunction(s: string): string {
   const slice = (value: string): string => `substr(p_bytes, v_base + (${value}->>0)::integer, (${value}->>1)::integer)`;
   return `
-create function ${s}.write_group(
+create or replace function ${s}.write_group(
   p_writers text, p_incarnation bigint, p_fence_lock bigint, p_mail_lock bigint, p_agent_locks bigint[], p_generation bigint,
   p_forget_before bigint, p_most_reminders integer, p_most_remembered integer, p_writes jsonb, p_bytes bytea)
 returns jsonb language plpgsql as $body$
@@ -71,6 +73,11 @@ declare
   v_results jsonb[] := '{}';
   v_count bigint;
   v_now bigint;
+  v_message bytea;
+  v_mailbox text;
+  v_sizes jsonb := '{}';
+  v_kept bigint := 0;
+  v_forget bigint;
 begin${assertIsolation}
   perform pg_advisory_xact_lock_shared(p_fence_lock);
   select writers, fence, holder into strict v_meta from ${s}.meta;
@@ -85,6 +92,41 @@ begin${assertIsolation}
 
   for v_write in select value from jsonb_array_elements(p_writes) loop
     v_base := (v_write->>'base')::integer;
+    if v_write ? 'append' then
+      v_mailbox := v_write->>'append';
+      v_agent := decode(v_mailbox, 'hex');
+      v_message := decode(v_write->>'message', 'hex');
+      v_forget := (v_write->>'forget')::bigint;
+      if exists(select from ${s}.mail_ids where message = v_message and at > v_forget) then
+        v_results := array_append(v_results, '"known"'::jsonb);
+        continue;
+      end if;
+      v_count := coalesce((v_sizes->>v_mailbox)::bigint, ${s}.mailbox_size(v_agent, (v_write->>'most')::bigint));
+      v_sizes := v_sizes || jsonb_build_object(v_mailbox, v_count);
+      if v_count >= (v_write->>'most')::bigint then
+        v_results := array_append(v_results, '"full"'::jsonb);
+        continue;
+      end if;
+      insert into ${s}.mail_ids(message, at) values (v_message, (v_write->>'now')::bigint)
+        on conflict (message) do update set at = excluded.at;
+      insert into ${s}.mail(
+        place, receiver, type, key, shard, sender_type, sender_key, id, kind, kept_at, attempts, next_at, frame)
+        values (nextval('${s}.place'), v_agent, ${slice("(v_write->'type')")}, ${slice("(v_write->'key')")},
+          (v_write->>'shard')::smallint, ${slice("(v_write->'type')")}, ${slice("(v_write->'key')")},
+          ${slice("(v_write->'id')")}, v_write->>'kind', (v_write->>'sent')::bigint, 0, (v_write->>'sent')::bigint,
+          ${slice("(v_write->'frame')")});
+      v_sizes := v_sizes || jsonb_build_object(v_mailbox, v_count + 1);
+      v_kept := v_kept + 1;
+      v_results := array_append(v_results, '"kept"'::jsonb);
+      continue;
+    end if;
+
+    -- Other writes may change the sizes of mailboxes.
+    v_sizes := '{}';
+    if v_write ? 'letters' then
+      v_results := array_append(v_results, ${s}.write_letters(v_write, p_bytes));
+      continue;
+    end if;
     if v_write ? 'ticks' then
       for v_part in select value from jsonb_array_elements(v_write->'ticks') loop
         v_agent := decode(v_part->>'agent', 'hex');
@@ -138,6 +180,12 @@ begin${assertIsolation}
       if v_count + (v_write->>'newReminders')::bigint > p_most_reminders then
         v_result := jsonb_build_array(3);
       end if;
+    end if;
+    if v_result is null and v_write ? 'mostMail' and exists(
+        select from jsonb_array_elements(v_write->'mail') as mail group by mail->>'receiver'
+          having count(*) + ${s}.mailbox_size(decode(mail->>'receiver', 'hex'), (v_write->>'mostMail')::bigint)
+            > (v_write->>'mostMail')::bigint) then
+      v_result := jsonb_build_array(4);
     end if;
     if v_result is not null then
       v_results := array_append(v_results, v_result);
@@ -227,6 +275,11 @@ begin${assertIsolation}
     v_results := array_append(v_results, v_result);
   end loop;
 
+  if v_kept > 0 then
+    -- More than were added, so that their number follows that of the last minutes.
+    delete from ${s}.mail_ids where message in (
+      select message from ${s}.mail_ids where at <= v_forget order by at limit 2 * v_kept);
+  end if;
   if p_generation is not null then
     update ${s}.meta set newest_generation = p_generation where newest_generation < p_generation;
   end if;
@@ -235,6 +288,12 @@ begin${assertIsolation}
       select agent, message from ${s}.remembered where at <= p_forget_before limit 1000 for update skip locked);
     delete from ${s}.deleted where agent in (
       select agent from ${s}.deleted where deleted_at <= p_forget_before limit 1000 for update skip locked);
+  end if;
+  if p_writes->0 ? 'forgetLog' then
+    delete from ${s}.mail_ids where message in (select message from ${s}.mail_ids
+      where at <= (p_writes->0->'forgetLog'->>0)::bigint limit 1000 for update skip locked);
+    delete from ${s}.dead where letter in (select letter from ${s}.dead
+      where died_at <= (p_writes->0->'forgetLog'->>1)::bigint limit 1000 for update skip locked);
   end if;
   return to_jsonb(v_results);
 end $body$;

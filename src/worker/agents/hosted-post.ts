@@ -179,7 +179,9 @@ export class HostedPost implements AgentPost {
 
 function mailless(): NotAccessibleError {
   const text = "The host of this worker keeps no messages and no reminders.";
-  return new NotAccessibleError(`${text} Use a Troupe host with a MemoryStateStore or openSqliteStore.`);
+  return new NotAccessibleError(
+    `${text} Use a Troupe host with a MemoryStateStore, openSqliteStore, or openPostgresStore with one writer.`,
+  );
 }
 
 function nameOf({ type, key }: AgentId): AgentName {

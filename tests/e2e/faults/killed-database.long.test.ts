@@ -27,7 +27,6 @@ test("a host whose PostgreSQL is killed, stopped and started again tells each ca
   const versions = await versionsIn(server.url());
   const load = new AccountLoad({
     ...{ runtime: caller, name: "e", accounts, concurrency: 16, hasChangedNothing: saysUnchanged },
-    hasMail: false,
   });
   const losses = [
     { how: "killed", lose: () => server.kill() },

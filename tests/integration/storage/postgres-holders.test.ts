@@ -268,6 +268,15 @@ describe("rights", () => {
     const mail = [{ id: "1", receiver: agent, kind: "call", frame: new Uint8Array(1) } as const];
     const reminders = [{ at: "set", name: "r", dueMs: 1, rule: "", message: new Uint8Array(1) } as const];
     await committed(store, putOf("1", { mail, reminders, remembered: [{ id: "1", principal: "" }] }));
+    const message = { id: "2", kind: "call", frame: new Uint8Array(1), sentAtMs: 1 } as const;
+    expect(await store.log?.append(agent, message)).toBe("kept");
+    await store.log?.bury(
+      { ...message, mailbox: agent, place: 0, priorTakeovers: 0 },
+      { code: "handler-failed", text: "", attempts: 1 },
+    );
+    const { letters } = (await store.log?.deadLetters({ limit: 1 })) ?? { letters: [] };
+    expect(await store.log?.replay(letters.map(({ letter }) => letter))).toBe(1);
+    expect(await store.log?.drop(["1"])).toBe(0);
     await committed(store, commitOf({ write: { at: "delete" } }));
   });
 
@@ -282,8 +291,8 @@ describe("rights", () => {
 });
 
 describe("versions of the schema", () => {
-  const second: SchemaStep = (schema) => `alter table ${schema}.mail add column note text`;
-  const newer = [...schemaSteps, second];
+  const next: SchemaStep = (schema) => `alter table ${schema}.mail add column note text`;
+  const newer = [...schemaSteps, next];
 
   it("a newer one is refused, and both versions are named", async () => {
     const { schema, store } = await openedRig(server.url());
@@ -292,7 +301,7 @@ describe("versions of the schema", () => {
     await expect(openRig(server.url(), { schema })).rejects.toMatchObject({
       storeCode: "unavailable",
       message: expect.stringMatching(
-        /newer version of Troupe .*it has version 2, and this program knows versions up to 1\. Upgrade/,
+        /newer version of Troupe .*it has version 3, and this program knows versions up to 2\. Upgrade/,
       ),
     });
   });
@@ -304,19 +313,19 @@ describe("versions of the schema", () => {
     expect(textOf((await loaded(store)).data)).toBe("1");
     await expect(store.open()).rejects.toMatchObject({ storeCode: "in-use" });
     const version = `select schema_version from ${old.schema}.meta`;
-    expect(await server.run(version)).toEqual(["1"]);
+    expect(await server.run(version)).toEqual(["2"]);
     await old.store.close();
     const idle = await openRig(server.url(), { schema: old.schema, createsSchema: false }, { steps: newer });
     await expect(idle.store.open()).rejects.toMatchObject({ message: expect.stringContaining("is older") });
     await store.open();
-    expect(await server.run(version)).toEqual(["2"]);
+    expect(await server.run(version)).toEqual(["3"]);
     await committed(store, putOf("2"));
   });
 
   it("a step that fails leaves the version before it", async () => {
     const { schema, store: maker } = await openRig(server.url());
     await maker.close();
-    const bad: SchemaStep = (name) => `${second(name)}; select 1 / 0`;
+    const bad: SchemaStep = (name) => `${next(name)}; select 1 / 0`;
     const { store } = await openRig(server.url(), { schema }, { steps: [...schemaSteps, bad] });
     await expect(store.open()).rejects.toMatchObject({ message: expect.stringContaining("division by zero") });
     await store.close();

@@ -16,7 +16,8 @@ import {
 } from "../../../src/core/index.ts";
 import type { HostOptions } from "../../../src/host/index.ts";
 import { Host } from "../../../src/host/index.ts";
-import { MemoryStateStore } from "../../../src/storage/index.ts";
+import { MemoryStateStore, type StateStore } from "../../../src/storage/index.ts";
+import { openPostgresStore } from "../../../src/storage/postgres/index.ts";
 import { openSqliteStore } from "../../../src/storage/sqlite/index.ts";
 import {
   createMemoryNetwork,
@@ -28,6 +29,7 @@ import {
 import { WorkerRuntime } from "../../../src/worker/index.ts";
 import { Gate } from "../../support/gate.ts";
 import { Inbox } from "../../support/inbox.ts";
+import { withServer } from "../../support/postgres-rig.ts";
 import { RawGrpcHost } from "../../support/raw-grpc-host.ts";
 import { RawWorker } from "../../support/raw-worker.ts";
 import { next, requestFrame } from "../../support/worker/frames.ts";
@@ -344,39 +346,59 @@ test("a persistent agent handles a kept call once, however often its host sends 
   expect(new TextDecoder().decode(counted.payload?.data)).toBe('{"orders":["7"]}');
 });
 
+/** Stops a host over a store while a told message and a reminder are under way, and starts another over the same data. */
+async function restartsHostOver(openStore: () => Promise<StateStore>): Promise<void> {
+  const [transport, journal] = [{ listener: grpcListener(), dialer: grpcDialer() }, new Journal()];
+  // A call that the stop ends must not count as an attempt.
+  const retry = { attempts: 1 };
+  const first = await startHost(transport, { stateStore: await openStore(), retry });
+  const worker = await startWorker(transport, first.address, async (runtime) => {
+    await orders(journal)(runtime);
+    await stocks(journal)(runtime);
+  });
+  const ending = new Gate();
+  journal.onReserve = () => ending.opened;
+  await worker.sendMessage(Place({ fails: false, afterMs: 1 }), order);
+  expect(await journal.reserved.take()).toBe("7");
+  await journal.ticks.take();
+  await first.stop({ graceMs: 0 });
+  journal.onReserve = () => {};
+  ending.open();
+  await using second = await startHost(transport, { stateStore: await openStore() }, first.address);
+  expect(await journal.reserved.take()).toBe("7");
+  await expect.poll(() => second.counters().mailDelivered).toBe(1);
+  expect((await worker.sendMessage(Count({}), stock)).orders).toEqual(["7"]);
+  await worker.stop();
+}
+
 describe("messages that a host keeps in SQLite", () => {
   test("what was under way when the host stopped comes again after its restart, and is handled once", async () => {
     const folder = mkdtempSync(join(tmpdir(), "troupe-hostmail-"));
-    const [transport, journal] = [{ listener: grpcListener(), dialer: grpcDialer() }, new Journal()];
-    const file = join(folder, "host.db");
     try {
-      // A call that the stop ends must not count as an attempt.
-      const retry = { attempts: 1 };
-      const first = await startHost(transport, { stateStore: await openSqliteStore(file, { thread: false }), retry });
-      const worker = await startWorker(transport, first.address, async (runtime) => {
-        await orders(journal)(runtime);
-        await stocks(journal)(runtime);
-      });
-      const ending = new Gate();
-      journal.onReserve = () => ending.opened;
-      await worker.sendMessage(Place({ fails: false, afterMs: 1 }), order);
-      expect(await journal.reserved.take()).toBe("7");
-      await journal.ticks.take();
-      await first.stop({ graceMs: 0 });
-      journal.onReserve = () => {};
-      ending.open();
-      await using second = await startHost(
-        transport,
-        { stateStore: await openSqliteStore(file, { thread: false }) },
-        first.address,
-      );
-      expect(await journal.reserved.take()).toBe("7");
-      await expect.poll(() => second.counters().mailDelivered).toBe(1);
-      expect((await worker.sendMessage(Count({}), stock)).orders).toEqual(["7"]);
-      await worker.stop();
+      await restartsHostOver(() => openSqliteStore(join(folder, "host.db"), { thread: false }));
     } finally {
       rmSync(folder, { recursive: true, force: true });
     }
+  });
+});
+
+describe("messages that a host keeps in PostgreSQL", () => {
+  let url = "";
+  withServer((server) => {
+    url = server.url();
+  });
+
+  test("what was under way when the host stopped comes again after its restart, and is handled once", async () => {
+    await restartsHostOver(() => openPostgresStore(url));
+  });
+
+  test("a host on a database of several writers tells its workers that it keeps no messages", async () => {
+    const [transport, journal] = [{ listener: grpcListener(), dialer: grpcDialer() }, new Journal()];
+    const stateStore = await openPostgresStore(url, { schema: "several", writers: "many" });
+    await using host = await startHost(transport, { stateStore });
+    await using worker = await startWorker(transport, host.address, stocks(journal));
+    const refusal = { code: "not-accessible", message: expect.stringContaining("keeps no messages and no reminders") };
+    await expect(worker.tell(Reserve({ order: "x" }), stock)).rejects.toMatchObject(refusal);
   });
 });
 

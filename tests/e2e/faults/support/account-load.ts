@@ -16,8 +16,6 @@ export interface AccountLoadOptions {
   readonly call?: SendOptions;
   /** Whether every second call has a key, and is made again until it is answered. Default: true. */
   readonly isKeyed?: boolean;
-  /** Whether the store keeps mail and reminders: accounts tell each entry, and remind themselves of every tenth. Default: true. */
-  readonly hasMail?: boolean;
 }
 
 /** What the callers of an account know of its entries. */
@@ -209,8 +207,8 @@ export class AccountLoad {
     this.#entries += 1;
     const entry = `${this.#options.name}${this.#entries}`;
     const { told, reminded } = this.#bookOf(account);
-    if (this.#options.hasMail !== false) told.add(entry);
-    if (this.#options.hasMail !== false && this.#entries % 10 === 0) reminded.add(entry);
+    told.add(entry);
+    if (this.#entries % 10 === 0) reminded.add(entry);
     return entry;
   }
 

@@ -1,0 +1,70 @@
+/** Counts the messages of a mailbox, up to `p_most`. */
+export function sizeFunction(s: string): string {
+  return `
+create or replace function ${s}.mailbox_size(p_receiver bytea, p_most bigint) returns bigint language plpgsql as $body$
+begin
+  return (select count(*) from (select from ${s}.mail where receiver = p_receiver limit p_most) as found);
+end $body$;
+`;
+}
+
+/**
+ * Writes to the table of dead letters: buries a message, puts letters into their mailboxes again, drops some. Returns how many it has changed.
+ * The caller has the lock of the mail.
+ */
+export function lettersFunction(s: string): string {
+  const slice = (value: string): string =>
+    `substr(p_bytes, (p_write->>'base')::integer + (${value}->>0)::integer, (${value}->>1)::integer)`;
+  const columns =
+    "letter, receiver, type, key, shard, id, kind, sent_at, place, code, reason, attempts, died_at, frame";
+  return `
+create or replace function ${s}.write_letters(p_write jsonb, p_bytes bytea) returns jsonb language plpgsql as $body$
+declare
+  v_now bigint := (p_write->>'now')::bigint;
+  v_letter bigint;
+  v_receiver bytea;
+  v_mailbox text;
+  v_size bigint;
+  v_sizes jsonb := '{}';
+  v_count bigint := 0;
+begin
+  case p_write->>'letters'
+  when 'bury' then
+    if (p_write->>'place')::bigint = 0 then
+      insert into ${s}.dead(${columns}) values (
+        nextval('${s}.seq'), decode(p_write->>'receiver', 'hex'), ${slice("(p_write->'type')")}, ${slice("(p_write->'key')")},
+        (p_write->>'shard')::smallint, ${slice("(p_write->'id')")}, p_write->>'kind', (p_write->>'sent')::bigint, 0, p_write->>'code',
+        ${slice("(p_write->'reason')")}, (p_write->>'attempts')::bigint, v_now, ${slice("(p_write->'frame')")});
+    else
+      with gone as (delete from ${s}.mail where place = (p_write->>'place')::bigint returning *)
+      insert into ${s}.dead(${columns})
+        select nextval('${s}.seq'), receiver, type, key, shard, id, kind, kept_at, place, p_write->>'code',
+          ${slice("(p_write->'reason')")}, (p_write->>'attempts')::bigint, v_now, frame from gone;
+    end if;
+    get diagnostics v_count = row_count;
+    -- More than were added, so that their number follows that of the last days.
+    delete from ${s}.dead where letter in (
+      select letter from ${s}.dead where died_at <= (p_write->>'forget')::bigint order by died_at limit 2);
+  when 'replay' then
+    for v_letter in select value::bigint from jsonb_array_elements_text(p_write->'of') loop
+      select receiver into v_receiver from ${s}.dead where letter = v_letter;
+      continue when not found;
+      v_mailbox := encode(v_receiver, 'hex');
+      v_size := coalesce((v_sizes->>v_mailbox)::bigint, ${s}.mailbox_size(v_receiver, (p_write->>'most')::bigint));
+      v_sizes := v_sizes || jsonb_build_object(v_mailbox, v_size);
+      continue when v_size >= (p_write->>'most')::bigint;
+      with gone as (delete from ${s}.dead where letter = v_letter returning *)
+      insert into ${s}.mail(
+        place, receiver, type, key, shard, sender_type, sender_key, id, kind, kept_at, attempts, next_at, frame)
+        select nextval('${s}.place'), receiver, type, key, shard, type, key, id, kind, v_now, 0, v_now, frame from gone;
+      v_sizes := v_sizes || jsonb_build_object(v_mailbox, v_size + 1);
+      v_count := v_count + 1;
+    end loop;
+  when 'drop' then
+    delete from ${s}.dead where letter = any(array(select value::bigint from jsonb_array_elements_text(p_write->'of')));
+    get diagnostics v_count = row_count;
+  end case;
+  return to_jsonb(v_count);
+end $body$;
+`;
+}

@@ -1,0 +1,104 @@
+import {
+  type DeadLetter,
+  type DeadPage,
+  type DeadQuery,
+  type DeadReason,
+  type MailPageQuery,
+  type StoredMail,
+  storeLimits,
+} from "../../core/internal.ts";
+import { idOfAgent } from "./agent-id.ts";
+import type { Row } from "./connections.ts";
+import { toWhole } from "./encode-writes.ts";
+import { bytesIn, hex, mailIn, nameIn, numberIn, type Read, textIn } from "./table-reads.ts";
+
+/** Bytes of a page of dead letters. A longer one is a page of its own. */
+const mostLetterBytes = 4 * 1024 * 1024;
+
+/** Reads the tables of the log: mail by place, and dead letters. */
+export class LogReads {
+  readonly #schema: string;
+
+  constructor(quotedSchema: string) {
+    this.#schema = quotedSchema;
+  }
+
+  mailPage({ mailbox, after, limit, maxBytes }: MailPageQuery): Read<readonly StoredMail[]> {
+    const columns = `place, ${hex("type", "key", "sender_type", "sender_key", "id", "frame")}, kind, kept_at, attempts, next_at`;
+    const rows = `select * from ${this.#schema}.mail where place > $1${mailbox === undefined ? "" : " and receiver = decode($4, 'hex')"}`;
+    return {
+      statement: {
+        text: pageOf({ columns, rows, by: "place" }),
+        values: [
+          toWhole(after),
+          toWhole(limit),
+          toWhole(maxBytes),
+          ...(mailbox === undefined ? [] : [idOfAgent(mailbox)]),
+        ],
+      },
+      read: (found) => found.map(mailIn),
+    };
+  }
+
+  deadLetters({ mailbox, after = "", limit }: DeadQuery, nowMs: number): Read<DeadPage> {
+    const columns = `letter, ${hex("type", "key", "id", "reason", "frame")}, kind, sent_at, place, code, attempts, died_at, found`;
+    const rows = `select * from ${this.#schema}.dead where letter > $1 and died_at > $4${mailbox === undefined ? "" : " and receiver = decode($5, 'hex')"}`;
+    const diedAfterMs = toWhole(nowMs - storeLimits.deadLetterMs);
+    return {
+      statement: {
+        text: pageOf({ columns, rows, by: "letter" }),
+        values: [
+          ...[isLetter(after) ? after : "0", toWhole(limit) + 1, mostLetterBytes, diedAfterMs],
+          ...(mailbox === undefined ? [] : [idOfAgent(mailbox)]),
+        ],
+      },
+      read: (page) => {
+        const letters = page.slice(0, limit).map(letterIn);
+        const [first] = page;
+        return { letters, isLast: first === undefined || numberIn(first, "found") === letters.length };
+      },
+    };
+  }
+}
+
+/** A query for the first $2 rows, as far as their frames have no more than $3 bytes together. The first row is always there. */
+function pageOf({
+  columns,
+  rows,
+  by,
+}: {
+  readonly columns: string;
+  readonly rows: string;
+  readonly by: string;
+}): string {
+  return `select ${columns} from (
+      select *, sum(octet_length(frame)) over (order by ${by}) as total, row_number() over (order by ${by}) as nth,
+        count(*) over () as found
+      from (${rows} order by ${by} limit $2) as first) as page
+    where total <= $3 or nth = 1 order by ${by}`;
+}
+
+/** Whether a text may name a dead letter. */
+export function isLetter(letter: string): boolean {
+  return /^[0-9]{1,15}$/.test(letter);
+}
+
+function letterIn(row: Row): DeadLetter {
+  return {
+    letter: String(row.letter),
+    mailbox: nameIn(row),
+    id: textIn(row, "id"),
+    kind: row.kind === "event" ? "event" : "call",
+    frame: bytesIn(row, "frame"),
+    sentAtMs: numberIn(row, "sent_at"),
+    place: numberIn(row, "place"),
+    priorTakeovers: 0,
+    why: {
+      // Written from a `DeadReason`.
+      code: String(row.code) as DeadReason["code"],
+      text: textIn(row, "reason"),
+      attempts: numberIn(row, "attempts"),
+    },
+    diedAtMs: numberIn(row, "died_at"),
+  };
+}

@@ -1,0 +1,144 @@
+import {
+  type AgentName,
+  type DeadReason,
+  type DurableMessage,
+  type KeptMessage,
+  type MailTable,
+  StoreError,
+  storeLimits,
+} from "../../core/internal.ts";
+import { idOfAgent, idOfMail } from "./agent-id.ts";
+import { ByteList, type EncodedWrite, encodeName, encodeSettlements, toWhole } from "./encode-writes.ts";
+import { isLetter, type LogReads } from "./log-reads.ts";
+import type { Read } from "./table-reads.ts";
+
+/** The parts of the table of mail. */
+export interface MailTableParts {
+  readonly reads: LogReads;
+  readonly nowMs: () => number;
+  readonly maxMailboxMessages: number;
+  readonly maxValueBytes: number;
+  readonly read: <T>(read: Read<T>) => Promise<T>;
+  /** Calls `encode` at once, and writes what it returns in groups with all other writes. `bytes`: about how many wait. */
+  readonly write: (bytes: number, encode: () => readonly EncodedWrite[]) => Promise<readonly unknown[]>;
+  /** Called when mail may have been written. */
+  readonly onMail: () => void;
+}
+
+/** Bytes of a write beside its texts and its frame. */
+const writeBytes = 300;
+/** Dead letters that one write moves or drops. */
+const lettersOfWrite = 64;
+
+/** Creates the tables of a log: writes go in the groups of the store, and reads are bounded in bytes. */
+export function createMailTable(parts: MailTableParts): MailTable {
+  const { reads, nowMs, maxMailboxMessages, read, write, onMail } = parts;
+  return {
+    readMail: (query) => read(reads.mailPage(query)),
+    append: async (mailbox, message) => {
+      assertSize(message, parts.maxValueBytes);
+      const encode = () => [encodeAppend(mailbox, message, { nowMs: nowMs(), maxMailboxMessages })];
+      const [outcome] = await noting(onMail, write(sizeOf(mailbox, message), encode));
+      // One of the outcomes of the function.
+      return outcome as "kept" | "known" | "full";
+    },
+    dropMail: async (place) => {
+      const mail = [{ place, nextMs: undefined, attempts: 0 }];
+      await write(writeBytes, () => [encodeSettlements({ ticks: [], mail })]);
+    },
+    bury: async (message, why) => {
+      await write(sizeOf(message.mailbox, message), () => [encodeBurial(message, why, nowMs())]);
+    },
+    deadLetters: (query) => read(reads.deadLetters(query, nowMs())),
+    replay: async (letters) => {
+      const fields = { letters: "replay", now: toWhole(nowMs()), most: maxMailboxMessages };
+      return sumOf(
+        await noting(
+          onMail,
+          write(sizeOfLetters(letters), () => encodeLetters(letters, fields)),
+        ),
+      );
+    },
+    drop: async (letters) =>
+      sumOf(await write(sizeOfLetters(letters), () => encodeLetters(letters, { letters: "drop" }))),
+  };
+}
+
+/** Says that mail may have been written, unless it certainly was not. */
+export async function noting<T>(onMail: () => void, written: Promise<T>): Promise<T> {
+  try {
+    const result = await written;
+    onMail();
+    return result;
+  } catch (error) {
+    if (error instanceof StoreError && error.storeCode === "unknown") onMail();
+    throw error;
+  }
+}
+
+interface AppendMoment {
+  readonly nowMs: number;
+  readonly maxMailboxMessages: number;
+}
+
+function encodeAppend(mailbox: AgentName, message: DurableMessage, moment: AppendMoment): EncodedWrite {
+  const bytes = new ByteList();
+  const agent = idOfAgent(mailbox);
+  const fields = {
+    ...{ append: agent, message: idOfMail(mailbox, message.id), most: moment.maxMailboxMessages },
+    ...{ now: toWhole(moment.nowMs), forget: toWhole(moment.nowMs - storeLimits.mailIdMs) },
+    ...encodeMessage(mailbox, message, bytes),
+  };
+  return { ...ofMail, agents: [agent], fields, bytes: bytes.joined() };
+}
+
+/** A message that has a place is moved with all that is stored of it. */
+function encodeBurial(message: KeptMessage, why: DeadReason, nowMs: number): EncodedWrite {
+  const { mailbox, place } = message;
+  const bytes = new ByteList();
+  const fields = {
+    ...{ letters: "bury", place, code: why.code, reason: bytes.add(why.text), attempts: why.attempts },
+    ...{ now: toWhole(nowMs), forget: toWhole(nowMs - storeLimits.deadLetterMs) },
+    ...(place === 0 ? { receiver: idOfAgent(mailbox), ...encodeMessage(mailbox, message, bytes) } : {}),
+  };
+  return { ...ofMail, fields, bytes: bytes.joined() };
+}
+
+function encodeMessage(mailbox: AgentName, { id, kind, frame, sentAtMs }: DurableMessage, bytes: ByteList): object {
+  return {
+    ...{ kind, sent: toWhole(sentAtMs), id: bytes.add(id), frame: bytes.add(frame) },
+    ...encodeName(mailbox, bytes),
+  };
+}
+
+/** Several writes, so that none is long. */
+function encodeLetters(letters: readonly string[], fields: object): readonly EncodedWrite[] {
+  const known = letters.filter(isLetter);
+  const writes: EncodedWrite[] = [];
+  for (let from = 0; from < known.length; from += lettersOfWrite) {
+    const of = known.slice(from, from + lettersOfWrite);
+    writes.push({ ...ofMail, fields: { ...fields, of }, bytes: noBytes });
+  }
+  return writes;
+}
+
+const noBytes = Buffer.alloc(0);
+/** Fields that most writes of the log share. */
+const ofMail = { agents: [], touchesMail: true, generation: 0 } as const;
+
+function sumOf(counts: readonly unknown[]): number {
+  return counts.reduce((sum: number, count) => sum + Number(count), 0);
+}
+
+function assertSize({ frame }: DurableMessage, maxValueBytes: number): void {
+  if (frame.length <= maxValueBytes) return;
+  throw new StoreError("full", `A message of ${frame.length} bytes is longer than maxValueBytes (${maxValueBytes}).`);
+}
+
+function sizeOf({ type, key }: AgentName, { id, frame }: DurableMessage): number {
+  return writeBytes + 2 * (type.length + key.length + id.length) + frame.length;
+}
+
+function sizeOfLetters(letters: readonly string[]): number {
+  return letters.reduce((sum, letter) => sum + 2 * letter.length, writeBytes);
+}

@@ -1,0 +1,352 @@
+import { readFileSync } from "node:fs";
+import pg from "pg";
+import { describe, expect, it, onTestFinished } from "vitest";
+import type {
+  AgentName,
+  DeadReason,
+  DurableLog,
+  KeptMessage,
+  ShardHold,
+  StoreError,
+} from "../../../src/core/internal.ts";
+import { shardOf } from "../../../src/core/internal.ts";
+import type { PostgresQuery } from "../../../src/storage/postgres/driver.ts";
+import {
+  agent,
+  bytesOf,
+  commitOf,
+  commitOne,
+  committed,
+  loaded,
+  putOf,
+  textOf,
+} from "../../../src/testing/contracts/state-store/store-case.ts";
+import { ManualClock, startFaultProxy } from "../../../src/testing/index.ts";
+import { Gate } from "../../support/gate.ts";
+import { openedRig, openRig, type PostgresRig, until, withServer } from "../../support/postgres-rig.ts";
+import type { PostgresServer } from "../../support/postgres-server.ts";
+
+let server: PostgresServer;
+withServer((started) => {
+  server = started;
+});
+
+const why: DeadReason = { code: "handler-failed", text: "it threw \0", attempts: 5 };
+const messageOf = (id: string, frame: Uint8Array = bytesOf(`frame of ${id}`)) =>
+  ({ id, kind: "call", frame, sentAtMs: 1 }) as const;
+const letterOf = (id: string, frame?: Uint8Array) => ({
+  ...messageOf(id, frame),
+  ...{ mailbox: agent, place: 0, priorTakeovers: 0 },
+});
+const mailOf = (id: string) => ({ id, receiver: agent, kind: "call", frame: bytesOf("x") }) as const;
+
+function logOf({ store }: PostgresRig): DurableLog {
+  if (store.log === undefined) throw new Error("It has no log.");
+  return store.log;
+}
+
+/** Takes the shard of an agent, and waits for its messages. */
+class Reader {
+  readonly messages: KeptMessage[] = [];
+  lost: StoreError | undefined;
+  hold: ShardHold | undefined;
+  #onChange: () => void = () => undefined;
+
+  async take(log: DurableLog, mailbox: AgentName = agent): Promise<this> {
+    this.hold = await log.take(shardOf(mailbox), 1, {
+      onMessage: (message) => {
+        this.messages.push(message);
+        this.#onChange();
+      },
+      onLost: (error) => {
+        this.lost = error;
+        this.#onChange();
+      },
+    });
+    return this;
+  }
+
+  get ids(): readonly string[] {
+    return this.messages.map(({ id }) => id);
+  }
+
+  async until(holds: () => boolean): Promise<void> {
+    while (!holds()) await new Promise<void>((resolve) => (this.#onChange = resolve));
+  }
+}
+
+describe("the mailboxes of a PostgreSQL store", () => {
+  it("keep the order of appends that nobody waited for, while other groups are under way", async () => {
+    const rig = await openedRig(server.url());
+    const log = logOf(rig);
+    const big = new Uint8Array(100_000);
+    const ids = Array.from({ length: 400 }, (_, index) => String(index));
+    const kept = ids.map((id) => {
+      void log.append({ type: "other", key: id }, messageOf(id, big));
+      return log.append(agent, messageOf(id, Number(id) % 2 === 0 ? bytesOf("x") : big));
+    });
+    expect(new Set(await Promise.all(kept))).toEqual(new Set(["kept"]));
+    const reader = await new Reader().take(log);
+    const own = () => reader.messages.filter(({ mailbox }) => mailbox.type === agent.type);
+    await reader.until(() => {
+      for (const message of reader.messages) void reader.hold?.settle(message);
+      return own().length >= ids.length;
+    });
+    expect(own().map(({ id }) => id)).toEqual(ids);
+  }, 60_000);
+
+  it("keep their order though the connection of the first append is slower than that of the second", async () => {
+    const pool = new pg.Pool({ connectionString: server.url() });
+    onTestFinished(() => pool.end());
+    const [sent, gate] = [new Gate(), new Gate()];
+    let groups = 0;
+    // Holds the first group back.
+    const slow = {
+      connect: async () => {
+        const client = await pool.connect();
+        return {
+          query: async (query: PostgresQuery) => {
+            const isGroup = query.text.startsWith("select") && query.text.includes("write_group");
+            if (isGroup) groups += 1;
+            if (isGroup && groups === 1) {
+              sent.open();
+              await gate.opened;
+            }
+            return client.query(query);
+          },
+          on: client.on.bind(client),
+          removeListener: client.removeListener.bind(client),
+          release: client.release.bind(client),
+        };
+      },
+    };
+    const rig = await openedRig(slow);
+    const log = logOf(rig);
+    const first = log.append(agent, messageOf("1"));
+    await sent.opened;
+    const second = log.append(agent, messageOf("2"));
+    // It goes with the group after the first one.
+    await log.append({ type: "other", key: "k" }, messageOf("3"));
+    gate.open();
+    expect(await Promise.all([first, second])).toEqual(["kept", "kept"]);
+    const mail = await rig.store.mail({ limit: 10 });
+    expect(mail.map(({ id }) => id)).toEqual(["3", "1", "2"]);
+  });
+
+  it("give the mail of a commit to a reader that waits", async () => {
+    const rig = await openedRig(server.url());
+    const reader = await new Reader().take(logOf(rig));
+    // The log has found nothing.
+    for (let times = 0; times < 5; times += 1) await rig.store.mail({ limit: 1 });
+    await committed(rig.store, putOf("1", { mail: [mailOf("1")] }));
+    await reader.until(() => reader.messages.length === 1);
+  });
+
+  it("know what one group appends twice, and are full within a group", async () => {
+    const rig = await openedRig(server.url(), { maxMailboxMessages: 3 });
+    const log = logOf(rig);
+    const ids = ["1", "1", "2", "3", "4"];
+    expect(await Promise.all(ids.map((id) => log.append(agent, messageOf(id))))).toEqual([
+      ...["kept", "known", "kept", "kept", "full"],
+    ]);
+    const refused = { at: "refused", limit: "3 messages of one mailbox" };
+    expect(await commitOne(rig.store, putOf("1", { mail: [mailOf("5")] }))).toEqual(refused);
+    const [first] = await rig.store.mail({ limit: 1 });
+    await log.bury({ ...letterOf("1"), place: first?.place ?? 0 }, why);
+    expect(await commitOne(rig.store, putOf("1", { mail: [mailOf("5"), mailOf("6")] }))).toEqual(refused);
+    await committed(rig.store, putOf("1", { mail: [mailOf("5")] }));
+    const { letters } = await log.deadLetters({ limit: 10 });
+    expect(await log.replay(letters.map(({ letter }) => letter))).toBe(0);
+    expect((await rig.store.mail({ limit: 10 })).map(({ id }) => id)).toEqual(["2", "3", "5"]);
+    expect(await rig.store.load(agent)).toMatchObject({ data: bytesOf("1") });
+  });
+
+  it("take names and ids that no text and no index of PostgreSQL takes", async () => {
+    const rig = await openedRig(server.url());
+    const log = logOf(rig);
+    const long = Array.from({ length: 1_024 }, (_, at) => String.fromCharCode(0x4e00 + ((at * 7_919) % 20_000))).join(
+      "",
+    );
+    const mailbox = { type: "a", key: `${long.slice(1)}\0` };
+    expect(await log.append(mailbox, messageOf(`\0${long}`))).toBe("kept");
+    expect(await log.append(mailbox, messageOf(`\0${long}`))).toBe("known");
+    const reader = await new Reader().take(log, mailbox);
+    await reader.until(() => reader.messages.length === 1);
+    const [message] = reader.messages;
+    if (message === undefined) return;
+    expect(message).toMatchObject({ mailbox, id: `\0${long}` });
+    await log.bury(message, why);
+    expect((await log.deadLetters({ limit: 1, mailbox })).letters).toMatchObject([{ id: `\0${long}`, mailbox, why }]);
+  });
+
+  it("hand over 16 MiB, and the next message when one is settled", async () => {
+    const rig = await openedRig(server.url());
+    const log = logOf(rig);
+    const frame = new Uint8Array(2 * 1024 * 1024);
+    for (let id = 0; id < 12; id += 1) await log.append(agent, messageOf(String(id), frame));
+    const reader = await new Reader().take(log);
+    await reader.until(() => reader.messages.length === 8);
+    // A read that comes later sees what the log would have handed over.
+    await rig.store.stats();
+    expect(reader.messages).toHaveLength(8);
+    const [first] = reader.messages;
+    if (first !== undefined) await reader.hold?.settle(first);
+    await reader.until(() => reader.messages.length === 9);
+    expect(reader.ids).toEqual(["0", "1", "2", "3", "4", "5", "6", "7", "8"]);
+  });
+
+  it("take no message over maxValueBytes, and no more than a bound of bytes waits", async () => {
+    const rig = await openedRig(server.url(), { maxValueBytes: 8_000, maxQueuedBytes: 10_000 });
+    const log = logOf(rig);
+    await expect(log.append(agent, messageOf("0", new Uint8Array(8_001)))).rejects.toMatchObject({ storeCode: "full" });
+    const frame = new Uint8Array(6_000);
+    const told = await Promise.allSettled(["1", "2", "3"].map((id) => log.append(agent, messageOf(id, frame))));
+    expect(told.map((one) => (one.status === "fulfilled" ? one.value : one.reason.storeCode))).toEqual([
+      ...["kept", "overloaded", "overloaded"],
+    ]);
+  });
+
+  it("forget ids after 10 minutes, and dead letters after 30 days, as new ones come", async () => {
+    const clock = new ManualClock(1_000_000_000_000);
+    const rig = await openedRig(server.url(), { clock });
+    const log = logOf(rig);
+    const counts = async () => {
+      const tables = ["mail_ids", "dead"].map((table) => `(select count(*) from ${rig.schema}.${table})`);
+      return (await server.run(`select ${tables.join(" || ' ' || ")}`))[0];
+    };
+    // The first group of a store forgets, and the next one does so a minute later.
+    await committed(rig.store, putOf("0"));
+    for (let id = 0; id < 10; id += 1) await log.append(agent, messageOf(String(id)));
+    for (let id = 0; id < 4; id += 1) await log.bury(letterOf(String(id)), why);
+    expect(await counts()).toBe("10 4");
+    clock.advance(30 * 24 * 60 * 60_000);
+    // This group forgets all that is too old.
+    await committed(rig.store, putOf("1"));
+    expect(await counts()).toBe("0 0");
+    for (let id = 0; id < 10; id += 1) await log.append(agent, messageOf(`again ${id}`));
+    for (let id = 0; id < 4; id += 1) await log.bury(letterOf(String(id)), why);
+    clock.advance(30 * 24 * 60 * 60_000);
+    await rig.store.close();
+    // Another store forgets with its first group, of at most 1,000 rows; here the group is that of an append.
+    const again = await openedRig(server.url(), { clock, schema: rig.schema });
+    await committed(again.store, putOf("2"));
+    expect(await counts()).toBe("0 0");
+  });
+
+  it("forget two old ids for each message that is kept, so that their number follows that of 10 minutes", async () => {
+    const clock = new ManualClock(1_000_000_000_000);
+    const rig = await openedRig(server.url(), { clock });
+    const log = logOf(rig);
+    await committed(rig.store, putOf("0"));
+    // All that is forgotten every minute is forgotten now, and not again while the clock stands.
+    clock.advance(60_000);
+    await committed(rig.store, putOf("1"));
+    await server.run(`insert into ${rig.schema}.mail_ids(message, at)
+      select decode(md5(n::text), 'hex'), 1 from generate_series(1, 100) as n`);
+    for (let id = 0; id < 20; id += 1) await log.append(agent, messageOf(String(id)));
+    expect(await server.run(`select count(*) from ${rig.schema}.mail_ids`)).toEqual(["80"]);
+  });
+
+  it("are not there for several writers, whose mail has no bound of a mailbox", async () => {
+    const { store } = await openedRig(server.url(), { writers: "many", maxMailboxMessages: 1 });
+    expect(store.log).toBeUndefined();
+    await committed(store, putOf("1", { mail: [mailOf("1"), mailOf("2")] }));
+  });
+});
+
+describe("dead letters in PostgreSQL", () => {
+  it("are read in pages of at most 4 MiB", async () => {
+    const log = logOf(await openedRig(server.url()));
+    const frame = new Uint8Array(3 * 1024 * 1024);
+    for (const id of ["1", "2", "3"]) await log.bury(letterOf(id, id === "3" ? bytesOf("3") : frame), why);
+    const ids: string[][] = [];
+    for (let after: string | undefined; ; ) {
+      const { letters, isLast } = await log.deadLetters({ limit: 10, after });
+      ids.push(letters.map(({ id }) => id));
+      after = letters.at(-1)?.letter;
+      if (isLast) break;
+    }
+    expect(ids).toEqual([["1"], ["2", "3"]]);
+  });
+
+  it("go by hundreds into their mailboxes and away", async () => {
+    const rig = await openedRig(server.url());
+    const log = logOf(rig);
+    await Promise.all(Array.from({ length: 200 }, (_, id) => log.bury(letterOf(String(id)), why)));
+    const { letters } = await log.deadLetters({ limit: 1_000 });
+    const names = letters.map(({ letter }) => letter);
+    expect(await log.replay([...names.slice(0, 150), "", "x", "99999999999999999999"])).toBe(150);
+    expect(await log.drop(names)).toBe(50);
+    expect((await rig.store.mail({ limit: 1_000 })).map(({ id }) => id)).toEqual(
+      letters.slice(0, 150).map(({ id }) => id),
+    );
+  });
+});
+
+describe("the mail of a PostgreSQL store that is lost", () => {
+  it("is read by its old holder no more, once that one knows that another has taken the store", async () => {
+    const rig = await openedRig(server.url());
+    const log = logOf(rig);
+    await log.append(agent, messageOf("1"));
+    const reader = await new Reader().take(log);
+    await reader.until(() => reader.messages.length === 1);
+    const other = await openRig(server.url(), { schema: rig.schema });
+    await other.store.open({ takesOver: true });
+    const next = await new Reader().take(logOf(other));
+    await expect(log.append(agent, messageOf("2"))).rejects.toMatchObject({ storeCode: "fenced" });
+    const [message] = reader.messages;
+    expect(message && (await reader.hold?.settle(message))).toBe("lost");
+    expect(reader.lost).toBeDefined();
+    await expect(log.deadLetters({ limit: 1 })).rejects.toMatchObject({ storeCode: "fenced" });
+    await logOf(other).append(agent, messageOf("3"));
+    await next.until(() => next.messages.length === 2);
+    expect(next.ids).toEqual(["1", "3"]);
+    expect(reader.ids).toEqual(["1"]);
+  });
+
+  it.each(["append", "commit"])(
+    "with the connection: %s is unknown, and the reader gets what was kept, once",
+    async (by) => {
+      await using proxy = await startFaultProxy({ target: `127.0.0.1:${server.port}` });
+      const rig = await openedRig(server.url("troupe", Number(proxy.address.split(":")[1])));
+      const beside = await openRig(server.url(), { schema: rig.schema });
+      const log = logOf(rig);
+      const reader = await new Reader().take(log);
+      await rig.store.stats();
+      proxy.apply({ kind: "stall", in: "to-client" });
+      const written =
+        by === "append" ? log.append(agent, messageOf("1")) : rig.store.commit([putOf("1", { mail: [mailOf("1")] })]);
+      written.catch(() => undefined);
+      await until(async () => (await beside.store.stats()).mail === 1);
+      proxy.apply({ kind: "reset" });
+      proxy.heal();
+      await expect(written).rejects.toMatchObject({ storeCode: "unknown" });
+      await reader.until(() => reader.messages.length === 1 || reader.lost !== undefined);
+      expect([reader.ids, reader.lost]).toEqual([["1"], undefined]);
+      if (by === "append") expect(await log.append(agent, messageOf("1"))).toBe("known");
+    },
+  );
+});
+
+describe("a schema of version 1", () => {
+  it("has its states, reminders and mail after the migration, and a log", async () => {
+    await server.run(readFileSync(new URL("postgres-schema-1.sql", import.meta.url), "utf8"));
+    const rig = await openRig(server.url(), { schema: "version_1" });
+    const agentOfMail = { type: "b", key: "k" };
+    expect(await rig.store.mail({ limit: 10 })).toHaveLength(2);
+    await rig.store.open();
+    const log = logOf(rig);
+    expect(textOf((await loaded(rig.store)).data)).toBe("kept");
+    expect(await rig.store.reminders(agent)).toMatchObject([{ name: "r", dueMs: 5 }]);
+    expect(await rig.store.remembered(agent, "1", "p")).toBeDefined();
+    await committed(rig.store, commitOf({ mail: [{ ...mailOf("3"), receiver: agentOfMail }] }));
+    expect(await log.append(agentOfMail, messageOf("4"))).toBe("kept");
+    const reader = await new Reader().take(log, agentOfMail);
+    await reader.until(() => reader.messages.length === 4);
+    expect(reader.ids).toEqual(["1", "2", "3", "4"]);
+    const [first] = reader.messages;
+    if (first === undefined) return;
+    await log.bury(first, why);
+    expect((await log.deadLetters({ limit: 1 })).letters).toMatchObject([{ id: "1", frame: bytesOf("frame of 1") }]);
+  });
+});
