@@ -90,6 +90,12 @@ test("an operator who lists fewer states than there are is told how to go on, an
   await expect(run("list", "--after", "nowhere", ...state)).rejects.toThrow(/--after takes the place/);
 });
 
+test("the error of a damaged file names the command that tells more", async () => {
+  const file = join(folder, "damaged.db");
+  writeFileSync(file, "x".repeat(8_192));
+  await expect(run("list", "--state", `sqlite:${file}`)).rejects.toThrow(/damaged.*troupe state check/);
+});
+
 test("backup and check of a store that does not exist say so, and make nothing", async () => {
   const state = ["--state", `sqlite:${join(folder, "none", "state.db")}`];
   const says = /There is no state store .*in the folder of troupe host, or name one with --state sqlite:FILE/;
