@@ -1,6 +1,8 @@
 // What other rooms and tests use of this room. It has no index.ts: the command line alone opens an admin entry.
 export { AdminEntry, isLoopback } from "./admin-entry.ts";
 export type { AdminHost } from "./admin-host.ts";
+export { isAgentName } from "./agent-names.ts";
+export { formatCursor, parseCursor } from "./pages.ts";
 export type { AgentDetail, AgentRow } from "./routes/agent-routes.ts";
 export { type DeadDetail, type DeadRow, lettersAtOnce } from "./routes/dead-letter-routes.ts";
 export type { ReminderRow } from "./routes/reminder-routes.ts";

@@ -27,11 +27,17 @@ export function formatCursor(place: unknown): string {
 export function cursorOf<Place>(query: RequestQuery, isPlace: (value: unknown) => value is Place): Place | undefined {
   const text = query.text("after");
   if (text === undefined) return undefined;
+  const place = parseCursor(text, isPlace);
+  if (place !== undefined) return place;
+  throw new HttpProblem(400, "invalid-argument", "The parameter after is not the next of a page of this list.");
+}
+
+/** Reads a text of `formatCursor`. Undefined: it is none, or its place is not in this list. */
+export function parseCursor<Place>(text: string, isPlace: (value: unknown) => value is Place): Place | undefined {
   try {
     const value: unknown = JSON.parse(Buffer.from(text, "base64url").toString());
-    if (isPlace(value)) return value;
+    return isPlace(value) ? value : undefined;
   } catch {
-    // Not a text of formatCursor: refused below.
+    return undefined;
   }
-  throw new HttpProblem(400, "invalid-argument", "The parameter after is not the next of a page of this list.");
 }

@@ -152,7 +152,7 @@ test("the file of a killed host is passed over, and the next host takes its plac
   expect(existsSync(place.file)).toBe(true);
   expect(await place.run("workers")).toMatchObject({
     code: 2,
-    stderr: expect.stringMatching(/files of dead hosts only/),
+    stderr: expect.stringMatching(/files of hosts that are dead or do not answer/),
   });
   await using next = place.host();
   await next.output(ready);

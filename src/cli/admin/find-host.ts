@@ -44,7 +44,7 @@ export async function findHost(choice: HostChoice, folder: string = dataFolder):
     if (client !== undefined) return client;
   }
   const which = name === undefined ? "No host answers here" : `No host of the name ${loggableText(name)} answers here`;
-  const text = `${which}: ${loggableText(folder)} has ${named.length === 0 ? "no such admin file" : "files of dead hosts only"}.`;
+  const text = `${which}: ${loggableText(folder)} has ${named.length === 0 ? "no such admin file" : "only files of hosts that are dead or do not answer"}.`;
   throw new HostGoneError(`${text} Run the command in the folder of troupe host, or name its file with --admin-file.`);
 }
 
@@ -82,7 +82,9 @@ async function clientOf(file: string): Promise<AdminClient> {
   }
   const client = await living(content);
   if (client !== undefined) return client;
-  throw new HostGoneError(`The host that wrote ${loggableText(file)} is dead. Start it again.`);
+  throw new HostGoneError(
+    `The host that wrote ${loggableText(file)} is dead or does not answer. Start it again; if its process ${content.pid} still runs, end that first.`,
+  );
 }
 
 function clientAt(url: string, tokenFile: string | undefined): AdminClient {

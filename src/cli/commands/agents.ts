@@ -17,12 +17,18 @@ interface Changed {
   readonly wasPlaced: boolean;
 }
 
+/** Checks a text that is a type or `type/key`. Only here can commander say what is wrong with it. */
+function typeOrAgent(text: string): string {
+  if (text.includes("/")) parseAgent(text);
+  return text;
+}
+
 /** The command `troupe agents`: agents and their places; the end of one. */
 export function agentsCommand(): Command {
   return addHostChoice(
     new Command("agents")
       .description("List agents and the workers that have them; end one")
-      .argument("[agent]", "a type, or type/key for one agent")
+      .argument("[agent]", "a type, or type/key for one agent", typeOrAgent)
       .option("--worker <id>", "only agents of this worker")
       .option("--deactivate", "end the activation of the agent; its next message makes another one", false)
       .option("--destroy", "end the activation of the agent, and delete its state, reminders and mail", false)

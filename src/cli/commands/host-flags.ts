@@ -1,6 +1,6 @@
 import { hostname } from "node:os";
 import { type Command, InvalidArgumentError, Option } from "commander";
-import { type AgentPlacement, placements, TroupeError } from "../../core/internal.ts";
+import { type AgentPlacement, isValidAgentType, placements, TroupeError } from "../../core/internal.ts";
 import type { GrpcWorkerAgentRuntimeHostOptions } from "../../grpc/internal.ts";
 import type { LogLevel } from "../../telemetry/internal.ts";
 import type { AdminFlags } from "../admin/open-admin.ts";
@@ -221,8 +221,8 @@ const longestMs = 2 ** 31 - 1;
 /** Reads names that are joined by commas. */
 function listOfNames(text: string): readonly string[] {
   const names = text.split(",").map((name) => name.trim());
-  if (names.every((name) => name !== "")) return names;
-  throw new InvalidArgumentError("Not a list of agent types, such as writer,editor*.");
+  if (names.every((name) => isValidAgentType(name.replace(/\*$/, "")) || name === "*")) return names;
+  throw new InvalidArgumentError("Not a list of agent types with commas between them, such as writer,editor*.");
 }
 
 /** Reads a whole number within limits. The host checks too, but its errors name options, and an operator knows flags. */

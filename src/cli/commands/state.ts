@@ -4,7 +4,16 @@ import { Command, InvalidArgumentError, Option } from "commander";
 import { type ListedRow, nameOf, type ShownState } from "../../admin/internal.ts";
 import { type AgentName, errorText, jsonContentType, loggableText, TroupeError } from "../../core/internal.ts";
 import { addHostChoice, type HostChoice } from "../admin/find-host.ts";
-import { formatText, type PrintFlags, parseAgent, print, wholeNumber } from "../printing.ts";
+import {
+  formatText,
+  type ListFlags,
+  type PrintFlags,
+  parseAgent,
+  print,
+  printList,
+  rowCount,
+  wholeNumber,
+} from "../printing.ts";
 import { fileOf, openForReading, openForWriting } from "../state/state-access.ts";
 import { defaultStateFile, parseStateLocation, type StateLocation } from "../state/state-location.ts";
 import { formatTable } from "../table.ts";
@@ -13,9 +22,8 @@ interface StateFlags extends PrintFlags, HostChoice {
   readonly state: StateLocation;
 }
 
-interface ListFlags extends StateFlags {
+interface ListStateFlags extends StateFlags, ListFlags {
   readonly prefix?: string;
-  readonly limit: number;
 }
 
 interface SetFlags extends StateFlags {
@@ -33,10 +41,12 @@ export function stateCommand(): Command {
     withHost(new Command("list").description("List agents with a stored state"))
       .argument("[type]", "only agents of this type")
       .option("--prefix <key>", "only keys that begin so")
-      .option("--limit <count>", "agents at most", wholeNumber, 1_000)
-      .action(async (type: string | undefined, flags: ListFlags) => {
+      .option("--limit <count>", "agents at most", rowCount, 1_000)
+      .option("--after <place>", "go on where an earlier list ended")
+      .action(async (type: string | undefined, flags: ListStateFlags) => {
         await using states = await openForReading(flags.state, flags);
-        print(flags, await states.list({ type, prefix: flags.prefix, limit: flags.limit }), tableOf);
+        const { prefix, limit, after } = flags;
+        printList(flags, await states.list({ type, prefix, limit, after }), tableOf);
       }),
   );
   command.addCommand(

@@ -1,9 +1,12 @@
 import { dirname } from "node:path";
 import {
   deleteState,
+  formatCursor,
+  isAgentName,
   type ListedRow,
   listStates,
   type NewState,
+  parseCursor,
   putState,
   type ShownState,
   showState,
@@ -12,18 +15,20 @@ import { type AgentName, type StateStore, StoreError, TroupeError } from "../../
 import type { AdminClient } from "../admin/admin-client.ts";
 import { dataFolder } from "../admin/admin-file.ts";
 import { findHolder, findHost, type HostChoice, isChosen } from "../admin/find-host.ts";
-import { readList } from "../printing.ts";
-import { formatLocation, openState, type StateLocation, withAdvice } from "./state-location.ts";
+import { type Listed, readList } from "../printing.ts";
+import { assertStoreThere, formatLocation, openState, type StateLocation, withAdvice } from "./state-location.ts";
 
 export interface ListQuery {
   readonly type: string | undefined;
   readonly prefix: string | undefined;
   readonly limit: number;
+  /** The `next` of an earlier list. */
+  readonly after: string | undefined;
 }
 
 /** States of agents, in a store that this process opens or at the host that holds it. */
 export interface StateAccess extends AsyncDisposable {
-  list(query: ListQuery): Promise<readonly ListedRow[]>;
+  list(query: ListQuery): Promise<Listed<ListedRow>>;
   show(agent: AgentName): Promise<ShownState>;
   put(agent: AgentName, state: NewState): Promise<string>;
   delete(agent: AgentName): Promise<void>;
@@ -57,6 +62,13 @@ export async function openForWriting(location: StateLocation, choice: HostChoice
 /** Rows that a store is asked for at once. */
 const pageRows = 10_000;
 
+/** The place of `--after`, written as a host writes it. */
+function placeOf(after: string): AgentName {
+  const place = parseCursor(after, isAgentName);
+  if (place !== undefined) return place;
+  throw new TroupeError("invalid-argument", "--after takes the place that an earlier troupe state list named.");
+}
+
 class StoreStates implements StateAccess {
   readonly #store: StateStore;
 
@@ -64,16 +76,16 @@ class StoreStates implements StateAccess {
     this.#store = store;
   }
 
-  async list({ type, prefix, limit }: ListQuery): Promise<readonly ListedRow[]> {
-    const found: ListedRow[] = [];
-    let after: AgentName | undefined;
+  async list({ type, prefix, limit, after }: ListQuery): Promise<Listed<ListedRow>> {
+    const rows: ListedRow[] = [];
+    let place = after === undefined ? undefined : placeOf(after);
     do {
-      const query = { type, prefix, after, limit: Math.min(limit - found.length, pageRows) };
-      const { rows, next } = await listStates(this.#store, query);
-      found.push(...rows);
-      after = next;
-    } while (after !== undefined && found.length < limit);
-    return found;
+      const query = { type, prefix, after: place, limit: Math.min(limit - rows.length, pageRows) };
+      const page = await listStates(this.#store, query);
+      rows.push(...page.rows);
+      place = page.next;
+    } while (place !== undefined && rows.length < limit);
+    return { rows, next: place === undefined ? null : formatCursor(place) };
   }
 
   show(agent: AgentName): Promise<ShownState> {
@@ -100,8 +112,8 @@ class HostStates implements StateAccess {
     this.#client = client;
   }
 
-  async list({ type, prefix, limit }: ListQuery): Promise<readonly ListedRow[]> {
-    return (await readList<ListedRow>(this.#client, "/v1/states", { type, prefix }, { limit })).rows;
+  list({ type, prefix, limit, after }: ListQuery): Promise<Listed<ListedRow>> {
+    return readList(this.#client, "/v1/states", { type, prefix }, { limit, ...(after !== undefined && { after }) });
   }
 
   show(agent: AgentName): Promise<ShownState> {
@@ -123,8 +135,11 @@ class HostStates implements StateAccess {
   }
 }
 
-/** The file of a SQLite store. Throws `invalid-argument` for another store. */
+/** The file of a SQLite store. Throws `invalid-argument` for another store, `state-unavailable` if there is none. */
 export function fileOf(location: StateLocation, advice: string): string {
-  if (location.kind === "sqlite") return location.file;
+  if (location.kind === "sqlite") {
+    assertStoreThere(location.file);
+    return location.file;
+  }
   throw new TroupeError("invalid-argument", `This command is for SQLite stores. ${advice}`);
 }

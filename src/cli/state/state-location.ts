@@ -113,14 +113,16 @@ async function openSqlite(
   file: string,
   { synchronous, thread, readOnly, creates = true }: OpenStateOptions,
 ): Promise<StateStore> {
-  if (!creates && !existsSync(file)) {
-    throw new StoreError(
-      "unavailable",
-      `There is no state store ${loggableText(file)}. Name one with --state sqlite:FILE.`,
-    );
-  }
+  if (!creates) assertStoreThere(file);
   const { openSqliteStore } = await import("../../storage/sqlite/index.ts");
   return openSqliteStore(file, { synchronous, thread, readOnly });
+}
+
+/** Throws if there is no such file: a command never makes an empty store. */
+export function assertStoreThere(file: string): void {
+  if (existsSync(file)) return;
+  const advice = "Run the command in the folder of troupe host, or name one with --state sqlite:FILE.";
+  throw new StoreError("unavailable", `There is no state store ${loggableText(file)}. ${advice}`);
 }
 
 async function openPostgres(url: string): Promise<StateStore> {

@@ -68,7 +68,8 @@ function meaningOf(error: unknown): { readonly storeCode: StoreErrorCode; readon
   }
 }
 
-const corruptAdvice = "Its file is damaged. Stop what uses it, check it with checkSqliteStore, and restore a backup.";
+const corruptAdvice =
+  "Its file is damaged. Stop what uses it, check it (troupe state check, or checkSqliteStore), and restore a backup.";
 const goneAdvice =
   "Its file is gone, or another one is in its place. Stop what uses it, and put the file back or restore a backup.";
 

@@ -23,6 +23,13 @@ test("--heartbeat-timeout-ms and --own-only set the options of these names; thei
   expect(() => optionsOf("--heartbeat-timeout-ms", "-1")).toThrow(/Not a whole number/);
 });
 
+test("--shared-types takes agent types with commas between them, and refuses a text that can't name any", () => {
+  expect(optionsOf("--shared-types", "writer, editor*,*").sharedTypes).toEqual(["writer", "editor*", "*"]);
+  for (const text of ["", "writer editor", "writer,,editor", "wri*ter"]) {
+    expect(() => optionsOf("--shared-types", text)).toThrow(/with commas between them/);
+  }
+});
+
 test("--dotnet-errors says what .NET's workers get in place of an error; nothing unless it is given", () => {
   expect(optionsOf().dotnetErrors).toBe("withhold");
   expect(optionsOf("--dotnet-errors", "status").dotnetErrors).toBe("status");

@@ -73,6 +73,36 @@ test("an operator lists, shows, changes and deletes states of a store that no ho
   await expect(run("get", "counter/7", ...state)).rejects.toMatchObject({ code: "not-found" });
 });
 
+test("an operator who lists fewer states than there are is told how to go on, and goes on", async () => {
+  const file = join(folder, "many.db");
+  const state = ["--state", `sqlite:${file}`, "--json"];
+  await (await openSqliteStore(file, { thread: false })).close();
+  const text = join(folder, "one.json");
+  writeFileSync(text, "1");
+  for (const key of ["a", "b", "c"]) await run("set", `counter/${key}`, text, ...state);
+  const spy = vi.spyOn(process.stderr, "write").mockReturnValue(true);
+  const first = JSON.parse(await run("list", "--limit", "2", ...state));
+  expect(first.rows.map(({ key }: { key: string }) => key)).toEqual(["a", "b"]);
+  expect(spy.mock.lastCall?.[0]).toMatch(`go on with --after ${first.next}`);
+  spy.mockRestore();
+  const second = JSON.parse(await run("list", "--after", first.next, ...state));
+  expect(second).toMatchObject({ rows: [{ key: "c" }], next: null });
+  await expect(run("list", "--after", "nowhere", ...state)).rejects.toThrow(/--after takes the place/);
+});
+
+test("the error of a damaged file names the command that tells more", async () => {
+  const file = join(folder, "damaged.db");
+  writeFileSync(file, "x".repeat(8_192));
+  await expect(run("list", "--state", `sqlite:${file}`)).rejects.toThrow(/damaged.*troupe state check/);
+});
+
+test("backup and check of a store that does not exist say so, and make nothing", async () => {
+  const state = ["--state", `sqlite:${join(folder, "none", "state.db")}`];
+  const says = /There is no state store .*in the folder of troupe host, or name one with --state sqlite:FILE/;
+  await expect(run("backup", join(folder, "copy.db"), ...state)).rejects.toThrow(says);
+  await expect(run("check", ...state)).rejects.toThrow(says);
+});
+
 test("a wrong name, a missing file, a wrong state and a store that a host holds are refused with what to do", async () => {
   const file = join(folder, "held.db");
   const state = ["--state", `sqlite:${file}`];
