@@ -26,5 +26,5 @@ export function openPlacement({ clock, owners, peers, ...given }: Given) {
     ...given,
     directory,
   });
-  return { ...composed, directory, batches };
+  return { ...composed, directory };
 }

@@ -1,6 +1,8 @@
 import { describe, expect, it } from "vitest";
+import { BatchRunner } from "../../../../src/host/batch-runner.ts";
 import { limits } from "../../../../src/host/limits.ts";
 import type { HeldMessage } from "../../../../src/host/placement/moving-agent.ts";
+import { SoloDirectory } from "../../../../src/host/placement/solo-directory.ts";
 import { TypeTable } from "../../../../src/host/placement/type-table.ts";
 import type { Peer } from "../../../../src/host/sessions/peer.ts";
 import { decodeFrame, type Frame, joinFrame } from "../../../../src/protocol/internal.ts";
@@ -30,7 +32,10 @@ function openWorld() {
   const worker = { id: "W", name: "W", version: undefined, labels: {} };
   const channel = (id: string): Peer => peerOf(id, "worker's address", { worker, send });
   const peers = [channel("W")];
-  const parts = openPlacement({ clock, owners, peers: { of: (id) => peers.find((peer) => peer.id === id) } });
+  const batches = new BatchRunner(clock);
+  const directory = new SoloDirectory({ maxClaims: 10_000, batches, generation: () => 1 });
+  const table = { of: (id: string) => peers.find((peer) => peer.id === id) };
+  const parts = openPlacement({ clock, owners, peers: table, batches, directory });
   const [holder] = peers;
   if (holder === undefined) throw new Error("there is no worker");
   parts.placement.peerOpened(holder);
@@ -46,7 +51,7 @@ function openWorld() {
     parts.leaving.asked(holder, claims, "asked");
   };
   const said = () => heard.flatMap((frame) => (frame.kind === "leave" ? frame.agents.map(({ key }) => key) : []));
-  return { ...parts, clock, owners, holder, channel, line, heard, locate, leave, said };
+  return { ...parts, batches, clock, owners, holder, channel, line, heard, locate, leave, said };
 }
 
 function messageFrom(party: string, byteLength = 10): HeldMessage {
@@ -59,13 +64,13 @@ describe("the agents that leave", () => {
   it("cost the host one notice in each while that a worker takes none, and are all told when it takes them again", () => {
     const { leave, line, clock, said } = openWorld();
     line.takes = false;
-    leave(600);
+    leave(2_000);
     line.offered = 0;
     for (let retry = 0; retry < 10; retry += 1) clock.advance(limits.leaveRetryMs);
     expect(line.offered).toBe(10);
     line.takes = true;
     clock.advance(limits.leaveRetryMs);
-    expect(new Set(said()).size).toBe(600);
+    expect(new Set(said()).size).toBe(2_000);
     line.offered = 0;
     clock.advance(10 * limits.leaveRetryMs);
     expect(line.offered).toBe(0);
