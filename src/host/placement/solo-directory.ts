@@ -17,6 +17,7 @@ export interface SoloDirectoryParts {
 const keyBytesPerClaim = 64;
 /** Entries that one task passes over while it looks for those of types that are gone, and that one page of a list does. */
 const sweptAtOnce = 1_000;
+const listedAtOnce = 200;
 /** A claim that is freed takes the time of so many entries that are passed over. */
 const entriesPerFreed = 50;
 const pageSize = 100;
@@ -102,7 +103,7 @@ export class SoloDirectory implements AgentDirectory {
     const suffix = `:${type ?? ""}`;
     let seen = 0;
     for (let at = this.#table.nextUsed(after); at >= 0; at = this.#table.nextUsed(at + 1)) {
-      if (claims.length >= limit || seen >= sweptAtOnce) return { claims, next: at };
+      if (claims.length >= limit || seen >= listedAtOnce) return { claims, next: at };
       seen += 1;
       const id = this.#table.typeOf(at);
       if (type !== undefined && !id.endsWith(suffix)) continue;
