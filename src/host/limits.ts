@@ -8,7 +8,7 @@ export const limits = {
   /** The bytes that calls may hold which wait for channels, all clients together; the callers of one address get two thirds. */
   heldBytes: 256 * 1024 * 1024,
   // protocol.md §11.17
-  /** Messages that wait for one agent that moves, their bytes, and the bytes of all such agents together; one address gets two thirds. */
+  /** Messages that wait for one agent that moves, their bytes, and the bytes of all such agents together; one address gets two thirds of each. */
   heldPerAgent: 1_000,
   heldBytesPerAgent: 16 * 1024 * 1024,
   heldForAgents: 256 * 1024 * 1024,
@@ -19,6 +19,8 @@ export const limits = {
   leaveLotChars: 128 * 1024,
   /** Milliseconds after which the host says a notice again that a full queue did not take. */
   leaveRetryMs: 100,
+  /** Agents that one task says again. */
+  leaveLaterLot: 100,
   /** Times that one call may be given back, and those because of a conflict. */
   returnsOfCall: 5,
   conflictsOfCall: 1,
@@ -36,7 +38,10 @@ export const limits = {
   hostAskMs: 60_000,
   /** Agents whose owner the host remembers where types have several owners; it forgets the oldest first. */
   placements: 500_000,
-  /** Claims for one event that count with the share of its publisher's address. Further ones count with that of their worker's. */
+  /**
+   * Claims for one event that count with the share of its publisher's address, and agents that move for which the publisher's account holds it.
+   * Further ones count with those of their workers.
+   */
   claimsOfEvent: 16,
   /**
    * Characters in which an event may name its agents of shared types to one worker: those of some 20 000 types with short names. The event

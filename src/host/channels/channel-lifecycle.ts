@@ -138,13 +138,17 @@ export class ChannelLifecycle {
     controlSessions.of(clientId)?.abort(status, "too-much");
   }
 
-  /** A worker id belongs to the principal whose worker has a channel under it; another's worker is known by its client id. */
+  /** A worker id belongs to the principal whose worker has a channel under it; another's is known by its client id, or by one that the host makes. */
   #identify({ metadata }: CallContext, { clientId, principal }: StreamOwner): WorkerIdentity {
+    const { workers, sessions, options } = this.#parts;
+    const isFree = (workerId: string): boolean => {
+      const other = workers.peerOf(workerId)?.id;
+      const holder = other === undefined ? undefined : sessions.of(other);
+      return holder === undefined || isSamePrincipal(holder.owner.principal, principal);
+    };
     const said = isAnnounced(metadata) ? readIdentity(metadata, clientId) : unnamed(clientId);
-    const other = this.#parts.workers.peerOf(said.id)?.id;
-    const holder = other === undefined ? undefined : this.#parts.sessions.of(other);
-    const isOwn = holder === undefined || isSamePrincipal(holder.owner.principal, principal);
-    return isOwn ? said : { ...said, id: clientId };
+    const id = [said.id, clientId].find(isFree) ?? options.makeId();
+    return id === said.id ? said : { ...said, id };
   }
 
   #createSession(

@@ -128,13 +128,15 @@ export class EventRouter {
     const key = topicSourceOf(event);
     let absent = 0;
     let count = 0;
+    let waiting: Uint8Array | undefined;
     for (const type of types) {
       count += 1;
       // Subscribers choose how many agents an event is for: they could use up the share of the publisher's address.
       const payer = count > limits.claimsOfEvent ? undefined : from;
       const located = this.#parts.placement.locate(type, key, { caller: from, payer });
       if (located.at === "moving") {
-        this.#moving.hold(withoutRecipients(event), located.agent, from, payer !== undefined);
+        waiting ??= MovingEvents.waiting(event);
+        this.#moving.hold(waiting, located.agent, from, payer !== undefined);
         continue;
       }
       if (located.at !== "found") {

@@ -76,13 +76,23 @@ export class MovingEvents {
     this.#parts = parts;
   }
 
-  /** Holds an event for one of its agents, which moves. `isPaid`: its claim counts with the share of the publisher. */
-  hold(event: PeekedEvent, agent: MovingAgent, from: Peer, isPaid: boolean): void {
+  /**
+   * Returns an event as it waits: a copy, since the bytes of an event may be a part of what came together with it. It has no recipients of
+   * its publisher's.
+   */
+  static waiting(event: PeekedEvent): Uint8Array {
+    return new Uint8Array(withoutRecipients(event).bytes);
+  }
+
+  /**
+   * Holds an event for one of its agents, which moves. `isPaid`: the claim counts with the share of the publisher, and the event with the
+   * publisher's account. Else subscribers could make a publisher pay for any number of agents that never leave.
+   */
+  hold(bytes: Uint8Array, agent: MovingAgent, from: Peer, isPaid: boolean): void {
     const { counters, leaving } = this.#parts;
-    // The bytes of an event may be a part of what came together with it: a copy keeps nothing else in memory.
-    const bytes = new Uint8Array(event.bytes);
-    const own = { caller: from, payer: isPaid ? from : undefined, account: from.account };
-    const held = new HeldEvent({ bytes, type: agent.type, isUnfit: false, ...own }, this);
+    const payer = isPaid ? from : undefined;
+    const { account } = payer ?? agent;
+    const held = new HeldEvent({ bytes, type: agent.type, account, caller: from, payer, isUnfit: false }, this);
     if (!leaving.hold(agent, held)) counters.droppedEvents += 1;
   }
 

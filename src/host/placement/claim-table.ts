@@ -113,12 +113,30 @@ export class ClaimTable {
   /** Reads an entry. */
   read(entry: number): ClaimEntry {
     return {
-      type: this.#typeNames.name(this.#types.get(entry)),
+      type: this.typeOf(entry),
       key: this.#keys.text(this.#places.get(entry)),
       workerId: this.workerOf(entry),
       number: this.numberOf(entry),
       party: this.#partyNames.name(this.#parties.get(entry)),
     };
+  }
+
+  /** Entries have numbers below this one. */
+  get end(): number {
+    return this.#used;
+  }
+
+  isUsed(entry: number): boolean {
+    return this.#numbers.get(entry) > 0;
+  }
+
+  /** Whether a type has entries. */
+  hasType(type: string): boolean {
+    return this.#typeNames.find(type) !== undefined;
+  }
+
+  typeOf(entry: number): string {
+    return this.#typeNames.name(this.#types.get(entry));
   }
 
   workerOf(entry: number): string {
@@ -174,7 +192,7 @@ export class ClaimTable {
 
   /** The next entry from this number on that is in use; -1: there is none. */
   nextUsed(from: number): number {
-    for (let entry = from; entry < this.#used; entry += 1) if (this.#numbers.get(entry) > 0) return entry;
+    for (let entry = from; entry < this.#used; entry += 1) if (this.isUsed(entry)) return entry;
     return none;
   }
 

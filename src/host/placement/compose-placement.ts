@@ -29,7 +29,7 @@ export function composePlacement(parts: ComposedPlacementParts) {
   const workers = new Workers();
   const lost = new LostAgents(clock, counters);
   const notices: LeaveNotices = new LeaveNotices({
-    ...{ clock, workers },
+    ...{ clock, workers, batches },
     graceMsOf: (workerId, reason) => (reason === "draining" ? drains.graceMsOf(workerId) : 0),
   });
   const leaving: LeavingAgents = new LeavingAgents({

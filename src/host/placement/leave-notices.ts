@@ -1,5 +1,6 @@
 import type { Clock, Timer } from "../../core/internal.ts";
 import { encodeFrame, type LeaveReason } from "../../protocol/internal.ts";
+import type { BatchRunner } from "../batch-runner.ts";
 import { limits } from "../limits.ts";
 import type { MovingAgent } from "./moving-agent.ts";
 import type { Workers } from "./workers.ts";
@@ -7,14 +8,19 @@ import type { Workers } from "./workers.ts";
 export interface LeaveNoticesParts {
   readonly clock: Clock;
   readonly workers: Workers;
+  /** Says notices that wait in turns with other work. */
+  readonly batches: BatchRunner;
   /** Milliseconds that an agent has which leaves for this reason; 0: any time. */
   readonly graceMsOf: (workerId: string, reason: LeaveReason) => number;
 }
 
-/** Notices of one worker that its queue did not take. */
+/** Notices of one worker that its queue did not take, or that are for later. */
 interface Unsaid {
   readonly agents: Set<MovingAgent>;
+  /** Agents that are to be said once more. */
+  again: Iterable<MovingAgent>;
   isDone: boolean;
+  isBeingSaid: boolean;
 }
 
 // protocol.md §11.17
@@ -42,11 +48,19 @@ export class LeaveNotices {
     for (const [reason, same] of byReason) for (const lot of lotsOf(same)) this.#sayLot(workerId, reason, lot);
   }
 
+  /**
+   * Says soon, once more, that these agents leave: however many channels the worker loses meanwhile. `agents`: as they are then.
+   */
+  sayAgain(workerId: string, agents: Iterable<MovingAgent>): void {
+    this.#unsaidOf(workerId).again = agents;
+    this.#sayLater();
+  }
+
   /** Says that a worker holds no claim any more. */
   sayDone(workerId: string): void {
-    if (this.#unsaid.get(workerId)?.agents.size || !this.#send(workerId, "draining", [])) {
+    if (this.#unsaid.has(workerId) || !this.#send(workerId, "draining", [])) {
       this.#unsaidOf(workerId).isDone = true;
-      this.#retryLater();
+      this.#sayLater();
     }
   }
 
@@ -61,10 +75,11 @@ export class LeaveNotices {
   }
 
   #sayLot(workerId: string, reason: LeaveReason, lot: readonly MovingAgent[]): void {
-    if (this.#send(workerId, reason, lot)) return;
+    // Behind a notice that the queue did not take, further ones would be encoded in vain.
+    if (!this.#unsaid.has(workerId) && this.#send(workerId, reason, lot)) return;
     const { agents } = this.#unsaidOf(workerId);
     for (const agent of lot) agents.add(agent);
-    this.#retryLater();
+    this.#sayLater();
   }
 
   #send(workerId: string, reason: LeaveReason, agents: readonly MovingAgent[]): boolean {
@@ -77,23 +92,58 @@ export class LeaveNotices {
   }
 
   #unsaidOf(workerId: string): Unsaid {
-    const unsaid = this.#unsaid.get(workerId) ?? { agents: new Set<MovingAgent>(), isDone: false };
+    const known = this.#unsaid.get(workerId);
+    if (known !== undefined) return known;
+    const unsaid = { agents: new Set<MovingAgent>(), again: [], isDone: false, isBeingSaid: false };
     this.#unsaid.set(workerId, unsaid);
     return unsaid;
   }
 
-  #retryLater(): void {
-    this.#timer ??= this.#parts.clock.setTimer(limits.leaveRetryMs, () => {
+  #sayLater(): void {
+    const { clock, batches, workers } = this.#parts;
+    this.#timer ??= clock.setTimer(limits.leaveRetryMs, () => {
       this.#timer = undefined;
-      for (const [workerId, { agents, isDone }] of [...this.#unsaid]) {
-        this.#unsaid.delete(workerId);
-        this.say(
-          workerId,
-          [...agents].filter(({ at, claim }) => at === "leaving" && claim.workerId === workerId),
-        );
-        if (isDone) this.sayDone(workerId);
+      for (const [workerId, unsaid] of [...this.#unsaid]) {
+        if (unsaid.isBeingSaid) continue;
+        unsaid.isBeingSaid = true;
+        batches.add(unsaid, this.#sayings(workerId, unsaid), workers.peerOf(workerId)?.account.party);
       }
     });
+  }
+
+  *#sayings(workerId: string, unsaid: Unsaid): Iterable<() => void> {
+    let isFull = false;
+    while (!isFull && this.#unsaid.get(workerId) === unsaid) {
+      yield () => {
+        isFull = !this.#sayNext(workerId, unsaid);
+      };
+    }
+    unsaid.isBeingSaid = false;
+    if (isFull) this.#sayLater();
+  }
+
+  /** Says a few of the agents that wait to be said. False: the queue of the worker is full. */
+  #sayNext(workerId: string, unsaid: Unsaid): boolean {
+    const { agents } = unsaid;
+    for (const agent of unsaid.again) agents.add(agent);
+    unsaid.again = [];
+    const lot: MovingAgent[] = [];
+    for (const agent of agents) {
+      if (agent.at !== "leaving" || agent.claim.workerId !== workerId) agents.delete(agent);
+      else if (agent.reason === (lot[0] ?? agent).reason) lot.push(agent);
+      if (lot.length >= limits.leaveLaterLot) break;
+    }
+    const [first] = lot;
+    if (first !== undefined) {
+      for (const part of lotsOf(lot)) {
+        if (!this.#send(workerId, first.reason, part)) return false;
+        for (const agent of part) agents.delete(agent);
+      }
+      return true;
+    }
+    if (unsaid.isDone && !this.#send(workerId, "draining", [])) return false;
+    if (this.#unsaid.get(workerId) === unsaid) this.#unsaid.delete(workerId);
+    return true;
   }
 }
 

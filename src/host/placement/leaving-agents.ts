@@ -38,7 +38,8 @@ const agentBytes = 800;
  */
 export class LeavingAgents {
   readonly #parts: LeavingAgentsParts;
-  readonly #agents = new Map<string, MovingAgent>();
+  readonly #agents = new Map<SharedType, Map<string, MovingAgent>>();
+  #count = 0;
   /** Those that leave, by their workers. */
   readonly #byWorker = new Map<string, Set<MovingAgent>>();
   readonly #messages = new HeldMessages();
@@ -49,7 +50,7 @@ export class LeavingAgents {
 
   /** Agents that leave, or whose messages are being sent. */
   get size(): number {
-    return this.#agents.size;
+    return this.#count;
   }
 
   get heldCount(): number {
@@ -62,7 +63,7 @@ export class LeavingAgents {
   }
 
   find(type: SharedType, key: string): MovingAgent | undefined {
-    return this.#agents.get(idOf(type, key));
+    return this.#agents.get(type)?.get(key);
   }
 
   isLeaving({ type: name, key, epoch }: Claim): boolean {
@@ -88,20 +89,26 @@ export class LeavingAgents {
     notices.say(workerId, leaving);
   }
 
-  /** Lets agents go because their worker stops. Those that leave already for other reasons may not stay any more. */
-  drain(peer: Peer, claims: readonly Claim[]): void {
+  /**
+   * Lets agents go because their worker stops. Those that leave already for other reasons may not stay any more. Returns how many begin
+   * to leave.
+   */
+  drain(peer: Peer, claims: readonly Claim[]): number {
     const leaving: MovingAgent[] = [];
     for (const claim of claims) {
       const type = this.#parts.sharedType(claim.type);
-      const begun = type && this.#begin(type, claim, "draining", peer);
+      // A type that was shared before under this name has other claims.
+      const isOwn = type !== undefined && this.#parts.directory.holds(type, claim.key, claim.workerId, claim.epoch);
+      const begun = isOwn ? this.#begin(type, claim, "draining", peer) : undefined;
       if (begun !== undefined) leaving.push(begun);
     }
     this.#parts.notices.say(peer.worker.id, leaving);
+    return leaving.length;
   }
 
   /** Holds a message for an agent that moves. False: there is no space for it. */
   hold(agent: MovingAgent, message: HeldMessage): boolean {
-    return this.#messages.add(agent, agent.held, message);
+    return this.#messages.mayAdd(agent, message) && this.#messages.add(agent, agent.held, message);
   }
 
   /** Holds the message no more. */
@@ -167,7 +174,7 @@ export class LeavingAgents {
   /** A channel of a worker has ended that has another one: it may not have heard of its leaving agents. */
   sayAgain(workerId: string): void {
     const leaving = this.#byWorker.get(workerId);
-    if (leaving !== undefined) this.#parts.notices.say(workerId, leaving);
+    if (leaving !== undefined) this.#parts.notices.sayAgain(workerId, leaving);
   }
 
   /** A worker has no claim any more: it is lost, or its time is over. What waited is placed anew. */
@@ -178,8 +185,8 @@ export class LeavingAgents {
 
   /** A type is not shared any more, or has no worker. */
   typeGone(type: SharedType): void {
-    const gone = [...this.#agents.values()].filter((agent) => agent.type === type && agent.at === "leaving");
-    if (gone.length > 0) this.#endInBatches(gone, type.name);
+    const agents = this.#agents.get(type);
+    if (agents !== undefined) this.#endInBatches(agents.values(), type.name);
   }
 
   #endInBatches(agents: Iterable<MovingAgent>, owner: string): void {
@@ -207,7 +214,7 @@ export class LeavingAgents {
       known.account.release(bytes);
       Object.assign(known, { at: "leaving", claim, reason, account: peer.account });
     }
-    this.#agents.set(idOf(type, claim.key), agent);
+    if (known === undefined) this.#enter(agent);
     const ofWorker = this.#byWorker.get(claim.workerId);
     if (ofWorker === undefined) this.#byWorker.set(claim.workerId, new Set([agent]));
     else ofWorker.add(agent);
@@ -243,10 +250,18 @@ export class LeavingAgents {
     message.place(isOnlyTooNew ? this.#parts.place(type, key, message, undefined) : placed);
   }
 
+  #enter(agent: MovingAgent): void {
+    const ofType = this.#agents.get(agent.type) ?? new Map<string, MovingAgent>();
+    this.#agents.set(agent.type, ofType.set(agent.key, agent));
+    this.#count += 1;
+  }
+
   #end(agent: MovingAgent): void {
-    const id = idOf(agent.type, agent.key);
-    if (this.#agents.get(id) !== agent) return;
-    this.#agents.delete(id);
+    const ofType = this.#agents.get(agent.type);
+    if (ofType?.get(agent.key) !== agent) return;
+    ofType.delete(agent.key);
+    if (ofType.size === 0) this.#agents.delete(agent.type);
+    this.#count -= 1;
     agent.account.release(costOf(agent.type, agent.key));
   }
 
@@ -280,12 +295,9 @@ function newAgent(type: SharedType, claim: Claim, reason: LeaveReason, { account
     returned,
     held,
     heldBytes: 0,
+    ofParty: undefined,
     above: undefined,
   };
-}
-
-function idOf({ era, name }: SharedType, key: string): string {
-  return `${era}:${name}/${key}`;
 }
 
 function costOf({ name }: SharedType, key: string): number {

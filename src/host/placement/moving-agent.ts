@@ -39,6 +39,8 @@ export interface MovingAgent {
   readonly returned: Set<HeldMessage>;
   readonly held: Set<HeldMessage>;
   heldBytes: number;
+  /** How many messages and bytes each address has among them. Undefined: none was held yet. */
+  ofParty: { readonly messages: FairShare; readonly bytes: FairShare } | undefined;
   /** Only a worker with a higher version can read the agent's state. */
   above: string | undefined;
 }
@@ -56,7 +58,16 @@ export class HeldMessages {
     return this.#count;
   }
 
-  /** False: there is no space for it. */
+  /** Whether there is space for one more message. Of the space for one agent, too, each address has a fair share. */
+  mayAdd({ ofParty }: MovingAgent, { account, byteLength }: Pick<HeldMessage, "account" | "byteLength">): boolean {
+    const { party } = account;
+    if (ofParty === undefined) return byteLength <= limits.heldBytesPerAgent;
+    // One message may be as long as all of them.
+    const isFirst = ofParty.messages.size === 0;
+    return ofParty.messages.mayAdd(party) && (isFirst || ofParty.bytes.mayAdd(party, byteLength));
+  }
+
+  /** Adds a message that may be one that was given back, which has had its share. False: there is no space for it. */
   add(agent: MovingAgent, messages: Set<HeldMessage>, message: HeldMessage): boolean {
     const { account, byteLength } = message;
     const isFull =
@@ -67,6 +78,12 @@ export class HeldMessages {
     this.#share.add(account.party, byteLength);
     this.#count += 1;
     agent.heldBytes += byteLength;
+    agent.ofParty ??= {
+      messages: new FairShare(limits.heldPerAgent),
+      bytes: new FairShare(limits.heldBytesPerAgent),
+    };
+    agent.ofParty.messages.add(account.party);
+    agent.ofParty.bytes.add(account.party, byteLength);
     messages.add(message);
     message.queue = { agent, messages };
     return true;
@@ -79,6 +96,8 @@ export class HeldMessages {
     message.queue = undefined;
     queue.messages.delete(message);
     queue.agent.heldBytes -= byteLength;
+    queue.agent.ofParty?.messages.remove(account.party);
+    queue.agent.ofParty?.bytes.remove(account.party, byteLength);
     this.#count -= 1;
     this.#share.remove(account.party, byteLength);
     account.release(byteLength + messageBytes);

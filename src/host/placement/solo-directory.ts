@@ -15,8 +15,11 @@ export interface SoloDirectoryParts {
 
 /** Bytes of keys that a claim may have on average. */
 const keyBytesPerClaim = 64;
-/** Entries that one task passes over while it looks for those of a type that is gone, and that one page of a list does. */
+/** Entries that one task passes over while it looks for those of types that are gone, and that one page of a list does. */
 const sweptAtOnce = 1_000;
+const listedAtOnce = 200;
+/** A claim that is freed takes the time of so many entries that are passed over. */
+const entriesPerFreed = 50;
 const pageSize = 100;
 
 // protocol.md §11.14
@@ -25,6 +28,10 @@ export class SoloDirectory implements AgentDirectory {
   readonly #table = new ClaimTable();
   readonly #share: FairShare;
   readonly #parts: SoloDirectoryParts;
+  /** Types that are gone and still have claims; where the search for these goes on. One search finds those of all. */
+  readonly #gone = new Set<string>();
+  #sweptTo = 0;
+  #isSweeping = false;
   #lastNumber = 0;
 
   constructor(parts: SoloDirectoryParts) {
@@ -83,19 +90,27 @@ export class SoloDirectory implements AgentDirectory {
   }
 
   typeGone(type: SharedType): void {
-    this.#parts.batches.add(this, this.#sweepsOf(idOf(type)));
+    const id = idOf(type);
+    if (!this.#table.hasType(id)) return;
+    this.#gone.add(id);
+    if (this.#isSweeping) return;
+    this.#isSweeping = true;
+    this.#parts.batches.add(this.#gone, this.#sweeps());
   }
 
   list({ type, workerId, after = 0, limit = pageSize }: ClaimQuery = {}): ClaimPage {
     const claims: Claim[] = [];
+    const suffix = `:${type ?? ""}`;
     let seen = 0;
     for (let at = this.#table.nextUsed(after); at >= 0; at = this.#table.nextUsed(at + 1)) {
-      if (claims.length >= limit || seen >= sweptAtOnce) return { claims, next: at };
+      if (claims.length >= limit || seen >= listedAtOnce) return { claims, next: at };
       seen += 1;
-      if (this.#table.isParted(at)) continue;
-      const { type: id, key, workerId: holder, number } = this.#table.read(at);
+      const id = this.#table.typeOf(at);
+      if (type !== undefined && !id.endsWith(suffix)) continue;
+      if (workerId !== undefined && workerId !== this.#table.workerOf(at)) continue;
+      if (this.#table.isParted(at) || this.#gone.has(id)) continue;
+      const { key, workerId: holder, number } = this.#table.read(at);
       const [era, name] = partsOf(id);
-      if ((type !== undefined && type !== name) || (workerId !== undefined && workerId !== holder)) continue;
       const epoch = { generation: this.#parts.generation(), era, number };
       claims.push({ type: name, key, workerId: holder, epoch });
     }
@@ -127,24 +142,32 @@ export class SoloDirectory implements AgentDirectory {
   }
 
   #delete(entry: number): void {
+    const type = this.#gone.size > 0 ? this.#table.typeOf(entry) : undefined;
     this.#share.remove(this.#table.partyOf(entry));
     this.#table.delete(entry);
+    if (type !== undefined && !this.#table.hasType(type)) this.#gone.delete(type);
   }
 
   *#deletionsOf(entries: Iterable<number>): Iterable<() => void> {
     for (const entry of entries) yield () => this.#delete(entry);
   }
 
-  *#sweepsOf(id: string): Iterable<() => void> {
-    let from = 0;
-    while (from >= 0) {
-      yield () => {
-        for (let left = sweptAtOnce; left > 0 && from >= 0; left -= 1) {
-          const entry = this.#table.nextUsed(from);
-          if (entry >= 0 && this.#table.read(entry).type === id) this.#delete(entry);
-          from = entry < 0 ? entry : entry + 1;
-        }
-      };
+  /** Passes over all entries, from the last to the first again, until no type that is gone has claims. */
+  *#sweeps(): Iterable<() => void> {
+    while (this.#gone.size > 0) yield () => this.#sweep();
+    this.#isSweeping = false;
+  }
+
+  #sweep(): void {
+    const table = this.#table;
+    for (let left = sweptAtOnce; left > 0 && this.#gone.size > 0; left -= 1) {
+      if (this.#sweptTo >= table.end) this.#sweptTo = 0;
+      const entry = this.#sweptTo;
+      this.#sweptTo += 1;
+      if (!table.isUsed(entry)) continue;
+      if (!this.#gone.has(table.typeOf(entry))) continue;
+      this.#delete(entry);
+      left -= entriesPerFreed;
     }
   }
 }

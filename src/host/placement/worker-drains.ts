@@ -36,6 +36,8 @@ interface Drain {
   /** An operator has set the time. */
   isFixed: boolean;
   timer: Timer | undefined;
+  /** Set while the worker has claims that are about to be freed without it. */
+  nextLook: Timer | undefined;
   leftAgents: number;
   revokedAgents: number;
   /** Set when the worker holds no agent any more. */
@@ -124,7 +126,10 @@ export class WorkerDrains {
 
   /** The host ends. */
   close(): void {
-    for (const { timer } of this.#drains.values()) timer?.cancel();
+    for (const { timer, nextLook } of this.#drains.values()) {
+      timer?.cancel();
+      nextLook?.cancel();
+    }
     this.#parts.notices.close();
   }
 
@@ -132,7 +137,7 @@ export class WorkerDrains {
     const known = this.#drains.get(workerId);
     if (known !== undefined) return known;
     const drain: Drain = {
-      ...{ workerId, dueMs: 0, isFixed: false, timer: undefined, leftAgents: 0, revokedAgents: 0 },
+      ...{ workerId, dueMs: 0, isFixed: false, timer: undefined, nextLook: undefined, leftAgents: 0, revokedAgents: 0 },
       ...{ outcome: undefined, waiters: new Set() },
     };
     this.#drains.set(workerId, drain);
@@ -177,10 +182,19 @@ export class WorkerDrains {
       yield () => {
         const peer = workers.peerOf(workerId);
         const claims = directory.claimsOf(workerId, limits.leaveLot, (claim) => leaving.isLeaving(claim));
-        isMore = claims.length === limits.leaveLot && peer !== undefined;
-        if (peer !== undefined) leaving.drain(peer, claims);
+        const begun = peer === undefined ? 0 : leaving.drain(peer, claims);
+        isMore = claims.length === limits.leaveLot && begun > 0;
+        // Claims of a type that is gone leave by no handshake: they are freed in batches.
+        if (begun === 0 && claims.length > 0) this.#lookAgain(drain);
       };
     }
+  }
+
+  #lookAgain(drain: Drain): void {
+    drain.nextLook ??= this.#parts.clock.setTimer(limits.leaveRetryMs, () => {
+      drain.nextLook = undefined;
+      this.#goOn(drain);
+    });
   }
 
   /** The time is over: the worker loses the agents that it still has. */
@@ -203,6 +217,7 @@ export class WorkerDrains {
 
   #end(drain: Drain, outcome: DrainOutcome): void {
     drain.timer?.cancel();
+    drain.nextLook?.cancel();
     drain.outcome ??= outcome;
     for (const resolve of drain.waiters) resolve(drain.outcome);
     drain.waiters.clear();

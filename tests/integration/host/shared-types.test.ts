@@ -196,13 +196,17 @@ describe.each(hostTransports)("shared agent types at the host over $name", ({ st
     expect(workers).toHaveLength(2);
   });
 
-  it("stay with their worker when another principal's worker comes under its worker id", async () => {
+  it.each([
+    ["under its worker id", "X", { agworker: "worker-A" }],
+    ["with its worker id for a client id", "worker-A", {}],
+    ["with its worker id for both", "worker-A", { agworker: "worker-A" }],
+  ])("stay with their worker when another principal's worker comes %s", async (_how, clientId, said) => {
     const authorize: HostOptions["authorize"] = ({ metadata }) => ({ name: metadata.tenant ?? "acme" });
     await using rig = await start({ authorize });
     const { workers, caller } = await twoWorkers(rig);
     const before = await callEach(caller, workers, keys);
-    const metadata = { agcaps: "claims", agworker: "worker-A", tenant: "other" };
-    const impostor = await new RawWorker(rig.dial(), "X", { isAnnounced: true, metadata }).join();
+    const metadata = { agcaps: "claims", tenant: "other", ...said };
+    const impostor = await new RawWorker(rig.dial(), clientId, { isAnnounced: true, metadata }).join();
     expect(await callEach(caller, [impostor, ...workers], keys)).toEqual(before);
     impostor.stream.cancel();
     await impostor.ended;

@@ -1,38 +1,17 @@
-import { expect, it } from "vitest";
+import { expect, it, vi } from "vitest";
 import { BatchRunner } from "../../../../src/host/batch-runner.ts";
 import { createHostCounters } from "../../../../src/host/counters.ts";
 import { EventRouter } from "../../../../src/host/events/event-router.ts";
 import { SoloDirectory } from "../../../../src/host/placement/solo-directory.ts";
 import { TypeTable } from "../../../../src/host/placement/type-table.ts";
 import { TopicIndex } from "../../../../src/host/registry/topic-index.ts";
-import type { Peer } from "../../../../src/host/sessions/peer.ts";
-import { createIncomingCalls, createOutgoingCalls } from "../../../../src/host/sessions/pending-call.ts";
-
 import { encodeFrame, peekFrame } from "../../../../src/protocol/internal.ts";
 import { ManualClock } from "../../../../src/testing/index.ts";
-import { createMemoryAccountant } from "../../../../src/transport/internal.ts";
 import { openPlacement } from "../../../support/open-placement.ts";
+import { peerOf } from "../../../support/placed-peer.ts";
 
-function peerOf(id: string, party: string): Peer {
-  return {
-    id,
-    worker: { id, name: id, version: undefined, labels: {} },
-    dotnet: undefined,
-    traits: {
-      ...{ takesJsonEvents: true, maxFrameBytes: 1_000_000, isAnnounced: true, reconnectGraceMs: 0 },
-      capabilities: new Set(["claims"] as const),
-    },
-    isOpen: true,
-    account: createMemoryAccountant().openAccount({ party, name: `connection of ${party}`, giveWay: () => {} }),
-    outgoingCalls: createOutgoingCalls(),
-    incomingCalls: createIncomingCalls(),
-    lastEvent: 0,
-    send: () => "queued",
-    notify: () => "queued",
-  };
-}
-
-it("a worker that lets each event have many agents uses up its own share of the claims, not the publisher's", () => {
+/** A publisher, and a worker of another address whose types all subscribe to what it publishes. */
+function openWorld(types: number) {
   const clock = new ManualClock();
   const counters = createHostCounters();
   const publisher = peerOf("P", "publisher's address");
@@ -44,7 +23,7 @@ it("a worker that lets each event have many agents uses up its own share of the 
   const { placement, leaving } = openPlacement({ clock, owners, peers, counters, directory });
   for (const peer of [publisher, greedy]) placement.peerOpened(peer);
   const sharing = { placement: undefined, requires: {} };
-  for (let at = 0; at < 250; at += 1) {
+  for (let at = 0; at < types; at += 1) {
     owners.claim(`greedy_${at}`, "G", { sharing });
     topics.add({ kind: "prefix", topicTypePrefix: "", agentType: `greedy_${at}` });
   }
@@ -62,10 +41,29 @@ it("a worker that lets each event have many agents uses up its own share of the 
     }),
   );
   if (event.kind !== "event") throw new Error("expected an event");
+  return { publisher, greedy, counters, owners, directory, placement, leaving, router, event };
+}
+
+it("a worker that lets each event have many agents uses up its own share of the claims, not the publisher's", () => {
+  const { publisher, counters, owners, placement, router, event } = openWorld(250);
   router.route(publisher, event);
   expect(counters.refusedClaims).toBeGreaterThan(0);
   const own = owners.shared("own");
   for (let key = 0; own !== undefined && key < 30; key += 1) {
     expect(placement.locate(own, `${key}`, { caller: publisher, payer: publisher })).toMatchObject({ at: "found" });
   }
+});
+
+it("a worker whose many agents never leave pays itself for the events that wait for them, not their publisher", () => {
+  const { publisher, greedy, directory, leaving, router, event } = openWorld(60);
+  router.route(publisher, event);
+  leaving.asked(
+    greedy,
+    directory.claimsOf("G", 100, () => false),
+    "asked",
+  );
+  const paid = [publisher, greedy].map(({ account }) => vi.spyOn(account, "take"));
+  for (let events = 0; events < 10; events += 1) router.route(publisher, event);
+  expect(leaving.heldCount).toBe(600);
+  expect(paid.map(({ mock }) => mock.calls.length)).toEqual([160, 440]);
 });
