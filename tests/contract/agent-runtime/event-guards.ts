@@ -202,12 +202,13 @@ export function describeEventGuards(suite: Suite): void {
     });
 
     unless("keeps-nothing", "and events, without end, stop at the bound", async () => {
-      await using stage = await openStage(bounded);
+      const sequential = { guards, sequentialAgents: true };
+      await using stage = await openStage({ caller: sequential, callee: sequential });
       await stage.host("clerk", async (_message, { scope }, probe) => {
         await publish(probe, "ping");
         stage.texts.put(`clerk ${scope.depth}`);
       });
-      await play(stage, "ping", async (_message, { scope }, probe) => {
+      const pong: Handle = async (_message, { scope }, probe) => {
         const told = probe.tell(Order({ text: "on" }), new AgentId("clerk", "k"));
         stage.texts.put(
           await told.then(
@@ -215,8 +216,8 @@ export function describeEventGuards(suite: Suite): void {
             ({ code }) => code,
           ),
         );
-      });
-      // The handlers of two agents that take turns, so that each line follows from the one before.
+      };
+      await play(stage, "ping", pong, { concurrency: "sequential" });
       await stage.caller.tell(Order({ text: "go" }), new AgentId("clerk", "k"));
       const lines = await stage.texts.takeMany(5);
       expect(lines.filter((line) => line.startsWith("clerk"))).toEqual(["clerk 1", "clerk 3", "clerk 5"]);
