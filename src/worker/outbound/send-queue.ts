@@ -297,7 +297,8 @@ function eventOf({ bytes, withoutPath }: Pick<QueuedMessage, "bytes" | "withoutP
   return { kind: "event", bytes, withoutPath } as const;
 }
 
-const maillessText = "The host of this worker keeps no messages: the told message was not sent. Use a host with a state store.";
+const maillessText =
+  "The host of this worker keeps no messages: the told message was not sent. Use a host with a state store.";
 
 /** Whether the form of a message, or whether it leaves, depends on what the host says in its headers. */
 function needsHeaders({ withoutPath, isTold }: QueuedMessage, bytes: Uint8Array, { maxBytes }: Outbox): boolean {
