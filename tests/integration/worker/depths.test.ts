@@ -77,6 +77,7 @@ test("a told message that waits while its worker changes to a host without mail 
   const onSend = async (message: unknown) => {
     host.capabilities = ["turns"];
     await host.kill();
+    for await (const { at } of worker.status()) if (at !== "connected") break;
     return message;
   };
   const [worker] = await host.worker({ interventionHandlers: [{ onSend }] });
