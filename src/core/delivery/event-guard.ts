@@ -19,7 +19,7 @@ export interface EventGuardParts {
 // protocol.md §11.13
 /**
  * Ends agents that answer each other by events or told messages without end. The depth of a message is the number of handlers of events
- * and told messages that led to it. Calls hand it on, so that a loop which also calls is found. Nobody waits in such a loop, so that no
+ * and told messages that led to it. Calls hand it on, so that a loop which also calls is found. No call waits in such a loop, so that no
  * path names its turns.
  */
 export class EventGuard {

@@ -69,31 +69,3 @@ test("an event that too many handlers led to is dropped, and counted", async () 
   expect((await next(channel, "request")).metadata).toEqual({ agdepth: "42" });
   expect(worker.counters().guardedEvents).toBe(1);
 });
-
-test("a told message that waits while its worker changes to a host without mail is refused, and does not leave", async () => {
-  await using host = await new ScriptedHost().listen();
-  host.isTroupe = true;
-  host.capabilities = ["turns", "mail"];
-  const onSend = async (message: unknown) => {
-    host.capabilities = ["turns"];
-    await host.kill();
-    for await (const { at } of worker.status()) if (at !== "connected") break;
-    return message;
-  };
-  const [worker] = await host.worker({ interventionHandlers: [{ onSend }] });
-  worker.addMessageSerializer(MyMessage);
-  const told = worker.tell(MyMessage({ content: "keep this" }), elsewhere);
-  const outcome = expect(told).rejects.toMatchObject({
-    code: "not-accessible",
-    message: expect.stringContaining("The host of this worker keeps no messages: the told message was not sent."),
-  });
-  await expect.poll(() => worker.queuedCount).toBe(1);
-  await host.revive();
-  const channel = await host.channels.take();
-  await outcome;
-  const probe = worker.sendMessage(MyMessage({ content: "probe" }), elsewhere);
-  const call = await next(channel, "request");
-  expect(call.metadata).toEqual({});
-  channel.send(responseFrame(call.requestId));
-  await probe;
-});
