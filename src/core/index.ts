@@ -119,7 +119,7 @@ export type { RuntimeOptions } from "./runtime-options.ts";
 export type { CallingTurn, CallPath } from "./scope/call-path.ts";
 export { type CallScope, scopeOf, withScope } from "./scope/call-scope.ts";
 export type { Deadline } from "./scope/deadline.ts";
-export type { CallGuardOptions, GuardOptions } from "./scope/guards.ts";
+export type { CallGuardOptions, EventGuardOptions, GuardOptions } from "./scope/guards.ts";
 export { UnknownPayload, unknownPayloadMessage, voidMessage } from "./serialization/built-in-messages.ts";
 export { type ClassMessageOptions, classMessage } from "./serialization/class-message.ts";
 export {

@@ -50,8 +50,9 @@ export interface RuntimeOptions {
    */
   readonly stuckAfterMs?: number | undefined;
   /**
-   * Bounds that end agents which call each other without end (`loop-detected`). They count turns of sequential agents. `false` leaves
-   * 32 turns that wait for one call, which is always the most. Default: see `CallGuardOptions`.
+   * Bounds that end agents which answer each other without end. A call beyond `calls` fails (`loop-detected`): they count turns of
+   * sequential agents. An event beyond `events` is dropped and counted, and telling a message beyond it fails (`loop-detected`). `false`
+   * leaves 32 turns that wait for one call, which is always the most. Default: see `CallGuardOptions` and `EventGuardOptions`.
    */
   readonly guards?: GuardOptions | false | undefined;
   /**

@@ -61,6 +61,7 @@ export { isSamePattern } from "./registration/wire-pattern.ts";
 export {
   peekFrame,
   readFrameHead,
+  withoutDepth,
   withoutEpoch,
   withoutHostKeys,
   withoutPath,

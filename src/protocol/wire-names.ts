@@ -1,3 +1,5 @@
+import { depthKey } from "../core/internal.ts";
+
 // protocol.md §1.4
 /** Service of every call in AutoGen's protocol. */
 export const serviceName = "agents.AgentRpc";
@@ -55,6 +57,8 @@ export const metadataKey = {
   toolName: "agtoolname",
   timeoutMs: "agtimeoutms",
   path: "agpath",
+  // Of events as well, as an attribute.
+  depth: depthKey,
   idempotency: "agidempotency",
   epoch: "agepoch",
   // protocol.md §11.16

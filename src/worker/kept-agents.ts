@@ -19,6 +19,7 @@ import {
   sharingTerms,
   TroupeError,
 } from "../core/internal.ts";
+import { peekFrame, withoutDepth } from "../protocol/internal.ts";
 import { type Hosted, HostedKeeper, type HostStates } from "./agents/hosted-keeper.ts";
 import type { PendingResponse } from "./inbound/pending-response.ts";
 import { RidingAnswer } from "./inbound/riding-answer.ts";
@@ -68,7 +69,9 @@ export function createKeptAgents(options: KeptAgentsOptions): KeptAgents {
   };
   const send = (frame: Uint8Array) => {
     try {
-      sendQueue().publish(frame, undefined)?.catch(onLost);
+      sendQueue()
+        .publish({ bytes: frame, withoutPath: withoutDepthOf(frame) }, undefined)
+        ?.catch(onLost);
     } catch (error) {
       onLost(error);
     }
@@ -130,3 +133,12 @@ export function assertStateIsShared(
 
 /** A message that a handler works on, with the answer that it is owed if it is a call. */
 type CallDelivery = Delivery & { readonly owed?: PendingResponse | undefined };
+
+// protocol.md §11.13
+/** Returns what makes the bytes of an event for a host that knows no paths. Undefined: it gets the event as it is. */
+function withoutDepthOf(frame: Uint8Array): (() => Uint8Array) | undefined {
+  const event = peekFrame(frame);
+  if (event.kind !== "event") return undefined;
+  const bare = withoutDepth(event);
+  return bare === event ? undefined : () => bare.bytes;
+}

@@ -40,6 +40,8 @@ export interface WorkerCounters extends ActivationCounters {
   droppedEvents: number;
   /** Calls that the worker answered with `overloaded` because too many messages were parked. */
   refusedCalls: number;
+  /** Events that the worker dropped, and told messages that it refused, because too many handlers led to them (`guards.events`). */
+  guardedEvents: number;
   /** Calls to this worker's agents that their callers gave up before the answer; the worker told their handlers. */
   abandonedCalls: number;
 }
@@ -63,6 +65,7 @@ export function createWorkerCounters(): WorkerCounters {
     overloadedSends: 0,
     droppedEvents: 0,
     refusedCalls: 0,
+    guardedEvents: 0,
     abandonedCalls: 0,
   };
 }

@@ -32,6 +32,7 @@ import {
   type Delivery,
   Dispatcher,
   defaultLogger,
+  EventGuard,
   type GetOptions,
   guardedLogger,
   InterventionChain,
@@ -136,6 +137,7 @@ export class WorkerRuntime implements AgentRuntime {
       ...{ runtime: this, ambient, messageLog, logger, ...checks },
       ...{ clock, maxLiveAgents, deactivationTimeoutMs, counts },
       placed: claims,
+      countsEvents: Number.isFinite(settings.guards.maxEventDepth),
       contextsAt: (id) => claims.contextsAt(id) ?? inFlight.contextsAt(id),
       deliverTimer: (timer) => timers.deliver(timer),
     });
@@ -150,7 +152,14 @@ export class WorkerRuntime implements AgentRuntime {
     const nextRequestNumber = () => ++lastRequestNumber;
     const outgoing = { settings, registry, interventions, log, sendQueue };
     const pathOf = (sender: AgentId | undefined) => catalog.pathOf(sender);
-    const calls = new OutgoingCalls({ ...outgoing, counts, nextRequestNumber, pathOf });
+    const eventGuard = new EventGuard({
+      ...{ maxDepth: settings.guards.maxEventDepth, ambient, logger },
+      depthOf: (sender) => catalog.depthOf(sender),
+      onGuarded: () => {
+        counts.guardedEvents += 1;
+      },
+    });
+    const calls = new OutgoingCalls({ ...outgoing, counts, nextRequestNumber, pathOf, eventGuard });
     const elsewhere = new Set<string>();
     const inbox = new Inbox({
       ...{ settings, catalog, subscriptions, registry, log, counts, calls, elsewhere },
@@ -167,7 +176,7 @@ export class WorkerRuntime implements AgentRuntime {
     this.#limiter = limiter;
     this.#sendQueue = sendQueue;
     this.#calls = calls;
-    const events = new OutgoingEvents({ ...outgoing, effectsOf: (sender) => catalog.effectsOf(sender) });
+    const events = new OutgoingEvents({ ...outgoing, effectsOf: (sender) => catalog.effectsOf(sender), eventGuard });
     this.#events = events;
     this.#lifecycle = new WorkerLifecycle({
       ...{ settings, counters: counts, status: this.#status, catalog, subscriptions, sendQueue, calls, inbox },
@@ -183,7 +192,15 @@ export class WorkerRuntime implements AgentRuntime {
       },
     });
     this.#post = new HostedPost({
-      ...{ settings, registry, interventions, log, keeper: hosted, serves: (type) => catalog.hasType(type) },
+      ...{
+        settings,
+        registry,
+        interventions,
+        log,
+        keeper: hosted,
+        eventGuard,
+        serves: (type) => catalog.hasType(type),
+      },
       ...{ isMailless: () => this.#lifecycle.isMailless, effectsOf: (agent) => catalog.effectsOf(agent) },
       ...{ hostKeepsMail: () => this.#lifecycle.hostKeepsMail(), keepCall: (call) => calls.keep(call) },
     });

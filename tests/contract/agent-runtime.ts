@@ -6,6 +6,7 @@ import { describeCalls } from "./agent-runtime/calls.ts";
 import { describeContexts } from "./agent-runtime/contexts.ts";
 import { describeCopies } from "./agent-runtime/copies.ts";
 import { describeEndings } from "./agent-runtime/endings.ts";
+import { describeEventGuards } from "./agent-runtime/event-guards.ts";
 import { describeEvents } from "./agent-runtime/events.ts";
 import { describeFailing } from "./agent-runtime/failing.ts";
 import { describeGivingUp } from "./agent-runtime/giving-up.ts";
@@ -51,6 +52,7 @@ export function describeAgentRuntime(name: string, makeWorld: MakeWorld, deviati
     describeAgents(suite);
     describeTurns(suite);
     describeReEntrancy(suite);
+    describeEventGuards(suite);
     describeRings(suite);
     describeRegistering(suite);
     describeLifeCycle(suite);

@@ -35,6 +35,10 @@ export interface HandlerContextDetails {
   readonly reminder?: ReminderTickInfo | undefined;
   /** The turns that wait for this call. Default: none. */
   readonly path?: CallPath | undefined;
+  /** Handlers of events and told messages that led to this message. Default: 0. */
+  readonly depth?: number | undefined;
+  /** Whether this is a told message, whose sender does not wait. Default: false. */
+  readonly isMail?: boolean | undefined;
   /** Metadata that the runtime has checked. */
   readonly metadata?: MessageMetadata | undefined;
   /** Metadata as a peer sent it: the context filters it when a handler asks. */
@@ -65,6 +69,10 @@ export class HandlerContext implements MessageContext {
   #messageId: string | MakeId;
   /** The agent whose handler runs. */
   readonly agentId: AgentId | undefined;
+  /** Handlers of events and told messages that led to what this handler sends; its own counts. */
+  readonly depth: number;
+  /** Takes the handler off the list of those that run. Set while it is listed. */
+  unlist: (() => void) | undefined;
   /** Whether its turn runs beside all others of a sequential agent. */
   isInterleaving = false;
   /** Whether the handler has ended. */
@@ -91,6 +99,7 @@ export class HandlerContext implements MessageContext {
     this.isRpc = details.isRpc;
     this.reminder = details.reminder;
     this.path = details.path ?? noPath;
+    this.depth = (details.depth ?? 0) + (details.topicId !== undefined || details.isMail === true ? 1 : 0);
     this.#messageId = details.messageId;
     this.agentId = details.agentId;
     this.#runtime = details.runtime;
@@ -157,6 +166,7 @@ export class HandlerContext implements MessageContext {
   release(): void {
     this.#stopListening();
     this.hasEnded = true;
+    this.unlist?.();
     this.onEnded?.();
   }
 
@@ -183,6 +193,7 @@ export class HandlerContext implements MessageContext {
       agentId: this.agentId,
       runtime: this.#runtime,
       deadline: this.#deadline,
+      depth: this.depth,
       // The scope may be made before the turn begins.
       get path() {
         return context.callPath;

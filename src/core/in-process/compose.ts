@@ -3,6 +3,7 @@ import { randomId, systemClock } from "../clock.ts";
 import type { ActivationCounters } from "../delivery/activations/activation-counters.ts";
 import { AgentCatalog } from "../delivery/activations/agent-catalog.ts";
 import { Dispatcher } from "../delivery/dispatcher.ts";
+import { EventGuard } from "../delivery/event-guard.ts";
 import { createLayers, type Delivery } from "../delivery/layers.ts";
 import { MessageLog, payloadText } from "../delivery/message-log.ts";
 import { AnswerCodec } from "../delivery/states/kept-answers.ts";
@@ -32,6 +33,8 @@ export interface RuntimeOwner {
   readonly counts: ActivationCounters;
   /** Called when an event found no place among those that wait for a turn at its agent. */
   readonly onEventDropped: () => void;
+  /** Called for each event and told message that too many handlers led to. */
+  readonly onGuarded: () => void;
 }
 
 /** The parts of a `SingleThreadedAgentRuntime`. */
@@ -48,8 +51,9 @@ export interface RuntimeParts {
 /** Makes the parts of a runtime, and connects them. The options are checked. */
 export function composeRuntime(options: SingleThreadedAgentRuntimeOptions, owner: RuntimeOwner): RuntimeParts {
   const { ambient, tracing, messageLog, sequentialAgents, clock = systemClock, makeId = randomId } = options;
+  const guards = guardsOf(options.guards);
   const { maxLiveAgents, deactivationTimeoutMs, stuckAfterMs: afterMs = 1_000, checksMessages = true } = options;
-  const { runtime, logger, counts, onEventDropped } = owner;
+  const { runtime, logger, counts, onEventDropped, onGuarded } = owner;
   const subscriptions = new SubscriptionTable();
   const codecs = new CodecRegistry();
   const arrivals = new TypeArrivals(clock);
@@ -73,6 +77,7 @@ export function composeRuntime(options: SingleThreadedAgentRuntimeOptions, owner
   const catalog: AgentCatalog = new AgentCatalog({
     ...{ runtime, ambient, messageLog, logger, sequentialAgents, longWaits, counts },
     ...{ states, commitLayer, clock, maxLiveAgents, deactivationTimeoutMs },
+    countsEvents: Number.isFinite(guards.maxEventDepth),
     onTypeGone: (type) => subscriptions.removeType(type),
     contextsAt: (id) => router.contextsAt(id),
     deliverTimer: (timer) => outgoing.deliverTimer(timer),
@@ -87,9 +92,13 @@ export function composeRuntime(options: SingleThreadedAgentRuntimeOptions, owner
     },
   });
   const pump: MessagePump = new MessagePump(router, clock, runtime.logger);
+  const eventGuard = new EventGuard({
+    ...{ maxDepth: guards.maxEventDepth, ambient, logger, onGuarded },
+    depthOf: (sender) => catalog.depthOf(sender),
+  });
   const outgoing: Outgoing = new Outgoing({
     ...{ runtime, catalog, codecs, arrivals, interventions, pump, kept: () => kept, log, logger, tracing },
-    ...{ clock, makeId, checksMessages, guards: guardsOf(options.guards) },
+    ...{ clock, makeId, checksMessages, guards, eventGuard },
     bounds: { defaultTimeoutMs: options.defaultTimeoutMs, ambient },
   });
   const { handlerTimeoutMs = 300_000 } = options;

@@ -52,6 +52,8 @@ export interface PublishEnvelope {
   /** Metadata that the runtime has checked. */
   readonly metadata?: MessageMetadata | undefined;
   readonly link: TraceCarrier | undefined;
+  /** Handlers of events and told messages that led to it. */
+  readonly depth: number;
 }
 
 /** An answer on its way back to its caller. */
@@ -77,8 +79,8 @@ export type Envelope = SendEnvelope | KeptEnvelope | PublishEnvelope | ResponseE
 
 /** Returns the context of one of an event's handlers, or of its interventions, which run for no agent. */
 export function eventContext(envelope: PublishEnvelope, agentId?: AgentId, runtime?: AgentRuntime): HandlerContext {
-  const { sender, topicId, messageId, signal, metadata } = envelope;
-  return new HandlerContext({ sender, topicId, isRpc: false, messageId, agentId, runtime, signal, metadata });
+  const { sender, topicId, messageId, signal, metadata, depth } = envelope;
+  return new HandlerContext({ sender, topicId, isRpc: false, messageId, agentId, runtime, signal, metadata, depth });
 }
 
 /** The part of a runtime that a call asks when its time is up. */

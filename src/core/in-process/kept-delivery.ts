@@ -4,6 +4,7 @@ import type { CourierDelivery, CourierOutcome } from "../courier/courier-call.ts
 import type { AgentCatalog } from "../delivery/activations/agent-catalog.ts";
 import { HandlerContext } from "../delivery/handler-context.ts";
 import { CancelledError, TroupeError, UndeliverableException } from "../errors.ts";
+import { depthIn } from "../scope/chain-depth.ts";
 import { deadlineAfter } from "../scope/deadline.ts";
 import { type KeptEnvelope, LocalCall } from "./envelope.ts";
 import type { KeptDelivery } from "./kept-messages.ts";
@@ -51,6 +52,8 @@ function envelopeOf(
   const context = new HandlerContext({
     ...{ sender, topicId: undefined, isRpc: true, messageId: id, agentId: recipient, runtime, sentMetadata, reminder },
     ...{ deadline, isDeadlineWatched: true },
+    // A reminder begins anew: nothing led to it but time.
+    ...(reminder === undefined && { depth: depthIn(sentMetadata), isMail: true }),
   });
   const call = new LocalCall(context, message, pump);
   call.within({ signal: undefined, timeoutMs }, deadline, recipient);

@@ -19,6 +19,7 @@ import {
 import { type MessageMetadata, noMetadata } from "../delivery/message-metadata.ts";
 import { TroupeError, UndeliverableException } from "../errors.ts";
 import type { Logger } from "../logger.ts";
+import { depthMetadata } from "../scope/chain-depth.ts";
 import type { CodecRegistry } from "../serialization/codec-registry.ts";
 import type { AgentName } from "../state/agent-name.ts";
 import type { TurnEffects } from "../state/effects.ts";
@@ -98,11 +99,11 @@ export class KeptMessages implements AgentPost {
     this.#noteBusy(false);
   }
 
-  /** Keeps a message for an agent. */
-  async tell(message: unknown, recipient: AgentId, options: TellOptions): Promise<void> {
+  /** Keeps a message for an agent. `depth`: handlers of events and told messages that led to it. */
+  async tell(message: unknown, recipient: AgentId, options: TellOptions, depth: number): Promise<void> {
     const { sender, metadata = noMetadata, idempotencyKey: id = this.#parts.makeId() } = options;
     const payload = this.#parts.codecs.encode(message);
-    const kept = { ...metadata, [deliveryKey]: "durable", [idempotencyKey]: id };
+    const kept = { ...metadata, [deliveryKey]: "durable", [idempotencyKey]: id, ...depthMetadata(depth) };
     const receiver = nameOf(recipient);
     const frame = encodeKeptCall({
       ...{ requestId: id, sender: sender && nameOf(sender), receiver, payload, metadata: kept },

@@ -10,6 +10,7 @@ import type { Clock, MakeId } from "../clock.ts";
 import type { TimerMessage } from "../delivery/activations/activation-timers.ts";
 import type { AgentCatalog } from "../delivery/activations/agent-catalog.ts";
 import { boundsOf, errorBeforeSend, type RuntimeBounds, scopePathOf } from "../delivery/calls/call-bounds.ts";
+import type { EventGuard } from "../delivery/event-guard.ts";
 import { HandlerContext } from "../delivery/handler-context.ts";
 import type { Delivery } from "../delivery/layers.ts";
 import type { MessageLog } from "../delivery/message-log.ts";
@@ -44,6 +45,7 @@ export interface OutgoingParts {
   readonly makeId: MakeId;
   readonly bounds: RuntimeBounds;
   readonly guards: Guards;
+  readonly eventGuard: EventGuard;
   readonly checksMessages: boolean;
 }
 
@@ -85,14 +87,15 @@ export class Outgoing {
   async tell(message: unknown, recipient: AgentId, options: TellOptions): Promise<void> {
     const { codecs, interventions, log, makeId: messageId } = this.#parts;
     const { sender, metadata } = options;
+    const depth = this.#parts.eventGuard.toldDepth(sender, recipient);
     const refusal = this.#parts.checksMessages ? codecs.refusalOf(message) : undefined;
     if (refusal !== undefined && !interventions.seesSend) throw refusal;
     log?.message("MessageKind.DIRECT", "DeliveryStage.SEND", { message, sender, receiver: recipient });
     const kept = this.#parts.kept();
-    if (!interventions.seesSend) return kept.tell(message, recipient, options);
+    if (!interventions.seesSend) return kept.tell(message, recipient, options, depth);
     const messageContext = new HandlerContext({ sender, topicId: undefined, isRpc: true, messageId, metadata });
     const decided = await interventions.onSend(message, { messageContext, recipient });
-    if (decided !== DropMessage) return kept.tell(decided, recipient, options);
+    if (decided !== DropMessage) return kept.tell(decided, recipient, options, depth);
     log?.dropped("MessageKind.DIRECT", { message, sender, receiver: recipient });
     throw new MessageDroppedException();
   }
@@ -129,6 +132,7 @@ export class Outgoing {
     const { signal, timeoutMs } = bounds;
     const path = scopePathOf(options, runtime.ambient) ?? catalog.pathOf(sender);
     if (path.length > 0) assertWithinGuards(path, recipient, this.#parts.guards);
+    const depth = this.#parts.eventGuard.depthOf(sender, options);
     const isBounded = signal !== undefined || timeoutMs !== undefined;
     const tooLate = isBounded ? errorBeforeSend(bounds, recipient) : undefined;
     if (tooLate !== undefined) return Promise.reject(tooLate);
@@ -160,6 +164,7 @@ export class Outgoing {
       deadline,
       isDeadlineWatched: true,
       path,
+      depth,
       metadata,
     });
     const call = new LocalCall(context, message, pump);
@@ -201,8 +206,11 @@ export class Outgoing {
     const { sender, signal, metadata, messageId = this.#parts.makeId() } = options;
     const refusal = this.#parts.checksMessages ? codecs.refusalOf(message) : undefined;
     if (refusal !== undefined) throw refusal;
+    const depth = this.#parts.eventGuard.eventDepth(sender, options, topicId);
+    if (depth === undefined) return;
     const link = tracing?.inject();
-    const event: PublishEnvelope = { kind: "publish", message, topicId, sender, messageId, signal, metadata, link };
+    const named = { topicId, sender, messageId, signal, metadata };
+    const event: PublishEnvelope = { kind: "publish", message, ...named, link, depth };
     const effects = options.immediately === true ? undefined : catalog.effectsOf(sender);
     if (effects === undefined) this.#pushEvent(event);
     else effects.addEvent(event);

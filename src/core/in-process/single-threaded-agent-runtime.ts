@@ -79,6 +79,7 @@ export class SingleThreadedAgentRuntime implements AgentRuntime {
   readonly #limitedLog: LimitedLog;
   readonly #activationCounts = createActivationCounters();
   #droppedEvents = 0;
+  #guardedEvents = 0;
 
   /** Throws `invalid-argument` for unknown options, and for values of a wrong kind. */
   constructor(options: SingleThreadedAgentRuntimeOptions = {}) {
@@ -95,6 +96,9 @@ export class SingleThreadedAgentRuntime implements AgentRuntime {
       counts: this.#activationCounts,
       onEventDropped: () => {
         this.#droppedEvents += 1;
+      },
+      onGuarded: () => {
+        this.#guardedEvents += 1;
       },
     });
     this.#catalog = parts.catalog;
@@ -115,6 +119,11 @@ export class SingleThreadedAgentRuntime implements AgentRuntime {
   /** The number of events that were dropped because too many messages waited for a turn at their agent (`maxQueuedPerAgent`). */
   get droppedEventsCount(): number {
     return this.#droppedEvents;
+  }
+
+  /** The number of events that were dropped, and of told messages that were refused, because too many handlers led to them (`guards.events`). */
+  get guardedEventsCount(): number {
+    return this.#guardedEvents;
   }
 
   /** Returns a copy of the counts of activations: agents that became live, and those that were deactivated, since the runtime's creation. */

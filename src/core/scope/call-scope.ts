@@ -19,6 +19,11 @@ export interface CallScope {
    * nothing is sequential.
    */
   readonly path: CallPath;
+  /**
+   * The number of handlers of events and told messages, one after the other, that led to what this handler sends; its own counts. A
+   * call hands it on. 0: there is none. The runtime's option `guards` bounds it.
+   */
+  readonly depth: number;
 }
 
 /** Makes its scope on first use. */

@@ -3,6 +3,7 @@ import { TroupeError } from "../errors.ts";
 import { options as optionsOf } from "../validation/assert-options.ts";
 import { number, type OptionKind } from "../validation/option-kinds.ts";
 import { type CallPath, nameInPath } from "./call-path.ts";
+import { mostDepth } from "./chain-depth.ts";
 
 /** Bounds of the turns that wait for one call. All are optional. */
 export interface CallGuardOptions {
@@ -12,15 +13,24 @@ export interface CallGuardOptions {
   readonly maxRevisits?: number | undefined;
 }
 
-/** Bounds that end agents which call each other without end. All are optional. */
+/** Bound of handlers that lead to an event or a told message, and no longer wait for it. */
+export interface EventGuardOptions {
+  /** Handlers of events and told messages, one after the other, that may lead to the next one. At most 1 000 000. Default 1 000. */
+  readonly maxDepth?: number | undefined;
+}
+
+/** Bounds that end agents which answer each other without end. All are optional. */
 export interface GuardOptions {
   readonly calls?: CallGuardOptions | undefined;
+  readonly events?: EventGuardOptions | undefined;
 }
 
 /** The bounds with their defaults applied. */
 export interface Guards {
   readonly maxDepth: number;
   readonly maxRevisits: number;
+  /** `Infinity`: the runtime does not count what leads to an event. */
+  readonly maxEventDepth: number;
 }
 
 // A missing turn would keep a call waiting, so that no path is cut.
@@ -32,6 +42,7 @@ const guardOptions = optionsOf<GuardOptions>({
     maxDepth: number({ from: 1, to: longestPath }),
     maxRevisits: number({ from: 0 }),
   }),
+  events: optionsOf<EventGuardOptions>({ maxDepth: number({ from: 1, to: mostDepth }) }),
 });
 
 export const guardsKind: OptionKind = {
@@ -42,13 +53,18 @@ export const guardsKind: OptionKind = {
 
 /** Applies the defaults. `false` leaves the bound that the form of a path has. */
 export function guardsOf(options: GuardOptions | false | undefined): Guards {
-  if (options === false) return { maxDepth: longestPath, maxRevisits: Number.POSITIVE_INFINITY };
+  const never = Number.POSITIVE_INFINITY;
+  if (options === false) return { maxDepth: longestPath, maxRevisits: never, maxEventDepth: never };
   const { maxDepth = longestPath, maxRevisits = 8 } = options?.calls ?? {};
-  return { maxDepth, maxRevisits };
+  return { maxDepth, maxRevisits, maxEventDepth: options?.events?.maxDepth ?? 1_000 };
 }
 
 /** Throws `loop-detected` for a call for which too many turns wait, one for the other, or too many of its own agent. */
-export function assertWithinGuards(path: CallPath, recipient: AgentId, { maxDepth, maxRevisits }: Guards): void {
+export function assertWithinGuards(
+  path: CallPath,
+  recipient: AgentId,
+  { maxDepth, maxRevisits }: Pick<Guards, "maxDepth" | "maxRevisits">,
+): void {
   if (path.length >= maxDepth) {
     throw loopDetected(`${path.length} turns wait for the call to ${recipient}, one for the other`, path, recipient);
   }

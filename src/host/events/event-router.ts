@@ -6,6 +6,7 @@ import {
   type ReturnedFrame,
   spliceRecipients,
   topicSourceOf,
+  withoutDepth,
   withoutRecipients,
 } from "../../protocol/internal.ts";
 import type { MutableHostCounters } from "../counters.ts";
@@ -51,12 +52,18 @@ export class EventRouter {
   /** The agents of shared types that the event is for, for each peer that is to be told. */
   readonly #recipients = new Map<Peer, Recipients>();
   readonly #dotnetEvents = new DotnetEvents();
+  /** An event as workers get it that know no paths. */
+  #bare: { readonly of: PeekedEvent; readonly event: PeekedEvent } | undefined;
   readonly #moving: MovingEvents;
   #number = 0;
 
   constructor(parts: EventRouterParts) {
     this.#parts = parts;
-    this.#moving = new MovingEvents({ ...parts, send: (event, target, frame) => this.#deliver(event, target, frame) });
+    this.#moving = new MovingEvents({
+      ...parts,
+      send: (event, target, frame) => this.#deliver(event, target, frame),
+      shownTo: (target, event) => (knowsDepths(target) ? event : withoutDepth(event)),
+    });
   }
 
   /** A worker gives an event back. */
@@ -79,9 +86,13 @@ export class EventRouter {
     const deliveredBefore = counters.deliveredEvents;
     try {
       const own = this.#parts.owners.hasShared ? withoutRecipients(event) : event;
-      for (const target of this.#targets) this.#deliver(own, target, this.#frameFor(own, target));
+      for (const target of this.#targets) {
+        const shown = this.#shownTo(target, own);
+        this.#deliver(shown, target, this.#frameFor(shown, target));
+      }
     } finally {
       this.#targets.length = 0;
+      this.#bare = undefined;
       if (this.#recipients.size > 0) this.#recipients.clear();
     }
     if (observer === undefined) return found;
@@ -166,6 +177,14 @@ export class EventRouter {
     return named === undefined ? event.bytes : spliceRecipients(event, named.names.join(","));
   }
 
+  // protocol.md §11.13
+  /** The event for one of its workers. It is changed once, however many workers know no paths. */
+  #shownTo(target: Peer, event: PeekedEvent): PeekedEvent {
+    if (knowsDepths(target)) return event;
+    if (this.#bare?.of !== event) this.#bare = { of: event, event: withoutDepth(event) };
+    return this.#bare.event;
+  }
+
   #deliver(event: PeekedEvent, target: Peer, frame: FrameBytes): void {
     const { counters, logger } = this.#parts;
     if (!target.traits.takesJsonEvents && !this.#dotnetEvents.canRead(event)) {
@@ -192,4 +211,8 @@ export class EventRouter {
         return;
     }
   }
+}
+
+function knowsDepths({ traits }: Peer): boolean {
+  return traits.capabilities.has("turns");
 }

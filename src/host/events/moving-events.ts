@@ -30,6 +30,8 @@ export interface MovingEventsParts {
   readonly leaving: LeavingAgents;
   /** Sends the frame of an event to a worker that can take the event, and counts the outcome. */
   readonly send: (event: PeekedEvent, target: Peer, frame: Parameters<Peer["send"]>[0]) => void;
+  /** Returns the event as the worker knows it. */
+  readonly shownTo: (target: Peer, event: PeekedEvent) => PeekedEvent;
 }
 
 interface HeldEventParts {
@@ -129,13 +131,14 @@ export class MovingEvents {
 
   /** The agent of an event that waited has a place, or gets none. */
   placed({ bytes, type }: HeldEvent, placed: Placed | undefined): void {
-    const { counters, send } = this.#parts;
-    const event = peekFrame(bytes);
-    if (placed?.at !== "found" || event.kind !== "event") {
+    const { counters, send, shownTo } = this.#parts;
+    const kept = peekFrame(bytes);
+    if (placed?.at !== "found" || kept.kind !== "event") {
       counters.skippedEvents += 1;
       return;
     }
     const { peer, epoch } = placed;
+    const event = shownTo(peer, kept);
     if (epoch !== undefined) send(event, peer, spliceRecipients(event, formatLoneRecipient(type.name, epoch)));
     else if (this.#mayHaveIt(event, type, peer)) counters.droppedEvents += 1;
     else send(event, peer, event.bytes);

@@ -1,3 +1,4 @@
+import { Buffer } from "node:buffer";
 import { toBinary } from "@bufbuild/protobuf";
 import { decodeCancelQuickly } from "../frames/channel-notice.ts";
 import type { WireMetadata } from "../frames/frame.ts";
@@ -8,7 +9,7 @@ import { RawReader, textAt, WireType } from "../frames/raw-reader.ts";
 import { MessageSchema } from "../gen/agent_worker_pb.ts";
 import { hostKeys, metadataKey } from "../wire-names.ts";
 import { peekEvent, peekRequest, peekResponse } from "./message-peek.ts";
-import type { FrameHead, PeekedFrame, PeekedRequest, PeekedResponse } from "./peeked-frame.ts";
+import type { FrameHead, PeekedEvent, PeekedFrame, PeekedRequest, PeekedResponse } from "./peeked-frame.ts";
 
 // protocol.md §1.2
 /**
@@ -37,10 +38,33 @@ export function withoutTroupeKeys(response: PeekedResponse): PeekedResponse {
 }
 
 // protocol.md §11.13
-/** Returns the call for a target that knows no paths: without the key `agpath`, and the value of this key. */
+/** Returns the call for a target that knows no paths: without the keys `agpath` and `agdepth`, and the value of the path. */
 export function withoutPath(request: PeekedRequest): { readonly bare: PeekedRequest; readonly path: string } {
-  const path = request.hasPath ? readPath(request) : "";
-  return { bare: request.hasPath ? withMetadata(request, metadataKey.path, undefined) : request, path };
+  if (!request.hasPath) return { bare: request, path: "" };
+  const { path, depth } = metadataKey;
+  return { bare: changed(request, ({ [path]: _path, [depth]: _depth, ...others }) => others), path: readPath(request) };
+}
+
+// protocol.md §11.13
+/** Returns the event for a target that knows no paths: without the attribute `agdepth`. */
+export function withoutDepth(event: PeekedEvent): PeekedEvent {
+  return withoutAttribute(event, metadataKey.depth);
+}
+
+/** Returns the event without one of its attributes. Decodes only an event that has the name somewhere. */
+export function withoutAttribute(event: PeekedEvent, name: string): PeekedEvent {
+  const { buffer, byteOffset, byteLength } = event.bytes;
+  if (Buffer.from(buffer, byteOffset, byteLength).indexOf(name) < 0) return event;
+  try {
+    const frame = decodeFrame(event.bytes);
+    if (frame.kind !== "event" || !(name in frame.event.attributes)) return event;
+    const { [name]: _taken, ...attributes } = frame.event.attributes;
+    const bare = peekFrame(encodeFrame({ kind: "event", event: { ...frame.event, attributes } }));
+    return bare.kind === "event" ? bare : event;
+  } catch {
+    // No worker can read such an event.
+    return event;
+  }
 }
 
 // protocol.md §11.13

@@ -158,7 +158,7 @@ interface Entry {
   readonly isTimeout: boolean;
   /** Whether only announced peers get the entry of an answer. */
   readonly isTroupeKey: boolean;
-  /** Whether it is the path of a call. */
+  /** Whether it is the path or the depth of a call. */
   readonly isPath: boolean;
   /** Whether only hosts set the entry of a call. */
   readonly isHostKey: boolean;
@@ -202,7 +202,7 @@ function readEntry(reader: RawReader): Entry | undefined {
 }
 
 function entryAt(bytes: Uint8Array, start: number, end: number): Entry {
-  if (isKey(metadataKey.path, bytes, start, end)) return pathEntry;
+  if (isKey(metadataKey.path, bytes, start, end) || isKey(metadataKey.depth, bytes, start, end)) return pathEntry;
   if (isKey(metadataKey.delivery, bytes, start, end)) return deliveryEntry;
   return isHostKeyAt(bytes, start, end) ? hostEntry : otherEntry;
 }

@@ -31,7 +31,7 @@ export interface PeekedRequest {
   /** The caller's time limit, from the metadata key `agtimeoutms`. */
   readonly timeoutMs: number | undefined;
   // protocol.md §11.13
-  /** Whether the metadata has the key `agpath`, which only announced peers get. */
+  /** Whether the metadata has the key `agpath` or `agdepth`, which only peers that name `turns` get. */
   readonly hasPath: boolean;
   // protocol.md §11.14, §11.16
   /** Whether the metadata has a key that only hosts set: `agepoch`, `agmail`, `agattempt` or `agreminder`. */

@@ -1,10 +1,9 @@
 import { Buffer } from "node:buffer";
 import { type Epoch, formatEpoch, parseEpoch } from "../../core/internal.ts";
 import type { WireMetadata } from "../frames/frame.ts";
-import { decodeFrame, encodeFrame } from "../frames/frame-codec.ts";
 import { nameAt, RawReader } from "../frames/raw-reader.ts";
 import { attribute, metadataKey } from "../wire-names.ts";
-import { peekFrame } from "./frame-peek.ts";
+import { withoutAttribute } from "./frame-peek.ts";
 import type { PeekedEvent } from "./peeked-frame.ts";
 import { type SplicedFrame, varintLength, writeVarint } from "./request-id.ts";
 
@@ -41,17 +40,7 @@ export function epochOf(metadata: WireMetadata): Epoch | undefined {
 
 /** Returns the event without recipients that its publisher has written: only hosts name them. */
 export function withoutRecipients(event: PeekedEvent): PeekedEvent {
-  if (asBuffer(event.bytes).indexOf(attribute.recipients) < 0) return event;
-  try {
-    const frame = decodeFrame(event.bytes);
-    if (frame.kind !== "event" || !(attribute.recipients in frame.event.attributes)) return event;
-    const { [attribute.recipients]: _recipients, ...attributes } = frame.event.attributes;
-    const bare = peekFrame(encodeFrame({ kind: "event", event: { ...frame.event, attributes } }));
-    return bare.kind === "event" ? bare : event;
-  } catch {
-    // No worker can read such an event.
-    return event;
-  }
+  return withoutAttribute(event, attribute.recipients);
 }
 
 /** Returns the topic source of an event. Of a repeated field the last one counts. */
@@ -134,8 +123,4 @@ function field(tag: number, value: Uint8Array): Uint8Array {
   bytes[0] = tag;
   bytes.set(value, writeVarint(bytes, 1, value.length));
   return bytes;
-}
-
-function asBuffer(bytes: Uint8Array): Buffer {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }

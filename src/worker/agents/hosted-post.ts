@@ -9,6 +9,8 @@ import {
   type CodecRegistry,
   type CronPatterns,
   DropMessage,
+  depthMetadata,
+  type EventGuard,
   encodeKeptCall,
   formatRule,
   HandlerContext,
@@ -58,6 +60,7 @@ export interface HostedPostOptions {
   readonly serves: (agentType: string) => boolean;
   /** Returns the effects of the running turn of a persistent agent. */
   readonly effectsOf: (agent: AgentId | undefined) => TurnEffects | undefined;
+  readonly eventGuard: EventGuard;
 }
 
 // protocol.md §11.16
@@ -76,7 +79,9 @@ export class HostedPost implements AgentPost {
     const { sender, metadata, idempotencyKey: id = settings.makeId() } = options;
     const own = sender !== undefined && this.#options.serves(sender.type) ? sender : undefined;
     if (own !== undefined) this.#keeper();
-    else await this.#assertHostKeepsMail();
+    // The guard looks at the handlers that run now.
+    const depth = this.#options.eventGuard.toldDepth(sender, recipient);
+    if (own === undefined) await this.#assertHostKeepsMail();
     log?.message("MessageKind.DIRECT", "DeliveryStage.SEND", { message: original, sender, receiver: recipient });
     const message = interventions.seesSend ? await this.#intervened(original, recipient, options) : original;
     if (message === DropMessage) {
@@ -84,8 +89,9 @@ export class HostedPost implements AgentPost {
       throw new MessageDroppedException();
     }
     const payload = registry.encode(message, settings.preferredContentType);
-    if (own === undefined) return this.#options.keepCall({ id, sender, receiver: recipient, payload, metadata });
-    const kept = { ...metadata, [metadataKey.delivery]: "durable", [metadataKey.idempotency]: id };
+    if (own === undefined) return this.#options.keepCall({ id, sender, receiver: recipient, payload, metadata, depth });
+    const marks = { [metadataKey.delivery]: "durable", [metadataKey.idempotency]: id };
+    const kept = { ...metadata, ...marks, ...depthMetadata(depth) };
     const receiver = nameOf(recipient);
     const call = { requestId: id, sender: nameOf(own), receiver, payload, metadata: kept };
     const mail: Mail = { id, receiver, kind: "call", frame: encodeKeptCall(call) };

@@ -31,7 +31,7 @@ export interface OutboxOptions {
 export interface QueuedMessage {
   readonly kind: "call" | "event";
   readonly bytes: Uint8Array;
-  /** Makes the bytes without the path of the call, for a host that does not know paths. Undefined: it has none. */
+  /** Makes the bytes without path and depth, for a host that does not know paths. Undefined: the message has none. */
   readonly withoutPath?: (() => Uint8Array) | undefined;
   /** Called when the message has gone to this connection. Not called after `onFailed`. */
   onSent?(outbox: Outbox): void;

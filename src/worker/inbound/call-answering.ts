@@ -7,6 +7,7 @@ import {
   type DeliveryOwner,
   type Dispatcher,
   deadlineAfter,
+  depthIn,
   HandlerContext,
   isIdempotencyKey,
   keyRefused,
@@ -253,6 +254,7 @@ export class CallAnswering {
     const isMail = isKeptCall(frame.metadata);
     owed.isUnread = isMail;
     if (key !== undefined && !isMail) assertKeyed(key, agentId, catalog);
+    const reminder = isMail ? reminderOf(frame.metadata) : undefined;
     const messageId = frame.requestId;
     const context = new HandlerContext({
       sender,
@@ -264,7 +266,9 @@ export class CallAnswering {
       deadline,
       path: pathOf(frame.metadata),
       sentMetadata: frame.metadata,
-      reminder: isMail ? reminderOf(frame.metadata) : undefined,
+      reminder,
+      // A reminder begins anew: nothing led to it but time.
+      ...(reminder === undefined && { depth: depthIn(frame.metadata), isMail }),
     });
     owed.begin(context);
     const link: TraceCarrier = frame.metadata;

@@ -2,6 +2,7 @@ import {
   type AgentId,
   type AgentRuntime,
   type Delivery,
+  depthIn,
   type Epoch,
   HandlerContext,
   movedError,
@@ -79,6 +80,7 @@ export class IncomingEvent implements Delivery, Work {
       isRpc: isRpcTopic(topicId.type),
       messageId: wire.id,
       sentMetadata: wire.attributes,
+      depth: depthIn(wire.attributes),
     });
     this.wire = wire;
   }

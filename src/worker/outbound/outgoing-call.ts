@@ -41,11 +41,12 @@ export class OutgoingCall extends PendingCall<ResponseFrame> implements QueuedMe
     return this.#sentBy;
   }
 
-  /** Makes the bytes without the path. Undefined: the call has none. */
+  /** Makes the bytes without path and depth. Undefined: the call has none. */
   get withoutPath(): (() => Uint8Array) | undefined {
-    if (this.request.metadata[metadataKey.path] === undefined) return undefined;
+    const { metadata: given } = this.request;
+    if (given[metadataKey.path] === undefined && given[metadataKey.depth] === undefined) return undefined;
     return () => {
-      const { [metadataKey.path]: _path, ...metadata } = this.request.metadata;
+      const { [metadataKey.path]: _path, [metadataKey.depth]: _depth, ...metadata } = given;
       const request = { ...this.request, metadata };
       return renewing(request, this.deadline)?.() ?? encodeFrame(request);
     };

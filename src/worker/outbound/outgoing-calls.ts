@@ -10,7 +10,9 @@ import {
   type Deadline,
   DropMessage,
   deadlineAfter,
+  depthMetadata,
   type EncodedMessage,
+  type EventGuard,
   errorBeforeSend,
   HandlerContext,
   type InterventionChain,
@@ -58,6 +60,8 @@ export interface KeptCallRequest {
   readonly receiver: AgentId;
   readonly payload: EncodedMessage;
   readonly metadata: MessageMetadata | undefined;
+  /** Handlers of events and told messages that led to it. */
+  readonly depth: number;
 }
 
 export interface OutgoingCallsOptions {
@@ -72,6 +76,7 @@ export interface OutgoingCallsOptions {
   readonly nextRequestNumber: () => number;
   /** Returns the path of a call that an agent makes without its handler's signal or scope. */
   readonly pathOf: (sender: AgentId | undefined) => CallPath;
+  readonly eventGuard: EventGuard;
 }
 
 /** The calls this worker makes. Each has exactly one outcome: the answer, an error, its timeout, its signal, or the end of the connection. */
@@ -104,11 +109,11 @@ export class OutgoingCalls {
 
   // protocol.md §11.16
   /** Gives the host a call to keep. Resolves when it is kept; no agent has seen it then. Rejects with `overloaded` if its mailbox is full. */
-  async keep({ id, sender, receiver, payload, metadata }: KeptCallRequest): Promise<void> {
+  async keep({ id, sender, receiver, payload, metadata, depth }: KeptCallRequest): Promise<void> {
     const { sendQueue, settings } = this.#parts;
     sendQueue.assertRoom("call");
     const requestId = settings.requestIdPrefix + this.#parts.nextRequestNumber();
-    const marks = { [metadataKey.delivery]: "durable", [metadataKey.idempotency]: id };
+    const marks = { [metadataKey.delivery]: "durable", [metadataKey.idempotency]: id, ...depthMetadata(depth) };
     const request: RequestFrame = {
       ...{ kind: "request", requestId, payload, metadata: { ...metadata, ...marks } },
       ...{ source: sender && toWireAgentId(sender), target: toWireAgentId(receiver) },
@@ -186,7 +191,7 @@ export class OutgoingCalls {
     if (tooLate !== undefined) throw tooLate;
     const path = scopePathOf(options, settings.ambient) ?? this.#parts.pathOf(sender);
     if (path.length > 0) assertWithinGuards(path, recipient, settings.guards);
-    const onPath = pathMetadata(path);
+    const onPath = { ...pathMetadata(path), ...depthMetadata(this.#parts.eventGuard.depthOf(sender, options)) };
     const named =
       options.idempotencyKey === undefined ? undefined : { [metadataKey.idempotency]: options.idempotencyKey };
     const isTold = bounds.timeoutMs !== undefined;

@@ -3,6 +3,8 @@ import {
   CancelledError,
   type CodecRegistry,
   DropMessage,
+  depthMetadata,
+  type EventGuard,
   errorText,
   HandlerContext,
   type InterventionChain,
@@ -34,6 +36,7 @@ export interface OutgoingEventsOptions {
   readonly sendQueue: SendQueue;
   /** Returns the effects of the turn of a persistent agent that publishes. Undefined: the event leaves at once. */
   readonly effectsOf: (sender: AgentId | undefined) => TurnEffects | undefined;
+  readonly eventGuard: EventGuard;
 }
 
 /** Publishes the events of this worker. They go to the host, also events for its own agents. */
@@ -84,6 +87,8 @@ export class OutgoingEvents {
     const { sender, metadata, messageId = settings.makeId() } = options;
     const { run } = sendQueue;
     sendQueue.assertRun(run);
+    const depth = this.#parts.eventGuard.eventDepth(sender, options, topicId);
+    if (depth === undefined) return;
     log?.message("MessageKind.PUBLISH", "DeliveryStage.SEND", { message: original, sender, receiver: topicId });
     const message = interventions.seesPublish
       ? await this.#intervened(original, topicId, options, messageId)
@@ -91,7 +96,8 @@ export class OutgoingEvents {
     if (message === DropMessage) return;
     sendQueue.assertRun(run);
     const payload = registry.encode(message, settings.preferredContentType);
-    const attributes = { ...metadata, ...settings.tracing?.inject() };
+    const own = { ...metadata, ...settings.tracing?.inject() };
+    const attributes = depth === 0 ? own : { ...own, ...depthMetadata(depth) };
     const event = {
       id: messageId,
       topicType: topicId.type,
@@ -107,8 +113,10 @@ export class OutgoingEvents {
       effects.addEvent(bytes, bytes.length);
       return;
     }
+    const withoutPath =
+      depth === 0 ? undefined : () => encodeFrame({ kind: "event", event: { ...event, attributes: own } });
     await traced(settings.tracing, "publish", { destination: topicId, link: attributes }, () =>
-      sendQueue.publish(bytes, options.signal),
+      sendQueue.publish({ bytes, withoutPath }, options.signal),
     );
   }
 

@@ -95,10 +95,13 @@ export class SendQueue implements OutboundQueue {
    * Posts an event. Resolves when the event is sent or queued within the bounds. Rejects as `post` throws, and with
    * `CancelledError` when the signal aborts first.
    */
-  publish(bytes: Uint8Array, signal: AbortSignal | undefined): Promise<void> | undefined {
+  publish(
+    event: Pick<QueuedMessage, "bytes" | "withoutPath">,
+    signal: AbortSignal | undefined,
+  ): Promise<void> | undefined {
     if (signal?.aborted === true) throw new CancelledError("Publishing was cancelled.", { cause: signal.reason });
-    if (this.#hasRoom(bytes.length)) {
-      this.post({ kind: "event", bytes, onFailed: () => this.#countLost() });
+    if (this.#hasRoom(event.bytes.length)) {
+      this.post({ ...eventOf(event), onFailed: () => this.#countLost() });
       return;
     }
     return new Promise<void>((resolve, reject) => {
@@ -112,8 +115,7 @@ export class SendQueue implements OutboundQueue {
         unfollowAbort(signal, onAbort);
       };
       const waiting = this.post({
-        kind: "event",
-        bytes,
+        ...eventOf(event),
         onSent: () => {
           settled();
           resolve();
@@ -290,6 +292,6 @@ export class SendQueue implements OutboundQueue {
   }
 }
 
-function eventOf({ bytes }: QueuedMessage) {
-  return { kind: "event", bytes } as const;
+function eventOf({ bytes, withoutPath }: Pick<QueuedMessage, "bytes" | "withoutPath">) {
+  return { kind: "event", bytes, withoutPath } as const;
 }

@@ -18,7 +18,7 @@ const agentId = fc.record({ type: text, key: text });
 const payload = fc.record({ dataType: text, dataContentType: text, data: bytes });
 const metadata = fc
   .dictionary(
-    fc.oneof(text, fc.constantFrom("agtimeoutms", "agpath", "agepoch", "agmail", "agattempt", "agreminder")),
+    fc.oneof(text, fc.constantFrom("agtimeoutms", "agpath", "agdepth", "agepoch", "agmail", "agattempt", "agreminder")),
     fc.oneof(text, fc.constantFrom("500", "0", "-1", "1e3")),
   )
   // protobuf-es keeps maps as plain objects, and this key does not survive in one.
@@ -74,7 +74,7 @@ function routingOf({ message }: Message): object {
     case "request": {
       const { requestId, target, metadata } = message.value;
       const own = metadata.agtimeoutms ?? "";
-      const hasPath = metadata.agpath !== undefined;
+      const hasPath = metadata.agpath !== undefined || metadata.agdepth !== undefined;
       const isTold = metadata.agdelivery !== undefined;
       const timeoutMs = /^\d{1,15}$/.test(own) && Number(own) > 0 ? Number(own) : undefined;
       const hasHostKeys = ["agepoch", "agmail", "agattempt", "agreminder"].some((key) => metadata[key] !== undefined);

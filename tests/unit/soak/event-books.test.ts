@@ -108,7 +108,7 @@ describe("the account of what is missing", () => {
       unexpectedAnswers: 0,
     },
     ...{ unsentAnswers: 0, reconnections: 0, lostEvents: 0, unconfirmedEvents: 0, unreadFrames: 0, overloadedSends: 0 },
-    ...{ droppedEvents: 0, refusedCalls: 0, abandonedCalls: 0 },
+    ...{ droppedEvents: 0, refusedCalls: 0, abandonedCalls: 0, guardedEvents: 0 },
   };
   const report = (lostBy: EventReport["lostBy"]): EventReport => ({ ...books.report(), lostBy });
   const host = { ...createHostCounters(), transport: createListenerCounters() } as ReturnType<

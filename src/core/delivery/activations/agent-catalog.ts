@@ -14,7 +14,7 @@ import { type CallPath, noPath } from "../../scope/call-path.ts";
 import { effectsOf, type TurnEffects } from "../../state/effects.ts";
 import { assertAgentId } from "../../validation/assert-arguments.ts";
 import type { HandlerContext } from "../handler-context.ts";
-import type { Layer } from "../layers.ts";
+import type { Delivery, Layer } from "../layers.ts";
 import type { AgentTurns } from "../turns/agent-turns.ts";
 import { RunningPaths } from "../turns/running-paths.ts";
 import { type ActivationCounters, createActivationCounters } from "./activation-counters.ts";
@@ -42,6 +42,8 @@ export interface AgentCatalogOptions extends Omit<AgentKindsOptions, "clock" | "
   readonly commitLayer?: Layer | undefined;
   /** Counts of activations. Default: the catalog's own. */
   readonly counts?: ActivationCounters | undefined;
+  /** Whether the runtime counts the handlers that led to an event or a told message. Default: false. */
+  readonly countsEvents?: boolean | undefined;
   /** Milliseconds that an agent has for `onDeactivate` and the last commit, and for `close`. Default: 5 000. */
   readonly deactivationTimeoutMs?: number | undefined;
   /** Returns the contexts of the messages that an agent handles, or that wait for their turn there. Default: none. */
@@ -69,8 +71,10 @@ export class AgentCatalog {
   /** Ends the waits of `made`. */
   readonly #onClose = new Set<() => void>();
   readonly #saved: SavedStates;
-  /** The running handlers for whose calls turns wait. */
+  /** The running handlers for whose calls turns wait, and those of counted types. */
   readonly paths = new RunningPaths();
+  /** Whether a type is counted: while none is, no call pays for the guard of events. */
+  #hasCounted = false;
 
   constructor(options: AgentCatalogOptions) {
     const { runtime, ambient, messageLog, logger, states, classCheck = "subclass" } = options;
@@ -279,6 +283,28 @@ export class AgentCatalog {
     if (sender === undefined || this.paths.isEmpty) return noPath;
     const agent = this.peek(sender);
     return agent === undefined ? noPath : this.paths.of(agent);
+  }
+
+  /** Returns the depth of what the agent sends in its own name without its handler's signal or scope. */
+  depthOf(sender: AgentId | undefined): number {
+    if (sender === undefined || this.paths.isEmpty) return 0;
+    const agent = this.peek(sender);
+    return agent === undefined ? 0 : this.paths.depthOf(agent);
+  }
+
+  /**
+   * Lists a handler that is about to run, if its agent's type is counted: it takes events, told messages, or calls to which these led. All
+   * handlers of such a type are listed, since each of them may send what the agent sends. Turns list themselves.
+   */
+  listHandler(agent: Agent, { agentId, context }: Delivery): void {
+    if (context.depth === 0 && !this.#hasCounted) return;
+    const kind = this.#options.countsEvents === true ? this.#kinds.get(agentId.type) : undefined;
+    if (kind === undefined) return;
+    if (context.depth > 0) {
+      this.#hasCounted = true;
+      kind.isCounted = true;
+    }
+    if (kind.isCounted && kind.turns === undefined) this.paths.list(agent, context);
   }
 
   /** Returns all live agents with their ids. */

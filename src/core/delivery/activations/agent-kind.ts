@@ -39,6 +39,8 @@ export interface AgentKind {
   readonly limits: LifeLimits;
   /** Undefined: one worker alone serves the type. */
   readonly sharing: SharingTerms | undefined;
+  /** Whether one of its agents has handled an event, a told message, or a call to which such a message led. */
+  isCounted: boolean;
 }
 
 export const noLimits: LifeLimits = { idleAfterMs: Number.POSITIVE_INFINITY, maxLive: Number.POSITIVE_INFINITY };
@@ -54,7 +56,8 @@ export interface AgentKindOptions {
 
 export function createAgentKind(source: AgentSource, options: AgentKindOptions = {}): AgentKind {
   const { turns, sharing, limits = noLimits, tracked } = options;
-  return { source, live: tracked ?? new Map(), tracked, making: new Map(), ending: new Map(), turns, limits, sharing };
+  const tables = { live: tracked ?? new Map(), tracked, making: new Map(), ending: new Map() };
+  return { source, ...tables, turns, limits, sharing, isCounted: false };
 }
 
 /** Throws `invalid-argument` when the factory is not a function, for instance when it is an agent. */

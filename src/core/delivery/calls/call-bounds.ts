@@ -47,6 +47,13 @@ export function scopePathOf(own: OwnBounds, ambient: AmbientContexts | undefined
   return signal === undefined ? undefined : scopeOf(signal)?.path;
 }
 
+/** As `scopePathOf`, for the handlers of events and told messages that led to a message. */
+export function scopeDepthOf(own: OwnBounds, ambient: AmbientContexts | undefined): number | undefined {
+  if (own.scope !== undefined) return own.scope.depth ?? 0;
+  const signal = own.signal ?? ambient?.handlerSignal();
+  return signal === undefined ? undefined : scopeOf(signal)?.depth;
+}
+
 /** Throws `wrong-state` if a handler of the agent itself would wait for the end of its activation, as the scope of its signal tells. */
 export function assertNotOwn(id: AgentId, { signal }: CallBounds): void {
   if (signal === undefined || scopeOf(signal)?.agentId.equals(id) !== true) return;

@@ -67,7 +67,9 @@ export class AgentTurns {
     const { context, agentId } = delivery;
     if (kind === "interleaving") {
       context.isInterleaving = true;
-      return context.path.length === 0 ? handle(agent) : this.#shared.paths.around(agent, context, () => handle(agent));
+      if (context.path.length > 0) return this.#shared.paths.around(agent, context, () => handle(agent));
+      this.#shared.paths.list(agent, context);
+      return handle(agent);
     }
     const own = {
       token: this.#shared.tokenOf(delivery),

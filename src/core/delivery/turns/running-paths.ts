@@ -5,11 +5,12 @@ import { isThenable } from "../../thenable.ts";
 import type { HandlerContext } from "../handler-context.ts";
 
 /**
- * The running handlers for whose calls turns wait. So a call that an agent makes in its own name gets its path, also if the handler does
- * not pass its signal on. Where nothing is sequential there are none.
+ * The running handlers whose calls turns wait for, and those of agents that take events or told messages. So what an agent sends in its own
+ * name gets its path and its depth, also if the handler does not pass its signal on.
  */
 export class RunningPaths {
-  readonly #contexts = new ChurnedMap<Agent, Set<HandlerContext>>();
+  /** The handlers of an agent; most have one. */
+  readonly #contexts = new ChurnedMap<Agent, HandlerContext | Set<HandlerContext>>();
   /** The tokens of the turns that run. */
   readonly #tokens = new ChurnedMap<string, true>();
 
@@ -21,26 +22,52 @@ export class RunningPaths {
   of(agent: Agent): CallPath {
     const contexts = this.#contexts.get(agent);
     if (contexts === undefined) return noPath;
-    const paths = [...contexts].map((context) => context.callPath);
-    return paths.length === 1 ? (paths[0] ?? noPath) : joinedPath(paths);
+    if (!(contexts instanceof Set)) return contexts.callPath;
+    return joinedPath([...contexts].map((context) => context.callPath));
+  }
+
+  /**
+   * Returns the depth of what this agent sends: the smallest of its running handlers, since any of them may send it. The largest one would
+   * spread from one chain to another, until messages were dropped that are part of no loop.
+   */
+  depthOf(agent: Agent): number {
+    const contexts = this.#contexts.get(agent);
+    if (contexts === undefined) return 0;
+    if (!(contexts instanceof Set)) return contexts.depth;
+    let least = Number.POSITIVE_INFINITY;
+    for (const { depth } of contexts) least = Math.min(least, depth);
+    return least;
   }
 
   /** Whether a turn that runs here waits for a call with this path. */
   hasTurnOf(path: CallPath): boolean {
-    return path.some(({ token }) => this.#tokens.has(token));
+    return this.#tokens.size > 0 && path.some(({ token }) => this.#tokens.has(token));
   }
 
   add(agent: Agent, context: HandlerContext): void {
     if (context.turn !== undefined) this.#tokens.set(context.turn.token, true);
     const contexts = this.#contexts.get(agent);
-    if (contexts === undefined) this.#contexts.set(agent, new Set([context]));
-    else contexts.add(context);
+    if (contexts === undefined) this.#contexts.set(agent, context);
+    else if (contexts instanceof Set) contexts.add(context);
+    else if (contexts !== context) this.#contexts.set(agent, new Set([contexts, context]));
   }
 
   delete(agent: Agent, context: HandlerContext): void {
     if (context.turn !== undefined) this.#tokens.delete(context.turn.token);
     const contexts = this.#contexts.get(agent);
-    if (contexts?.delete(context) === true && contexts.size === 0) this.#contexts.delete(agent);
+    if (contexts === context) this.#contexts.delete(agent);
+    else if (contexts instanceof Set && contexts.delete(context) && contexts.size === 0) this.#contexts.delete(agent);
+  }
+
+  /** Adds a handler that has no turn of its own, until its context is released. */
+  list(agent: Agent, context: HandlerContext): void {
+    // The message may have been at an activation that has ended.
+    context.unlist?.();
+    this.add(agent, context);
+    context.unlist = () => {
+      context.unlist = undefined;
+      this.delete(agent, context);
+    };
   }
 
   /** Runs a handler that has no turn of its own. */

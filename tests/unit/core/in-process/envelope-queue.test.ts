@@ -14,6 +14,7 @@ function numbered(messageId: string): Envelope {
     messageId,
     signal: undefined,
     link: undefined,
+    depth: 0,
   };
 }
 

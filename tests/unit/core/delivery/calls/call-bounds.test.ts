@@ -74,12 +74,13 @@ describe("the bounds of a call", () => {
 
   test("take the passed scope before that of the signal, and that before the ambient one", () => {
     const clock = new ManualClock();
-    const own: CallScope = { agentId, runtime, deadline: deadlineAfter(10, clock), path: [] };
+    const own: CallScope = { agentId, runtime, deadline: deadlineAfter(10, clock), path: [], depth: 0 };
     const withSignal = withScope(new AbortController().signal, {
       agentId,
       runtime,
       deadline: deadlineAfter(20, clock),
       path: [],
+      depth: 0,
     });
     const ambient = ambientWith(handlerSignal(clock));
     expect(boundsOf({ scope: own, signal: withSignal }, { ...none, ambient }).timeoutMs).toBe(10);
