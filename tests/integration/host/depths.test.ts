@@ -51,7 +51,10 @@ describe.each(hostTransports)("marks of told messages through the host over $nam
     caller.request("1", "echo/k", { metadata: { agdelivery: "durable", agidempotency: "m" } });
     const { requestId } = await target.nextRequest();
     target.respond(requestId, "handled");
-    expect(await caller.nextResponse()).toMatchObject({ requestId: "1", payload: { typeName: textPayload("").typeName } });
+    expect(await caller.nextResponse()).toMatchObject({
+      requestId: "1",
+      payload: { typeName: textPayload("").typeName },
+    });
     expect(rig.host.counters()).toMatchObject({ answers: 1, mailDelivered: 0 });
   });
 

@@ -74,7 +74,9 @@ test("without a host that answers, the error says where it has looked and what t
     ...{ url: "http://127.0.0.1:1", token: "t", pid: process.pid, name: "n", address: "a", state: "memory:" },
   });
   await expect(findHost({}, folder)).rejects.toThrow(/files of hosts that are dead or do not answer/);
-  await expect(findHost({ adminFile: join(folder, "admin.json") })).rejects.toThrow(/is dead or does not answer\. Start it again/);
+  await expect(findHost({ adminFile: join(folder, "admin.json") })).rejects.toThrow(
+    /is dead or does not answer\. Start it again/,
+  );
   await expect(findHost({ adminFile: join(folder, "x.json") })).rejects.toThrow(/There is no admin file/);
 });
 

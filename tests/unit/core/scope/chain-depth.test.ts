@@ -11,9 +11,12 @@ test("no depth is written for 0, and none above the largest one", () => {
   expect(depthMetadata(1_000_001)).toEqual({ agdepth: "1000000" });
 });
 
-test.each(["", "0", "01", "-1", "+1", "1.5", "1e3", " 1", "12345678", "seven"])("%j is taken for no depth", (agdepth) => {
-  expect(depthIn({ agdepth })).toBe(0);
-});
+test.each(["", "0", "01", "-1", "+1", "1.5", "1e3", " 1", "12345678", "seven"])(
+  "%j is taken for no depth",
+  (agdepth) => {
+    expect(depthIn({ agdepth })).toBe(0);
+  },
+);
 
 test("a depth above the largest one is taken for that", () => {
   expect(depthIn({ agdepth: "9999999" })).toBe(1_000_000);
