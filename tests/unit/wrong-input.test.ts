@@ -49,6 +49,7 @@ const takers: Record<string, (options: never) => (() => unknown) | readonly (() 
     new worker.WorkerRuntime(given({ dialer: transport.createMemoryNetwork(), address: "127.0.0.1:1", ...options })),
   GuardOptions: (options) => () => newWorker({ guards: options }),
   CallGuardOptions: (options) => () => newWorker({ guards: { calls: options } }),
+  EventGuardOptions: (options) => () => newWorker({ guards: { events: options } }),
   ReconnectOptions: (options) => () => newWorker({ reconnect: options }),
   WhileDisconnectedOptions: (options) => () => newWorker({ whileDisconnected: options }),
   GrpcWorkerAgentRuntimeHostOptions: (options) => () => newHost(options),

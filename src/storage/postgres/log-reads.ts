@@ -40,18 +40,19 @@ export class LogReads {
     };
   }
 
-  deadLetters({ mailbox, after = "", limit }: DeadQuery, nowMs: number): Read<DeadPage> {
+  deadLetters(
+    { mailbox, after = "", letter, limit, maxBytes = mostLetterBytes }: DeadQuery,
+    nowMs: number,
+  ): Read<DeadPage> {
     const columns = `letter, ${hex("type", "key", "id", "reason", "frame")}, kind, sent_at, place, code, attempts, died_at, found`;
-    const rows = `select * from ${this.#schema}.dead where letter > $1 and died_at > $4${mailbox === undefined ? "" : " and receiver = decode($5, 'hex')"}`;
     const diedAfterMs = toWhole(nowMs - storeLimits.deadLetterMs);
+    const pageBytes = toWhole(Math.min(maxBytes, mostLetterBytes));
+    const values = [isLetter(after) ? after : "0", toWhole(limit) + 1, pageBytes, diedAfterMs];
+    let rows = `select * from ${this.#schema}.dead where letter > $1 and died_at > $4`;
+    if (mailbox !== undefined) rows += ` and receiver = decode($${values.push(idOfAgent(mailbox))}, 'hex')`;
+    if (letter !== undefined) rows += ` and letter = $${values.push(isLetter(letter) ? letter : "0")}`;
     return {
-      statement: {
-        text: pageOf({ columns, rows, by: "letter" }),
-        values: [
-          ...[isLetter(after) ? after : "0", toWhole(limit) + 1, mostLetterBytes, diedAfterMs],
-          ...(mailbox === undefined ? [] : [idOfAgent(mailbox)]),
-        ],
-      },
+      statement: { text: pageOf({ columns, rows, by: "letter" }), values },
       read: (page) => {
         const letters = page.slice(0, limit).map(letterIn);
         const [first] = page;

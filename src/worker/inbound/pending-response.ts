@@ -7,6 +7,7 @@ import {
   type MessageLog,
   movedError,
   type TraceCarrier,
+  TroupeError,
 } from "../../core/internal.ts";
 import {
   encodeFrame,
@@ -181,7 +182,9 @@ export class PendingResponse implements Work {
 
   /** Gives the work up: answers with the reason and aborts the handler. */
   abandon(reason: Error): void {
-    this.fail(reason, !this.hasBegun);
+    // The answer is on a commit that is not decided yet: it may be written after this.
+    const isUndecided = this.#encoded !== undefined && reason instanceof TroupeError && reason.code === "shutting-down";
+    this.fail(isUndecided ? undecided(reason) : reason, !this.hasBegun);
     this.#abort(reason);
   }
 
@@ -240,4 +243,9 @@ export class PendingResponse implements Work {
     this.onGivenUp?.();
     this.#context?.abort(reason);
   }
+}
+
+function undecided(reason: TroupeError): TroupeError {
+  const text = `${errorText(reason)} The state of the call's turn was being written, and may have been.`;
+  return new TroupeError("state-unknown", `${text} Load the state, or send the call again with an idempotency key.`);
 }
