@@ -1,3 +1,4 @@
+// Over 400 lines: one cast of clerks and stocks, whose messages hosts keep in each store.
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
