@@ -81,7 +81,7 @@ export class ReminderFiring {
   #hasMore = false;
   #needsSlot = false;
   #timer: Timer | undefined;
-  /** The time of the timer, by the clock that nobody sets. */
+  /** The time of the timer, by the clock that always advances. */
   #wakeMs = 0;
   #isStopped = true;
   #fired = 0;

@@ -138,7 +138,7 @@ export class ChannelLifecycle {
     controlSessions.of(clientId)?.abort(status, "too-much");
   }
 
-  /** A worker id belongs to the principal whose worker has a channel under it; another's is known by its client id, or by one that the host makes. */
+  /** A worker id belongs to the principal whose worker has a channel under it. Another's is known by its client id, or by one that the host makes. */
   #identify({ metadata }: CallContext, { clientId, principal }: StreamOwner): WorkerIdentity {
     const { workers, sessions, options } = this.#parts;
     const isFree = (workerId: string): boolean => {

@@ -18,7 +18,7 @@ const keyBytesPerClaim = 64;
 /** Entries that one task passes over while it looks for those of types that are gone, and that one page of a list does. */
 const sweptAtOnce = 1_000;
 const listedAtOnce = 200;
-/** A claim that is freed takes the time of so many entries that are passed over. */
+/** A claim that is freed takes the time of 50 entries that are passed over. */
 const entriesPerFreed = 50;
 const pageSize = 100;
 
@@ -28,7 +28,7 @@ export class SoloDirectory implements AgentDirectory {
   readonly #table = new ClaimTable();
   readonly #share: FairShare;
   readonly #parts: SoloDirectoryParts;
-  /** Types that are gone and still have claims; where the search for these goes on. One search finds those of all. */
+  /** Types that are gone and still have claims; where the search for these continues. One search finds those of all. */
   readonly #gone = new Set<string>();
   #sweptTo = 0;
   #isSweeping = false;
