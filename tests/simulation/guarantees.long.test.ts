@@ -1,3 +1,3 @@
 import { playSeeds } from "./play-seeds.ts";
 
-playSeeds({ first: 101, count: 1_900 });
+playSeeds({ first: 101, count: 800 });
