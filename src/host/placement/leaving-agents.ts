@@ -93,7 +93,8 @@ export class LeavingAgents {
     const leaving: MovingAgent[] = [];
     for (const claim of claims) {
       const type = this.#parts.sharedType(claim.type);
-      const begun = type && this.#begin(type, claim, "draining", peer);
+      // A claim from an earlier time in which the type was shared is void.
+      const begun = type?.era === claim.epoch.era ? this.#begin(type, claim, "draining", peer) : undefined;
       if (begun !== undefined) leaving.push(begun);
     }
     this.#parts.notices.say(peer.worker.id, leaving);
@@ -109,7 +110,10 @@ export class LeavingAgents {
     this.#messages.remove(message);
   }
 
-  /** Takes back a message that a worker gave back. It goes before all that waits. False: there is no space for it. */
+  /**
+   * Takes back a message that a worker gave back. It goes before all that waits. False: there is no space for it, or none for one more
+   * agent that leaves.
+   */
   takeBack(from: Peer, { type: name, key, epoch }: ClaimedAgent, message: HeldMessage): boolean {
     const { counters, place } = this.#parts;
     counters.returnedMessages += 1;
@@ -121,8 +125,10 @@ export class LeavingAgents {
     let agent = this.find(type, key);
     const claim = { type: name, key, epoch, workerId: from.worker.id };
     if (agent?.at !== "leaving" && this.#parts.directory.holds(type, key, claim.workerId, epoch)) {
-      agent = this.#begin(type, claim, "failed", from) ?? agent;
-      if (agent !== undefined) this.#parts.notices.say(claim.workerId, [agent]);
+      agent = this.#begin(type, claim, "failed", from);
+      // Under a claim that goes on, the message would come back again and again.
+      if (agent === undefined) return false;
+      this.#parts.notices.say(claim.workerId, [agent]);
     }
     if (agent === undefined) {
       message.place(place(type, key, message, message.isUnfit ? (from.worker.version ?? "") : undefined));
@@ -140,6 +146,9 @@ export class LeavingAgents {
         this.#parts.counters.unmatchedReturns += 1;
         continue;
       }
+      agent.unanswered.delete(from);
+      // On an older channel there may still be messages under the claim, which the worker gives back there.
+      if (agent.unanswered.size > 0) continue;
       const { claim } = agent;
       this.#parts.directory.letGo(agent.type, claim);
       this.#observeGiven(claim, from);
@@ -164,10 +173,13 @@ export class LeavingAgents {
     notices.say(from.worker.id, again);
   }
 
-  /** A channel of a worker has ended that has another one: it may not have heard of its leaving agents. */
-  sayAgain(workerId: string): void {
-    const leaving = this.#byWorker.get(workerId);
-    if (leaving !== undefined) this.#parts.notices.say(workerId, leaving);
+  /** A channel of a worker has ended that has another one. It may not have heard of its leaving agents, or its `left` may be lost. */
+  channelEnded(peer: Peer): void {
+    const again: MovingAgent[] = [];
+    for (const agent of this.#byWorker.get(peer.worker.id) ?? []) {
+      if (agent.unanswered.delete(peer) && agent.unanswered.size === 0) again.push(agent);
+    }
+    this.#parts.notices.say(peer.worker.id, again);
   }
 
   /** A worker has no claim any more: it is lost, or its time is over. What waited is placed anew. */
@@ -206,6 +218,7 @@ export class LeavingAgents {
       // Messages of its move before are still being sent. They wait on, behind what this worker gives back.
       known.account.release(bytes);
       Object.assign(known, { at: "leaving", claim, reason, account: peer.account });
+      this.#messages.leaveAgain(known);
     }
     this.#agents.set(idOf(type, claim.key), agent);
     const ofWorker = this.#byWorker.get(claim.workerId);
@@ -218,6 +231,7 @@ export class LeavingAgents {
   #placeAnew(agent: MovingAgent): void {
     const { workerId } = agent.claim;
     agent.at = "placing";
+    agent.unanswered.clear();
     const ofWorker = this.#byWorker.get(workerId);
     ofWorker?.delete(agent);
     if (ofWorker?.size === 0) this.#byWorker.delete(workerId);
@@ -276,6 +290,7 @@ function newAgent(type: SharedType, claim: Claim, reason: LeaveReason, { account
     at: "leaving",
     claim,
     reason,
+    unanswered: new Set(),
     account,
     returned,
     held,

@@ -14,6 +14,7 @@ interface Entry {
   /** Oldest first. */
   readonly peers: Peer[];
   isDraining: boolean;
+  isRevoked: boolean;
 }
 
 // protocol.md §11.14
@@ -37,8 +38,9 @@ export class Workers {
   }
 
   opened(peer: Peer): void {
-    const entry = this.#entries.get(peer.worker.id) ?? { peers: [], isDraining: false };
+    const entry = this.#entries.get(peer.worker.id) ?? { peers: [], isDraining: false, isRevoked: false };
     entry.peers.push(peer);
+    if (entry.isRevoked) this.#revoked.add(peer);
     this.#entries.set(peer.worker.id, entry);
   }
 
@@ -64,8 +66,10 @@ export class Workers {
     return this.#entries.get(workerId)?.isDraining === true;
   }
 
-  /** The host has revoked all claims of the worker: on these channels it commits nothing for agents of shared types any more. */
+  /** The host has revoked all claims of the worker: it commits nothing for agents of shared types any more, as long as it has a channel. */
   setRevoked(workerId: string): void {
+    const entry = this.#entries.get(workerId);
+    if (entry !== undefined) entry.isRevoked = true;
     for (const peer of this.peersOf(workerId)) this.#revoked.add(peer);
   }
 

@@ -62,7 +62,7 @@ export class Inbox {
         this.#options.settings.logger.warn("The host sent a message without content. It was passed over.");
         return;
       case "leave":
-        this.#options.leaving.take(frame);
+        this.#options.leaving.take(frame, connection.outbox);
         return;
       case "drain":
         this.#options.onDrain(frame.graceMs);
