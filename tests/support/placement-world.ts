@@ -16,12 +16,13 @@ import {
   type FrameBytes,
   joinFrame,
   peekFrame,
-} from "../../src/protocol/index.ts";
-import type { LeaveReason } from "../../src/protocol/internal.ts";
-import { recipientsIn } from "../../src/protocol/internal.ts";
+  type LeaveReason,
+  recipientsIn,
+} from "../../src/protocol/internal.ts";
 import { ManualClock } from "../../src/testing/index.ts";
 import { createUncountedAccount } from "../../src/transport/internal.ts";
 import { openPlacement } from "./open-placement.ts";
+import { TurnClock } from "./turn-clock.ts";
 
 export interface Arrival {
   readonly frame: Frame;
@@ -90,8 +91,10 @@ function inShort(frame: Frame): string {
 export class PlacementWorld {
   readonly clock = new ManualClock();
   readonly counters = createHostCounters();
-  readonly batches = new BatchRunner(this.clock);
+  readonly turns = new TurnClock();
+  readonly batches = new BatchRunner(this.turns);
   readonly owners = new TypeTable({
+    sharedTypes: ["room"],
     onSharedGone: (type) => {
       this.directory.typeGone(type);
       this.leaving.typeGone(type);
@@ -105,6 +108,7 @@ export class PlacementWorld {
   readonly #parts = openPlacement({
     ...{ clock: this.clock, owners: this.owners, batches: this.batches, counters: this.counters },
     peers: { of: (id: string) => this.#peers.get(id) },
+    maxClaims: 50_000,
     placement: "round-robin",
     endCalls: (peers) => this.ended.push(...peers.map(({ id }) => id)),
     observer: (occurrence) => this.claims.push(occurrence),
@@ -121,14 +125,14 @@ export class PlacementWorld {
   });
 
   constructor() {
-    this.#topics.add({ kind: "exact", topicType: "news", agentType: "room" });
+    this.#topics.add({ kind: "type", topicType: "news", agentType: "room" });
   }
 
   /** Opens a channel of a worker, which serves `room`. */
   open(id: string, workerId = id, isStock = false): KeptChannel {
     const channel = new KeptChannel(id, workerId, isStock);
     this.#peers.set(id, channel);
-    this.owners.claim("room", id, { sharing: { placement: undefined, requires: {} } });
+    this.owners.claim("room", id, isStock ? {} : { sharing: { placement: undefined, requires: {} } });
     this.placement.peerOpened(channel);
     return channel;
   }
@@ -176,7 +180,7 @@ export class PlacementWorld {
 
   /** The event loop goes round. */
   turn(): void {
-    this.clock.advance(0);
+    this.turns.turn();
   }
 }
 

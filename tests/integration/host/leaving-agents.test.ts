@@ -7,7 +7,6 @@ import { hostTransports } from "../../support/host-transports.ts";
 import {
   agentOf,
   askLeave,
-  type EventFrame,
   giveBack,
   type Request,
   requests,

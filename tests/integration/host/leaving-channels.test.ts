@@ -1,5 +1,4 @@
 import { describe, expect, it } from "vitest";
-import { ManualClock } from "../../../src/testing/index.ts";
 import {
   askLeave,
   type EventFrame,

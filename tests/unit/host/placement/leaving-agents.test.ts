@@ -1,43 +1,140 @@
 import { describe, expect, it } from "vitest";
 import { limits } from "../../../../src/host/limits.ts";
-import { createMemoryAccountant } from "../../../../src/transport/internal.ts";
-import { PlacementWorld } from "../../../support/placement-world.ts";
+import { type KeptChannel, PlacementWorld } from "../../../support/placement-world.ts";
 
-describe("agents that leave their workers, at the host", () => {
-  it("what an agent gave back on its move before waits behind what it gives back now", () => {
+function numbered(count: number, first = 1): string[] {
+  return Array.from({ length: count }, (_, at) => `E${first + at}`);
+}
+
+function idsAt(channel: KeptChannel): string[] {
+  return channel.arrived.flatMap(({ frame }) => (frame.kind === "event" ? [frame.event.id] : []));
+}
+
+/** Gives back all events that a channel has got, in their order. */
+function giveAllBack(world: PlacementWorld, from: KeptChannel, agent: ReturnType<PlacementWorld["claimed"]>): void {
+  for (const { frame, bytes } of from.arrived.splice(0)) if (frame.kind === "event") world.giveBack(from, agent, bytes);
+}
+
+describe("agents that leave their workers", () => {
+  it("get what they gave back first, then what waited, and keep that order when they leave again at once [L7]", () => {
     const world = new PlacementWorld();
     const a = world.open("A");
-    for (const id of ["E1", "E2", "E3"]) world.publish("k", id);
-    const first = a.arrived.splice(0).map(({ bytes }) => bytes);
-    const [agent] = world.ask(a, ["k"]);
-    if (agent === undefined) throw new Error("no claim");
-    for (const bytes of first) world.giveBack(a, agent, bytes);
-    world.publish("k", "E4");
-    world.fillTurn();
-    world.leaving.left(a, [agent]);
-    // A new turn has tasks for the first of the messages.
-    world.batches.add({}, halfTurn());
-    world.turn();
-    a.arrived.splice(0, 1);
-    const sent = a.arrived.splice(0);
-    expect(sent).toEqual([]);
-    expect(world.leaving.size).toBe(0);
+    const count = limits.batchSize + 100;
+    for (const id of numbered(count)) world.publish("k", id);
+    for (const again of [false, true]) {
+      const [agent] = world.ask(a, ["k"]);
+      if (agent === undefined) throw new Error("the agent has no claim");
+      giveAllBack(world, a, agent);
+      if (!again) {
+        world.publish("k", "last");
+        world.fillTurn();
+      }
+      world.leaving.left(a, [agent]);
+      expect(idsAt(a)).toEqual([]);
+      world.turn();
+      // One turn of the event loop does not do for all.
+      expect(idsAt(a)).toEqual(numbered(limits.batchSize));
+    }
+    world.turns.turns();
+    expect(idsAt(a)).toEqual([...numbered(count), "last"]);
+    expect([world.leaving.size, world.leaving.heldCount]).toEqual([0, 0]);
   });
 
-  it("an agent that can't begin to leave gets no message back under its claim", () => {
+  it("are told later when the queue of their worker takes no notice, and get nothing meanwhile [L3]", () => {
     const world = new PlacementWorld();
     const a = world.open("A");
     world.publish("k", "E1");
-    const [event] = a.arrived.splice(0);
-    const account = createMemoryAccountant({ maxBytes: 1 }).openAccount({ party: "x", name: "x", giveWay: () => {} });
-    a.account = account;
+    a.arrived.length = 0;
+    a.isFull = true;
+    const agents = world.ask(a, ["k"]);
+    world.publish("k", "E2");
+    world.clock.advance(limits.leaveRetryMs);
+    expect(a.take()).toEqual([]);
+    a.isFull = false;
+    world.clock.advance(limits.leaveRetryMs);
+    expect(a.take()).toEqual(["leave asked 0: k"]);
+    world.leaving.left(a, agents);
+    expect(a.take()).toEqual(["E2 for k"]);
+    world.clock.advance(10 * limits.leaveRetryMs);
+    expect(a.take()).toEqual([]);
+  });
+
+  it("are not told later what is not true any more: they have left by another channel's word", () => {
+    const world = new PlacementWorld();
+    const [older, newer] = [world.open("A1", "A"), world.open("A2", "A")];
+    world.publish("k", "E1");
+    newer.arrived.length = 0;
+    older.isFull = true;
+    const agents = world.ask(newer, ["k"], "idle");
+    world.leaving.stayed(newer, agents);
+    older.isFull = false;
+    world.clock.advance(limits.leaveRetryMs);
+    expect([older.take(), newer.take()]).toEqual([[], ["leave idle 0: k"]]);
+  });
+
+  it("keep what comes back for one that can't begin to leave from going round under its claim [L6 L13]", () => {
+    const world = new PlacementWorld();
+    const a = world.open("A");
+    const keys = Array.from({ length: limits.leavingPerWorker }, (_, at) => `${at}`);
+    for (const key of [...keys, "k"]) world.publish(key, "E1");
+    const [event] = a.arrived.splice(0).slice(-1);
+    world.ask(a, keys);
+    expect(world.leaving.countOf("A")).toBe(limits.leavingPerWorker);
+    a.arrived.length = 0;
     if (event !== undefined) world.giveBack(a, world.claimed("k"), event.bytes);
     expect(a.take()).toEqual([]);
-    expect(world.counters).toMatchObject({ droppedEvents: 1 });
-    expect(limits.leavingPerWorker).toBe(10_000);
+    expect(world.counters).toMatchObject({ droppedEvents: 1, returnedMessages: 1 });
+  });
+
+  it("end their wait when no worker serves their type any more; a later type of that name is another one", () => {
+    const world = new PlacementWorld();
+    const a = world.open("A");
+    world.publish("k", "E1");
+    const agents = world.ask(a, ["k"]);
+    world.publish("k", "E2");
+    world.owners.release("room", "A");
+    world.turns.turns();
+    expect(world.counters).toMatchObject({ skippedEvents: 1 });
+    expect([world.leaving.size, world.leaving.heldCount]).toEqual([0, 0]);
+    world.owners.claim("room", "A", { sharing: { placement: undefined, requires: {} } });
+    a.arrived.length = 0;
+    world.publish("k", "E3");
+    world.leaving.left(a, agents);
+    world.publish("k", "E4");
+    expect(a.take()).toEqual(["E3 for k", "E4 for k"]);
+    expect(world.counters).toMatchObject({ unmatchedReturns: 1 });
+  });
+
+  it("of a lost worker are placed anew, with what it gave back first [L12]", () => {
+    const world = new PlacementWorld();
+    const a = world.open("A");
+    for (const id of ["E1", "E2"]) world.publish("k", id);
+    const b = world.open("B");
+    const [agent] = world.ask(a, ["k"]);
+    const [, second] = a.arrived.splice(0);
+    if (agent !== undefined && second !== undefined) world.giveBack(a, agent, second.bytes);
+    world.publish("k", "E3");
+    world.end(a);
+    world.turns.turns();
+    expect(b.take()).toEqual(["E2 for k", "E3 for k"]);
+    expect(world.claims.map((occurrence) => "what" in occurrence && occurrence.what)).toEqual(["made", "lost", "made"]);
+  });
+
+  it("stay by the word of their worker alone, and not at a worker that stops [L8]", () => {
+    const world = new PlacementWorld();
+    const a = world.open("A");
+    world.publish("k", "E1");
+    const asked = world.ask(a, ["k"]);
+    a.arrived.length = 0;
+    world.leaving.stayed(a, asked);
+    // It was asked for, not idle.
+    expect(world.leaving.size).toBe(1);
+    world.leaving.left(a, asked);
+    world.publish("k", "E2");
+    const idle = world.ask(a, ["k"], "idle");
+    a.arrived.length = 0;
+    world.drains.workerLeaves(a, 700);
+    world.leaving.stayed(a, idle);
+    expect(a.take()).toEqual(["leave draining 700: k"]);
   });
 });
-
-function halfTurn() {
-  return [];
-}
