@@ -94,6 +94,13 @@ export class Claims implements PlacedAgents {
     return { at: "taken", claim, isAwaited: false };
   }
 
+  /** A message under this epoch was refused or dropped. Without the agent here, the worker asks the host to take the agent back. */
+  passedBy(agent: AgentName, epoch: Epoch): void {
+    if (this.of(agent) !== undefined) return;
+    const admission = this.admit(agent, epoch, noPath);
+    if (admission.at === "taken") this.#review(admission.claim);
+  }
+
   /**
    * Serves a request of the control channel under this epoch. The agent stays until it is served. Rejects if the agent leaves, or has left.
    */
