@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
-import { AgentId, TypeSubscription } from "../../../src/core/index.ts";
+import { AgentId, BaseAgent, TypeSubscription } from "../../../src/core/index.ts";
 import { announcementOf } from "../../../src/protocol/internal.ts";
+import { ManualClock } from "../../../src/testing/index.ts";
 import { Gate } from "../../support/gate.ts";
 import { FakeDialer, type FakeLink, openFakeStage } from "../../support/worker/fake-dialer.ts";
 import { FunctionAgent } from "../../support/worker/function-agent.ts";
@@ -77,4 +78,33 @@ test("a call that the worker refuses, and an event that it can't read, leave no 
   gate.open();
   await worker.stop({ signal: AbortSignal.abort() });
   await ended;
+});
+
+test("timers of an agent that leaves begin no turn any more, though one that runs holds the agent", async () => {
+  await using host = await placingHost();
+  const clock = new ManualClock();
+  const [seen, gate] = [[] as string[], new Gate()];
+  class Ticking extends BaseAgent {
+    override async onMessageImpl(message: unknown) {
+      if (!Ask.is(message)) return undefined;
+      const { content } = message;
+      seen.push(content);
+      if (content === "start") this.startTimer(1_000, Ask({ content: "tick" }), { repeats: true });
+      if (content === "wait") await gate.opened;
+      return Reply({ content });
+    }
+  }
+  const { channel } = await roomsAt(host, { worker: { clock }, factory: () => new Ticking("ticks") });
+  channel.send(callTo("a", "h1", "start"));
+  expect(await takeShort(channel, 1)).toEqual(["answer h1"]);
+  clock.advance(1_000);
+  await turns();
+  channel.send(callTo("a", "h2", "wait"));
+  channel.send(leave(["a"]));
+  await turns();
+  clock.advance(5_000);
+  await turns();
+  expect(seen).toEqual(["start", "tick", "wait"]);
+  gate.open();
+  expect(await takeShort(channel, 2)).toEqual(["answer h2", "left a@1"]);
 });
