@@ -15,8 +15,8 @@ import {
   type Frame,
   type FrameBytes,
   joinFrame,
-  peekFrame,
   type LeaveReason,
+  peekFrame,
   recipientsIn,
 } from "../../src/protocol/internal.ts";
 import { ManualClock } from "../../src/testing/index.ts";
@@ -175,7 +175,10 @@ export class PlacementWorld {
 
   /** Uses up what may run in this turn of the event loop: further long work waits for `turn`. */
   fillTurn(): void {
-    this.batches.add({}, Array.from({ length: limits.batchSize }, () => () => undefined));
+    this.batches.add(
+      {},
+      Array.from({ length: limits.batchSize }, () => () => undefined),
+    );
   }
 
   /** The event loop goes round. */

@@ -66,7 +66,7 @@ export class Workers {
     return this.#entries.get(workerId)?.isDraining === true;
   }
 
-  /** The host has revoked all claims of the worker: it commits nothing for agents of shared types any more, as long as it has a channel. */
+  /** The host has revoked all claims of the worker. As long as it has a channel, it commits nothing for agents of shared types. */
   setRevoked(workerId: string): void {
     const entry = this.#entries.get(workerId);
     if (entry !== undefined) entry.isRevoked = true;

@@ -1,4 +1,11 @@
-import { type AgentName, type Delivery, type Epoch, loggableText, type ReminderChange, TroupeError } from "../../core/internal.ts";
+import {
+  type AgentName,
+  type Delivery,
+  type Epoch,
+  loggableText,
+  type ReminderChange,
+  TroupeError,
+} from "../../core/internal.ts";
 import { epochOf, type Frame, pathOf, type RequestFrame, readFrameHead } from "../../protocol/internal.ts";
 import type { Leaving } from "../claims/leaving.ts";
 import type { HostConnection } from "../connection/host-connection.ts";

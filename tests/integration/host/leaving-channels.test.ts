@@ -105,7 +105,6 @@ describe("an agent whose worker has two channels", () => {
     for (const one of channels.slice(1)) told.push(await one.settled());
     expect(told.map((frames) => frames.length)).toEqual([0, 0, 1, 1, 1, 1]);
   });
-
 });
 
 /** The first frame that comes on one of two channels. */

@@ -6,7 +6,15 @@ import { Gate } from "../../support/gate.ts";
 import { FakeDialer, type FakeLink, openFakeStage } from "../../support/worker/fake-dialer.ts";
 import { FunctionAgent } from "../../support/worker/function-agent.ts";
 import { Ask, Reply } from "../../support/worker/messages.ts";
-import { callTo, eventFor, inShort, leave, placingHost, roomsAt, takeShort } from "../../support/worker/placing-host.ts";
+import {
+  callTo,
+  eventFor,
+  inShort,
+  leave,
+  placingHost,
+  roomsAt,
+  takeShort,
+} from "../../support/worker/placing-host.ts";
 import { settled } from "../../support/worker/stage.ts";
 
 async function turns(): Promise<void> {

@@ -2,9 +2,18 @@ import { describe, expect, it } from "vitest";
 import { limits } from "../../../../src/host/limits.ts";
 import { type HeldMessage, HeldMessages, type MovingAgent } from "../../../../src/host/placement/moving-agent.ts";
 import { SharedType } from "../../../../src/host/registry/shared-type.ts";
-import { createMemoryAccountant, createUncountedAccount, type MemoryAccount } from "../../../../src/transport/internal.ts";
+import {
+  createMemoryAccountant,
+  createUncountedAccount,
+  type MemoryAccount,
+} from "../../../../src/transport/internal.ts";
 
-const type = new SharedType({ name: "room", terms: { placement: undefined, requires: {} }, principal: undefined, era: 1 });
+const type = new SharedType({
+  name: "room",
+  terms: { placement: undefined, requires: {} },
+  principal: undefined,
+  era: 1,
+});
 const MiB = 1024 * 1024;
 
 function movingAgent(key: string): MovingAgent {
@@ -22,7 +31,15 @@ function accountOf(party: string): MemoryAccount {
 }
 
 function message(account: MemoryAccount, byteLength: number): HeldMessage {
-  return { account, byteLength, isUnfit: false, queue: undefined, caller: undefined, payer: undefined, place: () => {} };
+  return {
+    account,
+    byteLength,
+    isUnfit: false,
+    queue: undefined,
+    caller: undefined,
+    payer: undefined,
+    place: () => {},
+  };
 }
 
 describe("messages for agents that move", () => {
