@@ -49,8 +49,8 @@ export class LeaveNotices {
   }
 
   /**
-   * A worker has lost a channel. Says soon, once more, that those of these agents leave which wait for the answer of no other channel:
-   * however many channels the worker loses meanwhile. `agents`: as they are then.
+   * A worker has lost a channel. Soon the host says once more that these agents leave, but for those that have still to answer on another
+   * channel. It says so once, however many channels the worker loses meanwhile. `agents`: as they are then.
    */
   sayAgain(workerId: string, agents: Iterable<MovingAgent>): void {
     this.#again.set(workerId, agents);
