@@ -17,6 +17,6 @@ export type { StopWhenSignalOptions } from "../process/internal.ts";
 export type { WorkerStatus } from "./connection/worker-status.ts";
 export type { ReconnectOptions, WhileDisconnectedOptions } from "./reconnect-options.ts";
 export type { WorkerCounters } from "./worker-counters.ts";
-export type { WorkerClosed } from "./worker-lifecycle.ts";
 export type { WorkerOptions, WorkerRuntimeOptions } from "./worker-options.ts";
 export { WorkerRuntime } from "./worker-runtime.ts";
+export type { WorkerClosed } from "./worker-stop.ts";

@@ -1,14 +1,11 @@
-// Over 400 lines: one object starts and stops a run; what each step does is in the files that it imports.
 import {
   type AgentCatalog,
   assertNotAborted,
   errorText,
-  followAbort,
   loggableError,
   type SubscriptionTable,
   TroupeError,
   UndeliverableException,
-  unfollowAbort,
   type WaitOptions,
 } from "../core/internal.ts";
 import type { Claims } from "./claims/claims.ts";
@@ -17,10 +14,10 @@ import type { ConnectingStep } from "./connection/connect-with-retry.ts";
 import { ConnectionSupervisor } from "./connection/connection-supervisor.ts";
 import { HostConnection } from "./connection/host-connection.ts";
 import { assertAddresses } from "./connection/host-link.ts";
-import { mostGraceMs, type Outbox } from "./connection/outbox.ts";
+import type { Outbox } from "./connection/outbox.ts";
 import type { StateStream } from "./connection/state-stream.ts";
 import type { RegisterOptions } from "./connection/supervisor-options.ts";
-import { atMost, sleepMs } from "./connection/time-limits.ts";
+import { sleepMs } from "./connection/time-limits.ts";
 import type { StatusBoard } from "./connection/worker-status.ts";
 import { createControlServer } from "./control/control-server.ts";
 import { HostServices, type WorkerConnection } from "./host-services.ts";
@@ -31,19 +28,10 @@ import { closeOutgoing, type Outgoing, reopenOutgoing } from "./outbound/outgoin
 import { type HostRegistry, stopping, type UsedRegistry } from "./registry/host-registry.ts";
 import { ReRegistration } from "./registry/re-registration.ts";
 import { Registration } from "./registry/registration.ts";
-import { assertSendingIn, isIdleIn, isRunningIn, nothingToStop } from "./run-state.ts";
+import { assertSendingIn, isIdleIn, isRunningIn } from "./run-state.ts";
 import type { WorkerCounters } from "./worker-counters.ts";
-import { drainWorker } from "./worker-drain.ts";
 import type { WorkerSettings } from "./worker-options.ts";
-
-/**
- * The reason for the end of a worker's run. `stopped`: you stopped the worker. `drained`: an operator drained it at the host, and it has
- * stopped by itself. `lost`: it lost its host and does not reconnect any more.
- */
-export type WorkerClosed =
-  | { readonly by: "stopped" }
-  | { readonly by: "drained" }
-  | { readonly by: "lost"; readonly reason: string };
+import { type WorkerClosed, WorkerStop } from "./worker-stop.ts";
 
 export interface WorkerLifecycleOptions extends Outgoing {
   readonly settings: WorkerSettings;
@@ -68,19 +56,14 @@ const idleCheckMs = 100;
 /** Number of client ids that the worker remembers. A host may still know the worker by the id of a lost connection. */
 const clientIdsKept = 16;
 
-/** Starts and stops a worker. The connection supervisor holds the state. */
+/** Starts a worker, and holds its connections to what it registers. The connection supervisor holds the state. */
 export class WorkerLifecycle {
   readonly registration: Registration;
   readonly #options: WorkerLifecycleOptions;
   readonly #supervisor: ConnectionSupervisor<HostServices>;
   /** The last client ids of this worker; a host may still know it by them. */
   readonly #clientIds: string[] = [];
-  #closed = openClosed();
-  #hurry = new AbortController();
-  /** The time that an operator gives the agents of shared types. Undefined: no operator has asked the worker to stop. */
-  #drainedMs: number | undefined;
-  /** Aborts when the stop of the present run begins. */
-  #run = new AbortController();
+  readonly #stopping: WorkerStop;
 
   constructor(options: WorkerLifecycleOptions) {
     this.#options = options;
@@ -91,13 +74,18 @@ export class WorkerLifecycle {
       register: (connection, how) => this.#register(connection, how),
       whenIdle: (connection, isRegistrar) => this.#whenIdle(connection, isRegistrar),
       onEnded: (connection, reason) => this.#onEnded(connection, reason),
-      hurry: () => this.#hurry.signal,
+      hurry: () => this.#stopping.hurrySignal,
       onGivenUp: (by, reason) => this.#onGivenUp(by, reason),
     });
     this.registration = new Registration({
       ...{ catalog, subscriptions, settings },
       host: () => this.#hostRegistry(),
-      run: () => this.#run.signal,
+      run: () => this.#stopping.run,
+    });
+    this.#stopping = new WorkerStop({
+      ...options,
+      supervisor: this.#supervisor,
+      isUntold: () => this.registration.isUntold,
     });
   }
 
@@ -116,7 +104,7 @@ export class WorkerLifecycle {
 
   /** Resolves when the current run ends, or the next one if the worker does not run; never rejects. */
   get closed(): Promise<WorkerClosed> {
-    return this.#closed.promise;
+    return this.#stopping.closed;
   }
 
   /** The way out of the present connection; undefined without a connection. */
@@ -162,10 +150,7 @@ export class WorkerLifecycle {
     const { state } = this.#supervisor;
     if (!this.isIdle) throw new TroupeError("wrong-state", "Runtime is already running.");
     assertAddresses(this.#options.settings.addresses);
-    if (state.at === "closed" && state.by === "stopped") this.#closed = openClosed();
-    this.#hurry = new AbortController();
-    this.#run = new AbortController();
-    this.#drainedMs = undefined;
+    this.#stopping.newRun({ hasStopped: state.at === "closed" && state.by === "stopped" });
     this.#options.inbox.intake = "all";
     this.#options.leaving.reset();
     reopenOutgoing(this.#options);
@@ -176,103 +161,18 @@ export class WorkerLifecycle {
    * Drains and leaves the host; stopping twice is fine. An aborted signal acts as `hurry`. Throws `wrong-state` when the worker
    * was never started. Never throws for a dead peer.
    */
-  async stop(options: WaitOptions = {}): Promise<void> {
-    const { signal } = options;
-    const onAbort = () => this.hurry();
-    followAbort(signal, onAbort);
-    if (signal?.aborted === true) onAbort();
-    try {
-      await this.#stop();
-    } finally {
-      unfollowAbort(signal, onAbort);
-    }
-  }
-
-  #stop(): Promise<void> {
-    const { state } = this.#supervisor;
-    switch (state.at) {
-      case "idle":
-        throw nothingToStop(state);
-      case "draining":
-        return state.done;
-      case "closed":
-        if (state.by === "stopped") return Promise.resolve();
-        if (state.by === "start-failed") throw nothingToStop(state);
-        return this.#beginStop();
-      case "connecting":
-      case "registering":
-      case "connected":
-        return this.#beginStop();
-    }
-  }
-
-  #beginStop(): Promise<void> {
-    const closed = this.#closed;
-    const { settings } = this.#options;
-    const endMs = settings.clock.now() + settings.drainTimeoutMs;
-    this.#run.abort();
-    const registrar = this.#registrar();
-    const handedOver = this.#handOver(registrar);
-    if (handedOver === undefined) this.#leaveTypes(registrar);
-    const done = this.#supervisor.drain(async () => {
-      if (handedOver !== undefined) {
-        await handedOver;
-        this.#leaveTypes(registrar);
-      }
-      await this.#drain(Math.max(0, endMs - settings.clock.now()));
-    });
-    const by = this.#drainedMs === undefined ? "stopped" : "drained";
-    const ended = () => closed.resolve({ by });
-    done.then(ended, ended);
-    return done;
-  }
-
-  // protocol.md §11.17 L9
-  /**
-   * Gives the agents of shared types to other workers. Undefined: there are none, or the host can't take them. Resolves when the host has all,
-   * or the time is up. Agents of other types go on meanwhile.
-   */
-  #handOver(registrar: WorkerConnection | undefined): Promise<void> | undefined {
-    const { settings, catalog, leaving } = this.#options;
-    const { clock, drainTimeoutMs } = settings;
-    const ms = this.#drainedMs ?? drainTimeoutMs;
-    if (!catalog.hasShared || ms === 0 || registrar?.outbox.knowsClaims !== true) return undefined;
-    const handedOver = leaving.handOver();
-    registrar.outbox.sayClaims({ kind: "leaving-worker", graceMs: Math.min(Math.ceil(ms), mostGraceMs) });
-    return atMost(handedOver, ms, clock, this.#hurry.signal);
-  }
-
-  /** From now on the worker takes only calls of its own agents. */
-  #leaveTypes(registrar: WorkerConnection | undefined): void {
-    this.#options.inbox.intake = "own";
-    if (registrar?.isOpen === true) registrar.sayLeaving(this.#options.settings.drainTimeoutMs);
-  }
-
-  // protocol.md §11.17 L11
-  /** Handles that an operator wants the worker to stop. It stops by itself. */
-  onDrain(graceMs: number): void {
-    if (!this.isRunning) return;
-    this.#drainedMs = graceMs;
-    this.#options.settings.logger.info("An operator drains the worker at its host. The worker stops.");
-    // A stop rejects for nothing that an operator could mend: `closed` tells the end.
-    this.stop().catch(() => undefined);
-  }
-
-  /**
-   * The connection on which the worker gives up its agent types, so that another worker may register them while this one drains. Undefined while an
-   * older connection lives. The host knows the types by that one, and the calls of this worker's handlers leave by the other.
-   */
-  // protocol.md §11.2
-  #registrar(): WorkerConnection | undefined {
-    const { state } = this.#supervisor;
-    if (state.at !== "connected" || state.registrar !== state.connection || this.registration.isUntold)
-      return undefined;
-    return state.connection;
+  stop(options: WaitOptions = {}): Promise<void> {
+    return this.#stopping.stop(options);
   }
 
   /** Makes a stop that runs end without waiting: it gives up handlers, and drops and counts queued messages. */
   hurry(): void {
-    this.#hurry.abort();
+    this.#stopping.hurry();
+  }
+
+  /** Handles that an operator wants the worker to stop. It stops by itself. */
+  onDrain(graceMs: number): void {
+    if (this.isRunning) this.#stopping.drained(graceMs);
   }
 
   /**
@@ -366,7 +266,7 @@ export class WorkerLifecycle {
       await state.search.found?.catch(() => undefined);
     if (this.isIdle) return undefined;
     this.assertSending("registering");
-    const run = this.#run.signal;
+    const run = this.#stopping.run;
     if (run.aborted) throw stopping();
     const { connection, release } = await this.#supervisor.registrar(this.#options.settings.registrationTimeoutMs);
     const assertUsable = () => {
@@ -406,7 +306,7 @@ export class WorkerLifecycle {
     }
     counters.droppedEvents += leaving.hostLost();
     if (!this.#options.hasStore) catalog.hostLost();
-    if (!this.#run.signal.aborted) this.#dropSharedAgents();
+    if (!this.#stopping.run.aborted) this.#dropSharedAgents();
   }
 
   #hasLostHost(ended: WorkerConnection): boolean {
@@ -429,7 +329,7 @@ export class WorkerLifecycle {
       case "lost": {
         const lost = closeOutgoing(this.#options, { code: "disconnected", text: because });
         logger.error(`The worker gives up its host${lostText(lost)}. ${because}`);
-        this.#closed.resolve({ by, reason: because });
+        this.#stopping.ended({ by, reason: because });
         return;
       }
       case "start-failed": {
@@ -438,21 +338,6 @@ export class WorkerLifecycle {
         if (lost > 0) logger.error(`The worker could not start${lostText(lost)}.`);
       }
     }
-  }
-
-  #drain(drainTimeoutMs: number): Promise<void> {
-    const { settings } = this.#options;
-    return drainWorker({
-      ...this.#options,
-      settings: { ...settings, drainTimeoutMs },
-      hurry: this.#hurry.signal,
-      isSeeking: () => {
-        const { state } = this.#supervisor;
-        return state.at === "draining" && state.search !== undefined;
-      },
-      outOfReach: () => this.#supervisor.outOfReach(),
-      leave: (signal) => this.#supervisor.leave(signal),
-    });
   }
 }
 
@@ -465,12 +350,4 @@ function assertOpen({ isOpen, address }: WorkerConnection): void {
 
 function lostText(events: number): string {
   return events === 0 ? "" : `; ${events} queued events are lost`;
-}
-
-function openClosed() {
-  let resolve!: (closed: WorkerClosed) => void;
-  const promise = new Promise<WorkerClosed>((settle) => {
-    resolve = settle;
-  });
-  return { promise, resolve };
 }

@@ -74,8 +74,9 @@ import { type CallOptions, OutgoingCalls } from "./outbound/outgoing-calls.ts";
 import { OutgoingEvents } from "./outbound/outgoing-events.ts";
 import { SendQueue } from "./outbound/send-queue.ts";
 import { copyOfWorkerCounters, createWorkerCounters, type WorkerCounters } from "./worker-counters.ts";
-import { type WorkerClosed, WorkerLifecycle } from "./worker-lifecycle.ts";
+import { WorkerLifecycle } from "./worker-lifecycle.ts";
 import { type WorkerRuntimeOptions, workerSettings } from "./worker-options.ts";
+import type { WorkerClosed } from "./worker-stop.ts";
 
 /**
  * The runtime of a worker process. Its agents and those of other workers reach one another through a host. `start` registers at

@@ -12,12 +12,13 @@ interface Given extends Partial<ComposedPlacementParts> {
   readonly owners: TypeOwners;
   readonly peers: PeerTable;
   readonly counters?: MutableHostCounters;
+  readonly maxClaims?: number;
 }
 
 /** The placement of a host with few agents. */
 export function openPlacement({ clock, owners, peers, ...given }: Given) {
-  const { batches = new BatchRunner(clock) } = given;
-  const directory = given.directory ?? new SoloDirectory({ maxClaims: 1_000, batches, generation: () => 1 });
+  const { batches = new BatchRunner(clock), maxClaims = 1_000 } = given;
+  const directory = given.directory ?? new SoloDirectory({ maxClaims, batches, generation: () => 1 });
   const composed = composePlacement({
     units: new StockUnits({ sharedTypes: () => owners.sharedTypes(), onSplit: () => {}, maxBytes: 1_000_000 }),
     ...{ peers, isDeaf: () => false, placement: "hash", versionPolicy: "newest", random: () => 0 },

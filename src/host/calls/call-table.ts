@@ -1,11 +1,10 @@
-import { Buffer } from "node:buffer";
 import type { Clock, MakeId } from "../../core/internal.ts";
 import { NumberMap } from "../../core/internal.ts";
 import type { PeekedResponse } from "../../protocol/internal.ts";
 import { FairShare } from "../../transport/internal.ts";
 import { limits } from "../limits.ts";
 import type { Peer } from "../sessions/peer.ts";
-import type { PendingCall } from "../sessions/pending-call.ts";
+import { keptText, type PendingCall } from "../sessions/pending-call.ts";
 import { CallDeadlines } from "./call-deadlines.ts";
 import { HostIds } from "./host-ids.ts";
 
@@ -173,10 +172,4 @@ const callBytes = 450;
 /** The memory of a pending call, for the account of its caller. */
 export function costOfCall(callerIdBytes: number, targetType: string, targetKey: string): number {
   return callBytes + callerIdBytes + 2 * (targetType.length + Math.min(targetKey.length, limits.keptKeyChars));
-}
-
-/** Cuts a long key, without keeping the rest in memory behind it. */
-export function keptText(key: string): string {
-  if (key.length <= limits.keptKeyChars) return key;
-  return `${Buffer.from(key.slice(0, limits.keptKeyChars)).toString()}…`;
 }

@@ -21,9 +21,9 @@ import type { Placement } from "../placement/placement.ts";
 import type { SharedType } from "../registry/shared-type.ts";
 import type { TypeOwners } from "../registry/type-owners.ts";
 import type { Peer } from "../sessions/peer.ts";
-import type { PendingCall } from "../sessions/pending-call.ts";
+import { keptText, type PendingCall } from "../sessions/pending-call.ts";
 import { type CallFailure, callFailure } from "./call-failures.ts";
-import { type CallTable, keptText } from "./call-table.ts";
+import type { CallTable } from "./call-table.ts";
 
 /** The work of the call router for calls to agents of shared types. */
 export interface CallWays {

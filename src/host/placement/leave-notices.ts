@@ -2,6 +2,7 @@ import type { Clock, Timer } from "../../core/internal.ts";
 import { encodeFrame, type LeaveReason } from "../../protocol/internal.ts";
 import type { BatchRunner } from "../batch-runner.ts";
 import { limits } from "../limits.ts";
+import type { Peer } from "../sessions/peer.ts";
 import type { MovingAgent } from "./moving-agent.ts";
 import type { Workers } from "./workers.ts";
 
@@ -14,88 +15,107 @@ export interface LeaveNoticesParts {
   readonly graceMsOf: (workerId: string, reason: LeaveReason) => number;
 }
 
-/** Notices of one worker that its queue did not take, or that are for later. */
+/** Notices that the queue of one channel did not take, or that are for later. */
 interface Unsaid {
   readonly agents: Set<MovingAgent>;
-  /** Agents that are to be said once more. */
-  again: Iterable<MovingAgent>;
   isDone: boolean;
   isBeingSaid: boolean;
 }
 
 // protocol.md §11.17
 /**
- * Says to workers which agents leave, on the newest data channel, behind the last message under their claims. A notice that the queue of a
- * worker does not take is said later: nothing more is sent under these claims meanwhile.
+ * Says to workers which agents leave, behind the last message under their claims. While a worker changes its connection, it has messages on
+ * two channels, and is told on both. A notice that the queue of a channel does not take is said later: nothing more is sent under these
+ * claims meanwhile.
  */
 export class LeaveNotices {
   readonly #parts: LeaveNoticesParts;
-  readonly #unsaid = new Map<string, Unsaid>();
+  readonly #unsaid = new Map<Peer, Unsaid>();
+  /** Agents of workers that have lost channels: some of them may have to be said once more. */
+  readonly #again = new Map<string, Iterable<MovingAgent>>();
   #timer: Timer | undefined;
 
   constructor(parts: LeaveNoticesParts) {
     this.#parts = parts;
   }
 
-  /** Says that agents of a worker leave, those of one reason together. */
-  say(workerId: string, agents: Iterable<MovingAgent>): void {
+  /** Says on each channel of a worker that agents of it leave. */
+  say(workerId: string, agents: readonly MovingAgent[]): void {
+    if (agents.length === 0) return;
+    for (const peer of this.#channelsOf(workerId)) {
+      for (const agent of agents) agent.unanswered.add(peer);
+      this.#sayOn(peer, agents);
+    }
+  }
+
+  /**
+   * A worker has lost a channel. Soon the host says once more that these agents leave, but for those that have still to answer on another
+   * channel. It says so once, however many channels the worker loses meanwhile. `agents`: as they are then.
+   */
+  sayAgain(workerId: string, agents: Iterable<MovingAgent>): void {
+    this.#again.set(workerId, agents);
+    this.#sayLater();
+  }
+
+  /** Says that a worker holds no claim any more. */
+  sayDone(workerId: string): void {
+    this.#again.delete(workerId);
+    const peer = this.#parts.workers.peerOf(workerId);
+    // The end of its last channel ends its claims.
+    if (peer === undefined) return;
+    if (this.#unsaid.has(peer) || !this.#send(peer, "draining", [])) {
+      this.#unsaidOf(peer).isDone = true;
+      this.#sayLater();
+    }
+  }
+
+  /** Whether the worker of an agent has yet to say `left` on a channel. One that has ended waits for no answer. */
+  isUnanswered({ unanswered }: MovingAgent): boolean {
+    for (const peer of unanswered) if (!this.#parts.workers.has(peer)) unanswered.delete(peer);
+    return unanswered.size > 0;
+  }
+
+  close(): void {
+    this.#timer?.cancel();
+    this.#unsaid.clear();
+    this.#again.clear();
+  }
+
+  #channelsOf(workerId: string): readonly Peer[] {
+    const newest = this.#parts.workers.peersOf(workerId).slice(-limits.leaveChannels);
+    return newest.filter(({ traits }) => traits.capabilities.has("claims"));
+  }
+
+  /** Those of one reason go together. */
+  #sayOn(peer: Peer, agents: readonly MovingAgent[]): void {
     const byReason = new Map<LeaveReason, MovingAgent[]>();
     for (const agent of agents) {
       const same = byReason.get(agent.reason);
       if (same === undefined) byReason.set(agent.reason, [agent]);
       else same.push(agent);
     }
-    for (const [reason, same] of byReason) for (const lot of lotsOf(same)) this.#sayLot(workerId, reason, lot);
+    for (const [reason, same] of byReason) for (const lot of lotsOf(same)) this.#sayLot(peer, reason, lot);
   }
 
-  /**
-   * Says soon, once more, that these agents leave: however many channels the worker loses meanwhile. `agents`: as they are then.
-   */
-  sayAgain(workerId: string, agents: Iterable<MovingAgent>): void {
-    this.#unsaidOf(workerId).again = agents;
-    this.#sayLater();
-  }
-
-  /** Says that a worker holds no claim any more. */
-  sayDone(workerId: string): void {
-    if (this.#unsaid.has(workerId) || !this.#send(workerId, "draining", [])) {
-      this.#unsaidOf(workerId).isDone = true;
-      this.#sayLater();
-    }
-  }
-
-  /** The worker has no channel any more. */
-  forget(workerId: string): void {
-    this.#unsaid.delete(workerId);
-  }
-
-  close(): void {
-    this.#timer?.cancel();
-    this.#unsaid.clear();
-  }
-
-  #sayLot(workerId: string, reason: LeaveReason, lot: readonly MovingAgent[]): void {
+  #sayLot(peer: Peer, reason: LeaveReason, lot: readonly MovingAgent[]): void {
     // Behind a notice that the queue did not take, further ones would be encoded in vain.
-    if (!this.#unsaid.has(workerId) && this.#send(workerId, reason, lot)) return;
-    const { agents } = this.#unsaidOf(workerId);
+    if (!this.#unsaid.has(peer) && this.#send(peer, reason, lot)) return;
+    const { agents } = this.#unsaidOf(peer);
     for (const agent of lot) agents.add(agent);
     this.#sayLater();
   }
 
-  #send(workerId: string, reason: LeaveReason, agents: readonly MovingAgent[]): boolean {
-    const peer = this.#parts.workers.peerOf(workerId);
-    // The end of its last channel ends its claims.
-    if (peer === undefined) return true;
-    const graceMs = agents.length === 0 ? 0 : this.#parts.graceMsOf(workerId, reason);
+  #send(peer: Peer, reason: LeaveReason, agents: readonly MovingAgent[]): boolean {
+    const graceMs = agents.length === 0 ? 0 : this.#parts.graceMsOf(peer.worker.id, reason);
     const notice = encodeFrame({ kind: "leave", agents: agents.map(({ claim }) => claim), reason, graceMs });
     return peer.send(notice, "notice") !== "full";
   }
 
-  #unsaidOf(workerId: string): Unsaid {
-    const known = this.#unsaid.get(workerId);
+  #unsaidOf(peer: Peer): Unsaid {
+    const known = this.#unsaid.get(peer);
     if (known !== undefined) return known;
-    const unsaid = { agents: new Set<MovingAgent>(), again: [], isDone: false, isBeingSaid: false };
-    this.#unsaid.set(workerId, unsaid);
+    const unsaid = { agents: new Set<MovingAgent>(), isDone: false, isBeingSaid: false };
+    this.#unsaid.set(peer, unsaid);
     return unsaid;
   }
 
@@ -103,46 +123,72 @@ export class LeaveNotices {
     const { clock, batches, workers } = this.#parts;
     this.#timer ??= clock.setTimer(limits.leaveRetryMs, () => {
       this.#timer = undefined;
-      for (const [workerId, unsaid] of [...this.#unsaid]) {
-        if (unsaid.isBeingSaid) continue;
-        unsaid.isBeingSaid = true;
-        batches.add(unsaid, this.#sayings(workerId, unsaid), workers.peerOf(workerId)?.account.party);
+      for (const [workerId, agents] of this.#again) {
+        batches.add(agents, [() => this.#collectAgain(workerId, agents)], workers.peerOf(workerId)?.account.party);
       }
+      this.#again.clear();
+      for (const [peer, unsaid] of [...this.#unsaid]) this.#sayUnsaid(peer, unsaid);
     });
   }
 
-  *#sayings(workerId: string, unsaid: Unsaid): Iterable<() => void> {
+  /** Finds the agents that wait for the answer of no channel, and says that they leave. */
+  #collectAgain(workerId: string, agents: Iterable<MovingAgent>): void {
+    const unheard = [...agents].filter(
+      (agent) => agent.at === "leaving" && agent.claim.workerId === workerId && !this.isUnanswered(agent),
+    );
+    if (unheard.length === 0) return;
+    for (const peer of this.#channelsOf(workerId)) {
+      const unsaid = this.#unsaidOf(peer);
+      for (const agent of unheard) {
+        agent.unanswered.add(peer);
+        unsaid.agents.add(agent);
+      }
+      this.#sayUnsaid(peer, unsaid);
+    }
+  }
+
+  #sayUnsaid(peer: Peer, unsaid: Unsaid): void {
+    if (unsaid.isBeingSaid) return;
+    unsaid.isBeingSaid = true;
+    this.#parts.batches.add(unsaid, this.#sayings(peer, unsaid), peer.account.party);
+  }
+
+  *#sayings(peer: Peer, unsaid: Unsaid): Iterable<() => void> {
     let isFull = false;
-    while (!isFull && this.#unsaid.get(workerId) === unsaid) {
+    while (!isFull && this.#unsaid.get(peer) === unsaid) {
       yield () => {
-        isFull = !this.#sayNext(workerId, unsaid);
+        isFull = !this.#sayNext(peer, unsaid);
       };
     }
     unsaid.isBeingSaid = false;
     if (isFull) this.#sayLater();
   }
 
-  /** Says a few of the agents that wait to be said. False: the queue of the worker is full. */
-  #sayNext(workerId: string, unsaid: Unsaid): boolean {
+  /** Says a few of the agents that wait to be said. False: the queue of the channel is full. */
+  #sayNext(peer: Peer, unsaid: Unsaid): boolean {
+    if (!this.#parts.workers.has(peer)) {
+      this.#unsaid.delete(peer);
+      if (unsaid.isDone) this.sayDone(peer.worker.id);
+      return true;
+    }
     const { agents } = unsaid;
-    for (const agent of unsaid.again) agents.add(agent);
-    unsaid.again = [];
     const lot: MovingAgent[] = [];
     for (const agent of agents) {
-      if (agent.at !== "leaving" || agent.claim.workerId !== workerId) agents.delete(agent);
+      // It has left or stayed.
+      if (!agent.unanswered.has(peer)) agents.delete(agent);
       else if (agent.reason === (lot[0] ?? agent).reason) lot.push(agent);
       if (lot.length >= limits.leaveLaterLot) break;
     }
     const [first] = lot;
     if (first !== undefined) {
       for (const part of lotsOf(lot)) {
-        if (!this.#send(workerId, first.reason, part)) return false;
+        if (!this.#send(peer, first.reason, part)) return false;
         for (const agent of part) agents.delete(agent);
       }
       return true;
     }
-    if (unsaid.isDone && !this.#send(workerId, "draining", [])) return false;
-    if (this.#unsaid.get(workerId) === unsaid) this.#unsaid.delete(workerId);
+    if (unsaid.isDone && !this.#send(peer, "draining", [])) return false;
+    if (this.#unsaid.get(peer) === unsaid) this.#unsaid.delete(peer);
     return true;
   }
 }

@@ -116,7 +116,10 @@ export class LeavingAgents {
     this.#messages.remove(message);
   }
 
-  /** Takes back a message that a worker gave back. It goes before all that waits. False: there is no space for it. */
+  /**
+   * Takes back a message that a worker gave back. It goes before all that waits. False: there is no space for it, or none for one more
+   * agent that leaves.
+   */
   takeBack(from: Peer, { type: name, key, epoch }: ClaimedAgent, message: HeldMessage): boolean {
     const { counters, place } = this.#parts;
     counters.returnedMessages += 1;
@@ -128,8 +131,10 @@ export class LeavingAgents {
     let agent = this.find(type, key);
     const claim = { type: name, key, epoch, workerId: from.worker.id };
     if (agent?.at !== "leaving" && this.#parts.directory.holds(type, key, claim.workerId, epoch)) {
-      agent = this.#begin(type, claim, "failed", from) ?? agent;
-      if (agent !== undefined) this.#parts.notices.say(claim.workerId, [agent]);
+      agent = this.#begin(type, claim, "failed", from);
+      // Under a claim that goes on, the message would come back again and again.
+      if (agent === undefined) return false;
+      this.#parts.notices.say(claim.workerId, [agent]);
     }
     if (agent === undefined) {
       message.place(place(type, key, message, message.isUnfit ? (from.worker.version ?? "") : undefined));
@@ -147,6 +152,9 @@ export class LeavingAgents {
         this.#parts.counters.unmatchedReturns += 1;
         continue;
       }
+      agent.unanswered.delete(from);
+      // On an older channel there may still be messages under the claim, which the worker gives back there.
+      if (this.#parts.notices.isUnanswered(agent)) continue;
       const { claim } = agent;
       this.#parts.directory.letGo(agent.type, claim);
       this.#observeGiven(claim, from);
@@ -171,8 +179,8 @@ export class LeavingAgents {
     notices.say(from.worker.id, again);
   }
 
-  /** A channel of a worker has ended that has another one: it may not have heard of its leaving agents. */
-  sayAgain(workerId: string): void {
+  /** A channel of a worker has ended that has another one. It may not have heard of its leaving agents, or its `left` may be lost. */
+  channelEnded(workerId: string): void {
     const leaving = this.#byWorker.get(workerId);
     if (leaving !== undefined) this.#parts.notices.sayAgain(workerId, leaving);
   }
@@ -213,6 +221,7 @@ export class LeavingAgents {
       // Messages of its move before are still being sent. They wait on, behind what this worker gives back.
       known.account.release(bytes);
       Object.assign(known, { at: "leaving", claim, reason, account: peer.account });
+      this.#messages.leaveAgain(known);
     }
     if (known === undefined) this.#enter(agent);
     const ofWorker = this.#byWorker.get(claim.workerId);
@@ -225,6 +234,7 @@ export class LeavingAgents {
   #placeAnew(agent: MovingAgent): void {
     const { workerId } = agent.claim;
     agent.at = "placing";
+    agent.unanswered.clear();
     const ofWorker = this.#byWorker.get(workerId);
     ofWorker?.delete(agent);
     if (ofWorker?.size === 0) this.#byWorker.delete(workerId);
@@ -291,6 +301,7 @@ function newAgent(type: SharedType, claim: Claim, reason: LeaveReason, { account
     at: "leaving",
     claim,
     reason,
+    unanswered: new Set(),
     account,
     returned,
     held,

@@ -1,6 +1,7 @@
 import type { Clock } from "../../core/internal.ts";
 import type { MutableHostCounters } from "../counters.ts";
 import { limits } from "../limits.ts";
+import { keptText } from "../sessions/pending-call.ts";
 
 interface Losses {
   /** When the latest losses were, oldest first; at most three. */
@@ -76,7 +77,7 @@ export class LostAgents {
   }
 }
 
-/** The name under which losses are remembered. */
+/** The name under which losses are remembered. Of a long key the host knows only the beginning: a pending call keeps no more. */
 export function nameOf(type: string, key: string): string {
-  return `${type}/${key}`;
+  return `${type}/${keptText(key)}`;
 }

@@ -2,6 +2,7 @@ import type { LeaveReason } from "../../protocol/internal.ts";
 import { FairShare, type MemoryAccount } from "../../transport/internal.ts";
 import { limits } from "../limits.ts";
 import type { SharedType } from "../registry/shared-type.ts";
+import type { Peer } from "../sessions/peer.ts";
 import type { Claim } from "./agent-directory.ts";
 import type { Placed, Seeker } from "./located.ts";
 
@@ -33,6 +34,8 @@ export interface MovingAgent {
   /** The claim under which it leaves. */
   claim: Claim;
   reason: LeaveReason;
+  /** The channels on which its worker has been told to let it go, and has not said `left`. */
+  readonly unanswered: Set<Peer>;
   /** Pays for this entry: the account of the worker that asked. */
   account: MemoryAccount;
   /** Messages that the worker gave back, which go first, and those that came since. */
@@ -101,6 +104,19 @@ export class HeldMessages {
     this.#count -= 1;
     this.#share.remove(account.party, byteLength);
     account.release(byteLength + messageBytes);
+  }
+
+  /** The agent leaves again: what it gave back before waits on, behind what its worker gives back now. */
+  leaveAgain(agent: MovingAgent): void {
+    const { returned, held } = agent;
+    if (returned.size === 0) return;
+    const later = [...held];
+    held.clear();
+    for (const message of [...returned, ...later]) {
+      held.add(message);
+      message.queue = { agent, messages: held };
+    }
+    returned.clear();
   }
 
   /** Takes out the message that goes next. */

@@ -71,7 +71,7 @@ export class Placement {
     const isGone = workers.ended(peer);
     this.changed();
     const workerId = peer.worker.id;
-    if (!isGone) return leaving.sayAgain(workerId);
+    if (!isGone) return leaving.channelEnded(workerId);
     if (isLost) this.#noteLoss(peer);
     const count = directory.countOf(workerId);
     if (count > 0) {

@@ -120,7 +120,6 @@ export class WorkerDrains {
     const drain = this.#drains.get(workerId);
     if (drain === undefined) return;
     this.#drains.delete(workerId);
-    this.#parts.notices.forget(workerId);
     this.#end(drain, { at: "gone", leftAgents: drain.leftAgents });
   }
 

@@ -14,12 +14,14 @@ interface Entry {
   /** Oldest first. */
   readonly peers: Peer[];
   isDraining: boolean;
+  isRevoked: boolean;
 }
 
 // protocol.md §11.14
 /** The workers that have a channel now, by their worker ids. While a worker changes its connection it has two channels. */
 export class Workers {
   readonly #entries = new Map<string, Entry>();
+  readonly #open = new Set<Peer>();
   readonly #revoked = new WeakSet<Peer>();
 
   /** Returns the newest open channel of a worker that does not stop. */
@@ -32,13 +34,20 @@ export class Workers {
     return this.#entries.get(workerId)?.peers ?? [];
   }
 
+  /** Whether this channel is open, and its worker takes calls on it. */
+  has(peer: Peer): boolean {
+    return this.#open.has(peer);
+  }
+
   ids(): Iterable<string> {
     return this.#entries.keys();
   }
 
   opened(peer: Peer): void {
-    const entry = this.#entries.get(peer.worker.id) ?? { peers: [], isDraining: false };
+    const entry = this.#entries.get(peer.worker.id) ?? { peers: [], isDraining: false, isRevoked: false };
     entry.peers.push(peer);
+    this.#open.add(peer);
+    if (entry.isRevoked) this.#revoked.add(peer);
     this.#entries.set(peer.worker.id, entry);
   }
 
@@ -48,6 +57,7 @@ export class Workers {
     const at = entry?.peers.indexOf(peer) ?? -1;
     if (entry === undefined || at < 0) return false;
     entry.peers.splice(at, 1);
+    this.#open.delete(peer);
     if (entry.peers.length > 0) return false;
     this.#entries.delete(peer.worker.id);
     return true;
@@ -64,8 +74,10 @@ export class Workers {
     return this.#entries.get(workerId)?.isDraining === true;
   }
 
-  /** The host has revoked all claims of the worker: on these channels it commits nothing for agents of shared types any more. */
+  /** The host has revoked all claims of the worker. As long as it has a channel, it commits nothing for agents of shared types. */
   setRevoked(workerId: string): void {
+    const entry = this.#entries.get(workerId);
+    if (entry !== undefined) entry.isRevoked = true;
     for (const peer of this.peersOf(workerId)) this.#revoked.add(peer);
   }
 

@@ -1,4 +1,6 @@
+import { Buffer } from "node:buffer";
 import { IndexedSet, NamedIndexedSet, type Timer } from "../../core/internal.ts";
+import { limits } from "../limits.ts";
 import type { Peer } from "./peer.ts";
 
 // protocol.md §11.13
@@ -72,4 +74,10 @@ export function createOutgoingCalls(): OutgoingCalls {
 
 export function createIncomingCalls(): IncomingCalls {
   return new IndexedSet("incomingSlot");
+}
+
+/** Cuts a long key, without keeping the rest in memory behind it. */
+export function keptText(key: string): string {
+  if (key.length <= limits.keptKeyChars) return key;
+  return `${Buffer.from(key.slice(0, limits.keptKeyChars)).toString()}…`;
 }

@@ -21,15 +21,6 @@ const returnReasons: readonly ReturnReason[] = ["leaving", "conflict", "unfit", 
 
 type WireNotice = ChannelSignal["signal"];
 
-/** Whether a frame is one of the notices by which agents of shared types leave their workers. */
-export function isLeavingNotice(frame: { readonly kind: string }): frame is LeavingNotice {
-  return kinds.has(frame.kind);
-}
-
-const kinds: ReadonlySet<string> = new Set<LeavingNotice["kind"]>([
-  ...(["leave", "ask-leave", "returned", "left", "stay", "leaving-worker", "drain"] as const),
-]);
-
 export function toWireLeaving(frame: LeavingNotice): WireNotice {
   switch (frame.kind) {
     case "leave": {

@@ -1,5 +1,6 @@
 import type { LeaveReason, LeavingNotice } from "../../protocol/internal.ts";
 import { mostAgentsOfNotice } from "../../protocol/internal.ts";
+import type { Outbox } from "../connection/outbox.ts";
 import type { Claim } from "./claim.ts";
 
 type ListNotice = Extract<LeavingNotice, { readonly kind: "ask-leave" | "left" | "stay" }>;
@@ -7,6 +8,8 @@ type ListNotice = Extract<LeavingNotice, { readonly kind: "ask-leave" | "left" |
 interface Batch {
   readonly kind: ListNotice["kind"];
   readonly reason: LeaveReason | undefined;
+  /** The way of the `leave` that it answers. Undefined: that of the present connection. */
+  readonly outbox: Outbox | undefined;
   readonly agents: Claim[];
 }
 
@@ -35,7 +38,7 @@ export class ClaimNotices {
       return;
     }
     this.#asked.add(claim);
-    this.#say("ask-leave", claim, claim.asked);
+    this.#say("ask-leave", claim, { reason: claim.asked });
   }
 
   /** A message has come: the worker does not ask for an agent for which it has not asked yet. */
@@ -43,13 +46,14 @@ export class ClaimNotices {
     this.#waiting.delete(claim);
   }
 
-  left(claim: Claim): void {
-    this.#say("left", claim);
+  /** Answers a `leave` on the channel on which it came, behind all that the worker has given back there. */
+  left(claim: Claim, outbox: Outbox): void {
+    this.#say("left", claim, { outbox });
     this.#answered(claim);
   }
 
-  stay(claim: Claim): void {
-    this.#say("stay", claim);
+  stay(claim: Claim, outbox: Outbox): void {
+    this.#say("stay", claim, { outbox });
     this.#answered(claim);
   }
 
@@ -62,9 +66,12 @@ export class ClaimNotices {
   flush(): void {
     const batches = this.#batches;
     this.#batches = [];
-    for (const { kind, reason = "asked", agents } of batches) {
+    for (const { kind, reason = "asked", outbox, agents } of batches) {
       const listed = agents.map(({ type, key, epoch }) => ({ type, key, epoch }));
-      this.#send(kind === "ask-leave" ? { kind, agents: listed, reason } : { kind, agents: listed });
+      const notice: LeavingNotice = kind === "ask-leave" ? { kind, agents: listed, reason } : { kind, agents: listed };
+      // Where the channel has ended, the host hears of that, and says `leave` again on another one.
+      if (outbox === undefined) this.#send(notice);
+      else outbox.sayClaims(notice);
     }
   }
 
@@ -84,13 +91,17 @@ export class ClaimNotices {
     this.ask(next);
   }
 
-  #say(kind: ListNotice["kind"], claim: Claim, reason?: LeaveReason): void {
-    const last = this.#batches.at(-1);
-    if (last?.kind === kind && last.reason === reason && last.agents.length < mostAgentsOfNotice) {
+  #say(kind: ListNotice["kind"], claim: Claim, { reason, outbox }: Partial<Pick<Batch, "reason" | "outbox">>): void {
+    // Notices keep their order on each channel.
+    const last = this.#batches.findLast((batch) => {
+      return outbox === undefined || batch.outbox === undefined || batch.outbox === outbox;
+    });
+    const isSame = last?.kind === kind && last.reason === reason && last.outbox === outbox;
+    if (isSame && last.agents.length < mostAgentsOfNotice) {
       last.agents.push(claim);
       return;
     }
     if (this.#batches.length === 0) queueMicrotask(() => this.flush());
-    this.#batches.push({ kind, reason, agents: [claim] });
+    this.#batches.push({ kind, reason, outbox, agents: [claim] });
   }
 }

@@ -1,5 +1,6 @@
 import type { AgentId, Epoch, HandlerContext } from "../../core/internal.ts";
 import type { LeaveReason, ReturnReason } from "../../protocol/internal.ts";
+import type { Outbox } from "../connection/outbox.ts";
 
 /** A message for an agent that the host has placed here, or one that the agent has set itself (a timer). */
 export interface ClaimedWork {
@@ -39,6 +40,8 @@ export class Claim {
   asked: LeaveReason | undefined;
   /** The reason for which messages go back. */
   returns: ReturnReason = "leaving";
+  /** The ways by which `leave` has come. Undefined: it has not. */
+  leavesBy: Set<Outbox> | undefined;
   /** Called when the last work has ended. */
   onIdle: () => void = () => undefined;
   /** In the order in which they came. Undefined: there is none. */

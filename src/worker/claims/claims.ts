@@ -104,6 +104,17 @@ export class Claims implements PlacedAgents {
     return { at: "taken", claim, isAwaited: false };
   }
 
+  /** A message under this epoch was refused or dropped. Without the agent here, the worker asks the host to take the agent back. */
+  passedBy(agent: AgentName, epoch: Epoch, from: object): void {
+    const known = this.of(agent);
+    if (known !== undefined) {
+      if (compareEpochs(epoch, known.epoch) === 0) known.from = from;
+      return;
+    }
+    const admission = this.admit(agent, epoch, { from });
+    if (admission.at === "taken") this.#review(admission.claim);
+  }
+
   /**
    * Serves a request of the control channel under this epoch. The agent stays until it is served. Rejects if the agent leaves, or has left.
    */

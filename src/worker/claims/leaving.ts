@@ -1,6 +1,7 @@
 import type { AgentCatalog, DeactivationReason, Epoch } from "../../core/internal.ts";
 import { AgentId, compareEpochs } from "../../core/internal.ts";
 import type { ClaimedAgent, LeaveFrame, LeaveReason } from "../../protocol/internal.ts";
+import type { Outbox } from "../connection/outbox.ts";
 import { Claim } from "./claim.ts";
 import type { Claims } from "./claims.ts";
 
@@ -22,10 +23,10 @@ export class Leaving {
   }
 
   /** Takes a `leave` of the data channel: no message comes behind it for these agents, but what their turns wait for. */
-  take({ agents, reason }: LeaveFrame): void {
+  take({ agents, reason }: LeaveFrame, outbox: Outbox): void {
     // No agent of a shared type is left here, and none comes any more.
     if (agents.length === 0) this.#onHandedOver();
-    for (const agent of agents) this.#takeOne(agent, reason);
+    for (const agent of agents) this.#takeOne(agent, reason, outbox);
   }
 
   /** The worker stops: from now on no agent stays. Resolves when the host has taken all back, or is lost. */
@@ -64,22 +65,26 @@ export class Leaving {
     this.#onHandedOver = () => undefined;
   }
 
-  #takeOne({ type, key, epoch }: ClaimedAgent, reason: LeaveReason): void {
+  #takeOne({ type, key, epoch }: ClaimedAgent, reason: LeaveReason, outbox: Outbox): void {
     const { claims } = this.#options;
     const claim = claims.of({ type, key });
     if (claim === undefined || !isSame(claim.epoch, epoch)) {
       // The host placed it here, and no message came.
-      claims.notices.left(new Claim(new AgentId(type, key), epoch));
+      claims.notices.left(new Claim(new AgentId(type, key), epoch), outbox);
       return;
     }
-    if (claim.state === "leaving") return;
+    if (claim.state === "leaving") {
+      claim.leavesBy?.add(outbox);
+      return;
+    }
     const isOptional = reason === "idle" || reason === "capacity";
     if (isOptional && claim.state === "held" && claim.asked === undefined && !this.#isStopping) {
-      claims.notices.stay(claim);
+      claims.notices.stay(claim, outbox);
       return;
     }
     const wasWorthless = claim.state === "worthless";
     claim.state = "leaving";
+    claim.leavesBy = new Set([outbox]);
     for (const work of claim.unbegun()) if (!work.isAwaited) work.goBack(claim.returns);
     // It never rejects.
     void this.#letGo(claim, wasWorthless ? "stale" : deactivationReason(reason));
@@ -95,7 +100,7 @@ export class Leaving {
       });
     if (!claims.isCurrent(claim)) return;
     claims.letGo(claim);
-    claims.notices.left(claim);
+    for (const outbox of claim.leavesBy ?? []) claims.notices.left(claim, outbox);
   }
 }
 

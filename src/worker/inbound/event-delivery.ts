@@ -100,7 +100,10 @@ export class EventDelivery {
       const sender = this.#sender(wire);
       recipients = subscriptions.recipients(topicId);
       if (elsewhere.size > 0) recipients = recipients.filter(({ type }) => !elsewhere.has(type));
-      if (recipients.length === 0) return this.#passOverUnrouted(topicId);
+      if (recipients.length === 0) {
+        this.passBy(wire, from);
+        return this.#passOverUnrouted(topicId);
+      }
       recipients = recipients.filter((id) => !id.equals(sender));
       const placement = from.tellsRecipients && catalog.hasShared ? this.#placementOf(wire, from, bytes) : undefined;
       if (placement !== undefined) recipients = this.#named(recipients, placement);
@@ -114,12 +117,23 @@ export class EventDelivery {
       event = { message: registry.decode(typeName, contentType, data), topicId, sender, wire, placement };
     } catch (error) {
       counts.unreadableEvents += 1;
+      this.passBy(wire, from);
       const name = `${wire.payload.typeName} on ${wire.topicType}/${wire.topicSource}`;
       const text = `An event (${loggableText(name)}) was dropped: ${loggableText(errorText(error))}`;
       settings.logger.warn(text, { error: loggableError(error) }, "An event was dropped");
       return;
     }
     for (const recipient of recipients) this.#take(recipient, event);
+  }
+
+  // protocol.md §11.17
+  /** The event reaches none of its agents of shared types: the host must not think that the worker has them. */
+  passBy({ attributes, topicSource: key }: WireEvent, { tellsRecipients, outbox }: EventSource): void {
+    const { catalog, claims } = this.#options;
+    if (!tellsRecipients || !catalog.hasShared || outbox === undefined) return;
+    for (const [type, epoch] of recipientsIn(attributes)) {
+      if (catalog.sharingOf(type) !== undefined && key !== "") claims.passedBy({ type, key }, epoch, outbox);
+    }
   }
 
   #placementOf({ attributes }: WireEvent, { outbox }: EventSource, bytes: Uint8Array): EventPlacement | undefined {

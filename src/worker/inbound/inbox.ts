@@ -1,4 +1,11 @@
-import { type AgentName, type Delivery, loggableText, type ReminderChange, TroupeError } from "../../core/internal.ts";
+import {
+  type AgentName,
+  type Delivery,
+  type Epoch,
+  loggableText,
+  type ReminderChange,
+  TroupeError,
+} from "../../core/internal.ts";
 import { epochOf, type Frame, pathOf, type RequestFrame, readFrameHead } from "../../protocol/internal.ts";
 import type { Leaving } from "../claims/leaving.ts";
 import type { HostConnection } from "../connection/host-connection.ts";
@@ -46,8 +53,10 @@ export class Inbox {
         return;
       case "event":
         if (this.intake !== "all") this.#options.counts.eventsAfterStop += 1;
-        else if (this.#isOverloaded(connection)) this.#options.counts.droppedEvents += 1;
-        else this.#delivery.deliver(frame.event, connection, bytes);
+        else if (this.#isOverloaded(connection)) {
+          this.#options.counts.droppedEvents += 1;
+          this.#delivery.passBy(frame.event, connection);
+        } else this.#delivery.deliver(frame.event, connection, bytes);
         return;
       case "cancel":
         this.#answering.cancel(frame);
@@ -62,7 +71,7 @@ export class Inbox {
         this.#options.settings.logger.warn("The host sent a message without content. It was passed over.");
         return;
       case "leave":
-        this.#options.leaving.take(frame);
+        this.#options.leaving.take(frame, connection.outbox);
         return;
       case "drain":
         this.#options.onDrain(frame.graceMs);
@@ -137,22 +146,31 @@ export class Inbox {
       return;
     }
     const isUrgent = this.#isOwn(frame) || this.#isNested(frame);
-    if (!isUrgent && (this.#isOverloaded(connection) || (connection.isFull && !connection.isPaused)))
+    if (!isUrgent && (this.#isOverloaded(connection) || (connection.isFull && !connection.isPaused))) {
       this.#answering.refuseOverload(frame, outbox);
-    else this.#answer(frame, connection, { bytes, isUrgent });
+      const epoch = this.#epochOf(frame, connection);
+      if (epoch !== undefined && frame.target !== undefined) this.#options.claims.passedBy(frame.target, epoch, outbox);
+    } else this.#answer(frame, connection, { bytes, isUrgent });
+  }
+
+  /** The epoch under which the host has placed the target of a call here. Undefined: the target's type is not shared. */
+  #epochOf({ target, metadata }: RequestFrame, { tellsRecipients }: HostConnection): Epoch | undefined {
+    const { catalog } = this.#options;
+    const isPlaced = tellsRecipients && catalog.hasShared && target !== undefined && catalog.sharingOf(target.type);
+    return isPlaced ? epochOf(metadata) : undefined;
   }
 
   // protocol.md §11.14, §11.17
   /** A call to an agent that the host has placed here goes to it, or back. */
   #answer(
     frame: RequestFrame,
-    { outbox, tellsRecipients }: HostConnection,
+    connection: HostConnection,
     { bytes, isUrgent }: { readonly bytes: Uint8Array; readonly isUrgent: boolean },
   ): void {
-    const { catalog, claims } = this.#options;
+    const { claims } = this.#options;
+    const { outbox } = connection;
     const { target } = frame;
-    const isPlaced = tellsRecipients && catalog.hasShared && target !== undefined && catalog.sharingOf(target.type);
-    const epoch = isPlaced ? epochOf(frame.metadata) : undefined;
+    const epoch = this.#epochOf(frame, connection);
     if (epoch === undefined || target === undefined) return this.#answering.answer(frame, outbox, isUrgent);
     const admission = claims.admit(target, epoch, { path: pathOf(frame.metadata), from: outbox });
     switch (admission.at) {

@@ -1,77 +1,25 @@
 import { describe, expect, it } from "vitest";
 import { parseEpoch } from "../../../src/core/internal.ts";
-import type { HostOccurrence, HostOptions } from "../../../src/host/index.ts";
-import type { ClaimedAgent, Frame, LeaveReason, ReturnReason } from "../../../src/protocol/index.ts";
-import { encodeFrame } from "../../../src/protocol/internal.ts";
+import type { HostOccurrence } from "../../../src/host/index.ts";
+import type { ClaimedAgent } from "../../../src/protocol/index.ts";
 import { ManualClock } from "../../../src/testing/index.ts";
-import { type HostRig, hostTransports } from "../../support/host-transports.ts";
-import { exact, RawWorker } from "../../support/raw-worker.ts";
-
-type Request = Extract<Frame, { kind: "request" }>;
-type EventFrame = Extract<Frame, { kind: "event" }>;
-
-/** A scripted worker of a shared type that knows claims. */
-async function worker(rig: HostRig, clientId: string, more: Record<string, string> = {}): Promise<RawWorker> {
-  const metadata = { agcaps: "claims,turns", agworker: `worker-${clientId}`, ...more };
-  const raw = await new RawWorker(rig.dial(), clientId, { isAnnounced: true, metadata }).join();
-  await raw.register("room", { agshared: "1" });
-  await raw.subscribe("s", exact("news", "room"));
-  return raw;
-}
-
-/** A worker that holds `room/k`, another one, and a caller. */
-async function start(options: HostOptions = {}, others: readonly Record<string, string>[] = []) {
-  const [transport] = hostTransports;
-  if (transport === undefined) throw new Error("there is no transport");
-  const rig = await transport.start(options);
-  const a = await worker(rig, "A", others[0]);
-  const b = await worker(rig, "B", others[1]);
-  const caller = await new RawWorker(rig.dial(), "C", { isAnnounced: true }).join();
-  caller.request("first", "room/k");
-  await caller.settled();
-  const [ofA] = await a.settled();
-  const [ofB] = await b.settled();
-  const first = ofA ?? ofB;
-  if (first?.kind !== "request") throw new Error("no worker got the call");
-  const [holder, other] = ofA === undefined ? [b, a] : [a, b];
-  return {
-    rig,
-    holder,
-    other,
-    caller,
-    first,
-    agent: agentOf(first),
-    [Symbol.asyncDispose]: () => rig[Symbol.asyncDispose](),
-  };
-}
-
-function agentOf({ metadata }: Request, key = "k"): ClaimedAgent {
-  return { type: "room", key, epoch: parseEpoch(metadata.agepoch ?? "") };
-}
-
-function requests(frames: readonly Frame[]): readonly Request[] {
-  return frames.filter((frame) => frame.kind === "request");
-}
-
-function giveBack(
-  from: RawWorker,
-  agent: ClaimedAgent,
-  message: Request | EventFrame,
-  reason: ReturnReason = "leaving",
-) {
-  from.send({ kind: "returned", agents: [agent], reason, message: encodeFrame(message) });
-}
-
-async function askLeave(from: RawWorker, agent: ClaimedAgent, reason: LeaveReason = "idle"): Promise<readonly Frame[]> {
-  from.send({ kind: "ask-leave", agents: [agent], reason });
-  return from.settled();
-}
+import { hostTransports } from "../../support/host-transports.ts";
+import {
+  agentOf,
+  askLeave,
+  giveBack,
+  type Request,
+  requests,
+  roomWorker,
+  startRooms,
+} from "../../support/leaving-rooms.ts";
+import { RawWorker } from "../../support/raw-worker.ts";
 
 describe("an agent that leaves its worker, at the host", () => {
   it("leaves by ask, leave and left; what came meanwhile waits and keeps its order [L2 L3 L7]", async () => {
     const claims: string[] = [];
     const observer = (what: HostOccurrence) => void (what.at === "claim" && claims.push(what.what));
-    await using world = await start({ observer });
+    await using world = await startRooms({ observer });
     const { rig, holder, other, caller, first, agent } = world;
     expect(await askLeave(holder, agent, "asked")).toEqual([
       { kind: "leave", agents: [agent], reason: "asked", graceMs: 0 },
@@ -106,7 +54,7 @@ describe("an agent that leaves its worker, at the host", () => {
   });
 
   it("stays where a message came meanwhile, and gets it under the same epoch [L8]", async () => {
-    await using world = await start();
+    await using world = await startRooms();
     const { rig, holder, caller, first, agent } = world;
     holder.respond(first.requestId, "done");
     await askLeave(holder, agent);
@@ -119,7 +67,7 @@ describe("an agent that leaves its worker, at the host", () => {
   });
 
   it("gets a call that one of its turns waits for, though it leaves [L3]", async () => {
-    await using world = await start();
+    await using world = await startRooms();
     const { rig, holder, caller, agent } = world;
     await askLeave(holder, agent, "asked");
     const nested = await new RawWorker(rig.dial(), "N", { isAnnounced: true, metadata: { agcaps: "turns" } }).join();
@@ -133,7 +81,7 @@ describe("an agent that leaves its worker, at the host", () => {
   });
 
   it("moves when its worker is lost: what was given back and what waited is placed anew, what ran has failed [L12]", async () => {
-    await using world = await start();
+    await using world = await startRooms();
     const { holder, other, caller, first, agent } = world;
     caller.request("second", "room/k");
     await caller.settled();
@@ -154,14 +102,14 @@ describe("an agent that leaves its worker, at the host", () => {
   });
 
   it("is asked to leave by the host where a message comes back without an ask [L6]", async () => {
-    await using world = await start();
+    await using world = await startRooms();
     const { holder, first, agent } = world;
     giveBack(holder, agent, first, "conflict");
     expect(await holder.settled()).toEqual([{ kind: "leave", agents: [agent], reason: "failed", graceMs: 0 }]);
   });
 
   it("is tried again once after a conflict; then its call fails as state-conflict [L13]", async () => {
-    await using world = await start();
+    await using world = await startRooms();
     const { rig, holder, other, caller, first, agent } = world;
     const workers = [holder, other];
     let [at, call, claimed]: [RawWorker, Request, ClaimedAgent] = [holder, first, agent];
@@ -183,7 +131,7 @@ describe("an agent that leaves its worker, at the host", () => {
   });
 
   it("fails a call that five moves have given back as undeliverable [L13]", async () => {
-    await using world = await start();
+    await using world = await startRooms();
     const { holder, other, caller, first, agent } = world;
     let [at, call, claimed]: [RawWorker, Request, ClaimedAgent] = [holder, first, agent];
     for (let moves = 0; moves < 6; moves += 1) {
@@ -203,9 +151,9 @@ describe("an agent that leaves its worker, at the host", () => {
   });
 
   it("goes to a worker of a higher version if its state is too new; without one the call fails [L14]", async () => {
-    await using world = await start({ versionPolicy: "any" }, [{ agversion: "1" }, { agversion: "1" }]);
+    await using world = await startRooms({ versionPolicy: "any" }, [{ agversion: "1" }, { agversion: "1" }]);
     const { rig, holder, other, caller, first, agent } = world;
-    const newer = await worker(rig, "N", { agversion: "2" });
+    const newer = await roomWorker(rig, "N", { agversion: "2" });
     giveBack(holder, agent, first, "unfit");
     holder.send({ kind: "left", agents: [agent] });
     await holder.settled();
@@ -220,7 +168,7 @@ describe("an agent that leaves its worker, at the host", () => {
   });
 
   it("of a worker that stops leaves for others, and the worker hears when it has none left [L9]", async () => {
-    await using world = await start();
+    await using world = await startRooms();
     const { rig, holder, other, caller, first, agent } = world;
     holder.send({ kind: "leaving-worker", graceMs: 700 });
     const [leave] = await holder.settled();
@@ -256,7 +204,7 @@ describe("an agent that leaves its worker, at the host", () => {
 
   it("is taken from a worker whose time is over: calls there fail, what waited goes on elsewhere [L10]", async () => {
     const clock = new ManualClock();
-    await using world = await start({ clock, drainGraceMs: 5_000, heartbeatTimeoutMs: 0 });
+    await using world = await startRooms({ clock, drainGraceMs: 5_000, heartbeatTimeoutMs: 0 });
     const { rig, holder, other, caller, first, agent } = world;
     holder.send({ kind: "leaving-worker", graceMs: 0 });
     expect(await holder.settled()).toEqual([{ kind: "leave", agents: [agent], reason: "draining", graceMs: 5_000 }]);
@@ -281,7 +229,7 @@ describe("an agent that leaves its worker, at the host", () => {
   });
 
   it("leaves a worker that an operator drains; drainWorker says how it ended [L11]", async () => {
-    await using world = await start();
+    await using world = await startRooms();
     const { rig, holder, first, agent } = world;
     const outcome = rig.host.drainWorker(`worker-${holder.clientId}`, { graceMs: 60_000 });
     const [drain, leave] = await holder.settled();
@@ -317,11 +265,11 @@ describe("an agent that leaves its worker, at the host", () => {
   it("with which three workers were lost gets no messages for a minute [L15]", async () => {
     const clock = new ManualClock();
     const newer = { agversion: "2" };
-    await using world = await start({ clock, heartbeatTimeoutMs: 0 }, [newer, newer]);
+    await using world = await startRooms({ clock, heartbeatTimeoutMs: 0 }, [newer, newer]);
     const { rig, holder, other, caller } = world;
-    const third = await worker(rig, "D", newer);
+    const third = await roomWorker(rig, "D", newer);
     // Gets agents only when no newer worker is left.
-    const fresh = await worker(rig, "E", { agversion: "1" });
+    const fresh = await roomWorker(rig, "E", { agversion: "1" });
     const left = new Set([holder, other, third]);
     let at: RawWorker | undefined = holder;
     for (let losses = 0; losses < 3 && at !== undefined; losses += 1) {
@@ -347,7 +295,7 @@ describe("an agent that leaves its worker, at the host", () => {
   });
 
   it("takes nothing from workers that say what is not theirs [L1 L6]", async () => {
-    await using world = await start();
+    await using world = await startRooms();
     const { rig, holder, other, first, agent, caller } = world;
     other.send({ kind: "left", agents: [agent] });
     other.send({ kind: "stay", agents: [agent] });
@@ -374,7 +322,7 @@ describe("an agent that leaves its worker, at the host", () => {
   });
 
   it("holds at most 1,000 messages, of one address two thirds; further calls are overloaded, further events dropped [L13]", async () => {
-    await using world = await start();
+    await using world = await startRooms();
     const { rig, holder, caller, agent } = world;
     await askLeave(holder, agent, "asked");
     for (let at = 0; at < 667; at += 1) caller.request(`${at}`, "room/k");
@@ -394,7 +342,7 @@ describe("an agent that leaves its worker, at the host", () => {
   });
 
   it("is one of at most 10,000 of its worker that leave at once [L2]", async () => {
-    await using world = await start();
+    await using world = await startRooms();
     const { rig, holder, other, caller } = world;
     const claimed: ClaimedAgent[] = [];
     other.stream.cancel();

@@ -87,9 +87,14 @@ export function callTo(key: string, requestId: string, content = "x", number = 1
   return requestFrame(`room/${key}`, { requestId, payload: jsonPayload("Ask", { content }), metadata });
 }
 
-/** The bytes of an event for an agent of the type `room`, as the host sends it. `alone`: it is for no other agent. */
-export function eventFor(key: string, id: string, { content = "x", number = 1, alone = false } = {}): Uint8Array {
-  const peeked = peekFrame(encodeFrame(eventFrame(`news/${key}`, { id, payload: jsonPayload("Ask", { content }) })));
+/** The bytes of an event for an agent of the type `room`, as the host sends it. `alone`: it is for no other agent. `isBroken`: it is no JSON. */
+export function eventFor(
+  key: string,
+  id: string,
+  { content = "x", number = 1, alone = false, isBroken = false } = {},
+): Uint8Array {
+  const payload = { ...jsonPayload("Ask", { content }), ...(isBroken && { data: Buffer.from("{") }) };
+  const peeked = peekFrame(encodeFrame(eventFrame(`news/${key}`, { id, payload })));
   if (peeked.kind !== "event") throw new Error("an event was made");
   const format = alone ? formatLoneRecipient : formatRecipient;
   const { head, rest } = spliceRecipients(peeked, format("room", epochAt(number)));

@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import { formatEpoch, parseEpoch } from "../../../../src/core/internal.ts";
 import type { StateStore } from "../../../../src/storage/index.ts";
 import { MemoryStateStore } from "../../../../src/storage/index.ts";
+import { ManualClock } from "../../../../src/testing/index.ts";
 import { type HostRig, hostTransports } from "../../../support/host-transports.ts";
 import { RawStates } from "../../../support/raw-states.ts";
 import { RawWorker } from "../../../support/raw-worker.ts";
@@ -115,6 +116,22 @@ describe.each(hostTransports)("the state of a shared agent at the host over $nam
     next.holder.states.commit("room/k", { expected });
     expect((await next.holder.states.next()).outcome.at).toBe("committed");
     expect(await epochStored(stateStore)).toBe(formatEpoch(next.epoch));
+  });
+
+  it("takes no commit of a worker whose agents were revoked, also when no other worker has the agent [L10]", async () => {
+    const [stateStore, clock] = [new MemoryStateStore(), new ManualClock()];
+    await using rig = await start({ stateStore, clock, drainGraceMs: 5_000, heartbeatTimeoutMs: 0 });
+    const { servers, caller } = await start3(rig);
+    const { holder } = await callRoom(caller, servers);
+    holder.worker.send({ kind: "leaving-worker", graceMs: 0 });
+    await holder.worker.settled();
+    clock.advance(5_000);
+    expect(rig.host.counters().revokedClaims).toBe(1);
+    holder.worker.send({ kind: "leaving", graceMs: 0 });
+    await holder.worker.settled();
+    holder.states.commit("room/k");
+    expect((await holder.states.next()).outcome.at).toBe("stale");
+    expect((await stateStore.stats()).records).toBe(0);
   });
 
   it("goes over to an exclusive owner, and back to workers that share the type", async () => {

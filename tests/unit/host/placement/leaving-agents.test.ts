@@ -1,121 +1,140 @@
 import { describe, expect, it } from "vitest";
-import { BatchRunner } from "../../../../src/host/batch-runner.ts";
 import { limits } from "../../../../src/host/limits.ts";
-import type { HeldMessage } from "../../../../src/host/placement/moving-agent.ts";
-import { SoloDirectory } from "../../../../src/host/placement/solo-directory.ts";
-import { TypeTable } from "../../../../src/host/placement/type-table.ts";
-import type { Peer } from "../../../../src/host/sessions/peer.ts";
-import { decodeFrame, type Frame, joinFrame } from "../../../../src/protocol/internal.ts";
-import { ManualClock } from "../../../../src/testing/index.ts";
-import { openPlacement } from "../../../support/open-placement.ts";
-import { peerOf } from "../../../support/placed-peer.ts";
+import { type KeptChannel, PlacementWorld } from "../../../support/placement-world.ts";
 
-const sharing = { placement: undefined, requires: {} };
-
-/** A worker that holds agents of the shared type `room`, and hears notices while `takes` is true. */
-function openWorld() {
-  const clock = new ManualClock();
-  const owners: TypeTable = new TypeTable({
-    onSharedGone: (type) => {
-      parts.directory.typeGone(type);
-      parts.leaving.typeGone(type);
-    },
-  });
-  const heard: Frame[] = [];
-  const line = { takes: true, offered: 0 };
-  const send: Peer["send"] = (frame) => {
-    line.offered += 1;
-    if (!line.takes) return "full";
-    heard.push(decodeFrame(joinFrame(frame)));
-    return "queued";
-  };
-  const worker = { id: "W", name: "W", version: undefined, labels: {} };
-  const channel = (id: string): Peer => peerOf(id, "worker's address", { worker, send });
-  const peers = [channel("W")];
-  const batches = new BatchRunner(clock);
-  const directory = new SoloDirectory({ maxClaims: 10_000, batches, generation: () => 1 });
-  const table = { of: (id: string) => peers.find((peer) => peer.id === id) };
-  const parts = openPlacement({ clock, owners, peers: table, batches, directory });
-  const [holder] = peers;
-  if (holder === undefined) throw new Error("there is no worker");
-  parts.placement.peerOpened(holder);
-  owners.claim("room", "W", { sharing });
-  const locate = (key: string) => {
-    const type = owners.shared("room");
-    if (type === undefined) throw new Error("the type is not shared");
-    return parts.placement.locate(type, key, { caller: undefined, payer: undefined });
-  };
-  const leave = (count: number) => {
-    for (let at = 0; at < count; at += 1) locate(`${at}`);
-    const claims = parts.directory.claimsOf("W", count, () => false);
-    parts.leaving.asked(holder, claims, "asked");
-  };
-  const said = () => heard.flatMap((frame) => (frame.kind === "leave" ? frame.agents.map(({ key }) => key) : []));
-  return { ...parts, batches, clock, owners, holder, channel, line, heard, locate, leave, said };
+function numbered(count: number, first = 1): string[] {
+  return Array.from({ length: count }, (_, at) => `E${first + at}`);
 }
 
-function messageFrom(party: string, byteLength = 10): HeldMessage {
-  const { account } = peerOf("C", party);
-  const seeker = { caller: undefined, payer: undefined, account, isUnfit: false, queue: undefined };
-  return { ...seeker, byteLength, place: () => undefined };
+function idsAt(channel: KeptChannel): string[] {
+  return channel.arrived.flatMap(({ frame }) => (frame.kind === "event" ? [frame.event.id] : []));
 }
 
-describe("the agents that leave", () => {
-  it("cost the host one notice in each while that a worker takes none, and are all told when it takes them again", () => {
-    const { leave, line, clock, said } = openWorld();
-    line.takes = false;
-    leave(2_000);
-    line.offered = 0;
-    for (let retry = 0; retry < 10; retry += 1) clock.advance(limits.leaveRetryMs);
-    expect(line.offered).toBe(10);
-    line.takes = true;
-    clock.advance(limits.leaveRetryMs);
-    expect(new Set(said()).size).toBe(2_000);
-    line.offered = 0;
-    clock.advance(10 * limits.leaveRetryMs);
-    expect(line.offered).toBe(0);
+/** Gives back all events that a channel has got, in their order. */
+function giveAllBack(world: PlacementWorld, from: KeptChannel, agent: ReturnType<PlacementWorld["claimed"]>): void {
+  for (const { frame, bytes } of from.arrived.splice(0)) if (frame.kind === "event") world.giveBack(from, agent, bytes);
+}
+
+describe("agents that leave their workers", () => {
+  it("get what they gave back first, then what waited, and keep that order when they leave again at once [L7]", () => {
+    const world = new PlacementWorld();
+    const a = world.open("A");
+    const count = limits.batchSize + 100;
+    for (const id of numbered(count)) world.publish("k", id);
+    for (const again of [false, true]) {
+      const [agent] = world.ask(a, ["k"]);
+      if (agent === undefined) throw new Error("the agent has no claim");
+      giveAllBack(world, a, agent);
+      if (!again) {
+        world.publish("k", "last");
+        world.fillTurn();
+      }
+      world.leaving.left(a, [agent]);
+      expect(idsAt(a)).toEqual([]);
+      world.turn();
+      // One turn of the event loop does not do for all.
+      expect(idsAt(a)).toEqual(numbered(limits.batchSize));
+    }
+    world.turns.turns();
+    expect(idsAt(a)).toEqual([...numbered(count), "last"]);
+    expect([world.leaving.size, world.leaving.heldCount]).toEqual([0, 0]);
   });
 
-  it("are told once more when their worker has lost channels, however many in one turn", () => {
-    const { placement, leave, channel, clock, heard, said } = openWorld();
-    const others = Array.from({ length: 100 }, (_, at) => channel(`other-${at}`));
-    leave(50);
-    for (const other of others) placement.peerOpened(other);
-    heard.length = 0;
-    for (const other of others) placement.peerEnded(other);
-    clock.advance(limits.leaveRetryMs);
-    expect(said()).toHaveLength(50);
+  it("are told later when the queue of their worker takes no notice, and get nothing meanwhile [L3]", () => {
+    const world = new PlacementWorld();
+    const a = world.open("A");
+    world.publish("k", "E1");
+    a.arrived.length = 0;
+    a.isFull = true;
+    const agents = world.ask(a, ["k"]);
+    world.publish("k", "E2");
+    world.clock.advance(limits.leaveRetryMs);
+    expect(a.take()).toEqual([]);
+    a.isFull = false;
+    world.clock.advance(limits.leaveRetryMs);
+    expect(a.take()).toEqual(["leave asked 0: k"]);
+    world.leaving.left(a, agents);
+    expect(a.take()).toEqual(["E2 for k"]);
+    world.clock.advance(10 * limits.leaveRetryMs);
+    expect(a.take()).toEqual([]);
   });
 
-  it("hold messages of other addresses beside those of one that sends as many as it can", () => {
-    const { leaving, leave, locate } = openWorld();
-    leave(1);
-    const found = locate("0");
-    if (found.at !== "moving") throw new Error("the agent does not move");
-    const { agent } = found;
-    let held = 0;
-    while (leaving.hold(agent, messageFrom("greedy address"))) held += 1;
-    expect(held).toBe(667);
-    expect(leaving.hold(agent, messageFrom("honest address"))).toBe(true);
-    const large = messageFrom("greedy address", 9 * 1024 * 1024);
-    expect(leaving.hold(agent, large)).toBe(false);
-    expect(leaving.hold(agent, messageFrom("honest address", 1_000_000))).toBe(true);
+  it("are not told later what is not true any more: they have left by another channel's word", () => {
+    const world = new PlacementWorld();
+    const [older, newer] = [world.open("A1", "A"), world.open("A2", "A")];
+    world.publish("k", "E1");
+    newer.arrived.length = 0;
+    older.isFull = true;
+    const agents = world.ask(newer, ["k"], "idle");
+    world.leaving.stayed(newer, agents);
+    older.isFull = false;
+    world.clock.advance(limits.leaveRetryMs);
+    expect([older.take(), newer.take()]).toEqual([[], ["leave idle 0: k"]]);
   });
-});
 
-describe("a worker that stops", () => {
-  it("has not to wait for its time when its last claims are of a type that is gone", () => {
-    const { owners, drains, holder, heard, locate, clock, batches } = openWorld();
-    for (let at = 0; at < 600; at += 1) locate(`${at}`);
-    owners.claim("lobby", "W", { sharing });
-    // The host has other work to do in this turn, and frees the claims in a later one.
-    batches.add(
-      "other work",
-      Array.from({ length: limits.batchSize }, () => () => undefined),
-    );
-    owners.release("room", "W");
-    drains.workerLeaves(holder, 10_000);
-    clock.advance(limits.leaveRetryMs);
-    expect(heard).toEqual([{ kind: "leave", agents: [], reason: "draining", graceMs: 0 }]);
+  it("keep what comes back for one that can't begin to leave from going round under its claim [L6 L13]", () => {
+    const world = new PlacementWorld();
+    const a = world.open("A");
+    const keys = Array.from({ length: limits.leavingPerWorker }, (_, at) => `${at}`);
+    for (const key of [...keys, "k"]) world.publish(key, "E1");
+    const [event] = a.arrived.splice(0).slice(-1);
+    world.ask(a, keys);
+    expect(world.leaving.countOf("A")).toBe(limits.leavingPerWorker);
+    a.arrived.length = 0;
+    if (event !== undefined) world.giveBack(a, world.claimed("k"), event.bytes);
+    expect(a.take()).toEqual([]);
+    expect(world.counters).toMatchObject({ droppedEvents: 1, returnedMessages: 1 });
+  });
+
+  it("end their wait when no worker serves their type any more; a later type of that name is another one", () => {
+    const world = new PlacementWorld();
+    const a = world.open("A");
+    world.publish("k", "E1");
+    const agents = world.ask(a, ["k"]);
+    world.publish("k", "E2");
+    world.owners.release("room", "A");
+    world.turns.turns();
+    expect(world.counters).toMatchObject({ skippedEvents: 1 });
+    expect([world.leaving.size, world.leaving.heldCount]).toEqual([0, 0]);
+    world.owners.claim("room", "A", { sharing: { placement: undefined, requires: {} } });
+    a.arrived.length = 0;
+    world.publish("k", "E3");
+    world.leaving.left(a, agents);
+    world.publish("k", "E4");
+    expect(a.take()).toEqual(["E3 for k", "E4 for k"]);
+    expect(world.counters).toMatchObject({ unmatchedReturns: 1 });
+  });
+
+  it("of a lost worker are placed anew, with what it gave back first [L12]", () => {
+    const world = new PlacementWorld();
+    const a = world.open("A");
+    for (const id of ["E1", "E2"]) world.publish("k", id);
+    const b = world.open("B");
+    const [agent] = world.ask(a, ["k"]);
+    const [, second] = a.arrived.splice(0);
+    if (agent !== undefined && second !== undefined) world.giveBack(a, agent, second.bytes);
+    world.publish("k", "E3");
+    world.end(a);
+    world.turns.turns();
+    expect(b.take()).toEqual(["E2 for k", "E3 for k"]);
+    expect(world.claims.map((occurrence) => "what" in occurrence && occurrence.what)).toEqual(["made", "lost", "made"]);
+  });
+
+  it("stay by the word of their worker alone, and not at a worker that stops [L8]", () => {
+    const world = new PlacementWorld();
+    const a = world.open("A");
+    world.publish("k", "E1");
+    const asked = world.ask(a, ["k"]);
+    a.arrived.length = 0;
+    world.leaving.stayed(a, asked);
+    // It was asked for, not idle.
+    expect(world.leaving.size).toBe(1);
+    world.leaving.left(a, asked);
+    world.publish("k", "E2");
+    const idle = world.ask(a, ["k"], "idle");
+    a.arrived.length = 0;
+    world.drains.workerLeaves(a, 700);
+    world.leaving.stayed(a, idle);
+    expect(a.take()).toEqual(["leave draining 700: k"]);
   });
 });

@@ -1,0 +1,113 @@
+import { describe, expect, it } from "vitest";
+import {
+  askLeave,
+  type EventFrame,
+  giveBack,
+  type Request,
+  requests,
+  roomWorker,
+  startRooms,
+} from "../../support/leaving-rooms.ts";
+import type { RawWorker } from "../../support/raw-worker.ts";
+
+const reason = "asked";
+
+/** A worker that holds `room/k` and changes its connection: the call came on its older channel, and an event comes on its newer one. */
+async function startChange(world: Awaited<ReturnType<typeof startRooms>>) {
+  const { rig, holder, caller, agent } = world;
+  const newer = await roomWorker(rig, "A2", { agworker: `worker-${holder.clientId}` });
+  caller.publish("news", "k", "E1");
+  await caller.settled();
+  const [event] = await newer.settled();
+  if (event?.kind !== "event") throw new Error("no event came on the newer channel");
+  return { older: holder, newer, event, leave: { kind: "leave", agents: [agent], reason, graceMs: 0 } };
+}
+
+function names(frames: readonly (Request | EventFrame | { readonly kind: string })[]): string[] {
+  return frames.map((frame) => ("event" in frame ? frame.event.id : frame.kind));
+}
+
+describe("an agent whose worker has two channels", () => {
+  it("leaves when the worker has said left on both, so that an event on the older one is not lost [L4 L7]", async () => {
+    await using world = await startRooms();
+    const { rig, holder, other, caller, agent, first } = world;
+    holder.respond(first.requestId, "done");
+    caller.publish("news", "k", "E0");
+    await caller.settled();
+    const [early] = await holder.settled();
+    if (early?.kind !== "event") throw new Error("no event came");
+    const { older, newer, event, leave } = await startChange(world);
+    expect(await askLeave(newer, agent, reason)).toEqual([leave]);
+    expect(await older.settled()).toEqual([leave]);
+    giveBack(newer, agent, event);
+    newer.send({ kind: "left", agents: [agent] });
+    expect(await newer.settled()).toEqual([]);
+    expect(rig.host.counters()).toMatchObject({ leavingAgents: 1, heldMessages: 1 });
+    giveBack(older, agent, early);
+    older.send({ kind: "left", agents: [agent] });
+    const sent = [...(await older.settled()), ...(await newer.settled()), ...(await other.settled())];
+    expect(names(sent).sort()).toEqual(["E0", "E1"]);
+    expect(rig.host.counters()).toMatchObject({ leavingAgents: 0, unmatchedReturns: 0, droppedEvents: 0 });
+  });
+
+  it("is told again on the other channel when one ends before its left [L12]", async () => {
+    await using world = await startRooms();
+    const { agent } = world;
+    const { older, newer, event, leave } = await startChange(world);
+    await askLeave(newer, agent, reason);
+    giveBack(newer, agent, event);
+    newer.send({ kind: "left", agents: [agent] });
+    await newer.settled();
+    older.stream.cancel();
+    expect(await newer.next()).toEqual(leave);
+    newer.send({ kind: "left", agents: [agent] });
+    expect(names([await firstOf(newer, world.other)])).toEqual(["E1"]);
+  });
+
+  it("is told nothing more when a channel ends on which it has left already", async () => {
+    await using world = await startRooms();
+    const { agent, caller } = world;
+    const { older, newer } = await startChange(world);
+    await askLeave(newer, agent, reason);
+    older.send({ kind: "left", agents: [agent] });
+    await older.settled();
+    older.stream.cancel();
+    // The call that the older channel had.
+    await caller.nextResponse();
+    expect(await newer.settled()).toEqual([]);
+    newer.send({ kind: "left", agents: [agent] });
+    await newer.settled();
+    expect(world.rig.host.counters().leavingAgents).toBe(0);
+  });
+
+  it("stays by one word, on either channel [L8]", async () => {
+    await using world = await startRooms();
+    const { rig, agent, caller, first } = world;
+    const { older, newer } = await startChange(world);
+    await askLeave(newer, agent);
+    caller.request("second", "room/k");
+    await caller.settled();
+    older.send({ kind: "stay", agents: [agent] });
+    await older.settled();
+    const [second] = requests(await newer.settled());
+    expect(second?.metadata.agepoch).toBe(first.metadata.agepoch);
+    expect(rig.host.counters().leavingAgents).toBe(0);
+  });
+
+  it("is said to leave on the newest four of a worker's channels only", async () => {
+    await using world = await startRooms();
+    const { rig, holder, agent } = world;
+    const channels: RawWorker[] = [holder];
+    for (let at = 0; at < 5; at += 1) {
+      channels.push(await roomWorker(rig, `A${at}`, { agworker: `worker-${holder.clientId}` }));
+    }
+    const told = [await askLeave(holder, agent, reason)];
+    for (const one of channels.slice(1)) told.push(await one.settled());
+    expect(told.map((frames) => frames.length)).toEqual([0, 0, 1, 1, 1, 1]);
+  });
+});
+
+/** The first frame that comes on one of two channels. */
+function firstOf(a: RawWorker, b: RawWorker) {
+  return Promise.race([a.next(), b.next()]);
+}

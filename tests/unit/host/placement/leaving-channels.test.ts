@@ -1,0 +1,79 @@
+import { describe, expect, it } from "vitest";
+import { limits } from "../../../../src/host/limits.ts";
+import { PlacementWorld } from "../../../support/placement-world.ts";
+
+/** A worker with two channels that holds `room/k`, and has been told on both that the agent leaves. */
+function openChange() {
+  const world = new PlacementWorld();
+  const [older, newer] = [world.open("A1", "A"), world.open("A2", "A")];
+  world.publish("k", "E1");
+  const agents = world.ask(newer, ["k"]);
+  for (const channel of [older, newer]) channel.arrived.length = 0;
+  const later = () => {
+    world.clock.advance(limits.leaveRetryMs);
+    world.turns.turns();
+  };
+  return { world, older, newer, agents, later };
+}
+
+const told = "leave asked 0: k";
+
+describe("agents of a worker that loses one of its channels", () => {
+  it("are told nothing more when it has said left there already", () => {
+    const { world, older, newer, agents, later } = openChange();
+    world.leaving.left(older, agents);
+    world.end(older);
+    later();
+    expect(newer.take()).toEqual([]);
+    world.leaving.left(newer, agents);
+    expect(world.leaving.size).toBe(0);
+  });
+
+  it("are told again on the other one when only the lost one had still to answer [L12]", () => {
+    const { world, older, newer, agents, later } = openChange();
+    world.leaving.left(newer, agents);
+    world.end(older);
+    later();
+    expect([newer.take(), world.leaving.size]).toEqual([[told], 1]);
+    world.leaving.left(newer, agents);
+    later();
+    expect([newer.take(), world.leaving.size]).toEqual([[], 0]);
+  });
+
+  it("have left with the next left, also before the host has looked for those that it must tell again", () => {
+    const { world, older, newer, agents, later } = openChange();
+    world.end(older);
+    world.leaving.left(newer, agents);
+    expect(world.leaving.size).toBe(0);
+    later();
+    expect(newer.take()).toEqual([]);
+  });
+
+  it("are told on each channel when its queue takes a notice, whatever the other one takes", () => {
+    const world = new PlacementWorld();
+    const [older, newer] = [world.open("A1", "A"), world.open("A2", "A")];
+    world.publish("k", "E1");
+    newer.arrived.length = 0;
+    older.isFull = true;
+    const agents = world.ask(newer, ["k"]);
+    expect([older.take(), newer.take()]).toEqual([[], [told]]);
+    world.leaving.left(newer, agents);
+    // It has not left: the older channel has not been told.
+    expect(world.leaving.size).toBe(1);
+    older.isFull = false;
+    world.clock.advance(limits.leaveRetryMs);
+    expect([older.take(), newer.take()]).toEqual([[told], []]);
+  });
+
+  it("are gone for the worker, too: it hears on the other channel that it holds none, if the full one ends", () => {
+    const world = new PlacementWorld();
+    const [older, newer] = [world.open("A1", "A"), world.open("A2", "A")];
+    newer.isFull = true;
+    world.drains.workerLeaves(older, 1_000);
+    world.end(newer);
+    world.clock.advance(limits.leaveRetryMs);
+    expect(older.take()).toEqual(["leave draining 0: "]);
+    world.end(older);
+    expect(world.clock.pendingTimers).toBe(0);
+  });
+});

@@ -1,0 +1,131 @@
+import { describe, expect, it } from "vitest";
+import { limits } from "../../../../src/host/limits.ts";
+import { type KeptChannel, PlacementWorld } from "../../../support/placement-world.ts";
+
+/** A worker that holds so many agents. */
+function holderOf(world: PlacementWorld, count: number, id = "A"): KeptChannel {
+  const channel = world.open(id);
+  for (let at = 0; at < count; at += 1) world.publish(`${at}`, "E");
+  channel.arrived.length = 0;
+  return channel;
+}
+
+/** Takes the agents of the `leave` notices that have come. */
+function toldTo(channel: KeptChannel) {
+  return channel.arrived.splice(0).flatMap(({ frame }) => (frame.kind === "leave" ? [frame.agents] : []));
+}
+
+describe("the drain of a worker", () => {
+  it("says leave in lots, for at most 4,000 agents at once, until the worker holds none [L9]", () => {
+    const world = new PlacementWorld();
+    const a = holderOf(world, 6_500);
+    world.drains.workerLeaves(a, 5_000);
+    world.turns.turns();
+    const first = toldTo(a);
+    expect(first.map(({ length }) => length)).toEqual([1_000, 1_000, 1_000, 1_000]);
+    let [under, all] = [first, first.flat().length];
+    for (let lots = 0; under.length > 0 && lots < 20; lots += 1) {
+      const [lot, ...others] = under;
+      world.leaving.left(a, lot ?? []);
+      world.turns.turns();
+      const more = toldTo(a).filter(({ length }) => length > 0);
+      all += more.flat().length;
+      under = [...others, ...more];
+      expect(world.leaving.countOf("A")).toBeLessThanOrEqual(limits.leavingOfDrain);
+    }
+    expect([all, world.directory.countOf("A"), world.leaving.size]).toEqual([6_500, 0, 0]);
+  });
+
+  it("tells the worker last that it holds no agent, behind a leave that its queue did not take at first", async () => {
+    const world = new PlacementWorld();
+    const a = holderOf(world, 1);
+    const agents = [world.claimed("0")];
+    a.isFull = true;
+    world.drains.workerLeaves(a, 5_000);
+    world.leaving.left(a, agents);
+    a.isFull = false;
+    world.clock.advance(limits.leaveRetryMs);
+    expect(a.take()).toEqual(["leave draining 0: "]);
+    expect(await world.drains.drainWorker("A", {})).toEqual({ at: "drained", leftAgents: 1, revokedAgents: 0 });
+  });
+
+  it("takes the host's time, then the worker's own, and an operator's over both [L9 L11]", async () => {
+    const world = new PlacementWorld();
+    const a = holderOf(world, 2);
+    world.drains.workerLeaves(a, 0);
+    expect(a.take()).toEqual(["leave draining 10000: 1,0"]);
+    world.clock.advance(4_000);
+    expect(world.drains.graceMsOf("A")).toBe(6_000);
+    world.drains.workerLeaves(a, 2_000);
+    expect(world.drains.graceMsOf("A")).toBe(2_000);
+    const outcome = world.drains.drainWorker("A", { graceMs: 9_000 });
+    world.drains.workerLeaves(a, 1);
+    expect(world.drains.graceMsOf("A")).toBe(9_000);
+    world.leaving.left(a, [world.claimed("0")]);
+    world.clock.advance(8_999);
+    expect(world.counters.revokedClaims).toBe(0);
+    world.clock.advance(1);
+    expect(await outcome).toEqual({ at: "drained", leftAgents: 1, revokedAgents: 1 });
+  });
+
+  it("revokes what is left when the time is over, on the channels that the worker opens later, too [L10]", () => {
+    const world = new PlacementWorld();
+    const a = holderOf(world, 2);
+    const b = world.open("B");
+    world.drains.workerLeaves(a, 1_000);
+    world.publish("0", "waits");
+    a.arrived.length = 0;
+    world.clock.advance(1_000);
+    world.turns.turns();
+    expect(a.take()).toEqual(["leave draining 0: "]);
+    expect(b.take()).toEqual(["waits for 0"]);
+    expect(world.ended).toEqual(["A"]);
+    const newer = world.open("A2", "A");
+    expect([a, newer, b].map((channel) => world.placement.isRevoked(channel))).toEqual([true, true, false]);
+    world.publish("new", "E");
+    expect([newer.take(), b.take()]).toEqual([[], ["E for new"]]);
+    // A new run of the process comes with the same id only when all channels of the old one have ended.
+    world.end(a);
+    world.end(newer);
+    expect(world.placement.isRevoked(world.open("A3", "A"))).toBe(false);
+  });
+
+  it("passes by the claims of a type that is shared anew", () => {
+    const world = new PlacementWorld();
+    const a = holderOf(world, 1);
+    world.fillTurn();
+    world.owners.release("room", "A");
+    world.owners.claim("room", "A", { sharing: { placement: undefined, requires: {} } });
+    world.drains.workerLeaves(a, 1_000);
+    world.turns.turns();
+    expect(world.leaving.size).toBe(0);
+  });
+
+  it("ends with the worker, and a caller's wait with its signal", async () => {
+    const world = new PlacementWorld();
+    const a = holderOf(world, 1);
+    const abort = new AbortController();
+    const given = world.drains.drainWorker("A", { signal: abort.signal });
+    const outcome = world.drains.drainWorker("A", {});
+    abort.abort(new Error("enough"));
+    await expect(given).rejects.toThrow("enough");
+    await expect(world.drains.drainWorker("A", { signal: abort.signal })).rejects.toThrow("enough");
+    world.end(a);
+    expect(await outcome).toEqual({ at: "gone", leftAgents: 0 });
+    expect(await world.drains.drainWorker("A", {})).toEqual({ at: "unknown" });
+    world.drains.close();
+    expect(world.clock.pendingTimers).toBe(0);
+  });
+
+  it("leaves a stock worker its agents and gives it no new ones", async () => {
+    const world = new PlacementWorld();
+    const stock = world.open("S", "S", true);
+    world.publish("k", "E1");
+    const other = world.open("T", "T", true);
+    expect(await world.drains.drainWorker("S", {})).toEqual({ at: "keeps-agents" });
+    world.publish("k", "E2");
+    for (let at = 0; at < 5; at += 1) world.publish(`${at}`, "E");
+    expect(stock.take()).toEqual(["E1 for k", "E2 for k"]);
+    expect(other.take()).toHaveLength(5);
+  });
+});
