@@ -1,3 +1,3 @@
 import { playSeeds } from "./play-seeds.ts";
 
-playSeeds({ first: 101, count: 800 });
+playSeeds({ first: 101, count: 400 });
