@@ -155,7 +155,7 @@ export function composeHost(hostOptions: HostOptions) {
   const dotnetAnswers = new DotnetAnswers({ ...options, counters });
   const calls: CallRouter = new CallRouter({
     ...{ ...options, bounds: options, batches, counters, owners, placement, leaving, peers: sessions, dotnetAnswers },
-    ...{ observer, courier: courierPeer },
+    ...{ observer, workers, courier: courierPeer },
   });
   const locate = (agentType: string, key: string, asker: ControlSession): string | undefined => {
     const type = owners.shared(agentType);

@@ -58,6 +58,8 @@ export const limits = {
   /** Calls that are reported because they wait for their turn, of all workers together; running turns that a report may name. */
   stuckCalls: 10_000,
   stuckBehind: 100,
+  /** Milliseconds after which the host reports a call that waits for an agent to leave its worker. */
+  heldStuckMs: 1_000,
   /** The longest request id of a caller, in bytes. */
   requestIdBytes: 1_024,
   /** Streams and calls that wait for `authorize` at once, those of one connection, and milliseconds that each waits. */

@@ -12,6 +12,7 @@ export function pendingCall({ caller, ...given }: Omit<Partial<PendingCall>, "ca
     targetKey: "k",
     heldBytes: 0,
     reportBytes: 0,
+    reporter: undefined,
     stockPath: undefined,
     timeoutMs: 0,
     openedMs: 0,

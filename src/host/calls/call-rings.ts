@@ -1,4 +1,4 @@
-import { RingWatch } from "../../core/internal.ts";
+import { RingWatch, type WaitingCall } from "../../core/internal.ts";
 import { parsePath, type StuckFrame, type UnstuckFrame } from "../../protocol/internal.ts";
 import { FairShare } from "../../transport/internal.ts";
 import type { BatchRunner } from "../batch-runner.ts";
@@ -57,18 +57,12 @@ export class CallRings {
       counters.unmatchedReports += 1;
       return;
     }
-    // A later report replaces the first one, whose place in the order stays.
-    if (call.reportBytes > 0) this.#release(call);
-    const bytes = costOf(text, path.length, behind);
-    const { account } = from;
-    if (!this.#share.mayAdd(account.party) || !account.take(bytes)) {
-      this.#watch.withdraw(call);
-      counters.unwatchedCalls += 1;
-      return;
-    }
-    this.#share.add(account.party);
-    call.reportBytes = bytes;
-    this.#watch.report(call, { path, behind });
+    this.#watchCall(call, { path, behind }, from);
+  }
+
+  /** Reports a call that waits for an agent to leave its worker. The report is on the account of the caller. */
+  reportHeld(call: PendingCall, waiting: WaitingCall): void {
+    this.#watchCall(call, waiting, call.caller);
   }
 
   withdraw(from: Peer, { requestId }: UnstuckFrame): void {
@@ -83,17 +77,34 @@ export class CallRings {
     this.#release(call);
   }
 
+  #watchCall(call: PendingCall, waiting: WaitingCall, reporter: Peer): void {
+    // A later report replaces the first one, whose place in the order stays.
+    if (call.reportBytes > 0) this.#release(call);
+    const bytes = costOf(waiting);
+    const { account } = reporter;
+    if (!this.#share.mayAdd(account.party) || !account.take(bytes)) {
+      this.#watch.withdraw(call);
+      this.#parts.counters.unwatchedCalls += 1;
+      return;
+    }
+    this.#share.add(account.party);
+    call.reportBytes = bytes;
+    call.reporter = reporter;
+    this.#watch.report(call, waiting);
+  }
+
   #callOf(from: Peer, requestId: string): PendingCall | undefined {
     const call = this.#parts.callNamed(requestId);
     return call?.target === from ? call : undefined;
   }
 
   #release(call: PendingCall): void {
-    const { target, reportBytes } = call;
+    const { reporter, reportBytes } = call;
     call.reportBytes = 0;
-    if (target === undefined) return;
-    target.account.release(reportBytes);
-    this.#share.remove(target.account.party);
+    call.reporter = undefined;
+    if (reporter === undefined) return;
+    reporter.account.release(reportBytes);
+    this.#share.remove(reporter.account.party);
   }
 }
 
@@ -106,7 +117,11 @@ function isWithinLimits(behind: readonly string[]): boolean {
 const reportBytes = 500;
 const turnBytes = 450;
 
-function costOf(path: string, turns: number, behind: readonly string[]): number {
+function costOf({ path, behind }: WaitingCall): number {
+  const turns = path.reduce(
+    (sum, { token, type, key }) => sum + turnBytes + 2 * (token.length + type.length + key.length),
+    0,
+  );
   const tokens = behind.reduce((sum, token) => sum + turnBytes + 2 * token.length, 0);
-  return reportBytes + turns * turnBytes + 2 * path.length + tokens;
+  return reportBytes + turns + tokens;
 }

@@ -20,6 +20,7 @@ import type { BatchRunner } from "../batch-runner.ts";
 import type { MutableHostCounters } from "../counters.ts";
 import type { LeavingAgents } from "../placement/leaving-agents.ts";
 import type { Placement } from "../placement/placement.ts";
+import type { Workers } from "../placement/workers.ts";
 import type { TypeOwners } from "../registry/type-owners.ts";
 import type { Peer, PeerTable } from "../sessions/peer.ts";
 import type { PendingCall } from "../sessions/pending-call.ts";
@@ -32,6 +33,7 @@ import { CallTable } from "./call-table.ts";
 import { whyNotForDotnet } from "./dotnet-calls.ts";
 import { GivenUpTypes } from "./given-up-types.ts";
 import { HeldCalls } from "./held-calls.ts";
+import { HeldWaits } from "./held-waits.ts";
 import { type CallWays, SharedCalls } from "./shared-calls.ts";
 import { StockChains } from "./stock-chains.ts";
 
@@ -45,6 +47,7 @@ export interface CallRouterParts extends CallOutcomesParts {
   readonly owners: TypeOwners;
   readonly placement: Placement;
   readonly leaving: LeavingAgents;
+  readonly workers: Workers;
   readonly peers: PeerTable;
   /** The caller of the calls that the host keeps. */
   readonly courier?: Peer | undefined;
@@ -119,6 +122,7 @@ export class CallRouter {
       leaving,
       owners,
       counters,
+      waits: new HeldWaits({ ...{ clock, batches, rings: this.rings, workers: parts.workers }, calls: this.#calls }),
       ...this.#waysOfShared(),
     });
   }

@@ -77,6 +77,7 @@ export class CallTable {
       targetKey: keptText(targetKey),
       heldBytes,
       reportBytes: 0,
+      reporter: undefined,
       stockPath: undefined,
       timeoutMs,
       openedMs: this.#clock === undefined ? 0 : this.#clock.now(),

@@ -24,6 +24,7 @@ import type { Peer } from "../sessions/peer.ts";
 import { keptText, type PendingCall } from "../sessions/pending-call.ts";
 import { type CallFailure, callFailure } from "./call-failures.ts";
 import type { CallTable } from "./call-table.ts";
+import type { HeldWaits } from "./held-waits.ts";
 
 /** The work of the call router for calls to agents of shared types. */
 export interface CallWays {
@@ -51,6 +52,7 @@ export interface SharedCallsParts extends CallWays {
   readonly leaving: LeavingAgents;
   readonly owners: TypeOwners;
   readonly counters: MutableHostCounters;
+  readonly waits: HeldWaits;
 }
 
 /** A call that waits for its agent. */
@@ -137,12 +139,13 @@ export class SharedCalls {
     if (call.returns > limits.returnsOfCall) return end(call, callFailure.movedTooOften(call.targetType));
     const held = this.#heldCall(call, this.#parts.bare(call, message), reason === "unfit");
     if (!leaving.takeBack(from, agent, held)) return this.#refuseHeld(held);
-    if (held.queue !== undefined) this.#waiting.set(call, held);
+    if (held.queue !== undefined) this.#wait(held, held.queue.agent);
   }
 
   /** The agent of a call that waited has a place, or gets none. */
   placed({ call, frame }: HeldCall, placed: Placed | undefined): void {
     this.#waiting.delete(call);
+    this.#parts.waits.forget(call);
     const request = peekFrame(frame);
     if (!this.#parts.calls.has(call) || request.kind !== "request") return;
     if (placed === undefined) this.#parts.routeAnew(call, request);
@@ -155,6 +158,7 @@ export class SharedCalls {
     const held = this.#waiting.get(call);
     if (held === undefined) return;
     this.#waiting.delete(call);
+    this.#parts.waits.forget(call);
     this.#parts.leaving.forget(held);
   }
 
@@ -172,9 +176,14 @@ export class SharedCalls {
         if (holder !== undefined && waitsForTurnOf(request, agent)) return this.#send(call, request, holder);
         const held = this.#heldCall(call, request, false);
         if (!this.#parts.leaving.hold(agent, held)) return this.#refuseHeld(held);
-        this.#waiting.set(call, held);
+        this.#wait(held, agent);
       }
     }
+  }
+
+  #wait(held: HeldCall, agent: MovingAgent): void {
+    this.#waiting.set(held.call, held);
+    this.#parts.waits.add(held, agent);
   }
 
   #heldCall(call: PendingCall, request: PeekedRequest, isUnfit: boolean): HeldCall {

@@ -27,8 +27,10 @@ export interface PendingCall {
   readonly targetKey: string;
   /** Memory of the call, taken from the caller's account. */
   readonly heldBytes: number;
-  /** Memory of the report that the call waits for its turn, taken from the target's account; 0: it is not reported. */
+  /** Memory of the report that the call waits for its turn, taken from the account of `reporter`; 0: it is not reported. */
   reportBytes: number;
+  /** The worker that pays for the report: the target, or the caller of a call that is held for its agent. */
+  reporter: Peer | undefined;
   /** Set for a call with a path to a worker that knows no paths. */
   stockPath: StockPath | undefined;
   /** 0: no bound. */

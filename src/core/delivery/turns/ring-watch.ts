@@ -6,6 +6,8 @@ export interface WaitingCall {
   readonly path: CallPath;
   /** The tokens of the running turns for which the call waits. */
   readonly behind: readonly string[];
+  /** Whether one of these turns still runs. Undefined: another report comes when one has ended. */
+  readonly stillRuns?: ((token: string) => boolean) | undefined;
 }
 
 /** A call that is reported, with its place in the order of first reports. */
@@ -66,12 +68,12 @@ export class RingWatch<Call> {
   }
 
   /** Takes the first report of a call, or a later one with other turns before it. Returns false if there is no place for the call. */
-  report(call: Call, { path, behind }: WaitingCall): boolean {
+  report(call: Call, { path, behind, stillRuns }: WaitingCall): boolean {
     const known = this.#calls.get(call);
     if (known === undefined && this.#calls.size >= this.#options.maxCalls) return false;
     const order = known?.order ?? ++this.#reports;
     if (known !== undefined) this.#remove(known);
-    const reported = { call, path, behind, order };
+    const reported = { call, path, behind, stillRuns, order };
     this.#calls.set(call, reported);
     for (const { token } of path) this.#add(token, reported);
     if (this.#searched.has(call)) return true;
@@ -108,7 +110,7 @@ export class RingWatch<Call> {
 
   #resolve(ring: readonly Edge<Call>[]): void {
     // What has ended while the search went on waits for nothing any more.
-    if (!ring.every(({ to }) => this.#isCurrent(to))) return;
+    if (!ring.every(({ from, token, to }) => this.#isCurrent(to) && waitsStill(from, token))) return;
     const intoLast = ring.reduce((last, edge, at) => (edge.to.order > (ring[last]?.to.order ?? 0) ? at : last), 0);
     const fromLast = [...ring.slice(intoLast), ...ring.slice(0, intoLast)];
     const last = ring[intoLast]?.to;
@@ -131,7 +133,7 @@ export class RingWatch<Call> {
       for (const token of from.behind) {
         looked += 1;
         if (looked % callsAtOnce === 0) yield;
-        if (seen.has(token)) continue;
+        if (seen.has(token) || !waitsStill(from, token)) continue;
         seen.add(token);
         for (const to of this.#awaitedBy.get(token) ?? []) {
           if (to === start) return wayTo({ from, token, to }, reachedBy);
@@ -159,6 +161,10 @@ export class RingWatch<Call> {
       if (awaited?.delete(reported) === true && awaited.size === 0) this.#awaitedBy.delete(token);
     }
   }
+}
+
+function waitsStill({ stillRuns }: WaitingCall, token: string): boolean {
+  return stillRuns === undefined || stillRuns(token);
 }
 
 function runAll(_call: unknown, tasks: Iterable<() => void>): void {

@@ -64,8 +64,8 @@ function setUp({ clock = new ManualClock(), maxPendingCalls = 10 }: { clock?: Cl
   owners.claim("a", "T");
   const counters = createHostCounters();
   const table = { of: (id: string) => peers.get(id) };
-  const { placement, leaving, directory } = openPlacement({ clock, owners, peers: table });
-  const shared = { counters, owners, placement, leaving, directory, peers: table, observer: undefined };
+  const { placement, leaving, directory, workers } = openPlacement({ clock, owners, peers: table });
+  const shared = { counters, owners, placement, leaving, directory, workers, peers: table, observer: undefined };
   const calls = new CallRouter({
     ...shared,
     dotnetAnswers: new DotnetAnswers({ dotnetErrors: "withhold", counters, logger: undefined }),

@@ -1,0 +1,122 @@
+import type { Clock, Timer } from "../../core/internal.ts";
+import { parsePath, peekFrame, withoutPath } from "../../protocol/internal.ts";
+import type { BatchRunner } from "../batch-runner.ts";
+import { limits } from "../limits.ts";
+import type { MovingAgent } from "../placement/moving-agent.ts";
+import type { Workers } from "../placement/workers.ts";
+import { keptText, type PendingCall } from "../sessions/pending-call.ts";
+import type { CallRings } from "./call-rings.ts";
+import type { CallTable } from "./call-table.ts";
+
+export interface HeldWaitsParts {
+  readonly clock: Clock;
+  readonly batches: BatchRunner;
+  readonly calls: CallTable;
+  readonly workers: Workers;
+  readonly rings: CallRings;
+}
+
+/** A call that is held, with its request. */
+export interface Held {
+  readonly call: PendingCall;
+  readonly frame: Uint8Array;
+}
+
+interface Waiting extends Held {
+  readonly agent: MovingAgent;
+  readonly dueMs: number;
+}
+
+/** Calls of a worker that one task looks at. */
+const callsAtOnce = 200;
+
+// protocol.md §11.13, §11.17
+/**
+ * Reports the calls that wait long for an agent to leave its worker, if turns of other agents wait for them. Such a call waits for all calls
+ * that the agent still has there, and no worker knows of it. So the host reports it to the search for rings.
+ */
+export class HeldWaits {
+  readonly #parts: HeldWaitsParts;
+  /** Those that are not reported yet, in the order in which they are due. */
+  readonly #young = new Map<PendingCall, Waiting>();
+  #timer: Timer | undefined;
+
+  constructor(parts: HeldWaitsParts) {
+    this.#parts = parts;
+  }
+
+  /** A call is held for an agent. One without a path is fine: no turn waits for it. */
+  add({ call, frame }: Held, agent: MovingAgent): void {
+    const request = peekFrame(frame);
+    if (request.kind !== "request" || !request.hasPath) return;
+    const { clock } = this.#parts;
+    this.#young.set(call, { call, frame, agent, dueMs: clock.now() + limits.heldStuckMs });
+    this.#arm();
+  }
+
+  /** The call is not held any more; an unknown one is fine. */
+  forget(call: PendingCall): void {
+    if (!this.#young.delete(call)) this.#parts.rings.forget(call);
+    if (this.#young.size > 0) return;
+    this.#timer?.cancel();
+    this.#timer = undefined;
+  }
+
+  #arm(): void {
+    if (this.#timer !== undefined) return;
+    const [first] = this.#young.values();
+    if (first === undefined) return;
+    const { clock } = this.#parts;
+    this.#timer = clock.setTimer(Math.max(0, first.dueMs - clock.now()), () => this.#onTime());
+  }
+
+  #onTime(): void {
+    this.#timer = undefined;
+    const now = this.#parts.clock.now();
+    const dueAt = new Map<string, Waiting[]>();
+    for (const waiting of this.#young.values()) {
+      if (waiting.dueMs > now) break;
+      this.#young.delete(waiting.call);
+      const { workerId } = waiting.agent.claim;
+      const others = dueAt.get(workerId);
+      if (others === undefined) dueAt.set(workerId, [waiting]);
+      else others.push(waiting);
+    }
+    for (const [workerId, due] of dueAt) this.#parts.batches.add(`held ${workerId}`, this.#reports(workerId, due));
+    this.#arm();
+  }
+
+  /** Looks once through the calls of a worker, for all that wait for agents of it. */
+  *#reports(workerId: string, due: readonly Waiting[]): Iterable<() => void> {
+    const { workers } = this.#parts;
+    const behind = new Map<MovingAgent, string[]>(due.map(({ agent }) => [agent, []]));
+    const agents = new Map(
+      [...behind].map(([agent, tokens]) => [nameOf(agent.type.name, keptText(agent.key)), tokens]),
+    );
+    const running = workers.peersOf(workerId).flatMap(({ incomingCalls }) => incomingCalls.all());
+    for (let at = 0; at < running.length; at += callsAtOnce) {
+      yield () => {
+        for (const call of running.slice(at, at + callsAtOnce)) {
+          const tokens = agents.get(nameOf(call.targetType, call.targetKey));
+          if (tokens !== undefined && tokens.length < limits.stuckBehind) tokens.push(this.#parts.calls.idTextOf(call));
+        }
+      };
+    }
+    for (const waiting of due) yield () => this.#report(waiting, workerId, behind.get(waiting.agent) ?? []);
+  }
+
+  #report({ call, frame, agent }: Waiting, workerId: string, behind: readonly string[]): void {
+    const { rings, calls } = this.#parts;
+    const isHeld = calls.has(call) && call.target === undefined && agent.at === "leaving";
+    const request = peekFrame(frame);
+    if (!isHeld || behind.length === 0 || request.kind !== "request") return;
+    const path = parsePath(withoutPath(request).path);
+    // No worker says that such a turn has ended.
+    const stillRuns = (token: string): boolean => calls.named(token)?.target?.worker.id === workerId;
+    if (path.length > 0) rings.reportHeld(call, { path, behind, stillRuns });
+  }
+}
+
+function nameOf(type: string, key: string): string {
+  return `${type}/${key}`;
+}
