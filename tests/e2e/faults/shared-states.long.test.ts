@@ -5,7 +5,9 @@ import { faultsOf } from "./support/account-checks.ts";
 import { AccountLoad } from "./support/account-load.ts";
 import { KeptHost, newStateFile, startAccountWorker, startCaller, versionsIn } from "./support/account-world.ts";
 
-/** The agents that are called in one part of the test: a host gives no messages to an agent whose calls have cost it three workers. */
+/**
+ * The agents that are called while two workers meet their fates: a host gives no messages to an agent whose calls have cost it three workers.
+ */
 const accountsOf = (part: number) => Array.from({ length: 12 }, (_, at) => `account-${part}-${at}`);
 const names = ["one", "two", "three"] as const;
 const runsForMs = 60_000;
@@ -15,7 +17,7 @@ type Fate = "killed" | "stopped" | "frozen for a moment" | "frozen until it is n
 const fates = ["killed", "stopped", "frozen for a moment", "frozen until it is noticed"] as const;
 
 test("no acknowledged state is lost, and no two activations write, while three workers of shared types are killed, stopped and frozen in turn for a minute", {
-  timeout: 180_000,
+  timeout: 300_000,
 }, async () => {
   const state = newStateFile();
   const host = new KeptHost(state, ["--heartbeat-ms", "500", "--heartbeat-timeout-ms", "3000"]);
@@ -36,7 +38,7 @@ test("no acknowledged state is lost, and no two activations write, while three w
   const endured = new Map<Fate, number>();
   for (let round = 0; performance.now() < endMs; round += 1) {
     if (round > 0 && round % 2 === 0) {
-      load.goOnWith(accountsOf(round / 2));
+      await load.goOnWith(accountsOf(round / 2));
       await load.untilAllAnswered();
     }
     const at = round % names.length;

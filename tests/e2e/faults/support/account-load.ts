@@ -63,6 +63,8 @@ export class AccountLoad {
   readonly #waiting = new Set<() => void>();
   /** After a failure of the store calls are made one after the other: all of them would fail as fast as they can. */
   #inTurn: Promise<unknown> = Promise.resolve();
+  /** The calls that each loop has begun. */
+  readonly #turns: number[] = [];
   #entries = 0;
   #answered = 0;
   #isOver = false;
@@ -101,10 +103,12 @@ export class AccountLoad {
     await this.until(() => this.#answered >= enough);
   }
 
-  /** Calls these accounts from now on. */
-  goOnWith(accounts: readonly string[]): void {
+  /** Calls these accounts from now on. Resolves when all calls of other accounts have their outcome. */
+  async goOnWith(accounts: readonly string[]): Promise<void> {
     this.#accounts = accounts;
     this.#keepBooks();
+    const before = [...this.#turns];
+    await this.until(() => this.#turns.every((turns, at) => turns > (before[at] ?? 0)));
   }
 
   /** Waits until each account that is called has answered a call that is made from now on. */
@@ -141,6 +145,8 @@ export class AccountLoad {
   async #addEntries(first: number): Promise<void> {
     const { concurrency, isKeyed = true } = this.#options;
     for (let turn = first; !this.#isOver; turn += concurrency) {
+      this.#turns[first] = (this.#turns[first] ?? 0) + 1;
+      this.#wake();
       const account = this.#accounts[turn % this.#accounts.length] ?? "";
       if (isKeyed && Math.floor(turn / concurrency) % 2 === 0) await this.#addWithKey(account);
       else await this.#addOnce(account);
