@@ -95,7 +95,7 @@ export function composeWorker(options: WorkerRuntimeOptions, runtime: AgentRunti
   const sendQueue = new SendQueue(settings, counts, () => lifecycle.onStranded());
   const eventGuard = new EventGuard({
     ...{ maxDepth: guards.maxEventDepth, ambient, logger },
-    depthOf: (sender) => catalog.depthOf(sender),
+    depthOf: (sender) => catalog.senders.depthOf(sender),
     onGuarded: () => {
       counts.guardedEvents += 1;
     },
@@ -103,8 +103,8 @@ export function composeWorker(options: WorkerRuntimeOptions, runtime: AgentRunti
   // Calls and generation 1's registrations share one sequence of ids (protocol.md §1.6).
   let lastRequestNumber = 0;
   const nextRequestNumber = () => ++lastRequestNumber;
-  const pathOf = (sender: AgentId | undefined) => catalog.pathOf(sender);
-  const effectsOf = (sender: AgentId | undefined) => catalog.effectsOf(sender);
+  const pathOf = (sender: AgentId | undefined) => catalog.senders.pathOf(sender);
+  const effectsOf = (sender: AgentId | undefined) => catalog.senders.effectsOf(sender);
   const outgoing = { settings, registry, interventions, log, sendQueue, eventGuard };
   const calls = new OutgoingCalls({ ...outgoing, counts, nextRequestNumber, pathOf });
   const events = new OutgoingEvents({ ...outgoing, effectsOf });
