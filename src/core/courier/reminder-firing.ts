@@ -1,3 +1,4 @@
+// One file, since reading the store, firing and settling share what has changed meanwhile.
 import { type Clock, longestTimerMs, type Timer } from "../clock.ts";
 import { ChurnedMap } from "../collections/churned-map.ts";
 import { loggableError, loggableText } from "../delivery/loggable.ts";
