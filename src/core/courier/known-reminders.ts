@@ -39,8 +39,8 @@ export class KnownReminders {
     return this.#known.get(key);
   }
 
-  /** Whether a message of this length has room. A single one always has. */
-  hasRoom(bytes: number): boolean {
+  /** Whether a message of this length fits into memory. A single one always does. */
+  fits(bytes: number): boolean {
     return this.#bytes === 0 || this.#bytes + bytes <= mostBytes;
   }
 
@@ -72,7 +72,10 @@ export class KnownReminders {
 
   /** Returns the keys of an agent's reminders. Looks at all that are known. */
   keysOf(agentKey: string): string[] {
-    return this.#known.values().filter((entry) => entry.agentKey === agentKey).map(({ key }) => key);
+    return this.#known
+      .values()
+      .filter((entry) => entry.agentKey === agentKey)
+      .map(({ key }) => key);
   }
 
   /** Another reminder of its agent is under way. */

@@ -207,7 +207,7 @@ export class ReminderFiring {
       const key = keyOf(agentKey, stored.name);
       const known = this.#known.get(key);
       if (changed.has(key) || known?.stored.seq === stored.seq || this.#underWay.get(agentKey)?.key === key) continue;
-      if (!this.#known.hasRoom(stored.message.length)) {
+      if (!this.#known.fits(stored.message.length)) {
         this.#hasMore = true;
         break;
       }

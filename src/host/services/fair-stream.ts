@@ -8,7 +8,7 @@ import {
   StatusCode,
 } from "../../transport/internal.ts";
 
-/** What a service does with one of its streams. */
+/** The way a service handles one of its streams. */
 export interface FairStreamUse {
   /** Where the stream takes its place. */
   readonly places: FairCount;

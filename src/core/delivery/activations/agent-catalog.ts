@@ -65,7 +65,7 @@ export class AgentCatalog {
   readonly #saved: SavedStates;
   /** The running handlers for whose calls turns wait, and those of counted types. */
   readonly paths = new RunningPaths();
-  /** What these handlers pass on to what their agents send. */
+  /** Path, depth and effects that these handlers pass on to what their agents send. */
   readonly senders: SenderScopes;
 
   constructor(options: AgentCatalogOptions) {

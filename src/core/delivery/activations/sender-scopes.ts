@@ -16,7 +16,7 @@ export interface SenderScopesParts {
   readonly countsEvents: boolean;
 }
 
-/** What the running handlers of an agent pass on to what it sends in its own name, without their signal or scope. */
+/** Finds path, depth and effects of what an agent sends in its own name, without the signal or scope of its running handlers. */
 export class SenderScopes {
   readonly #parts: SenderScopesParts;
   /** Whether a type is counted: while none is, no call pays for the guard of events. */
