@@ -63,12 +63,8 @@ export {
 } from "./delivery/activations/activation-counters.ts";
 export type { ActivationStates, PlacedAgents } from "./delivery/activations/activation-ports.ts";
 export type { TimerMessage } from "./delivery/activations/activation-timers.ts";
-export {
-  AgentCatalog,
-  type AgentCatalogOptions,
-  agentNotFound,
-  type CatalogEnd,
-} from "./delivery/activations/agent-catalog.ts";
+export { AgentCatalog, type AgentCatalogOptions, agentNotFound } from "./delivery/activations/agent-catalog.ts";
+export type { CatalogEnd } from "./delivery/activations/catalog-end.ts";
 export { movedError } from "./delivery/activations/departures.ts";
 export { assertAnswer } from "./delivery/assert-answer.ts";
 export {

@@ -1,6 +1,7 @@
 import type { SharingTerms } from "../core/internal.ts";
 import type { HeartbeatFrame } from "../protocol/internal.ts";
-import type { AckFrame, ConnectionServices, HostConnection } from "./connection/host-connection.ts";
+import type { HostConnection } from "./connection/host-connection.ts";
+import type { AckFrame, ConnectionServices } from "./connection/host-connection-options.ts";
 import { askForSignOfLife } from "./connection/keep-alive.ts";
 import type { UndeliverableReason } from "./connection/outbox.ts";
 import { ControlChannel, type ControlServer } from "./control/control-channel.ts";

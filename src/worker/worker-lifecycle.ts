@@ -14,8 +14,6 @@ import type { ConnectingStep } from "./connection/connect-with-retry.ts";
 import { ConnectionSupervisor } from "./connection/connection-supervisor.ts";
 import { HostConnection } from "./connection/host-connection.ts";
 import { assertAddresses } from "./connection/host-link.ts";
-import type { Outbox } from "./connection/outbox.ts";
-import type { StateStream } from "./connection/state-stream.ts";
 import type { RegisterOptions } from "./connection/supervisor-options.ts";
 import { sleepMs } from "./connection/time-limits.ts";
 import type { StatusBoard } from "./connection/worker-status.ts";
@@ -25,6 +23,7 @@ import type { ConcurrencyLimiter } from "./inbound/concurrency-limiter.ts";
 import type { InFlight } from "./inbound/in-flight.ts";
 import type { Inbox } from "./inbound/inbox.ts";
 import { closeOutgoing, type Outgoing, reopenOutgoing } from "./outbound/outgoing.ts";
+import { PresentHost } from "./present-host.ts";
 import { type HostRegistry, stopping, type UsedRegistry } from "./registry/host-registry.ts";
 import { ReRegistration } from "./registry/re-registration.ts";
 import { Registration } from "./registry/registration.ts";
@@ -59,6 +58,7 @@ const clientIdsKept = 16;
 /** Starts a worker, and holds its connections to what it registers. The connection supervisor holds the state. */
 export class WorkerLifecycle {
   readonly registration: Registration;
+  readonly host: PresentHost;
   readonly #options: WorkerLifecycleOptions;
   readonly #supervisor: ConnectionSupervisor<HostServices>;
   /** The last client ids of this worker; a host may still know it by them. */
@@ -77,6 +77,7 @@ export class WorkerLifecycle {
       hurry: () => this.#stopping.hurrySignal,
       onGivenUp: (by, reason) => this.#onGivenUp(by, reason),
     });
+    this.host = new PresentHost(this.#supervisor, settings.clock);
     this.registration = new Registration({
       ...{ catalog, subscriptions, settings },
       host: () => this.#hostRegistry(),
@@ -105,40 +106,6 @@ export class WorkerLifecycle {
   /** Resolves when the current run ends, or the next one if the worker does not run; never rejects. */
   get closed(): Promise<WorkerClosed> {
     return this.#stopping.closed;
-  }
-
-  /** The way out of the present connection; undefined without a connection. */
-  get currentOutbox(): Outbox | undefined {
-    return this.#supervisor.current?.outbox;
-  }
-
-  /** The way to the states of agents at the present host; undefined without a connection. */
-  get hostStates(): StateStream | undefined {
-    return this.#supervisor.current?.states;
-  }
-
-  /** Whether the present host keeps no states of agents, as far as it is known. */
-  get isStateless(): boolean {
-    const connection = this.#supervisor.current;
-    return connection !== undefined && !connection.keepsStates && !connection.outbox.awaitsHeaders;
-  }
-
-  /** Whether the present host keeps no mail, as far as it is known. */
-  get isMailless(): boolean {
-    const connection = this.#supervisor.current;
-    return connection !== undefined && !connection.keepsMail && !connection.outbox.awaitsHeaders;
-  }
-
-  /** Whether the present host keeps mail. Undefined: there is no connection. */
-  async hostKeepsMail(): Promise<boolean | undefined> {
-    const connection = this.#supervisor.current;
-    if (connection?.outbox.awaitsHeaders === true) await connection.outbox.headersCame(this.#options.settings.clock);
-    return connection?.isOpen === true ? connection.keepsMail : undefined;
-  }
-
-  /** Registry and control channel of the current connection; undefined without a connection. */
-  get currentServices(): HostServices | undefined {
-    return this.#supervisor.current?.services;
   }
 
   /**

@@ -1,3 +1,4 @@
+// One file, since each option has its documentation, its check and its default here.
 import {
   type AmbientContexts,
   anyRoom,

@@ -1,7 +1,5 @@
-// Over 400 lines: it implements all of `AgentRuntime`, and composes the parts of a worker once.
 import {
   type Agent,
-  AgentCatalog,
   type AgentFactory,
   type AgentId,
   type AgentMetadata,
@@ -27,22 +25,13 @@ import {
   assertTold,
   assertWaitOptions,
   type ClassOf,
-  CodecRegistry,
-  createLayers,
-  type Delivery,
-  Dispatcher,
   defaultLogger,
-  EventGuard,
   type GetOptions,
   guardedLogger,
-  InterventionChain,
   type Logger,
-  LongWaits,
-  MessageLog,
   type MessageType,
   offerPost,
   type PublishOptions,
-  payloadText,
   type RegisterAgentInstanceOptions,
   type RegisterFactoryOptions,
   type ReminderInfo,
@@ -51,31 +40,19 @@ import {
   type SendOptionsWithAnswer,
   type StateStore,
   type Subscription,
-  SubscriptionTable,
   type TellOptions,
   type TopicId,
   type WaitOptions,
-  type WaitReports,
   waitFor,
 } from "../core/internal.ts";
 import { type StopWhenSignalOptions, stopWhenSignal } from "../process/internal.ts";
-import type { LeavingNotice } from "../protocol/internal.ts";
-import { AgentAccess } from "./agents/agent-access.ts";
-import { HostedPost } from "./agents/hosted-post.ts";
-import { Claims } from "./claims/claims.ts";
-import { Leaving } from "./claims/leaving.ts";
-import { StatusBoard, type WorkerStatus } from "./connection/worker-status.ts";
-import { ConcurrencyLimiter } from "./inbound/concurrency-limiter.ts";
-import { InFlight } from "./inbound/in-flight.ts";
-import { Inbox } from "./inbound/inbox.ts";
-import { TimerDelivery } from "./inbound/timer-delivery.ts";
-import { assertStateIsShared, createKeptAgents } from "./kept-agents.ts";
-import { type CallOptions, OutgoingCalls } from "./outbound/outgoing-calls.ts";
-import { OutgoingEvents } from "./outbound/outgoing-events.ts";
-import { SendQueue } from "./outbound/send-queue.ts";
-import { copyOfWorkerCounters, createWorkerCounters, type WorkerCounters } from "./worker-counters.ts";
-import { WorkerLifecycle } from "./worker-lifecycle.ts";
-import { type WorkerRuntimeOptions, workerSettings } from "./worker-options.ts";
+import { composeWorker, type WorkerParts } from "./compose.ts";
+import type { WorkerStatus } from "./connection/worker-status.ts";
+import { assertStateIsShared } from "./kept-agents.ts";
+import type { CallOptions } from "./outbound/outgoing-calls.ts";
+import { copyOfWorkerCounters, type WorkerCounters } from "./worker-counters.ts";
+import type { WorkerLifecycle } from "./worker-lifecycle.ts";
+import type { WorkerRuntimeOptions } from "./worker-options.ts";
 import type { WorkerClosed } from "./worker-stop.ts";
 
 /**
@@ -86,130 +63,18 @@ import type { WorkerClosed } from "./worker-stop.ts";
 export class WorkerRuntime implements AgentRuntime {
   readonly logger: Logger;
   readonly ambient: AmbientContexts | undefined;
-  readonly #registry = new CodecRegistry();
-  readonly #catalog: AgentCatalog;
-  readonly #limiter: ConcurrencyLimiter;
-  readonly #sendQueue: SendQueue;
-  readonly #status = new StatusBoard();
-  readonly #counters = createWorkerCounters();
+  readonly #parts: WorkerParts;
   readonly #lifecycle: WorkerLifecycle;
-  readonly #calls: OutgoingCalls;
-  readonly #events: OutgoingEvents;
-  readonly #agents: AgentAccess;
   readonly #stateStore: StateStore | undefined;
-  readonly #post: HostedPost;
 
   /** Creates a worker without connecting. Throws `invalid-argument` for invalid options. */
   constructor(options: WorkerRuntimeOptions) {
-    const settings = workerSettings(options);
-    const { ambient, messageLog, logger, tracing, clock, stuckAfterMs: afterMs } = settings;
+    this.#parts = composeWorker(options, this);
+    this.#lifecycle = this.#parts.lifecycle;
     this.logger = guardedLogger(options.logger ?? defaultLogger);
-    this.ambient = ambient;
-    const registry = this.#registry;
-    const counts = this.#counters;
-    const subscriptions = new SubscriptionTable();
-    const onTypeGone = (type: string) => subscriptions.removeType(type);
-    const { sequentialAgents, maxLiveAgents, deactivationTimeoutMs } = settings;
-    let lastToken = 0;
-    // A call's request id is unique at its host. An event's id may come several times.
-    const turnTokenOf = ({ context }: Delivery) =>
-      context.isRpc && context.topicId === undefined ? context.messageId : `e${settings.requestIdPrefix}${++lastToken}`;
-    const reports: WaitReports = {
-      report: (delivery, behind) => inbox.reportWait(delivery, behind),
-      withdraw: (delivery) => inbox.withdrawWait(delivery),
-    };
-    const longWaits = afterMs === 0 ? undefined : new LongWaits({ clock, afterMs, reports });
-    const send = (notice: LeavingNotice) => void this.#lifecycle.currentOutbox?.sayClaims(notice);
-    const claims = new Claims({ catalog: () => this.#catalog, send });
-    const leaving = new Leaving({ claims, catalog: () => this.#catalog });
-    const { state, hosted } = createKeptAgents({
-      ...{ settings, registry, counts, stateStore: options.stateStore },
-      catalog: () => this.#catalog,
-      sendQueue: () => this.#sendQueue,
-      hostStates: () => this.#lifecycle.hostStates,
-      isStateless: () => this.#lifecycle.isStateless,
-      epochOf: (id) => claims.epochOf(id),
-      remindersChanged: (agent, changes) => inbox.withdrawTicks(agent, changes),
-    });
-    const { layers: stateLayers, ...kept } = state;
-    const checks = { classCheck: "exact", onTypeGone, sequentialAgents, turnTokenOf, longWaits, ...kept } as const;
-    const inFlight = new InFlight();
-    const catalog = new AgentCatalog({
-      ...{ runtime: this, ambient, messageLog, logger, ...checks },
-      ...{ clock, maxLiveAgents, deactivationTimeoutMs, counts },
-      placed: claims,
-      countsEvents: Number.isFinite(settings.guards.maxEventDepth),
-      contextsAt: (id) => claims.contextsAt(id) ?? inFlight.contextsAt(id),
-      deliverTimer: (timer) => timers.deliver(timer),
-    });
-    const interventions = new InterventionChain(options.interventionHandlers, { tracing, logger });
-    const log =
-      messageLog === undefined ? undefined : new MessageLog(messageLog, (message) => payloadText(message, registry));
-    const dispatcher = new Dispatcher({ catalog, logger, log, tracing, layers: createLayers(options), stateLayers });
-    const limiter = new ConcurrencyLimiter({ ...settings, onChange: () => this.#lifecycle.reviewReading() });
-    const sendQueue = new SendQueue(settings, counts, () => this.#lifecycle.onStranded());
-    // Calls and generation 1's registrations share one sequence of ids (protocol.md §1.6).
-    let lastRequestNumber = 0;
-    const nextRequestNumber = () => ++lastRequestNumber;
-    const outgoing = { settings, registry, interventions, log, sendQueue };
-    const pathOf = (sender: AgentId | undefined) => catalog.pathOf(sender);
-    const eventGuard = new EventGuard({
-      ...{ maxDepth: settings.guards.maxEventDepth, ambient, logger },
-      depthOf: (sender) => catalog.depthOf(sender),
-      onGuarded: () => {
-        counts.guardedEvents += 1;
-      },
-    });
-    const calls = new OutgoingCalls({ ...outgoing, counts, nextRequestNumber, pathOf, eventGuard });
-    const elsewhere = new Set<string>();
-    const inbox = new Inbox({
-      ...{ settings, catalog, subscriptions, registry, log, counts, calls, elsewhere },
-      ...{ dispatcher, work: inFlight, slots: limiter, claims, leaving },
-      onDrain: (graceMs) => this.#lifecycle.onDrain(graceMs),
-      onHostLeaving: (connection, graceMs) => this.#lifecycle.onHostLeaving(connection, graceMs),
-    });
-    const timers = new TimerDelivery({
-      ...{ catalog, dispatcher, work: inFlight, slots: limiter, makeId: settings.makeId, claims },
-      takesWork: () => this.isRunning && inbox.intake === "all",
-    });
-    this.#catalog = catalog;
+    this.ambient = options.ambient;
     this.#stateStore = options.stateStore;
-    this.#limiter = limiter;
-    this.#sendQueue = sendQueue;
-    this.#calls = calls;
-    const events = new OutgoingEvents({ ...outgoing, effectsOf: (sender) => catalog.effectsOf(sender), eventGuard });
-    this.#events = events;
-    this.#lifecycle = new WorkerLifecycle({
-      ...{ settings, counters: counts, status: this.#status, catalog, subscriptions, sendQueue, calls, inbox },
-      ...{
-        events,
-        inFlight,
-        limiter,
-        elsewhere,
-        claims,
-        leaving,
-        nextRequestNumber,
-        hasStore: options.stateStore !== undefined,
-      },
-    });
-    this.#post = new HostedPost({
-      ...{
-        settings,
-        registry,
-        interventions,
-        log,
-        keeper: hosted,
-        eventGuard,
-        serves: (type) => catalog.hasType(type),
-      },
-      ...{ isMailless: () => this.#lifecycle.isMailless, effectsOf: (agent) => catalog.effectsOf(agent) },
-      ...{ hostKeepsMail: () => this.#lifecycle.hostKeepsMail(), keepCall: (call) => calls.keep(call) },
-    });
-    offerPost(this, this.#post);
-    this.#agents = new AgentAccess({
-      ...{ catalog, claims, services: () => this.#lifecycle.currentServices },
-      placesAgents: () => this.#lifecycle.currentOutbox?.knowsClaims === true,
-    });
+    offerPost(this, this.#parts.post);
   }
 
   /** Resolves with the reason when the run ends: you stopped the worker, or it gave up its host. Never rejects. */
@@ -227,28 +92,28 @@ export class WorkerRuntime implements AgentRuntime {
    * the latest only.
    */
   status(): AsyncIterable<WorkerStatus> {
-    return this.#status.read();
+    return this.#parts.status.read();
   }
 
   /** The numbers of handlers that run and of parked messages (`maxConcurrentHandlers`). */
   get handlers(): { readonly running: number; readonly parked: number } {
-    const { runningCount, parkedCount } = this.#limiter;
+    const { runningCount, parkedCount } = this.#parts.limiter;
     return { running: runningCount, parked: parkedCount };
   }
 
   /** The number of calls and events that wait for a host, or for a slow host to take them. */
   get queuedCount(): number {
-    return this.#sendQueue.waitingCount;
+    return this.#parts.sendQueue.waitingCount;
   }
 
   /** The number of calls of this worker that wait for their answer. */
   get pendingCallsCount(): number {
-    return this.#calls.pendingCount;
+    return this.#parts.calls.pendingCount;
   }
 
   /** Returns a copy of the counters: its activations, and what this worker dropped, lost or refused since its creation. */
   counters(): Readonly<WorkerCounters> {
-    return copyOfWorkerCounters(this.#counters);
+    return copyOfWorkerCounters(this.#parts.counts);
   }
 
   /**
@@ -308,8 +173,8 @@ export class WorkerRuntime implements AgentRuntime {
   async sendMessage(message: unknown, recipient: AgentId, options?: CallOptions): Promise<unknown> {
     assertCall(message, recipient, options);
     this.#lifecycle.assertSending("sending message");
-    this.#sendQueue.assertRoom("call");
-    return this.#calls.send(message, recipient, options ?? {});
+    this.#parts.sendQueue.assertRoom("call");
+    return this.#parts.calls.send(message, recipient, options ?? {});
   }
 
   async publishMessage<Message>(
@@ -319,8 +184,8 @@ export class WorkerRuntime implements AgentRuntime {
   ): Promise<void> {
     assertEvent(message, topicId, options);
     this.#lifecycle.assertSending("publishing message");
-    this.#sendQueue.assertRoom("event");
-    return this.#events.publish(message, topicId, options);
+    this.#parts.sendQueue.assertRoom("event");
+    return this.#parts.events.publish(message, topicId, options);
   }
 
   async registerFactory<T extends Agent>(
@@ -358,7 +223,7 @@ export class WorkerRuntime implements AgentRuntime {
     assertGetOptions(options);
     const id = agentIdOf(idOrType, key);
     assertNotAborted(options, `Getting ${id}`);
-    if (options.lazy === false) await this.#agents.ensureMade(id, options);
+    if (options.lazy === false) await this.#parts.agents.ensureMade(id, options);
     return id;
   }
 
@@ -369,19 +234,19 @@ export class WorkerRuntime implements AgentRuntime {
   ): Promise<T> {
     if (agentClass !== undefined) assertFunction(agentClass, "The class of an agent");
     assertAgentRequest(id, options, "tryGetUnderlyingAgentInstance");
-    return this.#agents.instance(id, agentClass, options);
+    return this.#parts.agents.instance(id, agentClass, options);
   }
 
   async deactivateAgent(id: AgentId, options: WaitOptions = {}): Promise<void> {
     assertAgentRequest(id, options, "deactivateAgent");
     assertNotOwn(id, options);
-    return this.#agents.deactivate(id, "deactivate", options);
+    return this.#parts.agents.deactivate(id, "deactivate", options);
   }
 
   async destroyAgent(id: AgentId, options: WaitOptions = {}): Promise<void> {
     assertAgentRequest(id, options, "destroyAgent");
     assertNotOwn(id, options);
-    return this.#agents.deactivate(id, "destroy", options);
+    return this.#parts.agents.deactivate(id, "destroy", options);
   }
 
   async addSubscription(subscription: Subscription, options?: WaitOptions): Promise<void> {
@@ -397,12 +262,12 @@ export class WorkerRuntime implements AgentRuntime {
   }
 
   addMessageSerializer(types: MessageType | readonly MessageType[]): void {
-    this.#registry.add(types);
+    this.#parts.registry.add(types);
   }
 
   async agentMetadata(id: AgentId, options: WaitOptions = {}): Promise<AgentMetadata> {
     assertAgentRequest(id, options, "agentMetadata");
-    return this.#agents.metadata(id, options);
+    return this.#parts.agents.metadata(id, options);
   }
 
   /**
@@ -412,34 +277,34 @@ export class WorkerRuntime implements AgentRuntime {
   async tell<Message>(message: Sendable<Message>, recipient: AgentId, options: TellOptions = {}): Promise<void> {
     assertTold(message, recipient, options);
     this.#lifecycle.assertSending("telling message");
-    return this.#post.tell(message, recipient, options);
+    return this.#parts.post.tell(message, recipient, options);
   }
 
   /** Resolves to the reminders of an agent of this worker. Rejects with `not-accessible` for others, and where no reminders are kept. */
   async agentReminders(id: AgentId, options: WaitOptions = {}): Promise<readonly ReminderInfo[]> {
     assertAgentRequest(id, options, "agentReminders");
-    return waitFor(`Listing the reminders of ${id}`, options, () => this.#post.list(id));
+    return waitFor(`Listing the reminders of ${id}`, options, () => this.#parts.post.list(id));
   }
 
   async agentSaveState(id: AgentId, options: WaitOptions = {}): Promise<AgentState> {
     assertAgentRequest(id, options, "agentSaveState");
-    return this.#agents.saveState(id, options);
+    return this.#parts.agents.saveState(id, options);
   }
 
   async agentLoadState(id: AgentId, state: AgentState, options: WaitOptions = {}): Promise<void> {
     assertAgentState(state);
     assertAgentRequest(id, options, "agentLoadState");
-    return this.#agents.loadState(id, state, options);
+    return this.#parts.agents.loadState(id, state, options);
   }
 
   async saveState(options: WaitOptions = {}): Promise<AgentState> {
     assertWaitOptions(options, "saveState");
-    return waitFor("Saving the states", options, () => this.#catalog.saveAll());
+    return waitFor("Saving the states", options, () => this.#parts.catalog.saveAll());
   }
 
   async loadState(state: AgentState, options: WaitOptions = {}): Promise<void> {
     assertAgentState(state);
     assertWaitOptions(options, "loadState");
-    return waitFor("Loading the states", options, () => this.#catalog.loadAll(state));
+    return waitFor("Loading the states", options, () => this.#parts.catalog.loadAll(state));
   }
 }

@@ -1,6 +1,6 @@
+// One file, since reading the store, firing and settling share what has changed meanwhile.
 import { type Clock, longestTimerMs, type Timer } from "../clock.ts";
 import { ChurnedMap } from "../collections/churned-map.ts";
-import { type Due, DueHeap } from "../delivery/calls/due-heap.ts";
 import { loggableError, loggableText } from "../delivery/loggable.ts";
 import { TroupeError } from "../errors.ts";
 import type { Logger } from "../logger.ts";
@@ -9,6 +9,7 @@ import type { DeadReason, KeptMessage } from "../state/durable-log.ts";
 import type { Commit, ReminderTick, StateStore, StoredReminder } from "../state/state-store.ts";
 import { StoreError } from "../state/store-error.ts";
 import type { CourierDelivery, CourierSlots, Deliver } from "./courier-call.ts";
+import { type KnownReminder, KnownReminders } from "./known-reminders.ts";
 import { afterFiring, afterGivingUp, decideTick, formatRule, parseRule, type ReminderRule } from "./reminder-rule.ts";
 import { decideRetry, type RetrySettings } from "./retry-policy.ts";
 import { storeRetryMs, TickSettling } from "./tick-settling.ts";
@@ -30,13 +31,6 @@ export interface ReminderFiringParts {
   readonly onLost: (error: StoreError) => void;
 }
 
-/** A reminder in memory, which waits for its time or for its agent. */
-interface Entry extends Due {
-  readonly key: string;
-  readonly agentKey: string;
-  readonly stored: StoredReminder;
-}
-
 /** A reminder that is being fired. */
 interface UnderWay {
   readonly key: string;
@@ -48,9 +42,8 @@ interface UnderWay {
 const windowMs = 60_000;
 /** The longest sleep: the wall clock may be set meanwhile. */
 const longestSleepMs = 30_000;
-/** Reminders of one reading, and the bytes of the messages that stay in memory. */
+/** Reminders of one reading. */
 const mostRead = 1_000;
-const mostBytes = 16 * 1024 * 1024;
 /** Reminders that are set or settled within so many milliseconds are read together. */
 const gatherMs = 100;
 /** A reminder of a busy agent that is in the way of others waits so long in the store. */
@@ -64,15 +57,10 @@ const unreadableMs = 60 * 60_000;
  */
 export class ReminderFiring {
   readonly #parts: ReminderFiringParts;
-  readonly #heap = new DueHeap<Entry>();
-  /** Reminders in memory that are not under way: in the heap, or behind another one of their agent. */
-  readonly #known = new ChurnedMap<string, Entry>();
-  readonly #behind = new ChurnedMap<string, Entry[]>();
+  readonly #known = new KnownReminders();
   readonly #underWay = new ChurnedMap<string, UnderWay>();
   readonly #settling: TickSettling;
-  #bytes = 0;
   #bytesUnderWay = 0;
-  #order = 0;
   #openedMs = 0;
   #scanAtMs = 0;
   /** Set while the store is read: reminders that commits have changed meanwhile. */
@@ -123,7 +111,7 @@ export class ReminderFiring {
   noteCommit({ agent, write, reminders }: Commit): void {
     const agentKey = textOfName(agent);
     if (write.at === "delete") {
-      for (const entry of this.#known.values()) if (entry.agentKey === agentKey) this.#forget(entry.key);
+      for (const key of this.#known.keysOf(agentKey)) this.#forget(key);
       if (this.#underWay.has(agentKey)) this.#underWay.get(agentKey)?.delivery?.withdraw();
     }
     for (const change of reminders) {
@@ -139,16 +127,17 @@ export class ReminderFiring {
     return this.#parts.clock.wallNow();
   }
 
+  get #isLight(): boolean {
+    return this.#known.isLight(this.#bytesUnderWay);
+  }
+
   #run(): void {
     if (this.#isStopped) return;
     const nowMs = this.#nowMs;
     this.#needsSlot = false;
-    for (let first = this.#heap.first; first !== undefined && first.dueMs <= nowMs; first = this.#heap.first) {
+    for (let first = this.#known.first; first !== undefined && first.dueMs <= nowMs; first = this.#known.first) {
       if (this.#underWay.has(first.agentKey)) {
-        this.#heap.remove(first);
-        const behind = this.#behind.get(first.agentKey) ?? [];
-        this.#behind.set(first.agentKey, behind);
-        behind.push(first);
+        this.#known.holdBack(first);
         continue;
       }
       if (!this.#parts.slots.take(this.#onSlot)) {
@@ -158,14 +147,14 @@ export class ReminderFiring {
       this.#forget(first.key);
       void this.#handle(first);
     }
-    if (this.#hasMore && this.#heap.size <= (this.#isLight ? mostRead / 2 : 0))
+    if (this.#hasMore && this.#known.waitingCount <= (this.#isLight ? mostRead / 2 : 0))
       this.#scanAtMs = Math.min(this.#scanAtMs, nowMs);
     if (this.#changed === undefined && this.#scanAtMs <= nowMs) void this.#scan();
     this.#sleep(nowMs);
   }
 
   #sleep(nowMs: number): void {
-    const firstMs = this.#needsSlot ? undefined : this.#heap.first?.dueMs;
+    const firstMs = this.#needsSlot ? undefined : this.#known.first?.dueMs;
     const scanMs = this.#changed === undefined ? this.#scanAtMs : undefined;
     const nextMs = Math.min(firstMs ?? longestTimerMs + nowMs, scanMs ?? longestTimerMs + nowMs);
     const delayMs = Math.max(0, Math.min(nextMs - nowMs, longestSleepMs));
@@ -179,11 +168,6 @@ export class ReminderFiring {
       this.#timer = undefined;
       this.#run();
     });
-  }
-
-  /** Whether what is in memory is short enough to be read again with what is new. */
-  get #isLight(): boolean {
-    return 2 * (this.#bytes + this.#bytesUnderWay) <= mostBytes;
   }
 
   /** A reminder in the store is due at a time, and must be read before that. */
@@ -205,7 +189,7 @@ export class ReminderFiring {
       const page = await this.#parts.store.due({ beforeMs: nowMs + windowMs, limit });
       this.#hasMore = page.length === limit;
       const added = this.#take(page, changed);
-      if (this.#hasMore && added === 0 && this.#heap.size === 0) this.#postponeBehind();
+      if (this.#hasMore && added === 0 && this.#known.waitingCount === 0) this.#postponeBehind();
     } catch (error) {
       this.#storeFailed(error);
       this.#scanAtMs = this.#nowMs + storeRetryMs;
@@ -223,16 +207,12 @@ export class ReminderFiring {
       const key = keyOf(agentKey, stored.name);
       const known = this.#known.get(key);
       if (changed.has(key) || known?.stored.seq === stored.seq || this.#underWay.get(agentKey)?.key === key) continue;
-      if (this.#bytes > 0 && this.#bytes + stored.message.length > mostBytes) {
+      if (!this.#known.fits(stored.message.length)) {
         this.#hasMore = true;
         break;
       }
       this.#forget(key);
-      this.#order += 1;
-      const entry: Entry = { key, agentKey, stored, dueMs: stored.dueMs, dueOrder: this.#order, duePlace: -1 };
-      this.#known.set(key, entry);
-      this.#bytes += stored.message.length;
-      this.#heap.add(entry);
+      this.#known.add(key, agentKey, stored);
       added += 1;
     }
     return added;
@@ -241,7 +221,7 @@ export class ReminderFiring {
   /** Moves reminders of busy agents on in the store, so that those of others can be read. */
   #postponeBehind(): void {
     const dueMs = this.#nowMs + postponeMs;
-    for (const { key, stored } of this.#behind.values().flat()) {
+    for (const { key, stored } of this.#known.heldBack()) {
       this.#forget(key);
       void this.#settle({ ...tickOf(stored), nextDueMs: dueMs, attempts: stored.attempts });
     }
@@ -252,18 +232,10 @@ export class ReminderFiring {
   /** Takes a reminder out of memory. */
   #forget(key: string): void {
     this.#changed?.add(key);
-    const entry = this.#known.get(key);
-    if (entry === undefined) return;
-    this.#known.delete(key);
-    this.#bytes -= entry.stored.message.length;
-    const behind = this.#behind.get(entry.agentKey);
-    const place = behind?.indexOf(entry) ?? -1;
-    if (behind === undefined || place < 0) return this.#heap.remove(entry);
-    behind.splice(place, 1);
-    if (behind.length === 0) this.#behind.delete(entry.agentKey);
+    this.#known.remove(key);
   }
 
-  async #handle({ key, agentKey, stored }: Entry): Promise<void> {
+  async #handle({ key, agentKey, stored }: KnownReminder): Promise<void> {
     const bytes = stored.message.length;
     const underWay: UnderWay = { key, bytes, delivery: undefined };
     this.#underWay.set(agentKey, underWay);
@@ -276,8 +248,7 @@ export class ReminderFiring {
     } finally {
       this.#underWay.delete(agentKey);
       this.#bytesUnderWay -= bytes;
-      for (const entry of this.#behind.get(agentKey) ?? []) this.#heap.add(entry);
-      this.#behind.delete(agentKey);
+      this.#known.letGo(agentKey);
       this.#parts.slots.free();
       this.#run();
     }

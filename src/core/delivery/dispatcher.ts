@@ -101,7 +101,7 @@ export class Dispatcher {
   #give<D extends Delivery>(agent: Agent, delivery: D, owner: DeliveryOwner<D>): Promise<void> | undefined {
     let answer: unknown;
     delivery.context.isAtAgent = true;
-    this.#catalog.listHandler(agent, delivery);
+    this.#catalog.senders.listHandler(agent, delivery);
     try {
       const isPlain = this.#catalog.isPlain && delivery.context.path.length === 0;
       const handle = isPlain ? this.#handle : this.#handleInActivation;

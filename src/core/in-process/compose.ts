@@ -94,7 +94,7 @@ export function composeRuntime(options: SingleThreadedAgentRuntimeOptions, owner
   const pump: MessagePump = new MessagePump(router, clock, runtime.logger);
   const eventGuard = new EventGuard({
     ...{ maxDepth: guards.maxEventDepth, ambient, logger, onGuarded },
-    depthOf: (sender) => catalog.depthOf(sender),
+    depthOf: (sender) => catalog.senders.depthOf(sender),
   });
   const outgoing: Outgoing = new Outgoing({
     ...{ runtime, catalog, codecs, arrivals, interventions, pump, kept: () => kept, log, logger, tracing },
@@ -104,7 +104,7 @@ export function composeRuntime(options: SingleThreadedAgentRuntimeOptions, owner
   const { handlerTimeoutMs = 300_000 } = options;
   const kept: KeptMessages = new KeptMessages({
     ...{ store: options.stateStore, clock, logger, makeId, codecs, cron: options.cron, retry: options.retry },
-    effectsOf: (agent) => catalog.effectsOf(agent),
+    effectsOf: (agent) => catalog.senders.effectsOf(agent),
     deliver: (delivery) => deliverKept(delivery, { runtime, catalog, clock, handlerTimeoutMs, pump }),
     hold: () => pump.hold(),
   });

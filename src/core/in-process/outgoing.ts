@@ -130,7 +130,7 @@ export class Outgoing {
     const { sender, metadata, idempotencyKey, messageId = this.#parts.makeId } = options;
     const bounds = boundsOf(options, this.#parts.bounds);
     const { signal, timeoutMs } = bounds;
-    const path = scopePathOf(options, runtime.ambient) ?? catalog.pathOf(sender);
+    const path = scopePathOf(options, runtime.ambient) ?? catalog.senders.pathOf(sender);
     if (path.length > 0) assertWithinGuards(path, recipient, this.#parts.guards);
     const depth = this.#parts.eventGuard.depthOf(sender, options);
     const isBounded = signal !== undefined || timeoutMs !== undefined;
@@ -211,7 +211,7 @@ export class Outgoing {
     const link = tracing?.inject();
     const named = { topicId, sender, messageId, signal, metadata };
     const event: PublishEnvelope = { kind: "publish", message, ...named, link, depth };
-    const effects = options.immediately === true ? undefined : catalog.effectsOf(sender);
+    const effects = options.immediately === true ? undefined : catalog.senders.effectsOf(sender);
     if (effects === undefined) this.#pushEvent(event);
     else effects.addEvent(event);
   }

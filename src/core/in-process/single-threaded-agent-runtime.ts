@@ -1,3 +1,4 @@
+// One file, since it is the port AgentRuntime: each method checks its arguments and asks a part, which compose.ts makes.
 import type {
   AgentRuntime,
   GetOptions,

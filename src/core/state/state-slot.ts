@@ -1,3 +1,4 @@
+// One file, since it is one state machine: every method reads or changes the state of one activation.
 import { TroupeError } from "../errors.ts";
 import type { StateDefinition } from "./define-state.ts";
 import { type EffectsSavepoint, noEffects, type TakenEffects, TurnEffects } from "./effects.ts";

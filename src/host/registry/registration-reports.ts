@@ -15,6 +15,12 @@ export type SubscriptionOutcome = { readonly at: "added" } | { readonly at: "exi
 /** `full`: a bound of the host's options is reached. */
 export type Refusal = { readonly at: "invalid" | "full"; readonly reason: string };
 
+/** A registration may overtake the notice that its worker stops, or come after it. */
+export const leavingRefusal: Refusal = {
+  at: "invalid",
+  reason: "The worker has said that it stops, and can register nothing more.",
+};
+
 export interface RegistrationReportsParts {
   readonly owners: TypeOwners;
   readonly counters: MutableHostCounters;

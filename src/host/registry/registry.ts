@@ -2,22 +2,23 @@ import type { Clock, SharingTerms } from "../../core/internal.ts";
 import type { WireSubscription } from "../../protocol/internal.ts";
 import { type MemoryAccount, partyOfCall } from "../../transport/internal.ts";
 import type { BatchRunner } from "../batch-runner.ts";
-import { isSamePrincipal, type Principal } from "../principal.ts";
+import type { Principal } from "../principal.ts";
 import type { Client } from "./client.ts";
 import { ClientAccounts, registrationCost } from "./client-accounts.ts";
+import { ClientSubscriptions } from "./client-subscriptions.ts";
 import { Clients, type ClientsParts } from "./clients.ts";
 import { EventRoutes } from "./event-routes.ts";
 import type { KeptRegistrations } from "./kept-registrations.ts";
-import { topicOf, whyInvalidAgentType, whyTooLong } from "./name-checks.ts";
+import { whyInvalidAgentType, whyTooLong } from "./name-checks.ts";
 import { RegistrationBounds, type RegistryBounds } from "./registration-bounds.ts";
 import {
-  type Refusal,
+  leavingRefusal,
   RegistrationReports,
   type RegistrationReportsParts,
   type SubscriptionOutcome,
   type TypeOutcome,
 } from "./registration-reports.ts";
-import { type HeldSubscription, type NewSubscription, SubscriptionBook } from "./subscription-book.ts";
+import { type HeldSubscription, SubscriptionBook } from "./subscription-book.ts";
 import { SubscriptionListing } from "./subscription-listing.ts";
 import type { TopicIndex } from "./topic-index.ts";
 import { TypeReleases, type TypeReleasesParts } from "./type-releases.ts";
@@ -55,17 +56,16 @@ export class Registry {
   readonly listing: SubscriptionListing;
   readonly #routes: EventRoutes;
   readonly #releases: TypeReleases;
-  readonly #book: SubscriptionBook;
+  readonly #subscriptions: ClientSubscriptions;
   readonly #clients: Clients;
   readonly #accounts: ClientAccounts;
   readonly #reports: RegistrationReports;
   readonly #bounds: RegistrationBounds;
   readonly #parts: RegistryParts;
-  #subscriptionCount = 0;
 
   constructor(parts: RegistryParts) {
     this.#parts = parts;
-    this.#book = new SubscriptionBook({
+    const book = new SubscriptionBook({
       comparesClients: !parts.allowMultipleOwners,
       isShared: (agentType) => parts.owners.hasShared && parts.owners.shared(agentType) !== undefined,
       maxSubscriptions: parts.bounds.maxSubscriptions,
@@ -84,7 +84,6 @@ export class Registry {
       onExpired: (client) => this.#expire(client),
     });
     const { owners, batches, openListAccount: openAccount } = parts;
-    const book = this.#book;
     const work: TypeReleasesParts["work"] = (clientId, tasks) => this.#work(clientId, tasks);
     this.#routes = new EventRoutes({ owners, work, lastNumber: () => book.lastNumber });
     this.#releases = new TypeReleases({ owners, work, accounts: this.#accounts, routes: this.#routes });
@@ -95,6 +94,10 @@ export class Registry {
       book,
       reports: this.#reports,
     });
+    this.#subscriptions = new ClientSubscriptions({
+      ...{ book, work, clients: this.#clients, accounts: this.#accounts, routes: this.#routes },
+      ...{ listing: this.listing, bounds: this.#bounds, reports: this.#reports, ownOnly: parts.ownOnly },
+    });
   }
 
   /** Finds the agent types that an event goes to. */
@@ -103,7 +106,7 @@ export class Registry {
   }
 
   get subscriptionCount(): number {
-    return this.#subscriptionCount;
+    return this.#subscriptions.count;
   }
 
   /** The number of clients that may come back under their ids and find what they had registered. */
@@ -130,7 +133,7 @@ export class Registry {
   }
 
   addSubscription(clientId: string, subscription: WireSubscription, from: Registrant = {}): SubscriptionOutcome {
-    const outcome = this.#addSubscription(clientId, subscription, from);
+    const outcome = this.#subscriptions.add(clientId, subscription, from);
     this.#accounts.settle(clientId);
     this.#reports.subscriptionAdded(clientId, subscription, outcome);
     return outcome;
@@ -138,15 +141,14 @@ export class Registry {
 
   /** Removes every subscription with this id. `foreign`: it belongs to another client, and only own ones may be removed. */
   removeSubscription(clientId: string, id: string, principal?: Principal): "removed" | "unknown" | "foreign" {
-    const outcome = this.#removeSubscription(clientId, id, principal);
+    const outcome = this.#subscriptions.remove(clientId, id, principal);
     if (outcome === "removed") this.#reports.subscriptionRemoved(clientId, id);
     return outcome;
   }
 
   /** All clients' subscriptions, in the order in which they came. */
   subscriptions(): readonly WireSubscription[] {
-    const all = [...this.#book.values()];
-    return all.filter(({ isLive }) => isLive).map(({ id, pattern }) => ({ id, pattern }));
+    return this.#subscriptions.all();
   }
 
   /** Resolves when events go to the agent type by all its subscriptions. Undefined: they do so now. */
@@ -182,8 +184,7 @@ export class Registry {
     if (client.state.at === "serving") this.#clients.beginLeaving(client);
     const { types, subscriptions } = client.takeOwn();
     this.#releases.release(clientId, types);
-    this.#changeCount(-subscriptions.size);
-    this.#work(clientId, this.#removalsOf(subscriptions));
+    this.#subscriptions.release(clientId, subscriptions);
     this.#reports.typesGivenUp(clientId, types);
     return types;
   }
@@ -205,7 +206,7 @@ export class Registry {
     if (reason !== undefined) return { at: "invalid", reason };
     const { owners } = this.#parts;
     const known = this.#clients.find(clientId);
-    if (known?.isLeaving) return leaving;
+    if (known?.isLeaving) return leavingRefusal;
     if (known?.own.types.has(agentType)) return { at: "registered" };
     const tooMany = this.#bounds.whyNoMoreTypes(clientId, partyOfCall(from));
     if (tooMany !== undefined) return tooMany;
@@ -238,85 +239,7 @@ export class Registry {
     const client = this.#clients.find(clientId);
     if (client === undefined) return;
     if (client.deleteType(agentType)) this.#releases.releaseNow(clientId, agentType);
-    if (client.own.subscriptions.size === 0 && client.restoring === undefined) return;
-    client.lose(agentType, this.#book.lastNumber);
-    this.listing.changed();
-    if (client.isSweeping) return;
-    client.isSweeping = true;
-    this.#work(clientId, this.#lossesOf(client));
-  }
-
-  #addSubscription(clientId: string, { id, pattern }: WireSubscription, from: Registrant): SubscriptionOutcome {
-    const { principal } = from;
-    if (pattern === undefined) return { at: "invalid", reason: "Invalid subscription message." };
-    const reason = whyInvalidAgentType(pattern.agentType) ?? whyTooLong(pattern.agentType, id, topicOf(pattern));
-    if (reason !== undefined) return { at: "invalid", reason };
-    if (this.#clients.find(clientId)?.isLeaving) return leaving;
-    switch (this.#book.find(this.#clients.find(clientId) ?? { clientId, principal }, { id, pattern })) {
-      case "exists":
-        return { at: "exists" };
-      case "known":
-        return { at: "added" };
-      case undefined: {
-        const account = this.#accounts.of(clientId, from.account);
-        const bytes = registrationCost.subscription({ id, pattern });
-        const refusal =
-          this.#bounds.whyNoMoreSubscriptions(clientId, account) ?? this.#bounds.whyNoRoom(clientId, account, bytes);
-        if (refusal !== undefined) return refusal;
-        const holder = this.#clients.find(clientId) ?? this.#clients.expect(clientId, principal, account.party);
-        return this.#enter({ id, pattern, holder, account });
-      }
-    }
-  }
-
-  #removeSubscription(
-    clientId: string,
-    id: string,
-    principal: Principal | undefined,
-  ): "removed" | "unknown" | "foreign" {
-    const asker = this.#clients.find(clientId) ?? { clientId, principal };
-    const own = this.#book.ownWithId(asker, id);
-    const removable = own.length > 0 || this.#parts.ownOnly ? own : this.#ofPrincipal(principal, id);
-    if (removable.length === 0) {
-      for (const _ of this.#book.withId(id)) return "foreign";
-      return "unknown";
-    }
-    for (const subscription of removable) this.#takeOut(subscription);
-    return "removed";
-  }
-
-  #ofPrincipal(principal: Principal | undefined, id: string): readonly HeldSubscription[] {
-    return [...this.#book.withId(id)].filter(({ holder }) => isSamePrincipal(holder.principal, principal));
-  }
-
-  #enter(added: NewSubscription<Client>): SubscriptionOutcome {
-    const held = this.#book.add(added);
-    this.#routes.add(held);
-    added.holder.addSubscription(held);
-    held.account.add(registrationCost.subscription(held));
-    this.#changeCount(1);
-    this.#reports.subscriptionEntered(held);
-    return { at: "added" };
-  }
-
-  /** Takes a subscription from a client that is not gone. */
-  #takeOut(held: HeldSubscription): void {
-    this.#clients.find(held.holder.clientId)?.deleteSubscription(held);
-    this.#changeCount(-1);
-    this.#leave(held);
-  }
-
-  #changeCount(by: number): void {
-    if (by === 0) return;
-    this.#subscriptionCount += by;
-    this.listing.changed();
-  }
-
-  #leave(held: HeldSubscription): void {
-    this.#book.remove(held);
-    this.#routes.remove(held);
-    held.account.release(registrationCost.subscription(held));
-    this.#accounts.settle(held.holder.clientId);
+    this.#subscriptions.lose(client, agentType);
   }
 
   #expire(client: Client): void {
@@ -328,33 +251,12 @@ export class Registry {
     const { clientId, own } = client;
     this.#clients.leave(client, graceMs);
     this.#releases.release(clientId, own.types);
-    this.#changeCount(-own.subscriptions.size);
-    this.#work(clientId, this.#removalsOf(own.subscriptions));
+    this.#subscriptions.release(clientId, own.subscriptions);
   }
 
   /** Does what may be long, in turns with that of other addresses. */
   #work(clientId: string, tasks: Iterable<() => void>): void {
     this.#parts.batches.add(clientId, tasks, this.#accounts.partyOf(clientId));
-  }
-
-  *#removalsOf(subscriptions: Iterable<HeldSubscription>): Iterable<() => void> {
-    for (const subscription of subscriptions) yield () => this.#leave(subscription);
-  }
-
-  *#lossesOf(client: Client): Iterable<() => void> {
-    while (client.takeNewLosses()) {
-      const last = this.#book.lastNumber;
-      for (const held of client.own.subscriptions) {
-        // What is left of a client that has left is swept out with the rest.
-        if (client.isGone) return;
-        if (held.number > last) break;
-        yield () => {
-          if (client.hasLost(held)) this.#takeOut(held);
-        };
-      }
-    }
-    client.isSweeping = false;
-    if (client.restoring === undefined) client.forgetLosses();
   }
 
   *#restorationsOf(
@@ -383,6 +285,3 @@ export class Registry {
 }
 
 const noTypes: ReadonlySet<string> = new Set();
-
-/** A registration may overtake the notice that its worker stops, or come after it. */
-const leaving: Refusal = { at: "invalid", reason: "The worker has said that it stops, and can register nothing more." };

@@ -12,12 +12,12 @@ import {
   FairCount,
   type FairCountOptions,
   type LinkService,
-  partyOfCall,
   RpcError,
   type ServerStream,
   StatusCode,
 } from "../../transport/internal.ts";
 import { shuttingDownText } from "../sessions/admission.ts";
+import { acceptFairStream } from "./fair-stream.ts";
 
 /** The names under which the host's health is asked for: of the whole host, and of its one service. */
 const services: readonly string[] = ["", serviceName];
@@ -47,34 +47,16 @@ export class HealthService implements LinkService {
   }
 
   stream(call: CallContext) {
-    const party = partyOfCall(call);
-    if (!this.#places.mayTake(party)) {
-      throw new RpcError(StatusCode.resourceExhausted, `At most ${this.#places.size} health checks watch at once.`);
-    }
-    let stream: ServerStream | undefined;
-    let isLost = false;
-    const place = this.#places.take(party, () => {
-      isLost = true;
-      stream?.abort(gaveWay);
+    return acceptFairStream(call, {
+      places: this.#places,
+      noPlaceText: `At most ${this.#places.size} health checks watch at once.`,
+      gaveWayText,
+      onRequest: (stream, request) => this.#watch(stream, request),
+      onHalfClose: (stream) => {
+        if (!this.#watches.has(stream)) stream.finish(noRequest);
+      },
+      onEnd: (stream) => this.#watches.delete(stream),
     });
-    return {
-      onOpen: (opened: ServerStream) => {
-        stream = opened;
-        if (isLost) stream.abort(gaveWay);
-      },
-      onFrame: (request: Uint8Array) => {
-        if (stream !== undefined) this.#watch(stream, request);
-      },
-      onHalfClose: () => {
-        if (stream !== undefined && !this.#watches.has(stream)) stream.finish(noRequest);
-      },
-      onBadFrame: (status: { readonly code: StatusCode; readonly details: string }) => stream?.finish(status),
-      onDrain: () => undefined,
-      onEnd: () => {
-        place.leave();
-        if (stream !== undefined) this.#watches.delete(stream);
-      },
-    };
   }
 
   /** Says from now on that the host takes no new work. */
@@ -105,10 +87,7 @@ export class HealthService implements LinkService {
   }
 }
 
-const gaveWay = {
-  code: StatusCode.resourceExhausted,
-  details: "The clients of this address had most of the watches that this host takes, and others needed one.",
-};
+const gaveWayText = "The clients of this address had most of the watches that this host takes, and others needed one.";
 const noRequest = { code: StatusCode.invalidArgument, details: "A watch needs a request." };
 
 function readService(request: Uint8Array): string {

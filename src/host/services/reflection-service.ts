@@ -5,13 +5,13 @@ import {
   FairCount,
   type FairCountOptions,
   type LinkService,
-  partyOfCall,
   RpcError,
   type ServerStream,
   StatusCode,
 } from "../../transport/internal.ts";
 import { limits } from "../limits.ts";
 import { shuttingDownText } from "../sessions/admission.ts";
+import { acceptFairStream } from "./fair-stream.ts";
 
 /**
  * gRPC's server reflection, under both of its names: command line tools ask it for the methods and messages of the host's services. It
@@ -42,41 +42,19 @@ export class ReflectionServices {
   }
 
   #open(call: CallContext) {
-    const party = partyOfCall(call);
-    if (!this.#places.mayTake(party)) {
-      const text = `At most ${this.#places.size} streams of server reflection are open at once.`;
-      throw new RpcError(StatusCode.resourceExhausted, text);
-    }
-    let stream: ServerStream | undefined;
-    let isLost = false;
-    const place = this.#places.take(party, () => {
-      isLost = true;
-      stream?.abort(gaveWay);
+    return acceptFairStream(call, {
+      places: this.#places,
+      noPlaceText: `At most ${this.#places.size} streams of server reflection are open at once.`,
+      gaveWayText,
+      onOpen: (stream) => this.#streams.add(stream),
+      onRequest: answer,
+      onHalfClose: (stream) => stream.end(),
+      onEnd: (stream) => this.#streams.delete(stream),
     });
-    return {
-      onOpen: (opened: ServerStream) => {
-        stream = opened;
-        this.#streams.add(opened);
-        if (isLost) stream.abort(gaveWay);
-      },
-      onFrame: (request: Uint8Array) => {
-        if (stream !== undefined) answer(stream, request);
-      },
-      onHalfClose: () => stream?.end(),
-      onBadFrame: (status: { readonly code: StatusCode; readonly details: string }) => stream?.finish(status),
-      onDrain: () => undefined,
-      onEnd: () => {
-        place.leave();
-        if (stream !== undefined) this.#streams.delete(stream);
-      },
-    };
   }
 }
 
-const gaveWay = {
-  code: StatusCode.resourceExhausted,
-  details: "The clients of this address had most of the streams of server reflection, and others needed one.",
-};
+const gaveWayText = "The clients of this address had most of the streams of server reflection, and others needed one.";
 
 function answer(stream: ServerStream, request: Uint8Array): void {
   // An answer repeats its request.

@@ -1,6 +1,7 @@
 import { errorText, TroupeError } from "../../core/internal.ts";
 import type { Background, ConnectionState } from "./connection-state.ts";
-import type { ConnectionServices, HostConnection } from "./host-connection.ts";
+import type { HostConnection } from "./host-connection.ts";
+import type { ConnectionServices } from "./host-connection-options.ts";
 import { RenewalPace, RetiringConnections, renewConnection } from "./link-renewal.ts";
 import type { ConnectionSupervisorOptions } from "./supervisor-options.ts";
 

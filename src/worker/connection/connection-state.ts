@@ -1,6 +1,7 @@
 import { UndeliverableException } from "../../core/internal.ts";
 import type { ConnectingStep } from "./connect-with-retry.ts";
-import type { ConnectionServices, HostConnection } from "./host-connection.ts";
+import type { HostConnection } from "./host-connection.ts";
+import type { ConnectionServices } from "./host-connection-options.ts";
 import type { Outbox } from "./outbox.ts";
 import type { WorkerStatus } from "./worker-status.ts";
 

@@ -12,7 +12,8 @@ import {
   type Search,
   statusOf,
 } from "./connection-state.ts";
-import type { ConnectionServices, HostConnection } from "./host-connection.ts";
+import type { HostConnection } from "./host-connection.ts";
+import type { ConnectionServices } from "./host-connection-options.ts";
 import { HostSearch, startCancelled, stopped } from "./host-search.ts";
 import type { ConnectionSupervisorOptions, UsedConnection } from "./supervisor-options.ts";
 import { atMost } from "./time-limits.ts";

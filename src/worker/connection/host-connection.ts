@@ -1,18 +1,11 @@
-// Over 400 lines: the one place that opens, watches and ends the streams of a connection.
 import { errorText, TroupeError, UndeliverableException } from "../../core/internal.ts";
-import {
-  clientIdKey,
-  decodeFrame,
-  type Frame,
-  type HeartbeatFrame,
-  hostTraits,
-  method,
-  readCapabilities,
-} from "../../protocol/internal.ts";
+import { clientIdKey, decodeFrame, type Frame, hostTraits, method, readCapabilities } from "../../protocol/internal.ts";
 import type { FrameStream, Link, Metadata, StreamEnd, StreamReceiver } from "../../transport/internal.ts";
-import { introductionOf, type WorkerSettings } from "../worker-options.ts";
+import { introductionOf } from "../worker-options.ts";
+import { ChannelReading } from "./channel-reading.ts";
 import { type ConnectionEnd, endError, leavingError, lossOf } from "./connection-end.ts";
 import { Heartbeat } from "./heartbeat.ts";
+import type { ConnectionServices, HostConnectionOptions } from "./host-connection-options.ts";
 import { droppedMessageError, reachHost } from "./host-link.ts";
 import { askForSignOfLife, KeepAlive } from "./keep-alive.ts";
 import { type CarriedStream, LinkCarrier } from "./link-carrier.ts";
@@ -20,43 +13,6 @@ import { Outbox, type UndeliverableReason } from "./outbox.ts";
 import { SideStream } from "./side-stream.ts";
 import { StateStream } from "./state-stream.ts";
 import { atMost, withinLimit } from "./time-limits.ts";
-
-/** Answer of a generation 1 host to a registration; it comes on the data channel. */
-export type AckFrame = Extract<Frame, { readonly kind: "ack" }>;
-
-/** Registrations and the control channel of a connection, which it carries beside calls and events. */
-export interface ConnectionServices {
-  /** Whether the host owes an `ack`. The connection reads the data channel until it comes. */
-  readonly awaitsAck: boolean;
-  /** Takes an `ack`; returns false when no registration waits for it. */
-  onAck(ack: AckFrame): boolean;
-  /** Sends a heartbeat on each stream that it has open. */
-  sayHeartbeat(heartbeat: HeartbeatFrame): void;
-  /** Handles the end of the connection. */
-  close(reason: UndeliverableReason): void;
-}
-
-export interface HostConnectionOptions<Services extends ConnectionServices> {
-  readonly settings: WorkerSettings;
-  readonly address: string;
-  /** Cancels the opening. */
-  readonly signal: AbortSignal;
-  readonly createServices: (connection: HostConnection) => Services;
-  /** Takes the frames that are not about registration, with their bytes. Must not throw. */
-  readonly onFrame: (frame: Frame, connection: HostConnection, bytes: Uint8Array) => void;
-  /** Takes the error of a message that the worker can't read; `head` is the part of it that arrived. Must not throw. */
-  readonly onUnreadable: (error: TroupeError, head: Uint8Array | undefined, connection: HostConnection) => void;
-  /** Called with the number of messages that came after the end of the data channel. */
-  readonly onLate: (messages: number) => void;
-  /** Called when the host has accepted the data channel. */
-  readonly onAccepted: (connection: HostConnection) => void;
-  /** Called when the outbox takes messages again. */
-  readonly onDrain: (connection: HostConnection) => void;
-  /** Whether the worker wants no more work now. */
-  readonly isCrowded: () => boolean;
-  /** Resolves when a connection whose link takes no calls has got another link for them, or gets none. Never rejects. */
-  readonly linkRenewed: (connection: HostConnection) => Promise<void>;
-}
 
 /** The bytes of a notice, which are not kept. */
 const noBytes = new Uint8Array(0);
@@ -93,6 +49,7 @@ export class HostConnection<Services extends ConnectionServices = ConnectionServ
   readonly #carrier: LinkCarrier;
   readonly #stream: FrameStream;
   readonly #sideStream: SideStream;
+  readonly #reading: ChannelReading;
   readonly #keepAlive: KeepAlive;
   readonly #heartbeat: Heartbeat;
   readonly #options: HostConnectionOptions<Services>;
@@ -102,9 +59,6 @@ export class HostConnection<Services extends ConnectionServices = ConnectionServ
   #isLeaving = false;
   /** Whether the worker has told the host that it gives up its agent types. */
   #hasGivenUp = false;
-  #isPaused = false;
-  #isLinkGone = false;
-  #isLinkLeaving = false;
   #isSilent = false;
   /** The reason for which the worker gave up the host. */
   #deadBecause: string | undefined;
@@ -124,13 +78,6 @@ export class HostConnection<Services extends ConnectionServices = ConnectionServ
     this.#options = options;
     this.clientId = settings.makeId();
     this.address = options.address;
-    void link.closed.then(() => {
-      this.#isLinkGone = true;
-    });
-    this.linkLeaving = link.leaving.then((reason) => {
-      this.#isLinkLeaving = !this.#isLinkGone;
-      return reason;
-    });
     this.closed = new Promise((resolve) => {
       this.#resolveClosed = resolve;
     });
@@ -145,6 +92,7 @@ export class HostConnection<Services extends ConnectionServices = ConnectionServ
       renewed: () => options.linkRenewed(this),
     });
     this.calls = this.#carrier;
+    this.linkLeaving = this.#carrier.leaving;
     this.#stream = link.openStream(method.openChannel, this.#receiver(), {
       metadata: { ...this.metadata, ...introductionOf(settings) },
     });
@@ -159,6 +107,13 @@ export class HostConnection<Services extends ConnectionServices = ConnectionServ
       ...{ settings, openStream, onChange: () => this.review() },
       onNotice: (frame) => options.onFrame(frame, this, noBytes),
     });
+    this.#reading = new ChannelReading({
+      ...{ stream: this.#stream, outbox: this.outbox, sideStream: this.#sideStream },
+      ...{ maxOutboxBytes: settings.maxOutboxBytes, isCrowded: options.isCrowded },
+      awaitsAck: () => this.services.awaitsAck,
+      // What the host said during the pause is read only now.
+      onResumed: () => this.#keepAlive.heard(),
+    });
     this.#heartbeat = new Heartbeat({
       ...{ clock, everyMs: settings.heartbeatMs, askData: (heartbeat) => this.outbox.sayHeartbeat(heartbeat) },
       askOthers: (heartbeat) => {
@@ -171,8 +126,8 @@ export class HostConnection<Services extends ConnectionServices = ConnectionServ
       ...{ link, metadata: this.metadata, clock },
       ...{ afterMs: settings.keepAliveMs, timeoutMs: settings.keepAliveTimeoutMs },
       ...{ isInDoubt: () => this.#stream.unconfirmedFrames > 0, receivedBytes: () => this.#stream.receivedBytes },
-      askInChannel: () => !this.#isPaused && this.#heartbeat.ask(),
-      isChannelRead: () => !this.#isPaused,
+      askInChannel: () => !this.isPaused && this.#heartbeat.ask(),
+      isChannelRead: () => !this.isPaused,
       isLinkLeaving: () => this.isLinkLeaving,
       // The host has not refused the channel, so it has accepted it.
       onAnswer: () => this.#accept(),
@@ -190,7 +145,7 @@ export class HostConnection<Services extends ConnectionServices = ConnectionServ
 
   /** Whether the link takes no new calls, while its calls and streams continue. */
   get isLinkLeaving(): boolean {
-    return this.#isLinkLeaving && !this.#isLinkGone;
+    return this.#carrier.isLeaving;
   }
 
   /** Whether the host has accepted the data channel: it has answered with headers or a message, and has not refused it. */
@@ -210,12 +165,12 @@ export class HostConnection<Services extends ConnectionServices = ConnectionServ
 
   /** Whether the worker has paused reading from the host. */
   get isPaused(): boolean {
-    return this.#isPaused;
+    return this.#reading.isPaused;
   }
 
   /** Whether the host does not take the answers that the worker sends. The worker then takes no further calls. */
   get isFull(): boolean {
-    return !this.outbox.isWritable && this.outbox.queuedBytes > this.#options.settings.maxOutboxBytes;
+    return this.#reading.isFull;
   }
 
   /** Number of `use`s that are not released. The worker does not leave the connection before. */
@@ -262,20 +217,9 @@ export class HostConnection<Services extends ConnectionServices = ConnectionServ
     if (!this.#heartbeat.isOn) this.#keepAlive.stop();
   }
 
-  /**
-   * Decides whether the connection reads or lets flow control hold the host. It always reads while the worker waits for an
-   * answer on this channel. Otherwise it holds a host that does not take its answers. It also holds the host while the worker
-   * is busy, if notices still reach the worker.
-   */
+  /** Decides anew whether the connection reads or lets flow control hold the host. */
   review(): void {
-    const isWaitedFor = this.outbox.outgoingCallsCount > 0 || this.services.awaitsAck;
-    const isPaused = !isWaitedFor && (this.isFull || (this.#options.isCrowded() && this.#hearsNotices));
-    if (isPaused === this.#isPaused) return;
-    this.#isPaused = isPaused;
-    if (isPaused) return this.#stream.pause();
-    // What the host said during the pause is read only now.
-    this.#keepAlive.heard();
-    this.#stream.resume();
+    this.#reading.review();
   }
 
   /** Tells an announced host that the worker stops, and registers nothing here from now on. Never throws. */
@@ -357,11 +301,6 @@ export class HostConnection<Services extends ConnectionServices = ConnectionServ
     this.#isAccepted = true;
     this.outbox.forgetKept();
     this.#options.onAccepted(this);
-  }
-
-  /** Whether the worker misses no notice while it does not read the data channel. A stock host sends none. */
-  get #hearsNotices(): boolean {
-    return this.#sideStream.isOpen || !this.outbox.isHostAnnounced;
   }
 
   #receive(bytes: Uint8Array): void {

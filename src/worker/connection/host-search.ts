@@ -2,7 +2,8 @@ import { CancelledError, errorText, followAbort, UndeliverableException, unfollo
 import { type ConnectingStep, connectWithRetry, isUnreachable } from "./connect-with-retry.ts";
 import type { ConnectionEnd } from "./connection-end.ts";
 import { type Cause, type ConnectionState, type Found, isRegistrarOf, type Search } from "./connection-state.ts";
-import type { ConnectionServices, HostConnection } from "./host-connection.ts";
+import type { HostConnection } from "./host-connection.ts";
+import type { ConnectionServices } from "./host-connection-options.ts";
 import type { ConnectionSupervisorOptions } from "./supervisor-options.ts";
 import { atMost } from "./time-limits.ts";
 

@@ -29,16 +29,28 @@ type UnaryOptions = Parameters<Link["unary"]>[2];
 
 /** Carries the calls and streams of a connection: over its own link until that leaves (GOAWAY), then over a newer connection's. */
 export class LinkCarrier implements Pick<Link, "unary"> {
+  /** Resolves with the reason when its own link takes no new calls any more or has ended. Never rejects. */
+  readonly leaving: Promise<string>;
   readonly #options: LinkCarrierOptions;
   #next: LinkCarrier | undefined;
   #usersCount = 0;
   #isLinkGone = false;
+  #isLinkLeaving = false;
 
   constructor(options: LinkCarrierOptions) {
     this.#options = options;
     void options.link.closed.then(() => {
       this.#isLinkGone = true;
     });
+    this.leaving = options.link.leaving.then((reason) => {
+      this.#isLinkLeaving = !this.#isLinkGone;
+      return reason;
+    });
+  }
+
+  /** Whether its own link takes no new calls, while its calls and streams continue. */
+  get isLeaving(): boolean {
+    return this.#isLinkLeaving && !this.#isLinkGone;
   }
 
   /** Number of `use`s that are not released. */

@@ -1,7 +1,8 @@
 import { errorText, UndeliverableException } from "../../core/internal.ts";
 import type { WorkerSettings } from "../worker-options.ts";
 import { connectWithRetry } from "./connect-with-retry.ts";
-import type { ConnectionServices, HostConnection } from "./host-connection.ts";
+import type { HostConnection } from "./host-connection.ts";
+import type { ConnectionServices } from "./host-connection-options.ts";
 import { atMost } from "./time-limits.ts";
 
 export interface RenewalOptions<Services extends ConnectionServices> {

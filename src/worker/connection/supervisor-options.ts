@@ -2,7 +2,8 @@ import type { WorkerCounters } from "../worker-counters.ts";
 import type { WorkerSettings } from "../worker-options.ts";
 import type { ConnectingStep } from "./connect-with-retry.ts";
 import type { SearchKind } from "./connection-state.ts";
-import type { ConnectionServices, HostConnection } from "./host-connection.ts";
+import type { HostConnection } from "./host-connection.ts";
+import type { ConnectionServices } from "./host-connection-options.ts";
 import type { Outbox, QueuedMessage } from "./outbox.ts";
 import type { StatusBoard } from "./worker-status.ts";
 

@@ -17,7 +17,7 @@ interface Outcome extends Called {
 
 type Explain = (match: readonly string[], outcome: Outcome) => string;
 
-const mayHaveRun = "The call may have been handled: send it again only if that does no harm.";
+export const mayHaveRun = "The call may have been handled: send it again only if that does no harm.";
 const sendAgain = "Send it again; with waitForTarget the runtime does so until a worker serves the type.";
 /** The text of a worker that stops, for what it did not take and for what it did not finish. */
 const workerStopsText = "The worker is shutting down.";

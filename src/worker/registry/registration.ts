@@ -1,3 +1,4 @@
+// One file, since a registration, its undoing and the replay must agree on what a host has confirmed.
 import {
   type Agent,
   type AgentCatalog,

@@ -1,3 +1,4 @@
+// One file, since making, dropping and closing an activation change the same tables and must exclude each other.
 import type { Agent } from "../../agents/agent.ts";
 import { AgentId } from "../../agents/agent-id.ts";
 import { type DeactivationReason, offerActivations } from "../../agents/agent-life.ts";

@@ -1,4 +1,4 @@
-// Over 400 lines: the one table of the agents of a runtime; all that can stand apart is in the files beside it.
+// One file, since it is all that runtimes ask of their agents; each question goes to a file beside it.
 import type { AgentRuntime } from "../../agent-runtime.ts";
 import type { Agent, AgentFactory, AgentMetadata, AgentState, ClassOf } from "../../agents/agent.ts";
 import { AgentId } from "../../agents/agent-id.ts";
@@ -10,11 +10,9 @@ import { type Clock, systemClock } from "../../clock.ts";
 import { TroupeError, UndeliverableException } from "../../errors.ts";
 import type { RuntimeLog } from "../../limited-log.ts";
 import type { MessageLogSink } from "../../message-log-records.ts";
-import { type CallPath, noPath } from "../../scope/call-path.ts";
-import { effectsOf, type TurnEffects } from "../../state/effects.ts";
 import { assertAgentId } from "../../validation/assert-arguments.ts";
 import type { HandlerContext } from "../handler-context.ts";
-import type { Delivery, Layer } from "../layers.ts";
+import type { Layer } from "../layers.ts";
 import type { AgentTurns } from "../turns/agent-turns.ts";
 import { RunningPaths } from "../turns/running-paths.ts";
 import { type ActivationCounters, createActivationCounters } from "./activation-counters.ts";
@@ -23,8 +21,10 @@ import type { TimerMessage } from "./activation-timers.ts";
 import { type ActivationEnds, Activations, type LostReason } from "./activations.ts";
 import { type ClassCheck, classNameOf } from "./agent-kind.ts";
 import { AgentKinds, type AgentKindsOptions, type FactoryOptions } from "./agent-kinds.ts";
+import { allClosed, type CatalogEnd, endInSteps } from "./catalog-end.ts";
 import type { UnendedAgent } from "./deactivations.ts";
 import { SavedStates } from "./saved-states.ts";
+import { SenderScopes } from "./sender-scopes.ts";
 
 export interface AgentCatalogOptions extends Omit<AgentKindsOptions, "clock" | "paths"> {
   /** The runtime to which agents are bound. */
@@ -54,14 +54,6 @@ export interface AgentCatalogOptions extends Omit<AgentKindsOptions, "clock" | "
   readonly onTypeGone?: ((type: string) => void) | undefined;
 }
 
-/** The end of a catalog in two steps. */
-export interface CatalogEnd {
-  /** Resolves when every live agent has had its last word (`onDeactivate`) and that is saved. Never rejects. Undefined: they had. */
-  readonly lastWords: Promise<unknown> | undefined;
-  /** Closes the agents. Call it when nothing that they need is left to wait for. */
-  close(): Promise<void>;
-}
-
 // protocol.md §5.3
 /** The agents that live in one runtime, and the factories that make the others. */
 export class AgentCatalog {
@@ -73,14 +65,16 @@ export class AgentCatalog {
   readonly #saved: SavedStates;
   /** The running handlers for whose calls turns wait, and those of counted types. */
   readonly paths = new RunningPaths();
-  /** Whether a type is counted: while none is, no call pays for the guard of events. */
-  #hasCounted = false;
+  /** Path, depth and effects that these handlers pass on to what their agents send. */
+  readonly senders: SenderScopes;
 
   constructor(options: AgentCatalogOptions) {
     const { runtime, ambient, messageLog, logger, states, classCheck = "subclass" } = options;
     this.#options = options;
     const { clock = systemClock, placed } = options;
     this.#kinds = new AgentKinds({ ...options, clock, paths: this.paths });
+    const countsEvents = options.countsEvents === true;
+    this.senders = new SenderScopes({ kinds: this.#kinds, paths: this.paths, states, countsEvents });
     this.#saved = new SavedStates({
       ...{ runtime, kinds: this.#kinds, commitLayer: options.commitLayer },
       made: (id) => this.made(id),
@@ -161,13 +155,6 @@ export class AgentCatalog {
   /** Whether the agents of a type keep a state. */
   keepsState(type: string): boolean {
     return this.#kinds.keepsState(type);
-  }
-
-  /** Returns the effects of the turn of a persistent agent that runs. Undefined: what the sender publishes leaves at once. */
-  effectsOf(sender: AgentId | undefined): TurnEffects | undefined {
-    if (sender === undefined || !this.#kinds.keepsState(sender.type)) return undefined;
-    const agent = this.peek(sender) ?? this.#options.states?.activating?.(sender);
-    return agent === undefined ? undefined : effectsOf(agent);
   }
 
   /**
@@ -278,35 +265,6 @@ export class AgentCatalog {
     return this.#kinds.get(id.type)?.live.get(id.key);
   }
 
-  /** Returns the path of a call that the agent makes in its own name without its handler's signal or scope. */
-  pathOf(sender: AgentId | undefined): CallPath {
-    if (sender === undefined || this.paths.isEmpty) return noPath;
-    const agent = this.peek(sender);
-    return agent === undefined ? noPath : this.paths.of(agent);
-  }
-
-  /** Returns the depth of what the agent sends in its own name without its handler's signal or scope. */
-  depthOf(sender: AgentId | undefined): number {
-    if (sender === undefined || this.paths.isEmpty) return 0;
-    const agent = this.peek(sender);
-    return agent === undefined ? 0 : this.paths.depthOf(agent);
-  }
-
-  /**
-   * Lists a handler that is about to run, if its agent's type is counted: it takes events, told messages, or calls to which these led. All
-   * handlers of such a type are listed, since each of them may send what the agent sends. Turns list themselves.
-   */
-  listHandler(agent: Agent, { agentId, context }: Delivery): void {
-    if (context.depth === 0 && !this.#hasCounted) return;
-    const kind = this.#options.countsEvents === true ? this.#kinds.get(agentId.type) : undefined;
-    if (kind === undefined) return;
-    if (context.depth > 0) {
-      this.#hasCounted = true;
-      kind.isCounted = true;
-    }
-    if (kind.isCounted && kind.turns === undefined) this.paths.list(agent, context);
-  }
-
   /** Returns all live agents with their ids. */
   *liveAgents(): IterableIterator<readonly [id: AgentId, agent: Agent]> {
     for (const [type, kind] of this.#kinds.all) {
@@ -378,27 +336,12 @@ export class AgentCatalog {
    * `close` throws, the catalog still closes the others. Then it rejects with that error, or with an `AggregateError` of several.
    */
   close(): Promise<void> {
-    return closed(this.#end(undefined));
+    return allClosed(this.#end(undefined));
   }
 
   /** Does what `close` does in two steps: the agents have their last words now, and are closed later. */
   beginClose(): CatalogEnd {
-    let letClose!: () => void;
-    const ends = this.#end(
-      new Promise<void>((resolve) => {
-        letClose = resolve;
-      }),
-    );
-    const end = closed(ends);
-    // Its error is for the one who calls `close`.
-    end.catch(() => undefined);
-    return {
-      lastWords: ends.said.length === 0 ? undefined : Promise.all(ends.said),
-      close: () => {
-        letClose();
-        return end;
-      },
-    };
+    return endInSteps((mayClose) => this.#end(mayClose));
   }
 
   #end(mayClose: Promise<void> | undefined): ActivationEnds {
@@ -414,13 +357,6 @@ export class AgentCatalog {
     this.#onClose.clear();
     return ends;
   }
-}
-
-async function closed({ ended }: ActivationEnds): Promise<void> {
-  const ends = await Promise.allSettled(ended);
-  const errors = ends.flatMap((end) => (end.status === "rejected" ? [end.reason] : []));
-  if (errors.length === 1) throw errors[0];
-  if (errors.length > 1) throw new AggregateError(errors, `${errors.length} agents failed to close.`);
 }
 
 // The first sentence is Python's: protocol.md §5.3.

@@ -1,3 +1,4 @@
+// One file, since loading, committing and losing a state change the same slot and must exclude each other.
 import type { Agent } from "../../agents/agent.ts";
 import type { AgentId } from "../../agents/agent-id.ts";
 import { definitionOf } from "../../agents/persistent-agent.ts";

@@ -1,3 +1,4 @@
+// One file, since it is one state machine: a turn waits, runs, pauses and ends in the queue of its agent.
 import type { Agent } from "../../agents/agent.ts";
 import type { TurnKind, TurnOptions } from "../../agents/turns.ts";
 import { ChurnedMap } from "../../collections/churned-map.ts";
