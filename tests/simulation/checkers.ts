@@ -250,7 +250,9 @@ function lostEvents(ledger: Ledger): readonly string[] {
       if (ledger.hasEnded(one.to) || one.confirmed === undefined || one.confirmed > event.publishedAt) continue;
       const agent = `${one.agentType}/news`;
       if (!one.matches(event.topic) || agent === String(event.sender)) continue;
-      const parties = ["host", `w${event.seat}`, `w${one.seat}`];
+      // A store that can't say whether it has written the turn takes its events with it.
+      const store = event.turn === undefined ? [] : ["store"];
+      const parties = ["host", ...store, `w${event.seat}`, `w${one.seat}`];
       if (!ledger.wereQuiet(parties, event.publishedAt)) continue;
       const isHeard = event.receipts.some((receipt) => receipt.agent === agent && receipt.process === one.process.name);
       if (!isHeard) lost.push(`${event.name} on ${event.topic} never came to ${agent} in ${one.process.name}`);

@@ -146,7 +146,7 @@ function effectsGoWithTheirTurn(ledger: Ledger, report: Report): void {
   const story = new Story(kept);
   const arrived = new Set(kept.turns.map(({ cause }) => cause.split(".")[0]));
   for (const turn of kept.turns) {
-    if (turn.effects.length === 0 || story.writtenAt(turn) !== undefined) continue;
+    if (turn.effects.length === 0 || story.hasWritten(turn)) continue;
     for (const effect of turn.effects) {
       const event = ledger.eventNamed(effect);
       const hasLeft =
