@@ -50,8 +50,12 @@ export class Story {
     return this.#kept.turns.some((inner) => this.#isInside(inner, turn) && this.writtenAt(inner) !== undefined);
   }
 
-  /** When a turn's effect from that moment was written: with the agent's next commit. Infinity: never. */
-  effectAt({ agent }: Turn, moment: number): number {
+  /** When a turn's effect from that moment was written: with the turn, or the agent's next commit if that was before. Infinity: never. */
+  effectAt(turn: Turn, moment: number): number {
+    const { agent } = turn;
+    const first = this.writtenAt(turn);
+    // The next commit may be one that was under way when the turn began.
+    if (first !== undefined && first > moment) return first;
     return (
       this.#kept.written.get(agent)?.find(({ at, isStock }) => !isStock && at > moment)?.at ?? Number.POSITIVE_INFINITY
     );
