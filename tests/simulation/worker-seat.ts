@@ -29,6 +29,8 @@ export interface Occupant {
 }
 
 const retryMs = 150;
+/** A worker registers one thing after the other on its new connection, and says to nobody when it has all. */
+const registrationsMs = 15_000;
 
 /** Where one worker runs: one process after another, each kept running until it is to end. */
 export class WorkerSeat {
@@ -147,10 +149,12 @@ export class WorkerSeat {
   changeConnection(): void {
     this.disturbOwn();
     this.#changes += 1;
-    void this.#goAway().then(() => {
-      this.#changes -= 1;
-      this.disturbOwn();
-    });
+    void this.#goAway()
+      .then(() => this.#sleep(registrationsMs))
+      .then(() => {
+        this.#changes -= 1;
+        this.disturbOwn();
+      });
   }
 
   /** The worker notices losses at once again. */

@@ -9,7 +9,7 @@ import {
   roomWorker,
   startRooms,
 } from "../../support/leaving-rooms.ts";
-import { exact, type RawWorker } from "../../support/raw-worker.ts";
+import { exact, RawWorker } from "../../support/raw-worker.ts";
 
 const reason = "asked";
 
@@ -43,7 +43,31 @@ it("an event comes once to an agent whose worker changes its connection and has 
   await newer.ended;
   caller.publish("news", "k", "E2");
   await caller.settled();
-  expect(await older.settled()).toMatchObject([{ event: { attributes: { agfor: `room=${formatEpoch(agent.epoch)}` } } }]);
+  expect(await older.settled()).toMatchObject([
+    { event: { attributes: { agfor: `room=${formatEpoch(agent.epoch)}` } } },
+  ]);
+});
+
+it("a shared agent stays with its only worker while that changes its connection", async () => {
+  await using world = await startRooms();
+  const { rig, holder: older, other, caller, agent, first } = world;
+  other.stream.cancel();
+  await other.ended;
+  older.respond(first.requestId, "done");
+  const metadata = { agcaps: "claims,turns", agworker: `worker-${older.clientId}` };
+  const newer = await new RawWorker(rig.dial(), "A2", { isAnnounced: true, metadata }).join();
+  older.send({ kind: "leaving", graceMs: 0 });
+  await older.settled();
+  caller.request("second", "room/k");
+  await caller.settled();
+  const [second] = requests(await newer.settled());
+  expect(second?.metadata.agepoch).toBe(formatEpoch(agent.epoch));
+  // It registers the type anew, and others may join.
+  await newer.register("room", { agshared: "1" });
+  expect(rig.host.counters()).toMatchObject({ agentTypes: 1, claims: 1 });
+  newer.send({ kind: "leaving", graceMs: 0 });
+  await newer.settled();
+  expect(rig.host.counters()).toMatchObject({ agentTypes: 0, claims: 0 });
 });
 
 describe("an agent whose worker has two channels", () => {
