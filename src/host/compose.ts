@@ -188,7 +188,7 @@ export function composeHost(hostOptions: HostOptions) {
     ...{ calls, told },
     events,
     registration: new LegacyRegistration(registry, makeId),
-    ...{ registry, leaving, drains, counters, logger },
+    ...{ registry, owners, placement, leaving, drains, counters, logger },
   });
   const lifecycle = new ChannelLifecycle({
     ...{

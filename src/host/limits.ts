@@ -19,6 +19,8 @@ export const limits = {
   leaveLotChars: 128 * 1024,
   /** The newest channels of one worker on which the host says that an agent leaves. An honest worker has two while it changes its connection. */
   leaveChannels: 4,
+  /** Shared types of one worker that the host keeps while the worker changes its connection. */
+  typesOfChange: 1_000,
   /** Milliseconds after which the host says a notice again that a full queue did not take. */
   leaveRetryMs: 100,
   /** Agents that one task says again. */

@@ -1,5 +1,5 @@
 import { hostCallTimeoutMs } from "./host-seat.ts";
-import { keptCheckers } from "./kept/kept-checkers.ts";
+import { areServersQuiet, keptCheckers } from "./kept/kept-checkers.ts";
 import { Story } from "./kept/story.ts";
 import type { CallRecord, EventRecord, Ledger } from "./ledger.ts";
 import { ringOf } from "./rings.ts";
@@ -35,6 +35,15 @@ const checkers: { readonly [name: string]: (ledger: Ledger, report: Report) => v
 function partiesOf({ callerSeat, servers, plan }: CallRecord): readonly string[] {
   const store = plan.kept === undefined ? [] : ["store"];
   return ["host", `w${callerSeat}`, ...store, ...servers.map((seat) => `w${seat}`)];
+}
+
+/** Whether nothing has disturbed a call. An operator's drain of its worker does not, as long as another one has the agent. */
+function isUndisturbed({ callerSeat, servers, plan, startedAt, endedAt }: CallRecord, ledger: Ledger): boolean {
+  const store = plan.kept === undefined ? [] : ["store"];
+  return (
+    ledger.wereQuiet(["host", `w${callerSeat}`, ...store], startedAt, endedAt) &&
+    areServersQuiet(servers, ledger, startedAt, endedAt)
+  );
 }
 
 /** Whoever still lives has an outcome for all that it asked. */
@@ -89,7 +98,7 @@ function whyUnexplained(call: CallRecord, ledger: Ledger): string | undefined {
   const told = `failed with ${code} (${text})`;
   const waitedMs = endedMs - startedMs;
   if (plan.kept?.isRepeated === true && code !== "handler-failed") return undefined;
-  const isQuiet = ledger.wereQuiet(partiesOf(call), call.startedAt, call.endedAt);
+  const isQuiet = isUndisturbed(call, ledger);
   switch (code) {
     case "handler-failed":
       return runs.some(({ ended }) => ended === "threw") ? undefined : `${told}, and its handler threw nothing`;
@@ -250,7 +259,9 @@ function lostEvents(ledger: Ledger): readonly string[] {
       if (ledger.hasEnded(one.to) || one.confirmed === undefined || one.confirmed > event.publishedAt) continue;
       const agent = `${one.agentType}/news`;
       if (!one.matches(event.topic) || agent === String(event.sender)) continue;
-      const parties = ["host", `w${event.seat}`, `w${one.seat}`];
+      // A store that can't say whether it has written the turn takes its events with it.
+      const store = event.turn === undefined ? [] : ["store"];
+      const parties = ["host", ...store, `w${event.seat}`, `w${one.seat}`];
       if (!ledger.wereQuiet(parties, event.publishedAt)) continue;
       const isHeard = event.receipts.some((receipt) => receipt.agent === agent && receipt.process === one.process.name);
       if (!isHeard) lost.push(`${event.name} on ${event.topic} never came to ${agent} in ${one.process.name}`);

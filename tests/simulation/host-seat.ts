@@ -1,8 +1,10 @@
-import { Host } from "../../src/host/index.ts";
+import { cronPatterns } from "../../src/cron/index.ts";
+import { type DrainOutcome, Host } from "../../src/host/index.ts";
 import type { SimulatedProcess, SimulatedStateStore } from "../../src/testing/index.ts";
 import type { Listener } from "../../src/transport/index.ts";
 import { aroundService } from "./around-streams.ts";
 import { observed } from "./kept/store-tap.ts";
+import { lateService } from "./late-dialer.ts";
 import type { Overflow } from "./ledger.ts";
 import type { WorldParts } from "./world-parts.ts";
 
@@ -33,6 +35,7 @@ export class HostSeat {
   #isWanted = false;
   #address: (typeof hostAddresses)[number] = hostAddresses[0];
   readonly #hosts: Host[] = [];
+  #lateMs = 0;
 
   /** `store`: all hosts share it. `onDisturbed`: the host goes, and every worker feels it. */
   constructor(parts: WorldParts, store: SimulatedStateStore | undefined, onDisturbed: () => void) {
@@ -79,6 +82,24 @@ export class HostSeat {
       if (this.#present === occupant && this.#leaving === undefined) this.#parts.ledger.recover("host");
       return;
     }
+  }
+
+  /** Hears of lost connections so many milliseconds late from now on; 0: at once. */
+  hearLate(lateMs: number): void {
+    this.#lateMs = lateMs;
+  }
+
+  /** Has an operator drain the worker that serves a type. Undefined: no host or no such worker is there, or the host is killed meanwhile. */
+  async drainWorker(servedType: string, graceMs: number): Promise<DrainOutcome | undefined> {
+    const { host, process } = this.#present ?? {};
+    if (host === undefined || process === undefined || !this.#isWanted) return undefined;
+    const drain = async () => {
+      const { workers } = await host.inspect();
+      const worker = workers.find(({ types }) => types.includes(servedType));
+      return worker === undefined ? undefined : host.drainWorker(worker.workerId, { graceMs });
+    };
+    const drained = this.#parts.ledger.follow(`${process.name} drain of ${servedType}`, process, drain());
+    return Promise.race([drained, process.killed.then(() => undefined)]);
   }
 
   /** As by SIGKILL: nobody says goodbye, and the address is free. */
@@ -139,6 +160,7 @@ export class HostSeat {
     const kept = this.#store && {
       stateStore: observed(this.#store.reopen(process), this.#parts.plant),
       takesOver: true,
+      cron: cronPatterns,
       retry: { attempts: 50, initialDelayMs: 200, maxDelayMs: 2_000 },
     };
     const options = {
@@ -168,7 +190,8 @@ export class HostSeat {
     return {
       listen: async (address, services) => {
         const atHost = plant?.atHost;
-        const served = atHost === undefined ? services : services.map((one) => aroundService(one, atHost));
+        const late = services.map((one) => lateService(one, simulation.clock, () => this.#lateMs));
+        const served = atHost === undefined ? late : late.map((one) => aroundService(one, atHost));
         const listening = await simulation.listener.listen(address, served);
         onListening(listening);
         return listening;

@@ -272,6 +272,11 @@ export class Ledger {
   }
 }
 
+/** The part of a seat's service that goes on when an operator drains its worker: its agents of shared types live on elsewhere. */
+export function sharedPart(seat: string): string {
+  return `shared types of ${seat}`;
+}
+
 export function outcomeOf(error: unknown): Extract<Outcome, { readonly at: "failed" }> {
   const code = error instanceof TroupeError ? error.code : `untyped ${error instanceof Error ? error.name : "value"}`;
   return { at: "failed", code, text: errorText(error) };

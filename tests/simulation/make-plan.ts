@@ -17,8 +17,15 @@ import {
 const topics = ["red", "green", "green-light"];
 const keys = ["a", "b"];
 
-/** The plan of a seed. `always`: it has persistent agents and these faults in any case. */
-export function makePlan(seed: number, always?: readonly KeptFaultKind[]): Plan {
+export interface PlanOptions {
+  /** It has persistent agents and these faults in any case. */
+  readonly always?: readonly KeptFaultKind[] | undefined;
+  /** Agents leave their workers in any case. */
+  readonly alwaysLeaves?: boolean | undefined;
+}
+
+/** The plan of a seed. */
+export function makePlan(seed: number, { always, alwaysLeaves }: PlanOptions = {}): Plan {
   const dice = new Dice(seed, 1);
   const drawnSeats = Array.from({ length: dice.between(2, 4) }, () => makeSeat(dice));
   const tangle = new Dice(seed, 2);
@@ -33,7 +40,7 @@ export function makePlan(seed: number, always?: readonly KeptFaultKind[]): Plan 
   const faults = times(kinds.length === 0 ? 0 : dice.between(1, 5), () =>
     at(dice, spanMs, draw.fault(dice.pick(kinds))),
   );
-  const kept = drawKept({ seed, seats: seats.length, spanMs, hasFaults: kinds.length > 0, always });
+  const kept = drawKept({ seed, seats: seats.length, spanMs, hasFaults: kinds.length > 0, always, alwaysLeaves });
   return {
     seed,
     seats,

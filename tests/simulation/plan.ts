@@ -4,6 +4,7 @@ import {
   type KeptTarget,
   type KeptWork,
   keptFaultKinds,
+  leaveFaultKinds,
   type PlannedType,
 } from "./kept/plan.ts";
 
@@ -81,7 +82,7 @@ export const plainFaultKinds = [
   "restart-host",
 ] as const;
 export type PlainFaultKind = (typeof plainFaultKinds)[number];
-export const faultKinds = [...plainFaultKinds, ...keptFaultKinds] as const;
+export const faultKinds = [...plainFaultKinds, ...keptFaultKinds, ...leaveFaultKinds] as const;
 
 export function isFault(action: Action): action is Fault {
   return faultKinds.some((kind) => kind === action.do);

@@ -8,6 +8,8 @@ export interface PlantedBug {
   readonly plant: Plant;
   /** Every world has persistent agents and these faults. Undefined: the dice decide. */
   readonly always?: readonly KeptFaultKind[];
+  /** Agents leave their workers in every world. */
+  readonly alwaysLeaves?: boolean;
   /** The checkers of which at least one must complain. */
   readonly caughtBy: readonly string[];
 }

@@ -6,14 +6,15 @@ import {
   TypePrefixSubscription,
   TypeSubscription,
 } from "../../src/core/index.ts";
+import { cronPatterns } from "../../src/cron/index.ts";
 import type { SimulatedProcess } from "../../src/testing/index.ts";
 import { type WorkerOptions, WorkerRuntime } from "../../src/worker/index.ts";
 import { aroundStreams, ReaderGate } from "./around-streams.ts";
 import { hostAddresses } from "./host-seat.ts";
 import { KeptAgent, keptType } from "./kept/kept-agent.ts";
 import { Bell, Look, Note } from "./kept/messages.ts";
-import { lateDialer } from "./late-dialer.ts";
-import type { SubscriptionRecord } from "./ledger.ts";
+import { goAwayDialer, lateDialer } from "./late-dialer.ts";
+import { type SubscriptionRecord, sharedPart } from "./ledger.ts";
 import { Done, News, Ping, Task } from "./messages.ts";
 import type { PlannedSeat } from "./plan.ts";
 import { silentLogger } from "./silent-logger.ts";
@@ -28,6 +29,8 @@ export interface Occupant {
 }
 
 const retryMs = 150;
+/** A worker registers one thing after the other on its new connection, and says to nobody when it has all. */
+const registrationsMs = 15_000;
 
 /** Where one worker runs: one process after another, each kept running until it is to end. */
 export class WorkerSeat {
@@ -43,6 +46,9 @@ export class WorkerSeat {
   #isWatched = false;
   #reader: ReaderGate | undefined;
   #lateMs = 0;
+  /** Says to the present connection that its host takes no more calls there. Resolves when the connection has ended. */
+  #goAway: () => Promise<unknown> = async () => undefined;
+  #changes = 0;
 
   constructor(index: number, plan: PlannedSeat, parts: WorldParts) {
     this.index = index;
@@ -83,6 +89,12 @@ export class WorkerSeat {
 
   /** Something has happened that this seat's service may suffer from, until it has proved to be well again. */
   disturb(): void {
+    this.#parts.ledger.disturb(sharedPart(this.name));
+    this.disturbOwn();
+  }
+
+  /** The same of all but the agents of shared types: those go on elsewhere. */
+  disturbOwn(): void {
     this.#disturbances += 1;
     this.#parts.ledger.disturb(this.name);
     if (this.#isWatched) return;
@@ -128,6 +140,21 @@ export class WorkerSeat {
     this.disturb();
     this.#lateMs = lateMs;
     this.line.cut();
+  }
+
+  /**
+   * Has the worker open another connection. The old one goes on until it is empty. Then the worker registers its types anew, and the host does
+   * not find its agents meanwhile.
+   */
+  changeConnection(): void {
+    this.disturbOwn();
+    this.#changes += 1;
+    void this.#goAway()
+      .then(() => this.#sleep(registrationsMs))
+      .then(() => {
+        this.#changes -= 1;
+        this.disturbOwn();
+      });
   }
 
   /** The worker notices losses at once again. */
@@ -191,12 +218,16 @@ export class WorkerSeat {
       this.#reader = new ReaderGate();
       return this.#reader;
     });
-    const tap = tapped(reader, process.name, ledger);
+    const going = goAwayDialer(reader, (goAway) => {
+      if (process.isAlive) this.#goAway = () => Promise.race([goAway(), process.killed]);
+    });
+    const tap = tapped(going, process.name, ledger);
     const dialer = plant?.atWorker === undefined ? tap : aroundStreams(tap, plant.atWorker);
     const options: WorkerOptions = {
       clock,
       makeId,
       logger: silentLogger,
+      cron: cronPatterns,
       sequentialAgents,
       drainTimeoutMs,
       startTimeoutMs: 5_000,
@@ -233,7 +264,7 @@ export class WorkerSeat {
 
   async #declareKept(process: SimulatedProcess, worker: WorkerRuntime): Promise<void> {
     const { ledger, plan, plant } = this.#parts;
-    for (const [index, { seats, topics, placement, idleAfterMs, maxLive }] of plan.kept.entries()) {
+    for (const [index, { seats, topics, placement, idleAfterMs, maxLive, runAhead }] of plan.kept.entries()) {
       if (!seats.includes(this.index)) continue;
       const type = keptType(index);
       ledger.sequentialTypes.add(type);
@@ -247,7 +278,7 @@ export class WorkerSeat {
       };
       const life = keepsAll === true ? {} : { idleAfterMs, maxLive };
       const shared = seats.length > 1 ? { shared: true, placement } : {};
-      await worker.registerFactory(type, make, { expectedClass, ...life, ...shared });
+      await worker.registerFactory(type, make, { expectedClass, runAhead, ...life, ...shared });
       for (const topic of topics) {
         const id = `${process.name}-${topic}-${type}`;
         await this.#subscribe(process, worker, { subscription: new TypeSubscription(topic, type, id), type });
@@ -300,12 +331,14 @@ export class WorkerSeat {
     const isWanted = () => this.#isWanted && process.isAlive && this.#present === occupant;
     while (isWanted()) {
       try {
+        ledger.kept.start(process);
         await ledger.follow(`${process.name} start`, process, worker.start());
-        await worker.closed;
-        if (isWanted() && this.#isUndisturbed()) {
+        const { by } = await worker.closed;
+        if (by === "drained") this.disturbOwn();
+        else if (isWanted() && this.#isUndisturbed()) {
           ledger.breach("failures", `${process.name} lost its host, and nothing was broken`);
         }
-        this.disturb();
+        if (by !== "drained") this.disturb();
         if (isWanted()) await ledger.follow(`${process.name} stop after loss`, process, stopped(worker));
       } catch {
         await this.#sleep(retryMs);
@@ -320,9 +353,10 @@ export class WorkerSeat {
       const before = this.#disturbances;
       const isWell = await this.#ping();
       // With two hosts nobody knows where the others are.
-      if (isWell && before === this.#disturbances && !ledger.isDisturbed("host")) {
+      if (isWell && before === this.#disturbances && this.#changes === 0 && !ledger.isDisturbed("host")) {
         this.#isWatched = false;
         ledger.recover(this.name);
+        ledger.recover(sharedPart(this.name));
         return;
       }
       await this.#sleep(retryMs);

@@ -16,11 +16,14 @@ import type { MutableHostCounters } from "../counters.ts";
 import type { EventRouter } from "../events/event-router.ts";
 import type { ToldCalls } from "../mail/told-calls.ts";
 import type { LeavingAgents } from "../placement/leaving-agents.ts";
+import type { Placement } from "../placement/placement.ts";
 import type { WorkerDrains } from "../placement/worker-drains.ts";
 import type { LegacyRegistration } from "../registry/legacy-registration.ts";
 import type { Registry } from "../registry/registry.ts";
+import type { TypeOwners } from "../registry/type-owners.ts";
 import { heartbeatAnswer } from "../sessions/heartbeat-answer.ts";
 import type { Peer } from "../sessions/peer.ts";
+import { keepSharedTypes } from "./shared-types-of-change.ts";
 
 export interface RouterParts {
   readonly calls: CallRouter;
@@ -29,6 +32,8 @@ export interface RouterParts {
   readonly events: EventRouter;
   readonly registration: LegacyRegistration;
   readonly registry: Registry;
+  readonly owners: TypeOwners;
+  readonly placement: Placement;
   readonly leaving: LeavingAgents;
   readonly drains: WorkerDrains;
   readonly counters: MutableHostCounters;
@@ -67,8 +72,11 @@ export class Router {
         return registration.subscribe(peer, frame.requestId, frame.pattern);
       case "leaving":
         // A peer that did not announce itself can't mean this notice.
-        if (peer.traits.isAnnounced) calls.peerLeaving(peer, registry.clientLeaving(peer.id));
-        else counters.emptyFrames += 1;
+        if (!peer.traits.isAnnounced) counters.emptyFrames += 1;
+        else {
+          keepSharedTypes(peer, this.#parts);
+          calls.peerLeaving(peer, registry.clientLeaving(peer.id));
+        }
         return;
       case "stuck":
       case "unstuck":

@@ -49,6 +49,8 @@ export class EventRouter {
   readonly #parts: EventRouterParts;
   /** The peers that get the event that the router works on. */
   readonly #targets: Peer[] = [];
+  /** How many of them, the first, get it for their exclusive types. */
+  #exclusiveTargets = 0;
   /** The agents of shared types that the event is for, for each peer that is to be told. */
   readonly #recipients = new Map<Peer, Recipients>();
   readonly #dotnetEvents = new DotnetEvents();
@@ -122,6 +124,7 @@ export class EventRouter {
         } else this.#target(peer);
       }
     });
+    this.#exclusiveTargets = this.#targets.length;
     const absentCount = (absent?.size ?? 0) + (shared === undefined ? 0 : this.#findShared(from, event, shared));
     this.#parts.counters.skippedEvents += absentCount;
     return absentCount;
@@ -174,7 +177,18 @@ export class EventRouter {
   /** The event's own bytes, or with the names of the worker's agents that it is for. */
   #frameFor(event: PeekedEvent, target: Peer): FrameBytes {
     const named = this.#recipients.size > 0 ? this.#recipients.get(target) : undefined;
-    return named === undefined ? event.bytes : spliceRecipients(event, named.names.join(","));
+    if (named === undefined) return event.bytes;
+    const names = named.names.join(",");
+    return spliceRecipients(event, this.#hasExclusiveElsewhere(target) ? `!${names}` : names);
+  }
+
+  // protocol.md §11.14
+  /** Whether another channel of this worker, which changes its connection, gets the event for the worker's exclusive types. */
+  #hasExclusiveElsewhere(target: Peer): boolean {
+    const channels = this.#parts.placement.channelsOf(target);
+    if (channels.length < 2) return false;
+    const exclusive = this.#targets.slice(0, this.#exclusiveTargets);
+    return !exclusive.includes(target) && exclusive.some((one) => channels.includes(one));
   }
 
   // protocol.md §11.13

@@ -82,6 +82,11 @@ export class Placement {
     drains.workerGone(workerId);
   }
 
+  /** Returns the open channels of the worker that has this one, the oldest first. */
+  channelsOf(peer: Peer): readonly Peer[] {
+    return this.#parts.workers.peersOf(peer.worker.id);
+  }
+
   /** Whether the worker of this channel has lost its claims because the time in which it stops was over. */
   isRevoked(peer: Peer): boolean {
     return this.#parts.workers.isRevoked(peer);

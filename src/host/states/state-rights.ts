@@ -37,7 +37,7 @@ export class StateRights {
     const { owners, calls } = this.#parts;
     const { type } = agent;
     // A worker that leaves has given up its types, and still finishes the calls that it took.
-    const serves = owners.owners(type).includes(from.id) || calls.hasGivenUp(from, type);
+    const serves = this.#serves(from, type) || calls.hasGivenUp(from, type);
     if (!serves && !this.#hasClaim(from, agent)) {
       const text = `This worker does not serve the agent type ${JSON.stringify(type.slice(0, 100))}. Register the type first.`;
       return notAuthorized(text);
@@ -49,6 +49,16 @@ export class StateRights {
     }
     // The era is higher than that of any claim from a time when the type was shared.
     return { at: "granted", rank: { era: owners.era, number: 0 } };
+  }
+
+  // protocol.md §11.15
+  /** Whether the worker serves the type: an exclusive one also by another of its channels, which it has while it changes its connection. */
+  #serves(from: Peer, type: string): boolean {
+    const { owners, placement } = this.#parts;
+    const ids = owners.owners(type);
+    if (ids.includes(from.id)) return true;
+    const isShared = owners.hasShared && owners.shared(type) !== undefined;
+    return !isShared && placement.channelsOf(from).some(({ id }) => ids.includes(id));
   }
 
   // protocol.md §11.15

@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { formatEpoch } from "../../../src/core/internal.ts";
 import {
   askLeave,
   type EventFrame,
@@ -8,7 +9,7 @@ import {
   roomWorker,
   startRooms,
 } from "../../support/leaving-rooms.ts";
-import type { RawWorker } from "../../support/raw-worker.ts";
+import { exact, RawWorker } from "../../support/raw-worker.ts";
 
 const reason = "asked";
 
@@ -26,6 +27,48 @@ async function startChange(world: Awaited<ReturnType<typeof startRooms>>) {
 function names(frames: readonly (Request | EventFrame | { readonly kind: string })[]): string[] {
   return frames.map((frame) => ("event" in frame ? frame.event.id : frame.kind));
 }
+
+it("an event comes once to an agent whose worker changes its connection and has agents of shared types, too", async () => {
+  await using world = await startRooms();
+  const { holder: older, caller, agent } = world;
+  // The host has the worker's exclusive types under the older channel, and sends for agents of shared types on the newer one.
+  await older.register("desk");
+  await older.subscribe("d", exact("news", "desk"));
+  const { newer, event } = await startChange(world);
+  expect(event.event.attributes.agfor).toBe(`!room=${formatEpoch(agent.epoch)}`);
+  const plain = (await older.settled()).find(({ kind }) => kind === "event");
+  expect(plain).toMatchObject({ event: { id: "E1" } });
+  expect(JSON.stringify(plain)).not.toContain("agfor");
+  newer.stream.cancel();
+  await newer.ended;
+  caller.publish("news", "k", "E2");
+  await caller.settled();
+  expect(await older.settled()).toMatchObject([
+    { event: { attributes: { agfor: `room=${formatEpoch(agent.epoch)}` } } },
+  ]);
+});
+
+it("a shared agent stays with its only worker while that changes its connection", async () => {
+  await using world = await startRooms();
+  const { rig, holder: older, other, caller, agent, first } = world;
+  other.stream.cancel();
+  await other.ended;
+  older.respond(first.requestId, "done");
+  const metadata = { agcaps: "claims,turns", agworker: `worker-${older.clientId}` };
+  const newer = await new RawWorker(rig.dial(), "A2", { isAnnounced: true, metadata }).join();
+  older.send({ kind: "leaving", graceMs: 0 });
+  await older.settled();
+  caller.request("second", "room/k");
+  await caller.settled();
+  const [second] = requests(await newer.settled());
+  expect(second?.metadata.agepoch).toBe(formatEpoch(agent.epoch));
+  // It registers the type anew, and others may join.
+  await newer.register("room", { agshared: "1" });
+  expect(rig.host.counters()).toMatchObject({ agentTypes: 1, claims: 1 });
+  newer.send({ kind: "leaving", graceMs: 0 });
+  await newer.settled();
+  expect(rig.host.counters()).toMatchObject({ agentTypes: 0, claims: 0 });
+});
 
 describe("an agent whose worker has two channels", () => {
   it("leaves when the worker has said left on both, so that an event on the older one is not lost [L4 L7]", async () => {

@@ -5,13 +5,14 @@ import {
   handlerTable,
   type MessageContext,
   persistentAgent,
+  type When,
 } from "../../../src/core/index.ts";
 import type { CallRecord, Run } from "../ledger.ts";
 import { Done, News, Task } from "../messages.ts";
 import { hasExactPath, isAbove, makeCall, publish, type SimulatedAgentParts } from "../simulated-agent.ts";
 import type { Activation, Turn } from "./kept-ledger.ts";
 import { Bell, Lines, Look, Note } from "./messages.ts";
-import type { KeptBehaviour, PlannedTell } from "./plan.ts";
+import type { KeptBehaviour, PlannedReminder, PlannedTell } from "./plan.ts";
 
 const periodicTicks = 3;
 
@@ -149,14 +150,11 @@ export class KeptAgent extends persistentAgent(Lines) {
       await this.saveNow();
     }
     for (const tell of tells) await this.#tell(turn, tell);
-    for (const { place, afterMs, everyMs } of reminders) {
-      const dueMs = simulation.clock.now() + (everyMs ?? afterMs);
+    for (const { place, afterMs, everyMs, cronSeconds } of reminders) {
+      const nowMs = simulation.clock.now();
+      const dueMs = cronSeconds === undefined ? nowMs + (everyMs ?? afterMs) : nextMs(nowMs, cronSeconds * 1_000);
       const { name } = ledger.kept.openReminder({ agent: this.id.toString(), place, turn, dueMs, everyMs });
-      await this.remindMe(
-        place,
-        everyMs === undefined ? { after: afterMs } : { every: everyMs },
-        Bell({ reminder: name }),
-      );
+      await this.remindMe(place, whenOf({ afterMs, everyMs, cronSeconds }), Bell({ reminder: name }));
     }
     for (const place of cancels) {
       turn.cancels.push({ place, at: ledger.moment() });
@@ -207,6 +205,16 @@ export class KeptAgent extends persistentAgent(Lines) {
   #sleep(ms: number): Promise<void> {
     return new Promise((resolve) => this.#parts.simulation.clock.setTimer(ms, resolve));
   }
+}
+
+function whenOf({ afterMs, everyMs, cronSeconds }: Omit<PlannedReminder, "place">): When {
+  if (cronSeconds !== undefined) return { cron: `*/${cronSeconds} * * * * *`, timeZone: "UTC" };
+  return everyMs === undefined ? { after: afterMs } : { every: everyMs };
+}
+
+/** The first multiple of the period after that time. */
+function nextMs(nowMs: number, periodMs: number): number {
+  return (Math.floor(nowMs / periodMs) + 1) * periodMs;
 }
 
 /** Whether an activation may end so while a handler still runs, which writes nothing any more. */

@@ -1,5 +1,6 @@
 import { compareEpochs } from "../../../src/core/internal.ts";
-import type { Ledger } from "../ledger.ts";
+import { type Ledger, sharedPart } from "../ledger.ts";
+import { drainedWorkersHaveNoAgents } from "./drain-checker.ts";
 import { endsTurns } from "./kept-agent.ts";
 import type { Turn, Written } from "./kept-ledger.ts";
 import { Story } from "./story.ts";
@@ -18,6 +19,7 @@ export const keptCheckers: { readonly [name: string]: (ledger: Ledger, report: R
   reminders: remindersFire,
   "kept order": callsKeepTheirOrder,
   life: activationsBeginAndEnd,
+  drains: drainedWorkersHaveNoAgents,
 };
 
 /** Revisions rise by one, epochs never fall, and each state is the one before and some lines more. */
@@ -118,8 +120,18 @@ function agentsAreInOnePlace(ledger: Ledger, report: Report): void {
 function mayOverlap(earlier: Turn, later: Turn, ledger: Ledger): boolean {
   if (endsTurns(earlier.activation.reason)) return true;
   if (earlier.activation.process === later.activation.process && earlier.activation.reason !== undefined) return false;
-  const parties = ["host", "store", ...seatsOf(earlier.agent, ledger).map((seat) => `w${seat}`)];
-  return !ledger.wereQuiet(parties, earlier.activation.madeAt, later.begunAt);
+  const { madeAt } = earlier.activation;
+  const isQuiet =
+    ledger.wereQuiet(["host", "store"], madeAt, later.begunAt) &&
+    areServersQuiet(seatsOf(earlier.agent, ledger), ledger, madeAt, later.begunAt);
+  return !isQuiet;
+}
+
+/** Whether nothing has disturbed those that serve a type. An operator's drain of one does not, as long as another one has the agents. */
+export function areServersQuiet(servers: readonly number[], ledger: Ledger, from: number, to: number): boolean {
+  const names = servers.map((seat) => `w${seat}`);
+  const mayBeDrained = names.length > 1 && names.some((name) => ledger.wereQuiet([name], from, to));
+  return ledger.wereQuiet(mayBeDrained ? names.map(sharedPart) : names, from, to);
 }
 
 /** A call, an event, a told message, a tick: each has one line, however often it came. */
@@ -146,7 +158,7 @@ function effectsGoWithTheirTurn(ledger: Ledger, report: Report): void {
   const story = new Story(kept);
   const arrived = new Set(kept.turns.map(({ cause }) => cause.split(".")[0]));
   for (const turn of kept.turns) {
-    if (turn.effects.length === 0 || story.writtenAt(turn) !== undefined) continue;
+    if (turn.effects.length === 0 || story.hasWritten(turn)) continue;
     for (const effect of turn.effects) {
       const event = ledger.eventNamed(effect);
       const hasLeft =
@@ -213,9 +225,10 @@ function callsKeepTheirOrder(ledger: Ledger, report: Report): void {
       if (earlier.process !== later.process || !earlier.target.equals(later.target)) continue;
       const [one, other] = [first.get(earlier.name), first.get(later.name)];
       if (one === undefined || other === undefined || one.begunAt < other.begunAt) continue;
-      const parties = ["host", "store", `w${earlier.callerSeat}`, ...earlier.servers.map((seat) => `w${seat}`)];
-      if (!ledger.wereQuiet(parties, earlier.startedAt, later.endedAt) || story.hasConflicts(earlier.target.toString()))
-        continue;
+      const [from, to] = [earlier.startedAt, later.endedAt];
+      const isQuiet = ledger.wereQuiet(["host", "store", `w${earlier.callerSeat}`], from, to);
+      if (!isQuiet || !areServersQuiet(earlier.servers, ledger, from, to)) continue;
+      if (story.hasConflicts(earlier.target.toString())) continue;
       report(`${later.name} of ${later.process.name} had its turn at ${later.target} before ${earlier.name}`);
     }
   }

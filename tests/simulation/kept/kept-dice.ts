@@ -1,5 +1,6 @@
 import { Dice } from "../../../src/testing/index.ts";
 import type { Behaviour, PlannedAction, PlannedCall } from "../plan.ts";
+import { drawLeaving } from "./leave-dice.ts";
 import {
   type KeptBehaviour,
   type KeptFault,
@@ -27,11 +28,13 @@ export interface KeptWorldOptions {
   readonly hasFaults: boolean;
   /** Faults that it has in any case, and persistent agents. Undefined: the dice decide. */
   readonly always?: readonly KeptFaultKind[] | undefined;
+  /** Agents leave in any case. Undefined: the dice decide. */
+  readonly alwaysLeaves?: boolean | undefined;
 }
 
 /** Draws the persistent agents of a world, and what happens to them. */
 export function drawKept(options: KeptWorldOptions): KeptPart {
-  const { seed, seats, spanMs, hasFaults, always } = options;
+  const { seed, seats, spanMs, hasFaults, always, alwaysLeaves } = options;
   const dice = new Dice(seed, 3);
   const hasKept = dice.chance(0.5) || always !== undefined;
   if (!hasKept) return { types: [], actions: [] };
@@ -46,7 +49,8 @@ export function drawKept(options: KeptWorldOptions): KeptPart {
     atMs: dice.between(0, spanMs),
     action: draw.fault(kind),
   }));
-  return { types, actions: [...work, ...faults] };
+  const leaving = drawLeaving({ seed, seats, spanMs, types, hasFaults, always: alwaysLeaves === true });
+  return { types: leaving.types, actions: [...work, ...faults, ...leaving.actions] };
 }
 
 function drawType(dice: Dice, first: number, seats: number): PlannedType {
@@ -59,6 +63,7 @@ function drawType(dice: Dice, first: number, seats: number): PlannedType {
     placement: dice.pick(["hash", "least-loaded", "round-robin", "prefer-local"]),
     idleAfterMs: dice.chance(0.4) ? dice.between(50, 1_500) : undefined,
     maxLive: dice.chance(0.3) ? 1 : undefined,
+    runAhead: 0,
   };
 }
 

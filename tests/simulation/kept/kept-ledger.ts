@@ -1,5 +1,6 @@
 import type { DeactivationReason } from "../../../src/core/index.ts";
 import type { Commit, Epoch } from "../../../src/core/internal.ts";
+import type { DrainOutcome } from "../../../src/host/index.ts";
 import type { CommittedOutcome, SimulatedProcess } from "../../../src/testing/index.ts";
 import type { CallRecord } from "../ledger.ts";
 import type { PlannedTell } from "./plan.ts";
@@ -28,6 +29,7 @@ export interface Turn {
   readonly begunAt: number;
   readonly begunMs: number;
   endedAt: number;
+  endedMs: number;
   ended: "well" | "badly" | undefined;
   /** It has asked to be saved in the middle. */
   hasSaved: boolean;
@@ -62,6 +64,19 @@ export interface ReminderRecord {
   readonly everyMs: number | undefined;
 }
 
+/** An operator drains a worker. */
+export interface DrainRecord {
+  readonly name: string;
+  readonly seat: number;
+  readonly process: SimulatedProcess;
+  readonly graceMs: number;
+  readonly beganAt: number;
+  readonly beganMs: number;
+  outcome: DrainOutcome | undefined;
+  endedAt: number;
+  endedMs: number;
+}
+
 /** One commit that has happened, as the store knows it. */
 export interface Written {
   readonly agent: string;
@@ -92,6 +107,9 @@ export class KeptLedger {
   readonly written = new Map<string, Written[]>();
   /** Lines that stock clients have saved, and whether they know it. */
   readonly stockSaves: { readonly agent: string; readonly line: string; isSaved: boolean }[] = [];
+  readonly drains: DrainRecord[] = [];
+  /** When the worker of a process began a run. */
+  readonly starts: { readonly process: SimulatedProcess; readonly at: number }[] = [];
   /** Told messages that became dead letters, with the reason. */
   readonly deadLetters: string[] = [];
   /** Called when a commit has happened. */
@@ -118,7 +136,7 @@ export class KeptLedger {
     const token = `${details.cause}@${this.turns.length}`;
     const turn: Turn = {
       ...{ ...details, token, begunAt: this.#parts.moment(), begunMs: this.#parts.now() },
-      ...{ endedAt: Number.POSITIVE_INFINITY, ended: undefined, hasSaved: false },
+      ...{ endedAt: Number.POSITIVE_INFINITY, endedMs: Number.POSITIVE_INFINITY, ended: undefined, hasSaved: false },
       ...{ effects: [], cancels: [], destroys: false },
     };
     this.turns.push(turn);
@@ -129,6 +147,7 @@ export class KeptLedger {
   closeTurn(turn: Turn, ended: "well" | "badly"): void {
     turn.ended = ended;
     turn.endedAt = this.#parts.moment();
+    turn.endedMs = this.#parts.now();
     this.#parts.note(`${turn.token} ends ${ended}`);
   }
 
@@ -149,6 +168,28 @@ export class KeptLedger {
     details.turn.effects.push(record.name);
     this.#parts.note(`${details.turn.token} sets ${record.name} in ${details.place} for ${details.dueMs}`);
     return record;
+  }
+
+  openDrain(details: Pick<DrainRecord, "seat" | "process" | "graceMs">): DrainRecord {
+    const record: DrainRecord = {
+      ...{ ...details, name: `the drain ${this.drains.length} of ${details.process.name}`, outcome: undefined },
+      ...{ beganAt: this.#parts.moment(), beganMs: this.#parts.now() },
+      ...{ endedAt: Number.POSITIVE_INFINITY, endedMs: Number.POSITIVE_INFINITY },
+    };
+    this.drains.push(record);
+    return record;
+  }
+
+  closeDrain(record: DrainRecord, outcome: DrainOutcome): void {
+    record.outcome = outcome;
+    record.endedAt = this.#parts.moment();
+    record.endedMs = this.#parts.now();
+    this.#parts.note(`${record.name} ends: ${JSON.stringify(outcome)}`);
+  }
+
+  /** The worker of a process begins a run. */
+  start(process: SimulatedProcess): void {
+    this.starts.push({ process, at: this.#parts.moment() });
   }
 
   tellNamed(name: string): TellRecord | undefined {

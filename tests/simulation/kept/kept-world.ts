@@ -104,6 +104,21 @@ export class KeptWorld {
         await this.#sleep(fault.lateMs);
         return seat.notice();
       }
+      case "drain-worker":
+        return this.#drain(this.#seat(fault.seat), fault.graceMs);
+      case "change-connection":
+        return this.#seat(fault.seat).changeConnection();
+      case "late-host": {
+        const [seat, host] = [this.#seat(fault.seat), this.#parts.host()];
+        seat.disturb();
+        host.hearLate(fault.lateMs);
+        seat.line.cut();
+        await this.#sleep(fault.lateMs);
+        host.hearLate(0);
+        // The last loss that it hears of late.
+        await this.#sleep(fault.lateMs);
+        return seat.disturb();
+      }
       case "crash-at-commit":
         return this.#crashAtCommit(this.#seat(fault.seat), fault.downMs);
     }
@@ -141,6 +156,18 @@ export class KeptWorld {
         record.outcome = "unsure";
       },
     );
+  }
+
+  async #drain(seat: WorkerSeat, graceMs: number): Promise<void> {
+    if (seat.present === undefined) return;
+    const { process } = seat.present;
+    const { ledger } = this.#parts;
+    seat.disturbOwn();
+    const record = ledger.kept.openDrain({ seat: seat.index, process, graceMs });
+    const outcome = await this.#parts.host().drainWorker(seat.agentType, graceMs);
+    // Calls of those that are taken from their worker fail there.
+    if (outcome?.at === "drained" && outcome.revokedAgents > 0) seat.disturb();
+    if (outcome !== undefined) ledger.kept.closeDrain(record, outcome);
   }
 
   async #crashAtCommit(seat: WorkerSeat, downMs: number): Promise<void> {

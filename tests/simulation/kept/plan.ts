@@ -7,6 +7,8 @@ export interface PlannedType {
   readonly placement: AgentPlacement;
   readonly idleAfterMs: number | undefined;
   readonly maxLive: number | undefined;
+  /** Turns that may begin before the one that they follow is written. */
+  readonly runAhead: number;
 }
 
 /** Which persistent agent is called, and how. */
@@ -34,6 +36,8 @@ export interface PlannedReminder {
   readonly afterMs: number;
   /** Undefined: it is due once. Its third tick cancels one that repeats. */
   readonly everyMs: number | undefined;
+  /** It repeats at whole seconds: with each that this number divides. `everyMs` says the same in milliseconds. */
+  readonly cronSeconds?: number | undefined;
 }
 
 /** What a turn of a persistent agent does beside its calls and events. */
@@ -69,7 +73,17 @@ export type KeptFault =
   /** The host loses the worker at once, the worker notices late. */
   | { readonly do: "stale-worker"; readonly seat: number; readonly lateMs: number }
   /** The worker is killed when the store has written for one of its agents, before it knows. */
-  | { readonly do: "crash-at-commit"; readonly seat: number; readonly downMs: number };
+  | { readonly do: "crash-at-commit"; readonly seat: number; readonly downMs: number }
+  | LeaveFault;
+
+/** What makes a worker's agents leave, or its messages come on two channels. */
+export type LeaveFault =
+  /** An operator drains the worker at its host. It starts again. */
+  | { readonly do: "drain-worker"; readonly seat: number; readonly graceMs: number }
+  /** The connection says that it takes no more calls (GOAWAY): the worker opens another one, and the old one goes on until it is empty. */
+  | { readonly do: "change-connection"; readonly seat: number }
+  /** The worker loses its connection and opens another one. Its host learns of the loss late. */
+  | { readonly do: "late-host"; readonly seat: number; readonly lateMs: number };
 
 export const keptFaultKinds = [
   "slow-store",
@@ -80,4 +94,7 @@ export const keptFaultKinds = [
   "stale-worker",
   "crash-at-commit",
 ] as const;
+/** They are drawn by their own dice. */
+export const leaveFaultKinds = ["drain-worker", "change-connection", "late-host"] as const;
+export type LeaveFaultKind = (typeof leaveFaultKinds)[number];
 export type KeptFaultKind = (typeof keptFaultKinds)[number];

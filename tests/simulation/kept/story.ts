@@ -43,8 +43,19 @@ export class Story {
     return this.#kept.written.get(turn.agent)?.find(({ write, at }) => write === "delete" && at > turn.begunAt)?.at;
   }
 
-  /** When a turn's effect from that moment was written: with the agent's next commit. Infinity: never. */
-  effectAt({ agent }: Turn, moment: number): number {
+  /** Whether its effects may leave: it was written, or a call that came back to it has deleted the state that it wanted to be deleted. */
+  hasWritten(turn: Turn): boolean {
+    if (this.writtenAt(turn) !== undefined) return true;
+    if (!this.#destroyers.has(turn.activation)) return false;
+    return this.#kept.turns.some((inner) => this.#isInside(inner, turn) && this.writtenAt(inner) !== undefined);
+  }
+
+  /** When a turn's effect from that moment was written: with the turn, or the agent's next commit if that was before. Infinity: never. */
+  effectAt(turn: Turn, moment: number): number {
+    const { agent } = turn;
+    const first = this.writtenAt(turn);
+    // The next commit may be one that was under way when the turn began.
+    if (first !== undefined && first > moment) return first;
     return (
       this.#kept.written.get(agent)?.find(({ at, isStock }) => !isStock && at > moment)?.at ?? Number.POSITIVE_INFINITY
     );
@@ -85,6 +96,7 @@ export class Story {
 
   #isInside(inner: Turn | undefined, outer: Turn): boolean {
     if (inner === undefined || inner === outer || inner.activation !== outer.activation) return false;
-    return inner.begunAt > outer.begunAt && inner.endedAt < outer.endedAt;
+    // It may end later: a turn waits for those inside it that it has given up.
+    return inner.begunAt > outer.begunAt && inner.begunAt < outer.endedAt;
   }
 }

@@ -44,6 +44,29 @@ describe.each(hostTransports)("the stream of states over $name", ({ start }) => 
     expect(rig.host.counters()).toMatchObject({ loads: 3, commits: 2 });
   });
 
+  it("saves what a worker's turn has changed while the worker changes its connection", async () => {
+    await using rig = await start({ stateStore: new MemoryStateStore() });
+    const open = (clientId: string, agworker: string) =>
+      new RawWorker(rig.dial(), clientId, { isAnnounced: true, metadata: { agcaps: "states", agworker } }).join();
+    const older = await open("A1", "worker-A");
+    await older.register("counter");
+    // Types stay with the older channel as long as a call runs there.
+    const newer = await open("A2", "worker-A");
+    const states = new RawStates(newer.link, "A2");
+    states.load("counter/a");
+    expect((await states.next()).outcome).toEqual({ at: "nothing" });
+    states.commit("counter/a");
+    expect((await states.next()).outcome).toMatchObject({ at: "committed" });
+    const other = await open("O", "worker-O");
+    const others = new RawStates(other.link, "O");
+    others.commit("counter/a");
+    expect(await others.nextFailure()).toMatchObject({ code: "not-authorized" });
+    older.stream.cancel();
+    await expect.poll(() => rig.host.counters().agentTypes).toBe(0);
+    states.load("counter/a");
+    expect(await states.nextFailure()).toMatchObject({ code: "not-authorized" });
+  });
+
   it("refuses loads and commits for agents of a type that another worker serves, and of one that nobody serves", async () => {
     const stateStore = new MemoryStateStore();
     await using rig = await start({ stateStore });

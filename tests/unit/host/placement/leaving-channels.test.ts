@@ -65,6 +65,29 @@ describe("agents of a worker that loses one of its channels", () => {
     expect([older.take(), newer.take()]).toEqual([[told], []]);
   });
 
+  it("are told in the order in which they leave, with one attempt until a full queue is asked again", () => {
+    const world = new PlacementWorld();
+    const channel = world.open("A1", "A");
+    for (const key of ["k", "l", "m"]) world.publish(key, key);
+    channel.arrived.length = 0;
+    let attempts = 0;
+    const send = channel.send.bind(channel);
+    channel.send = (frame, use) => {
+      attempts += 1;
+      return send(frame, use);
+    };
+    channel.isFull = true;
+    world.ask(channel, ["k"]);
+    world.ask(channel, ["l"]);
+    expect(attempts).toBe(1);
+    channel.isFull = false;
+    // It does not pass the two that wait.
+    world.ask(channel, ["m"]);
+    expect(channel.take()).toEqual([]);
+    world.clock.advance(limits.leaveRetryMs);
+    expect(channel.take()).toEqual(["leave asked 0: k,l,m"]);
+  });
+
   it("are gone for the worker, too: it hears on the other channel that it holds none, if the full one ends", () => {
     const world = new PlacementWorld();
     const [older, newer] = [world.open("A1", "A"), world.open("A2", "A")];
