@@ -60,7 +60,7 @@ class Diary extends persistentAgent(Notes) {
 
 /** A diary that tells and reminds itself when its worker lets it go. */
 class Farewell extends Diary {
-  async onDeactivate(reason: string): Promise<void> {
+  override async onDeactivate(reason: string): Promise<void> {
     if (reason !== "asked") return;
     await this.tell(Note({ text: "told" }), this.id);
     await this.remindMe("farewell", { after: 0 }, Note({ text: "reminded" }));
