@@ -15,7 +15,7 @@ async function turns(count: number): Promise<void> {
 }
 
 for (const seed of [1, 2, 3])
-  test(`agents that leave while GOAWAYs move their workers answer each call, and double and reorder no event (seed ${seed})`, async () => {
+  test(`agents that leave while GOAWAYs move their workers answer each call, and lose and double no event (seed ${seed})`, async () => {
     const random = seededRandom(seed);
     const logger = new RecordingLogger();
     await using host = new GrpcWorkerAgentRuntimeHost("127.0.0.1:0", { logger });
@@ -89,18 +89,16 @@ for (const seed of [1, 2, 3])
     }
     await Promise.all(work);
     expect(failed).toEqual([]);
-    // What is left of the events comes before these.
-    for (const key of keys) {
-      const ask = Ask({ content: "0" });
-      await caller.sendMessage(ask, new AgentId("room", key), { waitForTarget: 20_000 });
-    }
+    const eventsOf = (key: string) => came.get(`events of ${key}`) ?? [];
+    // While no worker has registered the type, nobody gets an event, and the host counts it.
+    const counted = () => keys.flatMap(eventsOf).length + host.counters().unroutableEvents;
+    await expect.poll(counted, { timeout: 10_000 }).toBe(number);
     expect(atOnce).toBe(0);
     for (const key of keys) {
       const calls = came.get(`calls of ${key}`) ?? [];
       expect(new Set(calls).size).toBe(calls.length);
-      expect(calls).toHaveLength((asked.get(key) ?? 0) + 1);
-      const events = came.get(`events of ${key}`) ?? [];
-      expect(events).toEqual([...new Set(events)].toSorted((a, b) => a - b));
+      expect(calls).toHaveLength(asked.get(key) ?? 0);
+      expect(new Set(eventsOf(key)).size).toBe(eventsOf(key).length);
     }
     expect(host.counters()).toMatchObject({ leavingAgents: 0, heldMessages: 0, pendingCalls: 0, droppedEvents: 0 });
   });
