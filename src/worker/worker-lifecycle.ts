@@ -251,7 +251,8 @@ export class WorkerLifecycle {
     while (!signal.aborted) {
       const isAsking = outbox.outgoingCallsCount > 0 || connection.states.size > 0;
       const isUsed = isAsking || connection.usersCount > 0 || !services.control.isIdle;
-      if (!isUsed && (!isRegistrar || inFlight.size === 0)) return;
+      const isHandling = isRegistrar ? inFlight.size > 0 : inFlight.uses(outbox);
+      if (!isUsed && !isHandling) return;
       if (isUsed) await sleepMs(idleCheckMs, settings.clock, signal).catch(() => undefined);
       else await inFlight.idle(idleCheckMs, settings.clock, signal);
     }

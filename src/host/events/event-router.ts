@@ -58,6 +58,8 @@ export class EventRouter {
   #bare: { readonly of: PeekedEvent; readonly event: PeekedEvent } | undefined;
   readonly #moving: MovingEvents;
   #number = 0;
+  /** Whether the event that the router works on waits for an agent that moves. */
+  #isHeld = false;
 
   constructor(parts: EventRouterParts) {
     this.#parts = parts;
@@ -82,9 +84,10 @@ export class EventRouter {
       logger?.warn("an event was dropped: its topic type is not valid", { topicType: event.topicType });
       return 0;
     }
+    this.#isHeld = false;
     const absent = this.#find(from, event);
     const found = this.#targets.length;
-    if (found === 0) counters.unroutableEvents += 1;
+    if (found === 0 && !this.#isHeld) counters.unroutableEvents += 1;
     const deliveredBefore = counters.deliveredEvents;
     try {
       const own = this.#parts.owners.hasShared ? withoutRecipients(event) : event;
@@ -150,6 +153,7 @@ export class EventRouter {
       const located = this.#parts.placement.locate(type, key, { caller: from, payer });
       if (located.at === "moving") {
         waiting ??= MovingEvents.waiting(event);
+        this.#isHeld = true;
         this.#moving.hold(waiting, located.agent, from, payer !== undefined);
         continue;
       }

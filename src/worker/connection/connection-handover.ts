@@ -51,6 +51,7 @@ export class ConnectionHandover<Services extends ConnectionServices> {
         if (now.at === "connected" && now.renewal === renewal) become({ ...now, isHeld });
       },
       onRenewed: (renewed) => this.#onRenewed(connection, renewed),
+      discard: (renewed) => this.#discard(renewed),
     });
   }
 
@@ -120,7 +121,7 @@ export class ConnectionHandover<Services extends ConnectionServices> {
   #onRenewed(old: HostConnection<Services>, connection: HostConnection<Services>): void {
     const { settings, become, onAccepted } = this.#options;
     const state = this.#options.state();
-    if (state.at !== "connected" || state.connection !== old) return void connection.leave();
+    if (state.at !== "connected" || state.connection !== old) return this.#discard(connection);
     const { clock, logger } = settings;
     const registrar = state.registrar.isOpen ? state.registrar : connection;
     old.callOver(connection);
@@ -131,6 +132,17 @@ export class ConnectionHandover<Services extends ConnectionServices> {
     void this.#retiring.retire(old, registrar === old);
     if (registrar === connection) this.takeOver();
     if (connection.isLinkLeaving) this.renew(connection);
+  }
+
+  // protocol.md §11.14
+  /**
+   * Leaves a new connection that the worker does not take. The host may have sent messages for agents of shared types there at once, since
+   * it is the newest one: the worker takes no more there, and answers those that it has.
+   */
+  #discard(connection: HostConnection<Services>): void {
+    connection.handOver();
+    if (connection.isOpen) void this.#retiring.retire(connection, false);
+    else void connection.leave();
   }
 
   /** Resolves when nothing uses the connection, or when it has ended. */
@@ -159,7 +171,10 @@ export class ConnectionHandover<Services extends ConnectionServices> {
     if (state.at === "draining" || !connection.isOpen) return true;
     if (connection.usersCount > 0 || this.#pendingAt(connection) !== undefined) return false;
     if (state.at === "connected" && state.registrar === connection) this.takeOver(connection);
-    else void connection.leave();
+    else {
+      connection.handOver();
+      void connection.leave();
+    }
     return true;
   }
 }

@@ -16,6 +16,8 @@ export interface RenewalOptions<Services extends ConnectionServices> {
   readonly hold: (isHeld: boolean) => void;
   /** Called with the new connection. Messages need not wait any more. */
   readonly onRenewed: (connection: HostConnection<Services>) => void;
+  /** Leaves a connection that can't replace the old one. */
+  readonly discard: (connection: HostConnection<Services>) => void;
 }
 
 /** Least bound of the milliseconds for which messages wait. A worker whose calls never wait (`callWaitMs`) needs some, too. */
@@ -28,7 +30,7 @@ const leastHoldMs = 100;
  */
 export async function renewConnection<Services extends ConnectionServices>(
   old: HostConnection<Services>,
-  { settings, signal, failedRounds, open, hold, onRenewed }: RenewalOptions<Services>,
+  { settings, signal, failedRounds, open, hold, onRenewed, discard }: RenewalOptions<Services>,
 ): Promise<void> {
   const { reconnect, random, clock, logger } = settings;
   const reason = await old.linkLeaving;
@@ -46,7 +48,7 @@ export async function renewConnection<Services extends ConnectionServices>(
     } catch (error) {
       failures += 1;
       hold(false);
-      await connection.leave(signal);
+      discard(connection);
       throw error;
     }
   };

@@ -40,8 +40,8 @@ export interface ConnectionSupervisorOptions<Services extends ConnectionServices
   /** Registers everything, or asks the host for a sign of life. Resolves when the host itself has answered. */
   readonly register: (connection: HostConnection<Services>, options: RegisterOptions) => Promise<void>;
   /**
-   * Resolves when no handler and no call uses this connection, or when the connection has ended. The host sends calls and
-   * events for agents to the registrar only, so that no handler uses another connection.
+   * Resolves when no handler and no call uses this connection, or when the connection has ended. The host sends calls and events for agents
+   * to the registrar, and for agents of shared types to the newest connection, too.
    */
   readonly whenIdle: (connection: HostConnection<Services>, isRegistrar: boolean) => Promise<void>;
   /** Called when a connection has ended: no answer arrives or leaves on it any more. */

@@ -1,5 +1,6 @@
 import { type AgentId, type Clock, type HandlerContext, IndexedSet } from "../../core/internal.ts";
 import type { Claim, ClaimedWork } from "../claims/claim.ts";
+import type { Outbox } from "../connection/outbox.ts";
 import { atMost } from "../connection/time-limits.ts";
 
 /** A handler that runs, or a parked message. */
@@ -10,6 +11,8 @@ export interface Work extends ClaimedWork {
   readonly agentId?: AgentId | undefined;
   /** The host's word that its agent is here. Undefined: the agent's type is exclusive. */
   readonly claim?: Claim | undefined;
+  /** Whether its answer leaves by this connection, or the message may go back there. */
+  leavesBy?(outbox: Outbox): boolean;
   /** Gives the work up: aborts the signal of the handler, and sends an error if an answer is owed. */
   abandon(reason: Error): void;
 }
@@ -36,6 +39,11 @@ export class InFlight {
   /** Returns the contexts of the messages that an agent handles, or that wait for it. */
   contextsAt(id: AgentId): HandlerContext[] {
     return this.#works.all().flatMap(({ context }) => (context?.agentId?.equals(id) === true ? [context] : []));
+  }
+
+  /** Whether something that runs or is parked still needs a connection. */
+  uses(outbox: Outbox): boolean {
+    return this.#works.all().some((work) => work.leavesBy?.(outbox) === true);
   }
 
   add(work: Work): void {

@@ -93,6 +93,10 @@ export class IncomingEvent implements Delivery, Work {
     return !this.context.isAtAgent || this.context.isWaiting;
   }
 
+  leavesBy(outbox: Outbox): boolean {
+    return this.claim !== undefined && this.#placement?.outbox === outbox;
+  }
+
   // protocol.md §11.17 L5
   /** Gives the event back to the host. Returns false if it stays, because its handler ran or could not run, and the host does not take it. */
   goBack(reason: ReturnReason): boolean {

@@ -66,6 +66,34 @@ test("an agent says left on each channel on which the host has said leave, behin
   await stage.worker.stop({ signal: AbortSignal.abort() });
 });
 
+test("an agent says left on both channels while the older one still has a call of another agent", async () => {
+  const [gate, other] = [new Gate(), new Gate()];
+  const dialer = new FakeDialer({ headers: announcementOf(["turns", "claims"]) });
+  await using stage = await openFakeStage(dialer, {}, async (worker) => {
+    worker.addMessageSerializer([Ask, Reply]);
+    const handle = async (_message: unknown, _context: unknown, { id }: FunctionAgent) => {
+      await (id.key === "a" ? gate : other).opened;
+      return Reply({ content: "done" });
+    };
+    await worker.registerFactory("room", () => new FunctionAgent(handle), { shared: true });
+  });
+  await turns();
+  const older = dialer.link(1);
+  for (const key of ["a", "b"]) older.say(callTo(key, `of ${key}`));
+  older.goAway();
+  await turns();
+  const newer = dialer.link(2);
+  for (const link of [newer, older, older]) link.say(leave(["a"]));
+  await turns();
+  expect([said(newer), said(older)]).toEqual([[], []]);
+  gate.open();
+  await turns();
+  expect([said(newer), said(older)]).toEqual([["left a@1"], ["answer of a", "left a@1"]]);
+  other.open();
+  await turns();
+  await stage.worker.stop({ signal: AbortSignal.abort() });
+});
+
 test("a call that the worker refuses, and an event that it can't read, leave no agent of theirs at the host", async () => {
   await using host = await placingHost();
   const options = { maxConcurrentHandlers: 1, maxParkedMessages: 2 };

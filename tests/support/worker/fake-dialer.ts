@@ -162,7 +162,11 @@ export class FakeLink implements Link {
 
   /** Sends a frame on the data channel. */
   say(frame: Frame): void {
-    this.#channel?.onFrame(encodeFrame(frame));
+    this.sayBytes(encodeFrame(frame));
+  }
+
+  sayBytes(bytes: Uint8Array): void {
+    this.#channel?.onFrame(bytes);
   }
 
   /** Ends the data channel. */

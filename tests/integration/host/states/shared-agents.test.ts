@@ -1,11 +1,13 @@
 import { describe, expect, it } from "vitest";
 import { formatEpoch, parseEpoch } from "../../../../src/core/internal.ts";
+import { encodeFrame } from "../../../../src/protocol/index.ts";
 import type { StateStore } from "../../../../src/storage/index.ts";
 import { MemoryStateStore } from "../../../../src/storage/index.ts";
 import { ManualClock } from "../../../../src/testing/index.ts";
+import { GatedStore } from "../../../support/gated-store.ts";
 import { type HostRig, hostTransports } from "../../../support/host-transports.ts";
-import { RawStates } from "../../../support/raw-states.ts";
-import { RawWorker } from "../../../support/raw-worker.ts";
+import { answerTo, RawStates } from "../../../support/raw-states.ts";
+import { RawWorker, textOf } from "../../../support/raw-worker.ts";
 
 const shared = { agshared: "1" };
 const room = { type: "room", key: "k" };
@@ -132,6 +134,70 @@ describe.each(hostTransports)("the state of a shared agent at the host over $nam
     holder.states.commit("room/k");
     expect((await holder.states.next()).outcome.at).toBe("stale");
     expect((await stateStore.stats()).records).toBe(0);
+  });
+
+  it.each(["is written", "fails"])(
+    "has a commit under way when its worker's time is over, which %s and decides its call [L10]",
+    async (how) => {
+      const [stateStore, clock] = [new GatedStore(), new ManualClock()];
+      await using rig = await start({ stateStore, clock, drainGraceMs: 5_000, heartbeatTimeoutMs: 0 });
+      const { servers, caller } = await start3(rig);
+      const { holder, others } = await callRoom(caller, servers);
+      for (const requestId of ["2", "3"]) caller.request(requestId, "room/k");
+      const second = await holder.worker.nextRequest();
+      await holder.worker.nextRequest();
+      holder.states.commit("room/k", { answers: [answerTo(second, "two")] });
+      const held = await stateStore.commits.take();
+      holder.worker.send({ kind: "leaving-worker", graceMs: 0 });
+      await holder.worker.settled();
+      // It waits for the agent's next worker.
+      caller.request("4", "room/k");
+      await caller.settled();
+      clock.advance(5_000);
+      expect(await caller.nextResponse()).toMatchObject({ requestId: "3", metadata: { agerrorcode: "shutting-down" } });
+      const [next] = others;
+      const fourth = await next?.worker.nextRequest();
+      next?.states.load("room/k");
+      expect(await caller.settled()).toEqual([]);
+      if (how === "fails") held.fail("unavailable");
+      else held.write();
+      const answer = await caller.nextResponse();
+      const loaded = await next?.states.next();
+      if (how === "fails") {
+        expect(answer).toMatchObject({ requestId: "2", metadata: { agerrorcode: "shutting-down" } });
+        expect(loaded?.outcome).toEqual({ at: "nothing" });
+      } else {
+        expect([answer.requestId, textOf(answer)]).toEqual(["2", "two"]);
+        // The next worker's load waited for that commit.
+        expect(loaded?.outcome).toMatchObject({ at: "record", record: { revision: 1 } });
+      }
+      stateStore.openGate();
+      expect((await holder.states.next()).outcome.at).toBe(how === "fails" ? "failed" : "committed");
+      holder.states.commit("room/k", { expected: { at: "anything" } });
+      expect((await holder.states.next()).outcome.at).toBe("stale");
+      next?.worker.respond(fourth?.requestId ?? "", "done");
+      expect((await caller.nextResponse()).requestId).toBe("4");
+      expect(rig.host.counters()).toMatchObject({ revokedClaims: 1, staleCommits: 1, pendingCalls: 0 });
+    },
+  );
+
+  it("is decided by its commit: its worker can't give the call back meanwhile [L6]", async () => {
+    const stateStore = new GatedStore();
+    await using rig = await start({ stateStore });
+    const { servers, caller } = await start3(rig);
+    const { holder, others, epoch } = await callRoom(caller, servers);
+    caller.request("2", "room/k");
+    const call = await holder.worker.nextRequest();
+    holder.states.commit("room/k", { answers: [answerTo(call, "two")] });
+    const held = await stateStore.commits.take();
+    const agents = [{ ...room, epoch }];
+    holder.worker.send({ kind: "returned", agents, reason: "leaving", message: encodeFrame(call) });
+    holder.worker.send({ kind: "left", agents });
+    await holder.worker.settled();
+    for (const { worker } of others) expect(await worker.settled()).toEqual([]);
+    held.write();
+    expect(textOf(await caller.nextResponse())).toBe("two");
+    expect(rig.host.counters()).toMatchObject({ unmatchedReturns: 2, returnedMessages: 0, claims: 1 });
   });
 
   it("goes over to an exclusive owner, and back to workers that share the type", async () => {

@@ -40,6 +40,16 @@ describe("agents that leave their workers", () => {
     expect([world.leaving.size, world.leaving.heldCount]).toEqual([0, 0]);
   });
 
+  it("do not make the host count an event as unroutable that waits for them", () => {
+    const world = new PlacementWorld();
+    const a = world.open("A");
+    world.publish("k", "E1");
+    world.ask(a, ["k"]);
+    world.publish("k", "E2");
+    expect(world.leaving.heldCount).toBe(1);
+    expect(world.counters).toMatchObject({ events: 2, deliveredEvents: 1, unroutableEvents: 0, droppedEvents: 0 });
+  });
+
   it("are told later when the queue of their worker takes no notice, and get nothing meanwhile [L3]", () => {
     const world = new PlacementWorld();
     const a = world.open("A");

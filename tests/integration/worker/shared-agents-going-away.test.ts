@@ -1,0 +1,117 @@
+import { expect, test } from "vitest";
+import { TypeSubscription } from "../../../src/core/index.ts";
+import { announcementOf } from "../../../src/protocol/internal.ts";
+import { RpcError, StatusCode } from "../../../src/transport/index.ts";
+import { Gate } from "../../support/gate.ts";
+import { FakeDialer, type FakeLink, openFakeStage } from "../../support/worker/fake-dialer.ts";
+import { FunctionAgent } from "../../support/worker/function-agent.ts";
+import { Ask, Reply } from "../../support/worker/messages.ts";
+import { callTo, eventFor, inShort, leave } from "../../support/worker/placing-host.ts";
+import { settled } from "../../support/worker/stage.ts";
+
+const headers = announcementOf(["turns", "claims"]);
+
+async function turns(): Promise<void> {
+  for (let turn = 0; turn < 20; turn += 1) await settled();
+}
+
+function said({ sent }: FakeLink): string[] {
+  return sent.splice(0).map(inShort);
+}
+
+/** A worker with the shared type `room`, whose agents wait for their gates. */
+async function openRooms(dialer: FakeDialer) {
+  const gates = new Map(["a", "b", "c"].map((key) => [key, new Gate()]));
+  const stage = await openFakeStage(dialer, {}, async (worker) => {
+    worker.addMessageSerializer([Ask, Reply]);
+    const handle = async (_message: unknown, _context: unknown, { id }: FunctionAgent) => {
+      await gates.get(id.key)?.opened;
+      return Reply({ content: "done" });
+    };
+    await worker.registerFactory("room", () => new FunctionAgent(handle), {
+      ...{ shared: true, concurrency: "sequential", subscriptions: [new TypeSubscription("news", "room")] },
+    });
+  });
+  await turns();
+  const pass = async (ms: number) => {
+    for (let step = 0; step < 10; step += 1) {
+      stage.clock.advance(ms / 10);
+      await turns();
+    }
+  };
+  return {
+    stage,
+    pass,
+    open: (key: string) => gates.get(key)?.open(),
+    [Symbol.asyncDispose]: () => stage[Symbol.asyncDispose](),
+  };
+}
+
+test("a call on a connection that never had the registrations is answered there after a GOAWAY, and the host is told then", async () => {
+  const dialer = new FakeDialer({ headers });
+  await using rooms = await openRooms(dialer);
+  // The handler of this call keeps the registrations on the first connection.
+  dialer.link(1).say(callTo("a", "h1"));
+  dialer.link(1).goAway();
+  await rooms.pass(1_000);
+  const second = dialer.link(2);
+  second.say(callTo("b", "h2"));
+  second.goAway();
+  await rooms.pass(1_000);
+  expect([dialer.links.length, second.isOpen, said(second)]).toEqual([3, true, []]);
+  rooms.open("b");
+  await rooms.pass(1_000);
+  expect([second.isOpen, said(second)]).toEqual([false, ["answer h2", "leaving"]]);
+  rooms.open("a");
+  await rooms.pass(1_000);
+  expect(said(dialer.link(1))).toEqual(["answer h1", "leaving"]);
+});
+
+test("an event that waits on such a connection goes back there when its agent leaves", async () => {
+  const dialer = new FakeDialer({ headers });
+  await using rooms = await openRooms(dialer);
+  dialer.link(1).say(callTo("a", "h1"));
+  dialer.link(1).goAway();
+  await rooms.pass(1_000);
+  const second = dialer.link(2);
+  const waiting = eventFor("a", "e1");
+  second.sayBytes(waiting);
+  second.goAway();
+  await rooms.pass(1_000);
+  second.say(leave(["a"]));
+  await turns();
+  expect(said(second)).toEqual(["returned leaving a@1"]);
+  expect(rooms.stage.worker.counters().droppedEvents).toBe(0);
+  rooms.open("a");
+  await rooms.pass(1_000);
+});
+
+test("a call on a new connection that the worker does not take is answered there", async () => {
+  let answers: (() => void) | undefined;
+  const dialer = new FakeDialer({
+    headers,
+    // The host gives no sign of life on the second connection.
+    unary: ({ number }) =>
+      number !== 2
+        ? undefined
+        : new Promise((_, reject) => {
+            answers = () => reject(new RpcError(StatusCode.unavailable, "overloaded"));
+          }),
+  });
+  await using rooms = await openRooms(dialer);
+  dialer.link(1).goAway();
+  await turns();
+  const second = dialer.link(2);
+  second.say(callTo("b", "h1"));
+  await turns();
+  answers?.();
+  await turns();
+  // The worker takes no more here, and answers what it has.
+  expect([second.isOpen, said(second)]).toEqual([true, ["leaving"]]);
+  second.say(callTo("c", "h2"));
+  await turns();
+  expect(said(second)).toEqual(["answer h2 failed"]);
+  rooms.open("b");
+  await rooms.pass(1_000);
+  expect([second.isOpen, said(second)[0]]).toEqual([false, "answer h1"]);
+});

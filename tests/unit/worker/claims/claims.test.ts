@@ -1,0 +1,227 @@
+import { describe, expect, test } from "vitest";
+import { AgentId, BaseAgent, SingleThreadedAgentRuntime } from "../../../../src/core/index.ts";
+import { AgentCatalog } from "../../../../src/core/internal.ts";
+import type { LeavingNotice, ReturnReason } from "../../../../src/protocol/internal.ts";
+import type { ClaimedWork } from "../../../../src/worker/claims/claim.ts";
+import { Claims } from "../../../../src/worker/claims/claims.ts";
+
+const epochAt = (number: number) => ({ generation: 1, era: 2, number });
+const ada = new AgentId("room", "ada");
+/** The path of a call for which a turn of the agent waits. */
+const path = [{ token: "h1", type: "room", key: "ada" }];
+const connection = {};
+
+class Room extends BaseAgent {
+  protected override onMessageImpl(): void {}
+}
+
+/** The claims of a worker with a catalog of its own. `said`: the notices for the host, in short. */
+function openClaims() {
+  const catalog = new AgentCatalog({ runtime: new SingleThreadedAgentRuntime() });
+  catalog.addFactory("room", () => new Room("a room"), { shared: true });
+  const said: string[] = [];
+  const send = (notice: LeavingNotice): void => {
+    const agents = "agents" in notice ? notice.agents : [];
+    said.push(`${notice.kind} ${"reason" in notice ? notice.reason : ""} ${agents.map(({ key }) => key).join(",")}`);
+  };
+  const claims = new Claims({ catalog: () => catalog, send });
+  const admit = (number: number, id = ada, more = {}) =>
+    claims.admit(id, epochAt(number), { from: connection, ...more });
+  const take = (number: number, id = ada) => {
+    const admission = admit(number, id);
+    if (admission.at !== "taken") throw new Error(`it was ${admission.at}`);
+    return admission.claim;
+  };
+  /** The notices leave in a microtask. */
+  const flushed = async (): Promise<readonly string[]> => {
+    await Promise.resolve();
+    return said.splice(0);
+  };
+  return { catalog, claims, admit, take, flushed };
+}
+
+function work(parts: Partial<ClaimedWork> = {}): ClaimedWork & { readonly returns: ReturnReason[] } {
+  const returns: ReturnReason[] = [];
+  return { mayGoBack: true, isAwaited: false, goBack: (reason) => returns.push(reason), returns, ...parts };
+}
+
+describe("a message for an agent that the host has placed here", () => {
+  test("is taken under the newest epoch and under older ones, which the agent's claim stays", () => {
+    const { claims, admit, take } = openClaims();
+    const claim = take(5);
+    expect(admit(5)).toMatchObject({ at: "taken", claim, isAwaited: false });
+    expect(admit(4)).toMatchObject({ at: "taken", claim });
+    expect(claims.epochOf(ada)).toEqual(epochAt(5));
+    const newer = take(6);
+    expect([newer === claim, claims.isCurrent(claim), claims.isCurrent(newer), claims.size]).toEqual([
+      ...[false, false, true, 1],
+    ]);
+  });
+
+  test("under a newer epoch makes the activation under the older one worthless", async () => {
+    const { catalog, take } = openClaims();
+    take(1);
+    const first = await catalog.agentFor(ada);
+    take(2);
+    expect(catalog.isLive(ada)).toBe(false);
+    expect(await catalog.agentFor(ada)).not.toBe(first);
+  });
+
+  test("goes back once the agent leaves, but for one that a turn of the agent waits for", () => {
+    const { admit, take } = openClaims();
+    const claim = take(1);
+    claim.state = "leaving";
+    expect(admit(1)).toEqual({ at: "returned", claim });
+    expect(admit(1, ada, { path })).toEqual({ at: "taken", claim, isAwaited: true });
+    expect(admit(1, ada, { path: [{ token: "h1", type: "room", key: "bea" }] })).toEqual({ at: "returned", claim });
+  });
+
+  test("goes back from a worthless activation, and one that a turn of it waits for is refused", () => {
+    const { claims, admit, take } = openClaims();
+    const claim = take(1);
+    claims.spoil(ada, "stale");
+    expect(admit(1)).toEqual({ at: "returned", claim });
+    expect(admit(1, ada, { path })).toEqual({ at: "refused" });
+  });
+
+  test("goes back when the agent has left under its epoch or a newer one, and makes it anew under a higher one", () => {
+    const { claims, admit, take } = openClaims();
+    claims.letGo(take(3));
+    expect(claims.has(ada)).toBe(false);
+    expect([admit(2).at, admit(3).at]).toEqual(["returned", "returned"]);
+    expect(claims.has(ada)).toBe(false);
+    expect(take(4).epoch).toEqual(epochAt(4));
+  });
+
+  test("finds the last 10,000 agents that have left, and none before them", () => {
+    const { claims, admit, take } = openClaims();
+    for (let at = 0; at <= 10_000; at += 1) claims.letGo(take(1, new AgentId("room", `k${at}`)));
+    expect(admit(1, new AgentId("room", "k1")).at).toBe("returned");
+    expect(admit(1, new AgentId("room", "k0")).at).toBe("taken");
+  });
+
+  test("that the worker drops without the agent here asks the host to take the agent back", async () => {
+    const { catalog, claims, flushed } = openClaims();
+    claims.passedBy(ada, epochAt(1), connection);
+    expect(await flushed()).toEqual(["ask-leave idle ada"]);
+    const bea = new AgentId("room", "bea");
+    const making = catalog.agentFor(bea);
+    claims.passedBy(bea, epochAt(1), connection);
+    await making;
+    expect(await flushed()).toEqual([]);
+  });
+});
+
+describe("the worker", () => {
+  test("asks once, and again for a stronger reason only", async () => {
+    const { claims, take, flushed } = openClaims();
+    take(1);
+    for (const reason of ["idle", "capacity", "asked", "idle", "failed", "asked", "stale"] as const)
+      claims.ask(ada, reason);
+    expect(await flushed()).toEqual(["ask-leave idle ada", "ask-leave asked ada", "ask-leave failed ada"]);
+  });
+
+  test("asks for nothing that it does not hold, or that leaves already", async () => {
+    const { claims, take, flushed } = openClaims();
+    claims.ask(ada, "asked");
+    take(1).state = "leaving";
+    claims.ask(ada, "failed");
+    expect(await flushed()).toEqual([]);
+  });
+
+  test("asks for an idle agent anew when a message has come since, and keeps to an ask for another reason", async () => {
+    const { claims, admit, take, flushed } = openClaims();
+    take(1);
+    claims.ask(ada, "idle");
+    expect(await flushed()).toEqual(["ask-leave idle ada"]);
+    admit(1);
+    claims.ask(ada, "idle");
+    expect(await flushed()).toEqual(["ask-leave idle ada"]);
+    claims.ask(ada, "asked");
+    admit(1);
+    claims.ask(ada, "asked");
+    expect(await flushed()).toEqual(["ask-leave asked ada"]);
+  });
+
+  test("asks for 10,000 agents at once, and for the next ones in their order as others have left", async () => {
+    const { claims, take, flushed } = openClaims();
+    const all = Array.from({ length: 10_003 }, (_, at) => take(1, new AgentId("room", `k${at}`)));
+    for (const claim of all) claims.ask(claim, "idle");
+    const lots = await flushed();
+    expect(lots.map((lot) => lot.split(",").length)).toEqual(Array.from({ length: 10 }, () => 1_000));
+    // This one gets a message while it waits to be asked for.
+    claims.admit(all[10_000]?.id ?? ada, epochAt(1), { from: connection });
+    const [first, second] = all;
+    for (const claim of [first, second]) if (claim !== undefined) claims.notices.forget(claim);
+    expect(await flushed()).toEqual(["ask-leave idle k10001,k10002"]);
+  });
+
+  test("forgets with its host what it was told and what it has asked", async () => {
+    const { claims, admit, take, flushed } = openClaims();
+    const claim = take(1);
+    claims.letGo(take(1, new AgentId("room", "gone")));
+    claims.ask(ada, "idle");
+    expect(claims.clear()).toEqual([claim]);
+    expect(await flushed()).toEqual([]);
+    expect(claims.size).toBe(0);
+    expect(admit(1, new AgentId("room", "gone")).at).toBe("taken");
+  });
+
+  test("forgets what the host of one connection has placed, and keeps what the next one has told of since", () => {
+    const { claims, take } = openClaims();
+    const gone = take(1);
+    const bea = new AgentId("room", "bea");
+    take(1, bea);
+    claims.admit(bea, epochAt(1), { from: {} });
+    expect(claims.clearOf(connection)).toEqual([gone]);
+    expect([claims.has(ada), claims.has(bea)]).toEqual([false, true]);
+  });
+});
+
+describe("an activation that counts no more", () => {
+  test.each([
+    ["stale", "ask-leave stale ada", "leaving"],
+    ["unfit", "ask-leave failed ada", "unfit"],
+  ] as const)(
+    "(%s) gives back what has not begun, and leaves to its turns what they wait for",
+    async (why, asked, reason) => {
+      const { claims, take, flushed } = openClaims();
+      const claim = take(1);
+      const [waiting, awaited, running] = [work(), work({ isAwaited: true }), work({ mayGoBack: false })];
+      for (const one of [waiting, awaited, running]) claim.begin(one);
+      claims.spoil(ada, why);
+      expect([waiting.returns, awaited.returns, running.returns]).toEqual([[reason], [], []]);
+      expect(await flushed()).toEqual([asked]);
+    },
+  );
+
+  test("is spoilt once, and not made worthless while it leaves", () => {
+    const { claims, take } = openClaims();
+    const claim = take(1);
+    claim.state = "leaving";
+    const waiting = work();
+    claim.begin(waiting);
+    claims.spoil(ada, "stale");
+    expect([claim.state, waiting.returns]).toEqual(["leaving", ["leaving"]]);
+  });
+});
+
+describe("a request of the control channel", () => {
+  test("keeps the agent until it is served, and then asks for one that was not made", async () => {
+    const { claims, flushed } = openClaims();
+    const served = await claims.during(ada, epochAt(1), connection, async () => {
+      expect(claims.of(ada)?.isIdle).toBe(false);
+      expect(claims.of(ada)?.unbegun()).toEqual([]);
+      return "served";
+    });
+    expect(served).toBe("served");
+    expect(await flushed()).toEqual(["ask-leave idle ada"]);
+  });
+
+  test("rejects for an agent that leaves", async () => {
+    const { claims, take } = openClaims();
+    take(1).state = "leaving";
+    const during = claims.during(ada, epochAt(1), connection, async () => "served");
+    await expect(during).rejects.toMatchObject({ code: "shutting-down", notHandled: true });
+  });
+});
