@@ -58,6 +58,7 @@ export class Placement {
   /** Owners of shared types, or workers, have come or gone. */
   changed(): void {
     this.#choices = new WeakMap();
+    this.#parts.directory.versions.changedAll();
   }
 
   peerOpened(peer: Peer): void {
