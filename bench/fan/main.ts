@@ -19,7 +19,7 @@ console.log("types workers keys | placing ms/event (longest) | ms/event (longest
 for (const types of numbers(values.types)) {
   for (const workers of numbers(values.workers)) {
     // A fan of each key is placed before the rounds.
-    for (const keys of numbers(values.keys).map((count) => Math.max(1, Math.min(count, Math.floor(40_000 / types))))) {
+    for (const keys of numbers(values.keys).map((count) => Math.max(1, Math.min(count, Math.floor(400_000 / types))))) {
       await using fan = await Fan.open({ types, workers });
       const placing = await fan.publish(keys, { events: keys });
       await fan.publish(keys, { seconds: Number(values.seconds) / 2 });
