@@ -52,7 +52,7 @@ export const limits = {
   recipientChars: 1024 * 1024,
   /**
    * Shared types from which on the host remembers where the events of a topic go, and bytes of all that it remembers so. Publishers of one address
-   * have two thirds at most. The host forgets what was used least recently.
+   * have three quarters at most. The host forgets what was used least recently.
    */
   fanTypes: 16,
   fanBytes: 16 * 1024 * 1024,

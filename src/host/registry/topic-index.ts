@@ -42,4 +42,9 @@ export class TopicIndex {
     this.#exact.get(topicType)?.visit(visit);
     this.#prefixes.visit(topicType, visit);
   }
+
+  /** Whether the test holds for an agent type that matches. */
+  some(topicType: string, test: (agentType: string) => boolean): boolean {
+    return this.#exact.get(topicType)?.some(test) === true || this.#prefixes.some(topicType, test);
+  }
 }
