@@ -52,6 +52,12 @@ export const limits = {
    * does not reach the others.
    */
   recipientChars: 1024 * 1024,
+  /**
+   * Shared types from which on the host remembers where the events of a topic go, and bytes of all that it remembers so. Publishers of one address
+   * have three quarters at most. The host forgets what was used least recently.
+   */
+  fanTypes: 16,
+  fanBytes: 16 * 1024 * 1024,
   /** The host places agents with a longer key by a hash of it, and does not remember them. */
   placementKeyChars: 256,
   /** The longest client id, agent type, topic type or prefix of a subscription, and subscription id, in characters. */

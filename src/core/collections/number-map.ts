@@ -1,4 +1,5 @@
-const fewest = 64;
+/** So many that 64 calls at once, which end in one turn of the event loop, change no table. */
+const fewest = 256;
 /** Marks a free place; keys are whole numbers above 0. */
 const free = 0;
 /** 2^32 divided by the golden ratio: its multiples are far apart (Fibonacci hashing). */

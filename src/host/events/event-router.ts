@@ -1,3 +1,4 @@
+import { Buffer } from "node:buffer";
 import { isValidTopicType, type Logger } from "../../core/internal.ts";
 import {
   type FrameBytes,
@@ -20,6 +21,7 @@ import type { TopicIndex } from "../registry/topic-index.ts";
 import type { TypeOwners } from "../registry/type-owners.ts";
 import type { Peer, PeerTable } from "../sessions/peer.ts";
 import { DotnetEvents } from "./dotnet-events.ts";
+import { EventFans, type FanContent, type NamedWorker, type SoughtType } from "./event-fans.ts";
 import { MovingEvents } from "./moving-events.ts";
 
 export interface EventRouterParts {
@@ -34,11 +36,23 @@ export interface EventRouterParts {
   readonly observer: HostObserver | undefined;
 }
 
-/** Agents of shared types that an event is for, as the frame for their worker names them. */
+/** Agents of shared types that an event is for, as the frame for their worker names them: those known before, and others. */
 interface Recipients {
-  readonly names: string[];
-  chars: number;
+  readonly known: Uint8Array | undefined;
+  text: string;
 }
+
+/** The search for the agents of one event. */
+interface Search {
+  readonly from: Peer;
+  readonly event: PeekedEvent;
+  readonly key: string;
+  /** The event as it waits for agents that move; undefined: it waits for none yet. */
+  waiting: Uint8Array | undefined;
+}
+
+/** `untold`: its worker knows nothing of claims. `unnamed`: its worker is told of as many others as one event may name. */
+type FoundAgent = "named" | "untold" | "held" | "unnamed" | "nowhere";
 
 // protocol.md §3.2
 /**
@@ -57,12 +71,14 @@ export class EventRouter {
   /** An event as workers get it that know no paths. */
   #bare: { readonly of: PeekedEvent; readonly event: PeekedEvent } | undefined;
   readonly #moving: MovingEvents;
+  readonly #fans: EventFans;
   #number = 0;
   /** Whether the event that the router works on waits for an agent that moves. */
   #isHeld = false;
 
   constructor(parts: EventRouterParts) {
     this.#parts = parts;
+    this.#fans = new EventFans({ ...parts, versions: parts.directory.versions });
     this.#moving = new MovingEvents({
       ...parts,
       send: (event, target, frame) => this.#deliver(event, target, frame),
@@ -108,29 +124,54 @@ export class EventRouter {
 
   /** Finds the peers of all owners, each once: a peer remembers the last event it was found for. Returns how many are absent. */
   #find(from: Peer, event: PeekedEvent): number {
-    const { owners, topics, peers } = this.#parts;
+    const { owners, topics } = this.#parts;
     this.#number += 1;
-    let absent: Set<string> | undefined;
-    let shared: Set<SharedType> | undefined;
-    topics.visit(event.topicType, (agentType) => {
-      const type = owners.hasShared ? owners.shared(agentType) : undefined;
-      if (type !== undefined) {
-        shared ??= new Set();
-        shared.add(type);
-        return;
-      }
-      for (const clientId of owners.owners(agentType)) {
-        const peer = peers.of(clientId);
-        if (peer === undefined) {
+    const fan = this.#fans.find(event);
+    let absentCount: number;
+    if (fan !== undefined) absentCount = this.#findAgain(from, event, fan);
+    else {
+      let absent: Set<string> | undefined;
+      let shared: Set<SharedType> | undefined;
+      topics.visit(event.topicType, (agentType) => {
+        const type = owners.hasShared ? owners.shared(agentType) : undefined;
+        if (type !== undefined) {
+          shared ??= new Set();
+          shared.add(type);
+          return;
+        }
+        for (const clientId of owners.owners(agentType)) {
+          if (this.#findOwner(clientId)) continue;
           absent ??= new Set();
           absent.add(clientId);
-        } else this.#target(peer);
-      }
-    });
-    this.#exclusiveTargets = this.#targets.length;
-    const absentCount = (absent?.size ?? 0) + (shared === undefined ? 0 : this.#findShared(from, event, shared));
+        }
+      });
+      this.#exclusiveTargets = this.#targets.length;
+      absentCount = (absent?.size ?? 0) + (shared === undefined ? 0 : this.#findShared(from, event, shared));
+    }
     this.#parts.counters.skippedEvents += absentCount;
     return absentCount;
+  }
+
+  /** Finds the peers again that the last event on the same topic was for. Returns how many are absent. */
+  #findAgain(from: Peer, event: PeekedEvent, { clientIds, named, sought, unnamed }: FanContent): number {
+    let absent = unnamed;
+    for (const clientId of clientIds) if (!this.#findOwner(clientId)) absent += 1;
+    this.#exclusiveTargets = this.#targets.length;
+    for (const { peer, names } of named) {
+      this.#recipients.set(peer, { known: names, text: "" });
+      this.#target(peer);
+    }
+    if (sought.length === 0) return absent;
+    const search: Search = { from, event, key: topicSourceOf(event), waiting: undefined };
+    for (const { type, isPaid } of sought) if (isMissing(this.#findAgent(search, type, isPaid))) absent += 1;
+    return absent;
+  }
+
+  /** Finds the peer of an owner of exclusive types. False: it has none. */
+  #findOwner(clientId: string): boolean {
+    const peer = this.#parts.peers.of(clientId);
+    if (peer !== undefined) this.#target(peer);
+    return peer !== undefined;
   }
 
   #target(peer: Peer): void {
@@ -141,40 +182,74 @@ export class EventRouter {
 
   // protocol.md §11.14
   /** Finds the worker of the agent of each shared type. Returns how many have none. */
-  #findShared(from: Peer, event: PeekedEvent, types: Iterable<SharedType>): number {
-    const key = topicSourceOf(event);
-    let absent = 0;
-    let count = 0;
-    let waiting: Uint8Array | undefined;
+  #findShared(from: Peer, event: PeekedEvent, types: ReadonlySet<SharedType>): number {
+    const search: Search = { from, event, key: topicSourceOf(event), waiting: undefined };
+    const versions = types.size < limits.fanTypes ? undefined : this.#fans.versionsOf(search.key);
+    const sought: SoughtType[] = [];
+    let [count, absent, unnamed] = [0, 0, 0];
     for (const type of types) {
       count += 1;
       // Subscribers choose how many agents an event is for: they could use up the share of the publisher's address.
-      const payer = count > limits.claimsOfEvent ? undefined : from;
-      const located = this.#parts.placement.locate(type, key, { caller: from, payer });
-      if (located.at === "moving") {
-        waiting ??= MovingEvents.waiting(event);
-        this.#isHeld = true;
-        this.#moving.hold(waiting, located.agent, from, payer !== undefined);
-        continue;
-      }
-      if (located.at !== "found") {
-        absent += 1;
-        continue;
-      }
-      const { peer, epoch } = located;
-      if (epoch !== undefined && !this.#name(peer, formatRecipient(type.name, epoch))) absent += 1;
-      else this.#target(peer);
+      const isPaid = count <= limits.claimsOfEvent;
+      const found = this.#findAgent(search, type, isPaid);
+      if (isMissing(found)) absent += 1;
+      if (found === "unnamed") unnamed += 1;
+      else if (found !== "named" && versions !== undefined) sought.push({ type, isPaid });
+    }
+    if (versions !== undefined) {
+      const content = { clientIds: this.#ownersOf(event.topicType), named: this.#namedWorkers(), sought, unnamed };
+      this.#fans.keep(event, from, versions, content);
     }
     return absent;
   }
 
+  /** Finds the worker of one agent. */
+  #findAgent(search: Search, type: SharedType, isPaid: boolean): FoundAgent {
+    const { from, event, key } = search;
+    const located = this.#parts.placement.locate(type, key, { caller: from, payer: isPaid ? from : undefined });
+    if (located.at === "moving") {
+      search.waiting ??= MovingEvents.waiting(event);
+      this.#isHeld = true;
+      this.#moving.hold(search.waiting, located.agent, from, isPaid);
+      return "held";
+    }
+    if (located.at !== "found") return "nowhere";
+    const { peer, epoch } = located;
+    if (epoch !== undefined && !this.#name(peer, formatRecipient(type.name, epoch))) return "unnamed";
+    this.#target(peer);
+    return epoch === undefined ? "untold" : "named";
+  }
+
+  /** The owners of the exclusive types that subscribe to a topic. */
+  #ownersOf(topicType: string): readonly string[] {
+    const { owners, topics } = this.#parts;
+    const clientIds = new Set<string>();
+    topics.visit(topicType, (agentType) => {
+      if (owners.shared(agentType) !== undefined) return;
+      for (const clientId of owners.owners(agentType)) clientIds.add(clientId);
+    });
+    return [...clientIds];
+  }
+
+  /** The workers that the event names agents to, with their names as bytes. */
+  #namedWorkers(): readonly NamedWorker[] {
+    return Array.from(this.#recipients, ([peer, recipients]) => {
+      const names = bytesOf(recipients);
+      this.#recipients.set(peer, { known: names, text: "" });
+      return { peer, names };
+    });
+  }
+
   /** Names an agent for its worker. False: the names of this event for the worker are as long as they may be. */
   #name(peer: Peer, recipient: string): boolean {
-    const named = this.#recipients.get(peer) ?? { names: [], chars: 0 };
-    if (named.chars + recipient.length > limits.recipientChars) return false;
-    named.names.push(recipient);
-    named.chars += recipient.length + 1;
-    this.#recipients.set(peer, named);
+    const named = this.#recipients.get(peer);
+    if (named === undefined) {
+      this.#recipients.set(peer, { known: undefined, text: recipient });
+      return true;
+    }
+    const length = (named.known === undefined ? 0 : named.known.length + 1) + named.text.length;
+    if (length + 1 + recipient.length > limits.recipientChars) return false;
+    named.text = named.text === "" ? recipient : `${named.text},${recipient}`;
     return true;
   }
 
@@ -182,8 +257,8 @@ export class EventRouter {
   #frameFor(event: PeekedEvent, target: Peer): FrameBytes {
     const named = this.#recipients.size > 0 ? this.#recipients.get(target) : undefined;
     if (named === undefined) return event.bytes;
-    const names = named.names.join(",");
-    return spliceRecipients(event, this.#hasExclusiveElsewhere(target) ? `!${names}` : names);
+    const names = bytesOf(named);
+    return spliceRecipients(event, this.#hasExclusiveElsewhere(target) ? Buffer.concat([onlyThese, names]) : names);
   }
 
   // protocol.md §11.14
@@ -229,6 +304,19 @@ export class EventRouter {
         return;
     }
   }
+}
+
+// protocol.md §11.14
+/** Stands before the names of an event that is for these agents alone. */
+const onlyThese = Buffer.from("!");
+
+function isMissing(found: FoundAgent): boolean {
+  return found === "nowhere" || found === "unnamed";
+}
+
+function bytesOf({ known, text }: Recipients): Uint8Array {
+  if (known === undefined) return Buffer.from(text);
+  return text === "" ? known : Buffer.concat([known, Buffer.from(`,${text}`)]);
 }
 
 function knowsDepths({ traits }: Peer): boolean {

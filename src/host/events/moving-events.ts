@@ -146,11 +146,10 @@ export class MovingEvents {
 
   /** Whether a worker that delivers events by its own subscriptions may have got this one for another agent. */
   #mayHaveIt({ topicType }: PeekedEvent, { name }: SharedType, { id }: Peer): boolean {
-    let may = false;
-    this.#parts.topics.visit(topicType, (agentType) => {
-      if (agentType !== name && this.#parts.owners.owners(agentType).includes(id)) may = true;
-    });
-    return may;
+    const { owners, topics } = this.#parts;
+    const isOwned = (agentType: string): boolean =>
+      owners.shared(agentType)?.isOwner(id) ?? owners.owners(agentType).includes(id);
+    return topics.some(topicType, (agentType) => agentType !== name && isOwned(agentType));
   }
 }
 

@@ -1,5 +1,6 @@
 import type { Epoch } from "../../core/internal.ts";
 import type { SharedType } from "../registry/shared-type.ts";
+import type { PlaceVersions } from "./place-versions.ts";
 
 /** The place of one agent of a shared type: a worker holds it under an epoch. */
 export interface Claim {
@@ -59,5 +60,7 @@ export interface AgentDirectory {
   /** Returns claims of a worker, the newest first; those with `isPassedBy` are left out. */
   claimsOf(workerId: string, limit: number, isPassedBy: (claim: Claim) => boolean): readonly Claim[];
   countOf(workerId: string): number;
+  /** Says whether `find` may return something else than before. */
+  readonly versions: PlaceVersions;
   readonly size: number;
 }

@@ -46,6 +46,7 @@ export class ClaimTable {
   readonly #last: number[] = [];
   /** The key that was looked for last, as UTF-8. */
   readonly #key = Buffer.alloc(3 * mostKeyChars);
+  #soughtKey = "";
   #keyLength = 0;
   #soughtType = 0;
   /** Entries ever used, and the first of those that are free again. */
@@ -218,7 +219,9 @@ export class ClaimTable {
   /** Notes what `isSought` compares; returns its hash: of the number of the type and the bytes of the key. */
   #seek(typeNumber: number, key: string): number {
     this.#soughtType = typeNumber;
-    this.#keyLength = this.#key.write(key, "utf8");
+    // An event seeks agents of many types under one key.
+    if (key !== this.#soughtKey) this.#keyLength = this.#key.write(key, "utf8");
+    this.#soughtKey = key;
     return this.#hashOf(this.#key, this.#keyLength, typeNumber);
   }
 

@@ -6,13 +6,15 @@ import type { Peer } from "../sessions/peer.ts";
 export interface Candidate {
   readonly worker: WorkerIdentity;
   readonly peer: Peer;
+  /** `hashOf` of its name: one event may place thousands of agents. */
+  readonly nameHash: number;
 }
 
 export interface PlacementRequest {
   readonly key: string;
   /** The worker whose message it is; undefined: no worker's. */
   readonly callerId: string | undefined;
-  /** How many agents of the type were placed before. */
+  /** How many agents of the type were placed before; 0 where the strategy does not ask for it. */
   readonly turn: number;
   readonly random: () => number;
   /** Agents that a worker holds. */
@@ -31,7 +33,7 @@ const byHash: Director = ({ key }, candidates) => {
   let best: Candidate | undefined;
   let bestScore = -1;
   for (const candidate of candidates) {
-    const score = mixed(keyHash, hashOf(candidate.worker.name));
+    const score = mixed(keyHash, candidate.nameHash);
     if (score > bestScore || (score === bestScore && best !== undefined && candidate.worker.name < best.worker.name)) {
       best = candidate;
       bestScore = score;

@@ -224,6 +224,7 @@ export class LeavingAgents {
       this.#messages.leaveAgain(known);
     }
     if (known === undefined) this.#enter(agent);
+    this.#parts.directory.versions.changed(agent.key);
     const ofWorker = this.#byWorker.get(claim.workerId);
     if (ofWorker === undefined) this.#byWorker.set(claim.workerId, new Set([agent]));
     else ofWorker.add(agent);
@@ -272,6 +273,7 @@ export class LeavingAgents {
     ofType.delete(agent.key);
     if (ofType.size === 0) this.#agents.delete(agent.type);
     this.#count -= 1;
+    this.#parts.directory.versions.changed(agent.key);
     agent.account.release(costOf(agent.type, agent.key));
   }
 

@@ -7,7 +7,7 @@ import type { IsDeaf } from "../registry/type-owners.ts";
 import type { Peer, PeerTable } from "../sessions/peer.ts";
 import type { AgentDirectory, Claim } from "./agent-directory.ts";
 import { mostKeyChars } from "./claim-table.ts";
-import { type Candidate, compareVersions, directors } from "./directors.ts";
+import { type Candidate, compareVersions, directors, hashOf } from "./directors.ts";
 import type { LeavingAgents } from "./leaving-agents.ts";
 import type { Located, Nowhere, Placed, Seeker } from "./located.ts";
 import { type LostAgents, nameOf } from "./lost-agents.ts";
@@ -58,6 +58,7 @@ export class Placement {
   /** Owners of shared types, or workers, have come or gone. */
   changed(): void {
     this.#choices = new WeakMap();
+    this.#parts.directory.versions.changedAll();
   }
 
   peerOpened(peer: Peer): void {
@@ -139,12 +140,18 @@ export class Placement {
     if (choice.at !== "some") return choice;
     if (choice.candidates.length === 0) return noneStays(type);
     const { placement, random, directory } = this.#parts;
-    const turn = this.#turns.get(type) ?? 0;
-    const direct = directors[type.terms.placement ?? placement];
+    const strategy = type.terms.placement ?? placement;
+    const turn = strategy === "round-robin" ? this.#nextTurn(type) : 0;
+    const direct = directors[strategy];
     const claimsOf = (workerId: string): number => directory.countOf(workerId);
     const chosen = direct({ key, callerId: seeker.caller?.worker.id, turn, random, claimsOf }, choice.candidates);
-    this.#turns.set(type, turn + 1);
     return this.#take(type, key, chosen, seeker);
+  }
+
+  #nextTurn(type: SharedType): number {
+    const turn = this.#turns.get(type) ?? 0;
+    this.#turns.set(type, turn + 1);
+    return turn;
   }
 
   #placeInUnit(unit: StockUnit, type: SharedType, key: string, seeker: Seeker): Placed {
@@ -217,7 +224,8 @@ export class Placement {
       // While a worker changes its connection, the newer one counts.
       const newest = workers.peerOf(peer.worker.id);
       const current = newest !== undefined && type.isOwner(newest.id) ? newest : peer;
-      byWorker.set(peer.worker.id, { worker: peer.worker, peer: current });
+      const { worker } = peer;
+      byWorker.set(worker.id, { worker, peer: current, nameHash: hashOf(worker.name) });
     }
     const all = [...byWorker.values()].filter(({ worker }) => !workers.isDraining(worker.id));
     const areOthersDraining = all.length < byWorker.size;

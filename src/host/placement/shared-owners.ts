@@ -38,6 +38,7 @@ export class SharedOwners implements TypeOwners {
   /** The owners share whole types, and no agent has a place that counts. */
   readonly hasShared = false;
   readonly era = 0;
+  readonly version = 0;
 
   shared(): undefined {
     return undefined;

@@ -4,6 +4,7 @@ import type { BatchRunner } from "../batch-runner.ts";
 import type { SharedType } from "../registry/shared-type.ts";
 import type { AgentDirectory, Claim, ClaimOutcome, ClaimPage, ClaimQuery, ClaimRequest } from "./agent-directory.ts";
 import { ClaimTable, mostKeyChars } from "./claim-table.ts";
+import { PlaceVersions } from "./place-versions.ts";
 
 export interface SoloDirectoryParts {
   readonly maxClaims: number;
@@ -25,6 +26,7 @@ const pageSize = 100;
 // protocol.md §11.14
 /** The directory of a host without a cluster: its own table. */
 export class SoloDirectory implements AgentDirectory {
+  readonly versions: PlaceVersions;
   readonly #table = new ClaimTable();
   readonly #share: FairShare;
   readonly #parts: SoloDirectoryParts;
@@ -37,6 +39,7 @@ export class SoloDirectory implements AgentDirectory {
   constructor(parts: SoloDirectoryParts) {
     this.#parts = parts;
     this.#share = new FairShare(parts.maxClaims);
+    this.versions = new PlaceVersions(parts.generation);
   }
 
   /** Counts claims that are void and not freed yet, too. */
@@ -45,7 +48,7 @@ export class SoloDirectory implements AgentDirectory {
   }
 
   find(type: SharedType, key: string): Claim | undefined {
-    const entry = this.#table.find(idOf(type), key);
+    const entry = this.#table.find(type.id, key);
     if (entry < 0 || this.#table.isParted(entry)) return undefined;
     return this.#claimOf(type, key, entry);
   }
@@ -57,7 +60,7 @@ export class SoloDirectory implements AgentDirectory {
 
   claim({ type, key, workerId, party }: ClaimRequest): ClaimOutcome {
     const table = this.#table;
-    const id = idOf(type);
+    const id = type.id;
     if (key.length > mostKeyChars)
       return { at: "full", reason: `The agent's key is longer than ${mostKeyChars} characters.` };
     const known = table.find(id, key);
@@ -72,6 +75,7 @@ export class SoloDirectory implements AgentDirectory {
     }
     this.#lastNumber += 1;
     this.#share.add(party);
+    this.versions.changed(key);
     return {
       at: "held",
       claim: this.#claimOf(type, key, table.add({ type: id, key, workerId, number: this.#lastNumber, party })),
@@ -80,17 +84,19 @@ export class SoloDirectory implements AgentDirectory {
 
   letGo(type: SharedType, claim: Claim): boolean {
     if (!this.holds(type, claim.key, claim.workerId, claim.epoch)) return false;
-    this.#delete(this.#table.find(idOf(type), claim.key));
+    this.#delete(this.#table.find(type.id, claim.key));
+    this.versions.changed(claim.key);
     return true;
   }
 
   workerGone(workerId: string): void {
     const parted = this.#table.part(workerId);
+    this.versions.changedAll();
     this.#parts.batches.add(this, this.#deletionsOf(parted));
   }
 
   typeGone(type: SharedType): void {
-    const id = idOf(type);
+    const id = type.id;
     if (!this.#table.hasType(id)) return;
     this.#gone.add(id);
     if (this.#isSweeping) return;
@@ -172,11 +178,7 @@ export class SoloDirectory implements AgentDirectory {
   }
 }
 
-/** Types of one name that were shared at different times have different names in the table. */
-function idOf({ era, name }: SharedType): string {
-  return `${era}:${name}`;
-}
-
+/** Returns the era and the name of a type of which the table knows the id. */
 function partsOf(id: string): readonly [era: number, name: string] {
   const colon = id.indexOf(":");
   return [Number(id.slice(0, colon)), id.slice(colon + 1)];

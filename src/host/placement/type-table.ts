@@ -34,6 +34,7 @@ export class TypeTable implements TypeOwners {
   readonly #onSharedChange: (type: SharedType) => void;
   readonly #onSharedGone: (type: SharedType) => void;
   #era = 0;
+  #version = 0;
 
   constructor(options: TypeTableOptions = {}) {
     const { isDeaf, sharedTypes = [], onSharedChange, onSharedGone } = options;
@@ -49,6 +50,10 @@ export class TypeTable implements TypeOwners {
 
   get era(): number {
     return this.#era;
+  }
+
+  get version(): number {
+    return this.#version;
   }
 
   get hasShared(): boolean {
@@ -69,6 +74,7 @@ export class TypeTable implements TypeOwners {
   }
 
   claim(agentType: string, clientId: string, from: TypeClaimant = {}): TypeClaim {
+    this.#version += 1;
     const holder = this.#exclusive.get(agentType)?.[0];
     if (holder !== undefined) return this.#claimExclusive(agentType, clientId, holder);
     const known = this.#shared.get(agentType);
@@ -86,6 +92,7 @@ export class TypeTable implements TypeOwners {
   }
 
   release(agentType: string, clientId: string): void {
+    this.#version += 1;
     if (this.#exclusive.get(agentType)?.[0] === clientId) {
       this.#exclusive.delete(agentType);
       return;

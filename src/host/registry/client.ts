@@ -36,6 +36,9 @@ export class Client implements SubscriptionHolder {
   state: ClientState;
   /** The host has warned that the client serves exclusive types beside types that the host shares for it. */
   isWarnedOfMix = false;
+  /** The last exclusive type that the client has registered, and the last that the host shares for it. */
+  lastExclusive: string | undefined;
+  lastUnaware: string | undefined;
   /** The client has said that it stops, and registers nothing more. */
   isLeaving = false;
   reservation: Reservation | undefined;

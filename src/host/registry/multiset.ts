@@ -21,4 +21,10 @@ export class Multiset<T> {
   visit(visit: (item: T) => void): void {
     for (const item of this.#counts.keys()) visit(item);
   }
+
+  /** Whether the test holds for one of the items; it sees none after that. */
+  some(test: (item: T) => boolean): boolean {
+    for (const item of this.#counts.keys()) if (test(item)) return true;
+    return false;
+  }
 }

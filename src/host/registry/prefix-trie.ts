@@ -56,6 +56,17 @@ export class PrefixTrie {
       node = at < topicType.length ? node.children.get(topicType.charCodeAt(at)) : undefined;
     }
   }
+
+  /** Whether the test holds for an agent type that `visit` would visit. */
+  some(topicType: string, test: (agentType: string) => boolean): boolean {
+    let node: Node | undefined = this.#root;
+    for (let at = 0; node !== undefined && topicType.startsWith(node.edge, at); ) {
+      if (node.types.some(test)) return true;
+      at += node.edge.length;
+      node = at < topicType.length ? node.children.get(topicType.charCodeAt(at)) : undefined;
+    }
+    return false;
+  }
 }
 
 /** The child of `node` on the way to `prefix`, whose characters up to `at` are behind it; made if there is none. */

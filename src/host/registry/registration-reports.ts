@@ -110,16 +110,18 @@ export class RegistrationReports {
   // protocol.md §11.14
   /**
    * Warns of a client that knows nothing of shared types, and serves such types beside exclusive ones. It makes agents of its shared
-   * types for each event that comes for its exclusive ones, wherever these agents are.
+   * types for each event that comes for its exclusive ones, wherever these agents are. `agentType`: the one that came last.
    */
-  typesMayBeMixed(client: Client): void {
-    if (client.isWarnedOfMix) return;
+  typesMayBeMixed(client: Client, agentType: string): void {
     const { owners, logger } = this.#parts;
-    const { clientId } = client;
-    const types = [...client.own.types];
-    const shared = types.filter((type) => owners.shared(type)?.unaware.has(clientId) === true);
-    if (shared.length === 0 || types.every((type) => owners.shared(type) !== undefined)) return;
+    if (owners.shared(agentType) === undefined) client.lastExclusive = agentType;
+    else client.lastUnaware = agentType;
+    const { clientId, own, lastExclusive, lastUnaware, isWarnedOfMix } = client;
+    if (isWarnedOfMix || lastExclusive === undefined || lastUnaware === undefined) return;
+    // The client may have lost one of them since.
+    if (!own.types.has(lastExclusive) || !own.types.has(lastUnaware)) return;
     client.isWarnedOfMix = true;
+    const shared = [...own.types].filter((type) => owners.shared(type)?.unaware.has(clientId) === true);
     const text =
       "a worker that knows nothing of shared types serves such types beside exclusive ones: an event for both may make a second agent there. Run two workers";
     logger?.warn(text, { clientId, shared: firstListed(shared) });

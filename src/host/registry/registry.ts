@@ -225,7 +225,7 @@ export class Registry {
     if (claim.from !== undefined) this.#displace(claim.from, agentType);
     const client = known ?? this.#clients.expect(clientId, from.principal, account.party);
     client.addType(agentType);
-    if (owners.hasShared && from.sharing === undefined) this.#reports.typesMayBeMixed(client);
+    if (from.sharing === undefined) this.#reports.typesMayBeMixed(client, agentType);
     account.add(bytes);
     if (isFirst) this.#routes.ownersChanged(agentType, clientId);
     this.#reports.typeHasSubscriptions(agentType, this.#routes.of(agentType));

@@ -18,6 +18,8 @@ export class SharedType {
   readonly principal: Principal | undefined;
   /** Rises with each change between exclusive and shared. */
   readonly era: number;
+  /** Types of one name that are shared at different times have different ids. */
+  readonly id: string;
   readonly #owners = new Set<string>();
   /** The owners as a list; undefined: they have changed. */
   #list: readonly string[] | undefined;
@@ -29,6 +31,7 @@ export class SharedType {
     this.terms = terms;
     this.principal = principal;
     this.era = era;
+    this.id = `${era}:${name}`;
   }
 
   /** The client ids of the owners, in the order in which they came. Valid until the next change. */

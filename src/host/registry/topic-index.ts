@@ -10,8 +10,15 @@ import { PrefixTrie } from "./prefix-trie.ts";
 export class TopicIndex {
   readonly #exact = new Map<string, Multiset<string>>();
   readonly #prefixes = new PrefixTrie();
+  #version = 0;
+
+  /** Rises with each change. */
+  get version(): number {
+    return this.#version;
+  }
 
   add(pattern: WirePattern): void {
+    this.#version += 1;
     if (pattern.kind === "prefix") return this.#prefixes.add(pattern.topicTypePrefix, pattern.agentType);
     let types = this.#exact.get(pattern.topicType);
     if (types === undefined) {
@@ -23,6 +30,7 @@ export class TopicIndex {
 
   /** Takes back one `add` of an equal pattern. */
   remove(pattern: WirePattern): void {
+    this.#version += 1;
     if (pattern.kind === "prefix") return this.#prefixes.remove(pattern.topicTypePrefix, pattern.agentType);
     const types = this.#exact.get(pattern.topicType);
     types?.remove(pattern.agentType);
@@ -33,5 +41,10 @@ export class TopicIndex {
   visit(topicType: string, visit: (agentType: string) => void): void {
     this.#exact.get(topicType)?.visit(visit);
     this.#prefixes.visit(topicType, visit);
+  }
+
+  /** Whether the test holds for an agent type that matches. */
+  some(topicType: string, test: (agentType: string) => boolean): boolean {
+    return this.#exact.get(topicType)?.some(test) === true || this.#prefixes.some(topicType, test);
   }
 }

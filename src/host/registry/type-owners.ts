@@ -20,6 +20,8 @@ export interface TypeOwners {
   owners(agentType: string): readonly string[];
   /** Rises when a type becomes shared, and when it is shared no more. */
   readonly era: number;
+  /** Rises with each change of owners. Constant where no type can be shared. */
+  readonly version: number;
   /** Whether any type is shared. While it is false, no message pays for shared types. */
   readonly hasShared: boolean;
   /** Returns the type if several workers share it. */

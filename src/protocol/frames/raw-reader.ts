@@ -26,12 +26,15 @@ export class RawReader {
   /** End of the current message; callers move it when they enter and leave nested messages. */
   end: number;
   position: number;
+  /** A field has two bytes at least: a shorter message can't have too many, and need not be counted. */
+  readonly #isCounted: boolean;
   #fields = 0;
 
   constructor(bytes: Uint8Array, start: number, end: number) {
     this.bytes = bytes;
     this.position = start;
     this.end = end;
+    this.#isCounted = end - start > 2 * MAX_FIELDS;
   }
 
   get atEnd(): boolean {
@@ -45,6 +48,7 @@ export class RawReader {
 
   /** Reads the tag of a field; -1 if it is malformed, or one more than `MAX_FIELDS`. */
   tag(): number {
+    if (!this.#isCounted) return this.number();
     this.#fields += 1;
     return this.hasTooMany ? -1 : this.number();
   }

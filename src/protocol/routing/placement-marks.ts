@@ -15,6 +15,7 @@ const keyTag = 0x0a;
 const valueTag = 0x12;
 const ceStringTag = 0x1a;
 const epochKey = text(keyTag, metadataKey.epoch);
+const recipientsKey = text(keyTag, attribute.recipients);
 
 // protocol.md §11.14
 /** Returns the metadata entry `agepoch` of a call, as a field of the request. */
@@ -63,13 +64,23 @@ export function topicSourceOf({ bytes, bodyStart }: PeekedEvent): string {
 }
 
 /** Returns the frame of an event that names the agents of shared types that it is for. All other bytes stay, without a copy. */
-export function spliceRecipients({ bytes, bodyStart }: PeekedEvent, recipients: string): SplicedFrame {
-  const value = field(valueTag, text(ceStringTag, recipients));
-  const entry = field(attributeTag, Buffer.concat([text(keyTag, attribute.recipients), value]));
-  const bodyLength = bytes.length - bodyStart + entry.length;
-  const head = new Uint8Array(1 + varintLength(bodyLength) + entry.length);
+export function spliceRecipients({ bytes, bodyStart }: PeekedEvent, recipients: string | Uint8Array): SplicedFrame {
+  const names = typeof recipients === "string" ? Buffer.from(recipients, "utf8") : recipients;
+  const valueLength = fieldLength(names.length);
+  const entryLength = recipientsKey.length + fieldLength(valueLength);
+  const bodyLength = bytes.length - bodyStart + fieldLength(entryLength);
+  // The names may be long: they are copied once.
+  const head = new Uint8Array(1 + varintLength(bodyLength) + fieldLength(entryLength));
   head[0] = eventArm;
-  head.set(entry, writeVarint(head, 1, bodyLength));
+  let at = writeVarint(head, 1, bodyLength);
+  head[at] = attributeTag;
+  at = writeVarint(head, at + 1, entryLength);
+  head.set(recipientsKey, at);
+  at += recipientsKey.length;
+  head[at] = valueTag;
+  at = writeVarint(head, at + 1, valueLength);
+  head[at] = ceStringTag;
+  head.set(names, writeVarint(head, at + 1, names.length));
   return { head, rest: bytes.subarray(bodyStart), byteLength: head.length + bytes.length - bodyStart };
 }
 
@@ -112,6 +123,11 @@ function epochIn(value: string): Epoch | undefined {
   } catch {
     return undefined;
   }
+}
+
+/** The length of a field with a tag of one byte, a length, and so many bytes. */
+function fieldLength(valueLength: number): number {
+  return 1 + varintLength(valueLength) + valueLength;
 }
 
 function text(tag: number, value: string): Uint8Array {

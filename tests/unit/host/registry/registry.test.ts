@@ -1,4 +1,4 @@
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { limits } from "../../../../src/host/limits.ts";
 import type { HostOccurrence } from "../../../../src/host/observer.ts";
 import { SharedOwners } from "../../../../src/host/placement/shared-owners.ts";
@@ -189,4 +189,14 @@ describe("a client that answers no calls", () => {
     expect(registry.subscriptions()).toEqual([]);
     expect(registry.subscriptionCount).toBe(0);
   });
+});
+
+test("a stock worker with thousands of types that the host shares registers each as fast as the first", () => {
+  const owners = new TypeTable({ sharedTypes: ["room-*"] });
+  const { registry } = openRegistry({ owners });
+  registry.clientArrived("stock");
+  registry.registerType("stock", "room-first");
+  const lookups = vi.spyOn(owners, "shared");
+  for (let at = 0; at < 2_000; at += 1) registry.registerType("stock", `room-${at}`);
+  expect(lookups.mock.calls.length).toBeLessThanOrEqual(4 * 2_000);
 });

@@ -43,6 +43,8 @@ describe("the index of subscriptions", () => {
         for (const topicType of topicTypes) {
           const expected = left.filter((subscription) => isMatch(subscription, topicType));
           expect(matches(routing, topicType)).toEqual([...new Set(expected.map((held) => held.agentType))].sort());
+          const found = ["one", "two", "three"].filter((type) => routing.some(topicType, (other) => other === type));
+          expect(found.sort()).toEqual(matches(routing, topicType));
         }
       }),
     );
