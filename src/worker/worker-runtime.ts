@@ -207,7 +207,7 @@ export class WorkerRuntime implements AgentRuntime {
     });
     offerPost(this, this.#post);
     this.#agents = new AgentAccess({
-      ...{ catalog, claims, services: () => this.#lifecycle.currentServices },
+      ...{ catalog, claims, clock: settings.clock, services: () => this.#lifecycle.currentServices },
       placesAgents: () => this.#lifecycle.currentOutbox?.knowsClaims === true,
     });
   }
