@@ -258,6 +258,6 @@ export function composeHost(hostOptions: HostOptions) {
   };
 }
 
-const noMail = { mailDelivered: 0, deadLetters: 0, remindersFired: 0, remindersFailed: 0 } as const;
+const noMail = { mailDelivered: 0, deadLetters: 0, forgottenLetters: 0, remindersFired: 0, remindersFailed: 0 };
 
 export type HostComposition = ReturnType<typeof composeHost>;
