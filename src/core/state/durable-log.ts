@@ -87,8 +87,8 @@ export interface DurableLog {
    */
   unspill(shard: number, mailbox: AgentName): AsyncIterable<KeptMessage>;
   /**
-   * Ends a message's time in its mailbox, and keeps it as a dead letter. It may be in no mailbox, with the place 0. Resolves to how many
-   * dead letters were forgotten because all have too many bytes together: the oldest of the agent types that have the most.
+   * Ends a message's time in its mailbox, and keeps it as a dead letter. One with the place 0 is in no mailbox. If all dead letters have too
+   * many bytes, the log forgets the oldest of the agent types that have the most. Resolves to the number of those.
    */
   bury(message: KeptMessage, why: DeadReason): Promise<number>;
   deadLetters(query: DeadQuery): Promise<{ readonly letters: readonly DeadLetter[]; readonly isLast: boolean }>;

@@ -60,8 +60,8 @@ export class HostAsks {
   }
 
   /**
-   * Asks the worker of a control channel for something about an agent. Rejects with the worker's code and text if it fails (without a code: `not-accessible`), as
-   * `timed-out`, as `disconnected` when the channel ends, and with the reason of `signal`.
+   * Asks the worker of a control channel for something about an agent. Rejects with the worker's code and text if it fails; without a code
+   * as `not-accessible`. Rejects as `timed-out`, as `disconnected` when the channel ends, and with the reason of `signal`.
    */
   async ask(
     target: ControlSession,

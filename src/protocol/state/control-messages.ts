@@ -123,8 +123,8 @@ export function controlFailure(request: ControlRequest, error: string): ControlA
 }
 
 /**
- * Codes that the text of a failed request names: what became of a persistent agent's state, and that the agent leaves its worker, so that
- * nothing has happened.
+ * Codes that the text of a failed request names. Most say what became of a persistent agent's state. `shutting-down` says that the agent
+ * leaves its worker, and that nothing has happened.
  */
 const namedCodes: ReadonlySet<ErrorCode> = new Set([
   "invalid-state",

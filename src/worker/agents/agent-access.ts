@@ -34,7 +34,7 @@ export interface AgentAccessOptions {
   readonly placesAgents: () => boolean;
 }
 
-/** What to ask an agent, wherever it is. */
+/** A question to an agent, wherever it is. */
 interface PlacedAsk<T> {
   readonly here: () => Promise<T>;
   readonly elsewhere: (agents: RemoteAgents) => Promise<T>;
