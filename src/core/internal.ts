@@ -139,6 +139,7 @@ export {
 } from "./serialization/message-type.ts";
 export type { Sendable } from "./serialization/sendable.ts";
 export { type AgentName, shardOf, textOfName } from "./state/agent-name.ts";
+export { fairLevel, letterSize } from "./state/dead-letters.ts";
 export type {
   DeadLetter,
   DeadQuery,

@@ -179,6 +179,11 @@ export function composeHost(hostOptions: HostOptions) {
   const control = new ControlRouter({
     ...{ counters, batches, locate, epochOf, sessions: controlSessions, hostAsks, clientIds, logger },
     hasShared: () => owners.hasShared,
+    movingAgent: (agentType, key) => {
+      const type = leaving.size > 0 ? owners.shared(agentType) : undefined;
+      return type && leaving.find(type, key);
+    },
+    leaving,
   });
   const told = new ToldCalls({ held, courier, clock, counters });
   const agents = new AgentOperations({
@@ -253,6 +258,6 @@ export function composeHost(hostOptions: HostOptions) {
   };
 }
 
-const noMail = { mailDelivered: 0, deadLetters: 0, remindersFired: 0, remindersFailed: 0 } as const;
+const noMail = { mailDelivered: 0, deadLetters: 0, forgottenLetters: 0, remindersFired: 0, remindersFailed: 0 };
 
 export type HostComposition = ReturnType<typeof composeHost>;

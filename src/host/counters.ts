@@ -103,6 +103,8 @@ export interface HostCounters {
   /** Told messages that their agents have handled, and messages and reminders that were given up. */
   readonly mailDelivered: number;
   readonly deadLetters: number;
+  /** Dead letters that were forgotten because all had more than 64 MiB. */
+  readonly forgottenLetters: number;
   /** Ticks of reminders that were handled, and ticks that were given up. */
   readonly remindersFired: number;
   readonly remindersFailed: number;
@@ -126,6 +128,7 @@ type Gauge =
   | "gaveWay"
   | "mailDelivered"
   | "deadLetters"
+  | "forgottenLetters"
   | "remindersFired"
   | "remindersFailed";
 

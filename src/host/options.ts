@@ -8,8 +8,10 @@ import {
   callable,
   clock,
   flag,
+  isValidAgentType,
   type Logger,
   listOf,
+  loggableText,
   logger,
   type MakeId,
   MemoryStateStore,
@@ -271,6 +273,14 @@ export function resolveHostOptions(options: HostOptions): ResolvedHostOptions {
     throw new TroupeError(
       "invalid-argument",
       `The options sharedTypes and allowMultipleOwners exclude each other. ${advice}`,
+    );
+  }
+  const invalid = options.sharedTypes?.find((name) => name !== "*" && !isValidAgentType(name.replace(/\*$/, "")));
+  if (invalid !== undefined) {
+    const allowed = "A name has letters, digits and _ - . alone; a * at its end stands for any rest.";
+    throw new TroupeError(
+      "invalid-argument",
+      `The option sharedTypes has "${loggableText(invalid)}", which no agent type can have as its name. ${allowed}`,
     );
   }
   const makeId = options.makeId ?? randomId;

@@ -133,7 +133,7 @@ export function composeWorker(options: WorkerRuntimeOptions, runtime: AgentRunti
     keepCall: (call) => calls.keep(call),
   });
   const agents = new AgentAccess({
-    ...{ catalog, claims, services: () => lifecycle.host.services },
+    ...{ catalog, claims, clock, services: () => lifecycle.host.services },
     placesAgents: () => lifecycle.host.outbox?.knowsClaims === true,
   });
   return { registry, catalog, limiter, sendQueue, status, counts, lifecycle, calls, events, agents, post };

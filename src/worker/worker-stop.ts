@@ -1,7 +1,7 @@
 import { followAbort, unfollowAbort, type WaitOptions } from "../core/internal.ts";
 import type { Leaving } from "./claims/leaving.ts";
 import type { ConnectionSupervisor } from "./connection/connection-supervisor.ts";
-import { mostGraceMs } from "./connection/outbox.ts";
+import { mostGraceMs, type Outbox } from "./connection/outbox.ts";
 import { atMost } from "./connection/time-limits.ts";
 import type { HostServices, WorkerConnection } from "./host-services.ts";
 import { nothingToStop } from "./run-state.ts";
@@ -110,7 +110,7 @@ export class WorkerStop {
     const endMs = settings.clock.now() + settings.drainTimeoutMs;
     this.#run.abort();
     const registrar = this.#registrar();
-    const handedOver = this.#handOver(registrar);
+    const handedOver = this.#handOver();
     if (handedOver === undefined) this.#leaveTypes(registrar);
     const done = this.#supervisor.drain(async () => {
       if (handedOver !== undefined) {
@@ -130,14 +130,27 @@ export class WorkerStop {
    * Gives the agents of shared types to other workers. Undefined: there are none, or the host can't take them. Resolves when the host has all,
    * or the time is up. Agents of other types go on meanwhile.
    */
-  #handOver(registrar: WorkerConnection | undefined): Promise<void> | undefined {
+  #handOver(): Promise<void> | undefined {
     const { settings, catalog, leaving } = this.#options;
     const { clock, drainTimeoutMs } = settings;
     const ms = this.#drainedMs ?? drainTimeoutMs;
-    if (!catalog.hasShared || ms === 0 || registrar?.outbox.knowsClaims !== true) return undefined;
+    const outbox = catalog.hasShared && ms > 0 ? this.#claimsWay() : undefined;
+    if (outbox === undefined) return undefined;
     const handedOver = leaving.handOver();
-    registrar.outbox.sayClaims({ kind: "leaving-worker", graceMs: Math.min(Math.ceil(ms), mostGraceMs) });
+    if (!outbox.sayClaims({ kind: "leaving-worker", graceMs: Math.min(Math.ceil(ms), mostGraceMs) })) return undefined;
     return atMost(handedOver, ms, clock, this.#hurry.signal);
+  }
+
+  /**
+   * A way to the host that has placed agents here. The host asks for the agents of the worker, whichever of its connections says that it stops. On
+   * a new connection its headers may not have come yet; then an older one is the way.
+   */
+  #claimsWay(): Outbox | undefined {
+    const { state } = this.#supervisor;
+    if (state.at !== "connected") return undefined;
+    return [state.connection.outbox, state.registrar.outbox].find(
+      ({ knowsClaims, isClosed }) => knowsClaims && !isClosed,
+    );
   }
 
   /** From now on the worker takes only calls of its own agents. */

@@ -93,7 +93,14 @@ function settling(command: Command, done: "replayed" | "dropped", settle: Settle
 
 function adviceOn(counts: Readonly<Record<string, number>>, done: "replayed" | "dropped"): string {
   if (counts[done] === counts.asked) return "";
-  return done === "replayed" ? "; the others are gone, or their mailbox is full" : "; the others are gone";
+  const hasSome = (counts[done] ?? 0) > 0;
+  const gone = hasSome
+    ? "the others are gone"
+    : counts.asked === 1
+      ? "there is no such letter"
+      : "there are no such letters";
+  if (done === "dropped") return `; ${gone}. See troupe dead list.`;
+  return `; ${gone}, or ${!hasSome && counts.asked === 1 ? "its" : "their"} mailbox is full. See troupe dead list.`;
 }
 
 function* parts(letters: readonly string[]): Iterable<readonly string[]> {

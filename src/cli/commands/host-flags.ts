@@ -154,7 +154,7 @@ export function addHostFlags(command: Command): Command {
     )
     .option("--no-admin", "let no other command ask this host")
     .option("--admin-file <file>", "where to write the address and the token for the other commands")
-    .option("--name <name>", "the name by which the other commands pick this host", hostname())
+    .option("--name <name>", "the name by which the other commands pick this host", hostName, hostname())
     .option("--reflection", "serve gRPC's server reflection, for tools such as grpcurl", false)
     .addOption(
       new Option("--log-level <level>", "the least that is written to standard error")
@@ -219,6 +219,11 @@ function given<Name extends string, Value>(name: Name, value: Value | undefined)
 const longestMs = 2 ** 31 - 1;
 
 /** Reads names that are joined by commas. */
+function hostName(text: string): string {
+  if (text.trim() !== "") return text;
+  throw new InvalidArgumentError("It is empty. Name the host, or leave --name out for the name of this machine.");
+}
+
 function listOfNames(text: string): readonly string[] {
   const names = text.split(",").map((name) => name.trim());
   if (names.every((name) => isValidAgentType(name.replace(/\*$/, "")) || name === "*")) return names;

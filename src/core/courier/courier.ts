@@ -32,6 +32,8 @@ export interface CourierParts {
 export interface CourierCounters {
   readonly mailDelivered: number;
   readonly deadLetters: number;
+  /** Dead letters that were forgotten because all had too many bytes. */
+  readonly forgottenLetters: number;
   readonly remindersFired: number;
   readonly remindersFailed: number;
 }
@@ -48,6 +50,7 @@ export class Courier implements CommitListener {
   readonly #mail: MailboxDelivery | undefined;
   readonly #holds = new Map<number, ShardHold>();
   #token = 0;
+  #forgottenLetters = 0;
   #retakeTimer: Timer | undefined;
   #state: "idle" | "running" | "stopped" = "idle";
 
@@ -58,9 +61,13 @@ export class Courier implements CommitListener {
     const slots = new CourierSlots();
     const settings = retrySettings(parts.retry);
     const holdOf = (shard: number) => this.#holds.get(shard);
-    this.#mail = log && new MailboxDelivery({ log, clock, logger, settings, random, slots, deliver, holdOf, onBusy });
+    const bury =
+      log && (async (...letter: Parameters<DurableLog["bury"]>) => this.#noteForgotten(await log.bury(...letter)));
+    this.#mail =
+      log &&
+      bury &&
+      new MailboxDelivery({ log, bury, clock, logger, settings, random, slots, deliver, holdOf, onBusy });
     const onLost = (error: StoreError) => this.#lose(error);
-    const bury = log && ((...letter: Parameters<DurableLog["bury"]>) => log.bury(...letter));
     this.#reminders = new ReminderFiring({
       store,
       clock,
@@ -79,9 +86,18 @@ export class Courier implements CommitListener {
     return {
       mailDelivered: this.#mail?.delivered ?? 0,
       deadLetters: this.#mail?.buried ?? 0,
+      forgottenLetters: this.#forgottenLetters,
       remindersFired: this.#reminders.fired,
       remindersFailed: this.#reminders.failed,
     };
+  }
+
+  #noteForgotten(count: number): void {
+    if (count === 0) return;
+    this.#forgottenLetters += count;
+    const letters = count === 1 ? "1 dead letter was" : `${count} dead letters were`;
+    const text = `${letters} forgotten: all have too many bytes. The oldest go, of the agent types that have the most.`;
+    this.#parts.logger.warn(`${text} See troupe dead list.`);
   }
 
   /** Begins. `token` is the store's incarnation: a higher one takes the mail from a lower one. Does nothing the second time. */

@@ -10,6 +10,8 @@ import { decideRetry, noTries, type RetrySettings, type Tries } from "./retry-po
 /** The parts of `MailboxDelivery`. */
 export interface MailboxDeliveryParts {
   readonly log: DurableLog;
+  /** Makes a dead letter. */
+  readonly bury: (message: KeptMessage, why: DeadReason) => Promise<void>;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly settings: RetrySettings;
@@ -230,10 +232,11 @@ export class MailboxDelivery {
   }
 
   async #bury(mailbox: Mailbox, head: KeptMessage, why: DeadReason): Promise<void> {
-    const { logger, log } = this.#parts;
-    const text = `A message to ${head.mailbox.type}/${head.mailbox.key} is a dead letter (${why.code}, ${why.attempts} attempts): ${why.text}`;
+    const { logger, bury } = this.#parts;
+    const attempts = why.attempts === 1 ? "1 attempt" : `${why.attempts} attempts`;
+    const text = `A message to ${head.mailbox.type}/${head.mailbox.key} is a dead letter (${why.code}, ${attempts}): ${why.text}`;
     logger.error(loggableText(text), undefined);
-    await this.#untilWritten(() => log.bury(head, why));
+    await this.#untilWritten(() => bury(head, why));
     mailbox.isBurying = false;
     if (this.#mailboxes.get(mailbox.text) !== mailbox) return;
     this.#buried += 1;

@@ -86,8 +86,11 @@ export interface DurableLog {
    * loop was left still are.
    */
   unspill(shard: number, mailbox: AgentName): AsyncIterable<KeptMessage>;
-  /** Ends a message's time in its mailbox, and keeps it as a dead letter. It may be in no mailbox, with the place 0. */
-  bury(message: KeptMessage, why: DeadReason): Promise<void>;
+  /**
+   * Ends a message's time in its mailbox, and keeps it as a dead letter. One with the place 0 is in no mailbox. If all dead letters have too
+   * many bytes, the log forgets the oldest of the agent types that have the most. Resolves to the number of those.
+   */
+  bury(message: KeptMessage, why: DeadReason): Promise<number>;
   deadLetters(query: DeadQuery): Promise<{ readonly letters: readonly DeadLetter[]; readonly isLast: boolean }>;
   /** Puts dead letters into their mailboxes again, as new messages. Resolves to their number. A full mailbox takes none. */
   replay(letters: readonly string[]): Promise<number>;

@@ -66,7 +66,7 @@ export class StateMemory {
   newestGeneration = 0;
   /** Whether the newest opening has not been closed. */
   isHeld = false;
-  readonly dead = new DeadLetters();
+  readonly dead: DeadLetters;
   /** Called when mail was written. */
   onMail: () => void = () => undefined;
   /** Places of mail by its receiver. */
@@ -81,6 +81,7 @@ export class StateMemory {
 
   constructor(limits: StateMemoryLimits) {
     this.#limits = limits;
+    this.dead = new DeadLetters(limits.maxBytes / 4);
   }
 
   /** Writes one commit, or says why not. */
@@ -160,15 +161,15 @@ export class StateMemory {
   }
 
   /** Makes a dead letter of a message. One with a place that is not in its mailbox any more stays as it is. */
-  bury(message: KeptMessage, why: DeadReason, { wallMs }: Moment): void {
+  bury(message: KeptMessage, why: DeadReason, { wallMs }: Moment): number {
     const mail = this.mail.get(message.place);
-    if (message.place !== 0 && mail === undefined) return;
+    if (message.place !== 0 && mail === undefined) return 0;
     if (mail !== undefined) this.#removeMail(mail);
-    for (const bytes of this.dead.forget(wallMs - storeLimits.deadLetterMs)) this.#bytes -= bytes;
-    this.#bytes += this.dead.add(message, why, wallMs);
+    const { bytes, forgotten } = this.dead.add(message, why, wallMs);
+    this.#bytes += bytes;
+    return forgotten;
   }
 
-  /** Puts dead letters into their mailboxes again. */
   replay(letters: readonly string[], { wallMs }: Moment): number {
     let count = 0;
     for (const letter of letters) {
@@ -183,7 +184,6 @@ export class StateMemory {
     return count;
   }
 
-  /** Drops dead letters. */
   drop(letters: readonly string[]): number {
     const known = letters.filter((letter) => this.dead.get(letter) !== undefined);
     for (const letter of known) this.#bytes -= this.dead.remove(letter);

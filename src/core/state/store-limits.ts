@@ -23,6 +23,11 @@ export const storeLimits = {
   mailIdMs: 10 * 60 * 1_000,
   /** Milliseconds for which a dead letter is kept. */
   deadLetterMs: 30 * dayMs,
+  /**
+   * Bytes of all dead letters, as `letterSize` counts them. Beyond them the oldest go, of those agent types that have the most. A store may
+   * look at it only after each 16th part of them.
+   */
+  deadLettersBytes: 64 * 1024 * kiB,
   /** Records of a page of `list`, if the query names no number. */
   listed: 1_000,
   /** Records of a page of `list` at most. */

@@ -32,7 +32,7 @@ export interface MailTable {
   readMail(query: MailPageQuery): Promise<readonly StoredMail[]>;
   append(mailbox: AgentName, message: DurableMessage): Promise<"kept" | "known" | "full">;
   dropMail(place: number): Promise<void>;
-  bury(message: KeptMessage, why: DeadReason): Promise<void>;
+  bury(message: KeptMessage, why: DeadReason): Promise<number>;
   deadLetters(query: DeadQuery): Promise<DeadPage>;
   replay(letters: readonly string[]): Promise<number>;
   drop(letters: readonly string[]): Promise<number>;
@@ -146,9 +146,10 @@ export class StoreLog implements DurableLog {
     }
   }
 
-  async bury(message: KeptMessage, why: DeadReason): Promise<void> {
-    await this.#table.bury(message, why);
+  async bury(message: KeptMessage, why: DeadReason): Promise<number> {
+    const forgotten = await this.#table.bury(message, why);
     this.#letGo(message.place);
+    return forgotten;
   }
 
   deadLetters(query: DeadQuery): Promise<DeadPage> {

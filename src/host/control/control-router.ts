@@ -13,10 +13,13 @@ import {
 } from "../../protocol/internal.ts";
 import type { BatchRunner } from "../batch-runner.ts";
 import type { MutableHostCounters } from "../counters.ts";
+import type { Placed } from "../placement/located.ts";
+import type { MovingAgent } from "../placement/moving-agent.ts";
 import type { Principal } from "../principal.ts";
 import type { ChannelTable } from "../sessions/channel-table.ts";
 import type { ControlSession } from "./control-session.ts";
 import { type ControlWait, ControlWaits } from "./control-waits.ts";
+import { type CameRequest, HeldRequests, type MessageHolder } from "./held-requests.ts";
 import type { HostAsks } from "./host-asks.ts";
 
 export interface ControlRouterParts {
@@ -28,6 +31,10 @@ export interface ControlRouterParts {
   /** Whether any agent type is shared; the epoch of the claim of an agent, if its type is. */
   readonly hasShared: () => boolean;
   readonly epochOf: (agentType: string, key: string) => Epoch | undefined;
+  /** Returns an agent of a shared type that moves from one worker to another. Undefined: it does not. */
+  readonly movingAgent: (agentType: string, key: string) => MovingAgent | undefined;
+  /** Holds what comes for such agents. */
+  readonly leaving: MessageHolder;
   readonly sessions: ChannelTable<ControlSession>;
   /** The requests of the host itself. */
   readonly hostAsks: HostAsks;
@@ -41,9 +48,11 @@ export interface ControlRouterParts {
 export class ControlRouter {
   readonly #parts: ControlRouterParts;
   readonly #waits = new ControlWaits();
+  readonly #held: HeldRequests;
 
   constructor(parts: ControlRouterParts) {
     this.#parts = parts;
+    this.#held = new HeldRequests(parts.leaving, (came, placed) => this.#placed(came, placed));
   }
 
   route(from: ControlSession, bytes: Uint8Array): void {
@@ -51,22 +60,55 @@ export class ControlRouter {
     if (envelope === undefined || this.#parts.hostAsks.answered(from, envelope)) return;
     const isAsked = this.#waits.answered(from, envelope);
     if (!isAsked && this.#isForged(from, envelope)) return this.#refuseForged(from, envelope);
-    if (isEnding(envelope.body) && !this.#isOwn(from, envelope))
+    const agent = this.#movingAt(envelope);
+    if (agent !== undefined && isControlRequest(envelope.body)) {
+      return this.#hold(agent, { from, envelope, request: envelope.body, bytes });
+    }
+    this.#pass(from, envelope, bytes, this.#clientAt(envelope.destination, from));
+  }
+
+  /** Passes an envelope to this client. Undefined: there is none. */
+  #pass(from: ControlSession, envelope: ControlEnvelope, bytes: Uint8Array, clientId: string | undefined): void {
+    const { counters, clientIds, sessions } = this.#parts;
+    if (isEnding(envelope.body) && clientId !== undefined && !clientIds.isFree(clientId, from.owner.principal))
       return this.#refuseEnding(from, envelope, envelope.body);
     const full = this.#waits.whyFull(from, envelope);
     if (full !== undefined && isControlRequest(envelope.body)) {
-      this.#parts.counters.refusedByLimit += 1;
+      counters.refusedByLimit += 1;
       return this.#refuse(from, envelope, envelope.body, full);
     }
-    const target = this.#find(envelope.destination, from);
+    const target = clientId === undefined ? undefined : sessions.of(clientId);
     if (!target?.send(this.#withEpoch(envelope, bytes))) return this.#returnToSender(from, envelope);
-    this.#parts.counters.controlMessages += 1;
+    counters.controlMessages += 1;
     this.#waits.passed(target, from, envelope);
+  }
+
+  // protocol.md §11.17
+  #movingAt({ destination, body }: ControlEnvelope): MovingAgent | undefined {
+    if (!this.#parts.hasShared() || !isControlRequest(body)) return undefined;
+    const agent = parseControlDestination(destination);
+    return agent?.kind === "agent" ? this.#parts.movingAgent(agent.type, agent.key) : undefined;
+  }
+
+  #hold(agent: MovingAgent, came: CameRequest): void {
+    if (this.#held.hold(agent, came)) return;
+    this.#parts.counters.refusedByLimit += 1;
+    const error = `Too much waits for ${agent.type.name}/${agent.key}, which moves to another worker. Try again later.`;
+    this.#refuse(came.from, came.envelope, came.request, error);
+  }
+
+  /** The agent of a request that waited has a place, or gets none. */
+  #placed({ from, envelope, request, bytes }: CameRequest, placed: Placed | undefined): void {
+    if (placed?.at === "nowhere") return this.#refuse(from, envelope, request, placed.reason);
+    // The type is not the same any more, or its worker has yet to open its channel.
+    if (placed?.at !== "found") return this.#pass(from, envelope, bytes, this.#clientAt(envelope.destination, from));
+    this.#pass(from, envelope, bytes, placed.peer.id);
   }
 
   /** Tells each client that waits for an answer of this channel that it will not come. */
   sessionEnded(session: ControlSession): void {
     this.#parts.hostAsks.sessionEnded(session);
+    this.#held.askerEnded(session);
     const { party } = session.account;
     // A channel that was replaced has left the answers to its successor.
     if (this.#parts.sessions.of(session.id) === undefined) {
@@ -128,13 +170,6 @@ export class ControlRouter {
   #isForged(from: ControlSession, { destination, respondTo }: ControlEnvelope): boolean {
     const clientId = this.#clientAt(respondTo === "" ? destination : (respondTo ?? ""), from);
     return clientId !== undefined && !this.#parts.clientIds.isFree(clientId, from.owner.principal);
-  }
-
-  // protocol.md §1.8
-  /** Whether the target belongs to the principal of the asker. */
-  #isOwn(from: ControlSession, { destination }: ControlEnvelope): boolean {
-    const clientId = this.#clientAt(destination, from);
-    return clientId === undefined || this.#parts.clientIds.isFree(clientId, from.owner.principal);
   }
 
   /** Only workers of its own principal may end the activation of an agent, or have what is kept of it forgotten. */

@@ -16,6 +16,7 @@ import {
   clientDestination,
   encodeControl,
   isControlRequest,
+  parseControlError,
   withControlEpoch,
 } from "../../protocol/internal.ts";
 import { limits } from "../limits.ts";
@@ -59,8 +60,8 @@ export class HostAsks {
   }
 
   /**
-   * Asks the worker of a control channel for something about an agent. Rejects as `not-accessible` with the worker's text if it fails, as
-   * `timed-out`, as `disconnected` when the channel ends, and with the reason of `signal`.
+   * Asks the worker of a control channel for something about an agent. Rejects with the worker's code and text if it fails; without a code
+   * as `not-accessible`. Rejects as `timed-out`, as `disconnected` when the channel ends, and with the reason of `signal`.
    */
   async ask(
     target: ControlSession,
@@ -99,8 +100,10 @@ export class HostAsks {
     });
     if (outcome instanceof Error) throw outcome;
     const error = outcome.error ?? "";
-    if (error !== "") throw new NotAccessibleError(`Worker ${target.id}: ${error}`);
-    return outcome;
+    if (error === "") return outcome;
+    const { code, text } = parseControlError(error);
+    const ofWorker = `Worker ${target.id}: ${text}`;
+    throw code === undefined ? new NotAccessibleError(ofWorker) : new TroupeError(code, ofWorker);
   }
 
   /** Takes an answer to a request of the host. False: it is none. */

@@ -122,9 +122,13 @@ export function controlFailure(request: ControlRequest, error: string): ControlA
   }
 }
 
-/** Codes that the text of a failed request names: they say what became of a persistent agent's state. */
+/**
+ * Codes that the text of a failed request names. Most say what became of a persistent agent's state. `shutting-down` says that the agent
+ * leaves its worker, and that nothing has happened.
+ */
 const namedCodes: ReadonlySet<ErrorCode> = new Set([
   "invalid-state",
+  "shutting-down",
   "state-conflict",
   "state-too-large",
   "state-too-new",
@@ -134,7 +138,7 @@ const namedCodes: ReadonlySet<ErrorCode> = new Set([
 ]);
 
 // protocol.md §1.8
-/** Formats why a request has failed. The code of a state's error goes before its text: `state-too-new: The state of …`. */
+/** Formats why a request has failed. The code of some errors goes before the text: `state-too-new: The state of …`. */
 export function formatControlError(error: unknown): string {
   const text = errorText(error);
   return error instanceof TroupeError && namedCodes.has(error.code) ? `${error.code}: ${text}` : text;

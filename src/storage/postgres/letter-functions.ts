@@ -1,3 +1,5 @@
+import { letterSize } from "../../core/internal.ts";
+
 /** Counts the messages of a mailbox, up to `p_most`. */
 export function sizeFunction(s: string): string {
   return `
@@ -9,12 +11,14 @@ end $body$;
 }
 
 /**
- * Writes to the table of dead letters: buries a message, puts letters into their mailboxes again, drops some. Returns how many it has changed.
+ * Writes to the table of dead letters: buries a message, puts letters into their mailboxes again, drops some. Returns how many it has changed; of a burial, how many
+ * others it has forgotten, since all have too many bytes.
  * The caller has the lock of the mail.
  */
 export function lettersFunction(s: string): string {
   const slice = (value: string): string =>
     `substr(p_bytes, (p_write->>'base')::integer + (${value}->>0)::integer, (${value}->>1)::integer)`;
+  const size = `octet_length(frame) + ${letterSize(0)}`;
   const columns =
     "letter, receiver, type, key, shard, id, kind, sent_at, place, code, reason, attempts, died_at, frame";
   return `
@@ -27,6 +31,9 @@ declare
   v_size bigint;
   v_sizes jsonb := '{}';
   v_count bigint := 0;
+  v_left bigint := (p_write->>'sweep')::bigint;
+  v_types bigint;
+  v_bytes bigint;
 begin
   case p_write->>'letters'
   when 'bury' then
@@ -41,7 +48,21 @@ begin
         select nextval('${s}.seq'), receiver, type, key, shard, id, kind, kept_at, place, p_write->>'code',
           ${slice("(p_write->'reason')")}, (p_write->>'attempts')::bigint, v_now, frame from gone;
     end if;
-    get diagnostics v_count = row_count;
+    if v_left is not null then
+      -- The bytes that each type may have, so that all together have no more: those with the most lose their oldest.
+      select count(distinct type) into v_types from ${s}.dead;
+      for v_bytes in select sum(${size}) as bytes from ${s}.dead group by type order by bytes loop
+        if v_bytes * v_types > v_left then
+          delete from ${s}.dead where letter in (select letter from (
+            select letter, sum(${size}) over (partition by type order by letter desc) as newer from ${s}.dead) as sized
+            where newer > v_left / v_types);
+          get diagnostics v_count = row_count;
+          exit;
+        end if;
+        v_left := v_left - v_bytes;
+        v_types := v_types - 1;
+      end loop;
+    end if;
     -- More than were added, so that their number follows that of the last days.
     delete from ${s}.dead where letter in (
       select letter from ${s}.dead where died_at <= (p_write->>'forget')::bigint order by died_at limit 2);

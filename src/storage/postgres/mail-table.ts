@@ -3,6 +3,7 @@ import {
   type DeadReason,
   type DurableMessage,
   type KeptMessage,
+  letterSize,
   type MailTable,
   StoreError,
   storeLimits,
@@ -29,10 +30,14 @@ export interface MailTableParts {
 const writeBytes = 300;
 /** Dead letters that one write moves or drops. */
 const lettersOfWrite = 64;
+/** Bytes of dead letters after which their bound is looked at again. */
+const sweepBytes = storeLimits.deadLettersBytes / 16;
 
 /** Creates the tables of a log: writes go in the groups of the store, and reads are bounded in bytes. */
 export function createMailTable(parts: MailTableParts): MailTable {
   const { reads, nowMs, maxMailboxMessages, read, write, onMail } = parts;
+  /** Bytes of the dead letters that were added since their bound was looked at. */
+  let unswept = Number.POSITIVE_INFINITY;
   return {
     readMail: (query) => read(reads.mailPage(query)),
     append: async (mailbox, message) => {
@@ -47,7 +52,11 @@ export function createMailTable(parts: MailTableParts): MailTable {
       await write(writeBytes, () => [encodeSettlements({ ticks: [], mail })]);
     },
     bury: async (message, why) => {
-      await write(sizeOf(message.mailbox, message), () => [encodeBurial(message, why, nowMs())]);
+      unswept += letterSize(message.frame.length);
+      const isSweep = unswept > sweepBytes;
+      if (isSweep) unswept = 0;
+      const encode = () => [encodeBurial(message, why, { nowMs: nowMs(), isSweep })];
+      return sumOf(await write(sizeOf(message.mailbox, message), encode));
     },
     deadLetters: (query) => read(reads.deadLetters(query, nowMs())),
     replay: async (letters) => {
@@ -93,12 +102,17 @@ function encodeAppend(mailbox: AgentName, message: DurableMessage, moment: Appen
 }
 
 /** A message that has a place is moved with all that is stored of it. */
-function encodeBurial(message: KeptMessage, why: DeadReason, nowMs: number): EncodedWrite {
+function encodeBurial(
+  message: KeptMessage,
+  why: DeadReason,
+  { nowMs, isSweep }: { readonly nowMs: number; readonly isSweep: boolean },
+): EncodedWrite {
   const { mailbox, place } = message;
   const bytes = new ByteList();
   const fields = {
     ...{ letters: "bury", place, code: why.code, reason: bytes.add(why.text), attempts: why.attempts },
     ...{ now: toWhole(nowMs), forget: toWhole(nowMs - storeLimits.deadLetterMs) },
+    ...(isSweep ? { sweep: storeLimits.deadLettersBytes } : {}),
     ...(place === 0 ? { receiver: idOfAgent(mailbox), ...encodeMessage(mailbox, message, bytes) } : {}),
   };
   return { ...ofMail, fields, bytes: bytes.joined() };

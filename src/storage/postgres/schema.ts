@@ -60,6 +60,8 @@ export type SchemaStep = (schema: string) => string;
 export const schemaSteps: readonly SchemaStep[] = [
   (s) => `${tablesOf(s)}${functionsOf(s)}`,
   (s) => `${logTablesOf(s)}${functionsOf(s)}`,
+  // Dead letters are bounded in bytes.
+  (s) => functionsOf(s),
 ];
 
 /** A schema, and the steps to its versions. */

@@ -56,7 +56,8 @@ export interface Answers {
   readonly commit: readonly CommitOutcome[];
   readonly settle: undefined;
   readonly append: "kept" | "known" | "full";
-  readonly bury: undefined;
+  /** How many others were forgotten. */
+  readonly bury: number;
   /** How many there were. */
   readonly replay: number;
   readonly drop: number;

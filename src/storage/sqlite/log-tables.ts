@@ -5,7 +5,9 @@ import {
   type DeadQuery,
   type DeadReason,
   type DurableMessage,
+  fairLevel,
   type KeptMessage,
+  letterSize,
   shardOf,
   storeLimits,
 } from "../../core/internal.ts";
@@ -14,6 +16,8 @@ import type { Database, Row, Statement } from "./driver.ts";
 
 /** Rows that one group forgets at most, of each table. */
 const mostForgotten = 1_000;
+/** Bytes of dead letters after which their bound is looked at again. */
+const sweepBytes = storeLimits.deadLettersBytes / 16;
 
 /** The mailboxes of a store as a log: its mail, the ids that mailboxes know, and dead letters. Writes are inside a transaction of the caller. */
 export class LogTables {
@@ -30,6 +34,10 @@ export class LogTables {
   readonly #dropLetter: Statement;
   readonly #forgetIds: Statement;
   readonly #forgetLetters: Statement;
+  readonly #bytesOfTypes: Statement;
+  readonly #forgetBeyond: Statement;
+  /** Bytes of the letters that were added since the bound was looked at. */
+  #unswept = Number.POSITIVE_INFINITY;
 
   constructor(database: Database, maxMailboxMessages: number) {
     this.#maxMailboxMessages = maxMailboxMessages;
@@ -55,6 +63,11 @@ export class LogTables {
     this.#forgetLetters = database.prepare(
       `delete from dead where letter in (select letter from dead where died_at <= ? limit ${mostForgotten})`,
     );
+    const size = `length(frame) + ${letterSize(0)}`;
+    this.#bytesOfTypes = database.prepare(`select sum(${size}) as bytes from dead group by type`);
+    this.#forgetBeyond = database.prepare(`delete from dead where letter in (select letter from (
+      select letter, sum(${size}) over (partition by type order by letter desc) as newer from dead) where newer > ?)
+      returning letter`);
   }
 
   append(mailbox: AgentName, message: DurableMessage, nowMs: number): "kept" | "known" | "full" {
@@ -66,14 +79,24 @@ export class LogTables {
     return "kept";
   }
 
-  /** One that is not in its mailbox any more stays as it is. */
-  bury(message: KeptMessage, why: DeadReason, nowMs: number): void {
+  /** One that is not in its mailbox any more stays as it is. Returns how many others were forgotten. */
+  bury(message: KeptMessage, why: DeadReason, nowMs: number): number {
     const { mailbox, id, kind, sentAtMs, place, frame } = message;
-    if (place !== 0 && this.#dropMail.get(place) === undefined) return;
+    if (place !== 0 && this.#dropMail.get(place) === undefined) return 0;
     this.#bury.run(
       ...[toBlob(mailbox.type), toBlob(mailbox.key), toBlob(id), kind, sentAtMs, place],
       ...[why.code, toBlob(why.text), why.attempts, nowMs, frame],
     );
+    this.#unswept += letterSize(frame.length);
+    return this.#unswept > sweepBytes ? this.#sweep() : 0;
+  }
+
+  /** Forgets the oldest letters of the types that have the most, if all have too many bytes. */
+  #sweep(): number {
+    this.#unswept = 0;
+    const sizes = this.#bytesOfTypes.all().map((row) => numberIn(row, "bytes"));
+    const level = fairLevel(sizes, storeLimits.deadLettersBytes);
+    return level === Number.POSITIVE_INFINITY ? 0 : this.#forgetBeyond.all(level).length;
   }
 
   deadLetters({ mailbox, after = "0", letter, limit, maxBytes }: DeadQuery, nowMs: number): DeadPage {

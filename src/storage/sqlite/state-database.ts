@@ -319,7 +319,7 @@ function writeOf(ask: WriteAsk, { writes, log }: Connection): Written {
     case "append":
       return log.append(ask.mailbox, ask.message, ask.nowMs);
     case "bury":
-      return void log.bury(ask.message, ask.why, ask.nowMs);
+      return log.bury(ask.message, ask.why, ask.nowMs);
     case "replay":
       return log.replay(ask.letters, ask.nowMs);
     case "drop":

@@ -56,7 +56,7 @@ export class SimulatedLog implements DurableLog {
     return this.#log.unspill(shard, mailbox);
   }
 
-  bury(message: KeptMessage, why: DeadReason): Promise<void> {
+  bury(message: KeptMessage, why: DeadReason): Promise<number> {
     const copy = copyOf({ message, why });
     return this.#queue.ask("write", () => this.#log.bury(copy.message, copy.why));
   }

@@ -6,7 +6,9 @@ import {
   type AgentState,
   agentNotFound,
   type ClassOf,
+  type Clock,
   NotAccessibleError,
+  TroupeError,
   type WaitOptions,
   waitFor,
 } from "../../core/internal.ts";
@@ -27,8 +29,17 @@ export interface AgentAccessOptions {
   readonly claims: Claims;
   /** Returns undefined when there is no connection now. */
   readonly services: () => HostAccess | undefined;
+  readonly clock: Clock;
   /** Whether the present host places the agents of shared types, each with one worker. */
   readonly placesAgents: () => boolean;
+}
+
+/** A question to an agent, wherever it is. */
+interface PlacedAsk<T> {
+  readonly here: () => Promise<T>;
+  readonly elsewhere: (agents: RemoteAgents) => Promise<T>;
+  /** Whether it only reads the agent. Default: false. */
+  readonly reads?: boolean;
 }
 
 /** Finds agents by their id: own agents in the catalog, agents on other workers over the control channel. */
@@ -45,7 +56,10 @@ export class AgentAccess {
   ensureMade(id: AgentId, options: WaitOptions): Promise<unknown> {
     return waitFor(`Getting ${id}`, options, async () => {
       if (!this.#catalog.hasType(id.type)) throw await this.#notHere(id, options);
-      return this.#isHere(id) ? this.#catalog.made(id) : this.#remote(id, options).metadata(id);
+      return this.#at<unknown>(id, options, {
+        here: () => this.#catalog.made(id),
+        elsewhere: (agents) => agents.metadata(id),
+      });
     });
   }
 
@@ -60,20 +74,31 @@ export class AgentAccess {
   }
 
   metadata(id: AgentId, options: WaitOptions): Promise<AgentMetadata> {
-    return waitFor(`Describing ${id}`, options, async () =>
-      this.#isHere(id) ? this.#catalog.metadata(id) : this.#remote(id, options).metadata(id),
+    return waitFor(`Describing ${id}`, options, () =>
+      this.#at(id, options, {
+        here: () => this.#catalog.metadata(id),
+        elsewhere: (agents) => agents.metadata(id),
+        reads: true,
+      }),
     );
   }
 
   saveState(id: AgentId, options: WaitOptions): Promise<AgentState> {
-    return waitFor(`Saving the state of ${id}`, options, async () =>
-      this.#isHere(id) ? this.#catalog.saveState(id) : this.#remote(id, options).saveState(id),
+    return waitFor(`Saving the state of ${id}`, options, () =>
+      this.#at(id, options, {
+        here: () => this.#catalog.saveState(id),
+        elsewhere: (agents) => agents.saveState(id),
+        reads: true,
+      }),
     );
   }
 
   loadState(id: AgentId, state: AgentState, options: WaitOptions): Promise<void> {
-    return waitFor(`Loading the state of ${id}`, options, async () =>
-      this.#isHere(id) ? this.#catalog.loadState(id, state) : this.#remote(id, options).loadState(id, state),
+    return waitFor(`Loading the state of ${id}`, options, () =>
+      this.#at(id, options, {
+        here: () => this.#catalog.loadState(id, state),
+        elsewhere: (agents) => agents.loadState(id, state),
+      }),
     );
   }
 
@@ -89,17 +114,33 @@ export class AgentAccess {
     });
   }
 
+  // protocol.md §11.17
+  /** Asks the agent here. If it leaves this worker meanwhile, asks at its next place: nothing has happened here. */
+  async #at<T>(id: AgentId, options: WaitOptions, { here, elsewhere, reads = false }: PlacedAsk<T>): Promise<T> {
+    // A turn of an agent that leaves may read the agent, which goes only after this turn.
+    if (this.#isHere(id) || (reads && this.#options.claims.has(id) && this.#catalog.isLive(id))) {
+      try {
+        return await here();
+      } catch (error) {
+        const hasLeft = error instanceof TroupeError && error.code === "shutting-down" && !this.#isHere(id);
+        if (!hasLeft || this.#options.services() === undefined) throw error;
+      }
+    }
+    return elsewhere(this.#remote(id, options));
+  }
+
   // protocol.md §11.14
   /** Whether this worker has the agent, or may make it. An agent of a shared type is where its host has placed it. */
   #isHere(id: AgentId): boolean {
     const { catalog, claims, placesAgents } = this.#options;
     if (!catalog.hasType(id.type)) return false;
-    return catalog.sharingOf(id.type) === undefined || claims.has(id) || !placesAgents();
+    return catalog.sharingOf(id.type) === undefined || claims.isHeld(id) || !placesAgents();
   }
 
   #remote(id: AgentId, { signal }: WaitOptions): RemoteAgents {
     const services = this.#options.services();
-    if (services !== undefined) return new RemoteAgents(services.control, signal);
+    if (services !== undefined)
+      return new RemoteAgents({ control: services.control, clock: this.#options.clock, signal });
     throw new NotAccessibleError(`${id} does not live on this worker, and there is no host to reach others through.`);
   }
 
@@ -116,7 +157,7 @@ export class AgentAccess {
   async #isElsewhere(id: AgentId, { signal }: WaitOptions): Promise<boolean> {
     const services = this.#options.services();
     if (services === undefined) return false;
-    const remote = new RemoteAgents(services.control, signal);
+    const remote = new RemoteAgents({ control: services.control, clock: this.#options.clock, signal });
     if (services.isHostAnnounced) return (await remote.isServed(id)) || isListed(id, services, signal);
     return (await isListed(id, services, signal)) || remote.isServed(id);
   }

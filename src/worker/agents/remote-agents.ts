@@ -2,6 +2,7 @@ import {
   type AgentId,
   type AgentMetadata,
   type AgentState,
+  type Clock,
   NotAccessibleError,
   TroupeError,
 } from "../../core/internal.ts";
@@ -12,18 +13,28 @@ import {
   parseControlError,
   toWireAgentId,
 } from "../../protocol/internal.ts";
+import { sleepMs } from "../connection/time-limits.ts";
 import type { ControlChannel } from "../control/control-channel.ts";
 import { formatState, parseState } from "../control/state-text.ts";
 
+export interface RemoteAgentsOptions {
+  readonly control: ControlChannel;
+  readonly clock: Clock;
+  /** Ends the wait for an answer. */
+  readonly signal: AbortSignal | undefined;
+}
+
+/** Times that a request is sent whose agent leaves its worker. A host holds it until the agent has another place. */
+const mostAttempts = 5;
+/** Milliseconds before the second attempt, for a host that does not know yet that the agent leaves. Each further wait is twice as long. */
+const firstWaitMs = 20;
+
 /** Reaches agents on other workers over the control channel. Python's workers never open one, so they do not answer. */
 export class RemoteAgents {
-  readonly #control: ControlChannel;
-  /** Ends the wait for an answer. */
-  readonly #signal: AbortSignal | undefined;
+  readonly #options: RemoteAgentsOptions;
 
-  constructor(control: ControlChannel, signal: AbortSignal | undefined) {
-    this.#control = control;
-    this.#signal = signal;
+  constructor(options: RemoteAgentsOptions) {
+    this.#options = options;
   }
 
   /** Whether a worker with a control channel serves the type; makes no agent. */
@@ -61,12 +72,19 @@ export class RemoteAgents {
     if (answer.kind !== `${how}-response`) throw wrongAnswer(id, answer);
   }
 
+  // protocol.md §11.17
+  /** Asks again where the worker has answered that its agent leaves it: nothing has happened there. */
   async #ask(id: AgentId, request: ControlRequest): Promise<ControlAnswer> {
-    const answer = await this.#control.request(agentDestination(id), request, this.#signal);
-    const error = answer.error ?? "";
-    if (error === "") return answer;
-    const { code, text } = parseControlError(error);
-    throw code === undefined ? new NotAccessibleError(explained(text, id)) : new TroupeError(code, explained(text, id));
+    const { control, clock, signal } = this.#options;
+    for (let attempt = 1; ; attempt += 1) {
+      const answer = await control.request(agentDestination(id), request, signal);
+      const error = answer.error ?? "";
+      if (error === "") return answer;
+      const { code, text } = parseControlError(error);
+      if (code === undefined) throw new NotAccessibleError(explained(text, id));
+      if (code !== "shutting-down" || attempt === mostAttempts) throw new TroupeError(code, explained(text, id));
+      await sleepMs(firstWaitMs * 2 ** (attempt - 1), clock, signal);
+    }
   }
 }
 

@@ -72,6 +72,11 @@ export class Claims implements PlacedAgents {
     return this.#claims.size > 0 && this.#claims.has(nameOf(agent));
   }
 
+  /** Whether the host has placed the agent here, and has not taken it back. */
+  isHeld(agent: AgentName): boolean {
+    return this.#claims.size > 0 && this.#claims.get(nameOf(agent))?.state === "held";
+  }
+
   epochOf(agent: AgentName): Epoch | undefined {
     return this.#claims.size === 0 ? undefined : this.#claims.get(nameOf(agent))?.epoch;
   }

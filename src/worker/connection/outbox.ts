@@ -33,6 +33,8 @@ export interface QueuedMessage {
   readonly bytes: Uint8Array;
   /** Makes the bytes without path and depth, for a host that does not know paths. Undefined: the message has none. */
   readonly withoutPath?: (() => Uint8Array) | undefined;
+  /** Whether the host is to keep the call: it goes to no host that keeps none, which would route it. Default: false. */
+  readonly isTold?: boolean | undefined;
   /** Called when the message has gone to this connection. Not called after `onFailed`. */
   onSent?(outbox: Outbox): void;
   /** Called when the host refused the connection. The message waits again, as `waiting`. False: no caller needs it any more. */
@@ -107,6 +109,12 @@ export class Outbox {
   /** Whether the host takes paths of calls, and reports of calls that wait for their turn. */
   get knowsTurns(): boolean {
     return this.#knows("turns");
+  }
+
+  // protocol.md §11.16
+  /** Whether the host keeps told messages. */
+  get knowsMail(): boolean {
+    return this.#knows("mail");
   }
 
   // protocol.md §11.17

@@ -32,12 +32,12 @@ export async function withinLimit<T>(
 }
 
 /** Resolves after `ms`; rejects with the signal's reason when it aborts first. Keeps the process alive. */
-export async function sleepMs(ms: number, clock: Clock, signal: AbortSignal): Promise<void> {
-  signal.throwIfAborted();
+export async function sleepMs(ms: number, clock: Clock, signal: AbortSignal | undefined): Promise<void> {
+  signal?.throwIfAborted();
   let stop = () => {};
   try {
     await new Promise<void>((resolve, reject) => {
-      const giveUp = () => reject(signal.reason);
+      const giveUp = () => reject(signal?.reason);
       const timer = clock.setTimer(ms, resolve, { keepAlive: true });
       followAbort(signal, giveUp);
       stop = () => {

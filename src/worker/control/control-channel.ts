@@ -166,9 +166,10 @@ export class ControlChannel {
       this.#passOver(errorText(error));
       return;
     }
-    const { rpcId, body } = envelope;
+    const { rpcId, body, epoch } = envelope;
     if (isControlRequest(body)) {
-      if (this.#pending.has(rpcId)) this.#pending.reject(rpcId, notRouted());
+      // A host that has placed the agent here names the epoch, so that it has routed the request.
+      if (epoch === undefined && this.#pending.has(rpcId)) this.#pending.reject(rpcId, notRouted());
       else void this.#serve(envelope, body);
     } else if (body === undefined || body.kind === "unknown") {
       this.#passOver(`it holds ${body === undefined ? "nothing" : body.typeUrl || "an unnamed message"}.`);

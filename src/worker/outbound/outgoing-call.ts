@@ -41,6 +41,10 @@ export class OutgoingCall extends PendingCall<ResponseFrame> implements QueuedMe
     return this.#sentBy;
   }
 
+  get isTold(): boolean {
+    return this.request.metadata[metadataKey.delivery] !== undefined;
+  }
+
   /** Makes the bytes without path and depth. Undefined: the call has none. */
   get withoutPath(): (() => Uint8Array) | undefined {
     const { metadata: given } = this.request;

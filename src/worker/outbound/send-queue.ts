@@ -1,4 +1,4 @@
-import { CancelledError, followAbort, unfollowAbort } from "../../core/internal.ts";
+import { CancelledError, followAbort, NotAccessibleError, unfollowAbort } from "../../core/internal.ts";
 import {
   assertLength,
   type Outbox,
@@ -242,8 +242,7 @@ export class SendQueue implements OutboundQueue {
       const outbox = this.#outbox;
       if (this.#isHeld || outbox?.isWritable !== true) return;
       const { departure } = waiting;
-      const isLong = departure.bytes.length > outbox.maxBytes;
-      if ((isLong || departure.withoutPath !== undefined) && outbox.awaitsHeaders) {
+      if (outbox.awaitsHeaders && needsHeaders(departure, departure.bytes, outbox)) {
         void outbox.headersCame(this.#settings.clock).then(() => this.#flush());
         return;
       }
@@ -258,11 +257,14 @@ export class SendQueue implements OutboundQueue {
 
   /**
    * Hands a message to the connection. Returns false when the message must wait: for the host's headers, or for the next
-   * connection, because this one has just ended. Throws `message-too-large`.
+   * connection, because this one has just ended. Throws `message-too-large`, and `not-accessible` for a told message that the host of this
+   * connection would not keep.
    */
   #leave(departure: QueuedMessage, bytes: Uint8Array, outbox: Outbox): boolean {
     const { withoutPath } = departure;
-    if ((bytes.length > outbox.maxBytes || withoutPath !== undefined) && outbox.awaitsHeaders) return false;
+    if (outbox.awaitsHeaders && needsHeaders(departure, bytes, outbox)) return false;
+    // A connection that ended before its host's headers says nothing about the host.
+    if (departure.isTold === true && !outbox.isClosed && !outbox.knowsMail) throw new NotAccessibleError(maillessText);
     const sent = withoutPath === undefined || outbox.knowsTurns ? bytes : withoutPath();
     if (!outbox.write(sent, departure.kind === "event" ? "event" : "other")) return false;
     departure.onSent?.(outbox);
@@ -294,4 +296,12 @@ export class SendQueue implements OutboundQueue {
 
 function eventOf({ bytes, withoutPath }: Pick<QueuedMessage, "bytes" | "withoutPath">) {
   return { kind: "event", bytes, withoutPath } as const;
+}
+
+const maillessText =
+  "The host of this worker keeps no messages: the told message was not sent. Use a host with a state store.";
+
+/** Whether the form of a message, or whether it leaves, depends on what the host says in its headers. */
+function needsHeaders({ withoutPath, isTold }: QueuedMessage, bytes: Uint8Array, { maxBytes }: Outbox): boolean {
+  return bytes.length > maxBytes || withoutPath !== undefined || isTold === true;
 }

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { handlerTable, persistentAgent, TopicId, TypeSubscription } from "../../../src/core/index.ts";
+import { AgentId, handlerTable, persistentAgent, TopicId, TypeSubscription } from "../../../src/core/index.ts";
 import { StoreError } from "../../../src/storage/index.ts";
 import { Gate } from "../../support/gate.ts";
 import { Inbox } from "../../support/inbox.ts";
@@ -32,7 +32,7 @@ export function describeLostStates(suite: Suite): void {
       expect(await store.stored(id)).toEqual({ total: 19, log: ["2", "3", "4"] });
     });
 
-    test("says so if its onActivate met that program, and is made anew for the next message", async () => {
+    test("is made anew for the same message if its onActivate met that program, and says so if it meets it again", async () => {
       const store = new WatchedStore();
       await using stage = await suite.openStage({ stateStore: store });
       class Starting extends persistentAgent(Kept) {
@@ -45,16 +45,24 @@ export function describeLostStates(suite: Suite): void {
         }
       }
       await Starting.register(stage.callee, "keeper", () => new Starting("counts its activations"));
+      const other = new AgentId(id.type, "other");
       store.beforeCommit = async () => {
         store.beforeCommit = () => undefined;
-        await store.write(id, { total: 100, log: [] });
+        await store.write(other, { total: 100, log: [] });
+      };
+      expect((await stage.caller.sendMessage(Ask({ text: "0" }), other)).text).toBe("101");
+      let writes = 0;
+      store.beforeCommit = async () => {
+        writes += 1;
+        if (writes === 2) store.beforeCommit = () => undefined;
+        await store.write(id, { total: 100 * writes, log: [] });
       };
       const refused = stage.caller.sendMessage(Ask({ text: "1" }), id);
       await expect(refused).rejects.toMatchObject({
         code: "state-conflict",
         message: expect.stringMatching(/while the agent's onActivate or onDeactivate ran\. Nothing of that is written/),
       });
-      expect((await stage.caller.sendMessage(Ask({ text: "2" }), id)).text).toBe("101");
+      expect((await stage.caller.sendMessage(Ask({ text: "2" }), id)).text).toBe("201");
     });
 
     test("sends no event of a turn that goes on without its state, also not with a turn of its next activation", async () => {

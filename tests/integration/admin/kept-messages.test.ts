@@ -124,7 +124,7 @@ describe("troupe dead", () => {
     expect((await run(deadCommand(), "replay", one ?? "", three ?? "", ...rig.flags)).out).toBe("replayed 2 of 2\n");
     expect([await Clerk.taken.take(), await Clerk.taken.take()]).toEqual(["one", "three"]);
     expect((await run(deadCommand(), "replay", one ?? "", ...rig.flags)).out).toMatch(
-      /^replayed 0 of 1; the others are gone/,
+      /^replayed 0 of 1; there is no such letter, or its mailbox is full/,
     );
     expect((await run(deadCommand(), "drop", two ?? "", ...rig.flags)).out).toBe("dropped 1 of 1\n");
     await expect(run(deadCommand(), "show", two ?? "", ...rig.flags)).rejects.toMatchObject({ code: "not-found" });

@@ -94,6 +94,40 @@ test("a worker that stops while an older connection has its registrations tells 
   expect(handled).toEqual(["early"]);
 });
 
+test("a worker that stops while an older connection has its registrations hands its agents of shared types over", async () => {
+  const [handled, open] = [[] as string[], new Gate()];
+  const epoch = { generation: 1, era: 1, number: 1 };
+  const agents = [{ type: "shared", key: "k", epoch }];
+  const dialer = new FakeDialer({
+    headers: { ...announcement, agcaps: "claims" },
+    sent: (link, { kind }) => {
+      if (kind === "leaving-worker") link.say({ kind: "leave", agents, reason: "draining", graceMs: 10_000 });
+      if (kind === "left") link.say({ kind: "leave", agents: [], reason: "draining", graceMs: 10_000 });
+    },
+  });
+  await using stage = await openFakeStage(dialer, {}, async (worker) => {
+    await register(worker, handled, open);
+    await worker.registerFactory("shared", () => new FunctionAgent(() => Reply({ content: "r" })), { shared: true });
+  });
+  const { worker, clock } = stage;
+  await settled();
+  call(dialer.link(1), "early");
+  const payload = jsonPayload("MyMessage", { content: "x" });
+  const [target, metadata] = [{ type: "shared", key: "k" }, { agepoch: "1.1.1" }];
+  dialer.link(1).say({ kind: "request", requestId: "shared", source: undefined, target, payload, metadata });
+  dialer.link(1).goAway();
+  await pass(clock, 2_000);
+  expect(dialer.openCount).toBe(2);
+  const stopped = worker.stop();
+  await pass(clock, 100);
+  expect(kinds(dialer.link(2))).toEqual(["leaving-worker", "left"]);
+  open.open();
+  await pass(clock, 2_000);
+  await stopped;
+  expect(kinds(dialer.link(1))).toEqual(["response", "response", "leaving"]);
+  expect(handled).toEqual(["early"]);
+});
+
 test("the worker leaves an old connection at the first moment without a handler, however short it is", async () => {
   const [handled, answers] = [[] as string[], [new Gate(), new Gate()]];
   const dialer = new FakeDialer();

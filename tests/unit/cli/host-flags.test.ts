@@ -30,6 +30,11 @@ test("--shared-types takes agent types with commas between them, and refuses a t
   }
 });
 
+test("--name takes any name but an empty one", () => {
+  expect(parsed("--name", "east 1").opts<HostFlags>().name).toBe("east 1");
+  for (const name of ["", "  "]) expect(() => parsed("--name", name)).toThrow(/It is empty\. Name the host/);
+});
+
 test("--dotnet-errors says what .NET's workers get in place of an error; nothing unless it is given", () => {
   expect(optionsOf().dotnetErrors).toBe("withhold");
   expect(optionsOf("--dotnet-errors", "status").dotnetErrors).toBe("status");

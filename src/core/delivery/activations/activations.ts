@@ -284,16 +284,26 @@ export class Activations {
   async #make(kind: AgentKind, id: AgentId): Promise<Agent> {
     const mustWait = kind.ending.has(id.key) || (kind.tracked !== undefined && this.#ends.isFull);
     const hasWaited = mustWait && (await this.#untilItMayBegin(kind, id));
+    try {
+      return await this.#construct(kind, id, true);
+    } finally {
+      if (hasWaited) this.#ends.passOn();
+    }
+  }
+
+  /** Makes and activates an agent; once more from the beginning if another program has written its state while `onActivate` ran. */
+  async #construct(kind: AgentKind, id: AgentId, isFirst: boolean): Promise<Agent> {
     let what = "constructing";
+    const closes = this.#closes;
     try {
       const agent = await this.#construction.construct(kind, id);
       what = "activating";
       return await this.activate(agent, id);
     } catch (error) {
+      const isConflict = what === "activating" && error instanceof TroupeError && error.code === "state-conflict";
+      if (isConflict && isFirst && closes === this.#closes) return await this.#construct(kind, id, false);
       this.#construction.report(id, what, error);
       throw error;
-    } finally {
-      if (hasWaited) this.#ends.passOn();
     }
   }
 

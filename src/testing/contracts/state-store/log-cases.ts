@@ -14,6 +14,8 @@ import { agent, bytesOf, commitOf, committed, type StoreCase, type StoreLab, tex
 const minuteMs = 60_000;
 const dayMs = 24 * 60 * minuteMs;
 const other: AgentName = { type: "b", key: "k" };
+/** As `storeLimits` has it. */
+const mostLettersBytes = 64 * 1024 * 1024;
 const why: DeadReason = { code: "handler-failed", text: "it threw", attempts: 5 };
 
 function messageOf(lab: StoreLab, id: string) {
@@ -340,6 +342,35 @@ const letterCases: readonly StoreCase[] = [
         store = await lab.reopen(store);
         equal((await store.log?.deadLetters({ limit: 1 }))?.letters.length, count);
       }
+    },
+  },
+  {
+    promise: "forgets the oldest dead letters of the agent types that have the most, when all have more than 64 MiB",
+    tryIt: async (lab) => {
+      const opened = await openLog(lab);
+      if (opened === undefined) return;
+      const { log } = opened;
+      const large = new Uint8Array(mostLettersBytes / 16);
+      const bury = (type: string, id: string, frame: Uint8Array) => {
+        const message = { id, kind: "call", frame, sentAtMs: lab.clock.wallNow() } as const;
+        return log.bury({ ...message, mailbox: { type, key: "k" }, place: 0, priorTakeovers: 0 }, why);
+      };
+      // Older than all others, of a type that has little.
+      await bury("quiet", "first", bytesOf("small"));
+      let forgotten = 0;
+      for (let index = 0; index < 20; index += 1) forgotten += await bury("noisy", String(index), large);
+      const ids: string[] = [];
+      for (let after: string | undefined, isLast = false; !isLast; ) {
+        const page = await log.deadLetters({ limit: 10, maxBytes: large.length, after });
+        ids.push(...page.letters.map(({ id }) => id));
+        after = page.letters.at(-1)?.letter;
+        ({ isLast } = page);
+      }
+      ok(forgotten > 0 && ids.includes("first") && ids.includes("19") && !ids.includes("0"));
+      equal(ids.length, 21 - forgotten);
+      // A store may look at the bound after each 16th part of it.
+      ok(ids.length <= 1 + 17);
+      equal(await bury("quiet", "second", bytesOf("small")), 0);
     },
   },
 ];

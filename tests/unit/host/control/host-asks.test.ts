@@ -62,6 +62,9 @@ test("the worker's error, a body that is no answer, the end of its channel and t
   const failed = ask();
   answer({ kind: "deactivate-response", error: "it is busy" });
   await expect(failed).rejects.toMatchObject({ code: "not-accessible", message: "Worker W: it is busy" });
+  const leaves = ask();
+  answer({ kind: "deactivate-response", error: "shutting-down: it leaves" });
+  await expect(leaves).rejects.toMatchObject({ code: "shutting-down", message: "Worker W: it leaves" });
   const odd = ask();
   answer({ kind: "unknown", typeUrl: "x" });
   await expect(odd).rejects.toMatchObject({ code: "unexpected-answer" });

@@ -1,0 +1,85 @@
+import type { ControlEnvelope, ControlRequest } from "../../protocol/internal.ts";
+import type { MemoryAccount } from "../../transport/internal.ts";
+import type { Placed } from "../placement/located.ts";
+import type { HeldMessage, MovingAgent } from "../placement/moving-agent.ts";
+import type { ControlSession } from "./control-session.ts";
+
+/** A control request as it came. */
+export interface CameRequest {
+  readonly from: ControlSession;
+  readonly envelope: ControlEnvelope;
+  readonly request: ControlRequest;
+  readonly bytes: Uint8Array;
+}
+
+/** Holds messages for agents that move, within its bounds. */
+export interface MessageHolder {
+  hold(agent: MovingAgent, message: HeldMessage): boolean;
+  forget(message: HeldMessage): void;
+}
+
+/** A control request that waits for its agent. */
+class HeldRequest implements HeldMessage {
+  readonly came: CameRequest;
+  readonly caller = undefined;
+  readonly payer: { readonly account: MemoryAccount };
+  readonly isUnfit = false;
+  readonly place: (placed: Placed | undefined) => void;
+  queue: HeldMessage["queue"];
+
+  constructor(came: CameRequest, place: (held: HeldRequest, placed: Placed | undefined) => void) {
+    this.came = came;
+    this.payer = came.from;
+    this.place = (placed) => place(this, placed);
+  }
+
+  get account(): MemoryAccount {
+    return this.came.from.account;
+  }
+
+  get byteLength(): number {
+    return this.came.bytes.length;
+  }
+}
+
+// protocol.md §11.17
+/** Control requests about agents that move. Each waits for its agent, and then goes to the worker that gets the agent. */
+export class HeldRequests {
+  readonly #holder: MessageHolder;
+  readonly #onPlaced: (came: CameRequest, placed: Placed | undefined) => void;
+  readonly #byAsker = new Map<ControlSession, Set<HeldRequest>>();
+
+  constructor(holder: MessageHolder, onPlaced: (came: CameRequest, placed: Placed | undefined) => void) {
+    this.#holder = holder;
+    this.#onPlaced = onPlaced;
+  }
+
+  /** False: there is no space for it. */
+  hold(agent: MovingAgent, came: CameRequest): boolean {
+    // The bytes may be a part of what came together with them: a copy keeps nothing else in memory.
+    const own = { ...came, bytes: new Uint8Array(came.bytes) };
+    const held = new HeldRequest(own, (one, placed) => {
+      this.#drop(one);
+      this.#onPlaced(one.came, placed);
+    });
+    if (!this.#holder.hold(agent, held)) return false;
+    const ofAsker = this.#byAsker.get(came.from);
+    if (ofAsker === undefined) this.#byAsker.set(came.from, new Set([held]));
+    else ofAsker.add(held);
+    return true;
+  }
+
+  /** The channel of the asker has ended: the host holds its requests no more. */
+  askerEnded(session: ControlSession): void {
+    const ofAsker = this.#byAsker.get(session);
+    this.#byAsker.delete(session);
+    for (const held of ofAsker ?? []) this.#holder.forget(held);
+  }
+
+  #drop(held: HeldRequest): void {
+    const { from } = held.came;
+    const ofAsker = this.#byAsker.get(from);
+    ofAsker?.delete(held);
+    if (ofAsker?.size === 0) this.#byAsker.delete(from);
+  }
+}
