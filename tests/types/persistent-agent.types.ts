@@ -50,7 +50,7 @@ declare const numbers: z.ZodArray<z.ZodNumber>;
 defineState(z.array(z.number()), { initial: [] });
 // @ts-expect-error a Map is no state
 defineState(z.map(z.string(), z.number()), { initial: new Map() });
-exactly<NotAState<"A collection is no state. Put it into a field of an object.">, NotAList<typeof numbers>>(true);
+exactly<NotAState<"A collection is not a state. Put it into a field of an object.">, NotAList<typeof numbers>>(true);
 // @ts-expect-error a number is no state
 defineState(z.number(), { initial: 0 });
 // @ts-expect-error there is no such policy

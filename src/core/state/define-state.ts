@@ -20,7 +20,7 @@ export interface NotAState<Reason extends string> {
 /** Is a reason not to compile for a schema of lists: a state is an object with named fields. */
 export type NotAList<Schema extends StateSchema> =
   StandardSchemaV1.InferOutput<Schema> extends readonly unknown[] | ReadonlyMap<unknown, unknown> | ReadonlySet<unknown>
-    ? NotAState<"A collection is no state. Put it into a field of an object.">
+    ? NotAState<"A collection is not a state. Put it into a field of an object.">
     : unknown;
 
 /**

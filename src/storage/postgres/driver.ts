@@ -87,8 +87,8 @@ export function createPool({ Pool, Client }: PgModule, options: PoolOptions): Ow
 }
 
 /**
- * A client whose connection ends when it can't log in. `pg` gives such a client up and leaves its socket open, which keeps the process
- * alive until the server gives the login up, after a minute.
+ * A client whose connection ends when it can't log in. The package itself leaves the socket open. That would keep the process alive until
+ * the server gives the login up, after a minute.
  */
 function endingClient(Client: PgModule["Client"]): PgModule["Client"] {
   return class extends Client {

@@ -80,10 +80,10 @@ const meanings = new Map<string, Meaning>([
 /** By the text or the code of an error that is not the server's. */
 const ownMeanings: readonly (readonly [RegExp, string])[] = [
   [/^SASL: .*password must be/, "The server asks for a password. Write it into the URL or into PGPASSWORD."],
-  [/^The server does not support SSL/, "Turn TLS on at the server, or leave sslmode out of the URL."],
+  [/^The server does not support SSL/, "Turn TLS on at the server, or leave `sslmode` out of the URL."],
   [
     /CERT|SELF_SIGNED|UNABLE_TO_VERIFY|ERR_TLS/,
-    "Look at sslmode and sslrootcert of the URL, and at the server's certificate.",
+    "Look at `sslmode` and `sslrootcert` of the URL, and at the server's certificate.",
   ],
 ];
 

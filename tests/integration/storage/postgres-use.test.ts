@@ -101,7 +101,7 @@ describe("a pool of your own", () => {
 it("a server without TLS is named as the reason, if the URL asks for TLS", async () => {
   await expect(openRig(server.url("troupe", server.port, "?sslmode=verify-full"))).rejects.toMatchObject({
     storeCode: "unavailable",
-    message: expect.stringContaining("Turn TLS on at the server, or leave sslmode out of the URL."),
+    message: expect.stringContaining("Turn TLS on at the server, or leave `sslmode` out of the URL."),
   });
 });
 
