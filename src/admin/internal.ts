@@ -8,6 +8,7 @@ export { type DeadDetail, type DeadRow, lettersAtOnce } from "./routes/dead-lett
 export type { ReminderRow } from "./routes/reminder-routes.ts";
 export type { DrainReport, WorkerRow } from "./routes/worker-routes.ts";
 export {
+  assertJsonState,
   deleteState,
   type ListedRow,
   listStates,

@@ -40,7 +40,7 @@ export interface ListStatesQuery {
 /** A state to store. */
 export interface NewState {
   readonly data: Uint8Array;
-  /** Default: JSON, which the data must be then. */
+  /** Default: JSON; the data must be a JSON object then. */
   readonly contentType?: string | undefined;
   /** Default: as it is stored, else 1. */
   readonly schemaVersion?: number | undefined;
@@ -84,7 +84,7 @@ export async function showState(store: StateStore, agent: AgentName): Promise<Sh
 export async function putState(store: StateStore, agent: AgentName, state: NewState): Promise<string> {
   const stored = await find(store, agent);
   const { data, contentType = jsonContentType, schemaVersion = stored?.schemaVersion ?? 1 } = state;
-  if (contentType === jsonContentType) assertJson(data);
+  if (contentType === jsonContentType) assertJsonState(data, "The state");
   return write(store, agent, { stored, write: { at: "put", contentType, schemaVersion, data } });
 }
 
@@ -123,11 +123,18 @@ export function nameOf({ type, key }: AgentName): string {
   return loggableText(`${type}/${key}`);
 }
 
-function assertJson(data: Uint8Array): void {
+/** Throws unless the bytes are a JSON object, as the state of a persistent agent is. `name` names them in the error. */
+export function assertJsonState(data: Uint8Array, name: string): void {
+  const advice = "Correct it, or name its --content-type.";
+  let value: unknown;
   try {
-    JSON.parse(decoder.decode(data));
+    value = JSON.parse(decoder.decode(data));
   } catch (cause) {
-    const text = `The state is not JSON: ${loggableText(errorText(cause))}. Correct it, or name its --content-type.`;
-    throw new TroupeError("invalid-argument", text, { cause });
+    const why = data.length === 0 ? "it is empty" : loggableText(errorText(cause));
+    throw new TroupeError("invalid-argument", `${name} is not JSON: ${why}. ${advice}`, { cause });
   }
+  if (typeof value === "object" && value !== null && !Array.isArray(value)) return;
+  const kind = value === null ? "null" : Array.isArray(value) ? "a list" : `a ${typeof value}`;
+  const text = `${name} is not a JSON object but ${kind}. A state has named fields. ${advice}`;
+  throw new TroupeError("invalid-argument", text);
 }

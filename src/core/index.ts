@@ -147,6 +147,7 @@ export {
   defineState,
   type Migration,
   type NotAList,
+  type NotAState,
   type SavePolicy,
   type StateDefinition,
   type StateOf,

@@ -21,6 +21,7 @@ import { describeObserving } from "./agent-runtime/observing.ts";
 import { describeOddInputs } from "./agent-runtime/odd-inputs.ts";
 import { describePersistentAgents } from "./agent-runtime/persistent-agents.ts";
 import { describeReEntrancy } from "./agent-runtime/re-entrancy.ts";
+import { describeReadOnlyHandlers } from "./agent-runtime/read-only-handlers.ts";
 import { describeRegistering } from "./agent-runtime/registering.ts";
 import { describeReminders } from "./agent-runtime/reminders.ts";
 import { describeRings } from "./agent-runtime/rings.ts";
@@ -60,6 +61,7 @@ export function describeAgentRuntime(name: string, makeWorld: MakeWorld, deviati
     describeActivationLimits(suite);
     describeState(suite);
     describePersistentAgents(suite);
+    describeReadOnlyHandlers(suite);
     describeLostStates(suite);
     describeRollBack(suite);
     describeIdempotency(suite);

@@ -6,6 +6,8 @@ import {
   defineState,
   handlerTable,
   type MessageOf,
+  type NotAList,
+  type NotAState,
   persistentAgent,
   rpc,
   SingleThreadedAgentRuntime,
@@ -43,8 +45,12 @@ defineState(z.object({ total: z.number() }), { initial: {} });
 defineState(z.object({ phase: z.enum(["new", "old"]) }), { initial: { phase: "newer" } });
 // @ts-expect-error a state without its initial value
 defineState(z.object({ total: z.number() }), {});
-// @ts-expect-error a list is no state
+declare const numbers: z.ZodArray<z.ZodNumber>;
+// @ts-expect-error a list is no state, and the error says what to do
 defineState(z.array(z.number()), { initial: [] });
+// @ts-expect-error a Map is no state
+defineState(z.map(z.string(), z.number()), { initial: new Map() });
+exactly<NotAState<"A collection is not a state. Put it into a field of an object.">, NotAList<typeof numbers>>(true);
 // @ts-expect-error a number is no state
 defineState(z.number(), { initial: 0 });
 // @ts-expect-error there is no such policy

@@ -112,6 +112,15 @@ export class Customer extends RoutedAgent {
     await this.publishMessage(42, orders);
     // @ts-expect-error a text
     await this.sendMessage("tea", barista);
+    // @ts-expect-error a plain object
+    await this.tell({ drink: "tea" }, barista);
+    // @ts-expect-error a plain object
+    await this.remindMe("tea", { after: "5m" }, { drink: "tea" });
+    // @ts-expect-error a plain object
+    this.startTimer(1, { drink: "tea" });
+    // @ts-expect-error the message type instead of a value of it
+    this.startTimer(1, AskPrice);
+    this.startTimer(1, AskPrice({ drink: "tea" }));
     // @ts-expect-error a text
     await proxy.sendMessage("tea");
     // @ts-expect-error a text

@@ -104,7 +104,7 @@ const takers: Record<string, (options: never) => (() => unknown) | readonly (() 
   ClosureAgentOptions: (options) => () =>
     new troupe.ClosureAgent({ id, runtime: newRuntime() }, () => undefined, options),
   LifeOptions: (options) => onBoth((runtime) => runtime.registerFactory("life", () => bound(), options)),
-  AgentTimerOptions: (options) => () => bound().startTimer(1, { content: "tick" }, options),
+  AgentTimerOptions: (options) => () => bound().startTimer(1, Note({ text: "tick" }), options),
   TurnOptions: (options) => onBoth((runtime) => runtime.registerFactory("turns", () => bound(), options)),
   SharingOptions: (options) => onBoth((runtime) => runtime.registerFactory("shared", () => bound(), options)),
   GetOptions: (options) => onBoth((runtime) => runtime.get(id, undefined, options)),

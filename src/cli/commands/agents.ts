@@ -42,6 +42,8 @@ export function agentsCommand(): Command {
       const detail = await client.ask<AgentDetail>("GET", "/v1/agent", { ...parseAgent(agent) });
       return print(flags, detail, textOfAgent);
     }
+    // A name or an old id would look like a worker without agents.
+    if (flags.worker !== undefined) await client.ask("GET", "/v1/worker", { id: flags.worker });
     const listed = await readList<AgentRow>(client, "/v1/agents", { type: agent, worker: flags.worker }, flags);
     printList(flags, listed, textOfAgents);
   });

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import process from "node:process";
 import { Command, InvalidArgumentError, Option } from "commander";
-import { type ListedRow, nameOf, type ShownState } from "../../admin/internal.ts";
+import { assertJsonState, type ListedRow, nameOf, type ShownState } from "../../admin/internal.ts";
 import { type AgentName, errorText, jsonContentType, loggableText, TroupeError } from "../../core/internal.ts";
 import { addHostChoice, type HostChoice } from "../admin/find-host.ts";
 import {
@@ -61,7 +61,7 @@ export function stateCommand(): Command {
     withHost(new Command("set").description("Store a state, from a file or from standard input"))
       .argument("<agent>", "type/key", parseAgent)
       .argument("<file>", "file with the state; -: standard input")
-      .option("--content-type <type>", `default: ${jsonContentType}, which must be JSON`)
+      .option("--content-type <type>", `default: ${jsonContentType}, which must be a JSON object`)
       .option(
         "--schema-version <number>",
         "version of the state's definition (default: as it is stored, else 1)",
@@ -71,7 +71,7 @@ export function stateCommand(): Command {
         const data = readInput(file);
         await using states = await openForWriting(flags.state, flags);
         const { contentType, schemaVersion } = flags;
-        if ((contentType ?? jsonContentType) === jsonContentType) assertJson(data, file);
+        if ((contentType ?? jsonContentType) === jsonContentType) assertJsonState(data, nameOfInput(file));
         const eTag = await states.put(agent, { data, contentType, schemaVersion });
         print(flags, { ...agent, eTag, bytes: data.length }, () => `stored ${nameOf(agent)}`);
       }),
@@ -143,8 +143,6 @@ function textOfRecord({ type, key, revision, schemaVersion, contentType, savedAt
   return `${nameOf({ type, key })}  ${formatText(about)}\n${formatText(data.text ?? data.base64 ?? "")}`;
 }
 
-const decoder = new TextDecoder("utf-8", { fatal: true });
-
 /** Reads the state that an operator stores; `-` is standard input. */
 function readInput(file: string): Uint8Array {
   try {
@@ -159,14 +157,4 @@ function readInput(file: string): Uint8Array {
 
 function nameOfInput(file: string): string {
   return file === "-" ? "Standard input" : loggableText(file);
-}
-
-function assertJson(data: Uint8Array, file: string): void {
-  try {
-    JSON.parse(decoder.decode(data));
-  } catch (cause) {
-    const why = data.length === 0 ? "it is empty" : loggableText(errorText(cause));
-    const text = `${nameOfInput(file)} is not JSON: ${why}. Correct it, or name its --content-type.`;
-    throw new TroupeError("invalid-argument", text, { cause });
-  }
 }

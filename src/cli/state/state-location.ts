@@ -121,7 +121,8 @@ async function openSqlite(
 /** Throws if there is no such file: a command never makes an empty store. */
 export function assertStoreThere(file: string): void {
   if (existsSync(file)) return;
-  const advice = "Run the command in the folder of troupe host, or name one with --state sqlite:FILE.";
+  const advice =
+    "Run the command in the folder of troupe host, or name the store with --state sqlite:FILE or --state postgres://USER@HOST/DATABASE.";
   throw new StoreError("unavailable", `There is no state store ${loggableText(file)}. ${advice}`);
 }
 

@@ -79,7 +79,7 @@ export interface ActivationPort {
 /** A timer that an agent starts. */
 export interface TimerStart {
   readonly delayMs: number;
-  readonly message: object;
+  readonly message: unknown;
   readonly repeats: boolean;
 }
 

@@ -263,7 +263,7 @@ export abstract class BaseAgent implements Agent {
    * }
    * ```
    */
-  startTimer(delayMs: number, message: object, options: AgentTimerOptions = {}): Timer {
+  startTimer<Message>(delayMs: number, message: Sendable<Message>, options: AgentTimerOptions = {}): Timer {
     assertMessage(message);
     assertOptions(options, timerShape, "startTimer");
     return activationsIn(this.runtime).startTimer(this, { delayMs, message, repeats: options.repeats ?? false });

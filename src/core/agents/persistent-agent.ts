@@ -23,7 +23,7 @@ export interface PersistentAgent<T extends object> {
   state: T;
   /**
    * Commits now: the state as it stands, and the effects so far. A later failure of the same turn goes back to here. Rejects when it is
-   * not written.
+   * not written, and with `wrong-state` in a `readOnly` handler.
    */
   saveNow(): Promise<void>;
   /** Deletes the state and the reminders when this turn ends, and ends the activation. A turn that fails deletes nothing. */
@@ -110,8 +110,14 @@ export function persistentAgent<T extends object>(
       return this[slotKey].turnEffects;
     }
 
-    saveNow(): Promise<void> {
-      return this[slotKey].saveNow();
+    async saveNow(): Promise<void> {
+      const slot = this[slotKey];
+      // Beside a turn that writes, the caller may be that turn.
+      if (slot.isReading && !slot.isWriting) {
+        const text = `saveNow works in a handler that is not readOnly. ${this.id} has saved nothing: declare the handler without readOnly.`;
+        throw new TroupeError("wrong-state", text);
+      }
+      await slot.saveNow();
     }
 
     destroySelf(): void {
@@ -164,7 +170,7 @@ export function persistentAgent<T extends object>(
       if (ownsState) return super.loadState(saved);
       const { version, state } = versionOf(saved);
       this.state = stateOfValue(definition, state, version, `${this.id}`);
-      return this.saveNow();
+      return this[slotKey].saveNow();
     }
   }
   Object.defineProperty(Persistent, definitionKey, { value: definition });

@@ -10,9 +10,18 @@ import { assertFits, bytesOfText, stateOfText, textOfState } from "./state-codec
 /** A schema of any Standard Schema library whose values are objects. */
 export type StateSchema = StandardSchemaV1<unknown, object>;
 
-/** Is `never` for a schema of lists: a state is an object with named fields. */
+declare const reason: unique symbol;
+
+/** Stands in compile errors for a schema whose values can't be states; its text says what to declare instead. No value has this type. */
+export interface NotAState<Reason extends string> {
+  readonly [reason]: Reason;
+}
+
+/** Is a reason not to compile for a schema of lists: a state is an object with named fields. */
 export type NotAList<Schema extends StateSchema> =
-  StandardSchemaV1.InferOutput<Schema> extends readonly unknown[] ? never : unknown;
+  StandardSchemaV1.InferOutput<Schema> extends readonly unknown[] | ReadonlyMap<unknown, unknown> | ReadonlySet<unknown>
+    ? NotAState<"A collection is not a state. Put it into a field of an object.">
+    : unknown;
 
 /**
  * When a state is saved.

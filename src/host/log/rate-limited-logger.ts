@@ -2,16 +2,18 @@ import { type Clock, errorText, LimitedLog, type LogFields, type Logger } from "
 
 /** The longest value that a log line holds, in characters. */
 const maxValueChars = 200;
+/** The longest text of an error: its end says what to do. */
+const maxErrorChars = 1_000;
 /** Elements of a list that a log line holds. */
 const maxListed = 20;
 
 /** Control characters, line and paragraph separators, and marks that change the direction of text. */
 const unprintable = /[\p{Cc}\p{Cf}\u2028\u2029\p{Cs}]/gu;
 
-/** Makes a text from outside safe for one line of a log: cut to 200 characters, unprintable characters as `\\u001b`. */
-function logText(text: string): string {
-  const isLong = text.length > maxValueChars;
-  const kept = isLong ? text.slice(0, maxValueChars) : text;
+/** Makes a text from outside safe for one line of a log: cut, unprintable characters as `\\u001b`. */
+function logText(text: string, maxChars = maxValueChars): string {
+  const isLong = text.length > maxChars;
+  const kept = isLong ? text.slice(0, maxChars) : text;
   const escaped = kept.replace(
     unprintable,
     (character) => `\\u${(character.codePointAt(0) ?? 0).toString(16).padStart(4, "0")}`,
@@ -27,6 +29,7 @@ function logFields(fields: LogFields): LogFields {
 
 function logValue(value: unknown): unknown {
   if (typeof value === "number" || typeof value === "boolean") return value;
+  if (value instanceof Error) return logText(errorText(value), maxErrorChars);
   if (!Array.isArray(value)) return logText(errorText(value));
   const shown = value.slice(0, maxListed).map((one) => logText(String(one)));
   return value.length > maxListed ? [...shown, `… ${value.length - maxListed} more`] : shown;

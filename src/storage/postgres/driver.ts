@@ -60,10 +60,17 @@ export interface PgModule {
   ) => OwnPool & {
     on(event: "error", listener: (error: Error) => void): unknown;
   };
+  readonly Client: new (options: object) => PgClient;
+}
+
+/** The part of a client of `pg` that opens and ends its connection. */
+interface PgClient {
+  connect(done: (error?: Error | null) => void): void;
+  end(done: () => void): void;
 }
 
 /** Makes a pool of the store's own. It connects with the first query. What the URL says counts over these settings. */
-export function createPool({ Pool }: PgModule, options: PoolOptions): OwnPool {
+export function createPool({ Pool, Client }: PgModule, options: PoolOptions): OwnPool {
   const pool = new Pool({
     connectionString: options.url,
     max: options.size,
@@ -73,7 +80,23 @@ export function createPool({ Pool }: PgModule, options: PoolOptions): OwnPool {
     fallback_application_name: "troupe",
     keepAlive: true,
     allowExitOnIdle: true,
+    Client: endingClient(Client),
   });
   pool.on("error", options.onIdleError);
   return pool;
+}
+
+/**
+ * A client whose connection ends when it can't log in. The package itself leaves the socket open. That would keep the process alive until
+ * the server gives the login up, after a minute.
+ */
+function endingClient(Client: PgModule["Client"]): PgModule["Client"] {
+  return class extends Client {
+    override connect(done: (error?: Error | null) => void): void {
+      super.connect((error) => {
+        if (error) this.end(() => undefined);
+        done(error);
+      });
+    }
+  };
 }

@@ -28,7 +28,7 @@ export function isOfConnection(error: unknown): boolean {
 export function toStoreError(error: unknown, place: string, isWrite: boolean): StoreError {
   if (error instanceof StoreError) return error;
   const cause = error instanceof QueryFailure ? error.cause : error;
-  const { storeCode, advice } = meaningOf(sqlStateOf(cause));
+  const { storeCode, advice } = meaningOf(cause);
   const text = `The state store ${place} failed: ${loggableText(textOf(cause))}.`;
   if (isWrite && isUndecided(error)) {
     return new StoreError("unknown", `${text} The commit may have happened. Load the record to see.`, { cause });
@@ -77,10 +77,28 @@ const meanings = new Map<string, Meaning>([
   ["XX002", { storeCode: "corrupt", advice: damagedAdvice }],
 ]);
 
-const otherMeaning: Meaning = { storeCode: "unavailable", advice: "Look whether the server runs and can be reached." };
+/** By the text or the code of an error that is not the server's. */
+const ownMeanings: readonly (readonly [RegExp, string])[] = [
+  [/^SASL: .*password must be/, "The server asks for a password. Write it into the URL or into PGPASSWORD."],
+  [/^The server does not support SSL/, "Turn TLS on at the server, or leave `sslmode` out of the URL."],
+  [
+    /CERT|SELF_SIGNED|UNABLE_TO_VERIFY|ERR_TLS/,
+    "Look at `sslmode` and `sslrootcert` of the URL, and at the server's certificate.",
+  ],
+];
+
+const otherAdvice = "Look whether the server runs and can be reached.";
 const refusedMeaning: Meaning = { storeCode: "unavailable", advice: "See the log of the server." };
 
-function meaningOf(state: string | undefined): Meaning {
-  if (state === undefined || state.startsWith("08") || state.startsWith("57P")) return otherMeaning;
+function meaningOf(error: unknown): Meaning {
+  const state = sqlStateOf(error);
+  if (state === undefined) return { storeCode: "unavailable", advice: ownAdvice(error) };
+  if (state.startsWith("08") || state.startsWith("57P")) return { storeCode: "unavailable", advice: otherAdvice };
   return meanings.get(state) ?? meanings.get(state.slice(0, 2)) ?? refusedMeaning;
+}
+
+function ownAdvice(error: unknown): string {
+  const code = error instanceof Error && "code" in error ? String(error.code) : "";
+  const found = ownMeanings.find(([pattern]) => pattern.test(errorText(error)) || pattern.test(code));
+  return found?.[1] ?? otherAdvice;
 }

@@ -94,7 +94,7 @@ interface TimerTurnOptions {
 class TimerTurn implements Delivery, Work {
   readonly timer: TimerMessage;
   readonly agentId: AgentId;
-  readonly message: object;
+  readonly message: unknown;
   readonly context: HandlerContext;
   readonly link = undefined;
   readonly claim: Claim | undefined;

@@ -340,26 +340,6 @@ export function describePersistentAgents(suite: Suite): void {
       expect(await cast.ask("1")).toBe("22");
     });
 
-    test("that changes its state in a readOnly handler fails as invalid-state, and nothing is changed", async () => {
-      const store = new WatchedStore();
-      await using stage = await suite.openStage({ stateStore: store });
-      class Reader extends persistentAgent(Kept) {
-        static override readonly handlers = handlerTable<Reader>().rpc(
-          Ask,
-          function ({ text }) {
-            if (text === "change") this.state.total += 1;
-            return Answer({ text: String(this.state.total) });
-          },
-          { readOnly: true },
-        );
-      }
-      await Reader.register(stage.callee, "keeper", () => new Reader("reads"));
-      const ask = async (text: string) => (await stage.caller.sendMessage(Ask({ text }), id)).text;
-      await expect(ask("change")).rejects.toMatchObject({ code: "invalid-state" });
-      expect(await ask("look")).toBe("0");
-      expect(store.commits).toEqual([]);
-    });
-
     test("that would save each message of interleaved turns is refused at its registration", async () => {
       await using stage = await suite.openStage();
       const registered = Keeper.register(stage.callee, "keeper", () => new Keeper(add), { concurrency: "interleaved" });

@@ -60,7 +60,18 @@ describe("troupe agents", () => {
     expect((await run(agentsCommand(), "room", ...rig.flags)).out).toMatch(
       /^type {2}key {2}sharing[\s\S]*room {2}a[\s\S]*room {2}b/,
     );
-    expect((await run(agentsCommand(), "--worker", "nobody", ...rig.flags)).out).toMatch(/^no agents/);
+  });
+
+  test("says that no such worker is connected to an operator who names one by another word than its id", async () => {
+    await using rig = await AdminRig.open();
+    await using one = await worker(rig, "one");
+    await Counter.register(one, "room", () => new Counter("a room"), { shared: true });
+    await one.sendMessage(Add({}), AgentId.parse("room/a"));
+    await expect(run(agentsCommand(), "--worker", "one", ...rig.flags)).rejects.toThrow(
+      "No worker with this id is connected. See troupe workers.",
+    );
+    const { rows } = JSON.parse((await run(agentsCommand(), "--json", ...rig.flags)).out);
+    expect((await run(agentsCommand(), "--worker", rows[0].workerId, ...rig.flags)).out).toContain("room");
   });
 
   test("goes on where a list was cut, and misses and repeats no agent", async () => {

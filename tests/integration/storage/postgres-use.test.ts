@@ -1,3 +1,4 @@
+import { connect, createServer } from "node:net";
 import { inspect } from "node:util";
 import pg from "pg";
 import { describe, expect, it, onTestFinished } from "vitest";
@@ -9,6 +10,7 @@ import {
   putOf,
   textOf,
 } from "../../../src/testing/contracts/state-store/store-case.ts";
+import { listenOnFreePort } from "../../support/listen-on-free-port.ts";
 import { openedRig, openRig, recovers, withServer } from "../../support/postgres-rig.ts";
 import type { PostgresServer } from "../../support/postgres-server.ts";
 
@@ -96,6 +98,13 @@ describe("a pool of your own", () => {
   });
 });
 
+it("a server without TLS is named as the reason, if the URL asks for TLS", async () => {
+  await expect(openRig(server.url("troupe", server.port, "?sslmode=verify-full"))).rejects.toMatchObject({
+    storeCode: "unavailable",
+    message: expect.stringContaining("Turn TLS on at the server, or leave `sslmode` out of the URL."),
+  });
+});
+
 describe("passwords", () => {
   it("a wrong one is named as the reason, and is in no error and no log", async () => {
     const { logger } = await openRig(server.url("troupe"));
@@ -106,6 +115,25 @@ describe("passwords", () => {
       message: expect.stringMatching(/password authentication failed.*Look at the user and the password of the URL/),
     });
     expect(inspect(error, { depth: 10, showHidden: true })).not.toContain("wr0ng-secret");
+  });
+
+  it("a missing one is named as the reason, and the connection ends", async () => {
+    const relay = createServer();
+    const ended = new Promise<void>((resolve) => {
+      relay.on("connection", (socket) => {
+        const onward = connect(server.port, "127.0.0.1");
+        socket.pipe(onward).pipe(socket);
+        onward.on("error", () => socket.destroy());
+        socket.on("error", () => onward.destroy()).on("close", () => resolve());
+      });
+    });
+    const address = await listenOnFreePort(relay);
+    onTestFinished(() => void relay.close());
+    await expect(openRig(`postgres://guarded@${address}/postgres`)).rejects.toMatchObject({
+      storeCode: "unavailable",
+      message: expect.stringContaining("asks for a password. Write it into the URL or into PGPASSWORD."),
+    });
+    await ended;
   });
 
   it("a right one is in no error and no log of a store whose server is lost", async () => {

@@ -78,7 +78,7 @@ test("an operator who lists fewer states than there are is told how to go on, an
   const state = ["--state", `sqlite:${file}`, "--json"];
   await (await openSqliteStore(file, { thread: false })).close();
   const text = join(folder, "one.json");
-  writeFileSync(text, "1");
+  writeFileSync(text, '{"total":1}');
   for (const key of ["a", "b", "c"]) await run("set", `counter/${key}`, text, ...state);
   const spy = vi.spyOn(process.stderr, "write").mockReturnValue(true);
   const first = JSON.parse(await run("list", "--limit", "2", ...state));
@@ -98,7 +98,8 @@ test("the error of a damaged file names the command that tells more", async () =
 
 test("backup and check of a store that does not exist say so, and make nothing", async () => {
   const state = ["--state", `sqlite:${join(folder, "none", "state.db")}`];
-  const says = /There is no state store .*in the folder of troupe host, or name one with --state sqlite:FILE/;
+  const says =
+    /There is no state store .*in the folder of troupe host, or name the store with --state sqlite:FILE or --state postgres:/;
   await expect(run("backup", join(folder, "copy.db"), ...state)).rejects.toThrow(says);
   await expect(run("check", ...state)).rejects.toThrow(says);
 });
@@ -124,6 +125,16 @@ test("a wrong name, a missing file, a wrong state and a store that a host holds 
   const empty = join(folder, "empty.json");
   writeFileSync(empty, "");
   await expect(run("set", "counter/7", empty, ...state)).rejects.toThrow(/is not JSON: it is empty/);
+  for (const [kind, content] of [
+    ["a list", "[1]"],
+    ["a number", "3"],
+    ["null", "null"],
+  ] as const) {
+    writeFileSync(text, content);
+    await expect(run("set", "counter/7", text, ...state)).rejects.toThrow(
+      `broken.json is not a JSON object but ${kind}. A state has named fields. Correct it, or name its --content-type.`,
+    );
+  }
   const missing = run("set", "counter/7", join(folder, "none.json"), ...state);
   await expect(missing).rejects.toMatchObject({
     code: "invalid-argument",

@@ -7,7 +7,7 @@ import { TroupeError } from "../../errors.ts";
 /** The message of a timer on its way to its agent. */
 export interface TimerMessage {
   readonly agentId: AgentId;
-  readonly message: object;
+  readonly message: unknown;
   /** Called once, when the turn has ended or the runtime did not begin it. */
   readonly onEnd: () => void;
 }

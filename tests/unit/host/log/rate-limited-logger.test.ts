@@ -74,3 +74,17 @@ it.each([
   logger.warn("a frame could not be read", { count: 1 });
   await new Promise((resolve) => setImmediate(resolve));
 });
+
+it("shows an operator the advice at the end of an error's text, and cuts other values after 200 characters", () => {
+  const { recorded, logger } = setUp();
+  const advice = "Stop what uses it, and restore a backup.";
+  logger.error("a state could not be read", {
+    error: new Error(`The state store /var/${"x".repeat(200)} failed. ${advice}`),
+    file: "y".repeat(300),
+  });
+  logger.error("a state could not be read", { error: new Error("z".repeat(5_000)) });
+  expect(recorded.lines.map(({ fields }) => fields)).toEqual([
+    { error: expect.stringContaining(advice), file: `${"y".repeat(200)}…` },
+    { error: `${"z".repeat(1_000)}…` },
+  ]);
+});
