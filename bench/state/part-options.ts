@@ -37,7 +37,9 @@ export function readParts(
     );
   }
   // All options are texts.
-  return { chosen, options: values as PartOptions };
+  const given = values as PartOptions;
+  assertNumbers(given);
+  return { chosen, options: given };
 }
 
 /** Returns the options of a comparison as arguments. */
@@ -45,9 +47,18 @@ export function planArgs({ agents: _, ...options }: PartOptions): readonly strin
   return Object.entries(options).flatMap(([name, value]) => (value === undefined ? [] : [`--${name}`, value]));
 }
 
-/** Reads `--agents`. Throws an error for users unless it is a whole number from 1 on. */
+/** Returns the value of `--agents`. */
 export function agentsIn({ agents }: PartOptions, usual: number): number {
-  const count = agents === undefined ? usual : Number(agents);
-  if (Number.isSafeInteger(count) && count > 0) return count;
-  throw new Error(`--agents ${agents} does not name a number of agents. Give a whole number from 1 on.`);
+  return agents === undefined ? usual : Number(agents);
+}
+
+function assertNumbers(values: PartOptions): void {
+  for (const name of ["rounds", "seconds", "warm-up", "agents"] as const) {
+    const value = values[name];
+    if (value === undefined) continue;
+    const isWhole = name === "rounds" || name === "agents";
+    const isNumber = isWhole ? Number.isSafeInteger(Number(value)) : Number.isFinite(Number(value));
+    if (isNumber && Number(value) > 0) continue;
+    throw new Error(`--${name} ${value} is not possible. Give a ${isWhole ? "whole " : ""}number above 0.`);
+  }
 }

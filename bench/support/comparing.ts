@@ -20,7 +20,7 @@ export interface Comparing<Load> extends ComparisonText {
   readonly seconds?: number;
   /** Number of rounds. Default 5. */
   readonly rounds?: number;
-  /** Seconds for which each contender runs under each load before the first round. Default 1. */
+  /** Seconds for which each contender runs under each load before the first round. Default 1; 0: not at all. */
   readonly warmUpSeconds?: number;
   /** Command-line options. Default: those of this process. */
   readonly args?: readonly string[];

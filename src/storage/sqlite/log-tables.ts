@@ -12,9 +12,6 @@ import {
 import { bytesIn, nameIn, numberIn, textIn, toBlob } from "./columns.ts";
 import type { Database, Row, Statement } from "./driver.ts";
 
-/** Rows that one group forgets at most, of each table. */
-const mostForgotten = 1_000;
-
 /** The mailboxes of a store as a log: its mail, the ids that mailboxes know, and dead letters. Writes are inside a transaction of the caller. */
 export class LogTables {
   readonly #maxMailboxMessages: number;
@@ -30,6 +27,9 @@ export class LogTables {
   readonly #dropLetter: Statement;
   readonly #forgetIds: Statement;
   readonly #forgetLetters: Statement;
+  /** Rows that were added since the last time that old ones were forgotten. */
+  #newIds = 0;
+  #newLetters = 0;
 
   constructor(database: Database, maxMailboxMessages: number) {
     this.#maxMailboxMessages = maxMailboxMessages;
@@ -50,10 +50,10 @@ export class LogTables {
     );
     this.#dropLetter = database.prepare("delete from dead where letter = ? returning letter");
     this.#forgetIds = database.prepare(
-      `delete from mail_ids where rowid in (select rowid from mail_ids where at <= ? limit ${mostForgotten})`,
+      "delete from mail_ids where rowid in (select rowid from mail_ids where at <= ? limit ?)",
     );
     this.#forgetLetters = database.prepare(
-      `delete from dead where letter in (select letter from dead where died_at <= ? limit ${mostForgotten})`,
+      "delete from dead where letter in (select letter from dead where died_at <= ? limit ?)",
     );
   }
 
@@ -62,6 +62,7 @@ export class LogTables {
     if (this.#knowsId.get(...named, nowMs - storeLimits.mailIdMs) !== undefined) return "known";
     if (this.#isFull(mailbox)) return "full";
     this.#addId.run(...named, nowMs);
+    this.#newIds += 1;
     this.#keepMail(mailbox, message, message.sentAtMs);
     return "kept";
   }
@@ -70,6 +71,7 @@ export class LogTables {
   bury(message: KeptMessage, why: DeadReason, nowMs: number): void {
     const { mailbox, id, kind, sentAtMs, place, frame } = message;
     if (place !== 0 && this.#dropMail.get(place) === undefined) return;
+    this.#newLetters += 1;
     this.#bury.run(
       ...[toBlob(mailbox.type), toBlob(mailbox.key), toBlob(id), kind, sentAtMs, place],
       ...[why.code, toBlob(why.text), why.attempts, nowMs, frame],
@@ -113,10 +115,13 @@ export class LogTables {
     return letters.filter((letter) => this.#dropLetter.get(Number(letter)) !== undefined).length;
   }
 
-  /** Deletes some of what is too old. */
-  forget(nowMs: number): void {
-    this.#forgetIds.run(nowMs - storeLimits.mailIdMs);
-    this.#forgetLetters.run(nowMs - storeLimits.deadLetterMs);
+  /** Deletes rows that are too old: two for each one that was added since the last time, and `more` of each table. */
+  forget(nowMs: number, more: number): void {
+    const [ids, letters] = [2 * this.#newIds + more, 2 * this.#newLetters + more];
+    if (ids > 0) this.#forgetIds.run(nowMs - storeLimits.mailIdMs, ids);
+    if (letters > 0) this.#forgetLetters.run(nowMs - storeLimits.deadLetterMs, letters);
+    this.#newIds = 0;
+    this.#newLetters = 0;
   }
 
   #isFull({ type, key }: AgentName): boolean {
