@@ -1,8 +1,6 @@
 import {
   type AgentName,
   type DueQuery,
-  type Epoch,
-  type ListedState,
   type ListPage,
   type ListQuery,
   type MailQuery,
@@ -14,6 +12,7 @@ import {
   storeLimits,
 } from "../../core/internal.ts";
 import { endOf, firstKey, nextAfter } from "../key-ranges.ts";
+import { createRowReaders, numberIn } from "../rows.ts";
 import { idOfAgent, idOfMessage } from "./agent-id.ts";
 import type { Row, Statement } from "./connections.ts";
 import { toWhole } from "./encode-writes.ts";
@@ -143,59 +142,7 @@ export function textIn(row: Row, column: string): string {
   return Buffer.from(row[column] ?? "", "hex").toString();
 }
 
-export function numberIn(row: Row, column: string): number {
-  return Number(row[column]);
-}
-
-export function nameIn(row: Row, type = "type", key = "key"): AgentName {
-  return { type: textIn(row, type), key: textIn(row, key) };
-}
-
-function epochIn(row: Row): Epoch | undefined {
-  if (row.generation === null) return undefined;
-  return { generation: numberIn(row, "generation"), era: numberIn(row, "era"), number: numberIn(row, "number") };
-}
-
-function recordIn(row: Row): Omit<StateRecord, "data"> {
-  return {
-    eTag: String(row.etag),
-    revision: numberIn(row, "revision"),
-    schemaVersion: numberIn(row, "schema_version"),
-    contentType: textIn(row, "content_type"),
-    savedAtMs: numberIn(row, "saved_at"),
-    epoch: epochIn(row),
-  };
-}
-
-function listedIn(row: Row): ListedState {
-  return { ...recordIn(row), agent: nameIn(row), bytes: numberIn(row, "bytes") };
-}
-
-function reminderIn(row: Row): StoredReminder {
-  return {
-    agent: nameIn(row),
-    name: textIn(row, "name"),
-    dueMs: numberIn(row, "due"),
-    rule: textIn(row, "rule"),
-    message: bytesIn(row, "message"),
-    seq: numberIn(row, "seq"),
-    attempts: numberIn(row, "attempts"),
-  };
-}
-
-export function mailIn(row: Row): StoredMail {
-  return {
-    id: textIn(row, "id"),
-    receiver: nameIn(row),
-    kind: row.kind === "event" ? "event" : "call",
-    frame: bytesIn(row, "frame"),
-    place: numberIn(row, "place"),
-    sender: nameIn(row, "sender_type", "sender_key"),
-    keptAtMs: numberIn(row, "kept_at"),
-    attempts: numberIn(row, "attempts"),
-    nextMs: numberIn(row, "next_at"),
-  };
-}
+export const { nameIn, recordIn, listedIn, reminderIn, mailIn, letterIn } = createRowReaders<Row>({ bytesIn, textIn });
 
 function statsIn(rows: readonly Row[]): StoreStats {
   const types = rows

@@ -1,6 +1,5 @@
 import {
   type AgentName,
-  type DeadLetter,
   type DeadPage,
   type DeadQuery,
   type DeadReason,
@@ -9,7 +8,8 @@ import {
   shardOf,
   storeLimits,
 } from "../../core/internal.ts";
-import { bytesIn, nameIn, numberIn, textIn, toBlob } from "./columns.ts";
+import { numberIn } from "../rows.ts";
+import { letterIn, toBlob } from "./columns.ts";
 import type { Database, Row, Statement } from "./driver.ts";
 
 /** The mailboxes of a store as a log: its mail, the ids that mailboxes know, and dead letters. Writes are inside a transaction of the caller. */
@@ -142,24 +142,4 @@ function countWithin(rows: readonly Row[], maxBytes = Number.POSITIVE_INFINITY):
     return at > 0 && bytes > maxBytes;
   });
   return tooMany < 0 ? rows.length : tooMany;
-}
-
-function letterIn(row: Row): DeadLetter {
-  return {
-    letter: String(row.letter),
-    mailbox: nameIn(row),
-    id: textIn(row, "id"),
-    kind: row.kind === "event" ? "event" : "call",
-    frame: bytesIn(row, "frame"),
-    sentAtMs: numberIn(row, "sent_at"),
-    place: numberIn(row, "place"),
-    priorTakeovers: 0,
-    why: {
-      // Written from a `DeadReason`.
-      code: String(row.code) as DeadReason["code"],
-      text: textIn(row, "reason"),
-      attempts: numberIn(row, "attempts"),
-    },
-    diedAtMs: numberIn(row, "died_at"),
-  };
 }

@@ -13,7 +13,8 @@ import {
   storeLimits,
 } from "../../core/internal.ts";
 import { endOf, firstKey, nextAfter } from "../key-ranges.ts";
-import { bytesIn, mailIn, nameIn, numberIn, recordColumns, recordIn, reminderIn, textIn, toBlob } from "./columns.ts";
+import { numberIn } from "../rows.ts";
+import { bytesIn, listedIn, mailIn, recordColumns, recordIn, reminderIn, textIn, toBlob } from "./columns.ts";
 import type { Database, Row, Statement } from "./driver.ts";
 
 const noBytes = new Uint8Array(0);
@@ -135,10 +136,6 @@ export class TableReads {
     const from = after === undefined ? [noBytes, noBytes] : [toBlob(after.type), nextAfter(toBlob(after.key))];
     return this.#listOfAll.all(from[0] ?? noBytes, from[1] ?? noBytes, prefix.length, prefix, limit);
   }
-}
-
-function listedIn(row: Row) {
-  return { ...recordIn(row), agent: nameIn(row), bytes: numberIn(row, "bytes") };
 }
 
 /** Shards as bits. Undefined: all of them. */

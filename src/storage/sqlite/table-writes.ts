@@ -12,7 +12,8 @@ import {
   shardOf,
   storeLimits,
 } from "../../core/internal.ts";
-import { epochIn, numberIn, textIn, toBlob } from "./columns.ts";
+import { numberIn } from "../rows.ts";
+import { epochIn, textIn, toBlob } from "./columns.ts";
 import type { Database, Statement } from "./driver.ts";
 
 /** The name of an agent as it is stored. */
