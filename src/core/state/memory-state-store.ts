@@ -153,10 +153,12 @@ export class MemoryStateStore implements StateStore {
     return this.#read().reminders.of(textOfName(agent)).map(copyOfReminder);
   }
 
-  async due({ beforeMs, shards, limit }: DueQuery): Promise<readonly StoredReminder[]> {
+  async due({ beforeMs, shards, after, limit }: DueQuery): Promise<readonly StoredReminder[]> {
     const isWanted = inShards(shards);
+    const isLater = ({ dueMs, seq }: StoredReminder) =>
+      after === undefined || dueMs > after.dueMs || (dueMs === after.dueMs && seq > after.seq);
     return [...this.#read().reminders.all()]
-      .filter(({ agent, dueMs }) => dueMs < beforeMs && isWanted(agent))
+      .filter((one) => one.dueMs < beforeMs && isLater(one) && isWanted(one.agent))
       .sort((a, b) => a.dueMs - b.dueMs || a.seq - b.seq)
       .slice(0, limit)
       .map(copyOfReminder);

@@ -30,6 +30,8 @@ export const hex = (...columns: readonly string[]): string =>
 
 const recordColumns = `etag, revision, schema_version, ${hex("content_type")}, saved_at, generation, era, number`;
 const noBytes = Buffer.alloc(0);
+/** Each reminder comes after this one. */
+const beforeAll = { dueMs: Number.NEGATIVE_INFINITY, seq: 0 };
 
 /** Reads the tables of a state store. */
 export class TableReads {
@@ -94,9 +96,11 @@ export class TableReads {
     return { statement: { text, values: [idOfAgent(agent)] }, read: (rows) => rows.map(reminderIn) };
   }
 
-  due({ beforeMs, shards, limit }: DueQuery): Read<readonly StoredReminder[]> {
-    const text = `${this.#selectReminders} where due < $1 and ($2::integer[] is null or shard = any($2)) order by due, seq limit $3`;
-    const values = [toWhole(beforeMs), shards ? [...shards] : null, toWhole(limit)];
+  due({ beforeMs, shards, after = beforeAll, limit }: DueQuery): Read<readonly StoredReminder[]> {
+    const text = `${this.#selectReminders} where (due, seq) > ($4, $5) and due < $1
+      and ($2::integer[] is null or shard = any($2)) order by due, seq limit $3`;
+    const from = [toWhole(after.dueMs), toWhole(after.seq)];
+    const values = [toWhole(beforeMs), shards ? [...shards] : null, toWhole(limit), ...from];
     return { statement: { text, values }, read: (rows) => rows.map(reminderIn) };
   }
 

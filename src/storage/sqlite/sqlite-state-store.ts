@@ -132,8 +132,9 @@ export class SqliteStateStore implements StateStore {
     return this.#ask("reminders", { agent: copyOfName(agent) });
   }
 
-  async due({ beforeMs, shards, limit }: DueQuery): Promise<readonly StoredReminder[]> {
-    return this.#ask("due", { query: { beforeMs, shards: shards && [...shards], limit } });
+  async due({ beforeMs, shards, after, limit }: DueQuery): Promise<readonly StoredReminder[]> {
+    const from = after && { dueMs: after.dueMs, seq: after.seq };
+    return this.#ask("due", { query: { beforeMs, shards: shards && [...shards], after: from, limit } });
   }
 
   async mail({ shards, after, limit }: MailQuery): Promise<readonly StoredMail[]> {

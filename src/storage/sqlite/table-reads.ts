@@ -18,6 +18,8 @@ import { bytesIn, listedIn, mailIn, recordColumns, recordIn, reminderIn, textIn,
 import type { Database, Row, Statement } from "./driver.ts";
 
 const noBytes = new Uint8Array(0);
+/** Each reminder comes after this one. */
+const beforeAll = { dueMs: Number.NEGATIVE_INFINITY, seq: 0 };
 
 /** Reads the tables of a state store. */
 export class TableReads {
@@ -48,7 +50,7 @@ export class TableReads {
     );
     this.#reminders = database.prepare("select * from reminders where type = ? and key = ? order by name");
     this.#due = database.prepare(
-      "select * from reminders where due < ? and (1 << shard) & ? order by due, seq limit ?",
+      "select * from reminders where (due, seq) > (?, ?) and due < ? and (1 << shard) & ? order by due, seq limit ?",
     );
     this.#mail = database.prepare("select * from mail where place > ? and (1 << shard) & ? order by place limit ?");
     // The lengths first: a page is bounded in bytes before its frames are read.
@@ -94,8 +96,8 @@ export class TableReads {
     return this.#reminders.all(toBlob(type), toBlob(key)).map(reminderIn);
   }
 
-  due({ beforeMs, shards, limit }: DueQuery): readonly StoredReminder[] {
-    return this.#due.all(beforeMs, maskOf(shards), limit).map(reminderIn);
+  due({ beforeMs, shards, after = beforeAll, limit }: DueQuery): readonly StoredReminder[] {
+    return this.#due.all(after.dueMs, after.seq, beforeMs, maskOf(shards), limit).map(reminderIn);
   }
 
   mail({ shards, after = 0, limit }: MailQuery): readonly StoredMail[] {
