@@ -15,7 +15,7 @@ export class DueCursor {
     this.#notedMs = Number.POSITIVE_INFINITY;
   }
 
-  /** Goes on behind a reminder in the next reading, unless one was noted that is due before. */
+  /** Continues behind a reminder in the next reading, unless one was noted that is due before. */
   endReading(last: StoredReminder | undefined): void {
     this.#after = last !== undefined && last.dueMs < this.#notedMs ? last : undefined;
   }

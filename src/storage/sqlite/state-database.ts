@@ -25,7 +25,7 @@ export type WriteResult = { readonly value: Written } | { readonly error: StoreE
 
 /** I/O errors in a row after which the file is opened again. */
 const mostIoErrors = 3;
-/** So often a group also deletes old rows when no new ones come to their table, and so many. */
+/** Milliseconds between two groups that also delete old rows of tables to which no new ones come, and how many. */
 const forgetEveryMs = 60_000;
 const forgottenThen = 1_000;
 /** The file of a database in memory, which needs no lock. */
