@@ -26,7 +26,9 @@ export function keepInPage(): void {
 
 /** Undefined: there are no results; what the page says stays. */
 function blocks(): Readonly<Record<string, string | undefined>> {
-  const states = ["stores", "calls", "reminders", "places", "memory", "beside"].map((part) => `state-${part}`);
+  const states = ["stores", "calls", "recipients", "reminders", "places", "memory", "beside"].map(
+    (part) => `state-${part}`,
+  );
   const compared = ["rpc", "events", "host-alone", "in-process", "start", "memory", ...states];
   return {
     goals: markdownTable(goalHeader, goals.map(goalRow)),

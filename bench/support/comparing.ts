@@ -20,7 +20,7 @@ export interface Comparing<Load> extends ComparisonText {
   readonly seconds?: number;
   /** Number of rounds. Default 5. */
   readonly rounds?: number;
-  /** Seconds for which each contender runs under each load before the first round. Default 1. */
+  /** Seconds for which each contender runs under each load before the first round. Default 1; 0: not at all. */
   readonly warmUpSeconds?: number;
   /** Command-line options. Default: those of this process. */
   readonly args?: readonly string[];
@@ -30,8 +30,11 @@ export interface Comparing<Load> extends ComparisonText {
 export async function compare<Load>({ benchmark, title, ...comparing }: Comparing<Load>): Promise<readonly Series[]> {
   const { rounds: usualRounds = 5, seconds = 1, warmUpSeconds = 1 } = comparing;
   const options = readPlanOptions({ rounds: usualRounds, seconds, warmUpSeconds }, comparing.args);
-  const chosen = comparing.contenders.filter(({ name }) => name.includes(options.only));
-  const loads = comparing.loads.filter((load) => comparing.loadText(load).includes(options.loads));
+  const chosen = comparing.contenders.filter(({ name }) => hasOneOf(name, options.only));
+  const loads = comparing.loads.filter((load) => hasOneOf(comparing.loadText(load), options.loads));
+  const allNames = comparing.contenders.map(({ name }) => name);
+  assertChosen(chosen, "only", options.only, allNames);
+  assertChosen(loads, "loads", options.loads, comparing.loads.map(comparing.loadText));
   const absent = chosen.filter((contender) => contender.absent !== undefined);
   const present = chosen.filter((contender) => contender.absent === undefined);
   const plan = { ...options, loads, loadText: comparing.loadText };
@@ -49,4 +52,13 @@ export async function compare<Load>({ benchmark, title, ...comparing }: Comparin
   const figures = { title, unit, baseline, plan: { rounds, secondsPerRound }, series, absent: names };
   console.log(`\nfigures: ${writeResults(benchmark, figures)}`);
   return series;
+}
+
+/** Whether a text contains one of several, which `|` separates. */
+function hasOneOf(text: string, parts: string): boolean {
+  return parts.split("|").some((part) => text.includes(part));
+}
+
+function assertChosen(chosen: readonly unknown[], option: string, text: string, all: readonly string[]): void {
+  if (chosen.length === 0) throw new Error(`--${option} ${text} names none of: ${all.join("; ")}.`);
 }

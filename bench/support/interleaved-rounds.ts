@@ -32,7 +32,7 @@ export async function measureInterleaved<Load>(
   );
   try {
     for (const contender of contenders) await contender.start(plan.loads);
-    for (const { contender, load } of lanes) {
+    for (const { contender, load } of plan.warmUpSeconds === 0 ? [] : lanes) {
       plan.onRound?.(`warming up ${contender.name}, ${plan.loadText(load)}`);
       await contender.measure(load, plan.warmUpSeconds);
     }

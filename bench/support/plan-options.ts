@@ -6,7 +6,7 @@ export interface PlanOptions {
   readonly secondsPerRound: number;
   readonly warmUpSeconds: number;
   readonly onRound: (text: string) => void;
-  /** Only contenders and loads whose names contain this text run. */
+  /** Only contenders and loads run whose names contain this text, or one of several with `|` between them. */
   readonly only: string;
   readonly loads: string;
 }

@@ -139,7 +139,6 @@ export {
 } from "./serialization/message-type.ts";
 export type { Sendable } from "./serialization/sendable.ts";
 export { type AgentName, shardOf, textOfName } from "./state/agent-name.ts";
-export { fairLevel, letterSize } from "./state/dead-letters.ts";
 export type {
   DeadLetter,
   DeadQuery,
@@ -153,6 +152,7 @@ export type {
 export type { TurnEffects } from "./state/effects.ts";
 export { compareEpochs, type Epoch, formatEpoch, parseEpoch } from "./state/epoch.ts";
 export { judgeCommit, limitOver, remindersOver, type StoredVersion } from "./state/judge-commit.ts";
+export { fairLevel, letterSize } from "./state/memory/dead-letters.ts";
 export { MemoryStateStore, type MemoryStateStoreOptions } from "./state/memory-state-store.ts";
 export { type KeptCommit, type KeptOutcome, onlySends, type StateKeeper } from "./state/state-keeper.ts";
 export type {

@@ -4,7 +4,7 @@ import type { Contender, Round } from "../../support/contender.ts";
 import { ProcessGroup, roundOf } from "../../support/process-group.ts";
 import { programCommand } from "../../support/project.ts";
 import { type Keeping, type KeptStore, makeStore } from "../calls/kept.ts";
-import { loads } from "../calls/loads.ts";
+import { usualLoad } from "../calls/loads.ts";
 
 /** Calls under way that write states, while others are measured. */
 export type BesideLoad = number;
@@ -38,8 +38,7 @@ export class BesideContender implements Contender<BesideLoad> {
   async measure(inFlight: BesideLoad, seconds: number): Promise<Round> {
     const writing = this.#group.get("writing caller");
     const caller = this.#group.get("caller");
-    const load = loads.find(({ recipients, writes }) => recipients === "some" && writes);
-    writing.send({ ...load, seconds, inFlight });
+    writing.send({ ...usualLoad, seconds, inFlight });
     caller.send({ seconds, inFlight: 1, payloadBytes: 100 } satisfies CallRound);
     const [written, measured] = [roundOf(await writing.next("round")), roundOf(await caller.next("round"))];
     return { ...measured, written: written.perSecond ?? Number.NaN };

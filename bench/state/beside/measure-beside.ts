@@ -1,8 +1,9 @@
 import { compare } from "../../support/comparing.ts";
+import { type PartOptions, planArgs } from "../part-options.ts";
 import { BesideContender } from "./contenders.ts";
 
 /** Measures what other calls of a host notice of its store: against a store in memory, which does no I/O. */
-export async function measureBeside(args: readonly string[]): Promise<void> {
+export async function measureBeside(options: PartOptions): Promise<void> {
   await compare({
     benchmark: "state-beside",
     title: "calls without state, 1 in flight, beside calls that write states",
@@ -15,7 +16,7 @@ export async function measureBeside(args: readonly string[]): Promise<void> {
     baseline: "memory",
     loads: [4, 64],
     loadText: (inFlight) => `beside ${inFlight} writing calls`,
-    ...{ seconds: 2 },
-    args,
+    ...{ rounds: 3, seconds: 2 },
+    args: planArgs(options),
   });
 }

@@ -3,7 +3,7 @@ import { MeasuredPostgres, postgresAbsence } from "../../peers/postgres-server.t
 import type { Contender, Round } from "../../support/contender.ts";
 import { ProcessGroup } from "../../support/process-group.ts";
 import { programCommand } from "../../support/project.ts";
-import { measureCaller } from "./contenders.ts";
+import { measureCaller, warmUp } from "./contenders.ts";
 import type { StateLoad } from "./loads.ts";
 
 /** Three processes: a NATS server, and a target and a caller of one file that keep the state by hand. */
@@ -35,6 +35,7 @@ export class ByHandContender implements Contender<StateLoad> {
     const target = programCommand(import.meta, "by-hand", "target", address, this.#kind, url);
     await this.#group.start("target", target).next("ready");
     await this.#group.start("caller", programCommand(import.meta, "by-hand", "caller", address)).next("ready");
+    await warmUp(this.#group);
   }
 
   measure(load: StateLoad, seconds: number): Promise<Round> {

@@ -3,7 +3,7 @@ import type { Contender, Round } from "../../support/contender.ts";
 import { ProcessGroup, roundOf } from "../../support/process-group.ts";
 import { programCommand } from "../../support/project.ts";
 import { absenceOf, type Keeping, type KeptStore, makeStore } from "./kept.ts";
-import type { StateLoad } from "./loads.ts";
+import { type StateLoad, usualLoad } from "./loads.ts";
 
 /** Agents without a state; with one; with one whose turns run ahead of its commits (`runAhead: 64`). */
 export type AgentKind = "plain" | "stored" | "ahead";
@@ -35,6 +35,7 @@ export class KeptCallContender implements Contender<StateLoad> {
     const address = await startHost(this.#group, "troupe", this.#store.flags);
     await this.#group.start("target", programCommand(import.meta, "target", address, this.#kind)).next("ready");
     await this.#group.start("caller", programCommand(import.meta, "caller", address)).next("ready");
+    await warmUp(this.#group);
   }
 
   measure(load: StateLoad, seconds: number): Promise<Round> {
@@ -44,6 +45,19 @@ export class KeptCallContender implements Contender<StateLoad> {
   async stop(): Promise<void> {
     await this.#group.stop();
     await this.#store?.remove();
+  }
+}
+
+/** Calls of a warm-up, and the seconds that it takes at most. */
+const warmUpCalls = 10_000;
+const warmUpSeconds = 5;
+
+/** Calls until the code of all processes is compiled. On a busy machine that takes longer than the warm-up of a comparison. */
+export async function warmUp(group: ProcessGroup): Promise<void> {
+  const caller = group.get("caller");
+  for (let [calls, seconds] = [0, 0]; calls < warmUpCalls && seconds < warmUpSeconds; seconds += 0.5) {
+    caller.send({ ...usualLoad, seconds: 0.5 });
+    calls += Number((await caller.next("round")).count);
   }
 }
 

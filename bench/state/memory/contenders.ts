@@ -35,7 +35,7 @@ export class AgentMemory implements Contender<MemoryLoad> {
     try {
       const host = group.start("host", measuredHostCommand());
       const address = String((await host.next("ready")).address);
-      const [, ...program] = programCommand(import.meta, "worker", address, this.#kind, String(agents));
+      const [, ...program] = programCommand(import.meta, "worker", address, this.#kind);
       const worker = group.start("worker", [thisNode[0] ?? "", "--expose-gc", ...program]);
       await worker.next("ready");
       const hostBytes = async (): Promise<number> => {
@@ -43,14 +43,14 @@ export class AgentMemory implements Contender<MemoryLoad> {
         const { heapUsed, external } = await host.next("measured");
         return Number(heapUsed) + Number(external);
       };
-      const fill = async (prefix: string): Promise<number> => {
-        worker.send({ prefix });
+      const fill = async (prefix: string, count: number): Promise<number> => {
+        worker.send({ prefix, count });
         return Number((await worker.next("filled")).bytes);
       };
       // What exists once, such as compiled code, comes with the first agents.
-      await fill("first");
+      await fill("first", Math.ceil(agents / 10));
       const before = await hostBytes();
-      const bytes = await fill("agent");
+      const bytes = await fill("agent", agents);
       return { bytes: of === "worker" ? bytes : ((await hostBytes()) - before) / agents };
     } finally {
       await group.stop();

@@ -1,8 +1,10 @@
 import { compare } from "../../support/comparing.ts";
+import { agentsIn, type PartOptions, planArgs } from "../part-options.ts";
 import { AgentMemory } from "./contenders.ts";
 
 /** Measures what an idle agent with a time or a cap takes in its worker, and a claim at the host. */
-export async function measureMemory(args: readonly string[]): Promise<void> {
+export async function measureMemory(options: PartOptions): Promise<void> {
+  const agents = agentsIn(options, 50_000);
   await compare({
     benchmark: "state-memory",
     title: "memory of idle agents and of claims",
@@ -15,11 +17,11 @@ export async function measureMemory(args: readonly string[]): Promise<void> {
     ],
     baseline: "without",
     loads: [
-      { text: "an idle agent, at its worker", of: "worker", agents: 100_000 },
-      { text: "an agent, at the host", of: "host", agents: 200_000 },
+      { text: "an idle agent, at its worker", of: "worker", agents },
+      { text: "an agent, at the host", of: "host", agents: 2 * agents },
     ],
     loadText: ({ text }) => text,
-    ...{ seconds: 0, warmUpSeconds: 0, rounds: 3 },
-    args,
+    ...{ seconds: 0, warmUpSeconds: 0, rounds: 2 },
+    args: planArgs(options),
   });
 }

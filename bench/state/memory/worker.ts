@@ -1,4 +1,4 @@
-// A worker that fills with agents: `worker ADDRESS KIND COUNT`, with --expose-gc. Reports the bytes that each takes.
+// A worker that fills with agents: `worker ADDRESS KIND`, with --expose-gc. Reports the bytes that each takes.
 import { AgentId, handlerTable, RoutedAgent } from "troupe";
 import { GrpcWorkerAgentRuntime } from "troupe/grpc";
 import { usedBytes } from "../../memory/used-bytes.ts";
@@ -16,14 +16,13 @@ const options = {
   shared: { shared: true },
 };
 
-const [address = "", kind = "", countText = ""] = process.argv.slice(2);
-const count = Number(countText);
+const [address = "", kind = ""] = process.argv.slice(2);
 const runtime = new GrpcWorkerAgentRuntime(address);
 await runtime.start();
 // The keys of `options` are the kinds.
 await Empty.register(runtime, "empty", () => new Empty("does nothing"), options[kind as keyof typeof options]);
 tell("ready");
-for await (const { prefix } of commands<{ readonly prefix: string }>()) {
+for await (const { prefix, count } of commands<{ readonly prefix: string; readonly count: number }>()) {
   const before = await usedBytes();
   let next = 0;
   const callSome = async () => {

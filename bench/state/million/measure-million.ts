@@ -1,10 +1,10 @@
-import { parseArgs } from "node:util";
 import { startHost } from "../../peers/start-host.ts";
 import { ProcessGroup } from "../../support/process-group.ts";
 import { residentBytes } from "../../support/process-usage.ts";
 import { programCommand, thisNode } from "../../support/project.ts";
 import { writeResults } from "../../support/results-file.ts";
 import { makeStore } from "../calls/kept.ts";
+import { agentsIn, type PartOptions } from "../part-options.ts";
 
 /** Live agents at a time. */
 const cap = 10_000;
@@ -12,14 +12,12 @@ const cap = 10_000;
 const checkedOf = 50;
 const stretches = 10;
 
-/** Passes `--agents` (1,000,000) persistent agents through a cap of 10,000, and checks their states. Prints heap and rate on the way. */
-export async function measureMillion(args: readonly string[]): Promise<void> {
-  const { values } = parseArgs({
-    args: [...args],
-    options: { agents: { type: "string", default: "1000000" } },
-    strict: false,
-  });
-  const agents = Number(values.agents);
+/** Agents without the option; they take about a minute. */
+const usualAgents = 300_000;
+
+/** Passes `--agents` persistent agents through a cap of 10,000, and checks their states. Prints heap and rate on the way. */
+export async function measureMillion(options: PartOptions): Promise<void> {
+  const agents = agentsIn(options, usualAgents);
   const group = new ProcessGroup("a million agents");
   const store = await makeStore("sqlite-normal");
   try {
@@ -42,8 +40,8 @@ export async function measureMillion(args: readonly string[]): Promise<void> {
       points.push({ ...point, workerHeapMiB: round(heapMiB), hostRssMiB: round(hostMiB) });
       console.log(JSON.stringify(points.at(-1)));
     };
-    const stretch = agents / stretches;
-    for (let from = 0; from < agents; from += stretch) await pass(from, from + stretch, 1, 1);
+    const stretch = Math.ceil(agents / stretches);
+    for (let from = 0; from < agents; from += stretch) await pass(from, Math.min(agents, from + stretch), 1, 1);
     await pass(0, agents, checkedOf, 2);
     console.log(`agents with a wrong total: ${wrong}`);
     console.log(`figures: ${writeResults("state-million", { figures: { agents, cap, wrong, points } })}`);

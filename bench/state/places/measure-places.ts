@@ -1,8 +1,9 @@
 import { compare } from "../../support/comparing.ts";
+import { agentsIn, type PartOptions, planArgs } from "../part-options.ts";
 import { PlacesContender } from "./contenders.ts";
 
 /** Measures how long it takes until the agents of a lost worker answer at another one. */
-export async function measurePlaces(args: readonly string[]): Promise<void> {
+export async function measurePlaces(options: PartOptions): Promise<void> {
   await compare({
     benchmark: "state-places",
     title: "agents of a worker that was killed, until each has answered at another one",
@@ -13,9 +14,9 @@ export async function measurePlaces(args: readonly string[]): Promise<void> {
       new PlacesContender("no state", "plain", "memory"),
     ],
     baseline: "no state",
-    loads: [10_000],
+    loads: [agentsIn(options, 10_000)],
     loadText: (count) => `${count.toLocaleString("en")} agents`,
     ...{ seconds: 0, warmUpSeconds: 0, rounds: 3 },
-    args,
+    args: planArgs(options),
   });
 }

@@ -4,7 +4,7 @@ import { ProcessGroup, roundOf } from "../../support/process-group.ts";
 import { programCommand } from "../../support/project.ts";
 import { KeptCallContender } from "../calls/contenders.ts";
 import { type Keeping, type KeptStore, makeStore } from "../calls/kept.ts";
-import { loads } from "../calls/loads.ts";
+import { usualLoad } from "../calls/loads.ts";
 
 /** One round of reminders, as the benchmark commands it. */
 export interface ReminderRound extends ReminderLoad {
@@ -17,9 +17,9 @@ export interface ReminderLoad {
   readonly count: number;
   /** Milliseconds between the first and the last due time. */
   readonly spreadMs: number;
-  /** Milliseconds from setting the first reminder until it is due. */
-  readonly settingMs: number;
 }
+
+const mostTries = 4;
 
 /** A host with a store, and a worker whose agents are reminded. */
 export class ReminderContender implements Contender<ReminderLoad> {
@@ -28,8 +28,6 @@ export class ReminderContender implements Contender<ReminderLoad> {
   readonly #keeping: Keeping;
   readonly #group: ProcessGroup;
   #store: KeptStore | undefined;
-  /** Grows on a machine that sets reminders slowly. */
-  #settingFactor = 1;
 
   constructor(name: string, type: "plain" | "kept", keeping: Keeping) {
     this.name = name;
@@ -44,18 +42,23 @@ export class ReminderContender implements Contender<ReminderLoad> {
     await this.#group.start("worker", programCommand(import.meta, "worker", address)).next("ready");
   }
 
-  /** The processor time counts setting the reminders, too. A round that fired before all were set does not count, and is repeated. */
-  async measure(load: ReminderLoad): Promise<Round> {
+  /**
+   * The processor time counts setting the reminders, too. A round that fired before all were set does not count, and is repeated.
+   * `warmUpSeconds`: not 0 for a warm-up, which has a tenth of the reminders.
+   */
+  async measure({ count, ...load }: ReminderLoad, warmUpSeconds: number): Promise<Round> {
     const worker = this.#group.get("worker");
-    for (;;) {
-      const settingMs = load.settingMs * this.#settingFactor;
-      const { late, ...round } = await this.#group.withProcessorTime(async () => {
-        worker.send({ ...load, settingMs, type: this.#type });
+    const round = { ...load, count: warmUpSeconds > 0 ? count / 10 : count, type: this.#type };
+    for (let tries = 0; tries < mostTries; tries += 1) {
+      const { late, ...measured } = await this.#group.withProcessorTime(async () => {
+        worker.send(round);
         return roundOf(await worker.next("round"));
       });
-      if (late === 0) return round;
-      this.#settingFactor *= 2;
+      if (late === 0) return measured;
     }
+    throw new Error(
+      `${this.name}: ${mostTries} times reminders were due before all were set. Measure on a calmer machine.`,
+    );
   }
 
   async stop(): Promise<void> {
@@ -74,9 +77,7 @@ export class PlainCalls implements Contender<ReminderLoad> {
   }
 
   async measure(): Promise<Round> {
-    const load = loads.find(({ text }) => text === "64 in flight");
-    if (load === undefined) throw new Error("There is no load of calls, 64 in flight.");
-    return this.#calls.measure(load, 1);
+    return this.#calls.measure(usualLoad, 1);
   }
 
   stop(): Promise<void> {

@@ -1,4 +1,5 @@
 import { compare } from "../../support/comparing.ts";
+import { type PartOptions, planArgs } from "../part-options.ts";
 import { StoreContender } from "./contenders.ts";
 import { KvContender } from "./kv-contender.ts";
 import { PlainPgContender, PostgresContender } from "./postgres-contenders.ts";
@@ -7,7 +8,7 @@ import type { StoreLoad } from "./savers.ts";
 const loads: readonly StoreLoad[] = [1, 16, 64, 256].map((savers) => ({ savers }));
 
 /** Measures commits to the state stores: compare-and-set of 512 bytes, each saver with an agent of its own and one commit under way. */
-export async function measureStores(args: readonly string[]): Promise<void> {
+export async function measureStores(options: PartOptions): Promise<void> {
   await compare({
     benchmark: "state-stores",
     title: "commits to a state store, each of 512 bytes",
@@ -24,6 +25,7 @@ export async function measureStores(args: readonly string[]): Promise<void> {
     baseline: "SQLite, full, in the main thread",
     loads,
     loadText: ({ savers }) => `${savers} savers`,
-    args,
+    ...{ rounds: 3, seconds: 0.5, warmUpSeconds: 0.5 },
+    args: planArgs(options),
   });
 }

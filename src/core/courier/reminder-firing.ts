@@ -9,6 +9,7 @@ import type { DeadReason, KeptMessage } from "../state/durable-log.ts";
 import type { Commit, ReminderTick, StateStore, StoredReminder } from "../state/state-store.ts";
 import { StoreError } from "../state/store-error.ts";
 import type { CourierDelivery, CourierSlots, Deliver } from "./courier-call.ts";
+import { DueCursor } from "./due-cursor.ts";
 import { type KnownReminder, KnownReminders } from "./known-reminders.ts";
 import { afterFiring, afterGivingUp, decideTick, formatRule, parseRule, type ReminderRule } from "./reminder-rule.ts";
 import { decideRetry, type RetrySettings } from "./retry-policy.ts";
@@ -67,6 +68,7 @@ export class ReminderFiring {
   #changed: Set<string> | undefined;
   /** Whether the last reading has left out reminders that are due within the window. */
   #hasMore = false;
+  readonly #cursor = new DueCursor();
   #needsSlot = false;
   #timer: Timer | undefined;
   /** The time of the timer, by the clock that always advances. */
@@ -94,6 +96,7 @@ export class ReminderFiring {
 
   start(): void {
     this.#isStopped = false;
+    this.#cursor.reset();
     this.#settling.start();
     this.#openedMs = this.#nowMs;
     this.#scanAtMs = this.#openedMs;
@@ -173,6 +176,7 @@ export class ReminderFiring {
   /** A reminder in the store is due at a time, and must be read before that. */
   #expect(dueMs: number): void {
     const nowMs = this.#nowMs;
+    this.#cursor.note(dueMs);
     if (this.#changed === undefined && dueMs > nowMs + windowMs) return;
     this.#scanAtMs = Math.min(this.#scanAtMs, Math.max(nowMs, Math.min(dueMs, nowMs + gatherMs)));
     if (!this.#isStopped) this.#sleep(nowMs);
@@ -183,12 +187,16 @@ export class ReminderFiring {
     this.#changed = changed;
     const nowMs = this.#nowMs;
     this.#scanAtMs = nowMs + longestSleepMs;
-    // The store still has what is in memory, and before what is new.
-    const limit = mostRead + (this.#isLight ? this.#known.size + this.#underWay.size : 0);
+    const { after } = this.#cursor;
+    this.#cursor.beginReading();
+    // From the first on, the store still has what is in memory, and before what is new.
+    const inMemory = after === undefined && this.#isLight ? this.#known.size + this.#underWay.size : 0;
+    const limit = mostRead + inMemory;
     try {
-      const page = await this.#parts.store.due({ beforeMs: nowMs + windowMs, limit });
+      const page = await this.#parts.store.due({ beforeMs: nowMs + windowMs, after, limit });
       this.#hasMore = page.length === limit;
-      const added = this.#take(page, changed);
+      const { added, last } = this.#take(page, changed);
+      this.#cursor.endReading(this.#hasMore ? last : undefined);
       if (this.#hasMore && added === 0 && this.#known.waitingCount === 0) this.#postponeBehind();
     } catch (error) {
       this.#storeFailed(error);
@@ -199,14 +207,21 @@ export class ReminderFiring {
     this.#run();
   }
 
-  /** Takes reminders that were read; returns how many are new. */
-  #take(page: readonly StoredReminder[], changed: ReadonlySet<string>): number {
+  /** Takes reminders that were read. Returns how many are new, and the last one that it did not leave in the store. */
+  #take(
+    page: readonly StoredReminder[],
+    changed: ReadonlySet<string>,
+  ): { readonly added: number; readonly last: StoredReminder | undefined } {
     let added = 0;
+    let last = this.#cursor.after;
     for (const stored of page) {
       const agentKey = textOfName(stored.agent);
       const key = keyOf(agentKey, stored.name);
       const known = this.#known.get(key);
-      if (changed.has(key) || known?.stored.seq === stored.seq || this.#underWay.get(agentKey)?.key === key) continue;
+      if (changed.has(key) || known?.stored.seq === stored.seq || this.#underWay.get(agentKey)?.key === key) {
+        last = stored;
+        continue;
+      }
       if (!this.#known.fits(stored.message.length)) {
         this.#hasMore = true;
         break;
@@ -214,8 +229,9 @@ export class ReminderFiring {
       this.#forget(key);
       this.#known.add(key, agentKey, stored);
       added += 1;
+      last = stored;
     }
-    return added;
+    return { added, last };
   }
 
   /** Moves reminders of busy agents on in the store, so that those of others can be read. */
@@ -226,6 +242,7 @@ export class ReminderFiring {
       void this.#settle({ ...tickOf(stored), nextDueMs: dueMs, attempts: stored.attempts });
     }
     this.#hasMore = false;
+    this.#cursor.reset();
     this.#scanAtMs = this.#nowMs + gatherMs;
   }
 
@@ -278,6 +295,7 @@ export class ReminderFiring {
     if (this.#isStopped) return;
     switch (outcome.at) {
       case "withdrawn":
+        this.#cursor.note(stored.dueMs);
         return this.#expect(this.#nowMs);
       case "handled":
         this.#fired += 1;

@@ -4,7 +4,7 @@ import { callable, clock as clockKind, flag, number } from "../validation/option
 import { anyRoom, someTime } from "../validation/option-values.ts";
 import { type AgentName, compareBytes, compareNames, textOfName } from "./agent-name.ts";
 import type { DurableLog } from "./durable-log.ts";
-import { byName, inShards, type Moment, StateMemory } from "./state-memory.ts";
+import { inShards, type Moment, StateMemory } from "./memory/state-memory.ts";
 import type {
   Commit,
   CommitOutcome,
@@ -135,7 +135,7 @@ export class MemoryStateStore implements StateStore {
   }
 
   async remembered(agent: AgentName, id: string, principal: string): Promise<RememberedMessage | undefined> {
-    return this.#read().remembered(agent, id, principal, this.#moment());
+    return this.#read().remembered.find(textOfName(agent), id, principal, this.#clock.wallNow());
   }
 
   async list({ type, keyPrefix = "", after, limit = storeLimits.listed }: ListQuery = {}): Promise<ListPage> {
@@ -150,14 +150,15 @@ export class MemoryStateStore implements StateStore {
   }
 
   async reminders(agent: AgentName): Promise<readonly StoredReminder[]> {
-    return [...(this.#read().reminders.get(textOfName(agent))?.values() ?? [])].sort(byName).map(copyOfReminder);
+    return this.#read().reminders.of(textOfName(agent)).map(copyOfReminder);
   }
 
-  async due({ beforeMs, shards, limit }: DueQuery): Promise<readonly StoredReminder[]> {
+  async due({ beforeMs, shards, after, limit }: DueQuery): Promise<readonly StoredReminder[]> {
     const isWanted = inShards(shards);
-    return [...this.#read().reminders.values()]
-      .flatMap((ofAgent) => [...ofAgent.values()])
-      .filter(({ agent, dueMs }) => dueMs < beforeMs && isWanted(agent))
+    const isLater = ({ dueMs, seq }: StoredReminder) =>
+      after === undefined || dueMs > after.dueMs || (dueMs === after.dueMs && seq > after.seq);
+    return [...this.#read().reminders.all()]
+      .filter((one) => one.dueMs < beforeMs && isLater(one) && isWanted(one.agent))
       .sort((a, b) => a.dueMs - b.dueMs || a.seq - b.seq)
       .slice(0, limit)
       .map(copyOfReminder);
@@ -166,7 +167,7 @@ export class MemoryStateStore implements StateStore {
   async mail({ shards, after = 0, limit }: MailQuery): Promise<readonly StoredMail[]> {
     const isWanted = inShards(shards);
     const found: StoredMail[] = [];
-    for (const mail of this.#read().mail.values()) {
+    for (const mail of this.#read().mailboxes.all()) {
       if (found.length >= limit) break;
       if (mail.place > after && isWanted(mail.receiver)) found.push({ ...mail, frame: new Uint8Array(mail.frame) });
     }
@@ -179,7 +180,7 @@ export class MemoryStateStore implements StateStore {
 
   #mailTable(): MailTable {
     return {
-      readMail: async (query) => this.#read().readMail(query),
+      readMail: async (query) => this.#read().mailboxes.read(query),
       append: async (mailbox, message) => this.#write().append(mailbox, message, this.#moment()),
       dropMail: async (place) => this.#write().dropMail(place),
       bury: async (message, why) => this.#write().bury(message, why, this.#moment()),
@@ -201,9 +202,8 @@ export class MemoryStateStore implements StateStore {
       bytes += data.length;
     }
     const sorted = [...types.values()].sort((a, b) => compareBytes(a.type, b.type));
-    let reminders = 0;
-    for (const ofAgent of memory.reminders.values()) reminders += ofAgent.size;
-    return { records: memory.records.size, bytes, reminders, mail: memory.mail.size, types: sorted };
+    const [reminders, mail] = [memory.reminders.count, memory.mailboxes.size];
+    return { records: memory.records.size, bytes, reminders, mail, types: sorted };
   }
 
   async close(): Promise<void> {

@@ -174,6 +174,8 @@ export interface ShardQuery {
 export interface DueQuery extends ShardQuery {
   /** Those due before this time: wall clock, milliseconds since 1970. */
   readonly beforeMs: number;
+  /** The reminder with which the last page ended. Default: from the first. */
+  readonly after?: Pick<StoredReminder, "dueMs" | "seq"> | undefined;
 }
 
 /** Which mail to read. */
@@ -249,7 +251,7 @@ export interface StateStore extends AsyncDisposable {
   list(query?: ListQuery): Promise<ListPage>;
   /** The reminders of an agent, by name in the order of their bytes. */
   reminders(agent: AgentName): Promise<readonly StoredReminder[]>;
-  /** Reminders that are due, the earliest first. */
+  /** Reminders that are due, the earliest first; those of one time by `seq`. */
   due(query: DueQuery): Promise<readonly StoredReminder[]>;
   /** Mail by its place, whether it is due or not. */
   mail(query: MailQuery): Promise<readonly StoredMail[]>;

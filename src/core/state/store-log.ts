@@ -88,6 +88,18 @@ export class StoreLog implements DurableLog {
     this.#read();
   }
 
+  /** Reads what a write may have left, unless it certainly has written no mail. */
+  async wakeAfter<T>(written: Promise<T>): Promise<T> {
+    try {
+      const result = await written;
+      this.wake();
+      return result;
+    } catch (error) {
+      if (error instanceof StoreError && error.storeCode === "unknown") this.wake();
+      throw error;
+    }
+  }
+
   append(mailbox: AgentName, message: DurableMessage): Promise<"kept" | "known" | "full"> {
     return this.#table.append(mailbox, message);
   }

@@ -91,7 +91,7 @@ export class GroupWriter {
     const forgetLog = forgets ? oldestOfLog(nowMs) : undefined;
     const group = {
       ...encodeGroup(writes, () => this.#makeETag(), forgetLog),
-      forgetBefore: forgets ? Math.floor(nowMs - storeLimits.rememberedMs) : null,
+      forgetBefore: forgets || writes.some(addsForgotten) ? Math.floor(nowMs - storeLimits.rememberedMs) : null,
     };
     for (let retries = 0; ; retries += 1) {
       try {
@@ -156,6 +156,11 @@ export class Fenced extends Error {
 /** The error of a call whose commits have happened in part. */
 export function partlyError(cause: StoreError): StoreError {
   return new StoreError("unknown", `${cause.message} Other commits of this call have happened.`, { cause });
+}
+
+/** Whether a write adds rows to a table whose old ones are forgotten: then the group also deletes some of those. */
+function addsForgotten({ fields }: EncodedWrite): boolean {
+  return "remembered" in fields || ("kind" in fields && fields.kind === "delete");
 }
 
 /** Gathers the results of the parts of a call. Throws if a part has failed. */

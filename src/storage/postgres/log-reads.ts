@@ -1,16 +1,14 @@
 import {
-  type DeadLetter,
   type DeadPage,
   type DeadQuery,
-  type DeadReason,
   type MailPageQuery,
   type StoredMail,
   storeLimits,
 } from "../../core/internal.ts";
+import { numberIn } from "../rows.ts";
 import { idOfAgent } from "./agent-id.ts";
-import type { Row } from "./connections.ts";
 import { toWhole } from "./encode-writes.ts";
-import { bytesIn, hex, mailIn, nameIn, numberIn, type Read, textIn } from "./table-reads.ts";
+import { hex, letterIn, mailIn, type Read } from "./table-reads.ts";
 
 /** Bytes of a page of dead letters. A longer one is a page of its own. */
 const mostLetterBytes = 4 * 1024 * 1024;
@@ -82,24 +80,4 @@ function pageOf({
 /** Whether a text may name a dead letter. */
 export function isLetter(letter: string): boolean {
   return /^[0-9]{1,15}$/.test(letter);
-}
-
-function letterIn(row: Row): DeadLetter {
-  return {
-    letter: String(row.letter),
-    mailbox: nameIn(row),
-    id: textIn(row, "id"),
-    kind: row.kind === "event" ? "event" : "call",
-    frame: bytesIn(row, "frame"),
-    sentAtMs: numberIn(row, "sent_at"),
-    place: numberIn(row, "place"),
-    priorTakeovers: 0,
-    why: {
-      // Written from a `DeadReason`.
-      code: String(row.code) as DeadReason["code"],
-      text: textIn(row, "reason"),
-      attempts: numberIn(row, "attempts"),
-    },
-    diedAtMs: numberIn(row, "died_at"),
-  };
 }

@@ -22,8 +22,8 @@ export interface MailTableParts {
   readonly read: <T>(read: Read<T>) => Promise<T>;
   /** Calls `encode` at once, and writes what it returns in groups with all other writes. `bytes`: about how many wait. */
   readonly write: (bytes: number, encode: () => readonly EncodedWrite[]) => Promise<readonly unknown[]>;
-  /** Called when mail may have been written. */
-  readonly onMail: () => void;
+  /** Has the readers read what a write may have left. */
+  readonly wakeAfter: <T>(written: Promise<T>) => Promise<T>;
 }
 
 /** Bytes of a write beside its texts and its frame. */
@@ -35,7 +35,7 @@ const sweepBytes = storeLimits.deadLettersBytes / 16;
 
 /** Creates the tables of a log: writes go in the groups of the store, and reads are bounded in bytes. */
 export function createMailTable(parts: MailTableParts): MailTable {
-  const { reads, nowMs, maxMailboxMessages, read, write, onMail } = parts;
+  const { reads, nowMs, maxMailboxMessages, read, write, wakeAfter } = parts;
   /** Bytes of the dead letters that were added since their bound was looked at. */
   let unswept = Number.POSITIVE_INFINITY;
   return {
@@ -43,7 +43,7 @@ export function createMailTable(parts: MailTableParts): MailTable {
     append: async (mailbox, message) => {
       assertSize(message, parts.maxValueBytes);
       const encode = () => [encodeAppend(mailbox, message, { nowMs: nowMs(), maxMailboxMessages })];
-      const [outcome] = await noting(onMail, write(sizeOf(mailbox, message), encode));
+      const [outcome] = await wakeAfter(write(sizeOf(mailbox, message), encode));
       // One of the outcomes of the function.
       return outcome as "kept" | "known" | "full";
     },
@@ -61,28 +61,11 @@ export function createMailTable(parts: MailTableParts): MailTable {
     deadLetters: (query) => read(reads.deadLetters(query, nowMs())),
     replay: async (letters) => {
       const fields = { letters: "replay", now: toWhole(nowMs()), most: maxMailboxMessages };
-      return sumOf(
-        await noting(
-          onMail,
-          write(sizeOfLetters(letters), () => encodeLetters(letters, fields)),
-        ),
-      );
+      return sumOf(await wakeAfter(write(sizeOfLetters(letters), () => encodeLetters(letters, fields))));
     },
     drop: async (letters) =>
       sumOf(await write(sizeOfLetters(letters), () => encodeLetters(letters, { letters: "drop" }))),
   };
-}
-
-/** Says that mail may have been written, unless it certainly was not. */
-export async function noting<T>(onMail: () => void, written: Promise<T>): Promise<T> {
-  try {
-    const result = await written;
-    onMail();
-    return result;
-  } catch (error) {
-    if (error instanceof StoreError && error.storeCode === "unknown") onMail();
-    throw error;
-  }
 }
 
 interface AppendMoment {

@@ -31,7 +31,7 @@ import { decodeOutcome, type EncodedWrite, encodeCommit, encodeSettlements } fro
 import { GroupQueue } from "./group-queue.ts";
 import { Fenced, GroupWriter, resultsOf } from "./group-writer.ts";
 import { LogReads } from "./log-reads.ts";
-import { createMailTable, noting } from "./mail-table.ts";
+import { createMailTable } from "./mail-table.ts";
 import { isOfConnection, toStoreError } from "./postgres-error.ts";
 import { Slots } from "./slots.ts";
 import { fencedError, StoreOpener, type StoreOpenerParts } from "./store-opener.ts";
@@ -135,7 +135,7 @@ export class PostgresStateStore implements StateStore {
     const log = this.#ownLog;
     const hasMail = log !== undefined && commits.some(({ mail }) => mail.length > 0);
     const written = this.#ask(bytes, () => this.#commit(commits));
-    return hasMail ? noting(() => log.wake(), written) : written;
+    return hasMail ? log.wakeAfter(written) : written;
   }
 
   async #commit(commits: readonly Commit[]): Promise<readonly CommitOutcome[]> {
@@ -191,7 +191,7 @@ export class PostgresStateStore implements StateStore {
         return this.#read(read);
       },
       write: (bytes, encode) => this.#ask(bytes, () => this.#write(encode())),
-      onMail: () => this.#ownLog?.wake(),
+      wakeAfter: (written) => this.#ownLog?.wakeAfter(written) ?? written,
     });
   }
 

@@ -1,8 +1,6 @@
 import {
   type AgentName,
   type DueQuery,
-  type Epoch,
-  type ListedState,
   type ListPage,
   type ListQuery,
   type MailQuery,
@@ -14,6 +12,7 @@ import {
   storeLimits,
 } from "../../core/internal.ts";
 import { endOf, firstKey, nextAfter } from "../key-ranges.ts";
+import { createRowReaders, numberIn } from "../rows.ts";
 import { idOfAgent, idOfMessage } from "./agent-id.ts";
 import type { Row, Statement } from "./connections.ts";
 import { toWhole } from "./encode-writes.ts";
@@ -31,6 +30,8 @@ export const hex = (...columns: readonly string[]): string =>
 
 const recordColumns = `etag, revision, schema_version, ${hex("content_type")}, saved_at, generation, era, number`;
 const noBytes = Buffer.alloc(0);
+/** Each reminder comes after this one. */
+const beforeAll = { dueMs: Number.NEGATIVE_INFINITY, seq: 0 };
 
 /** Reads the tables of a state store. */
 export class TableReads {
@@ -95,9 +96,11 @@ export class TableReads {
     return { statement: { text, values: [idOfAgent(agent)] }, read: (rows) => rows.map(reminderIn) };
   }
 
-  due({ beforeMs, shards, limit }: DueQuery): Read<readonly StoredReminder[]> {
-    const text = `${this.#selectReminders} where due < $1 and ($2::integer[] is null or shard = any($2)) order by due, seq limit $3`;
-    const values = [toWhole(beforeMs), shards ? [...shards] : null, toWhole(limit)];
+  due({ beforeMs, shards, after = beforeAll, limit }: DueQuery): Read<readonly StoredReminder[]> {
+    const text = `${this.#selectReminders} where (due, seq) > ($4, $5) and due < $1
+      and ($2::integer[] is null or shard = any($2)) order by due, seq limit $3`;
+    const from = [toWhole(after.dueMs), toWhole(after.seq)];
+    const values = [toWhole(beforeMs), shards ? [...shards] : null, toWhole(limit), ...from];
     return { statement: { text, values }, read: (rows) => rows.map(reminderIn) };
   }
 
@@ -143,59 +146,7 @@ export function textIn(row: Row, column: string): string {
   return Buffer.from(row[column] ?? "", "hex").toString();
 }
 
-export function numberIn(row: Row, column: string): number {
-  return Number(row[column]);
-}
-
-export function nameIn(row: Row, type = "type", key = "key"): AgentName {
-  return { type: textIn(row, type), key: textIn(row, key) };
-}
-
-function epochIn(row: Row): Epoch | undefined {
-  if (row.generation === null) return undefined;
-  return { generation: numberIn(row, "generation"), era: numberIn(row, "era"), number: numberIn(row, "number") };
-}
-
-function recordIn(row: Row): Omit<StateRecord, "data"> {
-  return {
-    eTag: String(row.etag),
-    revision: numberIn(row, "revision"),
-    schemaVersion: numberIn(row, "schema_version"),
-    contentType: textIn(row, "content_type"),
-    savedAtMs: numberIn(row, "saved_at"),
-    epoch: epochIn(row),
-  };
-}
-
-function listedIn(row: Row): ListedState {
-  return { ...recordIn(row), agent: nameIn(row), bytes: numberIn(row, "bytes") };
-}
-
-function reminderIn(row: Row): StoredReminder {
-  return {
-    agent: nameIn(row),
-    name: textIn(row, "name"),
-    dueMs: numberIn(row, "due"),
-    rule: textIn(row, "rule"),
-    message: bytesIn(row, "message"),
-    seq: numberIn(row, "seq"),
-    attempts: numberIn(row, "attempts"),
-  };
-}
-
-export function mailIn(row: Row): StoredMail {
-  return {
-    id: textIn(row, "id"),
-    receiver: nameIn(row),
-    kind: row.kind === "event" ? "event" : "call",
-    frame: bytesIn(row, "frame"),
-    place: numberIn(row, "place"),
-    sender: nameIn(row, "sender_type", "sender_key"),
-    keptAtMs: numberIn(row, "kept_at"),
-    attempts: numberIn(row, "attempts"),
-    nextMs: numberIn(row, "next_at"),
-  };
-}
+export const { nameIn, recordIn, listedIn, reminderIn, mailIn, letterIn } = createRowReaders<Row>({ bytesIn, textIn });
 
 function statsIn(rows: readonly Row[]): StoreStats {
   const types = rows

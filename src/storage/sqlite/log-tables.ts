@@ -1,6 +1,5 @@
 import {
   type AgentName,
-  type DeadLetter,
   type DeadPage,
   type DeadQuery,
   type DeadReason,
@@ -11,11 +10,10 @@ import {
   shardOf,
   storeLimits,
 } from "../../core/internal.ts";
-import { bytesIn, nameIn, numberIn, textIn, toBlob } from "./columns.ts";
+import { numberIn } from "../rows.ts";
+import { letterIn, toBlob } from "./columns.ts";
 import type { Database, Row, Statement } from "./driver.ts";
 
-/** Rows that one group forgets at most, of each table. */
-const mostForgotten = 1_000;
 /** Bytes of dead letters after which their bound is looked at again. */
 const sweepBytes = storeLimits.deadLettersBytes / 16;
 
@@ -38,6 +36,9 @@ export class LogTables {
   readonly #forgetBeyond: Statement;
   /** Bytes of the letters that were added since the bound was looked at. */
   #unswept = Number.POSITIVE_INFINITY;
+  /** Rows that were added since the last time that old ones were forgotten. */
+  #newIds = 0;
+  #newLetters = 0;
 
   constructor(database: Database, maxMailboxMessages: number) {
     this.#maxMailboxMessages = maxMailboxMessages;
@@ -58,10 +59,10 @@ export class LogTables {
     );
     this.#dropLetter = database.prepare("delete from dead where letter = ? returning letter");
     this.#forgetIds = database.prepare(
-      `delete from mail_ids where rowid in (select rowid from mail_ids where at <= ? limit ${mostForgotten})`,
+      "delete from mail_ids where rowid in (select rowid from mail_ids where at <= ? limit ?)",
     );
     this.#forgetLetters = database.prepare(
-      `delete from dead where letter in (select letter from dead where died_at <= ? limit ${mostForgotten})`,
+      "delete from dead where letter in (select letter from dead where died_at <= ? limit ?)",
     );
     const size = `length(frame) + ${letterSize(0)}`;
     this.#bytesOfTypes = database.prepare(`select sum(${size}) as bytes from dead group by type`);
@@ -75,6 +76,7 @@ export class LogTables {
     if (this.#knowsId.get(...named, nowMs - storeLimits.mailIdMs) !== undefined) return "known";
     if (this.#isFull(mailbox)) return "full";
     this.#addId.run(...named, nowMs);
+    this.#newIds += 1;
     this.#keepMail(mailbox, message, message.sentAtMs);
     return "kept";
   }
@@ -83,6 +85,7 @@ export class LogTables {
   bury(message: KeptMessage, why: DeadReason, nowMs: number): number {
     const { mailbox, id, kind, sentAtMs, place, frame } = message;
     if (place !== 0 && this.#dropMail.get(place) === undefined) return 0;
+    this.#newLetters += 1;
     this.#bury.run(
       ...[toBlob(mailbox.type), toBlob(mailbox.key), toBlob(id), kind, sentAtMs, place],
       ...[why.code, toBlob(why.text), why.attempts, nowMs, frame],
@@ -136,10 +139,13 @@ export class LogTables {
     return letters.filter((letter) => this.#dropLetter.get(Number(letter)) !== undefined).length;
   }
 
-  /** Deletes some of what is too old. */
-  forget(nowMs: number): void {
-    this.#forgetIds.run(nowMs - storeLimits.mailIdMs);
-    this.#forgetLetters.run(nowMs - storeLimits.deadLetterMs);
+  /** Deletes rows that are too old: two for each one that was added since the last time, and `more` of each table. */
+  forget(nowMs: number, more: number): void {
+    const [ids, letters] = [2 * this.#newIds + more, 2 * this.#newLetters + more];
+    if (ids > 0) this.#forgetIds.run(nowMs - storeLimits.mailIdMs, ids);
+    if (letters > 0) this.#forgetLetters.run(nowMs - storeLimits.deadLetterMs, letters);
+    this.#newIds = 0;
+    this.#newLetters = 0;
   }
 
   #isFull({ type, key }: AgentName): boolean {
@@ -160,24 +166,4 @@ function countWithin(rows: readonly Row[], maxBytes = Number.POSITIVE_INFINITY):
     return at > 0 && bytes > maxBytes;
   });
   return tooMany < 0 ? rows.length : tooMany;
-}
-
-function letterIn(row: Row): DeadLetter {
-  return {
-    letter: String(row.letter),
-    mailbox: nameIn(row),
-    id: textIn(row, "id"),
-    kind: row.kind === "event" ? "event" : "call",
-    frame: bytesIn(row, "frame"),
-    sentAtMs: numberIn(row, "sent_at"),
-    place: numberIn(row, "place"),
-    priorTakeovers: 0,
-    why: {
-      // Written from a `DeadReason`.
-      code: String(row.code) as DeadReason["code"],
-      text: textIn(row, "reason"),
-      attempts: numberIn(row, "attempts"),
-    },
-    diedAtMs: numberIn(row, "died_at"),
-  };
 }

@@ -117,10 +117,7 @@ export class SqliteStateStore implements StateStore {
     const bytes = commits.reduce((sum, commit) => sum + sizeOfCommit(commit), smallAskBytes);
     const hasMail = commits.some(({ mail }) => mail.length > 0);
     const asked = this.#ask("commit", () => ({ commits: commits.map(copyOfCommit), nowMs: this.#nowMs() }), bytes);
-    if (!hasMail) return asked;
-    const outcomes = await asked;
-    this.#ownLog.wake();
-    return outcomes;
+    return hasMail ? this.#ownLog.wakeAfter(asked) : asked;
   }
 
   async remembered(agent: AgentName, messageId: string, principal: string): Promise<RememberedMessage | undefined> {
@@ -135,8 +132,9 @@ export class SqliteStateStore implements StateStore {
     return this.#ask("reminders", { agent: copyOfName(agent) });
   }
 
-  async due({ beforeMs, shards, limit }: DueQuery): Promise<readonly StoredReminder[]> {
-    return this.#ask("due", { query: { beforeMs, shards: shards && [...shards], limit } });
+  async due({ beforeMs, shards, after, limit }: DueQuery): Promise<readonly StoredReminder[]> {
+    const from = after && { dueMs: after.dueMs, seq: after.seq };
+    return this.#ask("due", { query: { beforeMs, shards: shards && [...shards], after: from, limit } });
   }
 
   async mail({ shards, after, limit }: MailQuery): Promise<readonly StoredMail[]> {
@@ -158,11 +156,9 @@ export class SqliteStateStore implements StateStore {
     return {
       readMail: (query) =>
         this.#ask("mailPage", { query: { ...query, mailbox: query.mailbox && copyOfName(query.mailbox) } }),
-      append: async (mailbox, message) => {
+      append: (mailbox, message) => {
         const ask = () => ({ mailbox: copyOfName(mailbox), message: copyOfMessage(message), nowMs: nowMs() });
-        const outcome = await this.#ask("append", ask, sizeOf(message));
-        if (outcome === "kept") this.#ownLog.wake();
-        return outcome;
+        return this.#ownLog.wakeAfter(this.#ask("append", ask, sizeOf(message)));
       },
       dropMail: (place) => this.settle({ ticks: [], mail: [{ place, nextMs: undefined, attempts: 0 }] }),
       bury: (message, why) =>
@@ -173,11 +169,7 @@ export class SqliteStateStore implements StateStore {
         ),
       deadLetters: ({ mailbox, ...query }) =>
         this.#ask("deadLetters", { query: { ...query, mailbox: mailbox && copyOfName(mailbox) }, nowMs: nowMs() }),
-      replay: async (letters) => {
-        const count = await this.#ask("replay", { letters: [...letters], nowMs: nowMs() });
-        if (count > 0) this.#ownLog.wake();
-        return count;
-      },
+      replay: (letters) => this.#ownLog.wakeAfter(this.#ask("replay", { letters: [...letters], nowMs: nowMs() })),
       drop: (letters) => this.#ask("drop", { letters: [...letters] }),
     };
   }

@@ -25,8 +25,9 @@ export type WriteResult = { readonly value: Written } | { readonly error: StoreE
 
 /** I/O errors in a row after which the file is opened again. */
 const mostIoErrors = 3;
-/** Milliseconds between two deletions of remembered messages that are too old. */
+/** Milliseconds between two groups that also delete old rows of tables to which no new ones come, and how many. */
 const forgetEveryMs = 60_000;
+const forgottenThen = 1_000;
 /** The file of a database in memory, which needs no lock. */
 export const inMemory = ":memory:";
 
@@ -280,10 +281,12 @@ export class StateDatabase {
 
   #forget(asks: readonly WriteAsk[]): void {
     const nowMs = asks.reduce((latest, ask) => ("nowMs" in ask ? Math.max(latest, ask.nowMs) : latest), 0);
-    if (nowMs - this.#forgotAtMs < forgetEveryMs) return;
-    this.#forgotAtMs = nowMs;
-    this.#connection.writes.forget(nowMs);
-    this.#connection.log.forget(nowMs);
+    if (nowMs === 0) return;
+    const isTime = nowMs - this.#forgotAtMs >= forgetEveryMs;
+    if (isTime) this.#forgotAtMs = nowMs;
+    const more = isTime ? forgottenThen : 0;
+    this.#connection.writes.forget(nowMs, more);
+    this.#connection.log.forget(nowMs, more);
   }
 
   /**

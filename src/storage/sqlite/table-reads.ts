@@ -13,10 +13,13 @@ import {
   storeLimits,
 } from "../../core/internal.ts";
 import { endOf, firstKey, nextAfter } from "../key-ranges.ts";
-import { bytesIn, mailIn, nameIn, numberIn, recordColumns, recordIn, reminderIn, textIn, toBlob } from "./columns.ts";
+import { numberIn } from "../rows.ts";
+import { bytesIn, listedIn, mailIn, recordColumns, recordIn, reminderIn, textIn, toBlob } from "./columns.ts";
 import type { Database, Row, Statement } from "./driver.ts";
 
 const noBytes = new Uint8Array(0);
+/** Each reminder comes after this one. */
+const beforeAll = { dueMs: Number.NEGATIVE_INFINITY, seq: 0 };
 
 /** Reads the tables of a state store. */
 export class TableReads {
@@ -47,7 +50,7 @@ export class TableReads {
     );
     this.#reminders = database.prepare("select * from reminders where type = ? and key = ? order by name");
     this.#due = database.prepare(
-      "select * from reminders where due < ? and (1 << shard) & ? order by due, seq limit ?",
+      "select * from reminders where (due, seq) > (?, ?) and due < ? and (1 << shard) & ? order by due, seq limit ?",
     );
     this.#mail = database.prepare("select * from mail where place > ? and (1 << shard) & ? order by place limit ?");
     // The lengths first: a page is bounded in bytes before its frames are read.
@@ -93,8 +96,8 @@ export class TableReads {
     return this.#reminders.all(toBlob(type), toBlob(key)).map(reminderIn);
   }
 
-  due({ beforeMs, shards, limit }: DueQuery): readonly StoredReminder[] {
-    return this.#due.all(beforeMs, maskOf(shards), limit).map(reminderIn);
+  due({ beforeMs, shards, after = beforeAll, limit }: DueQuery): readonly StoredReminder[] {
+    return this.#due.all(after.dueMs, after.seq, beforeMs, maskOf(shards), limit).map(reminderIn);
   }
 
   mail({ shards, after = 0, limit }: MailQuery): readonly StoredMail[] {
@@ -135,10 +138,6 @@ export class TableReads {
     const from = after === undefined ? [noBytes, noBytes] : [toBlob(after.type), nextAfter(toBlob(after.key))];
     return this.#listOfAll.all(from[0] ?? noBytes, from[1] ?? noBytes, prefix.length, prefix, limit);
   }
-}
-
-function listedIn(row: Row) {
-  return { ...recordIn(row), agent: nameIn(row), bytes: numberIn(row, "bytes") };
 }
 
 /** Shards as bits. Undefined: all of them. */

@@ -12,7 +12,8 @@ import {
   shardOf,
   storeLimits,
 } from "../../core/internal.ts";
-import { epochIn, numberIn, textIn, toBlob } from "./columns.ts";
+import { numberIn } from "../rows.ts";
+import { epochIn, textIn, toBlob } from "./columns.ts";
 import type { Database, Statement } from "./driver.ts";
 
 /** The name of an agent as it is stored. */
@@ -27,9 +28,6 @@ export interface TableWritesOptions {
   readonly maxMailboxMessages: number;
   readonly makeETag: () => string;
 }
-
-/** Forgotten messages that one group deletes at most. */
-const mostForgotten = 1_000;
 
 /** Writes to the tables of a state store, inside the transaction of its caller. */
 export class TableWrites {
@@ -52,6 +50,8 @@ export class TableWrites {
   readonly #remember: Statement;
   readonly #trimRemembered: Statement;
   readonly #forget: Statement;
+  /** Remembered messages that were added since the last time that old ones were forgotten. */
+  #newRemembered = 0;
 
   constructor(database: Database, options: TableWritesOptions) {
     this.#maxValueBytes = options.maxValueBytes;
@@ -92,7 +92,7 @@ export class TableWrites {
       database.prepare(`delete from remembered ${ofAgent} and (answer is null) = ? and rowid not in (
       select rowid from remembered ${ofAgent} and (answer is null) = ? order by rowid desc limit ${storeLimits.remembered})`);
     this.#forget = database.prepare(
-      `delete from remembered where rowid in (select rowid from remembered where at <= ? limit ${mostForgotten})`,
+      "delete from remembered where rowid in (select rowid from remembered where at <= ? limit ?)",
     );
   }
 
@@ -128,9 +128,11 @@ export class TableWrites {
     }
   }
 
-  /** Deletes some of the remembered messages that are too old. */
-  forget(nowMs: number): void {
-    this.#forget.run(nowMs - storeLimits.rememberedMs);
+  /** Deletes remembered messages that are too old: two for each one that was added since the last time, and `more`. */
+  forget(nowMs: number, more: number): void {
+    const most = 2 * this.#newRemembered + more;
+    if (most > 0) this.#forget.run(nowMs - storeLimits.rememberedMs, most);
+    this.#newRemembered = 0;
   }
 
   /** Writes the record; returns the version that is stored then. */
@@ -173,6 +175,7 @@ export class TableWrites {
         ...[toBlob(id), kind, nowMs, nowMs, frame],
       );
     }
+    this.#newRemembered += remembered.length;
     for (const { id, principal, answer } of remembered) {
       this.#remember.run(type, key, toBlob(principal), toBlob(id), nowMs, answer ?? null);
     }

@@ -237,6 +237,21 @@ describe("many writers of one PostgreSQL store", () => {
     await committed(store, putOf("3", epochOf(5)));
   });
 
+  it("remembered messages do not grow when each day brings as many", async () => {
+    const clock = new ManualClock(1_000_000_000_000);
+    const { store, schema } = await openedRig(server.url(), { writers: "many", clock });
+    for (let day = 0; day < 3; day += 1) {
+      const remember = (index: number) => {
+        const remembered = [{ id: "1", principal: "p" }];
+        return committed(store, commitOf({ agent: { type: "a", key: `${day}-${index}` }, remembered }));
+      };
+      await Promise.all(Array.from({ length: 1_500 }, (_, index) => remember(index)));
+      clock.advance(24 * 60 * 60 * 1_000);
+    }
+    const [count] = await server.run(`select count(*) from ${schema}.remembered`);
+    expect(Number(count)).toBeLessThanOrEqual(2_000);
+  });
+
   it("an agent that had no record leaves its epoch, too, when it is deleted under one", async () => {
     const { store } = await openedRig(server.url(), { writers: "many" });
     await committed(store, commitOf({ ...epochOf(6), write: { at: "delete" } }));

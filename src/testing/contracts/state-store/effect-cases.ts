@@ -96,6 +96,9 @@ const reminderCases: readonly StoreCase[] = [
       deepEqual(await dues({ beforeMs: 5, limit: 10 }), [0, 1, 2, 3, 4]);
       deepEqual(await dues({ beforeMs: 100, limit: 3 }), [0, 1, 2]);
       deepEqual(await dues({ beforeMs: 0, limit: 3 }), []);
+      const first = await store.due({ beforeMs: 100, limit: 3 });
+      deepEqual(await dues({ beforeMs: 100, after: first.at(-1), limit: 3 }), [3, 4, 5]);
+      deepEqual(await dues({ beforeMs: 100, after: { dueMs: 19, seq: Number.MAX_SAFE_INTEGER }, limit: 3 }), []);
       const shard = shardOf({ type: "a", key: "3" });
       const inShard = await store.due({ ...everything, shards: [shard] });
       ok(inShard.some((reminder) => reminder.agent.key === "3"));

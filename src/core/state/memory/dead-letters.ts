@@ -1,7 +1,7 @@
-import { textOfName } from "./agent-name.ts";
-import type { DeadLetter, DeadQuery, DeadReason, KeptMessage } from "./durable-log.ts";
-import { storeLimits } from "./store-limits.ts";
-import type { DeadPage } from "./store-log.ts";
+import { textOfName } from "../agent-name.ts";
+import type { DeadLetter, DeadQuery, DeadReason, KeptMessage } from "../durable-log.ts";
+import { storeLimits } from "../store-limits.ts";
+import type { DeadPage } from "../store-log.ts";
 
 /** The dead letters of a store in memory. */
 export class DeadLetters {

@@ -1,4 +1,4 @@
-import type { Commit, RememberedMessage, StoredMail, StoredReminder } from "./state-store.ts";
+import type { Commit, RememberedMessage, StoredMail, StoredReminder } from "../state-store.ts";
 
 // Memory of an entry beside its names and bytes. Measured with 100 000 of each: 1,018 bytes for a record with an epoch, 738 for a reminder.
 const recordBytes = 1_050;

@@ -1,0 +1,114 @@
+import { type AgentName, textOfName } from "../agent-name.ts";
+import type { Mail, MailSettlement, StoredMail } from "../state-store.ts";
+import { storeLimits } from "../store-limits.ts";
+import type { MailPageQuery } from "../store-log.ts";
+import { sizeOfMail, sizeOfMailId } from "./memory-sizes.ts";
+
+/** The mail of a store in memory, and the ids that its mailboxes know. Methods that change them return how many bytes they add. */
+export class MemoryMailboxes {
+  /** By place; the oldest first. */
+  readonly #mail = new Map<number, StoredMail>();
+  /** Places of mail by the text of its receiver. */
+  readonly #placesOf = new Map<string, Set<number>>();
+  /** When the ids came that mailboxes were given; the oldest first. */
+  readonly #ids = new Map<string, number>();
+  #lastPlace = 0;
+
+  get size(): number {
+    return this.#mail.size;
+  }
+
+  all(): Iterable<StoredMail> {
+    return this.#mail.values();
+  }
+
+  get(place: number): StoredMail | undefined {
+    return this.#mail.get(place);
+  }
+
+  /** Messages of one mailbox. */
+  sizeOf(mailbox: string): number {
+    return this.#placesOf.get(mailbox)?.size ?? 0;
+  }
+
+  knows(mailbox: string, id: string): boolean {
+    return this.#ids.has(mailbox + id);
+  }
+
+  know(mailbox: string, id: string, wallMs: number): number {
+    this.#ids.set(mailbox + id, wallMs);
+    return sizeOfMailId(mailbox + id);
+  }
+
+  /** Forgets the ids that are too old. */
+  forgetIds(wallMs: number): number {
+    let added = 0;
+    for (const [id, atMs] of this.#ids) {
+      if (atMs > wallMs - storeLimits.mailIdMs) break;
+      this.#ids.delete(id);
+      added -= sizeOfMailId(id);
+    }
+    return added;
+  }
+
+  keep({ id, receiver, kind, frame }: Mail, sender: AgentName, atMs: number): number {
+    this.#lastPlace += 1;
+    const kept: StoredMail = {
+      id,
+      kind,
+      frame: new Uint8Array(frame),
+      receiver: copyOf(receiver),
+      sender: copyOf(sender),
+      place: this.#lastPlace,
+      keptAtMs: atMs,
+      attempts: 0,
+      nextMs: atMs,
+    };
+    this.#mail.set(kept.place, kept);
+    const mailbox = textOfName(receiver);
+    const places = this.#placesOf.get(mailbox) ?? new Set<number>();
+    this.#placesOf.set(mailbox, places.add(kept.place));
+    return sizeOfMail(kept);
+  }
+
+  settle({ place, nextMs, attempts }: MailSettlement): number {
+    const kept = this.#mail.get(place);
+    if (nextMs === undefined) return this.remove(place);
+    if (kept !== undefined) this.#mail.set(place, { ...kept, nextMs, attempts });
+    return 0;
+  }
+
+  remove(place: number): number {
+    const mail = this.#mail.get(place);
+    if (mail === undefined) return 0;
+    this.#mail.delete(place);
+    const mailbox = textOfName(mail.receiver);
+    const places = this.#placesOf.get(mailbox);
+    places?.delete(place);
+    if (places?.size === 0) this.#placesOf.delete(mailbox);
+    return -sizeOfMail(mail);
+  }
+
+  removeAll(mailbox: string): number {
+    return [...(this.#placesOf.get(mailbox) ?? [])].reduce((sum, place) => sum + this.remove(place), 0);
+  }
+
+  /** Reads a page of mail. */
+  read({ mailbox, after, limit, maxBytes }: MailPageQuery): readonly StoredMail[] {
+    const found: StoredMail[] = [];
+    const places = mailbox === undefined ? this.#mail.keys() : (this.#placesOf.get(textOfName(mailbox)) ?? []);
+    let bytes = 0;
+    for (const place of places) {
+      const mail = place > after ? this.#mail.get(place) : undefined;
+      if (mail === undefined) continue;
+      bytes += mail.frame.length;
+      if (found.length > 0 && (found.length >= limit || bytes > maxBytes)) break;
+      found.push({ ...mail, frame: new Uint8Array(mail.frame) });
+    }
+    return found;
+  }
+}
+
+function copyOf({ type, key }: AgentName): AgentName {
+  return { type, key };
+}

@@ -1,0 +1,238 @@
+import type { MakeId } from "../../clock.ts";
+import { type AgentName, shardOf, textOfName } from "../agent-name.ts";
+import type { DeadReason, DurableMessage, KeptMessage } from "../durable-log.ts";
+import type { Epoch } from "../epoch.ts";
+import { judgeCommit, limitOver, remindersOver } from "../judge-commit.ts";
+import type { Commit, CommitOutcome, Settlements, StateRecord } from "../state-store.ts";
+import { StoreError } from "../store-error.ts";
+import { DeadLetters } from "./dead-letters.ts";
+import { MemoryMailboxes } from "./memory-mailboxes.ts";
+import { MemoryRemembered } from "./memory-remembered.ts";
+import { MemoryReminders } from "./memory-reminders.ts";
+import { addedBytes, sizeOfMail, sizeOfMailId, sizeOfRecord } from "./memory-sizes.ts";
+
+/** Limits of a `StateMemory`. */
+export interface StateMemoryLimits {
+  readonly maxBytes: number;
+  readonly maxEntries: number;
+  readonly maxMailboxMessages: number;
+  readonly expireAfterMs: number;
+  readonly makeId: MakeId;
+}
+
+/** The two times that are needed with each access. */
+export interface Moment {
+  /** Of a clock that never goes back. */
+  readonly nowMs: number;
+  readonly wallMs: number;
+}
+
+/** A record in memory. */
+export interface MemoryRecord extends StateRecord {
+  readonly agent: AgentName;
+  /** By the clock that never goes back. */
+  readonly savedMs: number;
+}
+
+/** The data of memory stores, which several stores may share. */
+export class StateMemory {
+  /** The one that was saved longest ago first. */
+  readonly records = new Map<string, MemoryRecord>();
+  readonly reminders = new MemoryReminders();
+  readonly mailboxes = new MemoryMailboxes();
+  readonly remembered = new MemoryRemembered();
+  /** Of the newest opening; 0: never opened. */
+  incarnation = 0;
+  /** Highest of all openings and epochs. */
+  newestGeneration = 0;
+  /** Whether the newest opening has not been closed. */
+  isHeld = false;
+  readonly dead: DeadLetters;
+  /** Called when mail was written. */
+  onMail: () => void = () => undefined;
+  readonly #limits: StateMemoryLimits;
+  #bytes = 0;
+
+  constructor(limits: StateMemoryLimits) {
+    this.#limits = limits;
+    this.dead = new DeadLetters(limits.maxBytes / 4);
+  }
+
+  /** Writes one commit, or says why not. */
+  commit(commit: Commit, moment: Moment): CommitOutcome {
+    const limit = limitOver(commit, Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY);
+    if (limit !== undefined) return { at: "refused", limit };
+    const name = textOfName(commit.agent);
+    const stored = this.records.get(name);
+    const refusal = judgeCommit(commit, stored) ?? this.#refusal(name, commit, stored);
+    if (refusal !== undefined) return refusal;
+    if (commit.write.at === "delete") this.#deleteAgent(name);
+    const record = this.#write(name, commit, stored, moment);
+    for (const change of commit.reminders) {
+      if (change.at === "cancel") this.#bytes += this.reminders.remove(name, change.name);
+      else this.#bytes += this.reminders.set(name, { ...change, agent: commit.agent, attempts: 0 });
+    }
+    for (const mail of commit.mail) this.#bytes += this.mailboxes.keep(mail, commit.agent, moment.wallMs);
+    if (commit.mail.length > 0) this.onMail();
+    if (commit.remembered.length > 0) this.#bytes += this.remembered.add(name, commit.remembered, moment.wallMs);
+    this.newestGeneration = Math.max(this.newestGeneration, commit.epoch?.generation ?? 0);
+    return { at: "committed", eTag: record?.eTag ?? "", revision: record?.revision ?? 0 };
+  }
+
+  settle({ ticks, mail }: Settlements): void {
+    for (const tick of ticks) this.#bytes += this.reminders.settle(textOfName(tick.agent), tick);
+    for (const one of mail) this.#bytes += this.mailboxes.settle(one);
+  }
+
+  /** Adds a message to a mailbox. Throws a `StoreError` if there is no space. */
+  append(mailbox: AgentName, message: DurableMessage, { wallMs }: Moment): "kept" | "known" | "full" {
+    this.#bytes += this.mailboxes.forgetIds(wallMs);
+    const name = textOfName(mailbox);
+    if (this.mailboxes.knows(name, message.id)) return "known";
+    if (this.#mailboxIsFull(name, 1)) return "full";
+    const mail = { id: message.id, receiver: mailbox, kind: message.kind, frame: message.frame };
+    const bytes = sizeOfMail({ ...mail, sender: mailbox }) + sizeOfMailId(name + message.id);
+    if (this.#bytes + bytes > this.#limits.maxBytes) {
+      throw new StoreError("full", `This store holds ${this.#limits.maxBytes} bytes and takes no more (maxBytes).`);
+    }
+    this.#bytes += this.mailboxes.know(name, message.id, wallMs);
+    this.#bytes += this.mailboxes.keep(mail, mailbox, message.sentAtMs);
+    this.onMail();
+    return "kept";
+  }
+
+  dropMail(place: number): void {
+    this.#bytes += this.mailboxes.remove(place);
+  }
+
+  /** Makes a dead letter of a message. One with a place that is not in its mailbox any more stays as it is. Returns how many others were forgotten. */
+  bury(message: KeptMessage, why: DeadReason, { wallMs }: Moment): number {
+    if (message.place !== 0 && this.mailboxes.get(message.place) === undefined) return 0;
+    this.#bytes += this.mailboxes.remove(message.place);
+    const { bytes, forgotten } = this.dead.add(message, why, wallMs);
+    this.#bytes += bytes;
+    return forgotten;
+  }
+
+  /** Puts dead letters into their mailboxes again. */
+  replay(letters: readonly string[], { wallMs }: Moment): number {
+    let count = 0;
+    for (const letter of letters) {
+      const message = this.dead.get(letter);
+      if (message === undefined || this.#mailboxIsFull(textOfName(message.mailbox), 1)) continue;
+      this.#bytes -= this.dead.remove(letter);
+      const { id, mailbox: receiver, kind, frame } = message;
+      this.#bytes += this.mailboxes.keep({ id, receiver, kind, frame }, receiver, wallMs);
+      count += 1;
+    }
+    if (count > 0) this.onMail();
+    return count;
+  }
+
+  /** Drops dead letters. */
+  drop(letters: readonly string[]): number {
+    const known = letters.filter((letter) => this.dead.get(letter) !== undefined);
+    for (const letter of known) this.#bytes -= this.dead.remove(letter);
+    return known.length;
+  }
+
+  /** Forgets what is too old; without a timer, when the store is used. */
+  expire({ nowMs }: Moment): void {
+    const { expireAfterMs } = this.#limits;
+    if (expireAfterMs === Number.POSITIVE_INFINITY) return;
+    for (const [name, { savedMs }] of this.records) {
+      if (savedMs > nowMs - expireAfterMs) return;
+      this.#deleteAgent(name);
+    }
+  }
+
+  /** Refuses a commit beyond a limit. One that adds nothing is never beyond it. */
+  #refusal(name: string, commit: Commit, stored: MemoryRecord | undefined): CommitOutcome | undefined {
+    const { maxBytes, maxEntries } = this.#limits;
+    const reminders = remindersOver(commit, this.reminders.namesOf(name));
+    if (reminders !== undefined) return { at: "refused", limit: reminders };
+    const addedToAll = addedBytes(name, commit);
+    const freed = commit.write.at !== "keep" && stored !== undefined ? sizeOfRecord(name, stored.data) : 0;
+    if (addedToAll > 0 && this.#bytes - freed + addedToAll > maxBytes) {
+      return { at: "refused", limit: `${maxBytes} bytes of agent state` };
+    }
+    if (commit.write.at === "put" && stored === undefined && this.records.size >= maxEntries) {
+      return { at: "refused", limit: `${maxEntries} agents with a state` };
+    }
+    const added = new Map<string, number>();
+    for (const { receiver } of commit.mail) {
+      const text = textOfName(receiver);
+      added.set(text, (added.get(text) ?? 0) + 1);
+    }
+    for (const [mailbox, count] of added) {
+      if (this.#mailboxIsFull(mailbox, count)) return { at: "refused", limit: this.#mailboxLimit };
+    }
+    return undefined;
+  }
+
+  get #mailboxLimit(): string {
+    return `${this.#limits.maxMailboxMessages} messages of one mailbox`;
+  }
+
+  #mailboxIsFull(mailbox: string, added: number): boolean {
+    return this.mailboxes.sizeOf(mailbox) + added > this.#limits.maxMailboxMessages;
+  }
+
+  /** Writes the record; returns the one that is stored then. */
+  #write(name: string, commit: Commit, stored: MemoryRecord | undefined, moment: Moment): MemoryRecord | undefined {
+    const { agent, write } = commit;
+    const epoch = commit.epoch ?? stored?.epoch;
+    if (write.at === "delete") return undefined;
+    if (write.at === "keep") {
+      const kept = stored && { ...stored, epoch };
+      if (kept !== undefined) this.records.set(name, kept);
+      return kept;
+    }
+    const { contentType, schemaVersion, data } = write;
+    // One literal: an object of several spreads takes more memory.
+    const record: MemoryRecord = {
+      agent: stored?.agent ?? copyOfName(agent),
+      eTag: this.#limits.makeId(),
+      revision: (stored?.revision ?? 0) + 1,
+      schemaVersion,
+      contentType,
+      data: new Uint8Array(data),
+      savedAtMs: moment.wallMs,
+      epoch: copyOfEpoch(epoch),
+      savedMs: moment.nowMs,
+    };
+    this.#removeRecord(name);
+    this.records.set(name, record);
+    this.#bytes += sizeOfRecord(name, record.data);
+    return record;
+  }
+
+  #deleteAgent(name: string): void {
+    this.#removeRecord(name);
+    this.#bytes += this.reminders.removeAll(name);
+    this.#bytes += this.remembered.removeAll(name);
+    this.#bytes += this.mailboxes.removeAll(name);
+  }
+
+  #removeRecord(name: string): void {
+    const record = this.records.get(name);
+    if (record === undefined) return;
+    this.records.delete(name);
+    this.#bytes -= sizeOfRecord(name, record.data);
+  }
+}
+
+/** Sorts mail and reminders by shard. Undefined: all shards. */
+export function inShards(shards: readonly number[] | undefined): (agent: AgentName) => boolean {
+  if (shards === undefined) return () => true;
+  const wanted = new Set(shards);
+  return (agent) => wanted.has(shardOf(agent));
+}
+
+function copyOfName({ type, key }: AgentName): AgentName {
+  return { type, key };
+}
+
+function copyOfEpoch(epoch: Epoch | undefined): Epoch | undefined {
+  return epoch && { generation: epoch.generation, era: epoch.era, number: epoch.number };
+}
