@@ -158,7 +158,8 @@ class Play {
       else if (!moving.includes(name)) {
         const claim = directory.find(type, key);
         const peer = claim && workers.peerOf(claim.workerId);
-        if (claim !== undefined && peer !== undefined) expectAt(peer.worker.id, [`${name}=${formatEpoch(claim.epoch)}`]);
+        if (claim !== undefined && peer !== undefined)
+          expectAt(peer.worker.id, [`${name}=${formatEpoch(claim.epoch)}`]);
       }
     }
     const got = new Map<string, string[]>();
