@@ -8,7 +8,7 @@ const payload = {
   data: Buffer.from(JSON.stringify({ content: "x".repeat(86) })),
 };
 
-/** What one round has measured, in milliseconds of processor time: other programs have the machine, too. */
+/** Figures of one round, in milliseconds of processor time: other programs have the machine, too. */
 export interface Round {
   readonly events: number;
   readonly msPerEvent: number;

@@ -57,7 +57,7 @@ export const limits = {
    * have three quarters at most. The host forgets what was used least recently.
    */
   fanTypes: 16,
-  fanBytes: 16 * 1024 * 1024,
+  fanBytes: 32 * 1024 * 1024,
   /** The host places agents with a longer key by a hash of it, and does not remember them. */
   placementKeyChars: 256,
   /** The longest client id, agent type, topic type or prefix of a subscription, and subscription id, in characters. */

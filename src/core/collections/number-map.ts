@@ -1,4 +1,4 @@
-/** So many that 64 calls at once, which end in one turn of the event loop, change no table. */
+/** Places of the smallest table: 64 calls that come and end in one turn of the event loop change none. */
 const fewest = 256;
 /** Marks a free place; keys are whole numbers above 0. */
 const free = 0;

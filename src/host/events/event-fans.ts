@@ -36,7 +36,7 @@ export interface FanContent {
   readonly unnamed: number;
 }
 
-/** What a fan was made from; it holds while all of that is the same. */
+/** The versions of all that a fan was made from; it holds while these are the same. */
 interface Versions {
   readonly topics: number;
   readonly owners: number;
