@@ -149,6 +149,8 @@ export class WorkerSeat {
    * not find its agents meanwhile.
    */
   changeConnection(): void {
+    const { ledger } = this.#parts;
+    if (this.#present !== undefined) ledger.changes.push({ process: this.#present.process, at: ledger.moment() });
     this.disturbOwn();
     this.#changes += 1;
     // A handler that never ends keeps the old connection.
