@@ -103,6 +103,8 @@ export class Ledger {
   readonly events: EventRecord[] = [];
   readonly subscriptions: SubscriptionRecord[] = [];
   readonly requests: RequestRecord[] = [];
+  /** When the worker of a process began to change its connection. */
+  readonly changes: { readonly process: SimulatedProcess; readonly at: number }[] = [];
   readonly kept: KeptLedger;
   /** The seats that serve a type of persistent agents. */
   serversOf: (type: string) => readonly number[] = () => [];

@@ -31,6 +31,8 @@ export interface Occupant {
 const retryMs = 150;
 /** A worker registers one thing after the other on its new connection, and says to nobody when it has all. */
 const registrationsMs = 15_000;
+/** Hosts end each call before. */
+const longestChangeMs = 45_000;
 
 /** Where one worker runs: one process after another, each kept running until it is to end. */
 export class WorkerSeat {
@@ -147,9 +149,12 @@ export class WorkerSeat {
    * not find its agents meanwhile.
    */
   changeConnection(): void {
+    const { ledger } = this.#parts;
+    if (this.#present !== undefined) ledger.changes.push({ process: this.#present.process, at: ledger.moment() });
     this.disturbOwn();
     this.#changes += 1;
-    void this.#goAway()
+    // A handler that never ends keeps the old connection.
+    void Promise.race([this.#goAway(), this.#sleep(longestChangeMs)])
       .then(() => this.#sleep(registrationsMs))
       .then(() => {
         this.#changes -= 1;

@@ -22,7 +22,7 @@ export function drainedWorkersHaveNoAgents(ledger: Ledger, report: (text: string
     // The drain itself disturbs nothing but the worker's own types.
     const parties = ["host", "store", sharedPart(`w${seat}`)];
     if (outcome.revokedAgents === 0 || drain.graceMs <= longestWayMs) continue;
-    const wereQuiet = ledger.wereQuiet(parties, beganAt, endedAt - 1);
+    const wereQuiet = ledger.wereQuiet(parties, beganAt, endedAt);
     const wereBusy = sharedTurns(drain, ledger).some(({ endedMs: turnMs }) => turnMs > dueMs - longestWayMs);
     if (wereQuiet && !wereBusy)
       report(`${name} took ${outcome.revokedAgents} agents away, and all had been free to leave`);

@@ -118,13 +118,13 @@ function agentsAreInOnePlace(ledger: Ledger, report: Report): void {
 
 /** The first activation is one that its runtime has given up, or whose worker the host has lost. */
 function mayOverlap(earlier: Turn, later: Turn, ledger: Ledger): boolean {
-  if (endsTurns(earlier.activation.reason)) return true;
+  const { reason, deactivatedAt = Number.POSITIVE_INFINITY } = earlier.activation;
+  if (endsTurns(reason) && deactivatedAt < later.begunAt) return true;
   if (earlier.activation.process === later.activation.process && earlier.activation.reason !== undefined) return false;
-  const { madeAt } = earlier.activation;
-  const isQuiet =
-    ledger.wereQuiet(["host", "store"], madeAt, later.begunAt) &&
-    areServersQuiet(seatsOf(earlier.agent, ledger), ledger, madeAt, later.begunAt);
-  return !isQuiet;
+  const servers = seatsOf(earlier.agent, ledger).map((seat) => `w${seat}`);
+  // An operator's drain is no reason, whoever is left.
+  const parties = ["host", "store", ...(servers.length > 1 ? servers.map(sharedPart) : servers)];
+  return !ledger.wereQuiet(parties, earlier.activation.madeAt, later.begunAt);
 }
 
 /** Whether nothing has disturbed those that serve a type. An operator's drain of one does not, as long as another one has the agents. */

@@ -165,9 +165,9 @@ export class KeptWorld {
     seat.disturbOwn();
     const record = ledger.kept.openDrain({ seat: seat.index, process, graceMs });
     const outcome = await this.#parts.host().drainWorker(seat.agentType, graceMs);
+    if (outcome !== undefined) ledger.kept.closeDrain(record, outcome);
     // Calls of those that are taken from their worker fail there.
     if (outcome?.at === "drained" && outcome.revokedAgents > 0) seat.disturb();
-    if (outcome !== undefined) ledger.kept.closeDrain(record, outcome);
   }
 
   async #crashAtCommit(seat: WorkerSeat, downMs: number): Promise<void> {
