@@ -69,9 +69,12 @@ export class LeaveNotices {
     }
   }
 
-  /** Whether the worker of an agent has yet to say `left` on a channel. One that has ended waits for no answer. */
+  /**
+   * Whether the worker of an agent has yet to say `left` on a channel. One that has ended waits for no answer. On one that the worker leaves
+   * (`leaving`), it may still give back what was on its way.
+   */
   isUnanswered({ unanswered }: MovingAgent): boolean {
-    for (const peer of unanswered) if (!this.#parts.workers.has(peer)) unanswered.delete(peer);
+    for (const peer of unanswered) if (!peer.isOpen) unanswered.delete(peer);
     return unanswered.size > 0;
   }
 

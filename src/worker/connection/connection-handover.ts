@@ -136,8 +136,8 @@ export class ConnectionHandover<Services extends ConnectionServices> {
 
   // protocol.md §11.14
   /**
-   * Leaves a new connection that the worker does not take. The host may have sent messages for agents of shared types there at once, since
-   * it is the newest one: the worker takes no more there, and answers those that it has.
+   * Leaves a new connection that the worker does not take. Since it is the newest one, the host may have sent messages for agents of shared
+   * types there. The worker answers those that it has, and takes no more.
    */
   #discard(connection: HostConnection<Services>): void {
     connection.handOver();

@@ -8,6 +8,7 @@ import { WorkerRuntime } from "../../../src/worker/index.ts";
 
 const Total = defineMessage("Total", z.object({ value: z.number(), made: z.number() }));
 const Add = defineMessage("Add", z.object({ value: z.number() }), { answer: Total });
+const Read = defineMessage("Read", z.object({}), { answer: Total });
 const Count = defineState(z.object({ total: z.number() }), { initial: { total: 0 } });
 const id = new AgentId("counter", "a");
 
@@ -26,10 +27,18 @@ test.each([
   const first = await openHost(store);
   let made = 0;
   class Counter extends persistentAgent(Count) {
-    static override readonly handlers = handlerTable<Counter>().rpc(Add, function ({ value }) {
-      this.state.total += value;
-      return Total({ value: this.state.total, made });
-    });
+    static override readonly handlers = handlerTable<Counter>()
+      .rpc(Add, function ({ value }) {
+        this.state.total += value;
+        return Total({ value: this.state.total, made });
+      })
+      .rpc(
+        Read,
+        function () {
+          return Total({ value: this.state.total, made });
+        },
+        { readOnly: true },
+      );
   }
   await using worker = new WorkerRuntime({ dialer: network, address, reconnect: { initialDelayMs: 1 } });
   await worker.start();
@@ -53,6 +62,8 @@ test.each([
   }
   const second = await openHost(row.change ? next.reopen() : next);
   for await (const status of worker.status()) if (status.at === "connected") break;
+  // A handler that only reads commits nothing, so that no conflict would tell.
+  expect(await worker.sendMessage(Read({}), id)).toEqual(Total({ ...row.answer, value: row.answer.value - 2 }));
   expect(await worker.sendMessage(Add({ value: 2 }), id)).toEqual(Total(row.answer));
   await worker.stop();
   await second.stop({ graceMs: 0 });

@@ -60,6 +60,30 @@ test("an agent of a worker that stops does not stay, though a message has come b
   await stopped;
 });
 
+test("a worker that loses its host while it hands its agents over does not wait for it, and its next run is a new one", async () => {
+  await using host = await placingHost();
+  const clock = new ManualClock();
+  const options = { worker: { clock, drainTimeoutMs: 60_000 }, type: { idleAfterMs: 1_000 } };
+  const { channel, worker } = await roomsAt(host, options);
+  channel.send(callTo("a", "h1"));
+  expect(await takeShort(channel, 1)).toEqual(["answer h1"]);
+  const stopped = worker.stop();
+  expect(await takeShort(channel, 1)).toEqual(["leaving-worker"]);
+  await host.kill();
+  await stopped;
+  await host.revive();
+  await worker.start();
+  const again = await host.channels.take();
+  again.send(callTo("a", "h2"));
+  expect(await takeShort(again, 1)).toEqual(["answer h2"]);
+  clock.advance(1_000);
+  expect(await takeShort(again, 1)).toEqual(["ask-leave idle a"]);
+  again.send(callTo("a", "h3"));
+  again.send(leave(["a"], "idle"));
+  // It stays, as in a worker that never stopped.
+  expect((await takeShort(again, 2)).sort()).toEqual(["answer h3", "stay a@1"]);
+});
+
 const Total = defineMessage("Total", z.object({ value: z.number() }));
 const Add = defineMessage("Add", z.object({ value: z.number() }), { answer: Total });
 const Count = defineState(z.object({ total: z.number() }), { initial: { total: 0 } });

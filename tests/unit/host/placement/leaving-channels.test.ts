@@ -40,6 +40,31 @@ describe("agents of a worker that loses one of its channels", () => {
     expect([newer.take(), world.leaving.size]).toEqual([[], 0]);
   });
 
+  it("have not left while it may give back what was on its way on a channel that it leaves", () => {
+    const { world, older, newer, agents, later } = openChange();
+    world.publish("k", "E2");
+    // The worker says `leaving` there, and has not half-closed it.
+    world.placement.peerEnded(older);
+    world.leaving.left(newer, agents);
+    later();
+    expect([newer.take(), world.leaving.size]).toEqual([[], 1]);
+    world.leaving.left(older, agents);
+    world.turns.turns();
+    expect([newer.take(), world.leaving.size]).toEqual([["E2 for k"], 0]);
+  });
+
+  it("are told again when such a channel ends without a left", () => {
+    const { world, older, newer, agents, later } = openChange();
+    world.placement.peerEnded(older);
+    world.leaving.left(newer, agents);
+    world.end(older);
+    later();
+    expect([newer.take(), world.leaving.size]).toEqual([[told], 1]);
+    world.leaving.left(newer, agents);
+    world.turns.turns();
+    expect(world.leaving.size).toBe(0);
+  });
+
   it("have left with the next left, also before the host has looked for those that it must tell again", () => {
     const { world, older, newer, agents, later } = openChange();
     world.end(older);

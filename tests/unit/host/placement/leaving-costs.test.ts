@@ -84,7 +84,7 @@ describe("the agents that leave", () => {
     expect(said()).toHaveLength(50 * limits.leaveChannels);
     heard.length = 0;
     // The newest first: each four that end were all that had been told.
-    for (const other of others.reverse()) placement.peerEnded(other);
+    for (const other of others.reverse()) placement.peerEnded(Object.defineProperty(other, "isOpen", { value: false }));
     clock.advance(limits.leaveRetryMs);
     expect(said()).toHaveLength(50);
     clock.advance(10 * limits.leaveRetryMs);

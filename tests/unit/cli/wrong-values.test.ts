@@ -1,0 +1,83 @@
+import type { Command } from "commander";
+import { expect, test } from "vitest";
+import { agentsCommand } from "../../../src/cli/commands/agents.ts";
+import { deadCommand } from "../../../src/cli/commands/dead.ts";
+import { drainCommand } from "../../../src/cli/commands/drain.ts";
+import { hostCommand } from "../../../src/cli/commands/host.ts";
+import { remindersCommand } from "../../../src/cli/commands/reminders.ts";
+import { stateCommand } from "../../../src/cli/commands/state.ts";
+import { workersCommand } from "../../../src/cli/commands/workers.ts";
+
+const makers = [hostCommand, agentsCommand, deadCommand, drainCommand, remindersCommand, stateCommand, workersCommand];
+
+/** Returns a command and all below it, each with its full name. */
+function all(command: Command, before = ""): readonly (readonly [string, Command])[] {
+  const name = `${before}${command.name()}`;
+  return [[name, command], ...command.commands.flatMap((one) => all(one, `${name} `))];
+}
+
+function everyCommand(): readonly (readonly [string, Command])[] {
+  return makers.flatMap((make) => all(make("1.0.0")));
+}
+
+/** Flags whose values are names, places and files. What they name is looked for when the command runs. */
+const texts = new Set([
+  ...["--address", "--tls-cert", "--tls-key", "--tls-client-ca", "--admin", "--admin-file", "--token-file", "--name"],
+  ...["--worker", "--after", "--prefix", "--content-type"],
+]);
+
+const wholeNumber = /Not a whole number/;
+const choices = /Allowed choices are/;
+
+/** A value that a flag refuses, and a part of what the command says then. */
+const wrong: Readonly<Record<string, readonly [value: string, says: RegExp]>> = {
+  "--call-timeout-ms": ["-1", wholeNumber],
+  "--grace-seconds": ["1.5", wholeNumber],
+  "--max-message-bytes": ["1023", wholeNumber],
+  "--max-queued-bytes": ["32MiB", wholeNumber],
+  "--max-memory-bytes": ["1024", wholeNumber],
+  "--when-full": ["wait", choices],
+  "--max-sessions": ["0", wholeNumber],
+  "--stock-peer-max-bytes": ["all", wholeNumber],
+  "--reconnect-grace-ms": ["2147483648", wholeNumber],
+  "--dotnet-errors": ["payload", choices],
+  "--keep-alive-seconds": ["2147484", wholeNumber],
+  "--heartbeat-ms": ["-5", wholeNumber],
+  "--heartbeat-timeout-ms": ["1e3", wholeNumber],
+  "--shared-types": ["wri*ter", /with commas between them/],
+  "--placement": ["random", choices],
+  "--version-policy": ["oldest", choices],
+  "--drain-grace-ms": ["0", wholeNumber],
+  "--max-claims": ["0", wholeNumber],
+  "--state": ["mysql://db", /sqlite:FILE/],
+  "--synchronous": ["off", choices],
+  "--log-level": ["loud", choices],
+  "--limit": ["0", /[Nn]ot a/],
+  "--agent": ["writer", /write type\/key/],
+  "--schema-version": ["new", /[Nn]ot a/],
+  "--grace-ms": ["soon", /[Nn]ot a/],
+};
+
+const flags = everyCommand().flatMap(([name, { options }]) =>
+  options.filter(({ required, optional }) => required || optional).map(({ long }) => [name, long ?? ""] as const),
+);
+
+test("every flag with a value that a command can judge has its wrong value here", () => {
+  const known = new Set([...texts, ...Object.keys(wrong)]);
+  expect(flags.filter(([, flag]) => !known.has(flag))).toEqual([]);
+});
+
+test.each(flags.filter(([, flag]) => !texts.has(flag)))(
+  "troupe %s refuses a wrong value of %s in one line",
+  async (name, flag) => {
+    const [, command] = everyCommand().find(([one]) => one === name) ?? [];
+    if (command === undefined) throw new Error(`there is no command ${name}`);
+    const [value, says] = wrong[flag] ?? ["", /./];
+    let said = "";
+    command.exitOverride().configureOutput({ writeErr: (text) => (said += text) });
+    await expect(command.parseAsync([flag, value], { from: "user" })).rejects.toMatchObject({ exitCode: 1 });
+    expect(said).toMatch(says);
+    expect(said).toContain(flag);
+    expect(said.trim().split("\n")).toHaveLength(1);
+  },
+);
