@@ -203,6 +203,14 @@ export class KeptStates<Out = unknown> implements ActivationStates, SlotHome {
    * known; a conflict has ended the activation then.
    */
   commit(slot: StateSlot, request: CommitRequest<Out>): Promise<void> | undefined {
+    try {
+      return this.#commit(slot, request);
+    } catch (error) {
+      throw namingAgent(error, this.#placeOf(slot).id);
+    }
+  }
+
+  #commit(slot: StateSlot, request: CommitRequest<Out>): Promise<void> | undefined {
     if (slot.ahead !== undefined) return this.#ahead.get(slot)?.take(request);
     if (slot.committing !== undefined) return this.#commitAfter(slot, request);
     const place = this.#placeOf(slot);
@@ -369,4 +377,12 @@ function nameOf({ type, key }: AgentId): { readonly type: string; readonly key: 
 
 function initialOf({ definition }: StateSlot): object {
   return stateOfText(definition, textOfState(definition, definition.initial));
+}
+
+/** Names the agent in an error about the state that its handler has left. Others come back as they are. */
+function namingAgent(error: unknown, id: AgentId): unknown {
+  if (!(error instanceof TroupeError) || (error.code !== "invalid-state" && error.code !== "state-too-large"))
+    return error;
+  const text = error.message.replace(/^The state (?!of )/, `The state of ${id} `);
+  return new TroupeError(error.code, text, error.cause === undefined ? {} : { cause: error.cause });
 }
