@@ -316,7 +316,7 @@ describe("versions of the schema", () => {
     await expect(openRig(server.url(), { schema })).rejects.toMatchObject({
       storeCode: "unavailable",
       message: expect.stringMatching(
-        /newer version of Troupe .*it has version 3, and this program knows versions up to 2\. Upgrade/,
+        /newer version of Troupe .*it has version 4, and this program knows versions up to 3\. Upgrade/,
       ),
     });
   });
@@ -328,12 +328,12 @@ describe("versions of the schema", () => {
     expect(textOf((await loaded(store)).data)).toBe("1");
     await expect(store.open()).rejects.toMatchObject({ storeCode: "in-use" });
     const version = `select schema_version from ${old.schema}.meta`;
-    expect(await server.run(version)).toEqual(["2"]);
+    expect(await server.run(version)).toEqual(["3"]);
     await old.store.close();
     const idle = await openRig(server.url(), { schema: old.schema, createsSchema: false }, { steps: newer });
     await expect(idle.store.open()).rejects.toMatchObject({ message: expect.stringContaining("is older") });
     await store.open();
-    expect(await server.run(version)).toEqual(["3"]);
+    expect(await server.run(version)).toEqual(["4"]);
     await committed(store, putOf("2"));
   });
 
