@@ -106,6 +106,10 @@ export function composeHost(hostOptions: HostOptions) {
         ...{ store, peer: courierPeer, clock, logger, random, cron, retry },
         isStoreGiven: hostOptions.stateStore !== undefined,
         calls: () => calls,
+        partyOf: ({ type }) => {
+          const [owner = ""] = owners.owners(type);
+          return sessions.of(owner)?.account.party ?? "";
+        },
       });
   const held = new HeldStore({
     ...{ store, takesOver, counters, logger, onOpen: (incarnation) => courier?.opened(incarnation) },

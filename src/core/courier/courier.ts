@@ -1,12 +1,13 @@
 import type { Clock, Timer } from "../clock.ts";
 import { loggableError } from "../delivery/loggable.ts";
 import { TroupeError } from "../errors.ts";
-import type { Logger } from "../logger.ts";
+import type { RuntimeLog } from "../limited-log.ts";
 import type { AgentName } from "../state/agent-name.ts";
 import type { DurableLog, DurableMessage, ShardHold } from "../state/durable-log.ts";
 import type { Commit, CommitOutcome, StateStore } from "../state/state-store.ts";
 import { StoreError } from "../state/store-error.ts";
-import { CourierSlots, type Deliver } from "./courier-call.ts";
+import type { Deliver } from "./courier-call.ts";
+import { CourierSlots } from "./courier-slots.ts";
 import { MailboxDelivery } from "./mailbox-delivery.ts";
 import type { CommitListener } from "./observed-store.ts";
 import { ReminderFiring } from "./reminder-firing.ts";
@@ -17,8 +18,10 @@ import type { CronPatterns } from "./when.ts";
 export interface CourierParts {
   readonly store: StateStore;
   readonly clock: Clock;
-  readonly logger: Logger;
+  readonly logger: RuntimeLog;
   readonly deliver: Deliver;
+  /** Returns the peer address of the worker that serves an agent. Empty: none does. Undefined: this process has all agents. */
+  readonly partyOf?: ((agent: AgentName) => string) | undefined;
   /** Undefined: reminders with cron patterns can't be fired. */
   readonly cron: CronPatterns | undefined;
   readonly retry: RetryOptions | undefined;
@@ -57,8 +60,12 @@ export class Courier implements CommitListener {
     const { log } = store;
     const slots = new CourierSlots();
     const settings = retrySettings(parts.retry);
+    const useOf = (agent: AgentName, bytes: number) => ({
+      ...{ party: parts.partyOf?.(agent) ?? "", agentType: agent.type, bytes },
+    });
     const holdOf = (shard: number) => this.#holds.get(shard);
-    this.#mail = log && new MailboxDelivery({ log, clock, logger, settings, random, slots, deliver, holdOf, onBusy });
+    this.#mail =
+      log && new MailboxDelivery({ log, clock, logger, settings, random, slots, useOf, deliver, holdOf, onBusy });
     const onLost = (error: StoreError) => this.#lose(error);
     const bury = log && ((...letter: Parameters<DurableLog["bury"]>) => log.bury(...letter));
     this.#reminders = new ReminderFiring({
@@ -69,6 +76,7 @@ export class Courier implements CommitListener {
       settings,
       random,
       slots,
+      useOf,
       deliver,
       bury,
       onLost,

@@ -3,12 +3,13 @@ import { ChurnedMap } from "../collections/churned-map.ts";
 import { type Due, DueHeap } from "../delivery/calls/due-heap.ts";
 import { loggableError, loggableText } from "../delivery/loggable.ts";
 import { TroupeError } from "../errors.ts";
-import type { Logger } from "../logger.ts";
+import type { RuntimeLog } from "../limited-log.ts";
 import { type AgentName, textOfName } from "../state/agent-name.ts";
 import type { DeadReason, KeptMessage } from "../state/durable-log.ts";
 import type { Commit, ReminderTick, StateStore, StoredReminder } from "../state/state-store.ts";
 import { StoreError } from "../state/store-error.ts";
-import type { CourierDelivery, CourierSlots, Deliver } from "./courier-call.ts";
+import type { CourierDelivery, Deliver } from "./courier-call.ts";
+import type { CourierSlots, SlotUse } from "./courier-slots.ts";
 import { afterFiring, afterGivingUp, decideTick, formatRule, parseRule, type ReminderRule } from "./reminder-rule.ts";
 import { decideRetry, type RetrySettings } from "./retry-policy.ts";
 import { storeRetryMs, TickSettling } from "./tick-settling.ts";
@@ -19,10 +20,12 @@ export interface ReminderFiringParts {
   readonly store: StateStore;
   readonly clock: Clock;
   readonly cron: CronPatterns | undefined;
-  readonly logger: Logger;
+  readonly logger: RuntimeLog;
   readonly settings: RetrySettings;
   readonly random: () => number;
   readonly slots: CourierSlots;
+  /** Returns what a message of so many bytes takes of the slots. */
+  readonly useOf: (agent: AgentName, bytes: number) => SlotUse;
   readonly deliver: Deliver;
   /** Makes a dead letter. Undefined: the store keeps none. */
   readonly bury: ((message: KeptMessage, why: DeadReason) => Promise<void>) | undefined;
@@ -44,6 +47,13 @@ interface UnderWay {
   delivery: CourierDelivery | undefined;
 }
 
+/** Agents of one type that wait for a slot, the first first. */
+interface Slotless {
+  readonly agentKeys: Set<string>;
+  /** Whether one of them is in the line for a slot. */
+  isWaiting: boolean;
+}
+
 /** Reminders that are due so soon are read into memory. */
 const windowMs = 60_000;
 /** The longest sleep: the wall clock may be set meanwhile. */
@@ -51,6 +61,8 @@ const longestSleepMs = 30_000;
 /** Reminders of one reading, and the bytes of the messages that stay in memory. */
 const mostRead = 1_000;
 const mostBytes = 16 * 1024 * 1024;
+/** With so many in memory, those of busy agents are postponed before more are read. */
+const mostKnown = 2 * mostRead;
 /** Reminders that are set or settled within so many milliseconds are read together. */
 const gatherMs = 100;
 /** A reminder of a busy agent that is in the way of others waits so long in the store. */
@@ -69,6 +81,8 @@ export class ReminderFiring {
   readonly #known = new ChurnedMap<string, Entry>();
   readonly #behind = new ChurnedMap<string, Entry[]>();
   readonly #underWay = new ChurnedMap<string, UnderWay>();
+  /** Agents by type, which wait for a slot: their reminders are behind. */
+  readonly #slotless = new Map<string, Slotless>();
   readonly #settling: TickSettling;
   #bytes = 0;
   #bytesUnderWay = 0;
@@ -79,14 +93,12 @@ export class ReminderFiring {
   #changed: Set<string> | undefined;
   /** Whether the last reading has left out reminders that are due within the window. */
   #hasMore = false;
-  #needsSlot = false;
   #timer: Timer | undefined;
   /** The time of the timer, by the clock that always advances. */
   #wakeMs = 0;
   #isStopped = true;
   #fired = 0;
   #failed = 0;
-  readonly #onSlot = (): void => this.#run();
 
   constructor(parts: ReminderFiringParts) {
     this.#parts = parts;
@@ -142,30 +154,65 @@ export class ReminderFiring {
   #run(): void {
     if (this.#isStopped) return;
     const nowMs = this.#nowMs;
-    this.#needsSlot = false;
     for (let first = this.#heap.first; first !== undefined && first.dueMs <= nowMs; first = this.#heap.first) {
-      if (this.#underWay.has(first.agentKey)) {
+      const use = this.#parts.useOf(first.stored.agent, first.stored.message.length);
+      if (this.#underWay.has(first.agentKey) || !this.#hasSlot(first, use)) {
         this.#heap.remove(first);
         const behind = this.#behind.get(first.agentKey) ?? [];
         this.#behind.set(first.agentKey, behind);
         behind.push(first);
         continue;
       }
-      if (!this.#parts.slots.take(this.#onSlot)) {
-        this.#needsSlot = true;
-        break;
-      }
       this.#forget(first.key);
-      void this.#handle(first);
+      void this.#handle(first, use);
     }
-    if (this.#hasMore && this.#heap.size <= (this.#isLight ? mostRead / 2 : 0))
-      this.#scanAtMs = Math.min(this.#scanAtMs, nowMs);
+    if (this.#hasMore && this.#heap.size <= (this.#isLight ? mostRead / 2 : 0)) {
+      if (this.#known.size > mostKnown) this.#postponeBehind();
+      else this.#scanAtMs = Math.min(this.#scanAtMs, nowMs);
+    }
     if (this.#changed === undefined && this.#scanAtMs <= nowMs) void this.#scan();
     this.#sleep(nowMs);
   }
 
+  /** Takes a slot, or lines up behind those of the type that wait for one. */
+  #hasSlot({ agentKey, stored }: Entry, use: SlotUse): boolean {
+    const { type } = stored.agent;
+    const slotless = this.#slotless.get(type);
+    if (slotless?.isWaiting !== true) {
+      if (this.#parts.slots.take(use, () => this.#granted(type, use))) return true;
+    }
+    if (slotless === undefined) this.#slotless.set(type, { agentKeys: new Set([agentKey]), isWaiting: true });
+    else {
+      slotless.isWaiting = true;
+      slotless.agentKeys.add(agentKey);
+    }
+    return false;
+  }
+
+  /** A slot is free for a type: its agents go on until one is refused again. */
+  #granted(agentType: string, use: SlotUse): void {
+    // Another reminder may be the first by now.
+    this.#parts.slots.free(use);
+    const slotless = this.#slotless.get(agentType);
+    if (slotless === undefined) return;
+    slotless.isWaiting = false;
+    for (const agentKey of slotless.agentKeys) {
+      slotless.agentKeys.delete(agentKey);
+      if (!this.#underWay.has(agentKey)) this.#release(agentKey);
+      this.#run();
+      if (slotless.isWaiting) return;
+    }
+    this.#slotless.delete(agentType);
+  }
+
+  /** Reminders of an agent are in nobody's way any more. */
+  #release(agentKey: string): void {
+    for (const entry of this.#behind.get(agentKey) ?? []) this.#heap.add(entry);
+    this.#behind.delete(agentKey);
+  }
+
   #sleep(nowMs: number): void {
-    const firstMs = this.#needsSlot ? undefined : this.#heap.first?.dueMs;
+    const firstMs = this.#heap.first?.dueMs;
     const scanMs = this.#changed === undefined ? this.#scanAtMs : undefined;
     const nextMs = Math.min(firstMs ?? longestTimerMs + nowMs, scanMs ?? longestTimerMs + nowMs);
     const delayMs = Math.max(0, Math.min(nextMs - nowMs, longestSleepMs));
@@ -260,10 +307,12 @@ export class ReminderFiring {
     const place = behind?.indexOf(entry) ?? -1;
     if (behind === undefined || place < 0) return this.#heap.remove(entry);
     behind.splice(place, 1);
-    if (behind.length === 0) this.#behind.delete(entry.agentKey);
+    if (behind.length > 0) return;
+    this.#behind.delete(entry.agentKey);
+    this.#slotless.get(entry.stored.agent.type)?.agentKeys.delete(entry.agentKey);
   }
 
-  async #handle({ key, agentKey, stored }: Entry): Promise<void> {
+  async #handle({ key, agentKey, stored }: Entry, use: SlotUse): Promise<void> {
     const bytes = stored.message.length;
     const underWay: UnderWay = { key, bytes, delivery: undefined };
     this.#underWay.set(agentKey, underWay);
@@ -271,14 +320,14 @@ export class ReminderFiring {
     try {
       await this.#fire(stored, underWay);
     } catch (error) {
-      this.#parts.logger.error(`${shown(stored)} can't be fired`, { error: loggableError(TroupeError.from(error)) });
+      const fields = { error: loggableError(TroupeError.from(error)) };
+      this.#parts.logger.error(`${shown(stored)} can't be fired`, fields, "A reminder can't be fired");
       await this.#settle({ ...tickOf(stored), nextDueMs: this.#nowMs + unreadableMs, attempts: stored.attempts });
     } finally {
       this.#underWay.delete(agentKey);
       this.#bytesUnderWay -= bytes;
-      for (const entry of this.#behind.get(agentKey) ?? []) this.#heap.add(entry);
-      this.#behind.delete(agentKey);
-      this.#parts.slots.free();
+      if (this.#slotless.get(stored.agent.type)?.agentKeys.has(agentKey) !== true) this.#release(agentKey);
+      this.#parts.slots.free(use);
       this.#run();
     }
   }
@@ -329,7 +378,7 @@ export class ReminderFiring {
     }
     this.#failed += 1;
     const text = `${shown(stored)} has failed and is given up: ${error.message}`;
-    logger.error(loggableText(text), { error: loggableError(error) });
+    logger.error(loggableText(text), { error: loggableError(error) }, "A reminder has failed and is given up");
     if (nextMs === undefined && bury !== undefined) {
       const why =
         decision.at === "bury" ? decision.why : { code: error.code, text: error.message, attempts: tries.attempts };

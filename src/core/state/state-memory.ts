@@ -1,4 +1,5 @@
 import type { MakeId } from "../clock.ts";
+import { RisingNumbers } from "../collections/rising-numbers.ts";
 import { type AgentName, compareBytes, shardOf, textOfName } from "./agent-name.ts";
 import { DeadLetters } from "./dead-letters.ts";
 import type { DeadReason, DurableMessage, KeptMessage } from "./durable-log.ts";
@@ -69,6 +70,7 @@ export class StateMemory {
   readonly dead = new DeadLetters();
   /** Called when mail was written. */
   onMail: () => void = () => undefined;
+  readonly #places = new RisingNumbers((place) => this.mail.has(place));
   /** Places of mail by its receiver. */
   readonly #placesOf = new Map<string, Set<number>>();
   /** When the ids came that mailboxes were given; the oldest first. */
@@ -142,7 +144,7 @@ export class StateMemory {
   /** Reads a page of mail. */
   readMail({ mailbox, after, limit, maxBytes }: MailPageQuery): readonly StoredMail[] {
     const found: StoredMail[] = [];
-    const places = mailbox === undefined ? this.mail.keys() : (this.#placesOf.get(textOfName(mailbox)) ?? []);
+    const places = mailbox === undefined ? this.#places.above(after) : (this.#placesOf.get(textOfName(mailbox)) ?? []);
     let bytes = 0;
     for (const place of places) {
       const mail = place > after ? this.mail.get(place) : undefined;
@@ -335,6 +337,7 @@ export class StateMemory {
       nextMs: atMs,
     };
     this.mail.set(kept.place, kept);
+    this.#places.add(kept.place);
     const name = textOfName(receiver);
     const places = this.#placesOf.get(name) ?? new Set<number>();
     this.#placesOf.set(name, places.add(kept.place));
@@ -343,6 +346,7 @@ export class StateMemory {
 
   #removeMail(mail: StoredMail): void {
     this.mail.delete(mail.place);
+    this.#places.deleted();
     const name = textOfName(mail.receiver);
     const places = this.#placesOf.get(name);
     places?.delete(mail.place);

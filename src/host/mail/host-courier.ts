@@ -11,8 +11,8 @@ import {
   type CourierOutcome,
   type CronPatterns,
   type DurableMessage,
-  type Logger,
   type RetryOptions,
+  type RuntimeLog,
   type StateStore,
   shardOf,
   TroupeError,
@@ -28,13 +28,15 @@ export interface HostCourierParts {
   readonly peer: CourierPeer;
   readonly calls: () => CallRouter;
   readonly clock: Clock;
-  readonly logger: Logger | undefined;
+  readonly logger: RuntimeLog | undefined;
+  /** Returns the peer address of the worker that serves an agent; empty: none does. */
+  readonly partyOf: (agent: AgentName) => string;
   readonly random: () => number;
   readonly cron: CronPatterns | undefined;
   readonly retry: RetryOptions | undefined;
 }
 
-const noLog: Logger = { debug() {}, info() {}, warn() {}, error() {} };
+const noLog: RuntimeLog = { debug() {}, info() {}, warn() {}, error() {} };
 
 /** The time of a kept call, in milliseconds. */
 const handlerTimeoutMs = 300_000;
@@ -49,11 +51,11 @@ export class HostCourier implements CommitListener {
   #isNeeded: boolean;
 
   constructor(parts: HostCourierParts) {
-    const { store, clock, logger = noLog, random, cron, retry } = parts;
+    const { store, clock, logger = noLog, partyOf, random, cron, retry } = parts;
     this.#parts = parts;
     this.#isNeeded = parts.isStoreGiven;
     this.#courier = new Courier({
-      ...{ store, clock, logger, random, cron, retry },
+      ...{ store, clock, logger, partyOf, random, cron, retry },
       deliver: (call) => this.#deliver(call),
       onBusy: () => undefined,
     });
