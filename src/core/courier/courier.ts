@@ -8,11 +8,13 @@ import type { Commit, CommitOutcome, StateStore } from "../state/state-store.ts"
 import { StoreError } from "../state/store-error.ts";
 import type { Deliver } from "./courier-call.ts";
 import { CourierSlots } from "./courier-slots.ts";
+import { CronTurns } from "./cron-turns.ts";
 import { MailboxDelivery } from "./mailbox-delivery.ts";
 import type { CommitListener } from "./observed-store.ts";
 import { ReminderFiring } from "./reminder-firing.ts";
+import type { ReminderRule } from "./reminder-rule.ts";
 import { type RetryOptions, retrySettings } from "./retry-policy.ts";
-import type { CronPatterns } from "./when.ts";
+import { type CronPatterns, dueAfter } from "./when.ts";
 
 /** The parts of a `Courier`. */
 export interface CourierParts {
@@ -48,6 +50,7 @@ const retakeMs = 2_000;
 export class Courier implements CommitListener {
   readonly #parts: CourierParts;
   readonly #reminders: ReminderFiring;
+  readonly #cronTurns: CronTurns;
   readonly #mail: MailboxDelivery | undefined;
   readonly #holds = new Map<number, ShardHold>();
   #token = 0;
@@ -59,6 +62,7 @@ export class Courier implements CommitListener {
     const { store, clock, logger, deliver, cron, random, onBusy } = parts;
     const { log } = store;
     const slots = new CourierSlots();
+    this.#cronTurns = new CronTurns(clock);
     const settings = retrySettings(parts.retry);
     const useOf = (agent: AgentName, bytes: number) => ({
       ...{ party: parts.partyOf?.(agent) ?? "", agentType: agent.type, bytes },
@@ -72,6 +76,7 @@ export class Courier implements CommitListener {
       store,
       clock,
       cron,
+      cronTurns: this.#cronTurns,
       logger,
       settings,
       random,
@@ -124,6 +129,11 @@ export class Courier implements CommitListener {
     } finally {
       if (outcome !== "kept") this.#mail?.expectNoMore(mailbox, message.id);
     }
+  }
+
+  /** Rejects as `invalid-argument` if the cron pattern of a rule can't be read. */
+  async checkPattern(agentType: string, { repeats, dueMs }: ReminderRule): Promise<void> {
+    await this.#cronTurns.run(agentType, () => dueAfter(repeats, dueMs, this.#parts.cron));
   }
 
   onCommitting(commits: readonly Commit[]): void {

@@ -10,7 +10,16 @@ import type { Commit, ReminderTick, StateStore, StoredReminder } from "../state/
 import { StoreError } from "../state/store-error.ts";
 import type { CourierDelivery, Deliver } from "./courier-call.ts";
 import type { CourierSlots, SlotUse } from "./courier-slots.ts";
-import { afterFiring, afterGivingUp, decideTick, formatRule, parseRule, type ReminderRule } from "./reminder-rule.ts";
+import type { CronTurns } from "./cron-turns.ts";
+import {
+  afterFiring,
+  afterGivingUp,
+  decideTick,
+  decidingTick,
+  formatRule,
+  parseRule,
+  type ReminderRule,
+} from "./reminder-rule.ts";
 import { decideRetry, type RetrySettings } from "./retry-policy.ts";
 import { storeRetryMs, TickSettling } from "./tick-settling.ts";
 import { type CronPatterns, dueAfter } from "./when.ts";
@@ -20,6 +29,7 @@ export interface ReminderFiringParts {
   readonly store: StateStore;
   readonly clock: Clock;
   readonly cron: CronPatterns | undefined;
+  readonly cronTurns: CronTurns;
   readonly logger: RuntimeLog;
   readonly settings: RetrySettings;
   readonly random: () => number;
@@ -45,6 +55,8 @@ interface UnderWay {
   readonly key: string;
   readonly bytes: number;
   delivery: CourierDelivery | undefined;
+  /** It was changed while its times were searched. */
+  isWithdrawn: boolean;
 }
 
 /** Agents of one type that wait for a slot, the first first. */
@@ -136,15 +148,21 @@ export class ReminderFiring {
     const agentKey = textOfName(agent);
     if (write.at === "delete") {
       for (const entry of this.#known.values()) if (entry.agentKey === agentKey) this.#forget(entry.key);
-      if (this.#underWay.has(agentKey)) this.#underWay.get(agentKey)?.delivery?.withdraw();
+      this.#withdraw(this.#underWay.get(agentKey));
     }
     for (const change of reminders) {
       const key = keyOf(agentKey, change.name);
       this.#forget(key);
       const underWay = this.#underWay.get(agentKey);
-      if (underWay?.key === key) underWay.delivery?.withdraw();
+      if (underWay?.key === key) this.#withdraw(underWay);
       if (change.at === "set") this.#expect(change.dueMs);
     }
+  }
+
+  #withdraw(underWay: UnderWay | undefined): void {
+    if (underWay === undefined) return;
+    underWay.isWithdrawn = true;
+    underWay.delivery?.withdraw();
   }
 
   get #nowMs(): number {
@@ -314,7 +332,7 @@ export class ReminderFiring {
 
   async #handle({ key, agentKey, stored }: Entry, use: SlotUse): Promise<void> {
     const bytes = stored.message.length;
-    const underWay: UnderWay = { key, bytes, delivery: undefined };
+    const underWay: UnderWay = { key, bytes, delivery: undefined, isWithdrawn: false };
     this.#underWay.set(agentKey, underWay);
     this.#bytesUnderWay += bytes;
     try {
@@ -336,8 +354,14 @@ export class ReminderFiring {
   async #fire(stored: StoredReminder, underWay: UnderWay): Promise<void> {
     const { cron, deliver } = this.#parts;
     const { agent, name, attempts } = stored;
-    const [nowMs, openedMs] = [this.#nowMs, this.#openedMs];
-    const decision = decideTick(parseRule(stored.rule), { nowMs, openedMs, cron });
+    const read = parseRule(stored.rule);
+    const moment = { nowMs: this.#nowMs, openedMs: this.#openedMs, cron };
+    const decision =
+      read.repeats.at === "cron"
+        ? await this.#parts.cronTurns.runSteps(agent.type, decidingTick(read, moment))
+        : decideTick(read, moment);
+    if (this.#isStopped) return;
+    if (underWay.isWithdrawn) return this.#expect(this.#nowMs);
     if (decision.at === "skip") return this.#goOn(stored, decision.next);
     const { rule } = decision;
     const reminder = { name, dueAt: new Date(rule.dueMs), tick: rule.tick, missed: rule.unfired };
@@ -359,7 +383,7 @@ export class ReminderFiring {
         return this.#expect(this.#nowMs);
       case "handled":
         this.#fired += 1;
-        return this.#goOn(stored, afterFiring(rule, cron));
+        return this.#goOn(stored, await this.#search(stored, rule, () => afterFiring(rule, cron)));
       case "failed":
         return this.#retry(stored, rule, outcome.error);
     }
@@ -370,7 +394,7 @@ export class ReminderFiring {
     const nowMs = this.#nowMs;
     const tries = { attempts: stored.attempts, waits: rule.waits };
     const decision = decideRetry(error, tries, { ageMs: nowMs - rule.dueMs, random: random(), settings });
-    const nextMs = dueAfter(rule.repeats, rule.dueMs, cron);
+    const nextMs = await this.#search(stored, rule, () => dueAfter(rule.repeats, rule.dueMs, cron));
     if (decision.at === "again" && (nextMs === undefined || nowMs + decision.delayMs < nextMs)) {
       const { attempts, waits } = decision.tries;
       const again = { nextDueMs: Math.ceil(nowMs + decision.delayMs), attempts, rule: formatRule({ ...rule, waits }) };
@@ -384,7 +408,12 @@ export class ReminderFiring {
         decision.at === "bury" ? decision.why : { code: error.code, text: error.message, attempts: tries.attempts };
       await this.#untilWritten(() => bury(letterOf(stored, rule), why));
     }
-    return this.#goOn(stored, afterGivingUp(rule, cron));
+    return this.#goOn(stored, await this.#search(stored, rule, () => afterGivingUp(rule, cron)));
+  }
+
+  /** Searches times of a rule. With a cron pattern it waits for its turn. */
+  async #search<T>({ agent }: StoredReminder, { repeats }: ReminderRule, search: () => T): Promise<T> {
+    return repeats.at === "cron" ? this.#parts.cronTurns.run(agent.type, search) : search();
   }
 
   /** Writes that the tick is over. */

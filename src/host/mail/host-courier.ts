@@ -11,6 +11,7 @@ import {
   type CourierOutcome,
   type CronPatterns,
   type DurableMessage,
+  type ReminderRule,
   type RetryOptions,
   type RuntimeLog,
   type StateStore,
@@ -20,6 +21,7 @@ import {
 import { withMailMarks } from "../../protocol/internal.ts";
 import type { CallRouter } from "../calls/call-router.ts";
 import type { CourierPeer } from "./courier-peer.ts";
+import { badRule, type EffectsRefusal } from "./effects-check.ts";
 
 export interface HostCourierParts {
   readonly store: StateStore;
@@ -81,6 +83,16 @@ export class HostCourier implements CommitListener {
     this.#isNeeded = true;
     this.#startIfNeeded();
     return this.#courier.keep(mailbox, message);
+  }
+
+  /** Says why the cron patterns of rules can't be kept. Undefined: they can. */
+  async whyNotPatterns({ type }: AgentName, rules: readonly ReminderRule[]): Promise<EffectsRefusal | undefined> {
+    try {
+      for (const rule of rules) await this.#courier.checkPattern(type, rule);
+    } catch (error) {
+      return badRule(error);
+    }
+    return undefined;
   }
 
   onCommitting(commits: readonly Commit[]): void {
