@@ -8,6 +8,7 @@ import {
   type Mail,
   type ReminderRule,
   type StateStore,
+  type StoredReminder,
   textOfName,
 } from "../../core/internal.ts";
 import {
@@ -95,6 +96,8 @@ export class StateService {
   readonly #rights: StateRights;
   /** The last task of each agent that has one. */
   readonly #last = new ChurnedMap<string, Promise<unknown>>();
+  /** The last list of reminders. */
+  #listing: Promise<unknown> = Promise.resolve();
   /** Commits that were taken and are not decided. */
   #undecided = 0;
   #isDraining = false;
@@ -178,13 +181,27 @@ export class StateService {
         return { kind: "loaded", seq, outcome: { at: "record", record } };
       }
       case "reminders":
-        return { kind: "reminders", seq, outcome: { at: "listed", reminders: await store.reminders(agent) } };
+        return {
+          kind: "reminders",
+          seq,
+          outcome: { at: "listed", reminders: await this.#listReminders(store, agent) },
+        };
       case "remembered": {
         const found = await store.remembered(agent, ask.id, ask.principal);
         if (found === undefined) return { kind: "remembered", seq, outcome: { at: "nothing" } };
         return { kind: "remembered", seq, outcome: { at: "found", answer: found.answer } };
       }
     }
+  }
+
+  // protocol.md §11.16
+  /** Without the messages: those of one agent may have 64 MB. The store reads them, for one agent at a time. */
+  #listReminders(store: StateStore, agent: AgentName): Promise<readonly StoredReminder[]> {
+    const listed = this.#listing.then(async () =>
+      (await store.reminders(agent)).map((reminder) => ({ ...reminder, message: noBytes })),
+    );
+    this.#listing = listed.catch(() => undefined);
+    return listed;
   }
 
   #commit(from: Peer, ask: CommitAsk, { frames, mail, rank, withCron }: CommitLoad): Promise<StoreAnswer> {
@@ -263,6 +280,7 @@ function* lastly(tasks: Iterable<() => void>, done: () => void): Iterable<() => 
   done();
 }
 
+const noBytes = new Uint8Array();
 const supersededText = "Another worker has the agent by now. Try again.";
 const noSpaceText = "The host had no space for this commit. Try again later.";
 
