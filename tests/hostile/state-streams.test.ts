@@ -5,9 +5,9 @@ import type { Offender, OffendingCall } from "../integration/poison/offender.ts"
 import { message } from "../integration/poison/raw-http2.ts";
 import { answerTo, commitOf, eventOn } from "../support/raw-states.ts";
 import { BesiegedHost } from "./support/besieged-host.ts";
-import { callFrame, tellingFrames } from "./support/frames.ts";
+import { tellingFrames } from "./support/frames.ts";
 
-const knowsAll = { agtroupe: "1", agcaps: "heartbeat,turns,states,claims,mail", agworker: "offender" };
+const knowsAll = { agtroupe: "1", agcaps: "heartbeat,turns,states,claims", agworker: "offender" };
 
 function openStates(offender: Offender, headers: Record<string, string> = {}): OffendingCall {
   return offender.open("", { ":path": states.path, ...headers });
@@ -69,24 +69,6 @@ async function emptyEffects(host: BesiegedHost): Promise<void> {
   }
 }
 
-/** Lists of reminders with long messages, by workers that take no answer. */
-async function unreadLists(host: BesiegedHost): Promise<void> {
-  const registrar = await host.offender("registrar");
-  const dueMs = Date.now() + 86_400_000;
-  const rule = { repeats: { at: "once" }, missed: "once", dueMs, tick: 1, unfired: 0, waits: 0 };
-  for (let worker = 0; worker < 8; worker += 1) {
-    const { stream, type } = await stateWorker(host, `lister-${worker}`, registrar);
-    const target = { target: type, key: "a", bytes: 60_000 };
-    const reminders = Array.from({ length: 25 }, (_, at) => {
-      return { at: "set", name: `${at}`, dueMs, rule: JSON.stringify(rule), message: callFrame("", target) } as const;
-    });
-    const agent = { type, key: "a" };
-    stream.stream.write(asksIn([{ ...commitOf(1, `${type}/a`), reminders }]));
-    stream.stream.write(asksIn(Array.from({ length: 500 }, (_, at) => ({ kind: "reminders", seq: at + 2, agent }))));
-    expect(await host.honestCall()).toBe("");
-  }
-}
-
 /** Streams without a data channel, under the honest worker's id, and one after the other. */
 async function openings(host: BesiegedHost): Promise<void> {
   const stranger = await host.offender("stranger");
@@ -126,7 +108,6 @@ async function oddBytes(host: BesiegedHost): Promise<void> {
 
 test.each([
   ["loads of large states that nobody reads", unreadLoads],
-  ["lists of reminders with long messages that nobody reads", unreadLists],
   ["commits of thousands of answers and events", manyFrames],
   ["commits of thousands of empty effects", emptyEffects],
   ["streams of states without end, also in the name of others", openings],

@@ -4,7 +4,7 @@ import { callable, clock as clockKind, flag, number } from "../validation/option
 import { anyRoom, someTime } from "../validation/option-values.ts";
 import { type AgentName, compareBytes, compareNames, textOfName } from "./agent-name.ts";
 import type { DurableLog } from "./durable-log.ts";
-import { byName, inShards, type Moment, StateMemory } from "./state-memory.ts";
+import { byName, inShards, type MemoryReminder, type Moment, StateMemory } from "./state-memory.ts";
 import type {
   Commit,
   CommitOutcome,
@@ -155,12 +155,12 @@ export class MemoryStateStore implements StateStore {
 
   async due({ beforeMs, shards, limit }: DueQuery): Promise<readonly StoredReminder[]> {
     const isWanted = inShards(shards);
-    return [...this.#read().reminders.values()]
-      .flatMap((ofAgent) => [...ofAgent.values()])
-      .filter(({ agent, dueMs }) => dueMs < beforeMs && isWanted(agent))
-      .sort((a, b) => a.dueMs - b.dueMs || a.seq - b.seq)
-      .slice(0, limit)
-      .map(copyOfReminder);
+    const found: StoredReminder[] = [];
+    for (const reminder of this.#read().due.inOrder()) {
+      if (reminder.dueMs >= beforeMs || found.length >= limit) break;
+      if (isWanted(reminder.agent)) found.push(copyOfReminder(reminder));
+    }
+    return found;
   }
 
   async mail({ shards, after = 0, limit }: MailQuery): Promise<readonly StoredMail[]> {
@@ -239,6 +239,6 @@ export class MemoryStateStore implements StateStore {
   }
 }
 
-function copyOfReminder(reminder: StoredReminder): StoredReminder {
-  return { ...reminder, message: new Uint8Array(reminder.message) };
+function copyOfReminder({ agent, name, dueMs, rule, message, seq, attempts }: MemoryReminder): StoredReminder {
+  return { agent, name, dueMs, rule, message: new Uint8Array(message), seq, attempts };
 }

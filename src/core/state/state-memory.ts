@@ -1,5 +1,6 @@
 import type { MakeId } from "../clock.ts";
 import { RisingNumbers } from "../collections/rising-numbers.ts";
+import { type Due, DueHeap } from "../delivery/calls/due-heap.ts";
 import { type AgentName, compareBytes, shardOf, textOfName } from "./agent-name.ts";
 import { DeadLetters } from "./dead-letters.ts";
 import type { DeadReason, DurableMessage, KeptMessage } from "./durable-log.ts";
@@ -49,6 +50,9 @@ export interface MemoryRecord extends StateRecord {
   readonly savedMs: number;
 }
 
+/** A reminder in memory. */
+export interface MemoryReminder extends StoredReminder, Due {}
+
 interface Remembered extends RememberedMessage {
   readonly atMs: number;
 }
@@ -58,7 +62,9 @@ export class StateMemory {
   /** The one that was saved longest ago first. */
   readonly records = new Map<string, MemoryRecord>();
   /** By agent, then by name. */
-  readonly reminders = new Map<string, Map<string, StoredReminder>>();
+  readonly reminders = new Map<string, Map<string, MemoryReminder>>();
+  /** The same ones, those that are due next first. */
+  readonly due = new DueHeap<MemoryReminder>();
   /** By place; the oldest first. */
   readonly mail = new Map<number, StoredMail>();
   /** Of the newest opening; 0: never opened. */
@@ -298,7 +304,7 @@ export class StateMemory {
   #setReminder(name: string, reminder: Omit<StoredReminder, "seq">): void {
     this.#removeReminder(name, reminder.name);
     const { agent, dueMs, rule, attempts } = reminder;
-    const ofAgent = this.reminders.get(name) ?? new Map<string, StoredReminder>();
+    const ofAgent = this.reminders.get(name) ?? new Map<string, MemoryReminder>();
     this.reminders.set(name, ofAgent);
     this.#lastSeq += 1;
     const stored = {
@@ -309,8 +315,11 @@ export class StateMemory {
       message: new Uint8Array(reminder.message),
       seq: this.#lastSeq,
       attempts,
+      dueOrder: this.#lastSeq,
+      duePlace: -1,
     };
     ofAgent.set(reminder.name, stored);
+    this.due.add(stored);
     this.#bytes += sizeOfReminder(name, stored);
   }
 
@@ -319,6 +328,7 @@ export class StateMemory {
     const stored = ofAgent?.get(reminder);
     if (ofAgent === undefined || stored === undefined) return;
     ofAgent.delete(reminder);
+    this.due.remove(stored);
     if (ofAgent.size === 0) this.reminders.delete(name);
     this.#bytes -= sizeOfReminder(name, stored);
   }
