@@ -1,3 +1,4 @@
+// Over 400 lines: one machine moves the messages of a mailbox, and each step reads what the others write.
 import type { Clock, Timer } from "../clock.ts";
 import { loggableError, loggableText } from "../delivery/loggable.ts";
 import { errorText, TroupeError } from "../errors.ts";

@@ -1,3 +1,4 @@
+// Over 400 lines: one machine moves reminders between its heap, those behind and those under way.
 import { type Clock, longestTimerMs, type Timer } from "../clock.ts";
 import { ChurnedMap } from "../collections/churned-map.ts";
 import { type Due, DueHeap } from "../delivery/calls/due-heap.ts";

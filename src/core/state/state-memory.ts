@@ -1,3 +1,4 @@
+// Over 400 lines: the tables of the memory, which each commit reads and writes together.
 import type { MakeId } from "../clock.ts";
 import { RisingNumbers } from "../collections/rising-numbers.ts";
 import { type Due, DueHeap } from "../delivery/calls/due-heap.ts";
