@@ -1,4 +1,4 @@
-/** What one call takes of the slots. */
+/** The part of the slots that one call takes. */
 export interface SlotUse {
   /** Peer address of the worker that serves the agent. Empty: none does, or this process has all agents. */
   readonly party: string;
@@ -12,7 +12,7 @@ const most = { calls: 1_000, bytes: 16 * 1024 * 1024 } as const;
 /** An address may have so many times what is free: two thirds if it is alone. A type: a half. */
 const freePartsOf = { party: 2, type: 1 } as const;
 
-/** What is under way for one address or one type. */
+/** The calls under way for one address or one type. */
 interface Held {
   calls: number;
   bytes: number;

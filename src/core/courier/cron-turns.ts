@@ -5,7 +5,7 @@ const searchMs = 10;
 const restParts = 3;
 
 /**
- * The turns of searches for the times of cron patterns, which may take long: a pattern that never comes takes some milliseconds, and so do
+ * The turns of searches for the times of cron patterns, which may take long. A pattern that never comes takes some milliseconds, and so do
  * 1,000 missed ticks. Agent types take turns. All searches together take a quarter of the time.
  */
 export class CronTurns {

@@ -17,7 +17,7 @@ export interface MailboxDeliveryParts {
   readonly settings: RetrySettings;
   readonly random: () => number;
   readonly slots: CourierSlots;
-  /** Returns what a message of so many bytes takes of the slots. */
+  /** Returns what a message of this length takes of the slots. */
   readonly useOf: (agent: AgentName, bytes: number) => SlotUse;
   readonly deliver: Deliver;
   /** Returns the hold of a shard; undefined: it was lost. */

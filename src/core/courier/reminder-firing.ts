@@ -35,7 +35,7 @@ export interface ReminderFiringParts {
   readonly settings: RetrySettings;
   readonly random: () => number;
   readonly slots: CourierSlots;
-  /** Returns what a message of so many bytes takes of the slots. */
+  /** Returns what a message of this length takes of the slots. */
   readonly useOf: (agent: AgentName, bytes: number) => SlotUse;
   readonly deliver: Deliver;
   /** Makes a dead letter. Undefined: the store keeps none. */
@@ -224,7 +224,7 @@ export class ReminderFiring {
     this.#slotless.delete(agentType);
   }
 
-  /** Reminders of an agent are in nobody's way any more. */
+  /** Reminders of an agent wait for no other one any more. */
   #release(agentKey: string): void {
     for (const entry of this.#behind.get(agentKey) ?? []) this.#heap.add(entry);
     this.#behind.delete(agentKey);
