@@ -46,7 +46,7 @@ export type { CourierCall, CourierDelivery, CourierOutcome } from "./courier/cou
 export { encodeKeptCall } from "./courier/kept-call.ts";
 export { type CommitListener, ObservedStore } from "./courier/observed-store.ts";
 export { assertReminderLength, assertReminderName, reminderInfos } from "./courier/reminder-change.ts";
-export { assertStoredRule, formatRule, ruleOf } from "./courier/reminder-rule.ts";
+export { formatRule, type ReminderRule, readStoredRule, ruleOf } from "./courier/reminder-rule.ts";
 export { type RetryOptions, retryKind } from "./courier/retry-policy.ts";
 export {
   assertReminderOptions,

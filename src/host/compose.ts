@@ -19,7 +19,7 @@ import { firstListed, limits } from "./limits.ts";
 import { handshakeLog, hostLog } from "./log/host-log.ts";
 import { RateLimitedLogger } from "./log/rate-limited-logger.ts";
 import { CourierPeer } from "./mail/courier-peer.ts";
-import { whyNotReminders } from "./mail/effects-check.ts";
+import { readRules } from "./mail/effects-check.ts";
 import { HostCourier } from "./mail/host-courier.ts";
 import { ToldCalls } from "./mail/told-calls.ts";
 import { bothObservers, guardedObserver } from "./observer.ts";
@@ -106,6 +106,10 @@ export function composeHost(hostOptions: HostOptions) {
         ...{ store, peer: courierPeer, clock, logger, random, cron, retry },
         isStoreGiven: hostOptions.stateStore !== undefined,
         calls: () => calls,
+        partyOf: ({ type }) => {
+          const [owner = ""] = owners.owners(type);
+          return sessions.of(owner)?.account.party ?? "";
+        },
       });
   const held = new HeldStore({
     ...{ store, takesOver, counters, logger, onOpen: (incarnation) => courier?.opened(incarnation) },
@@ -173,7 +177,7 @@ export function composeHost(hostOptions: HostOptions) {
   });
   const states = new StateService({
     ...{ held, owners, directory, placement, calls, events, clock, batches, counters, observer },
-    courier: courier && { refusalOf: (ask) => whyNotReminders(ask, cron) },
+    courier: courier && { readRules, whyNotPatterns: (ask, rules) => courier.whyNotPatterns(ask.agent, rules) },
   });
   const hostAsks = new HostAsks({ clock, makeId });
   const control = new ControlRouter({

@@ -15,6 +15,8 @@ export interface AskOptions {
   readonly body?: Uint8Array | undefined;
   /** Milliseconds until the answer; `Infinity`: any. Default: 90 s. */
   readonly timeoutMs?: number | undefined;
+  /** Ends the request: it rejects with the reason. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 type Method = "GET" | "POST" | "PUT" | "DELETE";
@@ -60,12 +62,13 @@ export class AdminClient {
   async #exchange(
     method: Method,
     target: string,
-    { body, timeoutMs = usualTimeoutMs }: AskOptions,
+    { body, timeoutMs = usualTimeoutMs, signal: given }: AskOptions,
   ): Promise<{ readonly status: number; readonly text: string }> {
     const { url, token } = this.#address;
     const { hostname, port } = new URL(url);
     const headers = { authorization: `Bearer ${token}`, ...(body && { "content-length": body.length }) };
-    const signal = Number.isFinite(timeoutMs) ? AbortSignal.timeout(timeoutMs) : undefined;
+    const over = Number.isFinite(timeoutMs) ? AbortSignal.timeout(timeoutMs) : undefined;
+    const signal = AbortSignal.any([over, given].filter((one) => one !== undefined));
     try {
       const response = await new Promise<IncomingMessage>((resolve, reject) => {
         const host = hostname.replace(/^\[|\]$/g, "");
@@ -75,8 +78,9 @@ export class AdminClient {
       });
       return { status: response.statusCode ?? 0, text: await textOf(response) };
     } catch (cause) {
+      if (given?.aborted) throw given.reason;
       if (cause instanceof TroupeError) throw cause;
-      const why = signal?.aborted ? `it has not answered in ${timeoutMs / 1_000} s` : loggableText(errorText(cause));
+      const why = over?.aborted ? `it has not answered in ${timeoutMs / 1_000} s` : loggableText(errorText(cause));
       throw new HostGoneError(`The host at ${loggableText(url)} does not answer: ${why}.`, { cause });
     }
   }

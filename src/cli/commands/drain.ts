@@ -1,8 +1,8 @@
 import process from "node:process";
 import { Command } from "commander";
 import type { DrainReport, WorkerRow } from "../../admin/internal.ts";
-import { loggableText, TroupeError } from "../../core/internal.ts";
-import type { AdminClient } from "../admin/admin-client.ts";
+import { errorText, loggableText, TroupeError } from "../../core/internal.ts";
+import { type AdminClient, HostGoneError } from "../admin/admin-client.ts";
 import { addHostChoice, findHost, type HostChoice } from "../admin/find-host.ts";
 import { type PrintFlags, print, wholeNumber } from "../printing.ts";
 
@@ -10,8 +10,14 @@ interface DrainFlags extends PrintFlags, HostChoice {
   readonly graceMs?: number;
 }
 
-/** Milliseconds between two lines of progress. */
-const lookEveryMs = 1_000;
+/** Milliseconds between two looks at the progress, and for the answer to one. After two without an answer the command ends. */
+interface Looks {
+  readonly everyMs: number;
+  readonly timeoutMs: number;
+}
+
+const usualLooks: Looks = { everyMs: 1_000, timeoutMs: 10_000 };
+const mostUnanswered = 2;
 
 /** The command `troupe drain`: has a worker let its agents go and stop. */
 export function drainCommand(): Command {
@@ -25,7 +31,7 @@ export function drainCommand(): Command {
         .option("--json", "print JSON", false),
     ).action(async (id: string, flags: DrainFlags) => {
       const client = await findHost(flags);
-      const report = await drained(client, id, flags);
+      const report = await drainWorker(client, id, flags);
       process.exitCode = exitCodeOf(report);
       print(flags, report, textOf);
     }),
@@ -33,11 +39,17 @@ export function drainCommand(): Command {
   return command;
 }
 
-async function drained(client: AdminClient, id: string, { graceMs }: DrainFlags): Promise<DrainReport> {
+/** Has a host drain a worker, however long that takes. Rejects with a `HostGoneError` when the host does not answer any more. */
+export async function drainWorker(
+  client: AdminClient,
+  id: string,
+  { graceMs }: Pick<DrainFlags, "graceMs">,
+  looks = usualLooks,
+): Promise<DrainReport> {
   const parameters = { id, ...(graceMs === undefined ? {} : { graceMs }) };
-  const progress = new Progress(client, id);
+  const progress = new Progress(client, id, looks);
   const asked = client.ask<DrainReport>("POST", "/v1/worker/drain", parameters, {
-    timeoutMs: Number.POSITIVE_INFINITY,
+    ...{ timeoutMs: Number.POSITIVE_INFINITY, signal: progress.hostGone },
   });
   try {
     const report = await asked;
@@ -53,13 +65,23 @@ class Progress {
   readonly #client: AdminClient;
   readonly #id: string;
   readonly #timer: NodeJS.Timeout;
+  readonly #looks: Looks;
+  readonly #gone = new AbortController();
   #last = "";
+  #isLooking = false;
+  #unanswered = 0;
 
-  constructor(client: AdminClient, id: string) {
+  constructor(client: AdminClient, id: string, looks: Looks) {
     this.#client = client;
     this.#id = id;
-    this.#timer = setInterval(() => void this.#look(), lookEveryMs);
+    this.#looks = looks;
+    this.#timer = setInterval(() => void this.#look(), looks.everyMs);
     void this.#look();
+  }
+
+  /** Aborted when the host does not answer any more. */
+  get hostGone(): AbortSignal {
+    return this.#gone.signal;
   }
 
   stop(): void {
@@ -68,14 +90,25 @@ class Progress {
   }
 
   async #look(): Promise<void> {
+    if (this.#isLooking) return;
+    this.#isLooking = true;
+    const { timeoutMs } = this.#looks;
     try {
-      const { claims, outstanding } = await this.#client.ask<WorkerRow>("GET", "/v1/worker", { id: this.#id });
+      const asked = { id: this.#id };
+      const { claims, outstanding } = await this.#client.ask<WorkerRow>("GET", "/v1/worker", asked, { timeoutMs });
+      this.#unanswered = 0;
       const line = `${claims} agents of shared types left, ${outstanding} calls under way`;
       if (this.#last === "stopped" || this.#last === line) return;
       this.#last = line;
       process.stderr.write(`${line}\n`);
-    } catch {
-      // The worker or the host has gone: the answer to the drain says which.
+    } catch (error) {
+      // The worker or the host has gone: the answer to the drain says which, unless the host says nothing any more.
+      this.#unanswered = error instanceof HostGoneError ? this.#unanswered + 1 : 0;
+      if (this.#unanswered < mostUnanswered) return;
+      const text = `${errorText(error)} The worker may still be drained: see troupe workers when the host answers.`;
+      this.#gone.abort(new HostGoneError(text, { cause: error }));
+    } finally {
+      this.#isLooking = false;
     }
   }
 }

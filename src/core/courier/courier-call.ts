@@ -35,31 +35,3 @@ export interface CourierDelivery {
 
 /** Delivers a call to its agent: in this runtime, or on one of a host's workers. It does not throw. */
 export type Deliver = (call: CourierCall) => CourierDelivery;
-
-/** Calls that are under way at most. */
-const mostUnderWay = 1_000;
-
-/** The places of calls that are under way. Who finds none free is called when there is one. */
-export class CourierSlots {
-  #taken = 0;
-  readonly #waiting = new Set<() => void>();
-
-  /** Takes a place; false: none is free, and `onFree` is called later, once. */
-  take(onFree: () => void): boolean {
-    if (this.#taken >= mostUnderWay) {
-      this.#waiting.add(onFree);
-      return false;
-    }
-    this.#taken += 1;
-    return true;
-  }
-
-  free(): void {
-    this.#taken -= 1;
-    for (const next of this.#waiting) {
-      if (this.#taken >= mostUnderWay) return;
-      this.#waiting.delete(next);
-      next();
-    }
-  }
-}

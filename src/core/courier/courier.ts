@@ -1,24 +1,29 @@
 import type { Clock, Timer } from "../clock.ts";
 import { loggableError } from "../delivery/loggable.ts";
 import { TroupeError } from "../errors.ts";
-import type { Logger } from "../logger.ts";
+import type { RuntimeLog } from "../limited-log.ts";
 import type { AgentName } from "../state/agent-name.ts";
 import type { DurableLog, DurableMessage, ShardHold } from "../state/durable-log.ts";
 import type { Commit, CommitOutcome, StateStore } from "../state/state-store.ts";
 import { StoreError } from "../state/store-error.ts";
-import { CourierSlots, type Deliver } from "./courier-call.ts";
+import type { Deliver } from "./courier-call.ts";
+import { CourierSlots } from "./courier-slots.ts";
+import { CronTurns } from "./cron-turns.ts";
 import { MailboxDelivery } from "./mailbox-delivery.ts";
 import type { CommitListener } from "./observed-store.ts";
 import { ReminderFiring } from "./reminder-firing.ts";
+import type { ReminderRule } from "./reminder-rule.ts";
 import { type RetryOptions, retrySettings } from "./retry-policy.ts";
-import type { CronPatterns } from "./when.ts";
+import { type CronPatterns, dueAfter } from "./when.ts";
 
 /** The parts of a `Courier`. */
 export interface CourierParts {
   readonly store: StateStore;
   readonly clock: Clock;
-  readonly logger: Logger;
+  readonly logger: RuntimeLog;
   readonly deliver: Deliver;
+  /** Returns the peer address of the worker that serves an agent. Empty: none does. Undefined: this process has all agents. */
+  readonly partyOf?: ((agent: AgentName) => string) | undefined;
   /** Undefined: reminders with cron patterns can't be fired. */
   readonly cron: CronPatterns | undefined;
   readonly retry: RetryOptions | undefined;
@@ -47,6 +52,7 @@ const retakeMs = 2_000;
 export class Courier implements CommitListener {
   readonly #parts: CourierParts;
   readonly #reminders: ReminderFiring;
+  readonly #cronTurns: CronTurns;
   readonly #mail: MailboxDelivery | undefined;
   readonly #holds = new Map<number, ShardHold>();
   #token = 0;
@@ -59,23 +65,29 @@ export class Courier implements CommitListener {
     const { store, clock, logger, deliver, cron, random, onBusy } = parts;
     const { log } = store;
     const slots = new CourierSlots();
+    this.#cronTurns = new CronTurns(clock);
     const settings = retrySettings(parts.retry);
+    const useOf = (agent: AgentName, bytes: number) => ({
+      ...{ party: parts.partyOf?.(agent) ?? "", agentType: agent.type, bytes },
+    });
     const holdOf = (shard: number) => this.#holds.get(shard);
     const bury =
       log && (async (...letter: Parameters<DurableLog["bury"]>) => this.#noteForgotten(await log.bury(...letter)));
     this.#mail =
       log &&
       bury &&
-      new MailboxDelivery({ log, bury, clock, logger, settings, random, slots, deliver, holdOf, onBusy });
+      new MailboxDelivery({ log, bury, clock, logger, settings, random, slots, useOf, deliver, holdOf, onBusy });
     const onLost = (error: StoreError) => this.#lose(error);
     this.#reminders = new ReminderFiring({
       store,
       clock,
       cron,
+      cronTurns: this.#cronTurns,
       logger,
       settings,
       random,
       slots,
+      useOf,
       deliver,
       bury,
       onLost,
@@ -132,6 +144,11 @@ export class Courier implements CommitListener {
     } finally {
       if (outcome !== "kept") this.#mail?.expectNoMore(mailbox, message.id);
     }
+  }
+
+  /** Rejects as `invalid-argument` if the cron pattern of a rule can't be read. */
+  async checkPattern(agentType: string, { repeats, dueMs }: ReminderRule): Promise<void> {
+    await this.#cronTurns.run(agentType, () => dueAfter(repeats, dueMs, this.#parts.cron));
   }
 
   onCommitting(commits: readonly Commit[]): void {

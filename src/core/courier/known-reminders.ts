@@ -16,7 +16,7 @@ const mostBytes = 16 * 1024 * 1024;
 export class KnownReminders {
   readonly #heap = new DueHeap<KnownReminder>();
   readonly #known = new ChurnedMap<string, KnownReminder>();
-  /** Those that are due while another reminder of their agent is under way, by agent. They are not in the heap. */
+  /** Those that are due while another reminder of their agent is under way, or while it has no slot; by agent. They are not in the heap. */
   readonly #behind = new ChurnedMap<string, KnownReminder[]>();
   #bytes = 0;
   #order = 0;
@@ -58,16 +58,22 @@ export class KnownReminders {
     this.#heap.add(entry);
   }
 
-  remove(key: string): void {
+  /** Removes one; an unknown one is fine. Returns it if it was the last of its agent that was held back. */
+  remove(key: string): KnownReminder | undefined {
     const entry = this.#known.get(key);
-    if (entry === undefined) return;
+    if (entry === undefined) return undefined;
     this.#known.delete(key);
     this.#bytes -= entry.stored.message.length;
     const behind = this.#behind.get(entry.agentKey);
     const place = behind?.indexOf(entry) ?? -1;
-    if (behind === undefined || place < 0) return this.#heap.remove(entry);
+    if (behind === undefined || place < 0) {
+      this.#heap.remove(entry);
+      return undefined;
+    }
     behind.splice(place, 1);
-    if (behind.length === 0) this.#behind.delete(entry.agentKey);
+    if (behind.length > 0) return undefined;
+    this.#behind.delete(entry.agentKey);
+    return entry;
   }
 
   /** Returns the keys of an agent's reminders. Looks at all that are known. */
@@ -78,7 +84,7 @@ export class KnownReminders {
       .map(({ key }) => key);
   }
 
-  /** Another reminder of its agent is under way. */
+  /** Another reminder of its agent is under way, or the agent has no slot. */
   holdBack(entry: KnownReminder): void {
     this.#heap.remove(entry);
     const behind = this.#behind.get(entry.agentKey) ?? [];
@@ -91,7 +97,7 @@ export class KnownReminders {
     return this.#behind.values().flat();
   }
 
-  /** No reminder of the agent is under way any more. */
+  /** The reminders of the agent are held back no more. */
   letGo(agentKey: string): void {
     for (const entry of this.#behind.get(agentKey) ?? []) this.#heap.add(entry);
     this.#behind.delete(agentKey);

@@ -1,10 +1,12 @@
+// Over 400 lines: one machine moves the messages of a mailbox, and each step reads what the others write.
 import type { Clock, Timer } from "../clock.ts";
 import { loggableError, loggableText } from "../delivery/loggable.ts";
 import { errorText, TroupeError } from "../errors.ts";
-import type { Logger } from "../logger.ts";
+import type { RuntimeLog } from "../limited-log.ts";
 import { type AgentName, shardOf, textOfName } from "../state/agent-name.ts";
 import type { DeadReason, DurableLog, KeptMessage, ShardHold } from "../state/durable-log.ts";
-import type { CourierDelivery, CourierSlots, Deliver } from "./courier-call.ts";
+import type { CourierDelivery, Deliver } from "./courier-call.ts";
+import type { CourierSlots, SlotUse } from "./courier-slots.ts";
 import { decideRetry, noTries, type RetrySettings, type Tries } from "./retry-policy.ts";
 
 /** The parts of `MailboxDelivery`. */
@@ -13,10 +15,12 @@ export interface MailboxDeliveryParts {
   /** Makes a dead letter. */
   readonly bury: (message: KeptMessage, why: DeadReason) => Promise<void>;
   readonly clock: Clock;
-  readonly logger: Logger;
+  readonly logger: RuntimeLog;
   readonly settings: RetrySettings;
   readonly random: () => number;
   readonly slots: CourierSlots;
+  /** Returns what a message of this length takes of the slots. */
+  readonly useOf: (agent: AgentName, bytes: number) => SlotUse;
   readonly deliver: Deliver;
   /** Returns the hold of a shard; undefined: it was lost. */
   readonly holdOf: (shard: number) => ShardHold | undefined;
@@ -43,6 +47,11 @@ interface Mailbox {
   /** Counts the times that messages were spilled. */
   spills: number;
   isReadingBack: boolean;
+  /** `held`: by the delivery, or while messages are read back for one. */
+  slot: "none" | "waiting" | "held";
+  use: SlotUse | undefined;
+  /** Length of the head if that is out of the way, too. */
+  spilledHeadBytes: number;
   readonly onSlot: () => void;
 }
 
@@ -55,6 +64,8 @@ const mostUnsettled = 32;
 const pressure = { messages: 750, bytes: 12 * 1024 * 1024 };
 const relief = { messages: 500, bytes: 8 * 1024 * 1024 };
 const logRetryMs = 2_000;
+/** Messages that are tried again in one turn of the event loop: thousands may be due at once. */
+const retriesAtOnce = 100;
 
 /**
  * Delivers the messages of mailboxes, those of one agent in order. A message that fails is tried again, and those behind it wait. One
@@ -64,6 +75,12 @@ export class MailboxDelivery {
   readonly #parts: MailboxDeliveryParts;
   readonly #mailboxes = new Map<string, Mailbox>();
   readonly #busy = new Set<Mailbox>();
+  /** Mailboxes with messages in memory. */
+  readonly #filled = new Set<Mailbox>();
+  /** Mailboxes that go on in later turns of the event loop. */
+  readonly #later = new Set<Mailbox>();
+  #retriesLeft: number = retriesAtOnce;
+  #turnTimer: Timer | undefined;
   /** Messages that were kept and that the reader has not handed over yet. */
   readonly #awaited = new Set<string>();
   #messages = 0;
@@ -88,6 +105,7 @@ export class MailboxDelivery {
 
   stop(): void {
     this.#isStopped = true;
+    this.#turnTimer?.cancel();
     this.clear();
   }
 
@@ -97,6 +115,8 @@ export class MailboxDelivery {
     for (const { retryTimer } of this.#mailboxes.values()) retryTimer?.cancel();
     this.#mailboxes.clear();
     this.#busy.clear();
+    this.#filled.clear();
+    this.#later.clear();
     this.#awaited.clear();
     this.#messages = 0;
     this.#bytes = 0;
@@ -122,8 +142,8 @@ export class MailboxDelivery {
     if (mailbox.isSpilled || mailbox.queue.length >= mostInMailbox) this.#spillFrom(mailbox, message);
     else this.#add(mailbox, message);
     this.expectNoMore(message.mailbox, message.id);
-    if (this.#messages > pressure.messages || this.#bytes > pressure.bytes) this.#relieve();
     this.#kick(mailbox);
+    if (this.#messages > pressure.messages || this.#bytes > pressure.bytes) this.#relieve();
   }
 
   /** The agent was deleted with its mailbox. */
@@ -144,7 +164,11 @@ export class MailboxDelivery {
     const mailbox: Mailbox = {
       ...{ name, text, shard: shardOf(name), queue: [], tries: noTries, delivery: undefined, retryTimer: undefined },
       ...{ unsettled: 0, isBurying: false, isSpilled: false, spills: 0, isReadingBack: false },
-      onSlot: () => this.#kick(mailbox),
+      ...{ slot: "none", use: undefined, spilledHeadBytes: 0 },
+      onSlot: () => {
+        mailbox.slot = "held";
+        this.#kick(mailbox);
+      },
     };
     this.#mailboxes.set(text, mailbox);
     return mailbox;
@@ -152,6 +176,7 @@ export class MailboxDelivery {
 
   #add(mailbox: Mailbox, message: KeptMessage): void {
     mailbox.queue.push(message);
+    this.#filled.add(mailbox);
     this.#messages += 1;
     this.#bytes += message.frame.length;
   }
@@ -162,6 +187,7 @@ export class MailboxDelivery {
       this.#messages -= 1;
       this.#bytes -= frame.length;
     }
+    if (mailbox.queue.length === 0) this.#filled.delete(mailbox);
   }
 
   #shift(mailbox: Mailbox): void {
@@ -169,35 +195,82 @@ export class MailboxDelivery {
     if (head === undefined) return;
     this.#messages -= 1;
     this.#bytes -= head.frame.length;
+    if (mailbox.queue.length === 0) this.#filled.delete(mailbox);
     mailbox.tries = noTries;
   }
 
   /** Does what is next for a mailbox. */
   #kick(mailbox: Mailbox): void {
-    if (!this.#isStopped && this.#mailboxes.get(mailbox.text) === mailbox) this.#next(mailbox);
+    if (this.#isCurrent(mailbox)) this.#next(mailbox);
+    else if (mailbox.delivery === undefined) this.#freeSlot(mailbox);
     this.#changeBusy(() => undefined, mailbox);
   }
 
+  #isCurrent(mailbox: Mailbox): boolean {
+    return !this.#isStopped && this.#mailboxes.get(mailbox.text) === mailbox;
+  }
+
   #next(mailbox: Mailbox): void {
-    const { delivery, retryTimer, unsettled, isBurying, isReadingBack, queue } = mailbox;
-    if (delivery !== undefined || retryTimer !== undefined || isBurying || isReadingBack) return;
+    const { delivery, retryTimer, unsettled, isBurying, isReadingBack, slot, queue } = mailbox;
+    if (slot === "waiting" || delivery !== undefined || retryTimer !== undefined || isBurying || isReadingBack) return;
     const [head] = queue;
-    if (head === undefined) {
-      if (mailbox.isSpilled) void this.#readBack(mailbox);
-      else if (unsettled === 0) this.#mailboxes.delete(mailbox.text);
+    if (head === undefined && !mailbox.isSpilled) {
+      this.#freeSlot(mailbox);
+      if (unsettled === 0) this.#mailboxes.delete(mailbox.text);
       return;
     }
-    if (unsettled >= mostUnsettled || !this.#parts.slots.take(mailbox.onSlot)) return;
+    if (unsettled >= mostUnsettled) return this.#freeSlot(mailbox);
+    // What is read back needs a slot first, so that no more comes into memory than can be delivered.
+    if (!this.#hasSlot(mailbox, head?.frame.length ?? mailbox.spilledHeadBytes)) return;
+    if (head === undefined) return void this.#readBack(mailbox);
     const { mailbox: agent, id, kind, frame, place } = head;
     const attempt = mailbox.tries.attempts + 1;
     mailbox.delivery = this.#parts.deliver({ agent, id, kind, frame, attempt, place, reminder: undefined });
     void this.#end(mailbox, head, mailbox.delivery);
   }
 
+  #hasSlot(mailbox: Mailbox, bytes: number): boolean {
+    const { slots, useOf } = this.#parts;
+    if (mailbox.slot === "held" && mailbox.use?.bytes === bytes) return true;
+    this.#freeSlot(mailbox);
+    mailbox.slot = "waiting";
+    if (mailbox.tries !== noTries) {
+      if (this.#retriesLeft === 0) {
+        this.#later.add(mailbox);
+        return false;
+      }
+      this.#retriesLeft -= 1;
+      this.#turnTimer ??= this.#parts.clock.setTimer(0, () => this.#goOn());
+    }
+    const use = useOf(mailbox.name, bytes);
+    mailbox.use = use;
+    if (!slots.take(use, mailbox.onSlot)) return false;
+    mailbox.slot = "held";
+    return true;
+  }
+
+  /** The next turn of the event loop: those that have waited for it are the first. */
+  #goOn(): void {
+    this.#turnTimer = undefined;
+    this.#retriesLeft = retriesAtOnce;
+    for (const mailbox of this.#later) {
+      if (this.#retriesLeft === 0) return;
+      this.#later.delete(mailbox);
+      mailbox.slot = "none";
+      this.#kick(mailbox);
+    }
+  }
+
+  #freeSlot(mailbox: Mailbox): void {
+    if (mailbox.slot !== "held" || mailbox.use === undefined) return;
+    mailbox.slot = "none";
+    this.#parts.slots.free(mailbox.use);
+  }
+
   async #end(mailbox: Mailbox, head: KeptMessage, delivery: CourierDelivery): Promise<void> {
     const outcome = await delivery.outcome;
     mailbox.delivery = undefined;
-    if (this.#isStopped || this.#mailboxes.get(mailbox.text) !== mailbox) return this.#parts.slots.free();
+    if (!this.#isCurrent(mailbox)) return this.#freeSlot(mailbox);
     if (outcome.at === "failed") {
       this.#retry(mailbox, head, outcome.error);
     } else {
@@ -205,8 +278,8 @@ export class MailboxDelivery {
       this.#shift(mailbox);
       void this.#settle(mailbox, head);
     }
+    this.#freeSlot(mailbox);
     this.#kick(mailbox);
-    this.#parts.slots.free();
   }
 
   #retry(mailbox: Mailbox, head: KeptMessage, error: TroupeError): void {
@@ -222,6 +295,8 @@ export class MailboxDelivery {
       const { type, key } = mailbox.name;
       logger.warn(
         loggableText(`Told messages wait for ${type}/${key}, to which they can't be delivered: ${error.message}`),
+        undefined,
+        "Told messages wait for an agent to which they can't be delivered",
       );
     }
     mailbox.tries = decision.tries;
@@ -229,13 +304,14 @@ export class MailboxDelivery {
       mailbox.retryTimer = undefined;
       this.#kick(mailbox);
     });
+    if (this.#messages > relief.messages || this.#bytes > relief.bytes) this.#spill(mailbox, 0);
   }
 
   async #bury(mailbox: Mailbox, head: KeptMessage, why: DeadReason): Promise<void> {
     const { logger, bury } = this.#parts;
     const attempts = why.attempts === 1 ? "1 attempt" : `${why.attempts} attempts`;
     const text = `A message to ${head.mailbox.type}/${head.mailbox.key} is a dead letter (${why.code}, ${attempts}): ${why.text}`;
-    logger.error(loggableText(text), undefined);
+    logger.error(loggableText(text), undefined, "A told message is a dead letter");
     await this.#untilWritten(() => bury(head, why));
     mailbox.isBurying = false;
     if (this.#mailboxes.get(mailbox.text) !== mailbox) return;
@@ -271,20 +347,28 @@ export class MailboxDelivery {
     mailbox.spills += 1;
     // A spill of this log writes nothing that could fail; one that fails leaves the message where a new reader finds it.
     this.#parts.log.spill(mailbox.shard, mailbox.name, message).catch((error: unknown) => {
-      this.#parts.logger.error(loggableText(`A message can't be spilled: ${errorText(error)}`));
+      const kind = "A message can't be spilled";
+      this.#parts.logger.error(loggableText(`${kind}: ${errorText(error)}`), undefined, kind);
     });
   }
 
-  /** Spills the longest mailboxes. Where all are short, those go whose heads wait for a retry. */
+  /** Takes the messages of a mailbox from this place on out of the way. */
+  #spill(mailbox: Mailbox, from: number): void {
+    const message = mailbox.queue[from];
+    if (message === undefined) return;
+    if (from === 0) mailbox.spilledHeadBytes = message.frame.length;
+    this.#spillFrom(mailbox, message);
+    this.#cut(mailbox, from);
+  }
+
+  /** Spills the longest mailboxes. Where all are short, those go whose heads are not under way. */
   #relieve(): void {
-    const byLength = [...this.#mailboxes.values()].sort((a, b) => b.queue.length - a.queue.length);
+    const byLength = [...this.#filled].sort((a, b) => b.queue.length - a.queue.length);
     for (const mailbox of byLength) {
       if (this.#messages <= relief.messages && this.#bytes <= relief.bytes) return;
-      const from = mailbox.retryTimer === undefined ? 1 : 0;
-      const message = mailbox.isBurying ? undefined : mailbox.queue[from];
-      if (message === undefined) continue;
-      this.#spillFrom(mailbox, message);
-      this.#cut(mailbox, from);
+      // Its messages come in their order only if it is read to the end.
+      if (mailbox.isBurying || mailbox.isReadingBack) continue;
+      this.#spill(mailbox, mailbox.delivery === undefined ? 0 : 1);
     }
   }
 
@@ -299,6 +383,7 @@ export class MailboxDelivery {
       this.#parts.logger.error("Messages can't be read; the log is asked again in 2 s", {
         error: loggableError(TroupeError.from(error)),
       });
+      this.#freeSlot(mailbox);
       mailbox.retryTimer = this.#parts.clock.setTimer(logRetryMs, () => {
         mailbox.retryTimer = undefined;
         this.#kick(mailbox);
@@ -335,7 +420,7 @@ export class MailboxDelivery {
   }
 }
 
-function isUnderWay({ delivery, retryTimer, unsettled, isBurying, isReadingBack, queue }: Mailbox): boolean {
+function isUnderWay({ delivery, retryTimer, unsettled, isBurying, isReadingBack, queue, slot }: Mailbox): boolean {
   const isDelivered = delivery !== undefined || (queue.length > 0 && retryTimer === undefined);
-  return isDelivered || isBurying || isReadingBack || unsettled > 0;
+  return isDelivered || slot === "waiting" || isBurying || isReadingBack || unsettled > 0;
 }

@@ -1,17 +1,27 @@
-// One file, since reading the store, firing and settling share what has changed meanwhile.
+// Over 350 lines: reading the store, firing and settling share what has changed meanwhile.
 import { type Clock, longestTimerMs, type Timer } from "../clock.ts";
 import { ChurnedMap } from "../collections/churned-map.ts";
 import { loggableError, loggableText } from "../delivery/loggable.ts";
 import { TroupeError } from "../errors.ts";
-import type { Logger } from "../logger.ts";
+import type { RuntimeLog } from "../limited-log.ts";
 import { type AgentName, textOfName } from "../state/agent-name.ts";
 import type { DeadReason, KeptMessage } from "../state/durable-log.ts";
 import type { Commit, ReminderTick, StateStore, StoredReminder } from "../state/state-store.ts";
 import { StoreError } from "../state/store-error.ts";
-import type { CourierDelivery, CourierSlots, Deliver } from "./courier-call.ts";
+import type { CourierDelivery, Deliver } from "./courier-call.ts";
+import type { CourierSlots, SlotUse } from "./courier-slots.ts";
+import type { CronTurns } from "./cron-turns.ts";
 import { DueCursor } from "./due-cursor.ts";
 import { type KnownReminder, KnownReminders } from "./known-reminders.ts";
-import { afterFiring, afterGivingUp, decideTick, formatRule, parseRule, type ReminderRule } from "./reminder-rule.ts";
+import {
+  afterFiring,
+  afterGivingUp,
+  decideTick,
+  decidingTick,
+  formatRule,
+  parseRule,
+  type ReminderRule,
+} from "./reminder-rule.ts";
 import { decideRetry, type RetrySettings } from "./retry-policy.ts";
 import { storeRetryMs, TickSettling } from "./tick-settling.ts";
 import { type CronPatterns, dueAfter } from "./when.ts";
@@ -21,10 +31,13 @@ export interface ReminderFiringParts {
   readonly store: StateStore;
   readonly clock: Clock;
   readonly cron: CronPatterns | undefined;
-  readonly logger: Logger;
+  readonly cronTurns: CronTurns;
+  readonly logger: RuntimeLog;
   readonly settings: RetrySettings;
   readonly random: () => number;
   readonly slots: CourierSlots;
+  /** Returns what a message of this length takes of the slots. */
+  readonly useOf: (agent: AgentName, bytes: number) => SlotUse;
   readonly deliver: Deliver;
   /** Makes a dead letter. Undefined: the store keeps none. */
   readonly bury: ((message: KeptMessage, why: DeadReason) => Promise<void>) | undefined;
@@ -37,6 +50,15 @@ interface UnderWay {
   readonly key: string;
   readonly bytes: number;
   delivery: CourierDelivery | undefined;
+  /** It was changed while its times were searched. */
+  isWithdrawn: boolean;
+}
+
+/** Agents of one type that wait for a slot, the first first. */
+interface Slotless {
+  readonly agentKeys: Set<string>;
+  /** Whether one of them is in the line for a slot. */
+  isWaiting: boolean;
 }
 
 /** Reminders that are due so soon are read into memory. */
@@ -45,6 +67,8 @@ const windowMs = 60_000;
 const longestSleepMs = 30_000;
 /** Reminders of one reading. */
 const mostRead = 1_000;
+/** With so many in memory, those of busy agents are postponed before more are read. */
+const mostKnown = 2 * mostRead;
 /** Reminders that are set or settled within so many milliseconds are read together. */
 const gatherMs = 100;
 /** A reminder of a busy agent that is in the way of others waits so long in the store. */
@@ -60,6 +84,8 @@ export class ReminderFiring {
   readonly #parts: ReminderFiringParts;
   readonly #known = new KnownReminders();
   readonly #underWay = new ChurnedMap<string, UnderWay>();
+  /** Agents by type, which wait for a slot: their reminders are behind. */
+  readonly #slotless = new Map<string, Slotless>();
   readonly #settling: TickSettling;
   #bytesUnderWay = 0;
   #openedMs = 0;
@@ -69,14 +95,12 @@ export class ReminderFiring {
   /** Whether the last reading has left out reminders that are due within the window. */
   #hasMore = false;
   readonly #cursor = new DueCursor();
-  #needsSlot = false;
   #timer: Timer | undefined;
   /** The time of the timer, by the clock that always advances. */
   #wakeMs = 0;
   #isStopped = true;
   #fired = 0;
   #failed = 0;
-  readonly #onSlot = (): void => this.#run();
 
   constructor(parts: ReminderFiringParts) {
     this.#parts = parts;
@@ -115,15 +139,21 @@ export class ReminderFiring {
     const agentKey = textOfName(agent);
     if (write.at === "delete") {
       for (const key of this.#known.keysOf(agentKey)) this.#forget(key);
-      if (this.#underWay.has(agentKey)) this.#underWay.get(agentKey)?.delivery?.withdraw();
+      this.#withdraw(this.#underWay.get(agentKey));
     }
     for (const change of reminders) {
       const key = keyOf(agentKey, change.name);
       this.#forget(key);
       const underWay = this.#underWay.get(agentKey);
-      if (underWay?.key === key) underWay.delivery?.withdraw();
+      if (underWay?.key === key) this.#withdraw(underWay);
       if (change.at === "set") this.#expect(change.dueMs);
     }
+  }
+
+  #withdraw(underWay: UnderWay | undefined): void {
+    if (underWay === undefined) return;
+    underWay.isWithdrawn = true;
+    underWay.delivery?.withdraw();
   }
 
   get #nowMs(): number {
@@ -137,27 +167,56 @@ export class ReminderFiring {
   #run(): void {
     if (this.#isStopped) return;
     const nowMs = this.#nowMs;
-    this.#needsSlot = false;
     for (let first = this.#known.first; first !== undefined && first.dueMs <= nowMs; first = this.#known.first) {
-      if (this.#underWay.has(first.agentKey)) {
+      const use = this.#parts.useOf(first.stored.agent, first.stored.message.length);
+      if (this.#underWay.has(first.agentKey) || !this.#hasSlot(first, use)) {
         this.#known.holdBack(first);
         continue;
       }
-      if (!this.#parts.slots.take(this.#onSlot)) {
-        this.#needsSlot = true;
-        break;
-      }
       this.#forget(first.key);
-      void this.#handle(first);
+      void this.#handle(first, use);
     }
-    if (this.#hasMore && this.#known.waitingCount <= (this.#isLight ? mostRead / 2 : 0))
-      this.#scanAtMs = Math.min(this.#scanAtMs, nowMs);
+    if (this.#hasMore && this.#known.waitingCount <= (this.#isLight ? mostRead / 2 : 0)) {
+      if (this.#known.size > mostKnown) this.#postponeBehind();
+      else this.#scanAtMs = Math.min(this.#scanAtMs, nowMs);
+    }
     if (this.#changed === undefined && this.#scanAtMs <= nowMs) void this.#scan();
     this.#sleep(nowMs);
   }
 
+  /** Takes a slot, or lines up behind those of the type that wait for one. */
+  #hasSlot({ agentKey, stored }: KnownReminder, use: SlotUse): boolean {
+    const { type } = stored.agent;
+    const slotless = this.#slotless.get(type);
+    if (slotless?.isWaiting !== true) {
+      if (this.#parts.slots.take(use, () => this.#granted(type, use))) return true;
+    }
+    if (slotless === undefined) this.#slotless.set(type, { agentKeys: new Set([agentKey]), isWaiting: true });
+    else {
+      slotless.isWaiting = true;
+      slotless.agentKeys.add(agentKey);
+    }
+    return false;
+  }
+
+  /** A slot is free for a type: its agents go on until one is refused again. */
+  #granted(agentType: string, use: SlotUse): void {
+    // Another reminder may be the first by now.
+    this.#parts.slots.free(use);
+    const slotless = this.#slotless.get(agentType);
+    if (slotless === undefined) return;
+    slotless.isWaiting = false;
+    for (const agentKey of slotless.agentKeys) {
+      slotless.agentKeys.delete(agentKey);
+      if (!this.#underWay.has(agentKey)) this.#known.letGo(agentKey);
+      this.#run();
+      if (slotless.isWaiting) return;
+    }
+    this.#slotless.delete(agentType);
+  }
+
   #sleep(nowMs: number): void {
-    const firstMs = this.#needsSlot ? undefined : this.#known.first?.dueMs;
+    const firstMs = this.#known.first?.dueMs;
     const scanMs = this.#changed === undefined ? this.#scanAtMs : undefined;
     const nextMs = Math.min(firstMs ?? longestTimerMs + nowMs, scanMs ?? longestTimerMs + nowMs);
     const delayMs = Math.max(0, Math.min(nextMs - nowMs, longestSleepMs));
@@ -249,24 +308,26 @@ export class ReminderFiring {
   /** Takes a reminder out of memory. */
   #forget(key: string): void {
     this.#changed?.add(key);
-    this.#known.remove(key);
+    const last = this.#known.remove(key);
+    if (last !== undefined) this.#slotless.get(last.stored.agent.type)?.agentKeys.delete(last.agentKey);
   }
 
-  async #handle({ key, agentKey, stored }: KnownReminder): Promise<void> {
+  async #handle({ key, agentKey, stored }: KnownReminder, use: SlotUse): Promise<void> {
     const bytes = stored.message.length;
-    const underWay: UnderWay = { key, bytes, delivery: undefined };
+    const underWay: UnderWay = { key, bytes, delivery: undefined, isWithdrawn: false };
     this.#underWay.set(agentKey, underWay);
     this.#bytesUnderWay += bytes;
     try {
       await this.#fire(stored, underWay);
     } catch (error) {
-      this.#parts.logger.error(`${shown(stored)} can't be fired`, { error: loggableError(TroupeError.from(error)) });
+      const fields = { error: loggableError(TroupeError.from(error)) };
+      this.#parts.logger.error(`${shown(stored)} can't be fired`, fields, "A reminder can't be fired");
       await this.#settle({ ...tickOf(stored), nextDueMs: this.#nowMs + unreadableMs, attempts: stored.attempts });
     } finally {
       this.#underWay.delete(agentKey);
       this.#bytesUnderWay -= bytes;
-      this.#known.letGo(agentKey);
-      this.#parts.slots.free();
+      if (this.#slotless.get(stored.agent.type)?.agentKeys.has(agentKey) !== true) this.#known.letGo(agentKey);
+      this.#parts.slots.free(use);
       this.#run();
     }
   }
@@ -275,8 +336,14 @@ export class ReminderFiring {
   async #fire(stored: StoredReminder, underWay: UnderWay): Promise<void> {
     const { cron, deliver } = this.#parts;
     const { agent, name, attempts } = stored;
-    const [nowMs, openedMs] = [this.#nowMs, this.#openedMs];
-    const decision = decideTick(parseRule(stored.rule), { nowMs, openedMs, cron });
+    const read = parseRule(stored.rule);
+    const moment = { nowMs: this.#nowMs, openedMs: this.#openedMs, cron };
+    const decision =
+      read.repeats.at === "cron"
+        ? await this.#parts.cronTurns.runSteps(agent.type, decidingTick(read, moment))
+        : decideTick(read, moment);
+    if (this.#isStopped) return;
+    if (underWay.isWithdrawn) return this.#expect(this.#nowMs);
     if (decision.at === "skip") return this.#goOn(stored, decision.next);
     const { rule } = decision;
     const reminder = { name, dueAt: new Date(rule.dueMs), tick: rule.tick, missed: rule.unfired };
@@ -299,7 +366,7 @@ export class ReminderFiring {
         return this.#expect(this.#nowMs);
       case "handled":
         this.#fired += 1;
-        return this.#goOn(stored, afterFiring(rule, cron));
+        return this.#goOn(stored, await this.#search(stored, rule, () => afterFiring(rule, cron)));
       case "failed":
         return this.#retry(stored, rule, outcome.error);
     }
@@ -310,7 +377,7 @@ export class ReminderFiring {
     const nowMs = this.#nowMs;
     const tries = { attempts: stored.attempts, waits: rule.waits };
     const decision = decideRetry(error, tries, { ageMs: nowMs - rule.dueMs, random: random(), settings });
-    const nextMs = dueAfter(rule.repeats, rule.dueMs, cron);
+    const nextMs = await this.#search(stored, rule, () => dueAfter(rule.repeats, rule.dueMs, cron));
     if (decision.at === "again" && (nextMs === undefined || nowMs + decision.delayMs < nextMs)) {
       const { attempts, waits } = decision.tries;
       const again = { nextDueMs: Math.ceil(nowMs + decision.delayMs), attempts, rule: formatRule({ ...rule, waits }) };
@@ -318,13 +385,18 @@ export class ReminderFiring {
     }
     this.#failed += 1;
     const text = `${shown(stored)} has failed and is given up: ${error.message}`;
-    logger.error(loggableText(text), { error: loggableError(error) });
+    logger.error(loggableText(text), { error: loggableError(error) }, "A reminder has failed and is given up");
     if (nextMs === undefined && bury !== undefined) {
       const why =
         decision.at === "bury" ? decision.why : { code: error.code, text: error.message, attempts: tries.attempts };
       await this.#untilWritten(() => bury(letterOf(stored, rule), why));
     }
-    return this.#goOn(stored, afterGivingUp(rule, cron));
+    return this.#goOn(stored, await this.#search(stored, rule, () => afterGivingUp(rule, cron)));
+  }
+
+  /** Searches times of a rule. With a cron pattern it waits for its turn. */
+  async #search<T>({ agent }: StoredReminder, { repeats }: ReminderRule, search: () => T): Promise<T> {
+    return repeats.at === "cron" ? this.#parts.cronTurns.run(agent.type, search) : search();
   }
 
   /** Writes that the tick is over. */

@@ -33,8 +33,18 @@ export type TickDecision =
   /** Fire nothing; this rule is next. Undefined: the reminder is over. */
   | { readonly at: "skip"; readonly next: ReminderRule | undefined };
 
+/** The times by which a reminder that is due is decided. */
+export interface TickMoment {
+  readonly nowMs: number;
+  /** When this process could fire reminders first. */
+  readonly openedMs: number;
+  readonly cron: CronPatterns | undefined;
+}
+
 /** Missed ticks of a cron pattern that are counted one by one; of every reminder so many are fired at most with `all`. */
 const mostMissed = 1_000;
+/** Ticks of a cron pattern that are counted in one step. */
+const stepTicks = 20;
 
 /** Returns the rule of a reminder that is set now. Throws `invalid-argument` for invalid times. */
 export function ruleOf(
@@ -66,19 +76,24 @@ export function parseRule(text: string): ReminderRule {
  * Decides what a reminder that is due fires. A tick is missed if it was due before this process could fire it (`openedMs`), or if a later
  * one is due, too.
  */
-export function decideTick(
+export function decideTick(rule: ReminderRule, moment: TickMoment): TickDecision {
+  const steps = decidingTick(rule, moment);
+  for (;;) {
+    const step = steps.next();
+    if (step.done === true) return step.value;
+  }
+}
+
+/** As `decideTick`, in steps: many missed ticks of a cron pattern take long. */
+export function* decidingTick(
   rule: ReminderRule,
-  {
-    nowMs,
-    openedMs,
-    cron,
-  }: { readonly nowMs: number; readonly openedMs: number; readonly cron: CronPatterns | undefined },
-): TickDecision {
+  { nowMs, openedMs, cron }: TickMoment,
+): Generator<undefined, TickDecision> {
   const following = dueAfter(rule.repeats, rule.dueMs, cron);
   const isAlone = following === undefined || following > nowMs;
   if (isAlone && (rule.dueMs >= openedMs || rule.missed !== "skip")) return { at: "fire", rule };
   if (rule.allUntilMs !== undefined && rule.dueMs <= rule.allUntilMs) return { at: "fire", rule };
-  const due = dueTicks(rule, nowMs, cron);
+  const due = yield* dueTicks(rule, nowMs, cron);
   switch (rule.missed) {
     case "skip":
       return { at: "skip", next: afterGivingUp(due.newest, cron) };
@@ -105,27 +120,28 @@ function following(rule: ReminderRule, unfired: number, cron: CronPatterns | und
 }
 
 /** Returns the newest tick that is due, and the oldest of the last 1,000. */
-function dueTicks(rule: ReminderRule, nowMs: number, cron: CronPatterns | undefined) {
+function* dueTicks(rule: ReminderRule, nowMs: number, cron: CronPatterns | undefined) {
   const { repeats } = rule;
   if (repeats.at === "every") {
     const after = (count: number) => laterBy(rule, count, rule.dueMs + count * repeats.periodMs);
     const count = Math.floor((nowMs - rule.dueMs) / repeats.periodMs);
     return { oldest: after(Math.max(0, count + 1 - mostMissed)), newest: after(count) };
   }
-  const counted = countTo(rule, nowMs, cron);
+  const counted = yield* countTo(rule, nowMs, cron);
   if (counted.isAll) return { oldest: rule, newest: counted.rule };
   // Of more missed ticks, only the last ones are looked for. The number of those between is not known, and not counted.
   const fromMs = Math.max(counted.rule.dueMs, nowMs - mostMissed * gapAfter(repeats, nowMs, cron));
   const dueMs = dueAfter(repeats, fromMs, cron);
   if (dueMs === undefined || dueMs > nowMs) return { oldest: counted.rule, newest: counted.rule };
   const oldest = laterBy(counted.rule, 1, dueMs);
-  return { oldest, newest: countTo(oldest, nowMs, cron).rule };
+  return { oldest, newest: (yield* countTo(oldest, nowMs, cron)).rule };
 }
 
 /** Goes from tick to tick up to now, at most 1,000 times. */
-function countTo(rule: ReminderRule, nowMs: number, cron: CronPatterns | undefined) {
+function* countTo(rule: ReminderRule, nowMs: number, cron: CronPatterns | undefined) {
   let { dueMs } = rule;
   for (let count = 0; count < mostMissed; count += 1) {
+    if (count % stepTicks === stepTicks - 1) yield undefined;
     const next = dueAfter(rule.repeats, dueMs, cron);
     if (next === undefined || next > nowMs) return { rule: laterBy(rule, count, dueMs), isAll: true };
     dueMs = next;
@@ -144,14 +160,14 @@ function gapAfter(repeats: Repetition, nowMs: number, cron: CronPatterns | undef
   return first === undefined || second === undefined ? 0 : second - first;
 }
 
-/** Checks the text of a rule that another process has made. Throws `invalid-argument`. */
-export function assertStoredRule(text: string, dueMs: number, cron: CronPatterns | undefined): void {
+/** Reads the text of a rule that another process has made. Throws `invalid-argument`. It does not read a cron pattern. */
+export function readStoredRule(text: string, dueMs: number): ReminderRule {
   if (text.length > longestRule) throw unreadable(text);
   const rule = parseRule(text);
   const { repeats } = rule;
   const isTooOften = repeats.at === "every" && repeats.periodMs < shortestPeriodMs;
   if (rule.dueMs !== dueMs || isTooOften) throw unreadable(text);
-  if (repeats.at === "cron") dueAfter(repeats, dueMs, cron);
+  return rule;
 }
 
 /** Characters of the text of a rule. */

@@ -18,7 +18,7 @@ import {
 } from "../courier/when.ts";
 import { type MessageMetadata, noMetadata } from "../delivery/message-metadata.ts";
 import { TroupeError, UndeliverableException } from "../errors.ts";
-import type { Logger } from "../logger.ts";
+import type { RuntimeLog } from "../limited-log.ts";
 import { depthMetadata } from "../scope/chain-depth.ts";
 import type { CodecRegistry } from "../serialization/codec-registry.ts";
 import type { AgentName } from "../state/agent-name.ts";
@@ -40,7 +40,7 @@ export interface KeptMessagesParts {
   /** Undefined: a store in memory is made when it is needed. */
   readonly store: StateStore | undefined;
   readonly clock: Clock;
-  readonly logger: Logger;
+  readonly logger: RuntimeLog;
   readonly makeId: MakeId;
   readonly cron: CronPatterns | undefined;
   readonly retry: RetryOptions | undefined;

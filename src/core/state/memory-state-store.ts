@@ -4,6 +4,7 @@ import { callable, clock as clockKind, flag, number } from "../validation/option
 import { anyRoom, someTime } from "../validation/option-values.ts";
 import { type AgentName, compareBytes, compareNames, textOfName } from "./agent-name.ts";
 import type { DurableLog } from "./durable-log.ts";
+import type { MemoryReminder } from "./memory/memory-reminders.ts";
 import { inShards, type Moment, StateMemory } from "./memory/state-memory.ts";
 import type {
   Commit,
@@ -157,11 +158,12 @@ export class MemoryStateStore implements StateStore {
     const isWanted = inShards(shards);
     const isLater = ({ dueMs, seq }: StoredReminder) =>
       after === undefined || dueMs > after.dueMs || (dueMs === after.dueMs && seq > after.seq);
-    return [...this.#read().reminders.all()]
-      .filter((one) => one.dueMs < beforeMs && isLater(one) && isWanted(one.agent))
-      .sort((a, b) => a.dueMs - b.dueMs || a.seq - b.seq)
-      .slice(0, limit)
-      .map(copyOfReminder);
+    const found: StoredReminder[] = [];
+    for (const reminder of this.#read().reminders.inOrder()) {
+      if (reminder.dueMs >= beforeMs || found.length >= limit) break;
+      if (isLater(reminder) && isWanted(reminder.agent)) found.push(copyOfReminder(reminder));
+    }
+    return found;
   }
 
   async mail({ shards, after = 0, limit }: MailQuery): Promise<readonly StoredMail[]> {
@@ -239,6 +241,6 @@ export class MemoryStateStore implements StateStore {
   }
 }
 
-function copyOfReminder(reminder: StoredReminder): StoredReminder {
-  return { ...reminder, message: new Uint8Array(reminder.message) };
+function copyOfReminder({ agent, name, dueMs, rule, message, seq, attempts }: MemoryReminder): StoredReminder {
+  return { agent, name, dueMs, rule, message: new Uint8Array(message), seq, attempts };
 }

@@ -1,10 +1,10 @@
 import {
   type AgentName,
-  assertStoredRule,
-  type CronPatterns,
   type ErrorCode,
   errorText,
   ownReminderPrefix,
+  type ReminderRule,
+  readStoredRule,
   storeLimits,
   TroupeError,
 } from "../../core/internal.ts";
@@ -16,11 +16,15 @@ export interface EffectsRefusal {
   readonly text: string;
 }
 
-/** Says why the reminders of a commit can't be kept; workers are not trusted to have checked. Undefined: they can. */
-export function whyNotReminders(
-  { agent, reminders }: Pick<CommitAsk, "agent" | "reminders">,
-  cron: CronPatterns | undefined,
-): EffectsRefusal | undefined {
+/**
+ * Says why the reminders of a commit can't be kept; workers are not trusted to have checked. Else returns the rules with cron patterns,
+ * which it has not read.
+ */
+export function readRules({
+  agent,
+  reminders,
+}: Pick<CommitAsk, "agent" | "reminders">): EffectsRefusal | readonly ReminderRule[] {
+  const withCron: ReminderRule[] = [];
   for (const change of reminders) {
     if (change.name.length === 0 || change.name.length > storeLimits.reminderNameCharacters) {
       return invalid(`The name of a reminder must be a text of 1 to ${storeLimits.reminderNameCharacters} characters.`);
@@ -29,13 +33,19 @@ export function whyNotReminders(
     if (change.at === "cancel") continue;
     if (!isCallTo(agent, change.message)) return invalid("The message of a reminder is not a call to its agent.");
     try {
-      assertStoredRule(change.rule, change.dueMs, cron);
+      const rule = readStoredRule(change.rule, change.dueMs);
+      if (rule.repeats.at === "cron") withCron.push(rule);
     } catch (error) {
-      const code = error instanceof TroupeError ? error.code : "invalid-argument";
-      return { code, text: `The host can't keep the reminder: ${errorText(error)}` };
+      return badRule(error);
     }
   }
-  return undefined;
+  return withCron;
+}
+
+/** The refusal of a reminder with a rule that can't be read. */
+export function badRule(error: unknown): EffectsRefusal {
+  const code = error instanceof TroupeError ? error.code : "invalid-argument";
+  return { code, text: `The host can't keep the reminder: ${errorText(error)}` };
 }
 
 function isCallTo({ type, key }: AgentName, message: Uint8Array): boolean {

@@ -11,8 +11,9 @@ import {
   type CourierOutcome,
   type CronPatterns,
   type DurableMessage,
-  type Logger,
+  type ReminderRule,
   type RetryOptions,
+  type RuntimeLog,
   type StateStore,
   shardOf,
   TroupeError,
@@ -20,6 +21,7 @@ import {
 import { withMailMarks } from "../../protocol/internal.ts";
 import type { CallRouter } from "../calls/call-router.ts";
 import type { CourierPeer } from "./courier-peer.ts";
+import { badRule, type EffectsRefusal } from "./effects-check.ts";
 
 export interface HostCourierParts {
   readonly store: StateStore;
@@ -28,13 +30,15 @@ export interface HostCourierParts {
   readonly peer: CourierPeer;
   readonly calls: () => CallRouter;
   readonly clock: Clock;
-  readonly logger: Logger | undefined;
+  readonly logger: RuntimeLog | undefined;
+  /** Returns the peer address of the worker that serves an agent; empty: none does. */
+  readonly partyOf: (agent: AgentName) => string;
   readonly random: () => number;
   readonly cron: CronPatterns | undefined;
   readonly retry: RetryOptions | undefined;
 }
 
-const noLog: Logger = { debug() {}, info() {}, warn() {}, error() {} };
+const noLog: RuntimeLog = { debug() {}, info() {}, warn() {}, error() {} };
 
 /** The time of a kept call, in milliseconds. */
 const handlerTimeoutMs = 300_000;
@@ -49,11 +53,11 @@ export class HostCourier implements CommitListener {
   #isNeeded: boolean;
 
   constructor(parts: HostCourierParts) {
-    const { store, clock, logger = noLog, random, cron, retry } = parts;
+    const { store, clock, logger = noLog, partyOf, random, cron, retry } = parts;
     this.#parts = parts;
     this.#isNeeded = parts.isStoreGiven;
     this.#courier = new Courier({
-      ...{ store, clock, logger, random, cron, retry },
+      ...{ store, clock, logger, partyOf, random, cron, retry },
       deliver: (call) => this.#deliver(call),
       onBusy: () => undefined,
     });
@@ -79,6 +83,16 @@ export class HostCourier implements CommitListener {
     this.#isNeeded = true;
     this.#startIfNeeded();
     return this.#courier.keep(mailbox, message);
+  }
+
+  /** Says why the cron patterns of rules can't be kept. Undefined: they can. */
+  async whyNotPatterns({ type }: AgentName, rules: readonly ReminderRule[]): Promise<EffectsRefusal | undefined> {
+    try {
+      for (const rule of rules) await this.#courier.checkPattern(type, rule);
+    } catch (error) {
+      return badRule(error);
+    }
+    return undefined;
   }
 
   onCommitting(commits: readonly Commit[]): void {

@@ -37,6 +37,10 @@ export interface ListedClaims {
   readonly next: number | undefined;
 }
 
+/** A page of claims that no filter admits takes the time of so many tasks. */
+const tasksOfPage = 10;
+const doNothing = (): void => undefined;
+
 /** Finds agents for an operator, and ends them at their workers. It places no agent. */
 export class AgentOperations {
   readonly #parts: AgentOperationsParts;
@@ -104,6 +108,7 @@ export class AgentOperations {
         claims.push(...page.claims);
         next = page.next;
       };
+      for (let pause = 1; pause < tasksOfPage; pause += 1) yield doNothing;
     }
     resolve({ claims, next });
   }

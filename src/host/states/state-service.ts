@@ -6,7 +6,9 @@ import {
   type Epoch,
   type ErrorCode,
   type Mail,
+  type ReminderRule,
   type StateStore,
+  type StoredReminder,
   textOfName,
 } from "../../core/internal.ts";
 import {
@@ -55,12 +57,22 @@ interface CommitLoad {
   readonly frames: RidingFrames;
   readonly mail: readonly Mail[];
   readonly rank: Rank;
+  /** Rules of reminders with cron patterns, which were not read yet. */
+  readonly withCron: readonly ReminderRule[];
+}
+
+/** The reason for which the effects of a commit can't be kept. */
+interface EffectsRefusal {
+  readonly code: ErrorCode;
+  readonly text: string;
 }
 
 /** Says which mail and reminders the host keeps; its courier hears of commits from the store. */
 export interface EffectsCourier {
-  /** Says why the mail and the reminders of a commit can't be kept. Undefined: they can. */
-  refusalOf(ask: CommitAsk): { readonly code: ErrorCode; readonly text: string } | undefined;
+  /** Says why the reminders of a commit can't be kept; else returns the rules with cron patterns, which it has not read. */
+  readRules(ask: CommitAsk): EffectsRefusal | readonly ReminderRule[];
+  /** Says why these cron patterns can't be kept. Undefined: they can. */
+  whyNotPatterns(ask: CommitAsk, rules: readonly ReminderRule[]): Promise<EffectsRefusal | undefined>;
 }
 
 export interface StateServiceParts extends FrameRouters {
@@ -84,6 +96,8 @@ export class StateService {
   readonly #rights: StateRights;
   /** The last task of each agent that has one. */
   readonly #last = new ChurnedMap<string, Promise<unknown>>();
+  /** The last list of reminders. */
+  #listing: Promise<unknown> = Promise.resolve();
   /** Commits that were taken and are not decided. */
   #undecided = 0;
   #isDraining = false;
@@ -98,6 +112,8 @@ export class StateService {
   take(from: Peer, ask: StoreAsk): TakenAsk | StoreAnswer {
     const refusal = this.#refusalOf(ask);
     if (refusal !== undefined) return failedAnswer(ask, refusal);
+    const withCron = this.#rulesOf(ask);
+    if ("code" in withCron) return failedAnswer(ask, failure(withCron.code, withCron.text));
     const right = this.#rights.of(from, ask.agent, "epoch" in ask ? ask.epoch : undefined);
     if (right.at === "failed") return failedAnswer(ask, right);
     if (right.at === "superseded") return this.#superseded(ask, right.epoch);
@@ -110,7 +126,7 @@ export class StateService {
     this.#undecided += 1;
     return {
       isCommit: true,
-      run: () => this.#commit(from, ask, { frames, mail, rank: right.rank }),
+      run: () => this.#commit(from, ask, { frames, mail, rank: right.rank, withCron }),
       drop: () => this.#decided(frames, { at: "failed", code: "state-unavailable", text: noSpaceText }),
     };
   }
@@ -127,14 +143,14 @@ export class StateService {
   #refusalOf(ask: StoreAsk): StateFailure | undefined {
     if (this.#isDraining) return failure("shutting-down", shuttingDownText);
     if (ask.kind !== "commit") return undefined;
-    const { courier } = this.#parts;
-    if (courier !== undefined) {
-      const refusal = courier.refusalOf(ask);
-      return refusal && failure(refusal.code, refusal.text);
-    }
+    if (this.#parts.courier !== undefined) return undefined;
     if (ask.mail.length > 0) return failure("not-accessible", "This host delivers no mail for its workers.");
     if (ask.reminders.some(({ at }) => at === "set")) return failure("not-accessible", "This host fires no reminders.");
     return undefined;
+  }
+
+  #rulesOf(ask: StoreAsk): EffectsRefusal | readonly ReminderRule[] {
+    return ask.kind === "commit" ? (this.#parts.courier?.readRules(ask) ?? []) : [];
   }
 
   /** Another worker has the agent: what this one says of it is too old. */
@@ -165,7 +181,11 @@ export class StateService {
         return { kind: "loaded", seq, outcome: { at: "record", record } };
       }
       case "reminders":
-        return { kind: "reminders", seq, outcome: { at: "listed", reminders: await store.reminders(agent) } };
+        return {
+          kind: "reminders",
+          seq,
+          outcome: { at: "listed", reminders: await this.#listReminders(store, agent) },
+        };
       case "remembered": {
         const found = await store.remembered(agent, ask.id, ask.principal);
         if (found === undefined) return { kind: "remembered", seq, outcome: { at: "nothing" } };
@@ -174,11 +194,22 @@ export class StateService {
     }
   }
 
-  #commit(from: Peer, ask: CommitAsk, { frames, mail, rank }: CommitLoad): Promise<StoreAnswer> {
+  // protocol.md §11.16
+  /** Without the messages: those of one agent may have 64 MB. The store reads them, for one agent at a time. */
+  #listReminders(store: StateStore, agent: AgentName): Promise<readonly StoredReminder[]> {
+    const listed = this.#listing.then(async () =>
+      (await store.reminders(agent)).map((reminder) => ({ ...reminder, message: noBytes })),
+    );
+    this.#listing = listed.catch(() => undefined);
+    return listed;
+  }
+
+  #commit(from: Peer, ask: CommitAsk, { frames, mail, rank, withCron }: CommitLoad): Promise<StoreAnswer> {
     const { clock, observer, counters } = this.#parts;
     const takenMs = observer === undefined ? 0 : clock.now();
     return this.#inOrder(ask.agent, async () => {
-      const outcome = await this.#write(ask, mail, rank);
+      const refusal = withCron.length === 0 ? undefined : await this.#parts.courier?.whyNotPatterns(ask, withCron);
+      const outcome = refusal === undefined ? await this.#write(ask, mail, rank) : failure(refusal.code, refusal.text);
       if (outcome.at === "committed") counters.commits += 1;
       else if (outcome.at === "conflict") counters.conflictingCommits += 1;
       else if (outcome.at === "stale") counters.staleCommits += 1;
@@ -249,6 +280,7 @@ function* lastly(tasks: Iterable<() => void>, done: () => void): Iterable<() => 
   done();
 }
 
+const noBytes = new Uint8Array();
 const supersededText = "Another worker has the agent by now. Try again.";
 const noSpaceText = "The host had no space for this commit. Try again later.";
 

@@ -1,3 +1,4 @@
+import { RisingNumbers } from "../../collections/rising-numbers.ts";
 import { type AgentName, textOfName } from "../agent-name.ts";
 import type { Mail, MailSettlement, StoredMail } from "../state-store.ts";
 import { storeLimits } from "../store-limits.ts";
@@ -8,6 +9,7 @@ import { sizeOfMail, sizeOfMailId } from "./memory-sizes.ts";
 export class MemoryMailboxes {
   /** By place; the oldest first. */
   readonly #mail = new Map<number, StoredMail>();
+  readonly #places = new RisingNumbers((place) => this.#mail.has(place));
   /** Places of mail by the text of its receiver. */
   readonly #placesOf = new Map<string, Set<number>>();
   /** When the ids came that mailboxes were given; the oldest first. */
@@ -65,6 +67,7 @@ export class MemoryMailboxes {
       nextMs: atMs,
     };
     this.#mail.set(kept.place, kept);
+    this.#places.add(kept.place);
     const mailbox = textOfName(receiver);
     const places = this.#placesOf.get(mailbox) ?? new Set<number>();
     this.#placesOf.set(mailbox, places.add(kept.place));
@@ -82,6 +85,7 @@ export class MemoryMailboxes {
     const mail = this.#mail.get(place);
     if (mail === undefined) return 0;
     this.#mail.delete(place);
+    this.#places.deleted();
     const mailbox = textOfName(mail.receiver);
     const places = this.#placesOf.get(mailbox);
     places?.delete(place);
@@ -96,7 +100,7 @@ export class MemoryMailboxes {
   /** Reads a page of mail. */
   read({ mailbox, after, limit, maxBytes }: MailPageQuery): readonly StoredMail[] {
     const found: StoredMail[] = [];
-    const places = mailbox === undefined ? this.#mail.keys() : (this.#placesOf.get(textOfName(mailbox)) ?? []);
+    const places = mailbox === undefined ? this.#places.above(after) : (this.#placesOf.get(textOfName(mailbox)) ?? []);
     let bytes = 0;
     for (const place of places) {
       const mail = place > after ? this.#mail.get(place) : undefined;

@@ -153,6 +153,28 @@ describe.each(hostTransports)("the stream of states over $name", ({ start }) => 
     expect((await stateStore.stats()).reminders).toBe(1);
   });
 
+  it("lists 1,000 reminders with long messages, which it leaves out", async () => {
+    await using rig = await start({});
+    const { states } = await startServer(rig);
+    const dueMs = Date.now() + 86_400_000;
+    const rule = JSON.stringify({ repeats: { at: "once" }, missed: "once", dueMs, tick: 1, unfired: 0, waits: 0 });
+    const message = encodeFrame({
+      ...{ kind: "request", requestId: "", source: undefined, target: { type: "counter", key: "a" }, metadata: {} },
+      payload: { typeName: "T", contentType: "application/json", data: new Uint8Array(60_000) },
+    });
+    const named = (at: number) => ({ at: "set", name: `${at}`, dueMs, rule, message }) as const;
+    for (let from = 0; from < 1_000; from += 50) {
+      const reminders = Array.from({ length: 50 }, (_, at) => named(from + at));
+      states.commit("counter/a", { expected: { at: "anything" }, reminders });
+      expect((await states.next()).outcome).toMatchObject({ at: "committed" });
+    }
+    states.ask({ kind: "reminders" }, "counter/a");
+    const { outcome } = await states.next();
+    const listed = outcome.at === "listed" ? outcome.reminders : [];
+    expect(listed.length).toBe(1_000);
+    expect(listed[0]).toMatchObject({ name: "0", dueMs, rule, message: new Uint8Array() });
+  });
+
   it("refuses a commit that carries anything but answers and events, before the store sees it", async () => {
     const stateStore = new MemoryStateStore();
     await using rig = await start({ stateStore });

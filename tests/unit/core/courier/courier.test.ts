@@ -1,9 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { Courier } from "../../../../src/core/courier/courier.ts";
-import type { CourierCall, CourierOutcome, Deliver } from "../../../../src/core/courier/courier-call.ts";
-import { ObservedStore } from "../../../../src/core/courier/observed-store.ts";
-import { formatRule, ruleOf } from "../../../../src/core/courier/reminder-rule.ts";
-import { type Commit, TroupeError } from "../../../../src/core/internal.ts";
+import type { CourierOutcome } from "../../../../src/core/courier/courier-call.ts";
+import { TroupeError } from "../../../../src/core/internal.ts";
 import {
   type AgentName,
   type DueQuery,
@@ -12,118 +9,12 @@ import {
   StoreError,
 } from "../../../../src/storage/index.ts";
 import { ManualClock } from "../../../../src/testing/index.ts";
-import { Inbox } from "../../../support/inbox.ts";
-import { RecordingLogger } from "../../../support/recording-logger.ts";
-
-const startMs = Date.UTC(2030, 0, 1);
-const frame = new Uint8Array([1]);
-const handled: CourierOutcome = { at: "handled" };
+import { frame, handled, Lab, startMs, turn } from "./courier-lab.ts";
 
 const sum = (numbers: readonly number[]): number => numbers.reduce((total, one) => total + one, 0);
-const turn = () => new Promise<void>((resolve) => setImmediate(resolve));
 
 function failed(code: "handler-failed" | "undeliverable"): CourierOutcome {
   return { at: "failed", error: new TroupeError(code, "text") };
-}
-
-/** A call that a test ends. */
-interface OpenCall extends CourierCall {
-  end(outcome: CourierOutcome): void;
-  isWithdrawn: boolean;
-}
-
-/** A courier over a store in memory, whose calls the test answers. */
-class Lab {
-  readonly clock: ManualClock;
-  readonly memory: MemoryStateStore;
-  readonly store: ObservedStore;
-  readonly courier: Courier;
-  readonly calls = new Inbox<OpenCall>();
-  readonly logger = new RecordingLogger();
-  busy = false;
-  underWay = 0;
-  mostUnderWay = 0;
-  /** Answers at once, if a test sets it. */
-  answer: ((call: CourierCall) => CourierOutcome) | undefined;
-
-  constructor({ clock = new ManualClock(startMs), memory }: { clock?: ManualClock; memory?: MemoryStateStore } = {}) {
-    this.clock = clock;
-    this.memory = memory ?? new MemoryStateStore({ clock });
-    const listener: ConstructorParameters<typeof ObservedStore>[1] = {
-      onCommitting: (commits) => this.courier.onCommitting(commits),
-      onDecided: (commits, outcomes) => this.courier.onDecided(commits, outcomes),
-    };
-    this.store = new ObservedStore(this.memory, listener);
-    this.courier = new Courier({
-      ...{ store: this.store, clock, logger: this.logger, deliver: this.#deliver, cron: undefined },
-      ...{ retry: undefined, random: () => 0 },
-      onBusy: (isBusy) => {
-        this.busy = isBusy;
-      },
-    });
-  }
-
-  readonly #deliver: Deliver = (call) => {
-    this.underWay += 1;
-    this.mostUnderWay = Math.max(this.mostUnderWay, this.underWay);
-    let end: (outcome: CourierOutcome) => void = () => undefined;
-    const outcome = new Promise<CourierOutcome>((resolve) => {
-      end = (ended) => {
-        this.underWay -= 1;
-        resolve(ended);
-      };
-    });
-    const open: OpenCall = { ...call, end, isWithdrawn: false };
-    if (this.answer === undefined) this.calls.put(open);
-    else end(this.answer(call));
-    return {
-      outcome,
-      withdraw: () => {
-        open.isWithdrawn = true;
-        end({ at: "withdrawn" });
-      },
-    };
-  };
-
-  static async started(options: ConstructorParameters<typeof Lab>[0] = {}): Promise<Lab> {
-    const lab = new Lab(options);
-    const { incarnation } = await lab.store.open();
-    await lab.courier.start(incarnation);
-    return lab;
-  }
-
-  async commit(parts: Partial<Commit>): Promise<void> {
-    const plain = {
-      agent: { type: "a", key: "k" },
-      epoch: undefined,
-      expected: { at: "anything" },
-      write: { at: "keep" },
-    } as const;
-    const [outcome] = await this.store.commit([{ ...plain, reminders: [], mail: [], remembered: [], ...parts }]);
-    expect(outcome?.at).toBe("committed");
-  }
-
-  /** Sets a reminder of an agent that is due after so many milliseconds. */
-  async remind(key: string, name: string, afterMs: number, message = frame): Promise<void> {
-    const rule = ruleOf({ after: afterMs }, {}, this.clock.wallNow(), undefined);
-    const change = { at: "set", name, dueMs: rule.dueMs, rule: formatRule(rule), message } as const;
-    await this.commit({ agent: { type: "a", key }, reminders: [change] });
-  }
-
-  async keep(key: string, id: string, message = frame): Promise<void> {
-    const sentAtMs = this.clock.wallNow();
-    const kept = await this.courier.keep({ type: "a", key }, { id, kind: "call", frame: message, sentAtMs });
-    expect(kept).toBe("kept");
-  }
-
-  /** Lets time pass in steps until a condition holds. */
-  async until(condition: () => boolean, stepMs = 1_000): Promise<void> {
-    for (let steps = 0; !condition(); steps += 1) {
-      if (steps > 5_000) throw new Error("it does not come");
-      this.clock.advance(stepMs);
-      await turn();
-    }
-  }
 }
 
 describe("a courier that delivers mail", () => {
@@ -140,6 +31,7 @@ describe("a courier that delivers mail", () => {
 
   test("has at most 1,000 calls under way, of mail and reminders together", async () => {
     const lab = await Lab.started();
+    lab.typeOf = (key) => key;
     for (let index = 0; index < 700; index += 1) {
       await lab.keep(`m${index}`, "1");
       await lab.remind(`r${index}`, "one", 1);
@@ -338,6 +230,7 @@ describe("a courier that fires reminders", () => {
 
   test("writes the ticks that end while the store writes together, and has read the next ones meanwhile", async () => {
     const lab = await Lab.started();
+    lab.typeOf = (key) => key;
     for (let index = 0; index < 2_000; index += 1) await lab.remind(String(index), "one", 1_000);
     lab.answer = () => handled;
     const settle = lab.memory.settle.bind(lab.memory);
