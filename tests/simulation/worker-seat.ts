@@ -1,11 +1,4 @@
-import {
-  AgentId,
-  type Clock,
-  type Subscription,
-  TopicId,
-  TypePrefixSubscription,
-  TypeSubscription,
-} from "../../src/core/index.ts";
+import { AgentId, type Subscription, TopicId, TypePrefixSubscription, TypeSubscription } from "../../src/core/index.ts";
 import { cronPatterns } from "../../src/cron/index.ts";
 import type { SimulatedProcess } from "../../src/testing/index.ts";
 import { type WorkerOptions, WorkerRuntime } from "../../src/worker/index.ts";
@@ -17,22 +10,13 @@ import { goAwayDialer, lateDialer } from "./late-dialer.ts";
 import { type SubscriptionRecord, sharedPart } from "./ledger.ts";
 import { Done, News, Ping, Task } from "./messages.ts";
 import type { PlannedSeat } from "./plan.ts";
+import { endOf, keepingTimers, longestChangeMs, type Occupant, registrationsMs } from "./seat-parts.ts";
 import { silentLogger } from "./silent-logger.ts";
 import { SimulatedAgent } from "./simulated-agent.ts";
 import { tapped } from "./wire-tap.ts";
 import type { WorldParts } from "./world-parts.ts";
 
-/** A process with a worker in it. */
-export interface Occupant {
-  readonly process: SimulatedProcess;
-  readonly worker: WorkerRuntime;
-}
-
 const retryMs = 150;
-/** A worker registers one thing after the other on its new connection, and says to nobody when it has all. */
-const registrationsMs = 15_000;
-/** Hosts end each call before. */
-const longestChangeMs = 45_000;
 
 /** Where one worker runs: one process after another, each kept running until it is to end. */
 export class WorkerSeat {
@@ -127,7 +111,7 @@ export class WorkerSeat {
     this.disturb();
     this.#isWanted = false;
     const { process, worker } = occupant;
-    const stop = this.#parts.ledger.follow(`${process.name} stop`, process, stopped(worker));
+    const stop = this.#parts.ledger.follow(`${process.name} stop`, process, endOf(worker));
     await Promise.race([stop, process.killed]).catch(() => undefined);
   }
 
@@ -344,7 +328,7 @@ export class WorkerSeat {
           ledger.breach("failures", `${process.name} lost its host, and nothing was broken`);
         }
         if (by !== "drained") this.disturb();
-        if (isWanted()) await ledger.follow(`${process.name} stop after loss`, process, stopped(worker));
+        if (isWanted()) await ledger.follow(`${process.name} stop after loss`, process, endOf(worker));
       } catch {
         await this.#sleep(retryMs);
       }
@@ -404,22 +388,4 @@ export class WorkerSeat {
     for (const record of ledger.subscriptions) if (record.seat === this.index) record.to ??= to;
     this.#held.clear();
   }
-}
-
-/** Every fifth timer can't be cancelled. */
-function keepingTimers(clock: Clock): Clock {
-  let count = 0;
-  return {
-    now: () => clock.now(),
-    wallNow: () => clock.wallNow(),
-    setTimer: (delayMs, callback) => {
-      const timer = clock.setTimer(delayMs, callback);
-      count += 1;
-      return count % 5 === 0 ? { cancel: () => undefined } : timer;
-    },
-  };
-}
-
-async function stopped(worker: WorkerRuntime): Promise<void> {
-  await worker[Symbol.asyncDispose]();
 }

@@ -12,8 +12,8 @@ export interface ConnectionChangeParts {
 
 // protocol.md §11.14
 /**
- * Registers shared types under the newest channel of a worker that is about to give them up on an older one, and will register them anew. Without
- * an owner a type ends with all its claims, and the messages under way would find no agent.
+ * Registers shared types under the newest channel of a worker that is about to give them up on an older one. The worker will register them
+ * anew. Without an owner a type ends with all its claims, and the messages under way would find no agent.
  */
 export function keepSharedTypes(leaving: Peer, { registry, owners, placement }: ConnectionChangeParts): void {
   if (!owners.hasShared || !leaving.traits.capabilities.has("claims")) return;
