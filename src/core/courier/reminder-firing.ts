@@ -4,12 +4,13 @@ import { type Due, DueHeap } from "../delivery/calls/due-heap.ts";
 import { loggableError, loggableText } from "../delivery/loggable.ts";
 import { TroupeError } from "../errors.ts";
 import type { Logger } from "../logger.ts";
-import { type AgentName, textOfName } from "../state/agent-name.ts";
+import { textOfName } from "../state/agent-name.ts";
 import type { DeadReason, KeptMessage } from "../state/durable-log.ts";
 import type { Commit, ReminderTick, StateStore, StoredReminder } from "../state/state-store.ts";
 import { StoreError } from "../state/store-error.ts";
 import type { CourierDelivery, CourierSlots, Deliver } from "./courier-call.ts";
 import { DueCursor } from "./due-cursor.ts";
+import { keyOf, letterOf, shown, tickOf } from "./fired-reminder.ts";
 import { afterFiring, afterGivingUp, decideTick, formatRule, parseRule, type ReminderRule } from "./reminder-rule.ts";
 import { decideRetry, type RetrySettings } from "./retry-policy.ts";
 import { storeRetryMs, TickSettling } from "./tick-settling.ts";
@@ -385,21 +386,4 @@ export class ReminderFiring {
     const text = "The state store can't read or write reminders; it is asked again in 2 s";
     this.#parts.logger.error(text, { error: loggableError(TroupeError.from(error)) });
   }
-}
-
-function keyOf(agentKey: string, name: string): string {
-  return `${agentKey.length}:${agentKey}${name}`;
-}
-
-function tickOf({ agent, name, seq }: StoredReminder): { agent: AgentName; name: string; seq: number } {
-  return { agent, name, seq };
-}
-
-function letterOf({ agent, name, message }: StoredReminder, { dueMs }: ReminderRule): KeptMessage {
-  const id = `r:${name}@${dueMs}`;
-  return { id, kind: "call", frame: message, sentAtMs: dueMs, mailbox: agent, place: 0, priorTakeovers: 0 };
-}
-
-function shown({ agent, name }: StoredReminder): string {
-  return loggableText(`The reminder ${name} of ${agent.type}/${agent.key}`);
 }
