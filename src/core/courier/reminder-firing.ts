@@ -12,6 +12,7 @@ import type { CourierDelivery, Deliver } from "./courier-call.ts";
 import type { CourierSlots, SlotUse } from "./courier-slots.ts";
 import type { CronTurns } from "./cron-turns.ts";
 import { DueCursor } from "./due-cursor.ts";
+import { keyOf, letterOf, shown, tickOf } from "./fired-reminder.ts";
 import { type KnownReminder, KnownReminders } from "./known-reminders.ts";
 import {
   afterFiring,
@@ -428,21 +429,4 @@ export class ReminderFiring {
     const text = "The state store can't read or write reminders; it is asked again in 2 s";
     this.#parts.logger.error(text, { error: loggableError(TroupeError.from(error)) });
   }
-}
-
-function keyOf(agentKey: string, name: string): string {
-  return `${agentKey.length}:${agentKey}${name}`;
-}
-
-function tickOf({ agent, name, seq }: StoredReminder): { agent: AgentName; name: string; seq: number } {
-  return { agent, name, seq };
-}
-
-function letterOf({ agent, name, message }: StoredReminder, { dueMs }: ReminderRule): KeptMessage {
-  const id = `r:${name}@${dueMs}`;
-  return { id, kind: "call", frame: message, sentAtMs: dueMs, mailbox: agent, place: 0, priorTakeovers: 0 };
-}
-
-function shown({ agent, name }: StoredReminder): string {
-  return loggableText(`The reminder ${name} of ${agent.type}/${agent.key}`);
 }

@@ -2,7 +2,6 @@ import { execFileSync } from "node:child_process";
 import { mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it, onTestFinished } from "vitest";
-import { shardOf } from "../../../src/core/internal.ts";
 import {
   commitOf,
   commitOne,
@@ -11,7 +10,6 @@ import {
   putOf,
   textOf,
 } from "../../../src/testing/contracts/state-store/store-case.ts";
-import { ManualClock } from "../../../src/testing/index.ts";
 import { openedRig, openRig, type SqliteRig } from "../../support/sqlite-rig.ts";
 import { newFolder, sqliteError, WatchedDriver } from "../../support/sqlite-stores.ts";
 
@@ -295,104 +293,5 @@ describe("limits of a SQLite store", () => {
     await committed(store, commitOf({ ...ofKey("2"), remembered }));
     const rows = driver.connectionTo(file).prepare("select count(*) as n from remembered").get();
     expect(rows?.n).toBe(1);
-  });
-});
-
-describe("what a SQLite store forgets", () => {
-  const minuteMs = 60_000;
-  const dayMs = 24 * 60 * minuteMs;
-
-  function countIn(rig: SqliteRig, table: string): number {
-    return Number(rig.driver.connectionTo(rig.file).prepare(`select count(*) as n from ${table}`).get()?.n);
-  }
-
-  it("the ids of mailboxes do not grow when 2,000 messages are told every minute", async () => {
-    const rig = await openedRig();
-    const { log } = rig.store;
-    let told = 0;
-    const tell = async (count: number): Promise<void> => {
-      const messages = Array.from({ length: count }, () => {
-        told += 1;
-        return { id: String(told), kind: "call", frame: new Uint8Array(1), sentAtMs: rig.clock.wallNow() } as const;
-      });
-      await Promise.all(messages.map((message) => log?.append({ type: "a", key: message.id }, message)));
-    };
-    for (let minute = 0; minute < 16; minute += 1) {
-      for (let part = 0; part < 8; part += 1) await tell(250);
-      rig.clock.advance(minuteMs);
-    }
-    expect(told).toBe(32_000);
-    // Those of the last 10 minutes, and those of the minute in which they are forgotten.
-    expect(countIn(rig, "mail_ids")).toBeLessThanOrEqual(11 * 2_000);
-  });
-
-  /** A clock whose wall is set forward, so that no timer of the days between runs. */
-  class SetClock extends ManualClock {
-    laterMs = 1_000_000_000_000;
-
-    override wallNow(): number {
-      return super.wallNow() + this.laterMs;
-    }
-  }
-
-  it("remembered messages do not grow when each day brings as many", async () => {
-    const clock = new SetClock();
-    const rig = await openedRig(undefined, { clock });
-    let day = 0;
-    const remember = (index: number) =>
-      committed(rig.store, commitOf({ ...ofKey(`${day}-${index}`), remembered: [{ id: "1", principal: "p" }] }));
-    for (; day < 4; day += 1) {
-      await Promise.all(Array.from({ length: 1_500 }, (_, index) => remember(index)));
-      clock.laterMs += dayMs;
-    }
-    expect(countIn(rig, "remembered")).toBeLessThanOrEqual(2_000);
-  });
-
-  it("dead letters do not grow when each month brings as many", async () => {
-    const clock = new SetClock();
-    const rig = await openedRig(undefined, { clock });
-    const why = { code: "handler-failed", text: "it threw", attempts: 1 } as const;
-    const letter = { id: "1", kind: "call", frame: new Uint8Array(1), sentAtMs: 0, priorTakeovers: 0 } as const;
-    for (let month = 0; month < 4; month += 1) {
-      const bury = () => rig.store.log?.bury({ ...letter, mailbox: nameOf("k"), place: 0 }, why);
-      await Promise.all(Array.from({ length: 1_500 }, bury));
-      clock.laterMs += 30 * dayMs;
-    }
-    expect(countIn(rig, "dead")).toBeLessThanOrEqual(2_000);
-  });
-});
-
-describe("mail whose writing is unknown", () => {
-  it.each(["append", "commit"])("reaches its reader once: %s", async (by) => {
-    const rig = await openedRig();
-    const { log } = rig.store;
-    const agent = nameOf("k");
-    const message = { id: "1", kind: "call", frame: new Uint8Array(1), sentAtMs: rig.clock.wallNow() } as const;
-    const read: string[] = [];
-    const came = new Promise<void>((resolve) => {
-      void log?.take(shardOf(agent), 1, {
-        onMessage: ({ id }) => {
-          read.push(id);
-          resolve();
-        },
-        onLost: (error) => {
-          throw error;
-        },
-      });
-    });
-    await rig.store.stats();
-    rig.driver.beforeStatement = (sql) => {
-      if (sql !== "commit") return;
-      rig.driver.beforeStatement = () => undefined;
-      rig.driver.connectionTo(rig.file).exec("commit");
-      throw sqliteError(ioError, "disk I/O error");
-    };
-    const mail = [{ id: "1", receiver: agent, kind: "call", frame: new Uint8Array(1) } as const];
-    const written =
-      by === "append" ? log?.append(agent, message) : rig.store.commit([putOf("x", { ...ofKey("sender"), mail })]);
-    await expect(written).rejects.toMatchObject({ storeCode: "unknown" });
-    await came;
-    expect(read).toEqual(["1"]);
-    if (by === "append") expect(await log?.append(agent, message)).toBe("known");
   });
 });

@@ -182,20 +182,18 @@ describe("a courier that fires reminders", () => {
   });
 
   test("reads each of 5,000 reminders that are due at once about once", async () => {
-    const clock = new ManualClock(startMs);
-    let read = 0;
-    class CountedStore extends MemoryStateStore {
-      override async due(query: DueQuery): Promise<readonly StoredReminder[]> {
-        const page = await super.due(query);
-        read += page.length;
-        return page;
-      }
-    }
-    const lab = await Lab.started({ clock, memory: new CountedStore({ clock }) });
+    const lab = await Lab.started();
     lab.answer = () => handled;
+    const due = lab.memory.due.bind(lab.memory);
+    const pages: number[] = [];
+    lab.memory.due = async (query) => {
+      const page = await due(query);
+      pages.push(page.length);
+      return page;
+    };
     for (let index = 0; index < 5_000; index += 1) await lab.remind(String(index), "one", 600_000);
     await lab.until(() => lab.courier.counters.remindersFired === 5_000, 5_000);
-    expect(read).toBeLessThanOrEqual(5_500);
+    expect(sum(pages)).toBeLessThanOrEqual(5_500);
   });
 
   test("fires a reminder in time that is set while later ones are read in parts", async () => {
