@@ -1,4 +1,4 @@
-// Over 350 lines: reading the store, firing and settling share what has changed meanwhile.
+// Over 400 lines: reading the store, firing and settling share what has changed meanwhile.
 import { type Clock, longestTimerMs, type Timer } from "../clock.ts";
 import { ChurnedMap } from "../collections/churned-map.ts";
 import { loggableError, loggableText } from "../delivery/loggable.ts";

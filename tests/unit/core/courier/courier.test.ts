@@ -1,13 +1,7 @@
 import { describe, expect, test } from "vitest";
 import type { CourierOutcome } from "../../../../src/core/courier/courier-call.ts";
 import { TroupeError } from "../../../../src/core/internal.ts";
-import {
-  type AgentName,
-  type DueQuery,
-  MemoryStateStore,
-  type StoredReminder,
-  StoreError,
-} from "../../../../src/storage/index.ts";
+import { type AgentName, MemoryStateStore, StoreError } from "../../../../src/storage/index.ts";
 import { ManualClock } from "../../../../src/testing/index.ts";
 import { frame, handled, Lab, startMs, turn } from "./courier-lab.ts";
 
