@@ -68,8 +68,9 @@ const windowMs = 60_000;
 const longestSleepMs = 30_000;
 /** Reminders of one reading. */
 const mostRead = 1_000;
-/** With so many in memory, those of busy agents are postponed before more are read. */
+/** With so many in memory for so many milliseconds, those of busy agents are postponed before more are read. */
 const mostKnown = 2 * mostRead;
+const crowdedMs = 1_000;
 /** Reminders that are set or settled within so many milliseconds are read together. */
 const gatherMs = 100;
 /** A reminder of a busy agent that is in the way of others waits so long in the store. */
@@ -95,6 +96,8 @@ export class ReminderFiring {
   #changed: Set<string> | undefined;
   /** Whether the last reading has left out reminders that are due within the window. */
   #hasMore = false;
+  /** Since when there are too many in memory for another reading. Undefined: there are not. */
+  #crowdedSinceMs: number | undefined;
   readonly #cursor = new DueCursor();
   #timer: Timer | undefined;
   /** The time of the timer, by the clock that always advances. */
@@ -177,12 +180,24 @@ export class ReminderFiring {
       this.#forget(first.key);
       void this.#handle(first, use);
     }
-    if (this.#hasMore && this.#known.waitingCount <= (this.#isLight ? mostRead / 2 : 0)) {
-      if (this.#known.size > mostKnown) this.#postponeBehind();
-      else this.#scanAtMs = Math.min(this.#scanAtMs, nowMs);
-    }
+    // A reading that is under way says whether there are more.
+    const isLow = this.#changed === undefined && this.#known.waitingCount <= (this.#isLight ? mostRead / 2 : 0);
+    if (this.#hasMore && isLow) this.#readMore(nowMs);
     if (this.#changed === undefined && this.#scanAtMs <= nowMs) void this.#scan();
     this.#sleep(nowMs);
+  }
+
+  /** Has the store read again. First it gives reminders that are held back time to begin: each that is postponed is written once more. */
+  #readMore(nowMs: number): void {
+    if (this.#known.size <= mostKnown) {
+      this.#crowdedSinceMs = undefined;
+      this.#scanAtMs = Math.min(this.#scanAtMs, nowMs);
+      return;
+    }
+    this.#crowdedSinceMs ??= nowMs;
+    const postponeAtMs = this.#crowdedSinceMs + crowdedMs;
+    if (postponeAtMs <= nowMs) this.#postponeBehind();
+    else this.#scanAtMs = Math.min(this.#scanAtMs, postponeAtMs);
   }
 
   /** Takes a slot, or lines up behind those of the type that wait for one. */
@@ -302,6 +317,7 @@ export class ReminderFiring {
       void this.#settle({ ...tickOf(stored), nextDueMs: dueMs, attempts: stored.attempts });
     }
     this.#hasMore = false;
+    this.#crowdedSinceMs = undefined;
     this.#cursor.reset();
     this.#scanAtMs = this.#nowMs + gatherMs;
   }

@@ -162,12 +162,23 @@ class Play {
           expectAt(peer.worker.id, [`${name}=${formatEpoch(claim.epoch)}`]);
       }
     }
+    const exclusiveIds = new Set(
+      [...this.#subscribed].flatMap((name) =>
+        this.#owners.shared(name) === undefined ? [...this.#owners.owners(name)] : [],
+      ),
+    );
     const got = new Map<string, string[]>();
-    for (const { worker, arrived } of this.#channels.values()) {
+    for (const { id, worker, arrived } of this.#channels.values()) {
       const frames = arrived.flatMap(({ frame }) => (frame.kind === "event" ? [frame.event] : []));
-      expect(frames.length, "events at one worker").toBeLessThanOrEqual(1);
-      for (const { attributes } of frames)
-        got.set(worker.id, [...(got.get(worker.id) ?? []), ...(attributes.agfor?.split(",") ?? [])]);
+      expect(frames.length, "events at one channel").toBeLessThanOrEqual(1);
+      const isExclusiveElsewhere = [...exclusiveIds].some((one) => this.#workerOf(one) === worker.id);
+      for (const { attributes } of frames) {
+        const { agfor = "" } = attributes;
+        // The worker's exclusive types get the event on another channel: this one is for the named agents alone.
+        if (agfor !== "") expect(agfor.startsWith("!")).toBe(isExclusiveElsewhere && !exclusiveIds.has(id));
+        const names = agfor === "" ? [] : agfor.replace("!", "").split(",");
+        got.set(worker.id, [...(got.get(worker.id) ?? []), ...names]);
+      }
     }
     expect(sorted(got)).toEqual(sorted(expected));
     expect(leaving.heldCount - heldBefore).toBe(moving.length);

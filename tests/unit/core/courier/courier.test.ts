@@ -186,7 +186,9 @@ describe("a courier that fires reminders", () => {
       return page;
     };
     for (let index = 0; index < 5_000; index += 1) await lab.remind(String(index), "one", 600_000);
-    await lab.until(() => lab.courier.counters.remindersFired === 5_000, 5_000);
+    await lab.until(() => lab.clock.wallNow() >= startMs + 595_000, 5_000);
+    // Those that wait longer than a second for a slot of their type are postponed, and read again.
+    await lab.until(() => lab.courier.counters.remindersFired === 5_000, 5);
     expect(sum(pages)).toBeLessThanOrEqual(5_500);
   });
 
