@@ -160,6 +160,11 @@ export class StateSlot<T extends object = object> {
     return this.#turns.length > 0;
   }
 
+  /** The turns that may change the state, the outermost first. A commit that is taken now has what they have changed. */
+  get writing(): readonly WritingTurn[] {
+    return [...this.#turns];
+  }
+
   get isReading(): boolean {
     return this.#readers > 0;
   }

@@ -4,7 +4,7 @@ import { jsonContentType } from "../../serialization/message-type.ts";
 import type { TakenEffects } from "../../state/effects.ts";
 import { assertFits, bytesOfText, textOfState } from "../../state/state-codec.ts";
 import type { KeptCommit, KeptOutcome } from "../../state/state-keeper.ts";
-import type { LostState, SlotAhead, StateSlot } from "../../state/state-slot.ts";
+import type { LostState, SlotAhead, StateSlot, WritingTurn } from "../../state/state-slot.ts";
 import type { StateWrite } from "../../state/state-store.ts";
 import { StoreError } from "../../state/store-error.ts";
 import { type CommitRequest, conflictAhead, ended, expectedOf, refused } from "./commit-request.ts";
@@ -30,6 +30,8 @@ interface Step<Out> {
   /** The state to go back to when it is not written. */
   readonly before: string;
   readonly deletes: boolean;
+  /** The turns of which it writes something. Those around the one that ends, or the one that calls `saveNow`, run on. */
+  readonly turns: readonly WritingTurn[];
   readonly effects: TakenEffects;
   readonly request: CommitRequest<Out>;
   readonly bytes: number;
@@ -114,10 +116,11 @@ export class TurnsAhead<Out> implements SlotAhead {
       slot.keep(text);
       return undefined;
     }
+    const turns = slot.writing;
     const effects = slot.takeForCommit(text);
     const answerBytes = request.remembered?.answer?.length ?? lengthOf(request.answer);
     const bytes = (isChanged ? text.length : 0) + effects.bytes + answerBytes;
-    const step = newStep({ text: savesState ? text : undefined, before, deletes, effects, request, bytes });
+    const step = newStep({ text: savesState ? text : undefined, before, deletes, turns, effects, request, bytes });
     this.#waiting.push(step);
     this.#waitingBytes += bytes;
     if (request.remembered !== undefined) {
@@ -223,6 +226,9 @@ export class TurnsAhead<Out> implements SlotAhead {
         this.#leave(steps, ended(id), ended(id));
         break;
       case "unknown":
+        for (const { turns } of steps) {
+          for (const turn of turns) turn.lost = { error: outcome.error, isConflict: false };
+        }
         this.#leave(steps, outcome.error, behind(id, outcome.error));
     }
     this.#forget(steps);
