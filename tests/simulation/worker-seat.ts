@@ -31,6 +31,8 @@ export class WorkerSeat {
   #disturbances = 0;
   #isWatched = false;
   #reader: ReaderGate | undefined;
+  /** Data channels that are read slowly. The worker may have opened another one since. */
+  readonly #slowReaders = new Set<ReaderGate>();
   #lateMs = 0;
   /** Says to the present connection that its host takes no more calls there. Resolves when the connection has ended. */
   #goAway: () => Promise<unknown> = async () => undefined;
@@ -153,7 +155,9 @@ export class WorkerSeat {
   }
 
   slowDown(isSlow: boolean): void {
-    this.#reader?.hold(isSlow);
+    if (isSlow && this.#reader !== undefined) this.#slowReaders.add(this.#reader);
+    for (const reader of this.#slowReaders) reader.hold(isSlow);
+    if (!isSlow) this.#slowReaders.clear();
   }
 
   async addSubscription(topic: string, isPrefix: boolean): Promise<void> {
