@@ -45,6 +45,9 @@ const mostWaitingBytes = 16 * 1024 * 1024;
 /** Bytes of one commit; one turn may have more. So it stays below the length of a message that a host takes. */
 const mostCommitBytes = 1024 * 1024;
 
+/** Failures of a commit that one turn may have caused. */
+const onePartCodes: ReadonlySet<string> = new Set(["message-too-large", "disconnected"]);
+
 /**
  * The turns of one persistent agent that run on its state in memory while a commit is under way. One commit writes many of them: the last
  * one's state, with the effects, answers and remembered messages of all. If a commit fails, all turns behind it fail with it, and the
@@ -216,7 +219,7 @@ export class TurnsAhead<Out> implements SlotAhead {
         this.#goBack(steps, refused(id, outcome.limit));
         break;
       case "failed":
-        if (steps.length > 1 && outcome.error.code === "message-too-large") return this.#writeSingly(steps);
+        if (steps.length > 1 && onePartCodes.has(outcome.error.code)) return this.#writeSingly(steps);
         this.#goBack(steps, outcome.error);
         break;
       case "conflict":
