@@ -130,10 +130,19 @@ function whyUnexplained(call: CallRecord, ledger: Ledger): string | undefined {
     case "disconnected":
     case "shutting-down":
     case "wrong-state":
+      if (outcome.isUnhandled && mayMeetChange(call, ledger)) return undefined;
       return isQuiet ? `${told}, and nothing was broken` : undefined;
     default:
       return `${told}, which no caller expects`;
   }
+}
+
+/** Whether the call may have come by a connection that its worker leaves for a newer one: then no handler sees it. */
+function mayMeetChange({ servers, startedAt, endedAt }: CallRecord, ledger: Ledger): boolean {
+  return servers.some((seat) => {
+    const isChanging = ledger.changes.some(({ process, at }) => process.name.startsWith(`w${seat}#`) && at < endedAt);
+    return isChanging && !ledger.wereQuiet([`w${seat}`], startedAt, endedAt);
+  });
 }
 
 /** A call that fails as `deadlock` was in a ring, and no ring waits until the time of its calls is up. */

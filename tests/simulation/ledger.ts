@@ -1,4 +1,4 @@
-import { type AgentId, TroupeError } from "../../src/core/index.ts";
+import { type AgentId, TroupeError, UndeliverableException } from "../../src/core/index.ts";
 import { errorText } from "../../src/core/internal.ts";
 import type { SimulatedProcess } from "../../src/testing/index.ts";
 import { KeptLedger, type Turn } from "./kept/kept-ledger.ts";
@@ -7,7 +7,7 @@ import type { Trace } from "./trace.ts";
 
 export type Outcome =
   | { readonly at: "answered"; readonly value: unknown }
-  | { readonly at: "failed"; readonly code: string; readonly text: string };
+  | { readonly at: "failed"; readonly code: string; readonly text: string; readonly isUnhandled: boolean };
 
 /** One run of a handler for a call. */
 export interface Run {
@@ -281,5 +281,6 @@ export function sharedPart(seat: string): string {
 
 export function outcomeOf(error: unknown): Extract<Outcome, { readonly at: "failed" }> {
   const code = error instanceof TroupeError ? error.code : `untyped ${error instanceof Error ? error.name : "value"}`;
-  return { at: "failed", code, text: errorText(error) };
+  const isUnhandled = error instanceof UndeliverableException && error.notHandled === true;
+  return { at: "failed", code, text: errorText(error), isUnhandled };
 }
