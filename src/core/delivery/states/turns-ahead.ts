@@ -81,6 +81,15 @@ export class TurnsAhead<Out> implements SlotAhead {
     return this.#remembered.size === 0 ? undefined : this.#remembered.get(nameOf(id, principal))?.written;
   }
 
+  withdrawing({ name, dueAt }: { readonly name: string; readonly dueAt: Date }): Promise<void> | undefined {
+    for (const { effects, written } of [...this.#underWay, ...this.#waiting].reverse()) {
+      const change = effects.reminders.findLast((one) => one.name === name);
+      // The first tick of the reminder as it is set now may be here before the outcome of the commit.
+      if (change !== undefined) return change.at === "set" && dueAt.getTime() >= change.dueMs ? undefined : written;
+    }
+    return undefined;
+  }
+
   letGo(end: () => void): void {
     this.#blocking.push(end);
     this.#unblock();
