@@ -103,8 +103,8 @@ export class Ledger {
   readonly events: EventRecord[] = [];
   readonly subscriptions: SubscriptionRecord[] = [];
   readonly requests: RequestRecord[] = [];
-  /** When the worker of a process began to change its connection. */
-  readonly changes: { readonly process: SimulatedProcess; readonly at: number }[] = [];
+  /** When the worker of a process began to change its connection, and when the older one ended. */
+  readonly changes: { readonly process: SimulatedProcess; readonly at: number; endedAt: number }[] = [];
   readonly kept: KeptLedger;
   /** The seats that serve a type of persistent agents. */
   serversOf: (type: string) => readonly number[] = () => [];

@@ -136,11 +136,16 @@ export class WorkerSeat {
    */
   changeConnection(): void {
     const { ledger } = this.#parts;
-    if (this.#present !== undefined) ledger.changes.push({ process: this.#present.process, at: ledger.moment() });
+    if (this.#present === undefined) return;
+    const change = { process: this.#present.process, at: ledger.moment(), endedAt: Number.POSITIVE_INFINITY };
+    ledger.changes.push(change);
     this.disturbOwn();
     this.#changes += 1;
+    const ended = this.#goAway().then(() => {
+      change.endedAt = ledger.moment();
+    });
     // A handler that never ends keeps the old connection.
-    void Promise.race([this.#goAway(), this.#sleep(longestChangeMs)])
+    void Promise.race([ended, this.#sleep(longestChangeMs)])
       .then(() => this.#sleep(registrationsMs))
       .then(() => {
         this.#changes -= 1;
