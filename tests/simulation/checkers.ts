@@ -225,14 +225,14 @@ function eventsComeInOrder({ events, changes }: Ledger, report: Report): void {
     }
   }
   for (const [way, list] of heard) {
-    const names = list.sort((one, other) => one.at - other.at).map(({ event }) => event);
-    for (const [index, event] of names.entries()) {
-      const before = names[index - 1];
+    const heardInOrder = list.sort((one, other) => one.at - other.at);
+    for (const [index, { event }] of heardInOrder.entries()) {
+      const { event: before, at: heardAt } = heardInOrder[index - 1] ?? { at: 0 };
       if (before === undefined || before.order < event.order) continue;
       const hasChanged = changes.some(
         ({ process, at, endedAt }) =>
-          // The first one may have left by the old connection, which is slower.
-          process === event.process && at < before.publishedAt && event.publishedAt < endedAt,
+          // It may have left by the older connection, which is slower, and the other one later by the newer connection.
+          process === event.process && at < heardAt && event.publishedAt < endedAt,
       );
       if (!hasChanged) report(`${way}: ${event.name} came after ${before.name}`);
     }
