@@ -100,8 +100,8 @@ export function createKeptAgents(options: KeptAgentsOptions): KeptAgents {
     epochOf,
     // `riding` encodes the answer, and fails the turn if it can't.
     assertSendable: () => undefined,
-    riding: ({ owed, agentId: target, context }: CallDelivery, answer) =>
-      owed && RidingAnswer.of({ owed, answer, target, sender: context.sender }),
+    riding: ({ owed, kept, agentId: target, context }: CallDelivery, answer) =>
+      owed && RidingAnswer.of({ owed, answer, target, sender: context.sender, isRemembered: kept !== undefined }),
   });
   return { state, hosted };
 }

@@ -268,18 +268,15 @@ export class WorkerLifecycle {
     inbox.connectionEnded(connection);
     calls.connectionEnded(connection.outbox, reason);
     const { leaving } = this.#options;
-    if (!this.#hasLostHost(connection)) {
+    const { current } = this.#supervisor;
+    if (current !== undefined && current !== connection && current.isOpen) {
       if (this.#supervisor.hasLeavingHost(connection)) counters.droppedEvents += leaving.hostLeft(connection.outbox);
+      else leaving.connectionChanged(connection.outbox, current.outbox);
       return;
     }
     counters.droppedEvents += leaving.hostLost();
     if (!this.#options.hasStore) catalog.hostLost();
     if (!this.#stopping.run.aborted) this.#dropSharedAgents();
-  }
-
-  #hasLostHost(ended: WorkerConnection): boolean {
-    const { current } = this.#supervisor;
-    return current === undefined || current === ended || !current.isOpen;
   }
 
   // protocol.md §11.14

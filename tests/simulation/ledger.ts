@@ -1,4 +1,4 @@
-import { type AgentId, TroupeError } from "../../src/core/index.ts";
+import { type AgentId, TroupeError, UndeliverableException } from "../../src/core/index.ts";
 import { errorText } from "../../src/core/internal.ts";
 import type { SimulatedProcess } from "../../src/testing/index.ts";
 import { KeptLedger, type Turn } from "./kept/kept-ledger.ts";
@@ -7,7 +7,7 @@ import type { Trace } from "./trace.ts";
 
 export type Outcome =
   | { readonly at: "answered"; readonly value: unknown }
-  | { readonly at: "failed"; readonly code: string; readonly text: string };
+  | { readonly at: "failed"; readonly code: string; readonly text: string; readonly isUnhandled: boolean };
 
 /** One run of a handler for a call. */
 export interface Run {
@@ -103,8 +103,8 @@ export class Ledger {
   readonly events: EventRecord[] = [];
   readonly subscriptions: SubscriptionRecord[] = [];
   readonly requests: RequestRecord[] = [];
-  /** When the worker of a process began to change its connection. */
-  readonly changes: { readonly process: SimulatedProcess; readonly at: number }[] = [];
+  /** When the worker of a process began to change its connection, and when the older one ended. */
+  readonly changes: { readonly process: SimulatedProcess; readonly at: number; endedAt: number }[] = [];
   readonly kept: KeptLedger;
   /** The seats that serve a type of persistent agents. */
   serversOf: (type: string) => readonly number[] = () => [];
@@ -281,5 +281,6 @@ export function sharedPart(seat: string): string {
 
 export function outcomeOf(error: unknown): Extract<Outcome, { readonly at: "failed" }> {
   const code = error instanceof TroupeError ? error.code : `untyped ${error instanceof Error ? error.name : "value"}`;
-  return { at: "failed", code, text: errorText(error) };
+  const isUnhandled = error instanceof UndeliverableException && error.notHandled === true;
+  return { at: "failed", code, text: errorText(error), isUnhandled };
 }

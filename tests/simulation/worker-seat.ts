@@ -31,6 +31,8 @@ export class WorkerSeat {
   #disturbances = 0;
   #isWatched = false;
   #reader: ReaderGate | undefined;
+  /** Data channels that are read slowly. The worker may have opened another one since. */
+  readonly #slowReaders = new Set<ReaderGate>();
   #lateMs = 0;
   /** Says to the present connection that its host takes no more calls there. Resolves when the connection has ended. */
   #goAway: () => Promise<unknown> = async () => undefined;
@@ -134,11 +136,16 @@ export class WorkerSeat {
    */
   changeConnection(): void {
     const { ledger } = this.#parts;
-    if (this.#present !== undefined) ledger.changes.push({ process: this.#present.process, at: ledger.moment() });
+    if (this.#present === undefined) return;
+    const change = { process: this.#present.process, at: ledger.moment(), endedAt: Number.POSITIVE_INFINITY };
+    ledger.changes.push(change);
     this.disturbOwn();
     this.#changes += 1;
+    const ended = this.#goAway().then(() => {
+      change.endedAt = ledger.moment();
+    });
     // A handler that never ends keeps the old connection.
-    void Promise.race([this.#goAway(), this.#sleep(longestChangeMs)])
+    void Promise.race([ended, this.#sleep(longestChangeMs)])
       .then(() => this.#sleep(registrationsMs))
       .then(() => {
         this.#changes -= 1;
@@ -153,7 +160,9 @@ export class WorkerSeat {
   }
 
   slowDown(isSlow: boolean): void {
-    this.#reader?.hold(isSlow);
+    if (isSlow && this.#reader !== undefined) this.#slowReaders.add(this.#reader);
+    for (const reader of this.#slowReaders) reader.hold(isSlow);
+    if (!isSlow) this.#slowReaders.clear();
   }
 
   async addSubscription(topic: string, isPrefix: boolean): Promise<void> {

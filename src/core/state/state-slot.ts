@@ -38,6 +38,8 @@ export interface SlotAhead {
   readonly last: Promise<void> | undefined;
   /** The same of the turn that has handled this message, while its commit is not decided. */
   remembering(id: string, principal: string): Promise<void> | undefined;
+  /** The same of a turn that has cancelled this reminder, or has set it again. */
+  withdrawing(tick: { readonly name: string; readonly dueAt: Date }): Promise<void> | undefined;
   /** Calls `end` when another turn may begin: at once if there is room for one. */
   letGo(end: () => void): void;
   /** A turn has read what `read` writes. Resolves when it is written. Calls `end` as `letGo` does. */
@@ -158,6 +160,11 @@ export class StateSlot<T extends object = object> {
 
   get isWriting(): boolean {
     return this.#turns.length > 0;
+  }
+
+  /** The turns that may change the state, the outermost first. A commit that is taken now has what they have changed. */
+  get writing(): readonly WritingTurn[] {
+    return [...this.#turns];
   }
 
   get isReading(): boolean {

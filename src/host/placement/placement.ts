@@ -184,7 +184,7 @@ export class Placement {
     if (chosen === undefined) return nowhere(`No worker serves agent type ${type.name}.`);
     const { peer, worker } = chosen;
     if (!isAware(type, peer)) return { at: "found", peer, epoch: undefined };
-    const { directory, counters, observer } = this.#parts;
+    const { directory, counters, observer, workers } = this.#parts;
     const party = (payer ?? peer).account.party;
     const outcome = directory.claim({ type, key, workerId: worker.id, party });
     if (outcome.at === "full") {
@@ -193,7 +193,8 @@ export class Placement {
     }
     const { claim } = outcome;
     if (observer !== undefined) observer(madeOccurrence(claim, peer));
-    return { at: "found", peer, epoch: claim.epoch };
+    // What comes next takes the newest channel of the holder, and must not overtake this message.
+    return { at: "found", peer: workers.peerOf(worker.id) ?? peer, epoch: claim.epoch };
   }
 
   #choiceOf(type: SharedType): Choice {

@@ -27,6 +27,8 @@ export interface HostedAnswer {
   readonly bytes: Uint8Array;
   /** The way to the host that the answer must take. Undefined: its connection has ended, and no caller waits for it. */
   readonly way: HostStates | undefined;
+  /** Whether the host fails the call, since its connection has ended: then nothing of its turn may be written. */
+  readonly isLost: boolean;
   /** The host lets the answer go, so that the worker does not send it. */
   left(): void;
 }
@@ -75,6 +77,7 @@ export class HostedKeeper implements StateKeeper<Hosted> {
       for (const event of events) this.#options.sendEvent(event);
       return { at: "committed", eTag: "", revision: 0 };
     }
+    if (riding.some(({ isLost }) => isLost)) return { at: "failed", error: lostCall(commit.agent) };
     const way = riding.map((answer) => answer.way).find((found) => found !== undefined);
     // Of an answer without a connection no caller is left. One of another connection follows by that one.
     const sent = way === undefined ? [] : riding.filter((answer) => answer.way === way);
@@ -142,6 +145,11 @@ function keptOutcome(outcome: HostedOutcome): KeptOutcome {
 
 function errorOf({ code, text }: Pick<StateFailure, "code" | "text">): TroupeError {
   return new TroupeError(code, text);
+}
+
+function lostCall({ type, key }: AgentName): UndeliverableException {
+  const text = `The connection has ended by which the call to ${type}/${key} came. Its caller has an error, and nothing of its turn is written.`;
+  return new UndeliverableException(text, { code: "disconnected" });
 }
 
 function foreign({ kind }: HostAnswer): TroupeError {

@@ -190,6 +190,11 @@ export class Claims implements PlacedAgents {
     return gone;
   }
 
+  /** A connection has ended whose host goes on by a newer one: that one stands for the claims now. */
+  carryOver(from: object, to: object): void {
+    for (const claim of this.#claims.values()) if (claim.from === from) claim.from = to;
+  }
+
   #admitTo(claim: Claim, path: CallPath): Admission {
     const isAwaited = path.length > 0 && isInPath(claim, path);
     switch (claim.state) {

@@ -58,6 +58,11 @@ export class Leaving {
     return dropped;
   }
 
+  /** A connection has ended, and its host goes on by a newer one. When that host leaves, it leaves with all that it has placed here. */
+  connectionChanged(from: object, to: object): void {
+    this.#options.claims.carryOver(from, to);
+  }
+
   /** A new run begins. */
   reset(): void {
     this.#isStopping = false;

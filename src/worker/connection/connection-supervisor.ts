@@ -29,7 +29,7 @@ export class ConnectionSupervisor<Services extends ConnectionServices> {
   /** All open connections: the current one, and those that the worker leaves. */
   readonly #connections = new Set<HostConnection<Services>>();
   /** Connections whose hosts have announced that they leave. */
-  readonly #leavingHosts = new WeakSet<HostConnection<Services>>();
+  readonly #leavingHosts = new WeakSet<HostConnection>();
   #state: ConnectionState<Services> = { at: "idle" };
   readonly #onOutOfReach = new Set<() => void>();
   readonly #search: HostSearch<Services>;
@@ -106,8 +106,9 @@ export class ConnectionSupervisor<Services extends ConnectionServices> {
     const graceMs = Math.min(givenMs, longestGraceMs);
     const state = this.#state;
     const connection = this.current;
-    if (connection === undefined || connection !== leaving || this.#leavingHosts.has(connection)) return;
-    this.#leavingHosts.add(connection);
+    if (this.#leavingHosts.has(leaving)) return;
+    this.#leavingHosts.add(leaving);
+    if (connection === undefined || connection !== leaving) return;
     const reason = `The host at ${connection.address} is leaving.`;
     this.#options.settings.logger.info(reason);
     void this.#leaveAfter(connection, graceMs + overdueMs);

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { persistentAgent, TopicId, TypeSubscription } from "../../../src/core/index.ts";
+import { persistentAgent, TopicId, TroupeError, TypeSubscription } from "../../../src/core/index.ts";
 import { StoreError } from "../../../src/storage/index.ts";
 import { Gate } from "../../support/gate.ts";
 import { Inbox } from "../../support/inbox.ts";
@@ -253,6 +253,30 @@ export function describeRunAhead(suite: Suite): void {
       cast.slow.go.open();
       expect(await outcomesOf(calls)).toEqual(["state-unknown", "state-unavailable"]);
       expect(await cast.ask("5")).toBe("5");
+    });
+
+    test("says state-unknown of a turn that a commit of unknown outcome has in part, which runs on", async () => {
+      const body: Body = async (text, agent, { signal }) => {
+        const answer = add(text, agent);
+        if (text === "1") await agent.saveNow().catch(() => undefined);
+        if (text !== "2") return answer;
+        const inner = agent.sendMessage(Ask({ text: "3" }), id, { signal });
+        return inner.then(
+          () => "written",
+          (error: unknown) => inners.put(TroupeError.from(error).code),
+        );
+      };
+      const inners = new Inbox<string>();
+      for (const text of ["1", "2"]) {
+        await using cast = await openAhead(suite, { body });
+        cast.slow.first = () => {
+          throw new StoreError("unknown", "The line is cut.");
+        };
+        const calls = await askAhead(cast, [text]);
+        cast.slow.go.open();
+        expect(await outcomesOf(calls), text).toEqual(["state-unknown"]);
+      }
+      expect(inners.rest).toEqual(["state-unknown"]);
     });
 
     test("fails of the turns that one commit would write only those from the first on that the store refuses", async () => {

@@ -70,6 +70,20 @@ it("a shared agent stays with its only worker while that changes its connection"
   expect(rig.host.counters()).toMatchObject({ agentTypes: 0, claims: 0 });
 });
 
+it("an agent that begins while its worker changes the connection gets its first message by the same channel as those behind it", async () => {
+  await using world = await startRooms();
+  const { rig, holder: older, other, caller } = world;
+  other.stream.cancel();
+  await other.ended;
+  const metadata = { agcaps: "claims,turns", agworker: `worker-${older.clientId}` };
+  // It has not registered the type there yet.
+  const newer = await new RawWorker(rig.dial(), "A2", { isAnnounced: true, metadata }).join();
+  for (const requestId of ["1", "2", "3"]) caller.request(requestId, "room/fresh");
+  await caller.settled();
+  expect(requests(await older.settled())).toEqual([]);
+  expect(requests(await newer.settled())).toHaveLength(3);
+});
+
 describe("an agent whose worker has two channels", () => {
   it("leaves when the worker has said left on both, so that an event on the older one is not lost [L4 L7]", async () => {
     await using world = await startRooms();

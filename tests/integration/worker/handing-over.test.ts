@@ -183,3 +183,60 @@ test("an agent of a shared type ends when its worker has gone from a host that l
   expect(ended.sort()).toEqual(["shared/both", "shared/old"]);
   expect(kinds(dialer.link(2)).filter((kind) => kind === "ask-leave" || kind === "returned")).toEqual([]);
 });
+
+test("an agent of a shared type ends with its leaving host, also if its messages came before a change of the connection to that host", async () => {
+  const ended: string[] = [];
+  class Ending extends FunctionAgent {
+    override close(): void {
+      ended.push(this.id.toString());
+    }
+  }
+  const dialer = new FakeDialer({ headers: { ...announcement, agcaps: "claims" } });
+  await using stage = await openFakeStage(dialer, { address: ["one:1", "two:2"] }, async (worker) => {
+    worker.addMessageSerializer([MyMessage, Reply]);
+    await worker.registerFactory("shared", () => new Ending(() => Reply({ content: "r" })), { shared: true });
+  });
+  await settled();
+  const payload = jsonPayload("MyMessage", { content: "x" });
+  const target = { type: "shared", key: "old" };
+  const metadata = { agepoch: "1.1.1" };
+  dialer.link(1).say({ kind: "request", requestId: "1", source: undefined, target, payload, metadata });
+  await pass(stage.clock, 100);
+  dialer.link(1).goAway();
+  await pass(stage.clock, 5_000);
+  expect([dialer.link(1).isOpen, dialer.link(2).isOpen, ended]).toEqual([false, true, []]);
+  dialer.link(2).say({ kind: "leaving", graceMs: 5_000 });
+  await pass(stage.clock, 20_000);
+  expect([dialer.link(2).isOpen, dialer.link(3).isOpen]).toEqual([false, true]);
+  expect(ended).toEqual(["shared/old"]);
+});
+
+test("an agent of a shared type ends with its leaving host, also if its older connection to that host goes on", async () => {
+  const [ended, answer] = [[] as string[], new Gate()];
+  class Ending extends FunctionAgent {
+    override close(): void {
+      ended.push(this.id.toString());
+    }
+  }
+  const dialer = new FakeDialer({ headers: { ...announcement, agcaps: "claims" } });
+  await using stage = await openFakeStage(dialer, { address: ["one:1", "two:2"] }, async (worker) => {
+    await register(worker, [], answer);
+    await worker.registerFactory("shared", () => new Ending(() => Reply({ content: "r" })), { shared: true });
+  });
+  await settled();
+  const payload = jsonPayload("MyMessage", { content: "x" });
+  const target = { type: "shared", key: "old" };
+  const metadata = { agepoch: "1.1.1" };
+  dialer.link(1).say({ kind: "request", requestId: "1", source: undefined, target, payload, metadata });
+  call(dialer.link(1), "long");
+  await pass(stage.clock, 100);
+  dialer.link(1).goAway();
+  await pass(stage.clock, 5_000);
+  expect([dialer.link(1).isOpen, dialer.link(2).isOpen, ended]).toEqual([true, true, []]);
+  for (const link of [dialer.link(1), dialer.link(2)]) link.say({ kind: "leaving", graceMs: 5_000 });
+  await pass(stage.clock, 20_000);
+  answer.open();
+  await pass(stage.clock, 5_000);
+  expect([1, 2, 3].map((number) => dialer.link(number).isOpen)).toEqual([false, false, true]);
+  expect(ended).toEqual(["shared/old"]);
+});

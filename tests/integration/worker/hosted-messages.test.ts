@@ -29,6 +29,7 @@ import {
 } from "../../../src/transport/index.ts";
 import { WorkerRuntime } from "../../../src/worker/index.ts";
 import { Gate } from "../../support/gate.ts";
+import { GatedStore } from "../../support/gated-store.ts";
 import { Inbox } from "../../support/inbox.ts";
 import { withServer } from "../../support/postgres-rig.ts";
 import { RawGrpcHost } from "../../support/raw-grpc-host.ts";
@@ -249,6 +250,26 @@ describe.each(transports)("messages that a host keeps for its workers over $name
     await worker.sendMessage(Paid({}), order);
     expect(journal.ticks.rest).toEqual([]);
     expect(host.counters()).toMatchObject({ remindersFired: 0, abandonedCalls: 1, pendingCalls: 0 });
+  });
+
+  test("a reminder that a turn has cancelled does not begin while the commit of that turn is under way, with runAhead", async () => {
+    const [transport, journal, stateStore] = [make(), new Journal(), new GatedStore()];
+    await using host = await startHost(transport, { stateStore });
+    await using worker = await startWorker(transport, host.address, (runtime) =>
+      Order.register(runtime, "order", () => new Order(journal), { runAhead: 10 }),
+    );
+    journal.onWaver = async () => {
+      await expect.poll(() => host.counters().pendingCalls).toBe(2);
+    };
+    const wavered = worker.sendMessage(Waver({}), order);
+    (await stateStore.commits.take()).write();
+    // The turn has ended, and the next one begins ahead of this commit.
+    const cancelling = await stateStore.commits.take();
+    stateStore.openGate();
+    cancelling.write();
+    await wavered;
+    await worker.sendMessage(Paid({}), order);
+    expect(journal.ticks.rest).toEqual([]);
   });
 
   test("a handler that has begun for a tick is finished, though it sets its reminder again and saves at once", async () => {

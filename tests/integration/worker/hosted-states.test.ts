@@ -4,8 +4,9 @@ import { AgentId, defineMessage, defineState, handlerTable, persistentAgent } fr
 import { decodeGetStateAnswer, encodeAgentId, encodeStoredState } from "../../../src/protocol/internal.ts";
 import { MemoryStateStore } from "../../../src/storage/index.ts";
 import { startTestHost } from "../../../src/testing/index.ts";
-import { grpcDialer } from "../../../src/transport/index.ts";
+import { type Dialer, grpcDialer, type Link } from "../../../src/transport/index.ts";
 import { WorkerRuntime } from "../../../src/worker/index.ts";
+import { Gate } from "../../support/gate.ts";
 import { GatedStore } from "../../support/gated-store.ts";
 import { Opened } from "../../support/opened.ts";
 import { RawGrpcHost } from "../../support/raw-grpc-host.ts";
@@ -116,6 +117,48 @@ test("a commit of which the outcome is not known fails its call as such, and the
   await link.close();
   await Promise.all([worker.stop(), caller.stop()]);
 });
+
+test.each([
+  { how: "a call", options: {}, total: 10, retried: 11 },
+  { how: "a call with an idempotencyKey", options: { idempotencyKey: "order-7" }, total: 11, retried: 1 },
+])(
+  "$how whose connection is lost while its handler runs changes the state only if its caller can have the answer later",
+  async ({ options, total, retried }) => {
+    const [begun, end] = [new Gate(), new Gate()];
+    class Slow extends persistentAgent(Count) {
+      static override readonly handlers = handlerTable<Slow>().rpc(Add, async function ({ value }) {
+        this.state.total += value;
+        const { total: answer } = this.state;
+        if (value === 1) begun.open();
+        if (value === 1) await end.opened;
+        return Total({ value: answer });
+      });
+    }
+    await using opened = new Opened();
+    const host = opened.use(await startTestHost());
+    const links: Link[] = [];
+    const dialer: Dialer = {
+      dial: (address) => {
+        const link = host.dialer.dial(address);
+        links.push(link);
+        return link;
+      },
+    };
+    const worker = opened.use(new WorkerRuntime({ ...host, dialer, logger: quiet, reconnect: { initialDelayMs: 1 } }));
+    const caller = opened.use(new WorkerRuntime({ ...host, logger: quiet }));
+    await Promise.all([worker.start(), caller.start()]);
+    await Slow.register(worker, "counter", () => new Slow("counts"), { concurrency: "sequential" });
+    const lost = caller.sendMessage(Add({ value: 1 }), id, options);
+    await begun.opened;
+    await links[0]?.close();
+    await expect(lost).rejects.toMatchObject({ code: "disconnected" });
+    // The worker is back.
+    await caller.sendMessage(Add({ value: 10 }), new AgentId("counter", "b"), { waitForTarget: 10_000 });
+    end.open();
+    expect((await caller.sendMessage(Add({ value: 10 }), id)).value).toBe(total);
+    expect((await caller.sendMessage(Add({ value: 1 }), id, options)).value).toBe(retried);
+  },
+);
 
 test("an agent goes on with the state that a stock client has read and saved, also over a live activation", async () => {
   await using host = await startTestHost();

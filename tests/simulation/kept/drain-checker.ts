@@ -42,7 +42,11 @@ function left(drain: DrainRecord, ledger: Ledger): readonly string[] {
       (activatedAt ?? Number.POSITIVE_INFINITY) < endedAt &&
       (deactivatedAt ?? Number.POSITIVE_INFINITY) > endedAt,
   );
-  const begun = sharedTurns(drain, ledger).filter(({ begunAt }) => begunAt > endedAt && begunAt < startsAgainAt);
+  // A worker whose connection was lost meanwhile has not heard of it, and may come back.
+  const parties = ["host", sharedPart(`w${drain.seat}`)];
+  const begun = sharedTurns(drain, ledger).filter(
+    ({ begunAt }) => begunAt > endedAt && begunAt < startsAgainAt && ledger.wereQuiet(parties, drain.beganAt, begunAt),
+  );
   return [
     ...live.map((one) => `${name} has ended, and ${one.name} of ${one.agent} is live`),
     ...begun.map(({ token, agent }) => `${name} had ended, and then ${token} of ${agent} began`),

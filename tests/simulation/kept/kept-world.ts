@@ -161,13 +161,17 @@ export class KeptWorld {
   async #drain(seat: WorkerSeat, graceMs: number): Promise<void> {
     if (seat.present === undefined) return;
     const { process } = seat.present;
-    const { ledger } = this.#parts;
+    const { ledger, simulation } = this.#parts;
     seat.disturbOwn();
     const record = ledger.kept.openDrain({ seat: seat.index, process, graceMs });
     const outcome = await this.#parts.host().drainWorker(seat.agentType, graceMs);
     if (outcome !== undefined) ledger.kept.closeDrain(record, outcome);
     // Calls of those that are taken from their worker fail there.
     if (outcome?.at === "drained" && outcome.revokedAgents > 0) seat.disturb();
+    // So do calls of a worker that holds agents when its time is over. It keeps to the time that it has heard of first.
+    const nowMs = simulation.clock.now();
+    const isOver = ledger.kept.drains.some((one) => one.process === process && one.beganMs + one.graceMs <= nowMs);
+    if (outcome?.at === "gone" && isOver) seat.disturb();
   }
 
   async #crashAtCommit(seat: WorkerSeat, downMs: number): Promise<void> {

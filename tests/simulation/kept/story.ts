@@ -74,9 +74,15 @@ export class Story {
     return turn !== undefined && this.isExposed(turn);
   }
 
-  /** Whether the turn was stored at its end, with all its effects. */
+  /**
+   * Whether the turn was stored at its end, with all its effects. A state that was deleted after the end of the activation may have been
+   * deleted by another one, which has handled the message again: the turn had met another writer.
+   */
   isKept(turn: Turn): boolean {
-    return turn.ended === "well" && this.writtenAt(turn) !== undefined && !this.isExposed(turn);
+    const { deactivatedAt = Number.POSITIVE_INFINITY } = turn.activation;
+    const writtenAt = this.writtenAt(turn);
+    if (turn.ended !== "well" || writtenAt === undefined || this.isExposed(turn)) return false;
+    return this.#firsts.has(turn.token) || writtenAt < deactivatedAt;
   }
 
   /** Whether an agent has a line of that cause, or of a tick of that reminder. */

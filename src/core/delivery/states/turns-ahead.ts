@@ -4,7 +4,7 @@ import { jsonContentType } from "../../serialization/message-type.ts";
 import type { TakenEffects } from "../../state/effects.ts";
 import { assertFits, bytesOfText, textOfState } from "../../state/state-codec.ts";
 import type { KeptCommit, KeptOutcome } from "../../state/state-keeper.ts";
-import type { LostState, SlotAhead, StateSlot } from "../../state/state-slot.ts";
+import type { LostState, SlotAhead, StateSlot, WritingTurn } from "../../state/state-slot.ts";
 import type { StateWrite } from "../../state/state-store.ts";
 import { StoreError } from "../../state/store-error.ts";
 import { type CommitRequest, conflictAhead, ended, expectedOf, refused } from "./commit-request.ts";
@@ -30,6 +30,8 @@ interface Step<Out> {
   /** The state to go back to when it is not written. */
   readonly before: string;
   readonly deletes: boolean;
+  /** The turns of which it writes something. Those around the one that ends, or the one that calls `saveNow`, run on. */
+  readonly turns: readonly WritingTurn[];
   readonly effects: TakenEffects;
   readonly request: CommitRequest<Out>;
   readonly bytes: number;
@@ -42,6 +44,9 @@ interface Step<Out> {
 const mostWaitingBytes = 16 * 1024 * 1024;
 /** Bytes of one commit; one turn may have more. So it stays below the length of a message that a host takes. */
 const mostCommitBytes = 1024 * 1024;
+
+/** Failures of a commit that one turn may have caused. */
+const onePartCodes: ReadonlySet<string> = new Set(["message-too-large", "disconnected"]);
 
 /**
  * The turns of one persistent agent that run on its state in memory while a commit is under way. One commit writes many of them: the last
@@ -74,6 +79,15 @@ export class TurnsAhead<Out> implements SlotAhead {
 
   remembering(id: string, principal: string): Promise<void> | undefined {
     return this.#remembered.size === 0 ? undefined : this.#remembered.get(nameOf(id, principal))?.written;
+  }
+
+  withdrawing({ name, dueAt }: { readonly name: string; readonly dueAt: Date }): Promise<void> | undefined {
+    for (const { effects, written } of [...this.#underWay, ...this.#waiting].reverse()) {
+      const change = effects.reminders.findLast((one) => one.name === name);
+      // The first tick of the reminder as it is set now may be here before the outcome of the commit.
+      if (change !== undefined) return change.at === "set" && dueAt.getTime() >= change.dueMs ? undefined : written;
+    }
+    return undefined;
   }
 
   letGo(end: () => void): void {
@@ -114,10 +128,11 @@ export class TurnsAhead<Out> implements SlotAhead {
       slot.keep(text);
       return undefined;
     }
+    const turns = slot.writing;
     const effects = slot.takeForCommit(text);
     const answerBytes = request.remembered?.answer?.length ?? lengthOf(request.answer);
     const bytes = (isChanged ? text.length : 0) + effects.bytes + answerBytes;
-    const step = newStep({ text: savesState ? text : undefined, before, deletes, effects, request, bytes });
+    const step = newStep({ text: savesState ? text : undefined, before, deletes, turns, effects, request, bytes });
     this.#waiting.push(step);
     this.#waitingBytes += bytes;
     if (request.remembered !== undefined) {
@@ -213,7 +228,7 @@ export class TurnsAhead<Out> implements SlotAhead {
         this.#goBack(steps, refused(id, outcome.limit));
         break;
       case "failed":
-        if (steps.length > 1 && outcome.error.code === "message-too-large") return this.#writeSingly(steps);
+        if (steps.length > 1 && onePartCodes.has(outcome.error.code)) return this.#writeSingly(steps);
         this.#goBack(steps, outcome.error);
         break;
       case "conflict":
@@ -223,6 +238,9 @@ export class TurnsAhead<Out> implements SlotAhead {
         this.#leave(steps, ended(id), ended(id));
         break;
       case "unknown":
+        for (const { turns } of steps) {
+          for (const turn of turns) turn.lost = { error: outcome.error, isConflict: false };
+        }
         this.#leave(steps, outcome.error, behind(id, outcome.error));
     }
     this.#forget(steps);

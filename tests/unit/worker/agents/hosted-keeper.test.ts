@@ -18,6 +18,7 @@ test("of the answers in one commit only those of its own connection ride on it; 
   const answer = (number: number, way: Way | undefined) => ({
     bytes: Uint8Array.of(number),
     way,
+    isLost: false,
     left: () => left.push(number),
   });
   const keeper = new HostedKeeper({
