@@ -294,6 +294,7 @@ export class HostConnection<Services extends ConnectionServices = ConnectionServ
     if (capabilities.has("heartbeat") && this.isOpen && !this.#isLeaving) this.#heartbeat.start();
     // Only a worker that limits its handlers pauses the data channel for long.
     if (isHostAnnounced && Number.isFinite(this.#options.settings.maxConcurrentHandlers)) this.#sideStream.open();
+    this.#options.onHeaders(this);
   }
 
   #accept(): void {

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
-import { TypeSubscription } from "../../../src/core/index.ts";
-import { announcementOf } from "../../../src/protocol/internal.ts";
+import { AgentId, TypeSubscription } from "../../../src/core/index.ts";
+import { announcementOf, method } from "../../../src/protocol/internal.ts";
 import { RpcError, StatusCode } from "../../../src/transport/index.ts";
 import { Gate } from "../../support/gate.ts";
 import { FakeDialer, type FakeLink, openFakeStage } from "../../support/worker/fake-dialer.ts";
@@ -114,4 +114,63 @@ test("a call on a new connection that the worker does not take is answered there
   rooms.open("b");
   await rooms.pass(1_000);
   expect([second.isOpen, said(second)[0]]).toEqual([false, "answer h1"]);
+});
+
+/** A worker that has the agent `a`, and has gone over to a new connection on which the host has not said what it knows. */
+async function openUntold(dialer: FakeDialer) {
+  const rooms = await openRooms(dialer);
+  rooms.open("a");
+  dialer.link(1).say(callTo("a", "h1"));
+  await turns();
+  dialer.link(1).goAway();
+  await rooms.pass(1_000);
+  expect([dialer.link(1).isOpen, dialer.link(2).isOpen]).toEqual([false, true]);
+  return rooms;
+}
+
+test("deactivateAgent resolves, though it was called before the host had said on the worker's new connection what it knows", async () => {
+  const dialer = new FakeDialer({ headers, sendsHeaders: ({ number }) => number === 1 });
+  await using rooms = await openUntold(dialer);
+  const ended = rooms.stage.worker.deactivateAgent(new AgentId("room", "a"));
+  await turns();
+  const second = dialer.link(2);
+  second.sayHeaders(headers);
+  await turns();
+  expect(said(second)).toEqual(["ask-leave asked a"]);
+  second.say(leave(["a"], "asked"));
+  await ended;
+  expect(said(second)).toEqual(["left a@1"]);
+});
+
+test("deactivateAgent resolves, though the connection on which the worker has asked the host is lost behind a newer one", async () => {
+  const dialer = new FakeDialer({ headers });
+  await using rooms = await openRooms(dialer);
+  const [first, other] = [dialer.link(1), new AgentId("room", "b")];
+  for (const key of ["a", "b"]) first.say(callTo(key, `of ${key}`));
+  rooms.open("b");
+  await turns();
+  const ended = rooms.stage.worker.deactivateAgent(other);
+  await turns();
+  expect(said(first)).toEqual(["answer of b", "ask-leave asked b"]);
+  first.goAway();
+  await turns();
+  const second = dialer.link(2);
+  first.end({ by: "connection-lost", reason: "cut" });
+  await turns();
+  expect(said(second)).toEqual(["ask-leave asked b"]);
+  second.say(leave(["b"], "asked"));
+  await ended;
+  rooms.open("a");
+});
+
+test("an agent that another worker has is not made, while the host has not said on a new connection what it knows", async () => {
+  const dialer = new FakeDialer({ headers, sendsHeaders: ({ number }) => number === 1 });
+  await using rooms = await openUntold(dialer);
+  const abort = new AbortController();
+  const saving = rooms.stage.worker.agentSaveState(new AgentId("room", "b"), { signal: abort.signal });
+  await turns();
+  // The host is asked, which knows where the agent is.
+  expect(dialer.link(2).streams.map((stream) => stream.method)).toContain(method.openControlChannel);
+  abort.abort();
+  await expect(saving).rejects.toMatchObject({ code: "cancelled" });
 });
