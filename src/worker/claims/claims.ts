@@ -167,8 +167,13 @@ export class Claims implements PlacedAgents {
 
   /** The agent has left this worker. */
   letGo(claim: Claim): void {
+    this.#claims.delete(nameOf(claim));
+    this.remember(claim);
+  }
+
+  /** The worker has told the host that it lets the agent go, and takes no message under this claim any more. */
+  remember(claim: Claim): void {
     const name = nameOf(claim);
-    this.#claims.delete(name);
     this.#left.delete(name);
     this.#left.set(name, claim.epoch);
     if (this.#left.size > mostRemembered) for (const [oldest] of this.#left) return void this.#left.delete(oldest);

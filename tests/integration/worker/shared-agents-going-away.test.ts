@@ -174,3 +174,59 @@ test("an agent that another worker has is not made, while the host has not said 
   abort.abort();
   await expect(saving).rejects.toMatchObject({ code: "cancelled" });
 });
+
+test("an event that comes when the worker has half-closed its old connection goes back on the new one, if its agent has left", async () => {
+  const late = eventFor("a", "e1");
+  const dialer = new FakeDialer({ headers, halfClosed: (link) => link.number === 1 && link.sayBytes(late) });
+  await using rooms = await openRooms(dialer);
+  for (const key of ["a", "b"]) dialer.link(1).say(callTo(key, `of ${key}`));
+  rooms.open("a");
+  dialer.link(1).goAway();
+  await rooms.pass(1_000);
+  const second = dialer.link(2);
+  second.say(leave(["a"]));
+  await turns();
+  rooms.open("b");
+  await rooms.pass(1_000);
+  expect([dialer.link(1).isOpen, said(second)]).toEqual([false, ["left a@1", "returned leaving a@1"]]);
+  expect(rooms.stage.worker.counters().droppedEvents).toBe(0);
+});
+
+test("an event that came so late, and waits for its turn, goes back on the new connection when its agent leaves", async () => {
+  const late = ["e1", "e2"].map((id) => eventFor("c", id));
+  const dialer = new FakeDialer({
+    headers,
+    halfClosed: (link) => {
+      if (link.number === 1) for (const event of late) link.sayBytes(event);
+    },
+  });
+  await using rooms = await openRooms(dialer);
+  dialer.link(1).goAway();
+  await turns();
+  const second = dialer.link(2);
+  expect([dialer.link(1).isOpen, said(second)]).toEqual([false, []]);
+  second.say(leave(["c"]));
+  await turns();
+  // The handler of the first one runs.
+  expect(said(second)).toEqual(["returned leaving c@1"]);
+  rooms.open("c");
+  await turns();
+  expect(said(second)).toEqual(["left c@1"]);
+});
+
+test("the first event for an agent goes back, if it comes on the old connection when the host has taken the agent back", async () => {
+  const dialer = new FakeDialer({ headers });
+  await using rooms = await openRooms(dialer);
+  dialer.link(1).say(callTo("b", "h1"));
+  dialer.link(1).goAway();
+  await rooms.pass(1_000);
+  const second = dialer.link(2);
+  // The worker has no message for it yet.
+  second.say(leave(["a"]));
+  await turns();
+  dialer.link(1).sayBytes(eventFor("a", "e1"));
+  await turns();
+  expect([said(second), said(dialer.link(1))]).toEqual([["left a@1"], ["returned leaving a@1"]]);
+  rooms.open("b");
+  await rooms.pass(1_000);
+});
