@@ -70,6 +70,49 @@ it("a shared agent stays with its only worker while that changes its connection"
   expect(rig.host.counters()).toMatchObject({ agentTypes: 0, claims: 0 });
 });
 
+it("a shared agent stays with its only worker when that loses its older connection, and gets the message that it is told", async () => {
+  await using world = await startRooms();
+  const { rig, holder: older, other, caller, agent, first } = world;
+  other.stream.cancel();
+  await other.ended;
+  older.respond(first.requestId, "done");
+  const metadata = { agcaps: "claims,turns", agworker: `worker-${older.clientId}` };
+  const newer = await new RawWorker(rig.dial(), "A2", { isAnnounced: true, metadata }).join();
+  older.stream.cancel();
+  await expect.poll(() => rig.host.counters().channels).toBe(2);
+  caller.request("told", "room/k");
+  await caller.settled();
+  const [told] = requests(await newer.settled());
+  expect(told?.metadata.agepoch).toBe(formatEpoch(agent.epoch));
+  expect(rig.host.counters()).toMatchObject({ agentTypes: 1, claims: 1 });
+  newer.stream.cancel();
+  await expect.poll(() => rig.host.counters()).toMatchObject({ agentTypes: 0, claims: 0 });
+});
+
+it("an event on its way on the older connection is not lost, if its agent leaves before the worker has registered the type anew", async () => {
+  await using world = await startRooms();
+  const { rig, holder: older, other, caller, agent, first } = world;
+  older.respond(first.requestId, "done");
+  caller.publish("news", "k", "E1");
+  await caller.settled();
+  const [event] = await older.settled();
+  if (event?.kind !== "event") throw new Error("no event came");
+  const metadata = { agcaps: "claims,turns", agworker: `worker-${older.clientId}` };
+  const newer = await new RawWorker(rig.dial(), "A2", { isAnnounced: true, metadata }).join();
+  older.send({ kind: "leaving", graceMs: 0 });
+  await older.settled();
+  expect(await askLeave(newer, agent, reason)).toMatchObject([{ kind: "leave" }]);
+  newer.send({ kind: "left", agents: [agent] });
+  await newer.settled();
+  // The host has placed it anew by now.
+  caller.request("second", "room/k");
+  await caller.settled();
+  giveBack(newer, agent, event);
+  const sent = [...(await newer.settled()), ...(await other.settled())];
+  expect(names(sent).sort()).toEqual(["E1", "request"]);
+  expect(rig.host.counters()).toMatchObject({ returnedMessages: 1, unmatchedReturns: 0 });
+});
+
 describe("an agent whose worker has two channels", () => {
   it("leaves when the worker has said left on both, so that an event on the older one is not lost [L4 L7]", async () => {
     await using world = await startRooms();
