@@ -89,6 +89,38 @@ it("a shared agent stays with its only worker when that loses its older connecti
   await expect.poll(() => rig.host.counters()).toMatchObject({ agentTypes: 0, claims: 0 });
 });
 
+it.each(["leaves", "loses"])(
+  "an event comes once to a shared agent whose only worker %s its older connection",
+  async (how) => {
+    await using world = await startRooms();
+    const { rig, holder: older, other, caller } = world;
+    other.stream.cancel();
+    await other.ended;
+    const metadata = { agcaps: "claims,turns", agworker: `worker-${older.clientId}` };
+    const newer = await new RawWorker(rig.dial(), "A2", { isAnnounced: true, metadata }).join();
+    if (how === "leaves") {
+      older.send({ kind: "leaving", graceMs: 0 });
+      await older.settled();
+    } else {
+      older.stream.cancel();
+      await expect.poll(() => rig.host.counters().channels).toBe(2);
+    }
+    caller.publish("news", "k", "E1");
+    await caller.settled();
+    expect(names(await newer.settled())).toEqual(["E1"]);
+    // It registers anew what the host has kept.
+    await newer.register("room", { agshared: "1" });
+    await newer.subscribe("s", exact("news", "room"));
+    caller.publish("news", "k", "E2");
+    await caller.settled();
+    expect(names(await newer.settled())).toEqual(["E2"]);
+    expect(rig.host.counters()).toMatchObject({ agentTypes: 1, subscriptions: 1, unroutableEvents: 0 });
+    newer.send({ kind: "leaving", graceMs: 0 });
+    await newer.settled();
+    expect(rig.host.counters()).toMatchObject({ agentTypes: 0, subscriptions: 0 });
+  },
+);
+
 it("an event on its way on the older connection is not lost, if its agent leaves before the worker has registered the type anew", async () => {
   await using world = await startRooms();
   const { rig, holder: older, other, caller, agent, first } = world;
