@@ -9,7 +9,7 @@ import type { HostServices } from "./host-services.ts";
 export class PresentHost {
   readonly #supervisor: ConnectionSupervisor<HostServices>;
   readonly #clock: Clock;
-  /** What the host has told with the headers that came last. */
+  /** Whether the host that has sent headers last places agents. */
   #placesAgents = false;
 
   constructor(supervisor: ConnectionSupervisor<HostServices>, clock: Clock) {
@@ -34,8 +34,8 @@ export class PresentHost {
 
   // protocol.md §11.14
   /**
-   * Whether the host places the agents of shared types, each with one worker. On a new connection that has not told yet, it is thought to
-   * do what it did on the one before: an agent that another worker has must not be made here meanwhile.
+   * Whether the host places the agents of shared types, each with one worker. Until the headers of a new connection have come, those of the
+   * one before count. Else this worker would make agents that another one has.
    */
   get placesAgents(): boolean {
     const { outbox } = this;

@@ -55,8 +55,8 @@ export class StateRights {
 
   // protocol.md §11.15
   /**
-   * Whether the worker serves the type. While it changes its connection, it serves an exclusive one also by another of its channels, or by
-   * none until it has registered the type anew.
+   * Whether the worker serves the type. While it changes its connection, it may serve an exclusive one by another of its channels.
+   * Until it has registered the type anew, it may serve it by none.
    */
   #serves(from: Peer, type: string): boolean {
     const { owners, placement, between } = this.#parts;

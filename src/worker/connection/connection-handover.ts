@@ -141,7 +141,7 @@ export class ConnectionHandover<Services extends ConnectionServices> {
    */
   #discard(connection: HostConnection<Services>): void {
     const state = this.#options.state();
-    if (state.at === "connected") connection.outbox.goOnIn(state.connection.outbox);
+    if (state.at === "connected") connection.outbox.continueIn(state.connection.outbox);
     connection.handOver();
     if (connection.isOpen) void this.#retiring.retire(connection, false);
     else void connection.leave();

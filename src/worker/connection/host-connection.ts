@@ -213,7 +213,7 @@ export class HostConnection<Services extends ConnectionServices = ConnectionServ
   callOver(newer: HostConnection): void {
     if (newer === this) return;
     this.#carrier.carryOver(newer.#carrier);
-    this.outbox.goOnIn(newer.outbox);
+    this.outbox.continueIn(newer.outbox);
     // Behind a load balancer the newer link may lead to another host. A heartbeat asks the host of this channel.
     if (!this.#heartbeat.isOn) this.#keepAlive.stop();
   }

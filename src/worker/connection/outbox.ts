@@ -135,8 +135,8 @@ export class Outbox {
     return this.#closedBecause !== undefined;
   }
 
-  /** The worker goes on with this connection to the same host. */
-  goOnIn(newer: Outbox): void {
+  /** Notes the outbox of the connection to the same host that the worker has taken after this one. */
+  continueIn(newer: Outbox): void {
     if (newer !== this) this.#newer = newer;
   }
 
