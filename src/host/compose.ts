@@ -32,6 +32,7 @@ import { StockUnits } from "./placement/stock-units.ts";
 import { TypeTable } from "./placement/type-table.ts";
 import { LegacyRegistration } from "./registry/legacy-registration.ts";
 import { Registry } from "./registry/registry.ts";
+import { TypesBetween } from "./registry/types-between.ts";
 import { Admission } from "./sessions/admission.ts";
 import { ChannelTable } from "./sessions/channel-table.ts";
 import { DotnetWorkers } from "./sessions/dotnet-worker.ts";
@@ -154,6 +155,7 @@ export function composeHost(hostOptions: HostOptions) {
     openListAccount: (onGiveWay) =>
       accountant.openAccount({ party: "the host", name: "list of subscriptions", giveWay: onGiveWay }),
   });
+  const between = new TypesBetween();
   const isEnforced = options.authorize !== undefined;
   const clientIds = new ClientIdOwners({ isEnforced, admission, sessions, controlSessions, registry });
   const dotnetAnswers = new DotnetAnswers({ ...options, counters });
@@ -176,7 +178,7 @@ export function composeHost(hostOptions: HostOptions) {
     ...{ counters, owners, placement, directory, leaving, topics: registry.topics, peers: sessions, logger, observer },
   });
   const states = new StateService({
-    ...{ held, owners, directory, placement, calls, events, clock, batches, counters, observer },
+    ...{ held, owners, between, directory, placement, calls, events, clock, batches, counters, observer },
     courier: courier && { readRules, whyNotPatterns: (ask, rules) => courier.whyNotPatterns(ask.agent, rules) },
   });
   const hostAsks = new HostAsks({ clock, makeId });
@@ -197,7 +199,7 @@ export function composeHost(hostOptions: HostOptions) {
     ...{ calls, told },
     events,
     registration: new LegacyRegistration(registry, makeId),
-    ...{ registry, owners, placement, leaving, drains, counters, logger },
+    ...{ registry, owners, between, placement, leaving, drains, counters, logger },
   });
   const lifecycle = new ChannelLifecycle({
     ...{
@@ -210,6 +212,8 @@ export function composeHost(hostOptions: HostOptions) {
       dotnetWorkers,
       controlSessions,
       registry,
+      owners,
+      between,
       placement,
       workers,
       calls,

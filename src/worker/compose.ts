@@ -63,7 +63,7 @@ export function composeWorker(options: WorkerRuntimeOptions, runtime: AgentRunti
   const toText = (message: unknown) => payloadText(message, registry);
   const log = messageLog === undefined ? undefined : new MessageLog(messageLog, toText);
 
-  const send = (notice: LeavingNotice) => void lifecycle.host.outbox?.sayClaims(notice);
+  const send = (notice: LeavingNotice) => lifecycle.host.outbox?.sayClaims(notice) === true;
   const claims = new Claims({ catalog: () => catalog, send });
   const leaving = new Leaving({ claims, catalog: () => catalog });
   const { state, hosted: keeper } = createKeptAgents({
@@ -134,7 +134,7 @@ export function composeWorker(options: WorkerRuntimeOptions, runtime: AgentRunti
   });
   const agents = new AgentAccess({
     ...{ catalog, claims, clock, services: () => lifecycle.host.services },
-    placesAgents: () => lifecycle.host.outbox?.knowsClaims === true,
+    placesAgents: () => lifecycle.host.placesAgents,
   });
   return { registry, catalog, limiter, sendQueue, status, counts, lifecycle, calls, events, agents, post };
 }

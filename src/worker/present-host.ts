@@ -1,5 +1,6 @@
 import type { Clock } from "../core/internal.ts";
 import type { ConnectionSupervisor } from "./connection/connection-supervisor.ts";
+import type { HostConnection } from "./connection/host-connection.ts";
 import type { Outbox } from "./connection/outbox.ts";
 import type { StateStream } from "./connection/state-stream.ts";
 import type { HostServices } from "./host-services.ts";
@@ -8,6 +9,8 @@ import type { HostServices } from "./host-services.ts";
 export class PresentHost {
   readonly #supervisor: ConnectionSupervisor<HostServices>;
   readonly #clock: Clock;
+  /** Whether the host that has sent headers last places agents. */
+  #placesAgents = false;
 
   constructor(supervisor: ConnectionSupervisor<HostServices>, clock: Clock) {
     this.#supervisor = supervisor;
@@ -27,6 +30,21 @@ export class PresentHost {
   /** Registry and control channel of the connection. */
   get services(): HostServices | undefined {
     return this.#supervisor.current?.services;
+  }
+
+  // protocol.md §11.14
+  /**
+   * Whether the host places the agents of shared types, each with one worker. Until the headers of a new connection have come, those of the
+   * one before count. Else this worker would make agents that another one has.
+   */
+  get placesAgents(): boolean {
+    const { outbox } = this;
+    return outbox !== undefined && (outbox.awaitsHeaders ? this.#placesAgents : outbox.knowsClaims);
+  }
+
+  /** The headers of the host have come on this connection. */
+  told({ outbox }: HostConnection): void {
+    this.#placesAgents = outbox.knowsClaims;
   }
 
   /** Whether the host keeps no states of agents. */

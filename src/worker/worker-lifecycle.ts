@@ -186,6 +186,10 @@ export class WorkerLifecycle {
         counters.unreadFrames += messages;
       },
       onAccepted: (connection) => this.#supervisor.onAccepted(connection),
+      onHeaders: (connection) => {
+        this.host.told(connection);
+        if (connection === this.#supervisor.current) claims.notices.askUnsaid();
+      },
       onDrain: ({ outbox }) => sendQueue.drained(outbox),
       isCrowded: () => limiter.isCrowded,
       linkRenewed: (connection) => this.#supervisor.linkRenewed(connection),
@@ -267,9 +271,10 @@ export class WorkerLifecycle {
     if (unsentEvents > 0) settings.logger.warn(`${unsentEvents} events had not left when the connection ended.`);
     inbox.connectionEnded(connection);
     calls.connectionEnded(connection.outbox, reason);
-    const { leaving } = this.#options;
+    const { leaving, claims } = this.#options;
     const { current } = this.#supervisor;
     if (current !== undefined && current !== connection && current.isOpen) {
+      claims.notices.askAgain();
       if (this.#supervisor.hasLeavingHost(connection)) counters.droppedEvents += leaving.hostLeft(connection.outbox);
       else leaving.connectionChanged(connection.outbox, current.outbox);
       return;

@@ -11,7 +11,6 @@ import type { ControlRouter } from "../control/control-router.ts";
 import type { ControlSession } from "../control/control-session.ts";
 import type { HostObserver } from "../observer.ts";
 import { capabilitiesOf } from "../options.ts";
-import type { Placement } from "../placement/placement.ts";
 import { identityCost, type Workers } from "../placement/workers.ts";
 import { isSamePrincipal } from "../principal.ts";
 import { type Admitted, clientIdOf, requireClientId } from "../sessions/admission.ts";
@@ -26,12 +25,13 @@ import { ChannelReports } from "./channel-reports.ts";
 import type { Router } from "./router.ts";
 import { type CreateReceiver, ownerOf, StreamOpenings } from "./stream-openings.ts";
 import { StreamsBeside, type StreamsBesideParts } from "./streams-beside.ts";
+import { type ConnectionChangeParts, keepTypes } from "./types-of-change.ts";
 
 export interface ChannelLifecycleParts
   extends ChannelDrainParts,
-    Omit<StreamsBesideParts, "reports" | "openings" | "sideWaits"> {
+    Omit<StreamsBesideParts, "reports" | "openings" | "sideWaits">,
+    ConnectionChangeParts {
   readonly dotnetWorkers: DotnetWorkers;
-  readonly placement: Placement;
   readonly workers: Workers;
   readonly control: ControlRouter;
   readonly router: Router;
@@ -208,11 +208,13 @@ export class ChannelLifecycle {
   }
 
   #dataGone(session: Session, closing: StreamClosing): void {
-    const { sessions, calls, registry, placement } = this.#parts;
+    const { sessions, calls, registry, placement, between } = this.#parts;
     session.account.release(identityCost(session.worker));
     const isCurrent = sessions.leave(session);
     // A channel that was replaced has left its types to the one that replaced it.
     this.#reports.dataClosed(session, closing, () => (isCurrent ? registry.declaredBy(session.id).types : noTypes));
+    if (isCurrent) keepTypes(session, this.#parts);
+    between.peerEnded(session);
     if (isCurrent) registry.clientLeft(session.id, session.traits.reconnectGraceMs);
     placement.peerEnded(session, { isLost: closing.reason === "lost" || closing.reason === "reset" });
     calls.peerEnded(session, { inOrder: closing.reason === "left" });

@@ -21,9 +21,10 @@ import type { WorkerDrains } from "../placement/worker-drains.ts";
 import type { LegacyRegistration } from "../registry/legacy-registration.ts";
 import type { Registry } from "../registry/registry.ts";
 import type { TypeOwners } from "../registry/type-owners.ts";
+import type { TypesBetween } from "../registry/types-between.ts";
 import { heartbeatAnswer } from "../sessions/heartbeat-answer.ts";
 import type { Peer } from "../sessions/peer.ts";
-import { keepSharedTypes } from "./shared-types-of-change.ts";
+import { keepTypes } from "./types-of-change.ts";
 
 export interface RouterParts {
   readonly calls: CallRouter;
@@ -34,6 +35,7 @@ export interface RouterParts {
   readonly registry: Registry;
   readonly owners: TypeOwners;
   readonly placement: Placement;
+  readonly between: TypesBetween;
   readonly leaving: LeavingAgents;
   readonly drains: WorkerDrains;
   readonly counters: MutableHostCounters;
@@ -74,7 +76,7 @@ export class Router {
         // A peer that did not announce itself can't mean this notice.
         if (!peer.traits.isAnnounced) counters.emptyFrames += 1;
         else {
-          keepSharedTypes(peer, this.#parts);
+          keepTypes(peer, this.#parts);
           calls.peerLeaving(peer, registry.clientLeaving(peer.id));
         }
         return;

@@ -1,4 +1,4 @@
-import { compareEpochs } from "../../core/internal.ts";
+import { compareEpochs, type Epoch } from "../../core/internal.ts";
 import {
   decodeFrame,
   formatLoneRecipient,
@@ -17,6 +17,7 @@ import type { AgentDirectory } from "../placement/agent-directory.ts";
 import type { LeavingAgents } from "../placement/leaving-agents.ts";
 import type { Placed } from "../placement/located.ts";
 import type { HeldMessage, MovingAgent } from "../placement/moving-agent.ts";
+import type { Placement } from "../placement/placement.ts";
 import type { SharedType } from "../registry/shared-type.ts";
 import type { TopicIndex } from "../registry/topic-index.ts";
 import type { TypeOwners } from "../registry/type-owners.ts";
@@ -28,6 +29,7 @@ export interface MovingEventsParts {
   readonly topics: TopicIndex;
   readonly directory: AgentDirectory;
   readonly leaving: LeavingAgents;
+  readonly placement: Placement;
   /** Sends the frame of an event to a worker that can take the event, and counts the outcome. */
   readonly send: (event: PeekedEvent, target: Peer, frame: Parameters<Peer["send"]>[0]) => void;
   /** Returns the event as the worker knows it. */
@@ -117,7 +119,8 @@ export class MovingEvents {
         agent.key === key &&
         compareEpochs(told, agent.epoch) === 0 &&
         !seen.has(agent.type) &&
-        directory.holds(type, key, from.worker.id, agent.epoch);
+        (directory.holds(type, key, from.worker.id, told) ||
+          (reason === "leaving" && this.#hasHeld(from, type, key, told)));
       if (!isOwn) {
         counters.unmatchedReturns += 1;
         continue;
@@ -127,6 +130,21 @@ export class MovingEvents {
       const held = new HeldEvent({ bytes, type, isUnfit: reason === "unfit", ...paid }, this);
       if (isSpent || !leaving.takeBack(from, agent, held)) counters.droppedEvents += 1;
     }
+  }
+
+  // protocol.md §11.17 L6
+  /**
+   * Whether the worker may have held the agent under this epoch, and has let it go. The event then was on its way on a channel that the
+   * worker has left.
+   */
+  #hasHeld(from: Peer, type: SharedType, key: string, epoch: Epoch): boolean {
+    const { directory, placement } = this.#parts;
+    const newest = directory.newestEpoch(type);
+    const isOfNow = epoch.generation === newest.generation && epoch.era === newest.era;
+    if (!isOfNow || compareEpochs(epoch, newest) > 0) return false;
+    const present = directory.find(type, key);
+    if (present !== undefined && compareEpochs(epoch, present.epoch) >= 0) return false;
+    return placement.channelsOf(from).some(({ id }) => type.isOwner(id));
   }
 
   /** The agent of an event that waited has a place, or gets none. */

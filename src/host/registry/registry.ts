@@ -120,6 +120,11 @@ export class Registry {
     return { types: client?.own.types ?? noTypes, subscriptionCount: client?.own.subscriptions.size ?? 0 };
   }
 
+  /** The subscriptions that a client has now, in the order in which they came. */
+  subscriptionsOf(clientId: string): Iterable<WireSubscription> {
+    return this.#clients.find(clientId)?.own.subscriptions ?? [];
+  }
+
   /** Returns the principal that a client belongs to which has registered, has a channel, or may come back; undefined: no such client. */
   ownerOf(clientId: string): { readonly principal: Principal | undefined } | undefined {
     return this.#clients.ownerOf(clientId);

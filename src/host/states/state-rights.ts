@@ -5,10 +5,12 @@ import type { AgentDirectory } from "../placement/agent-directory.ts";
 import type { Placement } from "../placement/placement.ts";
 import type { SharedType } from "../registry/shared-type.ts";
 import type { TypeOwners } from "../registry/type-owners.ts";
+import type { TypesBetween } from "../registry/types-between.ts";
 import type { Peer } from "../sessions/peer.ts";
 
 export interface StateRightsParts {
   readonly owners: TypeOwners;
+  readonly between: TypesBetween;
   readonly directory: AgentDirectory;
   readonly placement: Placement;
   readonly calls: CallRouter;
@@ -52,13 +54,18 @@ export class StateRights {
   }
 
   // protocol.md §11.15
-  /** Whether the worker serves the type: an exclusive one also by another of its channels, which it has while it changes its connection. */
+  /**
+   * Whether the worker serves the type. While it changes its connection, it may serve an exclusive one by another of its channels.
+   * Until it has registered the type anew, it may serve it by none.
+   */
   #serves(from: Peer, type: string): boolean {
-    const { owners, placement } = this.#parts;
+    const { owners, placement, between } = this.#parts;
     const ids = owners.owners(type);
     if (ids.includes(from.id)) return true;
     const isShared = owners.hasShared && owners.shared(type) !== undefined;
-    return !isShared && placement.channelsOf(from).some(({ id }) => ids.includes(id));
+    if (isShared) return false;
+    if (ids.length === 0) return between.has(from.worker.id, type);
+    return placement.channelsOf(from).some(({ id }) => ids.includes(id));
   }
 
   // protocol.md §11.15

@@ -31,6 +31,7 @@ import type { CommitOccurrence, HostObserver } from "../observer.ts";
 import type { AgentDirectory } from "../placement/agent-directory.ts";
 import type { Placement } from "../placement/placement.ts";
 import type { TypeOwners } from "../registry/type-owners.ts";
+import type { TypesBetween } from "../registry/types-between.ts";
 import { shuttingDownText } from "../sessions/admission.ts";
 import type { Peer } from "../sessions/peer.ts";
 import { type FrameRouters, RidingFrames } from "./riding-frames.ts";
@@ -78,6 +79,7 @@ export interface EffectsCourier {
 export interface StateServiceParts extends FrameRouters {
   readonly held: HeldStore;
   readonly owners: TypeOwners;
+  readonly between: TypesBetween;
   readonly directory: AgentDirectory;
   readonly placement: Placement;
   /** Undefined: this host delivers no mail and fires no reminders, and refuses commits with them. */

@@ -19,14 +19,16 @@ export const mostAsked = 10_000;
 
 /** The notices of a worker about its claims. What is said in one turn of the event loop goes in few frames, in its order. */
 export class ClaimNotices {
-  readonly #send: (frame: LeavingNotice) => void;
+  readonly #send: (frame: LeavingNotice) => boolean;
   #batches: Batch[] = [];
   readonly #asked = new Set<Claim>();
   /** Those for which the worker asks when it has said what became of others. */
   readonly #waiting = new Set<Claim>();
+  /** Whether a question could not leave. */
+  #isUnsaid = false;
 
-  /** `send` gives a frame to the data channel, if there is one. Must not throw. */
-  constructor(send: (frame: LeavingNotice) => void) {
+  /** `send` gives a frame to the data channel. False: it can't leave now. Must not throw. */
+  constructor(send: (frame: LeavingNotice) => boolean) {
     this.#send = send;
   }
 
@@ -39,6 +41,20 @@ export class ClaimNotices {
     }
     this.#asked.add(claim);
     this.#say("ask-leave", claim, { reason: claim.asked });
+  }
+
+  /** The host has said on the present connection what it knows. The worker asks now if it could not ask before. */
+  askUnsaid(): void {
+    if (this.#isUnsaid) this.askAgain();
+  }
+
+  /**
+   * A connection has ended while the worker has another one: the host may not have got what the worker asked there. A question that the
+   * host has got changes nothing.
+   */
+  askAgain(): void {
+    this.#isUnsaid = false;
+    for (const claim of this.#asked) if (claim.state !== "leaving") this.ask(claim);
   }
 
   /** A message has come: the worker does not ask for an agent for which it has not asked yet. */
@@ -70,14 +86,15 @@ export class ClaimNotices {
       const listed = agents.map(({ type, key, epoch }) => ({ type, key, epoch }));
       const notice: LeavingNotice = kind === "ask-leave" ? { kind, agents: listed, reason } : { kind, agents: listed };
       // Where the channel has ended, the host hears of that, and says `leave` again on another one.
-      if (outbox === undefined) this.#send(notice);
-      else outbox.sayClaims(notice);
+      if (outbox !== undefined) outbox.sayClaims(notice);
+      else if (!this.#send(notice)) this.#isUnsaid = true;
     }
   }
 
   /** The host is lost, with all that it was asked. */
   clear(): void {
     this.#batches = [];
+    this.#isUnsaid = false;
     this.#asked.clear();
     this.#waiting.clear();
   }

@@ -17,8 +17,8 @@ import { ClaimNotices } from "./claim-notices.ts";
 
 export interface ClaimsOptions {
   readonly catalog: () => AgentCatalog;
-  /** Sends a notice on the data channel of the present connection, if its host names `claims`. Must not throw. */
-  readonly send: (frame: LeavingNotice) => void;
+  /** Sends a notice on the data channel of the present connection. False: it can't leave, or the host does not name `claims`. Must not throw. */
+  readonly send: (frame: LeavingNotice) => boolean;
 }
 
 /** The fate of a message for an agent that the host has placed here. */
@@ -105,7 +105,10 @@ export class Claims implements PlacedAgents {
     claim.onIdle = () => this.#review(claim);
     this.#claims.set(name, claim);
     // The host has placed the agent anew: what this worker had of it counts no more.
-    if (known !== undefined) this.#catalog().supersede(id);
+    if (known !== undefined) {
+      this.notices.forget(known);
+      this.#catalog().supersede(id);
+    }
     return { at: "taken", claim, isAwaited: false };
   }
 
@@ -164,8 +167,13 @@ export class Claims implements PlacedAgents {
 
   /** The agent has left this worker. */
   letGo(claim: Claim): void {
+    this.#claims.delete(nameOf(claim));
+    this.remember(claim);
+  }
+
+  /** The worker has told the host that it lets the agent go, and takes no message under this claim any more. */
+  remember(claim: Claim): void {
     const name = nameOf(claim);
-    this.#claims.delete(name);
     this.#left.delete(name);
     this.#left.set(name, claim.epoch);
     if (this.#left.size > mostRemembered) for (const [oldest] of this.#left) return void this.#left.delete(oldest);

@@ -74,8 +74,10 @@ export class Leaving {
     const { claims } = this.#options;
     const claim = claims.of({ type, key });
     if (claim === undefined || !isSame(claim.epoch, epoch)) {
-      // The host placed it here, and no message came.
-      claims.notices.left(new Claim(new AgentId(type, key), epoch), outbox);
+      // The host placed it here, and no message came. One may still come on another channel.
+      const untold = new Claim(new AgentId(type, key), epoch);
+      if (claim === undefined) claims.remember(untold);
+      claims.notices.left(untold, outbox);
       return;
     }
     if (claim.state === "leaving") {

@@ -140,6 +140,8 @@ export class ConnectionHandover<Services extends ConnectionServices> {
    * types there. The worker answers those that it has, and takes no more.
    */
   #discard(connection: HostConnection<Services>): void {
+    const state = this.#options.state();
+    if (state.at === "connected") connection.outbox.continueIn(state.connection.outbox);
     connection.handOver();
     if (connection.isOpen) void this.#retiring.retire(connection, false);
     else void connection.leave();

@@ -33,6 +33,8 @@ export interface HostConnectionOptions<Services extends ConnectionServices> {
   readonly onLate: (messages: number) => void;
   /** Called when the host has accepted the data channel. */
   readonly onAccepted: (connection: HostConnection) => void;
+  /** Called when the headers of the host have come, which say what it knows. */
+  readonly onHeaders: (connection: HostConnection) => void;
   /** Called when the outbox takes messages again. */
   readonly onDrain: (connection: HostConnection) => void;
   /** Whether the worker wants no more work now. */

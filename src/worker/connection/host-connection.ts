@@ -213,6 +213,7 @@ export class HostConnection<Services extends ConnectionServices = ConnectionServ
   callOver(newer: HostConnection): void {
     if (newer === this) return;
     this.#carrier.carryOver(newer.#carrier);
+    this.outbox.continueIn(newer.outbox);
     // Behind a load balancer the newer link may lead to another host. A heartbeat asks the host of this channel.
     if (!this.#heartbeat.isOn) this.#keepAlive.stop();
   }
@@ -294,6 +295,7 @@ export class HostConnection<Services extends ConnectionServices = ConnectionServ
     if (capabilities.has("heartbeat") && this.isOpen && !this.#isLeaving) this.#heartbeat.start();
     // Only a worker that limits its handlers pauses the data channel for long.
     if (isHostAnnounced && Number.isFinite(this.#options.settings.maxConcurrentHandlers)) this.#sideStream.open();
+    this.#options.onHeaders(this);
   }
 
   #accept(): void {

@@ -77,6 +77,8 @@ export class Outbox {
   #isRefused = false;
   #sentEvents = 0;
   #closedBecause: UndeliverableReason | undefined;
+  /** The outbox of the connection to the same host that the worker took after this one. */
+  #newer: Outbox | undefined;
   /** Called when the host's headers have come, or are not expected any more. */
   #onHeaders: () => void = () => {};
   #headersCame: Promise<unknown> | undefined;
@@ -131,6 +133,18 @@ export class Outbox {
   /** Whether nothing can leave here any more. */
   get isClosed(): boolean {
     return this.#closedBecause !== undefined;
+  }
+
+  /** Notes the outbox of the connection to the same host that the worker has taken after this one. */
+  continueIn(newer: Outbox): void {
+    if (newer !== this) this.#newer = newer;
+  }
+
+  /** This outbox, or the next one to the same host where this one takes nothing any more. */
+  get inUse(): Outbox {
+    let outbox: Outbox = this;
+    while (outbox.isClosed && outbox.#newer !== undefined) outbox = outbox.#newer;
+    return outbox;
   }
 
   /** Whether the host may still announce itself. */

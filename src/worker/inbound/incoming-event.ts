@@ -122,7 +122,7 @@ export class IncomingEvent implements Delivery, Work {
   #sendBack(reason: ReturnReason, claim: Claim): boolean {
     if (this.#placement === undefined) return false;
     const { outbox, bytes } = this.#placement;
-    return !outbox.isClosed && sendBack(this.#options.claims, outbox, { claim, reason, bytes });
+    return sendBack(this.#options.claims, outbox, { claim, reason, bytes });
   }
 }
 

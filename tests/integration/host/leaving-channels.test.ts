@@ -84,6 +84,81 @@ it("an agent that begins while its worker changes the connection gets its first 
   expect(requests(await newer.settled())).toHaveLength(3);
 });
 
+it("a shared agent stays with its only worker when that loses its older connection, and gets the message that it is told", async () => {
+  await using world = await startRooms();
+  const { rig, holder: older, other, caller, agent, first } = world;
+  other.stream.cancel();
+  await other.ended;
+  older.respond(first.requestId, "done");
+  const metadata = { agcaps: "claims,turns", agworker: `worker-${older.clientId}` };
+  const newer = await new RawWorker(rig.dial(), "A2", { isAnnounced: true, metadata }).join();
+  older.stream.cancel();
+  await expect.poll(() => rig.host.counters().channels).toBe(2);
+  caller.request("told", "room/k");
+  await caller.settled();
+  const [told] = requests(await newer.settled());
+  expect(told?.metadata.agepoch).toBe(formatEpoch(agent.epoch));
+  expect(rig.host.counters()).toMatchObject({ agentTypes: 1, claims: 1 });
+  newer.stream.cancel();
+  await expect.poll(() => rig.host.counters()).toMatchObject({ agentTypes: 0, claims: 0 });
+});
+
+it.each(["leaves", "loses"])(
+  "an event comes once to a shared agent whose only worker %s its older connection",
+  async (how) => {
+    await using world = await startRooms();
+    const { rig, holder: older, other, caller } = world;
+    other.stream.cancel();
+    await other.ended;
+    const metadata = { agcaps: "claims,turns", agworker: `worker-${older.clientId}` };
+    const newer = await new RawWorker(rig.dial(), "A2", { isAnnounced: true, metadata }).join();
+    if (how === "leaves") {
+      older.send({ kind: "leaving", graceMs: 0 });
+      await older.settled();
+    } else {
+      older.stream.cancel();
+      await expect.poll(() => rig.host.counters().channels).toBe(2);
+    }
+    caller.publish("news", "k", "E1");
+    await caller.settled();
+    expect(names(await newer.settled())).toEqual(["E1"]);
+    // It registers anew what the host has kept.
+    await newer.register("room", { agshared: "1" });
+    await newer.subscribe("s", exact("news", "room"));
+    caller.publish("news", "k", "E2");
+    await caller.settled();
+    expect(names(await newer.settled())).toEqual(["E2"]);
+    expect(rig.host.counters()).toMatchObject({ agentTypes: 1, subscriptions: 1, unroutableEvents: 0 });
+    newer.send({ kind: "leaving", graceMs: 0 });
+    await newer.settled();
+    expect(rig.host.counters()).toMatchObject({ agentTypes: 0, subscriptions: 0 });
+  },
+);
+
+it("an event on its way on the older connection is not lost, if its agent leaves before the worker has registered the type anew", async () => {
+  await using world = await startRooms();
+  const { rig, holder: older, other, caller, agent, first } = world;
+  older.respond(first.requestId, "done");
+  caller.publish("news", "k", "E1");
+  await caller.settled();
+  const [event] = await older.settled();
+  if (event?.kind !== "event") throw new Error("no event came");
+  const metadata = { agcaps: "claims,turns", agworker: `worker-${older.clientId}` };
+  const newer = await new RawWorker(rig.dial(), "A2", { isAnnounced: true, metadata }).join();
+  older.send({ kind: "leaving", graceMs: 0 });
+  await older.settled();
+  expect(await askLeave(newer, agent, reason)).toMatchObject([{ kind: "leave" }]);
+  newer.send({ kind: "left", agents: [agent] });
+  await newer.settled();
+  // The host has placed it anew by now.
+  caller.request("second", "room/k");
+  await caller.settled();
+  giveBack(newer, agent, event);
+  const sent = [...(await newer.settled()), ...(await other.settled())];
+  expect(names(sent).sort()).toEqual(["E1", "request"]);
+  expect(rig.host.counters()).toMatchObject({ returnedMessages: 1, unmatchedReturns: 0 });
+});
+
 describe("an agent whose worker has two channels", () => {
   it("leaves when the worker has said left on both, so that an event on the older one is not lost [L4 L7]", async () => {
     await using world = await startRooms();

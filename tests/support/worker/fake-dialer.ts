@@ -25,6 +25,8 @@ export interface FakeScript {
   readonly halfClosed?: (link: FakeLink) => void;
   /** Headers of the host. Default: it announces itself. Undefined: it sends none. */
   readonly headers?: Metadata | undefined;
+  /** Whether the host's headers come by themselves; else by `sayHeaders`. Default: they do. */
+  readonly sendsHeaders?: (link: FakeLink) => boolean;
 }
 
 /** Links whose host is the test: it says when a link leaves (GOAWAY), and what a channel ends with. */
@@ -116,7 +118,8 @@ export class FakeLink implements Link {
       setImmediate(() => receiver.onEnd(how));
     };
     const headers = "headers" in this.#script ? this.#script.headers : announcement;
-    if (headers !== undefined) setImmediate(() => isOpen && receiver.onMetadata?.(headers));
+    const isPrompt = this.#script.sendsHeaders?.(this) ?? true;
+    if (headers !== undefined && isPrompt) setImmediate(() => isOpen && receiver.onMetadata?.(headers));
     return {
       send: (bytes) => {
         if (!isOpen || (isChannel && !this.#isChannelOpen)) return false;
@@ -158,6 +161,11 @@ export class FakeLink implements Link {
   goAway(): void {
     this.#isLeaving = true;
     this.#leave("GOAWAY");
+  }
+
+  /** Sends the headers of the data channel. */
+  sayHeaders(headers: Metadata): void {
+    this.#channel?.onMetadata?.(headers);
   }
 
   /** Sends a frame on the data channel. */

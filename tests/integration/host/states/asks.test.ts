@@ -61,11 +61,41 @@ describe.each(hostTransports)("the stream of states over $name", ({ start }) => 
     const others = new RawStates(other.link, "O");
     others.commit("counter/a");
     expect(await others.nextFailure()).toMatchObject({ code: "not-authorized" });
-    older.stream.cancel();
-    await expect.poll(() => rig.host.counters().agentTypes).toBe(0);
-    states.load("counter/a");
-    expect(await states.nextFailure()).toMatchObject({ code: "not-authorized" });
   });
+
+  it.each(["says that it leaves", "is lost"])(
+    "goes on for exclusive types before the worker has registered them anew, when its older channel %s",
+    async (how) => {
+      await using rig = await start({ stateStore: new MemoryStateStore() });
+      const open = (clientId: string, agworker: string) =>
+        new RawWorker(rig.dial(), clientId, { isAnnounced: true, metadata: { agcaps: "states", agworker } }).join();
+      const older = await open("A1", "worker-A");
+      await older.register("counter");
+      const newer = await open("A2", "worker-A");
+      const states = new RawStates(newer.link, "A2");
+      if (how === "is lost") older.stream.cancel();
+      else older.send({ kind: "leaving", graceMs: 0 });
+      await expect.poll(() => rig.host.counters().agentTypes).toBe(0);
+      states.commit("counter/a");
+      expect((await states.next()).outcome).toMatchObject({ at: "committed" });
+      // A further change comes before the worker has registered the type.
+      const third = await open("A3", "worker-A");
+      newer.stream.cancel();
+      await states.ended;
+      const later = new RawStates(third.link, "A3");
+      later.load("counter/a");
+      expect((await later.next()).outcome).toMatchObject({ at: "record" });
+      later.load("nobody/a");
+      expect(await later.nextFailure()).toMatchObject({ code: "not-authorized" });
+      const other = await open("O", "worker-O");
+      const others = new RawStates(other.link, "O");
+      others.load("counter/a");
+      expect(await others.nextFailure()).toMatchObject({ code: "not-authorized" });
+      await other.register("counter");
+      later.load("counter/a");
+      expect(await later.nextFailure()).toMatchObject({ code: "not-authorized" });
+    },
+  );
 
   it("refuses loads and commits for agents of a type that another worker serves, and of one that nobody serves", async () => {
     const stateStore = new MemoryStateStore();

@@ -53,6 +53,38 @@ describe("agents of a worker that loses one of its channels", () => {
     expect([newer.take(), world.leaving.size]).toEqual([["E2 for k"], 0]);
   });
 
+  it("have an event at their next place that was on its way on a channel which the worker has left", () => {
+    const world = new PlacementWorld();
+    const older = world.open("A1", "A");
+    world.publish("k", "E1");
+    const [event] = older.arrived;
+    const newer = world.open("A2", "A");
+    world.placement.peerEnded(older);
+    const [agent] = world.ask(newer, ["k"]);
+    if (event === undefined || agent === undefined) throw new Error("no event came");
+    world.leaving.left(newer, [agent]);
+    newer.take();
+    // The worker gives it back by the channel that it has, or by the one on which it came.
+    for (const channel of [newer, older]) {
+      world.giveBack(channel, agent, event.bytes);
+      expect(newer.take()).toEqual(["E1 for k"]);
+    }
+    expect(world.counters).toMatchObject({ returnedMessages: 2, unmatchedReturns: 0, droppedEvents: 0 });
+    // Not under the claim of now if that is another worker's, nor under one that the host has not given.
+    world.end(newer);
+    world.end(older);
+    const other = world.open("B");
+    world.publish("k", "E2");
+    const [next] = other.arrived.splice(0);
+    const stranger = world.open("C");
+    const claimed = world.claimed("k");
+    if (next === undefined) throw new Error("no event came");
+    world.giveBack(stranger, claimed, next.bytes);
+    world.giveBack(stranger, agent, event.bytes);
+    expect([other.take(), stranger.take()]).toEqual([[], []]);
+    expect(world.counters).toMatchObject({ returnedMessages: 2, unmatchedReturns: 2 });
+  });
+
   it("are told again when such a channel ends without a left", () => {
     const { world, older, newer, agents, later } = openChange();
     world.placement.peerEnded(older);

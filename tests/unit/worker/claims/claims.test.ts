@@ -20,9 +20,10 @@ function openClaims() {
   const catalog = new AgentCatalog({ runtime: new SingleThreadedAgentRuntime() });
   catalog.addFactory("room", () => new Room("a room"), { shared: true });
   const said: string[] = [];
-  const send = (notice: LeavingNotice): void => {
+  const send = (notice: LeavingNotice): boolean => {
     const agents = "agents" in notice ? notice.agents : [];
     said.push(`${notice.kind} ${"reason" in notice ? notice.reason : ""} ${agents.map(({ key }) => key).join(",")}`);
+    return true;
   };
   const claims = new Claims({ catalog: () => catalog, send });
   const admit = (number: number, id = ada, more = {}) =>
