@@ -4,7 +4,7 @@ export type { AdminHost } from "./admin-host.ts";
 export { isAgentName } from "./agent-names.ts";
 export { formatCursor, parseCursor } from "./pages.ts";
 export type { AgentDetail, AgentRow } from "./routes/agent-routes.ts";
-export { type DeadDetail, type DeadRow, lettersAtOnce } from "./routes/dead-letter-routes.ts";
+export { type DeadDetail, type DeadRow, isLetter, lettersAtOnce } from "./routes/dead-letter-routes.ts";
 export type { ReminderRow } from "./routes/reminder-routes.ts";
 export type { DrainReport, WorkerRow } from "./routes/worker-routes.ts";
 export {

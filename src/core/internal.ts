@@ -146,6 +146,7 @@ export type {
   DurableLog,
   DurableMessage,
   KeptMessage,
+  MailReceiver,
   ShardHold,
   ShardReader,
 } from "./state/durable-log.ts";

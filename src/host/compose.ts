@@ -111,6 +111,7 @@ export function composeHost(hostOptions: HostOptions) {
           const [owner = ""] = owners.owners(type);
           return sessions.of(owner)?.account.party ?? "";
         },
+        isServed: (type) => owners.owners(type).length > 0,
       });
   const held = new HeldStore({
     ...{ store, takesOver, counters, logger, onOpen: (incarnation) => courier?.opened(incarnation) },

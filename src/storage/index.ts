@@ -30,6 +30,7 @@ export type {
   ListQuery,
   Mail,
   MailQuery,
+  MailReceiver,
   MailSettlement,
   MemoryStateStoreOptions,
   OpenStoreOptions,

@@ -1,4 +1,4 @@
-import { type DeadLetter, type DurableLog, TroupeError } from "../../core/internal.ts";
+import { type DeadLetter, type DurableLog, loggableText, TroupeError } from "../../core/internal.ts";
 import { HttpProblem, type HttpRoute, type RequestQuery } from "../../http/internal.ts";
 import type { AdminHost } from "../admin-host.ts";
 import { agentParameters, optionalAgentOf } from "../agent-names.ts";
@@ -9,6 +9,11 @@ import { cursorOf, formatCursor, limitOf, pageParameters } from "../pages.ts";
 const pageBytes = 4 * 1024 * 1024;
 /** Letters of one request that replays or drops them. */
 export const lettersAtOnce = 100;
+
+/** Whether a text may be the number of a dead letter. */
+export function isLetter(text: string): boolean {
+  return /^[1-9]\d{0,14}$/.test(text);
+}
 
 /** A dead letter in a list. */
 export interface DeadRow {
@@ -49,7 +54,8 @@ export function deadLetterRoutes(host: AdminHost): readonly HttpRoute[] {
     {
       ...{ method: "GET", path: "/v1/dead/letter", parameters: ["letter"] },
       handle: async ({ query }): Promise<DeadDetail> => {
-        const [letter] = (await log().deadLetters({ letter: query.required("letter"), limit: 1 })).letters;
+        const [number] = numbersIn([query.required("letter")]);
+        const [letter] = (await log().deadLetters({ letter: number, limit: 1 })).letters;
         if (letter === undefined)
           throw new TroupeError("not-found", "There is no such dead letter. See troupe dead list.");
         return { ...rowOf(letter), id: letter.id, message: shownMessage(letter.frame) };
@@ -83,8 +89,15 @@ function logOf({ store }: AdminHost): DurableLog {
 
 function lettersOf(query: RequestQuery): readonly string[] {
   const letters = [...new Set(query.all("letter"))];
-  if (letters.length > 0 && letters.length <= lettersAtOnce) return letters;
+  if (letters.length > 0 && letters.length <= lettersAtOnce) return numbersIn(letters);
   throw new HttpProblem(400, "invalid-argument", `Name 1 to ${lettersAtOnce} letters.`);
+}
+
+function numbersIn(letters: readonly string[]): readonly string[] {
+  const wrong = letters.find((letter) => !isLetter(letter));
+  if (wrong === undefined) return letters;
+  const text = `"${loggableText(wrong)}" is not the number of a dead letter. See troupe dead list.`;
+  throw new HttpProblem(400, "invalid-argument", text);
 }
 
 function rowOf({ letter, mailbox, frame, why, sentAtMs, diedAtMs }: DeadLetter): DeadRow {

@@ -1,6 +1,6 @@
 import process from "node:process";
-import { Command } from "commander";
-import { type DeadDetail, type DeadRow, lettersAtOnce, nameOf } from "../../admin/internal.ts";
+import { Command, InvalidArgumentError } from "commander";
+import { type DeadDetail, type DeadRow, isLetter, lettersAtOnce, nameOf } from "../../admin/internal.ts";
 import { type AgentName, TroupeError } from "../../core/internal.ts";
 import type { AdminClient } from "../admin/admin-client.ts";
 import { addHostChoice, findHost, type HostChoice } from "../admin/find-host.ts";
@@ -42,7 +42,7 @@ export function deadCommand(): Command {
     addHostChoice(
       new Command("show")
         .description("Show a dead letter with its message")
-        .argument("<letter>", "its number")
+        .argument("<letter>", "its number", parseLetter)
         .option("--json", "print JSON", false),
     ).action(async (letter: string, flags: PrintFlags & HostChoice) => {
       const client = await findHost(flags);
@@ -72,7 +72,12 @@ type Settle = (
 function settling(command: Command, done: "replayed" | "dropped", settle: Settle): Command {
   return addHostChoice(
     command
-      .argument("[letters...]", "their numbers")
+      .argument(
+        "[letters...]",
+        "their numbers",
+        (text, before: readonly string[]) => [...before, parseLetter(text)],
+        [],
+      )
       .option("--all", "all that are there now", false)
       .option("--agent <agent>", "with --all: only those for this agent, type/key", parseAgent)
       .option("--json", "print JSON", false),
@@ -89,6 +94,11 @@ function settling(command: Command, done: "replayed" | "dropped", settle: Settle
     if ((counts[done] ?? 0) < counts.asked) process.exitCode = 1;
     print(flags, counts, () => `${done} ${counts[done]} of ${counts.asked}${adviceOn(counts, done)}`);
   });
+}
+
+function parseLetter(text: string): string {
+  if (isLetter(text)) return text;
+  throw new InvalidArgumentError("Not the number of a dead letter. See troupe dead list.");
 }
 
 function adviceOn(counts: Readonly<Record<string, number>>, done: "replayed" | "dropped"): string {

@@ -4,7 +4,7 @@ import type { DrainReport, WorkerRow } from "../../admin/internal.ts";
 import { errorText, loggableText, TroupeError } from "../../core/internal.ts";
 import { type AdminClient, HostGoneError } from "../admin/admin-client.ts";
 import { addHostChoice, findHost, type HostChoice } from "../admin/find-host.ts";
-import { type PrintFlags, print, wholeNumber } from "../printing.ts";
+import { type PrintFlags, print, readList, wholeNumber } from "../printing.ts";
 
 interface DrainFlags extends PrintFlags, HostChoice {
   readonly graceMs?: number;
@@ -18,6 +18,9 @@ interface Looks {
 
 const usualLooks: Looks = { everyMs: 1_000, timeoutMs: 10_000 };
 const mostUnanswered = 2;
+/** Workers among which one is looked for by its name, and ids that an error names. */
+const mostWorkers = 10_000;
+const mostIds = 5;
 
 /** The command `troupe drain`: has a worker let its agents go and stop. */
 export function drainCommand(): Command {
@@ -57,7 +60,17 @@ export async function drainWorker(
   } finally {
     progress.stop();
   }
-  throw new TroupeError("not-found", `No worker ${loggableText(id)} is connected. See troupe workers.`);
+  throw new TroupeError("not-found", `No worker ${loggableText(id)} is connected. ${await adviceOn(client, id)}`);
+}
+
+/** Says the ids of the workers that have a name. */
+async function adviceOn(client: AdminClient, name: string): Promise<string> {
+  const { rows } = await readList<WorkerRow>(client, "/v1/workers", {}, { limit: mostWorkers });
+  const ids = rows.filter((row) => row.name === name).map(({ workerId }) => loggableText(workerId));
+  if (ids.length === 0) return "See troupe workers.";
+  if (ids.length === 1) return `The worker of this name has the id ${ids[0]}. Name it by its id.`;
+  const more = ids.length > mostIds ? " and more" : "";
+  return `Several workers have this name: ${ids.slice(0, mostIds).join(", ")}${more}. Name one by its id.`;
 }
 
 /** Says on standard error how many agents are left, whenever that has changed. */

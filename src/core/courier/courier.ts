@@ -24,6 +24,8 @@ export interface CourierParts {
   readonly deliver: Deliver;
   /** Returns the peer address of the worker that serves an agent. Empty: none does. Undefined: this process has all agents. */
   readonly partyOf?: ((agent: AgentName) => string) | undefined;
+  /** Whether agents of a type can be reached. Undefined: they can. */
+  readonly isServed?: ((agentType: string) => boolean) | undefined;
   /** Undefined: reminders with cron patterns can't be fired. */
   readonly cron: CronPatterns | undefined;
   readonly retry: RetryOptions | undefined;
@@ -70,13 +72,16 @@ export class Courier implements CommitListener {
     const useOf = (agent: AgentName, bytes: number) => ({
       ...{ party: parts.partyOf?.(agent) ?? "", agentType: agent.type, bytes },
     });
+    const { isServed = () => true } = parts;
     const holdOf = (shard: number) => this.#holds.get(shard);
     const bury =
       log && (async (...letter: Parameters<DurableLog["bury"]>) => this.#noteForgotten(await log.bury(...letter)));
     this.#mail =
       log &&
       bury &&
-      new MailboxDelivery({ log, bury, clock, logger, settings, random, slots, useOf, deliver, holdOf, onBusy });
+      new MailboxDelivery({
+        ...{ log, bury, clock, logger, settings, random, slots, useOf, isServed, deliver, holdOf, onBusy },
+      });
     const onLost = (error: StoreError) => this.#lose(error);
     this.#reminders = new ReminderFiring({
       store,

@@ -106,6 +106,7 @@ export function composeRuntime(options: SingleThreadedAgentRuntimeOptions, owner
     ...{ store: options.stateStore, clock, logger, makeId, codecs, cron: options.cron, retry: options.retry },
     effectsOf: (agent) => catalog.senders.effectsOf(agent),
     deliver: (delivery) => deliverKept(delivery, { runtime, catalog, clock, handlerTimeoutMs, pump }),
+    isServed: (type) => catalog.hasType(type),
     hold: () => pump.hold(),
   });
   return { catalog, subscriptions, codecs, arrivals, pump, kept, outgoing };

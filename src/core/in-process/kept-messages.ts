@@ -48,6 +48,8 @@ export interface KeptMessagesParts {
   /** Returns the effects of the running turn of a persistent agent. */
   readonly effectsOf: (agent: AgentId | undefined) => TurnEffects | undefined;
   readonly deliver: (delivery: KeptDelivery) => CourierDelivery;
+  /** Whether a type is registered. */
+  readonly isServed: (agentType: string) => boolean;
   /** Keeps the runtime from being idle until the returned function is called. */
   readonly hold: () => () => void;
 }
@@ -181,9 +183,9 @@ export class KeptMessages implements AgentPost {
   }
 
   #begin(): void {
-    const { clock, logger, cron, retry } = this.#parts;
+    const { clock, logger, cron, retry, isServed } = this.#parts;
     const courier = new Courier({
-      ...{ store: this.store, clock, logger, cron, retry, random: Math.random },
+      ...{ store: this.store, clock, logger, cron, retry, isServed, random: Math.random },
       deliver: (call) => this.#deliver(call),
       onBusy: (isBusy) => {
         if (this.#courier === courier) this.#noteBusy(isBusy);

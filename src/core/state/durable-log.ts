@@ -64,6 +64,14 @@ export interface ShardHold {
   leave(): Promise<void>;
 }
 
+/** An agent that has mail. */
+export interface MailReceiver {
+  readonly mailbox: AgentName;
+  /** The place of one of its messages, and the length of that message. */
+  readonly place: number;
+  readonly bytes: number;
+}
+
 /**
  * Keeps messages in one mailbox for each agent. Every mailbox belongs to a shard, and a shard has one reader at a time. Methods reject
  * only when the log can't be reached.
@@ -77,8 +85,15 @@ export interface DurableLog {
   append(mailbox: AgentName, message: DurableMessage): Promise<"kept" | "known" | "full">;
   /** Begins with the oldest message. A reader before this one settles nothing any more. */
   take(shard: number, token: number, reader: ShardReader): Promise<ShardHold>;
-  /** Moves this message and later ones of its mailbox out of the way of their shard: the reader does not get them. */
-  spill(shard: number, mailbox: AgentName, message: KeptMessage): Promise<void>;
+  /** Moves this message and later ones of its mailbox out of the way of their shard: the reader does not get them. Place 0: all of them. */
+  spill(shard: number, mailbox: AgentName, from: Pick<KeptMessage, "place">): Promise<void>;
+  /**
+   * Leaves messages that the reader has, and all that are spilled, in a mailbox. The reader gets none of them again until it has spilled all
+   * of the mailbox and reads them back. It finds the mailbox in `receivers`.
+   */
+  pass(shard: number, mailbox: AgentName, messages: readonly KeptMessage[]): Promise<void>;
+  /** Reads a page of the agents that have mail, in the order of their messages, an agent perhaps several times. Empty: that was the last. */
+  receivers(after: number): Promise<readonly MailReceiver[]>;
   /** The mailboxes of a shard that have spilled messages. */
   spilled(shard: number): Promise<readonly AgentName[]>;
   /**

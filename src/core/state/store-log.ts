@@ -6,6 +6,7 @@ import type {
   DurableLog,
   DurableMessage,
   KeptMessage,
+  MailReceiver,
   ShardHold,
   ShardReader,
 } from "./durable-log.ts";
@@ -72,6 +73,8 @@ export class StoreLog implements DurableLog {
   /** Whether mail may have come since it was last read. */
   #hasMore = false;
   #isReading = false;
+  /** Set while a page is read: places that were settled meanwhile, which the page may still have. */
+  #settled: Set<number> | undefined;
 
   constructor(table: MailTable) {
     this.#table = table;
@@ -125,12 +128,22 @@ export class StoreLog implements DurableLog {
     };
   }
 
-  async spill(_shard: number, mailbox: AgentName, { place }: KeptMessage): Promise<void> {
+  async spill(_shard: number, mailbox: AgentName, { place }: Pick<KeptMessage, "place">): Promise<void> {
     const text = textOfName(mailbox);
     const known = this.#spilled.get(text);
     if (known === undefined) this.#spilled.set(text, { mailbox, from: place });
     else known.from = Math.min(known.from, place);
     this.#letGo(place);
+  }
+
+  async pass(_shard: number, mailbox: AgentName, messages: readonly KeptMessage[]): Promise<void> {
+    this.#spilled.delete(textOfName(mailbox));
+    for (const { place } of messages) this.#letGo(place);
+  }
+
+  async receivers(after: number): Promise<readonly MailReceiver[]> {
+    const page = await this.#table.readMail({ after, limit: pageMessages, maxBytes: pageBytes });
+    return page.map(({ receiver, place, frame }) => ({ mailbox: receiver, place, bytes: frame.length }));
   }
 
   async spilled(shard: number): Promise<readonly AgentName[]> {
@@ -143,12 +156,16 @@ export class StoreLog implements DurableLog {
       const known = this.#spilled.get(text);
       if (known === undefined) return;
       const query = { mailbox, after: known.from - 1, limit: pageMessages, maxBytes: pageBytes };
+      const placeBefore = this.#place;
       const page = await this.#table.readMail(query);
-      // What comes after this page may not have been read for the readers either.
       if (page.length === 0) {
         this.#spilled.delete(text);
-        this.#place = Math.min(this.#place, known.from - 1);
-        return this.wake();
+        // What was kept since this page was asked for may have been left out for the readers. What they had read before is in no need of it.
+        if (this.#place > placeBefore) {
+          this.#place = placeBefore;
+          this.wake();
+        }
+        return;
       }
       for (const mail of page) {
         known.from = mail.place + 1;
@@ -160,6 +177,7 @@ export class StoreLog implements DurableLog {
 
   async bury(message: KeptMessage, why: DeadReason): Promise<number> {
     const forgotten = await this.#table.bury(message, why);
+    this.#settled?.add(message.place);
     this.#letGo(message.place);
     return forgotten;
   }
@@ -189,6 +207,7 @@ export class StoreLog implements DurableLog {
       this.#lose(error.message);
       return "lost";
     }
+    this.#settled?.add(place);
     this.#letGo(place);
     return "settled";
   }
@@ -247,13 +266,16 @@ export class StoreLog implements DurableLog {
     const maxBytes = Math.min(pageBytes, mostUnsettledBytes - this.#handedBytes);
     this.#hasMore = false;
     const from = this.#place;
+    const settled = new Set<number>();
+    this.#settled = settled;
     const page = await this.#table.readMail({ after: from, limit, maxBytes });
+    this.#settled = undefined;
     if (page.length > 0) this.#hasMore = true;
     // A shard was taken meanwhile, and is read from its oldest message on.
     if (this.#place !== from) return;
     for (const mail of page) {
       this.#place = mail.place;
-      this.#handOver(mail);
+      if (!settled.has(mail.place)) this.#handOver(mail);
       if (this.#place !== mail.place) return;
     }
   }

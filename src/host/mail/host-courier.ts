@@ -33,6 +33,8 @@ export interface HostCourierParts {
   readonly logger: RuntimeLog | undefined;
   /** Returns the peer address of the worker that serves an agent; empty: none does. */
   readonly partyOf: (agent: AgentName) => string;
+  /** Whether a worker serves a type. */
+  readonly isServed: (agentType: string) => boolean;
   readonly random: () => number;
   readonly cron: CronPatterns | undefined;
   readonly retry: RetryOptions | undefined;
@@ -53,11 +55,11 @@ export class HostCourier implements CommitListener {
   #isNeeded: boolean;
 
   constructor(parts: HostCourierParts) {
-    const { store, clock, logger = noLog, partyOf, random, cron, retry } = parts;
+    const { store, clock, logger = noLog, partyOf, isServed, random, cron, retry } = parts;
     this.#parts = parts;
     this.#isNeeded = parts.isStoreGiven;
     this.#courier = new Courier({
-      ...{ store, clock, logger, partyOf, random, cron, retry },
+      ...{ store, clock, logger, partyOf, isServed, random, cron, retry },
       deliver: (call) => this.#deliver(call),
       onBusy: () => undefined,
     });

@@ -5,6 +5,7 @@ import type {
   DurableLog,
   DurableMessage,
   KeptMessage,
+  MailReceiver,
   ShardHold,
   ShardReader,
 } from "../../core/internal.ts";
@@ -44,8 +45,16 @@ export class SimulatedLog implements DurableLog {
     };
   }
 
-  spill(shard: number, mailbox: AgentName, message: KeptMessage): Promise<void> {
-    return this.#log.spill(shard, mailbox, message);
+  spill(shard: number, mailbox: AgentName, from: Pick<KeptMessage, "place">): Promise<void> {
+    return this.#log.spill(shard, mailbox, from);
+  }
+
+  pass(shard: number, mailbox: AgentName, messages: readonly KeptMessage[]): Promise<void> {
+    return this.#log.pass(shard, mailbox, messages);
+  }
+
+  receivers(after: number): Promise<readonly MailReceiver[]> {
+    return this.#queue.ask("read", () => this.#log.receivers(after));
   }
 
   spilled(shard: number): Promise<readonly AgentName[]> {

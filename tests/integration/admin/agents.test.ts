@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import * as z from "zod";
 import { agentsCommand } from "../../../src/cli/commands/agents.ts";
+import { drainCommand } from "../../../src/cli/commands/drain.ts";
 import { AgentId, defineMessage, defineState, persistentAgent, RoutedAgent, rpc } from "../../../src/core/index.ts";
 import { WorkerRuntime } from "../../../src/worker/index.ts";
 import { RawWorker } from "../../support/raw-worker.ts";
@@ -172,4 +173,23 @@ describe("troupe agents", () => {
       await expect(run(agentsCommand(), ...args, ...rig.flags)).rejects.toThrow(/Name one agent, type\/key/);
     }
   });
+});
+
+test("troupe drain worker says the id of a worker that is named by its name", async () => {
+  await using rig = await AdminRig.open();
+  await using one = await worker(rig, "one");
+  await using two = await worker(rig, "two");
+  await using other = await worker(rig, "two");
+  expect([one, two, other].length).toBe(3);
+  const { workers } = await rig.host.inspect();
+  const idsOf = (name: string) => workers.filter((found) => found.name === name).map(({ workerId }) => workerId);
+  const refused = (name: string) => expect(run(drainCommand(), "worker", name, ...rig.flags)).rejects;
+  await refused("one").toThrow(
+    `No worker one is connected. The worker of this name has the id ${idsOf("one")}. Name it by its id.`,
+  );
+  const [first = "", second = ""] = idsOf("two");
+  await refused("two").toThrow(/Several workers have this name: .*, .*\. Name one by its id\./);
+  await refused("two").toThrow(first);
+  await refused("two").toThrow(second);
+  await refused("three").toThrow("No worker three is connected. See troupe workers.");
 });

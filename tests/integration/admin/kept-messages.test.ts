@@ -151,6 +151,26 @@ describe("troupe dead", () => {
     await expect(run(deadCommand(), "drop", ...rig.flags)).rejects.toThrow(/or write --all/);
     await expect(run(deadCommand(), "drop", "1", "--all", ...rig.flags)).rejects.toThrow(/or write --all/);
   });
+
+  test("refuses what can't be the number of a letter, and touches none of those that are named beside it", async () => {
+    await using rig = await AdminRig.open();
+    await using worker = await clerkOf(rig);
+    Clerk.takes = () => false;
+    await worker.tell(Order({ text: "one" }), clerk, { sender: boss });
+    await untilDead(rig, 1);
+    for (const wrong of ["abc", "0", "-", "1.5", "1e3", "9".repeat(16)]) {
+      for (const args of [
+        ["drop", "1", wrong],
+        ["replay", wrong],
+        ["show", wrong],
+      ])
+        await expect(run(deadCommand(), ...args, ...rig.flags)).rejects.toThrow(/Not the number of a dead letter/);
+    }
+    await expect(rig.client.ask("DELETE", "/v1/dead", { letter: ["1", "abc"] })).rejects.toMatchObject({
+      message: expect.stringContaining('"abc" is not the number of a dead letter. See troupe dead list.'),
+    });
+    expect((await run(deadCommand(), "drop", "--all", ...rig.flags)).out).toBe("dropped 1 of 1\n");
+  });
 });
 
 describe("troupe state at a host that holds its store", () => {

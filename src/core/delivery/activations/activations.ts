@@ -95,7 +95,7 @@ export class Activations {
     });
     this.#uses = new AgentUses(this.#limits);
     this.departures = new Departures({
-      ...{ ends: this.#ends, states, placed: options.placed, contextsAt: options.contextsAt },
+      ...{ ends: this.#ends, clock, logger, states, placed: options.placed, contextsAt: options.contextsAt },
       begin: (kind, id) => this.begin(kind, id),
     });
     this.#ends.onRoom = () => this.#limits.onRoom();

@@ -1,14 +1,19 @@
 import type { Agent } from "../../agents/agent.ts";
 import type { AgentId } from "../../agents/agent-id.ts";
 import type { DeactivationReason } from "../../agents/agent-life.ts";
+import type { Clock } from "../../clock.ts";
 import { type TroupeError, UndeliverableException } from "../../errors.ts";
+import type { RuntimeLog } from "../../limited-log.ts";
 import type { HandlerContext } from "../handler-context.ts";
+import { loggableText } from "../loggable.ts";
 import type { ActivationStates, PlacedAgents } from "./activation-ports.ts";
 import type { AgentKind } from "./agent-kind.ts";
 import type { Deactivations } from "./deactivations.ts";
 
 export interface DeparturesOptions {
   readonly ends: Deactivations;
+  readonly clock: Clock;
+  readonly logger: RuntimeLog | undefined;
   readonly states: ActivationStates | undefined;
   readonly placed: PlacedAgents | undefined;
   /** Returns the contexts of the messages that an agent handles, or that wait for their turn there. */
@@ -16,6 +21,9 @@ export interface DeparturesOptions {
   /** Begins the next activation of an agent. */
   readonly begin: (kind: AgentKind, id: AgentId) => Promise<Agent>;
 }
+
+/** A handler that runs so long while its agent is to end may wait for that end itself. */
+const longMs = 10_000;
 
 /** The wish of a caller that an agent ends, until the host takes the agent back. */
 interface Wish {
@@ -148,6 +156,14 @@ export class Departures {
     return left;
   }
 
+  /** No runtime can tell a handler that waits for itself from one that takes its time. */
+  #warn(id: AgentId): void {
+    const waits = `${id} is to end its activation, and has waited for 10 s for a handler that runs. Messages for it wait meanwhile.`;
+    const advice = `If the handler awaits deactivateAgent or destroyAgent for its own agent, it waits for ever: leave out the await there.`;
+    const kind = "An activation waits for a handler before it ends";
+    this.#options.logger?.warn(loggableText(`${waits} ${advice}`), undefined, kind);
+  }
+
   /** Returns false if the activation has ended in another way before its turns had ended. */
   async #leaveWhenFree(kind: AgentKind, id: AgentId, agent: Agent, reason: DeactivationReason): Promise<boolean> {
     kind.turns?.hold(agent);
@@ -157,7 +173,9 @@ export class Departures {
         await this.end(kind, id, agent, reason);
         return true;
       }
+      const timer = this.#options.clock.setTimer(longMs, () => this.#warn(id));
       await turnsEnded(running, this.#onClose);
+      timer.cancel();
     }
     // The runtime has ended, or the agent has lost its state.
     kind.turns?.forget(agent);

@@ -237,6 +237,35 @@ const mailboxCases: readonly StoreCase[] = [
       deepEqual(idsOf(reading), ["1", "2", "3", "6"]);
     },
   },
+  {
+    promise: "messages that a reader passes stay in their mailbox, and are read back once it is spilled as a whole",
+    tryIt: async (lab) => {
+      const opened = await openLog(lab);
+      if (opened === undefined) return;
+      const { log } = opened;
+      const shard = shardOf(agent);
+      for (const id of ["1", "2", "3"]) await log.append(agent, messageOf(lab, id));
+      const reading = await Reading.of(log);
+      const [first, second] = await reading.has(3);
+      ok(first !== undefined && second !== undefined);
+      await log.spill(shard, agent, second);
+      await log.pass(shard, agent, [first]);
+      deepEqual(await log.spilled(shard), []);
+      const found = await log.receivers(-1);
+      deepEqual(
+        found.map(({ mailbox, bytes }) => [mailbox, bytes]),
+        ["1", "2", "3"].map((id) => [agent, messageOf(lab, id).frame.length]),
+      );
+      deepEqual(await log.receivers(found.at(-1)?.place ?? 0), []);
+      await log.spill(shard, agent, { place: 0 });
+      const back: string[] = [];
+      for await (const message of log.unspill(shard, agent)) back.push(message.id);
+      deepEqual(back, ["1", "2", "3"]);
+      await log.append(agent, messageOf(lab, "4"));
+      await handedOver(lab, log, reading);
+      deepEqual(idsOf(reading), ["1", "2", "3", "4"]);
+    },
+  },
 ];
 
 const letterCases: readonly StoreCase[] = [

@@ -37,6 +37,7 @@ export class Lab {
   /** The type of the agent with a key. */
   typeOf: (key: string) => string = () => "a";
   partyOf: (agentType: string) => string = () => "";
+  isServed: (agentType: string) => boolean = () => true;
 
   constructor({
     clock = new ManualClock(startMs),
@@ -53,6 +54,7 @@ export class Lab {
     this.courier = new Courier({
       ...{ store: this.store, clock, logger, deliver: this.#deliver, cron: undefined },
       ...{ retry: undefined, random: () => 0, partyOf: ({ type }) => this.partyOf(type) },
+      isServed: (type) => this.isServed(type),
       onBusy: (isBusy) => {
         this.busy = isBusy;
       },

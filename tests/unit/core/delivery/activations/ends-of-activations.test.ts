@@ -1,9 +1,11 @@
 import { describe, expect, test } from "vitest";
 import { type Agent, type AgentId, SingleThreadedAgentRuntime } from "../../../../../src/core/index.ts";
 import { type AgentCatalog, HandlerContext } from "../../../../../src/core/internal.ts";
+import { ManualClock } from "../../../../../src/testing/index.ts";
 import { Keeper, id as keeper } from "../../../../contract/agent-runtime/keepers.ts";
 import { Ask } from "../../../../contract/agent-runtime/world.ts";
 import { Gate } from "../../../../support/gate.ts";
+import { RecordingLogger } from "../../../../support/recording-logger.ts";
 import { WatchedStore } from "../../../../support/watched-store.ts";
 import { id, open, settle } from "./noted-agents.ts";
 
@@ -59,6 +61,34 @@ test("destroyAgent rejects if the runtime ends before the state is deleted", asy
   await catalog.close();
   await rejected;
   expect(lines).not.toContain("destroy a/k");
+});
+
+test("the log says so when a handler that awaits the end of its own agent blocks it", async () => {
+  const clock = new ManualClock();
+  const logger = new RecordingLogger();
+  const inside = new Gate();
+  const runtime = new SingleThreadedAgentRuntime({ clock, logger });
+  await Keeper.register(
+    runtime,
+    "keeper",
+    () =>
+      new Keeper(() => {
+        inside.open();
+        return runtime.deactivateAgent(keeper);
+      }),
+  );
+  await runtime.start();
+  const held = runtime.sendMessage(Ask({ text: "hold" }), keeper).catch(() => undefined);
+  await inside.opened;
+  await settle();
+  clock.advance(9_999);
+  expect(logger.texts("warn")).toEqual([]);
+  clock.advance(1);
+  expect(logger.texts("warn")).toEqual([
+    "keeper/ada is to end its activation, and has waited for 10 s for a handler that runs. Messages for it wait meanwhile. If the handler awaits deactivateAgent or destroyAgent for its own agent, it waits for ever: leave out the await there.",
+  ]);
+  await runtime.close();
+  await held;
 });
 
 test("a saveState that waits for a turn ends with the runtime, and no agent is made for it", async () => {
