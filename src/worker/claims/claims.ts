@@ -198,7 +198,7 @@ export class Claims implements PlacedAgents {
     return gone;
   }
 
-  /** A connection has ended whose host goes on by a newer one: that one stands for the claims now. */
+  /** A connection has ended, and the worker has a newer one to the same host. That one stands for the claims now. */
   carryOver(from: object, to: object): void {
     for (const claim of this.#claims.values()) if (claim.from === from) claim.from = to;
   }

@@ -58,7 +58,7 @@ export class Leaving {
     return dropped;
   }
 
-  /** A connection has ended, and its host goes on by a newer one. When that host leaves, it leaves with all that it has placed here. */
+  /** A connection has ended, and the worker has a newer one to the same host. When that ends with its host, all agents from there end. */
   connectionChanged(from: object, to: object): void {
     this.#options.claims.carryOver(from, to);
   }
