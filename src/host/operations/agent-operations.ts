@@ -37,7 +37,7 @@ export interface ListedClaims {
   readonly next: number | undefined;
 }
 
-/** A page of claims that no filter admits takes the time of so many tasks. */
+/** A page of claims that no filter admits takes the time of this number of tasks. */
 const tasksOfPage = 10;
 const doNothing = (): void => undefined;
 

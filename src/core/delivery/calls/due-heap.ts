@@ -41,7 +41,7 @@ export class DueHeap<T extends Due> {
     if (last.duePlace === place) this.#rise(last, place);
   }
 
-  /** The items by their due times. The heap must not change meanwhile. It takes no more time for those that nobody asks for. */
+  /** The items by their due times. The heap must not change meanwhile. It takes no more time for those that no caller asks for. */
   *inOrder(): Iterable<T> {
     const next = new DueHeap<Due & { readonly at: number }>();
     const reach = (at: number): void => {
