@@ -22,7 +22,7 @@ export interface LeftMailParts {
   readonly onChange: () => void;
 }
 
-/** While nobody serves a type, one of its agents after the other is tried. */
+/** While no runtime serves a type, one of its agents after the other is tried. */
 interface Absence {
   waits: number;
   /** Until the next try. */
@@ -44,15 +44,15 @@ const mostTypes = 1_000;
 const firstWaitMs = 100;
 /** Leaves time for the reading, so that an agent waits for no more than the 30 s of a retry. */
 const longestWaitMs = 25_000;
-/** After so long without room, mailboxes that wait for their agents make room for others. */
+/** After so long without space, mailboxes that wait for their agents make space for others. */
 const retireMs = 5_000;
 /** From the end of a reading to the next one: so many times what it took. */
 const pause = { times: 20, leastMs: 1_000, mostMs: 20_000 } as const;
 const logRetryMs = 2_000;
 
 /**
- * The mailboxes that are not in memory. It reads the log in turns, and brings as many into memory as there is room for. Each type that
- * nobody serves waits by one timer.
+ * The mailboxes that are not in memory. It reads the log in turns, and brings as many into memory as there is space for. Each type that
+ * no runtime serves waits by one timer.
  */
 export class LeftMail {
   readonly #parts: LeftMailParts;
@@ -65,7 +65,7 @@ export class LeftMail {
   #isReading = false;
   /** Set from the first page of a reading to the last one. */
   #isUnderWay = false;
-  /** The rest of a page, and the place behind which the reading goes on. */
+  /** The rest of a page, and the place behind which the reading continues. */
   #page: readonly MailReceiver[] = [];
   #after = -1;
   /** Whether messages were left behind this place since the page was asked for. */
@@ -112,7 +112,7 @@ export class LeftMail {
     this.#go();
   }
 
-  /** An agent can't be reached since nobody serves its type. False: it waits by itself. */
+  /** An agent can't be reached since no runtime serves its type. False: it waits by itself. */
   noteAbsent(agentType: string, mailbox: string): "first" | "again" | false {
     const left = this.#leftOf(agentType);
     if (left === undefined) return false;
@@ -179,7 +179,7 @@ export class LeftMail {
     else void this.#read();
   }
 
-  /** Whether a type that may come into memory has room there. */
+  /** Whether a type that may come into memory has space there. */
   get #mayTake(): boolean {
     const { hasRoom } = this.#parts;
     for (const type of this.#open) if (hasRoom({ type, key: "" })) return true;
@@ -257,7 +257,7 @@ export class LeftMail {
     this.#isRestLeft = this.#rest.isSkipped;
   }
 
-  /** Takes what has room of the page. False: nothing has room any more. */
+  /** Takes what has space of the page. False: nothing has space any more. */
   #takePage(): boolean {
     for (const [index, receiver] of this.#page.entries()) {
       if (!this.#mayTake) {

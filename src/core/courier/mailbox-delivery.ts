@@ -39,7 +39,7 @@ const mostUnsettled = 32;
 
 /**
  * Delivers the messages of mailboxes, those of one agent in order. A message that fails is tried again, and those behind it wait. One
- * that can't succeed, or has failed too often, becomes a dead letter. A mailbox for which memory has no room stays in the log until it has.
+ * that can't succeed, or has failed too often, becomes a dead letter. A mailbox for which memory has no space stays in the log until it has.
  */
 export class MailboxDelivery {
   readonly #parts: MailboxDeliveryParts;

@@ -8,7 +8,7 @@ import { noTries } from "./retry-policy.ts";
 const mostBytes = 4 * 1024 * 1024;
 /** Bytes of one mailbox with its timer and its entries in tables, without its names, of which it has two copies. */
 const mailboxBytes = 1_024;
-/** Addresses and types that have mailboxes may take so many times what is free: two thirds for an address that is alone, a half for a type. */
+/** An address may have so many times what is free: two thirds if it is alone. A type: a half. */
 const freePartsOf = { party: 2, type: 1 } as const;
 /** With so many messages or bytes in memory the longest mailboxes are spilled, until no more than these are left. */
 const pressure = { messages: 750, bytes: 12 * 1024 * 1024 };
@@ -42,7 +42,7 @@ export class MailboxMemory {
     return this.#mailboxes.values();
   }
 
-  /** Whether a mailbox more has room. Where no address is known, only the share of the type counts. */
+  /** Whether a mailbox more has space. Where no address is known, only the share of the type counts. */
   hasRoom({ type, key }: AgentName, party: string): boolean {
     const bytes = sizeOf({ type, key });
     const freeBytes = mostBytes - this.#mailboxBytes;

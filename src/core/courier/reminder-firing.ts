@@ -12,7 +12,6 @@ import type { CourierDelivery, Deliver } from "./courier-call.ts";
 import type { CourierSlots, SlotUse } from "./courier-slots.ts";
 import type { CronTurns } from "./cron-turns.ts";
 import { DueCursor } from "./due-cursor.ts";
-import { keyOf, letterOf, shown, tickOf } from "./fired-reminder.ts";
 import { type KnownReminder, KnownReminders } from "./known-reminders.ts";
 import {
   afterFiring,
@@ -23,7 +22,9 @@ import {
   parseRule,
   type ReminderRule,
 } from "./reminder-rule.ts";
+import { ReminderSlots } from "./reminder-slots.ts";
 import { decideRetry, type RetrySettings } from "./retry-policy.ts";
+import { keyOf, letterOf, shown, tickOf } from "./stored-reminders.ts";
 import { storeRetryMs, TickSettling } from "./tick-settling.ts";
 import { type CronPatterns, dueAfter } from "./when.ts";
 
@@ -55,13 +56,6 @@ interface UnderWay {
   isWithdrawn: boolean;
 }
 
-/** Agents of one type that wait for a slot, the first first. */
-interface Slotless {
-  readonly agentKeys: Set<string>;
-  /** Whether one of them is in the line for a slot. */
-  isWaiting: boolean;
-}
-
 /** Reminders that are due so soon are read into memory. */
 const windowMs = 60_000;
 /** The longest sleep: the wall clock may be set meanwhile. */
@@ -86,8 +80,7 @@ export class ReminderFiring {
   readonly #parts: ReminderFiringParts;
   readonly #known = new KnownReminders();
   readonly #underWay = new ChurnedMap<string, UnderWay>();
-  /** Agents by type, which wait for a slot: their reminders are behind. */
-  readonly #slotless = new Map<string, Slotless>();
+  readonly #slots: ReminderSlots;
   readonly #settling: TickSettling;
   #bytesUnderWay = 0;
   #openedMs = 0;
@@ -108,7 +101,14 @@ export class ReminderFiring {
 
   constructor(parts: ReminderFiringParts) {
     this.#parts = parts;
-    const { store, clock } = parts;
+    const { store, clock, slots } = parts;
+    this.#slots = new ReminderSlots({
+      slots,
+      onTurn: (agentKey) => {
+        if (!this.#underWay.has(agentKey)) this.#known.letGo(agentKey);
+        this.#run();
+      },
+    });
     this.#settling = new TickSettling({ store, clock, onFailure: (error) => this.#storeFailed(error) });
   }
 
@@ -173,7 +173,7 @@ export class ReminderFiring {
     const nowMs = this.#nowMs;
     for (let first = this.#known.first; first !== undefined && first.dueMs <= nowMs; first = this.#known.first) {
       const use = this.#parts.useOf(first.stored.agent, first.stored.message.length);
-      if (this.#underWay.has(first.agentKey) || !this.#hasSlot(first, use)) {
+      if (this.#underWay.has(first.agentKey) || !this.#slots.take(first, use)) {
         this.#known.holdBack(first);
         continue;
       }
@@ -198,37 +198,6 @@ export class ReminderFiring {
     const postponeAtMs = this.#crowdedSinceMs + crowdedMs;
     if (postponeAtMs <= nowMs) this.#postponeBehind();
     else this.#scanAtMs = Math.min(this.#scanAtMs, postponeAtMs);
-  }
-
-  /** Takes a slot, or lines up behind those of the type that wait for one. */
-  #hasSlot({ agentKey, stored }: KnownReminder, use: SlotUse): boolean {
-    const { type } = stored.agent;
-    const slotless = this.#slotless.get(type);
-    if (slotless?.isWaiting !== true) {
-      if (this.#parts.slots.take(use, () => this.#granted(type, use))) return true;
-    }
-    if (slotless === undefined) this.#slotless.set(type, { agentKeys: new Set([agentKey]), isWaiting: true });
-    else {
-      slotless.isWaiting = true;
-      slotless.agentKeys.add(agentKey);
-    }
-    return false;
-  }
-
-  /** A slot is free for a type: its agents go on until one is refused again. */
-  #granted(agentType: string, use: SlotUse): void {
-    // Another reminder may be the first by now.
-    this.#parts.slots.free(use);
-    const slotless = this.#slotless.get(agentType);
-    if (slotless === undefined) return;
-    slotless.isWaiting = false;
-    for (const agentKey of slotless.agentKeys) {
-      slotless.agentKeys.delete(agentKey);
-      if (!this.#underWay.has(agentKey)) this.#known.letGo(agentKey);
-      this.#run();
-      if (slotless.isWaiting) return;
-    }
-    this.#slotless.delete(agentType);
   }
 
   #sleep(nowMs: number): void {
@@ -326,7 +295,7 @@ export class ReminderFiring {
   #forget(key: string): void {
     this.#changed?.add(key);
     const last = this.#known.remove(key);
-    if (last !== undefined) this.#slotless.get(last.stored.agent.type)?.agentKeys.delete(last.agentKey);
+    if (last !== undefined) this.#slots.forget(last.stored.agent.type, last.agentKey);
   }
 
   async #handle({ key, agentKey, stored }: KnownReminder, use: SlotUse): Promise<void> {
@@ -343,8 +312,8 @@ export class ReminderFiring {
     } finally {
       this.#underWay.delete(agentKey);
       this.#bytesUnderWay -= bytes;
-      if (this.#slotless.get(stored.agent.type)?.agentKeys.has(agentKey) !== true) this.#known.letGo(agentKey);
-      this.#parts.slots.free(use);
+      if (!this.#slots.isWaiting(stored.agent.type, agentKey)) this.#known.letGo(agentKey);
+      this.#slots.free(use);
       this.#run();
     }
   }

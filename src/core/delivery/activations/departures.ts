@@ -159,7 +159,7 @@ export class Departures {
   /** No runtime can tell a handler that waits for itself from one that takes its time. */
   #warn(id: AgentId): void {
     const waits = `${id} is to end its activation, and has waited for 10 s for a handler that runs. Messages for it wait meanwhile.`;
-    const advice = `If the handler awaits deactivateAgent or destroyAgent for its own agent, it waits for ever: leave out the await there.`;
+    const advice = `If the handler awaits deactivateAgent or destroyAgent for its own agent, it waits without end: leave out the await there.`;
     const kind = "An activation waits for a handler before it ends";
     this.#options.logger?.warn(loggableText(`${waits} ${advice}`), undefined, kind);
   }

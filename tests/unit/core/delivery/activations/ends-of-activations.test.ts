@@ -85,7 +85,7 @@ test("the log says so when a handler that awaits the end of its own agent blocks
   expect(logger.texts("warn")).toEqual([]);
   clock.advance(1);
   expect(logger.texts("warn")).toEqual([
-    "keeper/ada is to end its activation, and has waited for 10 s for a handler that runs. Messages for it wait meanwhile. If the handler awaits deactivateAgent or destroyAgent for its own agent, it waits for ever: leave out the await there.",
+    "keeper/ada is to end its activation, and has waited for 10 s for a handler that runs. Messages for it wait meanwhile. If the handler awaits deactivateAgent or destroyAgent for its own agent, it waits without end: leave out the await there.",
   ]);
   await runtime.close();
   await held;

@@ -4,21 +4,23 @@ import type { KeptMessage } from "../state/durable-log.ts";
 import type { StoredReminder } from "../state/state-store.ts";
 import type { ReminderRule } from "./reminder-rule.ts";
 
-// A reminder as memory, ticks, dead letters and logs name it.
-
+/** Names one reminder of all agents. */
 export function keyOf(agentKey: string, name: string): string {
   return `${agentKey.length}:${agentKey}${name}`;
 }
 
+/** The part of a tick that names its reminder. */
 export function tickOf({ agent, name, seq }: StoredReminder): { agent: AgentName; name: string; seq: number } {
   return { agent, name, seq };
 }
 
+/** Makes the message of a dead letter. */
 export function letterOf({ agent, name, message }: StoredReminder, { dueMs }: ReminderRule): KeptMessage {
   const id = `r:${name}@${dueMs}`;
   return { id, kind: "call", frame: message, sentAtMs: dueMs, mailbox: agent, place: 0, priorTakeovers: 0 };
 }
 
+/** Names a reminder in the log. */
 export function shown({ agent, name }: StoredReminder): string {
   return loggableText(`The reminder ${name} of ${agent.type}/${agent.key}`);
 }
