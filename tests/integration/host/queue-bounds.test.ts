@@ -233,6 +233,10 @@ describe("events of a worker that the host cuts off in the middle of what it rea
     for (let index = 0; index < 100; index += 1) worker.publish("t");
     await worker.ended;
     await expect.poll(() => rig.host.counters().events + rig.host.counters().unreadFrames).toBe(100);
-    expect(rig.host.counters()).toMatchObject({ overflowedChannels: 1, events: 11 });
+    const { overflowedChannels, events, unreadFrames } = rig.host.counters();
+    expect([overflowedChannels, events + unreadFrames]).toEqual([1, 100]);
+    // The host writes some to the socket before the queue is full.
+    expect(events).toBeGreaterThan(10);
+    expect(unreadFrames).toBeGreaterThan(0);
   });
 });
