@@ -1,11 +1,18 @@
 import { describe, expect, test } from "vitest";
 import { LiveAgents } from "../../../../../src/core/delivery/activations/live-agents.ts";
-import { BaseAgent } from "../../../../../src/core/index.ts";
+import { AgentId, BaseAgent } from "../../../../../src/core/index.ts";
 import { seededRandom } from "../../../../../src/testing/seeded-random.ts";
 
 class Plain extends BaseAgent {
-  constructor() {
+  readonly #id: AgentId;
+
+  constructor(key: string) {
     super("plain");
+    this.#id = new AgentId("plain", key);
+  }
+
+  override get id(): AgentId {
+    return this.#id;
   }
 
   protected override onMessageImpl(): void {}
@@ -79,7 +86,7 @@ describe("LiveAgents", () => {
       switch (below(7)) {
         case 0:
         case 1: {
-          const agent = new Plain();
+          const agent = new Plain(key);
           live.set(key, agent);
           model.set(key, agent);
           break;
@@ -126,7 +133,7 @@ describe("LiveAgents", () => {
 
   test("looks at the 64 oldest agents only", () => {
     const live = new LiveAgents(() => 0);
-    for (let index = 0; index < 65; index += 1) live.set(`k${index}`, new Plain());
+    for (let index = 0; index < 65; index += 1) live.set(`k${index}`, new Plain(`k${index}`));
     for (let index = 0; index < 64; index += 1) live.hold(live.slotOf(`k${index}`));
     // The 65th is the only one that is not held, and the oldest by now.
     expect(live.keyAt(live.oldest((slot) => !live.isHeld(slot)))).toBe("k64");
@@ -138,7 +145,7 @@ describe("LiveAgents", () => {
     const live = new LiveAgents(() => 0);
     const slots = new Set<number>();
     for (let index = 0; index < 10_000; index += 1) {
-      slots.add(live.set(`k${index}`, new Plain()));
+      slots.add(live.set(`k${index}`, new Plain(`k${index}`)));
       if (index >= 10) live.delete(`k${index - 10}`);
     }
     expect(slots.size).toBe(11);
