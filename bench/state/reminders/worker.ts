@@ -53,7 +53,7 @@ for await (const { type, count, spreadMs } of commands<ReminderRound>()) {
   // Setting a reminder again replaces it, so that these do not fire.
   knownPerSecond ??= await setAll(type, Math.min(count, 1_000), () => Date.now() + 3_600_000);
   // All are set before the first is due.
-  const firstMs = Date.now() + 500 + (1.5 * count * 1_000) / knownPerSecond;
+  const firstMs = Math.ceil(Date.now() + 500 + (1.5 * count * 1_000) / knownPerSecond);
   lateness = new LatencyRecorder();
   left = count;
   const last = new Promise<void>((resolve) => {

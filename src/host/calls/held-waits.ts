@@ -11,9 +11,9 @@ import type { CallTable } from "./call-table.ts";
 export interface HeldWaitsParts {
   readonly clock: Clock;
   readonly batches: BatchRunner;
-  readonly calls: CallTable;
-  readonly workers: Workers;
-  readonly rings: CallRings;
+  readonly calls: Pick<CallTable, "has" | "named" | "idTextOf">;
+  readonly workers: Pick<Workers, "peersOf">;
+  readonly rings: Pick<CallRings, "reportHeld" | "forget">;
 }
 
 /** A call that is held, with its request. */
@@ -40,6 +40,7 @@ export class HeldWaits {
   /** Those that are not reported yet, in the order in which they are due. */
   readonly #young = new Map<PendingCall, Waiting>();
   #timer: Timer | undefined;
+  #lookedMs = Number.NEGATIVE_INFINITY;
 
   constructor(parts: HeldWaitsParts) {
     this.#parts = parts;
@@ -67,12 +68,15 @@ export class HeldWaits {
     const [first] = this.#young.values();
     if (first === undefined) return;
     const { clock } = this.#parts;
-    this.#timer = clock.setTimer(Math.max(0, first.dueMs - clock.now()), () => this.#onTime());
+    // Each look goes through all calls of a worker, so that callers must not choose how often there is one.
+    const atMs = Math.max(first.dueMs, this.#lookedMs + limits.heldStuckMs / 2);
+    this.#timer = clock.setTimer(Math.max(0, atMs - clock.now()), () => this.#onTime());
   }
 
   #onTime(): void {
     this.#timer = undefined;
     const now = this.#parts.clock.now();
+    this.#lookedMs = now;
     const dueAt = new Map<string, Waiting[]>();
     for (const waiting of this.#young.values()) {
       if (waiting.dueMs > now) break;
