@@ -75,7 +75,7 @@ export interface HostCounters {
   readonly overflowedChannels: number;
   /** Data channels ended because another one came under the same client id: a worker that came back, or an impostor. */
   readonly replacedChannels: number;
-  /** Channels and registrations refused because a bound of the options was reached. */
+  /** Channels, registrations and control requests refused because a bound was reached, and agents that could not begin to leave their worker. */
   readonly refusedByLimit: number;
   /** Calls and streams that `authorize` refused. */
   readonly deniedCalls: number;

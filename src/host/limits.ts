@@ -23,6 +23,8 @@ export const limits = {
   typesOfChange: 1_000,
   /** Milliseconds after which the host says a notice again that a full queue did not take. */
   leaveRetryMs: 100,
+  /** Drained workers that were lost before they answered the drain; the host forgets the oldest first. */
+  unheardDrains: 1_000,
   /** Agents that one task says again. */
   leaveLaterLot: 100,
   /** Times that one call may be given back, and those because of a conflict. */

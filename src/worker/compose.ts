@@ -64,7 +64,7 @@ export function composeWorker(options: WorkerRuntimeOptions, runtime: AgentRunti
   const log = messageLog === undefined ? undefined : new MessageLog(messageLog, toText);
 
   const send = (notice: LeavingNotice) => lifecycle.host.outbox?.sayClaims(notice) === true;
-  const claims = new Claims({ catalog: () => catalog, send });
+  const claims = new Claims({ catalog: () => catalog, clock: settings.clock, send });
   const leaving = new Leaving({ claims, catalog: () => catalog });
   const { state, hosted: keeper } = createKeptAgents({
     ...{ settings, registry, counts, stateStore: options.stateStore },

@@ -139,7 +139,7 @@ export class WorkerLifecycle {
 
   /** Handles that an operator wants the worker to stop. It stops by itself. */
   onDrain(graceMs: number): void {
-    if (this.isRunning) this.#stopping.drained(graceMs);
+    if (this.isRunning || this.#supervisor.state.at === "draining") this.#stopping.drained(graceMs);
   }
 
   /**

@@ -2,7 +2,7 @@ import { followAbort, unfollowAbort, type WaitOptions } from "../core/internal.t
 import type { Leaving } from "./claims/leaving.ts";
 import type { ConnectionSupervisor } from "./connection/connection-supervisor.ts";
 import { mostGraceMs, type Outbox } from "./connection/outbox.ts";
-import { atMost } from "./connection/time-limits.ts";
+import { MovableLimit } from "./connection/time-limits.ts";
 import type { HostServices, WorkerConnection } from "./host-services.ts";
 import { nothingToStop } from "./run-state.ts";
 import { drainWorker, type WorkerDrainOptions } from "./worker-drain.ts";
@@ -34,6 +34,8 @@ export class WorkerStop {
   #hurry = new AbortController();
   /** The time that an operator gives the agents of shared types. Undefined: no operator has asked the worker to stop. */
   #drainedMs: number | undefined;
+  /** The time in which the agents of shared types leave. Undefined: they do not leave now. */
+  #handingOver: MovableLimit | undefined;
   /** Aborts when the stop of the present run begins. */
   #run = new AbortController();
 
@@ -138,7 +140,11 @@ export class WorkerStop {
     if (outbox === undefined) return undefined;
     const handedOver = leaving.handOver();
     if (!outbox.sayClaims({ kind: "leaving-worker", graceMs: Math.min(Math.ceil(ms), mostGraceMs) })) return undefined;
-    return atMost(handedOver, ms, clock, this.#hurry.signal);
+    const limit = new MovableLimit(ms, clock);
+    this.#handingOver = limit;
+    return limit.atMost(handedOver, this.#hurry.signal).finally(() => {
+      this.#handingOver = undefined;
+    });
   }
 
   /**
@@ -160,8 +166,12 @@ export class WorkerStop {
   }
 
   // protocol.md §11.17 L11
-  /** An operator wants the worker to stop. It stops by itself. */
+  /** An operator wants the worker to stop. It stops by itself. If it stops already, its agents have this time from now on. */
   drained(graceMs: number): void {
+    if (this.#supervisor.state.at === "draining") {
+      this.#handingOver?.set(graceMs);
+      return;
+    }
     this.#drainedMs = graceMs;
     this.#options.settings.logger.info("An operator drains the worker at its host. The worker stops.");
     // A stop rejects for nothing that an operator could mend: `closed` tells the end.

@@ -84,6 +84,8 @@ export class LeavingAgents {
       else {
         const begun = this.#begin(type, { ...agent, workerId }, reason, from);
         if (begun !== undefined) leaving.push(begun);
+        // The worker asks again later.
+        else if (this.find(type, agent.key)?.at !== "leaving") counters.refusedByLimit += 1;
       }
     }
     notices.say(workerId, leaving);

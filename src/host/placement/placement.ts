@@ -64,6 +64,7 @@ export class Placement {
   peerOpened(peer: Peer): void {
     this.#parts.workers.opened(peer);
     this.changed();
+    this.#parts.drains.workerOpened(peer);
   }
 
   /** The channel has ended, or its worker takes no more calls on it. With its last channel a worker loses its claims. `isLost`: not in order. */

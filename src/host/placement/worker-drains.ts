@@ -33,11 +33,15 @@ export type DrainOutcome =
 interface Drain {
   readonly workerId: string;
   dueMs: number;
-  /** An operator has set the time. */
-  isFixed: boolean;
+  /** Milliseconds that an operator has given. Undefined: no operator has. */
+  operatorMs: number | undefined;
+  /** The worker has said that it stops. */
+  hasAnswered: boolean;
   timer: Timer | undefined;
   /** Set while the worker has claims that are about to be freed without it. */
   nextLook: Timer | undefined;
+  /** Set while the queue of the worker's channel does not take the `drain`. */
+  nextTell: Timer | undefined;
   leftAgents: number;
   revokedAgents: number;
   /** Set when the worker holds no agent any more. */
@@ -66,6 +70,8 @@ export interface WorkerDrainsParts {
 export class WorkerDrains {
   readonly #parts: WorkerDrainsParts;
   readonly #drains = new Map<string, Drain>();
+  /** Milliseconds that an operator gave workers which were lost before they answered. The oldest first. */
+  readonly #unheard = new Map<string, number>();
 
   constructor(parts: WorkerDrainsParts) {
     this.#parts = parts;
@@ -82,11 +88,25 @@ export class WorkerDrains {
   workerLeaves(peer: Peer, graceMs: number): void {
     const { workers, drainGraceMs, notices } = this.#parts;
     const workerId = peer.worker.id;
+    const known = this.#drains.get(workerId);
+    if (known !== undefined) known.hasAnswered = true;
     // It had no agents, or has lost them, before it said this.
-    if (this.#drains.get(workerId)?.outcome !== undefined) return notices.sayDone(workerId);
+    if (known?.outcome !== undefined) return notices.sayDone(workerId);
     if (workers.peerOf(workerId) === undefined) return;
-    const drain = this.#begin(workerId, graceMs || drainGraceMs);
-    if (!drain.isFixed && graceMs > 0) this.#setTime(drain, graceMs);
+    const drain = known ?? this.#begin(workerId, graceMs || drainGraceMs);
+    drain.hasAnswered = true;
+    if (drain.operatorMs === undefined && graceMs > 0) this.#setTime(drain, graceMs);
+    this.#goOn(drain);
+  }
+
+  // protocol.md §11.17 L11
+  /** A worker opens a channel. If it has not answered an operator's drain, it may not have read it: it is told again. */
+  workerOpened(peer: Peer): void {
+    const workerId = peer.worker.id;
+    const unheardMs = this.#unheard.get(workerId);
+    const drain = this.#drains.get(workerId);
+    if (unheardMs !== undefined) void this.drainWorker(workerId, { graceMs: unheardMs });
+    else if (drain?.operatorMs !== undefined && !drain.hasAnswered) this.#tell(drain);
   }
 
   /** An operator wants the worker to stop. */
@@ -99,11 +119,12 @@ export class WorkerDrains {
       this.#parts.onDraining();
       return Promise.resolve({ at: "keeps-agents" });
     }
-    const notice = encodeFrame({ kind: "drain", graceMs: Math.min(graceMs, limits.timerMs) });
-    if (peer.send(notice, "notice") === "full") this.#parts.counters.lostNotices += 1;
-    const drain = this.#begin(workerId, graceMs);
+    const drain = this.#drains.get(workerId) ?? this.#begin(workerId, graceMs);
+    this.#unheard.delete(workerId);
+    drain.operatorMs = graceMs;
     this.#setTime(drain, graceMs);
-    drain.isFixed = true;
+    this.#tell(drain);
+    this.#goOn(drain);
     return outcomeOf(drain, signal);
   }
 
@@ -120,31 +141,47 @@ export class WorkerDrains {
     const drain = this.#drains.get(workerId);
     if (drain === undefined) return;
     this.#drains.delete(workerId);
+    drain.nextTell?.cancel();
+    if (drain.operatorMs !== undefined && !drain.hasAnswered) this.#remember(workerId, drain.operatorMs);
     this.#end(drain, { at: "gone", leftAgents: drain.leftAgents });
   }
 
   /** The host ends. */
   close(): void {
-    for (const { timer, nextLook } of this.#drains.values()) {
-      timer?.cancel();
-      nextLook?.cancel();
+    for (const { timer, nextLook, nextTell } of this.#drains.values()) {
+      for (const pending of [timer, nextLook, nextTell]) pending?.cancel();
     }
+    this.#unheard.clear();
     this.#parts.notices.close();
   }
 
   #begin(workerId: string, graceMs: number): Drain {
-    const known = this.#drains.get(workerId);
-    if (known !== undefined) return known;
     const drain: Drain = {
-      ...{ workerId, dueMs: 0, isFixed: false, timer: undefined, nextLook: undefined, leftAgents: 0, revokedAgents: 0 },
-      ...{ outcome: undefined, waiters: new Set() },
+      ...{ workerId, dueMs: 0, operatorMs: undefined, hasAnswered: false, leftAgents: 0, revokedAgents: 0 },
+      ...{ timer: undefined, nextLook: undefined, nextTell: undefined, outcome: undefined, waiters: new Set() },
     };
     this.#drains.set(workerId, drain);
     this.#setTime(drain, graceMs);
     this.#parts.workers.setDraining(workerId);
     this.#parts.onDraining();
-    this.#goOn(drain);
     return drain;
+  }
+
+  /** Says to a worker that an operator wants it to stop, once the queue of its channel takes that. */
+  #tell(drain: Drain): void {
+    const { workers, clock, counters } = this.#parts;
+    drain.nextTell?.cancel();
+    const leftMs = Math.max(0, Math.ceil(drain.dueMs - clock.now()));
+    const notice = encodeFrame({ kind: "drain", graceMs: Math.min(leftMs, limits.timerMs) });
+    if (workers.peerOf(drain.workerId)?.send(notice, "notice") !== "full") return;
+    counters.lostNotices += 1;
+    drain.nextTell = clock.setTimer(limits.leaveRetryMs, () => this.#tell(drain));
+  }
+
+  #remember(workerId: string, graceMs: number): void {
+    this.#unheard.set(workerId, graceMs);
+    if (this.#unheard.size > limits.unheardDrains)
+      for (const [oldest] of this.#unheard) return void this.#unheard.delete(oldest);
   }
 
   #setTime(drain: Drain, graceMs: number): void {

@@ -1,3 +1,4 @@
+import type { Clock, Timer } from "../../core/internal.ts";
 import type { LeaveReason, LeavingNotice } from "../../protocol/internal.ts";
 import { mostAgentsOfNotice } from "../../protocol/internal.ts";
 import type { Outbox } from "../connection/outbox.ts";
@@ -16,9 +17,19 @@ interface Batch {
 // protocol.md §11.17 L2
 /** Agents for which a worker asks at most, until it has said what became of them. */
 export const mostAsked = 10_000;
+/** Milliseconds after which a worker asks again for agents for which no `leave` has come. Each wait is twice as long as the one before. */
+const firstRetryMs = 2_000;
+const longestRetryMs = 30_000;
+
+export interface ClaimNoticesOptions {
+  readonly clock: Clock;
+  /** Sends a notice on the data channel of the present connection. False: it can't leave, or the host does not name `claims`. Must not throw. */
+  readonly send: (frame: LeavingNotice) => boolean;
+}
 
 /** The notices of a worker about its claims. What is said in one turn of the event loop goes in few frames, in its order. */
 export class ClaimNotices {
+  readonly #clock: Clock;
   readonly #send: (frame: LeavingNotice) => boolean;
   #batches: Batch[] = [];
   readonly #asked = new Set<Claim>();
@@ -26,9 +37,13 @@ export class ClaimNotices {
   readonly #waiting = new Set<Claim>();
   /** Whether a question could not leave. */
   #isUnsaid = false;
+  /** Those without a `leave` at the last look. If they have none at the next one, the worker asks again. */
+  #unheard = new Set<Claim>();
+  #retry: Timer | undefined;
+  #retryMs = firstRetryMs;
 
-  /** `send` gives a frame to the data channel. False: it can't leave now. Must not throw. */
-  constructor(send: (frame: LeavingNotice) => boolean) {
+  constructor({ clock, send }: ClaimNoticesOptions) {
+    this.#clock = clock;
     this.#send = send;
   }
 
@@ -41,6 +56,7 @@ export class ClaimNotices {
     }
     this.#asked.add(claim);
     this.#say("ask-leave", claim, { reason: claim.asked });
+    this.#retry ??= this.#lookLater();
   }
 
   /** The host has said on the present connection what it knows. The worker asks now if it could not ask before. */
@@ -97,6 +113,28 @@ export class ClaimNotices {
     this.#isUnsaid = false;
     this.#asked.clear();
     this.#waiting.clear();
+    this.#unheard.clear();
+    this.#retry?.cancel();
+    this.#retry = undefined;
+    this.#retryMs = firstRetryMs;
+  }
+
+  #lookLater(): Timer {
+    return this.#clock.setTimer(this.#retryMs, () => this.#look());
+  }
+
+  /** A host passes by an ask for which it has no space now. It forgets such an ask, so that without another one the agent would never leave. */
+  #look(): void {
+    const unheard = [...this.#asked].filter(({ state }) => state !== "leaving");
+    const passedBy = unheard.filter((claim) => this.#unheard.has(claim));
+    this.#unheard = new Set(unheard);
+    this.#retryMs = passedBy.length > 0 ? Math.min(2 * this.#retryMs, longestRetryMs) : firstRetryMs;
+    this.#retry = unheard.length > 0 ? this.#lookLater() : undefined;
+    for (const claim of passedBy) {
+      if (claim.asked !== undefined) this.ask(claim);
+      // A message has come, so that the agent stays: the ask counts no more.
+      else this.#answered(claim);
+    }
   }
 
   #answered(claim: Claim): void {

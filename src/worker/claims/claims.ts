@@ -11,14 +11,12 @@ import {
   noPath,
   type PlacedAgents,
 } from "../../core/internal.ts";
-import type { LeaveReason, LeavingNotice } from "../../protocol/internal.ts";
+import type { LeaveReason } from "../../protocol/internal.ts";
 import { Claim, type ClaimedWork } from "./claim.ts";
-import { ClaimNotices } from "./claim-notices.ts";
+import { ClaimNotices, type ClaimNoticesOptions } from "./claim-notices.ts";
 
-export interface ClaimsOptions {
+export interface ClaimsOptions extends ClaimNoticesOptions {
   readonly catalog: () => AgentCatalog;
-  /** Sends a notice on the data channel of the present connection. False: it can't leave, or the host does not name `claims`. Must not throw. */
-  readonly send: (frame: LeavingNotice) => boolean;
 }
 
 /** The fate of a message for an agent that the host has placed here. */
@@ -59,9 +57,9 @@ export class Claims implements PlacedAgents {
   /** The epochs of agents that have left. A message under such a claim may still come, on an older channel. */
   readonly #left = new Map<string, Epoch>();
 
-  constructor({ catalog, send }: ClaimsOptions) {
+  constructor({ catalog, ...notices }: ClaimsOptions) {
     this.#catalog = catalog;
-    this.notices = new ClaimNotices(send);
+    this.notices = new ClaimNotices(notices);
   }
 
   get size(): number {

@@ -1,4 +1,4 @@
-import { type Clock, followAbort, setPatientTimer, TimedOutError, unfollowAbort } from "../../core/internal.ts";
+import { type Clock, followAbort, setPatientTimer, TimedOutError, type Timer, unfollowAbort } from "../../core/internal.ts";
 
 export interface TimeLimit {
   readonly ms: number;
@@ -72,5 +72,42 @@ export async function atMost<T>(
     return await Promise.race([promise, timeUp]);
   } finally {
     stop();
+  }
+}
+
+/** A time limit that can be set anew while it runs. Keeps the process alive. */
+export class MovableLimit {
+  readonly #clock: Clock;
+  readonly #over = new AbortController();
+  #timer: Timer;
+
+  constructor(ms: number, clock: Clock) {
+    this.#clock = clock;
+    this.#timer = this.#start(ms);
+  }
+
+  /** From now on so many milliseconds are left. */
+  set(ms: number): void {
+    this.#timer.cancel();
+    this.#timer = this.#start(ms);
+  }
+
+  /** Settles as `promise` does. Resolves to undefined when the time is up or the signal aborts first. Then the limit ends. */
+  async atMost<T>(promise: Promise<T>, signal: AbortSignal): Promise<T | undefined> {
+    const ended = AbortSignal.any([signal, this.#over.signal]);
+    try {
+      return await new Promise<T | undefined>((resolve, reject) => {
+        promise.then(resolve, reject);
+        const giveUp = () => resolve(undefined);
+        if (ended.aborted) giveUp();
+        else ended.addEventListener("abort", giveUp, { once: true });
+      });
+    } finally {
+      this.#timer.cancel();
+    }
+  }
+
+  #start(ms: number): Timer {
+    return this.#clock.setTimer(ms, () => this.#over.abort(), { keepAlive: true });
   }
 }

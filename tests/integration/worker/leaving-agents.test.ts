@@ -95,7 +95,7 @@ test("an idle agent asks to leave and lives on until the host says leave", async
   expect(await takeShort(channel, 1)).toEqual(["answer h1"]);
   clock.advance(1_000);
   expect(await takeShort(channel, 1)).toEqual(["ask-leave idle a"]);
-  clock.advance(10_000);
+  clock.advance(3_999);
   expect(await settled(channel)).toEqual([]);
   expect(seen).toEqual(["a x"]);
   channel.send(leave(["a"], "idle"));
@@ -183,6 +183,24 @@ test("deactivateAgent of a shared agent asks the host, and resolves when the age
   expect(await takeShort(channel, 1)).toEqual(["left a@1"]);
   await deactivated;
   expect(seen).toEqual(["a x", "a x", "a ends: asked"]);
+});
+
+test("deactivateAgent resolves though the host had no space for the first two asks", async () => {
+  await using host = await placingHost();
+  const clock = new ManualClock();
+  const { channel, worker, seen } = await roomsAt(host, { worker: { clock } });
+  channel.send(callTo("a", "h1"));
+  await takeShort(channel, 1);
+  const deactivated = worker.deactivateAgent(room);
+  expect(await takeShort(channel, 1)).toEqual(["ask-leave asked a"]);
+  for (const afterMs of [4_000, 4_000]) {
+    clock.advance(afterMs);
+    expect(await takeShort(channel, 1)).toEqual(["ask-leave asked a"]);
+  }
+  channel.send(leave(["a"], "asked"));
+  expect(await takeShort(channel, 1)).toEqual(["left a@1"]);
+  await deactivated;
+  expect(seen).toEqual(["a x", "a ends: asked"]);
 });
 
 test("messages under a newer epoch reach a new activation, those under an older one the present one", async () => {

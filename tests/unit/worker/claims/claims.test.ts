@@ -2,6 +2,7 @@ import { describe, expect, test } from "vitest";
 import { AgentId, BaseAgent, SingleThreadedAgentRuntime } from "../../../../src/core/index.ts";
 import { AgentCatalog } from "../../../../src/core/internal.ts";
 import type { LeavingNotice, ReturnReason } from "../../../../src/protocol/internal.ts";
+import { ManualClock } from "../../../../src/testing/index.ts";
 import type { ClaimedWork } from "../../../../src/worker/claims/claim.ts";
 import { Claims } from "../../../../src/worker/claims/claims.ts";
 
@@ -25,7 +26,8 @@ function openClaims() {
     said.push(`${notice.kind} ${"reason" in notice ? notice.reason : ""} ${agents.map(({ key }) => key).join(",")}`);
     return true;
   };
-  const claims = new Claims({ catalog: () => catalog, send });
+  const clock = new ManualClock();
+  const claims = new Claims({ catalog: () => catalog, clock, send });
   const admit = (number: number, id = ada, more = {}) =>
     claims.admit(id, epochAt(number), { from: connection, ...more });
   const take = (number: number, id = ada) => {
@@ -38,7 +40,7 @@ function openClaims() {
     await Promise.resolve();
     return said.splice(0);
   };
-  return { catalog, claims, admit, take, flushed };
+  return { catalog, claims, clock, admit, take, flushed };
 }
 
 function work(parts: Partial<ClaimedWork> = {}): ClaimedWork & { readonly returns: ReturnReason[] } {
@@ -155,6 +157,39 @@ describe("the worker", () => {
     const [first, second] = all;
     for (const claim of [first, second]) if (claim !== undefined) claims.notices.forget(claim);
     expect(await flushed()).toEqual(["ask-leave idle k10001,k10002"]);
+  });
+
+  test("is asked for again when the host has passed the ask by, each time after a longer wait", async () => {
+    const { claims, clock, take, flushed } = openClaims();
+    take(1);
+    claims.ask(ada, "asked");
+    expect(await flushed()).toEqual(["ask-leave asked ada"]);
+    const asksIn = async (ms: number): Promise<number> => {
+      let asks = 0;
+      for (let at = 0; at < ms; at += 1_000) {
+        clock.advance(1_000);
+        asks += (await flushed()).length;
+      }
+      return asks;
+    };
+    expect([await asksIn(3_000), await asksIn(1_000), await asksIn(4_000), await asksIn(8_000)]).toEqual([0, 1, 1, 1]);
+    expect(await asksIn(3_600_000)).toBeLessThanOrEqual(121);
+    const claim = claims.of(ada);
+    if (claim === undefined) throw new Error("the claim is gone");
+    claim.state = "leaving";
+    expect(await asksIn(3_600_000)).toBe(0);
+    expect(clock.pendingTimers).toBe(0);
+  });
+
+  test("makes room for other asks when it stays after an ask that the host has passed by", async () => {
+    const { claims, clock, take, flushed } = openClaims();
+    const all = Array.from({ length: 10_001 }, (_, at) => take(1, new AgentId("room", `k${at}`)));
+    for (const claim of all) claims.ask(claim, "idle");
+    await flushed();
+    claims.admit(all[0]?.id ?? ada, epochAt(1), { from: connection });
+    clock.advance(2_000);
+    clock.advance(2_000);
+    expect((await flushed()).join().split(/[ ,]/)).toContain("k10000");
   });
 
   test("forgets with its host what it was told and what it has asked", async () => {
