@@ -4,6 +4,7 @@ import { TroupeError } from "../errors.ts";
 import type { RuntimeLog } from "../limited-log.ts";
 import type { AgentName } from "../state/agent-name.ts";
 import type { DurableLog, MailReceiver } from "../state/durable-log.ts";
+import { OpenTypes } from "./open-types.ts";
 
 /** The parts of `LeftMail`. */
 export interface LeftMailParts {
@@ -58,7 +59,7 @@ export class LeftMail {
   readonly #parts: LeftMailParts;
   readonly #types = new Map<string, LeftType>();
   /** Those of `#types` whose mailboxes may come into memory. */
-  readonly #open = new Set<string>();
+  readonly #open: OpenTypes;
   /** The types beyond `mostTypes`. */
   readonly #rest: LeftType = { isSkipped: false, absence: undefined };
   #isRestLeft = false;
@@ -79,6 +80,7 @@ export class LeftMail {
 
   constructor(parts: LeftMailParts) {
     this.#parts = parts;
+    this.#open = new OpenTypes((type) => parts.hasRoom({ type, key: "" }));
   }
 
   /** Whether mailboxes are read, or will be soon. One that waits for its agent is not. */
@@ -172,18 +174,17 @@ export class LeftMail {
   /** Reads on if a mailbox may come into memory. */
   #go(): void {
     if (this.#isReading || this.#pauseTimer !== undefined) return;
-    if (!this.#mayTake) return this.#awaitRoom();
+    if (!this.#mayTake()) return this.#awaitRoom();
     const { clock } = this.#parts;
     const waitMs = this.#isUnderWay ? 0 : this.#nextMs - clock.now();
     if (waitMs > 0) this.#pauseFor(waitMs);
     else void this.#read();
   }
 
-  /** Whether a type that may come into memory has space there. */
-  get #mayTake(): boolean {
-    const { hasRoom } = this.#parts;
-    for (const type of this.#open) if (hasRoom({ type, key: "" })) return true;
-    return this.#isRestLeft && hasRoom({ type: "", key: "" });
+  /** Whether a mailbox may come into memory. It looks at some types; `all`: at all. */
+  #mayTake(which?: "all"): boolean {
+    const hasRoom = which === "all" ? this.#open.hasRoom(this.#open.size) : this.#open.hasRoom();
+    return hasRoom || (this.#isRestLeft && this.#parts.hasRoom({ type: "", key: "" }));
   }
 
   #pauseFor(delayMs: number): void {
@@ -199,7 +200,7 @@ export class LeftMail {
     if (this.#retireTimer !== undefined || (this.#open.size === 0 && !this.#isRestLeft)) return;
     this.#retireTimer = this.#parts.clock.setTimer(retireMs, () => {
       this.#retireTimer = undefined;
-      if (this.#mayTake) return this.#go();
+      if (this.#mayTake("all")) return this.#go();
       const isFull = !this.#parts.hasRoom({ type: "", key: "" });
       this.#parts.retire((type) => isFull || this.#open.has(type) || this.#isRestLeft);
       this.#go();
@@ -260,7 +261,7 @@ export class LeftMail {
   /** Takes what has space of the page. False: nothing has space any more. */
   #takePage(): boolean {
     for (const [index, receiver] of this.#page.entries()) {
-      if (!this.#mayTake) {
+      if (!this.#mayTake()) {
         this.#page = this.#page.slice(index);
         return false;
       }
@@ -268,7 +269,7 @@ export class LeftMail {
       this.#offer(receiver);
     }
     this.#page = [];
-    return this.#mayTake;
+    return this.#mayTake();
   }
 
   #offer(receiver: MailReceiver): void {

@@ -1,59 +1,28 @@
-// Over 400 lines: reading the store, firing and settling share what has changed meanwhile.
-import { type Clock, longestTimerMs, type Timer } from "../clock.ts";
+import { longestTimerMs, type Timer } from "../clock.ts";
 import { ChurnedMap } from "../collections/churned-map.ts";
-import { loggableError, loggableText } from "../delivery/loggable.ts";
+import { loggableError } from "../delivery/loggable.ts";
 import { TroupeError } from "../errors.ts";
-import type { RuntimeLog } from "../limited-log.ts";
 import { type AgentName, textOfName } from "../state/agent-name.ts";
-import type { DeadReason, KeptMessage } from "../state/durable-log.ts";
-import type { Commit, ReminderTick, StateStore, StoredReminder } from "../state/state-store.ts";
-import { StoreError } from "../state/store-error.ts";
-import type { CourierDelivery, Deliver } from "./courier-call.ts";
+import type { Commit, StoredReminder } from "../state/state-store.ts";
 import type { CourierSlots, SlotUse } from "./courier-slots.ts";
-import type { CronTurns } from "./cron-turns.ts";
 import { DueCursor } from "./due-cursor.ts";
 import { type KnownReminder, KnownReminders } from "./known-reminders.ts";
-import {
-  afterFiring,
-  afterGivingUp,
-  decideTick,
-  decidingTick,
-  formatRule,
-  parseRule,
-  type ReminderRule,
-} from "./reminder-rule.ts";
 import { ReminderSlots } from "./reminder-slots.ts";
-import { decideRetry, type RetrySettings } from "./retry-policy.ts";
-import { keyOf, letterOf, shown, tickOf } from "./stored-reminders.ts";
-import { storeRetryMs, TickSettling } from "./tick-settling.ts";
-import { type CronPatterns, dueAfter } from "./when.ts";
+import { keyOf, shown, tickOf } from "./stored-reminders.ts";
+import { TickFiring, type TickFiringOptions, type TickUnderWay } from "./tick-firing.ts";
+import { storeRetryMs } from "./tick-settling.ts";
 
 /** The parts of `ReminderFiring`. */
-export interface ReminderFiringParts {
-  readonly store: StateStore;
-  readonly clock: Clock;
-  readonly cron: CronPatterns | undefined;
-  readonly cronTurns: CronTurns;
-  readonly logger: RuntimeLog;
-  readonly settings: RetrySettings;
-  readonly random: () => number;
+export interface ReminderFiringParts extends TickFiringOptions {
   readonly slots: CourierSlots;
   /** Returns what a message of this length takes of the slots. */
   readonly useOf: (agent: AgentName, bytes: number) => SlotUse;
-  readonly deliver: Deliver;
-  /** Makes a dead letter. Undefined: the store keeps none. */
-  readonly bury: ((message: KeptMessage, why: DeadReason) => Promise<void>) | undefined;
-  /** The store belongs to another process now, or is closed. */
-  readonly onLost: (error: StoreError) => void;
 }
 
 /** A reminder that is being fired. */
-interface UnderWay {
+interface UnderWay extends TickUnderWay {
   readonly key: string;
   readonly bytes: number;
-  delivery: CourierDelivery | undefined;
-  /** It was changed while its times were searched. */
-  isWithdrawn: boolean;
 }
 
 /** Reminders that are due so soon are read into memory. */
@@ -81,9 +50,8 @@ export class ReminderFiring {
   readonly #known = new KnownReminders();
   readonly #underWay = new ChurnedMap<string, UnderWay>();
   readonly #slots: ReminderSlots;
-  readonly #settling: TickSettling;
+  readonly #ticks: TickFiring;
   #bytesUnderWay = 0;
-  #openedMs = 0;
   #scanAtMs = 0;
   /** Set while the store is read: reminders that commits have changed meanwhile. */
   #changed: Set<string> | undefined;
@@ -96,44 +64,47 @@ export class ReminderFiring {
   /** The time of the timer, by the clock that always advances. */
   #wakeMs = 0;
   #isStopped = true;
-  #fired = 0;
-  #failed = 0;
 
   constructor(parts: ReminderFiringParts) {
     this.#parts = parts;
-    const { store, clock, slots } = parts;
     this.#slots = new ReminderSlots({
-      slots,
+      slots: parts.slots,
       onTurn: (agentKey) => {
         if (!this.#underWay.has(agentKey)) this.#known.letGo(agentKey);
         this.#run();
       },
     });
-    this.#settling = new TickSettling({ store, clock, onFailure: (error) => this.#storeFailed(error) });
+    this.#ticks = new TickFiring({
+      ...parts,
+      onDue: (dueMs) => this.#expect(dueMs),
+      onLeft: ({ dueMs }) => {
+        this.#cursor.note(dueMs);
+        this.#expect(this.#nowMs);
+      },
+    });
   }
 
   /** Ticks whose handlers have ended without an error. */
   get fired(): number {
-    return this.#fired;
+    return this.#ticks.fired;
   }
 
   /** Ticks that were given up. */
   get failed(): number {
-    return this.#failed;
+    return this.#ticks.failed;
   }
 
   start(): void {
     this.#isStopped = false;
     this.#cursor.reset();
-    this.#settling.start();
-    this.#openedMs = this.#nowMs;
-    this.#scanAtMs = this.#openedMs;
+    this.#ticks.start();
+    this.#scanAtMs = this.#nowMs;
     this.#run();
   }
 
   stop(): void {
     this.#isStopped = true;
-    this.#settling.stop();
+    this.#ticks.stop();
     this.#timer?.cancel();
     this.#timer = undefined;
   }
@@ -243,7 +214,7 @@ export class ReminderFiring {
       this.#cursor.endReading(this.#hasMore ? last : undefined);
       if (this.#hasMore && added === 0 && this.#known.waitingCount === 0) this.#postponeBehind();
     } catch (error) {
-      this.#storeFailed(error);
+      this.#ticks.storeFailed(error);
       this.#scanAtMs = this.#nowMs + storeRetryMs;
     } finally {
       this.#changed = undefined;
@@ -283,7 +254,7 @@ export class ReminderFiring {
     const dueMs = this.#nowMs + postponeMs;
     for (const { key, stored } of this.#known.heldBack()) {
       this.#forget(key);
-      void this.#settle({ ...tickOf(stored), nextDueMs: dueMs, attempts: stored.attempts });
+      void this.#ticks.settle({ ...tickOf(stored), nextDueMs: dueMs, attempts: stored.attempts });
     }
     this.#hasMore = false;
     this.#crowdedSinceMs = undefined;
@@ -304,11 +275,11 @@ export class ReminderFiring {
     this.#underWay.set(agentKey, underWay);
     this.#bytesUnderWay += bytes;
     try {
-      await this.#fire(stored, underWay);
+      await this.#ticks.fire(stored, underWay);
     } catch (error) {
       const fields = { error: loggableError(TroupeError.from(error)) };
       this.#parts.logger.error(`${shown(stored)} can't be fired`, fields, "A reminder can't be fired");
-      await this.#settle({ ...tickOf(stored), nextDueMs: this.#nowMs + unreadableMs, attempts: stored.attempts });
+      await this.#ticks.settle({ ...tickOf(stored), nextDueMs: this.#nowMs + unreadableMs, attempts: stored.attempts });
     } finally {
       this.#underWay.delete(agentKey);
       this.#bytesUnderWay -= bytes;
@@ -316,102 +287,5 @@ export class ReminderFiring {
       this.#slots.free(use);
       this.#run();
     }
-  }
-
-  /** Throws if the rule can't be read, or not without `troupe/cron`. */
-  async #fire(stored: StoredReminder, underWay: UnderWay): Promise<void> {
-    const { cron, deliver } = this.#parts;
-    const { agent, name, attempts } = stored;
-    const read = parseRule(stored.rule);
-    const moment = { nowMs: this.#nowMs, openedMs: this.#openedMs, cron };
-    const decision =
-      read.repeats.at === "cron"
-        ? await this.#parts.cronTurns.runSteps(agent.type, decidingTick(read, moment))
-        : decideTick(read, moment);
-    if (this.#isStopped) return;
-    if (underWay.isWithdrawn) return this.#expect(this.#nowMs);
-    if (decision.at === "skip") return this.#goOn(stored, decision.next);
-    const { rule } = decision;
-    const reminder = { name, dueAt: new Date(rule.dueMs), tick: rule.tick, missed: rule.unfired };
-    const id = `r:${name}@${rule.dueMs}`;
-    const call = {
-      agent,
-      id,
-      kind: "call",
-      frame: stored.message,
-      attempt: attempts + 1,
-      place: undefined,
-      reminder,
-    } as const;
-    underWay.delivery = deliver(call);
-    const outcome = await underWay.delivery.outcome;
-    if (this.#isStopped) return;
-    switch (outcome.at) {
-      case "withdrawn":
-        this.#cursor.note(stored.dueMs);
-        return this.#expect(this.#nowMs);
-      case "handled":
-        this.#fired += 1;
-        return this.#goOn(stored, await this.#search(stored, rule, () => afterFiring(rule, cron)));
-      case "failed":
-        return this.#retry(stored, rule, outcome.error);
-    }
-  }
-
-  async #retry(stored: StoredReminder, rule: ReminderRule, error: TroupeError): Promise<void> {
-    const { cron, settings, random, logger, bury } = this.#parts;
-    const nowMs = this.#nowMs;
-    const tries = { attempts: stored.attempts, waits: rule.waits };
-    const decision = decideRetry(error, tries, { ageMs: nowMs - rule.dueMs, random: random(), settings });
-    const nextMs = await this.#search(stored, rule, () => dueAfter(rule.repeats, rule.dueMs, cron));
-    if (decision.at === "again" && (nextMs === undefined || nowMs + decision.delayMs < nextMs)) {
-      const { attempts, waits } = decision.tries;
-      const again = { nextDueMs: Math.ceil(nowMs + decision.delayMs), attempts, rule: formatRule({ ...rule, waits }) };
-      return this.#settle({ ...tickOf(stored), ...again });
-    }
-    this.#failed += 1;
-    const text = `${shown(stored)} has failed and is given up: ${error.message}`;
-    logger.error(loggableText(text), { error: loggableError(error) }, "A reminder has failed and is given up");
-    if (nextMs === undefined && bury !== undefined) {
-      const why =
-        decision.at === "bury" ? decision.why : { code: error.code, text: error.message, attempts: tries.attempts };
-      await this.#untilWritten(() => bury(letterOf(stored, rule), why));
-    }
-    return this.#goOn(stored, await this.#search(stored, rule, () => afterGivingUp(rule, cron)));
-  }
-
-  /** Searches times of a rule. With a cron pattern it waits for its turn. */
-  async #search<T>({ agent }: StoredReminder, { repeats }: ReminderRule, search: () => T): Promise<T> {
-    return repeats.at === "cron" ? this.#parts.cronTurns.run(agent.type, search) : search();
-  }
-
-  /** Writes that the tick is over. */
-  #goOn(stored: StoredReminder, next: ReminderRule | undefined): Promise<void> {
-    const rule = next && formatRule(next);
-    return this.#settle({ ...tickOf(stored), nextDueMs: next?.dueMs, attempts: 0, rule });
-  }
-
-  async #settle(tick: ReminderTick): Promise<void> {
-    await this.#settling.settle(tick);
-    if (tick.nextDueMs !== undefined) this.#expect(tick.nextDueMs);
-  }
-
-  async #untilWritten(write: () => Promise<void>): Promise<void> {
-    while (!this.#isStopped) {
-      try {
-        return await write();
-      } catch (error) {
-        this.#storeFailed(error);
-        await new Promise<void>((resolve) => this.#parts.clock.setTimer(storeRetryMs, resolve));
-      }
-    }
-  }
-
-  #storeFailed(error: unknown): void {
-    const isLost = error instanceof StoreError && (error.storeCode === "fenced" || error.storeCode === "closed");
-    if (this.#isStopped) return;
-    if (isLost) return this.#parts.onLost(error);
-    const text = "The state store can't read or write reminders; it is asked again in 2 s";
-    this.#parts.logger.error(text, { error: loggableError(TroupeError.from(error)) });
   }
 }

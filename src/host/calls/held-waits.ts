@@ -12,7 +12,7 @@ export interface HeldWaitsParts {
   readonly clock: Clock;
   readonly batches: BatchRunner;
   readonly calls: Pick<CallTable, "has" | "named" | "idTextOf">;
-  readonly workers: Pick<Workers, "peersOf">;
+  readonly workers: Pick<Workers, "peersOf" | "peerOf">;
   readonly rings: Pick<CallRings, "reportHeld" | "forget">;
 }
 
@@ -25,6 +25,8 @@ export interface Held {
 interface Waiting extends Held {
   readonly agent: MovingAgent;
   readonly dueMs: number;
+  /** The worker that the agent leaves, once the call is due. */
+  workerId: string | undefined;
 }
 
 /** Calls of a worker that one task looks at. */
@@ -37,8 +39,12 @@ const callsAtOnce = 200;
  */
 export class HeldWaits {
   readonly #parts: HeldWaitsParts;
-  /** Those that are not reported yet, in the order in which they are due. */
-  readonly #young = new Map<PendingCall, Waiting>();
+  /** Those that are not looked at yet. */
+  readonly #waiting = new Map<PendingCall, Waiting>();
+  /** Those of them that are not due, in the order in which they will be. */
+  readonly #young = new Set<Waiting>();
+  /** Those that are due, by the worker through whose calls a task looks. */
+  readonly #due = new Map<string, Set<Waiting>>();
   #timer: Timer | undefined;
   #lookedMs = Number.NEGATIVE_INFINITY;
 
@@ -51,13 +57,19 @@ export class HeldWaits {
     const request = peekFrame(frame);
     if (request.kind !== "request" || !request.hasPath) return;
     const { clock } = this.#parts;
-    this.#young.set(call, { call, frame, agent, dueMs: clock.now() + limits.heldStuckMs });
+    const waiting: Waiting = { call, frame, agent, dueMs: clock.now() + limits.heldStuckMs, workerId: undefined };
+    this.#waiting.set(call, waiting);
+    this.#young.add(waiting);
     this.#arm();
   }
 
   /** The call is not held any more; an unknown one is fine. */
   forget(call: PendingCall): void {
-    if (!this.#young.delete(call)) this.#parts.rings.forget(call);
+    const waiting = this.#waiting.get(call);
+    if (waiting === undefined) return this.#parts.rings.forget(call);
+    this.#waiting.delete(call);
+    this.#young.delete(waiting);
+    if (waiting.workerId !== undefined) this.#due.get(waiting.workerId)?.delete(waiting);
     if (this.#young.size > 0) return;
     this.#timer?.cancel();
     this.#timer = undefined;
@@ -65,7 +77,7 @@ export class HeldWaits {
 
   #arm(): void {
     if (this.#timer !== undefined) return;
-    const [first] = this.#young.values();
+    const [first] = this.#young;
     if (first === undefined) return;
     const { clock } = this.#parts;
     // Each look goes through all calls of a worker, so that callers must not choose how often there is one.
@@ -77,17 +89,40 @@ export class HeldWaits {
     this.#timer = undefined;
     const now = this.#parts.clock.now();
     this.#lookedMs = now;
-    const dueAt = new Map<string, Waiting[]>();
-    for (const waiting of this.#young.values()) {
+    const unseen = new Set<string>();
+    for (const waiting of this.#young) {
       if (waiting.dueMs > now) break;
-      this.#young.delete(waiting.call);
+      this.#young.delete(waiting);
       const { workerId } = waiting.agent.claim;
-      const others = dueAt.get(workerId);
-      if (others === undefined) dueAt.set(workerId, [waiting]);
-      else others.push(waiting);
+      waiting.workerId = workerId;
+      const others = this.#due.get(workerId);
+      if (others !== undefined) others.add(waiting);
+      else {
+        this.#due.set(workerId, new Set([waiting]));
+        unseen.add(workerId);
+      }
     }
-    for (const [workerId, due] of dueAt) this.#parts.batches.add(`held ${workerId}`, this.#reports(workerId, due));
+    const { batches, workers } = this.#parts;
+    for (const workerId of unseen) {
+      const party = workers.peerOf(workerId)?.account.party;
+      batches.add(`held ${workerId}`, this.#looks(workerId), party);
+    }
     this.#arm();
+  }
+
+  /** Looks through the calls of a worker. Those that are due meanwhile have the next look together. */
+  *#looks(workerId: string): Iterable<() => void> {
+    for (let due = this.#takeDue(workerId); due.length > 0; due = this.#takeDue(workerId)) {
+      yield* this.#reports(workerId, due);
+    }
+    this.#due.delete(workerId);
+  }
+
+  #takeDue(workerId: string): readonly Waiting[] {
+    const due = [...(this.#due.get(workerId) ?? [])];
+    this.#due.get(workerId)?.clear();
+    for (const { call } of due) this.#waiting.delete(call);
+    return due;
   }
 
   /** Looks once through the calls of a worker, for all that wait for agents of it. */

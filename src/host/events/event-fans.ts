@@ -103,8 +103,11 @@ export class EventFans {
     if (!isSame(made, this.versionsOf(key))) return;
     const { topicType } = event;
     const { party } = from.account;
-    const fan: Fan = { ...content, topicType, key, versions: made, party, byteLength: costOf(topicType, key, content) };
-    if (!this.#makeSpace(party, fan.byteLength)) return;
+    const byteLength = costOf(topicType, key, content);
+    if (!this.#makeSpace(party, byteLength)) return;
+    // Short names are a part of a larger buffer: a copy keeps nothing else in memory.
+    const named = content.named.map(({ peer, names }) => ({ peer, names: new Uint8Array(names) }));
+    const fan: Fan = { ...content, named, topicType, key, versions: made, party, byteLength };
     const ofTopic = this.#fans.get(topicType) ?? new Map<string, Fan>();
     this.#fans.set(topicType, ofTopic.set(key, fan));
     const ofParty = this.#parties.get(party) ?? new Set<Fan>();

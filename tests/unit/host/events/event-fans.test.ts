@@ -49,6 +49,18 @@ describe("what a host remembers of events to many shared types", () => {
     }
   });
 
+  it("keeps no bytes in memory that it does not count", () => {
+    const { fans, worker } = openFans();
+    // Node makes short buffers as parts of one of 8 KiB.
+    const names = Buffer.from("room-1=1.1.1");
+    expect(names.buffer.byteLength).toBeGreaterThan(1_000);
+    fans.keep(eventFor("k"), worker, fans.versionsOf("k"), {
+      ...{ clientIds: [], named: [{ peer: worker, names }], sought: [], unnamed: 0 },
+    });
+    const [kept] = fans.find(eventFor("k"))?.named ?? [];
+    expect([kept?.names.length, kept?.names.buffer.byteLength]).toEqual([names.length, names.length]);
+  });
+
   it("has nothing that is a quarter of the bound", () => {
     const { keep, has, fans } = openFans();
     keep("k", "one", limits.fanBytes / 4);

@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import { AgentId } from "../../../../src/core/index.ts";
 import type { LeavingNotice } from "../../../../src/protocol/internal.ts";
+import { ManualClock } from "../../../../src/testing/index.ts";
 import { Claim } from "../../../../src/worker/claims/claim.ts";
 import { ClaimNotices } from "../../../../src/worker/claims/claim-notices.ts";
 import type { Outbox } from "../../../../src/worker/connection/outbox.ts";
@@ -13,7 +14,7 @@ function openNotices() {
     said.push(`${channel}: ${notice.kind} ${agents.map(({ key }) => key).join(",")}`);
     return true;
   };
-  const notices = new ClaimNotices((notice) => say("present", notice));
+  const notices = new ClaimNotices({ clock: new ManualClock(), send: (notice) => say("present", notice) });
   // Of an outbox the notices use this method alone.
   const channel = (name: string) => ({ sayClaims: (notice: LeavingNotice) => say(name, notice) }) as unknown as Outbox;
   return { notices, said, channel };

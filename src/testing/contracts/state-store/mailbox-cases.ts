@@ -1,0 +1,182 @@
+import { deepEqual, equal, ok } from "node:assert/strict";
+import { shardOf } from "../../../core/internal.ts";
+import { handedOver, idsOf, messageOf, minuteMs, openLog, other, Reading } from "./log-reading.ts";
+import { agent, bytesOf, commitOf, committed, type StoreCase } from "./store-case.ts";
+
+/** Mailboxes of the log, and their readers. */
+export const mailboxCases: readonly StoreCase[] = [
+  {
+    promise: "a reader gets the messages of its shard in order, those that were kept before and later ones",
+    tryIt: async (lab) => {
+      const opened = await openLog(lab);
+      if (opened === undefined) return;
+      const { store, log } = opened;
+      equal(await log.append(agent, messageOf(lab, "1")), "kept");
+      await committed(store, commitOf({ mail: [{ id: "2", receiver: agent, kind: "call", frame: bytesOf("2") }] }));
+      const reading = await Reading.of(log);
+      await reading.has(2);
+      equal(await log.append(agent, messageOf(lab, "3")), "kept");
+      await committed(store, commitOf({ mail: [{ id: "4", receiver: agent, kind: "event", frame: bytesOf("4") }] }));
+      const messages = await reading.has(4);
+      deepEqual(reading.ids, ["1", "2", "3", "4"]);
+      const [first, , , fourth] = messages;
+      ok(first !== undefined && first.place > 0);
+      const sentAtMs = lab.clock.wallNow();
+      deepEqual(first, {
+        ...{ id: "1", kind: "call", frame: bytesOf("frame of 1"), sentAtMs, mailbox: agent },
+        ...{ place: first.place, priorTakeovers: 0 },
+      });
+      equal(fourth?.kind, "event");
+    },
+  },
+  {
+    promise: "a message that was settled does not come again; one that was not comes to the next reader",
+    tryIt: async (lab) => {
+      const opened = await openLog(lab);
+      if (opened === undefined) return;
+      for (const id of ["1", "2", "3"]) await opened.log.append(agent, messageOf(lab, id));
+      const reading = await Reading.of(opened.log);
+      await reading.has(3);
+      equal(await reading.settle(1), "settled");
+      const again = await lab.reopen(opened.store);
+      ok(again.log !== undefined);
+      const next = await Reading.of(again.log);
+      await handedOver(lab, again.log, next);
+      deepEqual(idsOf(next), ["1", "3"]);
+    },
+  },
+  {
+    promise: "a reader that takes a shard ends the one before, which settles nothing any more",
+    tryIt: async (lab) => {
+      const opened = await openLog(lab);
+      if (opened === undefined) return;
+      const { log } = opened;
+      await log.append(agent, messageOf(lab, "1"));
+      const first = await Reading.of(log, 1);
+      await first.has(1);
+      const second = await Reading.of(log, 2);
+      equal(first.lost?.storeCode, "fenced");
+      equal(await first.settle(0), "lost");
+      await second.has(1);
+      equal(await second.settle(0), "settled");
+    },
+  },
+  {
+    promise: "a mailbox knows the ids of the last 10 minutes, also of messages that were settled",
+    tryIt: async (lab) => {
+      const opened = await openLog(lab);
+      if (opened === undefined) return;
+      const { log } = opened;
+      const reading = await Reading.of(log);
+      equal(await log.append(agent, messageOf(lab, "1")), "kept");
+      equal(await log.append(agent, messageOf(lab, "1")), "known");
+      equal(await log.append(other, messageOf(lab, "1")), "kept");
+      await reading.has(1);
+      await reading.settle(0);
+      lab.clock.advance(10 * minuteMs - 1);
+      equal(await log.append(agent, messageOf(lab, "1")), "known");
+      lab.clock.advance(1);
+      equal(await log.append(agent, messageOf(lab, "1")), "kept");
+    },
+  },
+  {
+    promise: "a mailbox takes 10,000 messages; a commit with one more is refused",
+    tryIt: async (lab) => {
+      const opened = await openLog(lab);
+      if (opened === undefined) return;
+      const { store, log } = opened;
+      const frame = bytesOf("x");
+      const mailOf = (count: number) =>
+        Array.from(
+          { length: count },
+          (_, index) => ({ id: `m${index}`, receiver: agent, kind: "call", frame }) as const,
+        );
+      await committed(store, commitOf({ mail: mailOf(9_999) }));
+      equal(await log.append(agent, messageOf(lab, "1")), "kept");
+      equal(await log.append(agent, messageOf(lab, "2")), "full");
+      const [outcome] = await store.commit([commitOf({ mail: mailOf(1) })]);
+      equal(outcome?.at, "refused");
+      await committed(store, commitOf({ mail: [{ id: "1", receiver: other, kind: "call", frame }] }));
+      equal(await log.append(other, messageOf(lab, "2")), "kept");
+    },
+  },
+  {
+    promise: "a reader has at most 1,000 unsettled messages, and gets more when it settles some",
+    tryIt: async (lab) => {
+      const opened = await openLog(lab);
+      if (opened === undefined) return;
+      const { store, log } = opened;
+      const frame = bytesOf("x");
+      const mail = Array.from({ length: 1_100 }, (_, index) => {
+        return { id: String(index), receiver: agent, kind: "call", frame } as const;
+      });
+      await committed(store, commitOf({ mail }));
+      const reading = await Reading.of(log);
+      await reading.has(1_000);
+      for (let index = 0; index < 100; index += 1) {
+        equal(reading.messages.length, 1_000 + index);
+        await reading.settle(index);
+        await reading.has(1_001 + index);
+      }
+      deepEqual(
+        reading.ids,
+        mail.map(({ id }) => id),
+      );
+    },
+  },
+  {
+    promise: "messages that were spilled do not come to the reader, and are read back in order",
+    tryIt: async (lab) => {
+      const opened = await openLog(lab);
+      if (opened === undefined) return;
+      const { log } = opened;
+      const shard = shardOf(agent);
+      for (const id of ["1", "2", "3"]) await log.append(agent, messageOf(lab, id));
+      const reading = await Reading.of(log);
+      const [, second] = await reading.has(3);
+      ok(second !== undefined);
+      await log.spill(shard, agent, second);
+      deepEqual(await log.spilled(shard), [agent]);
+      await log.append(agent, messageOf(lab, "4"));
+      await handedOver(lab, log, reading);
+      deepEqual(idsOf(reading), ["1", "2", "3"]);
+      const back: string[] = [];
+      for await (const message of log.unspill(shard, agent)) {
+        back.push(message.id);
+        if (back.length === 2) break;
+      }
+      deepEqual(back, ["2", "3"]);
+      await log.append(agent, messageOf(lab, "5"));
+      for await (const message of log.unspill(shard, agent)) back.push(message.id);
+      deepEqual(back, ["2", "3", "4", "5"]);
+      deepEqual(await log.spilled(shard), []);
+      await log.append(agent, messageOf(lab, "6"));
+      await handedOver(lab, log, reading);
+      deepEqual(idsOf(reading), ["1", "2", "3", "6"]);
+    },
+  },
+  {
+    promise: "messages that a reader passes stay in their mailbox, and are read back once it is spilled as a whole",
+    tryIt: async (lab) => {
+      const opened = await openLog(lab);
+      if (opened === undefined) return;
+      const { log } = opened;
+      const shard = shardOf(agent);
+      for (const id of ["1", "2", "3"]) await log.append(agent, messageOf(lab, id));
+      const reading = await Reading.of(log);
+      const [first, second] = await reading.has(3);
+      ok(first !== undefined && second !== undefined);
+      await log.spill(shard, agent, second);
+      await log.pass(shard, agent, [first]);
+      deepEqual(await log.spilled(shard), []);
+      deepEqual(
+        (await log.receivers(-1)).map(({ mailbox }) => mailbox),
+        [agent, agent, agent],
+      );
+      await log.spill(shard, agent, { place: 0 });
+      const back: string[] = [];
+      for await (const message of log.unspill(shard, agent)) back.push(message.id);
+      deepEqual(back, ["1", "2", "3"]);
+    },
+  },
+];
