@@ -18,6 +18,8 @@ export interface AdminHost {
   openStore(): Promise<StateStore>;
   /** Shows the present of the host, its workers among it. */
   inspect(options: InspectOptions): Promise<HostSnapshot>;
+  /** Dead letters that the host has deleted since its start, because all had too many bytes. */
+  readonly forgottenLetters: number;
   /** Has a worker let its agents go and stop. `signal` ends the wait alone. */
   drainWorker(workerId: string, options: DrainWorkerOptions): Promise<DrainOutcome>;
   /** Opens the account of one request; `giveWay` is called when others need its bytes. */

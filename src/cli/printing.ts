@@ -35,22 +35,22 @@ export function printList<Row>(flags: PrintFlags, listed: Listed<Row>, toText: (
     process.stderr.write(`There are more: raise --limit, or go on with --after ${listed.next}\n`);
 }
 
-/** Reads a list of a host, page after page. */
-export async function readList<Row>(
+/** Reads a list of a host, page after page. `More`: what the host says beside the rows, as the last page has it. */
+export async function readList<Row, More extends object = object>(
   client: AdminClient,
   path: string,
   parameters: AdminParameters,
   { limit, after }: Pick<ListFlags, "limit" | "after">,
-): Promise<Listed<Row>> {
+): Promise<Listed<Row> & More> {
   const rows: Row[] = [];
   let next: string | null = after ?? null;
-  do {
+  for (;;) {
     const asked = { ...parameters, after: next ?? undefined, limit: Math.min(limit - rows.length, pageRows) };
-    const page: Listed<Row> = await client.ask("GET", path, asked);
+    const page: Listed<Row> & More = await client.ask("GET", path, asked);
     rows.push(...page.rows);
     next = page.next;
-  } while (next !== null && rows.length < limit);
-  return { rows, next };
+    if (next === null || rows.length >= limit) return { ...page, rows };
+  }
 }
 
 /** Formats JSON whose texts have no control characters, so that a terminal shows them and does nothing else. */

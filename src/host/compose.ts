@@ -263,7 +263,15 @@ export function composeHost(hostOptions: HostOptions) {
     drains,
     legacyState: new LegacyState(held, logger),
     inspection,
-    operations: new HostOperations({ agents, held, accountant, clock, inspection, drains }),
+    operations: new HostOperations({
+      agents,
+      held,
+      accountant,
+      clock,
+      inspection,
+      drains,
+      forgottenLetters: () => courier?.counters.forgottenLetters ?? 0,
+    }),
   };
 }
 

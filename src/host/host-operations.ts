@@ -12,6 +12,7 @@ export interface HostOperationsParts {
   readonly clock: Clock;
   readonly inspection: Inspection;
   readonly drains: WorkerDrains;
+  readonly forgottenLetters: () => number;
 }
 
 /** The part of a host that only its operator uses. The admin entry is made of it. */
@@ -22,19 +23,26 @@ export class HostOperations {
   readonly #accountant: MemoryAccountant;
   readonly #inspection: Inspection;
   readonly #drains: WorkerDrains;
+  readonly #forgottenLetters: () => number;
 
-  constructor({ agents, held, accountant, clock, inspection, drains }: HostOperationsParts) {
+  constructor({ agents, held, accountant, clock, inspection, drains, forgottenLetters }: HostOperationsParts) {
     this.agents = agents;
     this.#inspection = inspection;
     this.#drains = drains;
     this.clock = clock;
     this.#held = held;
     this.#accountant = accountant;
+    this.#forgottenLetters = forgottenLetters;
   }
 
   /** Shows the present of the host. */
   inspect(options: InspectOptions): Promise<HostSnapshot> {
     return this.#inspection.inspect(options);
+  }
+
+  /** Dead letters that the host has deleted since its start, because all had too many bytes. */
+  get forgottenLetters(): number {
+    return this.#forgottenLetters();
   }
 
   /** Has a worker let its agents go and stop. */

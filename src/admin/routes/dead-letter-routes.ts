@@ -48,7 +48,7 @@ export function deadLetterRoutes(host: AdminHost): readonly HttpRoute[] {
         const page = await log().deadLetters({ mailbox, after, limit: limitOf(query), maxBytes: pageBytes });
         const last = page.letters.at(-1)?.letter;
         const next = page.isLast || last === undefined ? null : formatCursor(last);
-        return { rows: page.letters.map(rowOf), next };
+        return { rows: page.letters.map(rowOf), next, forgottenLetters: host.forgottenLetters };
       },
     },
     {

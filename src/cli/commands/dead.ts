@@ -35,7 +35,10 @@ export function deadCommand(): Command {
         .option("--after <place>", "go on where an earlier list ended")
         .option("--json", "print JSON", false),
     ).action(async (agent: AgentName | undefined, flags: ListFlags & HostChoice) => {
-      printList(flags, await readList<DeadRow>(await findHost(flags), "/v1/dead", { ...agent }, flags), textOfLetters);
+      const client = await findHost(flags);
+      const listed = await readList<DeadRow, Forgotten>(client, "/v1/dead", { ...agent }, flags);
+      printList(flags, listed, textOfLetters);
+      sayForgotten(listed);
     }),
   );
   command.addCommand(
@@ -62,6 +65,17 @@ export function deadCommand(): Command {
     ),
   );
   return command;
+}
+
+interface Forgotten {
+  readonly forgottenLetters: number;
+}
+
+function sayForgotten({ forgottenLetters: count }: Forgotten): void {
+  if (!(count > 0)) return;
+  const letters = count === 1 ? "1 dead letter" : `${count} dead letters`;
+  const text = `Since its start the host has forgotten ${letters}: all had too many bytes. Replay or drop what you need no more.`;
+  process.stderr.write(`${text}\n`);
 }
 
 type Settle = (

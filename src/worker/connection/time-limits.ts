@@ -1,4 +1,11 @@
-import { type Clock, followAbort, setPatientTimer, TimedOutError, type Timer, unfollowAbort } from "../../core/internal.ts";
+import {
+  type Clock,
+  followAbort,
+  setPatientTimer,
+  TimedOutError,
+  type Timer,
+  unfollowAbort,
+} from "../../core/internal.ts";
 
 export interface TimeLimit {
   readonly ms: number;

@@ -14,6 +14,7 @@ import {
   persistentAgent,
   rpc,
 } from "../../../src/core/index.ts";
+import { MemoryStateStore } from "../../../src/storage/index.ts";
 import { WorkerRuntime } from "../../../src/worker/index.ts";
 import { Inbox } from "../../support/inbox.ts";
 import { AdminRig } from "./admin-rig.ts";
@@ -99,6 +100,28 @@ describe("troupe reminders", () => {
 });
 
 describe("troupe dead", () => {
+  test("list says how many letters the host has forgotten", async () => {
+    // A store of 16 MiB keeps 4 MiB of dead letters.
+    const stateStore = new MemoryStateStore({ maxBytes: 16 * 1024 * 1024 });
+    await using rig = await AdminRig.open({ stateStore });
+    await using worker = await clerkOf(rig);
+    expect(await run(deadCommand(), "list", ...rig.flags)).toEqual({ out: "no dead letters\n", err: "" });
+    for (const id of ["old 1", "old 2", "old 3"]) {
+      const mailbox = { type: "noisy", key: "k" };
+      const kept = { mailbox, id, kind: "call", frame: new Uint8Array(1024 * 1024), sentAtMs: 0 } as const;
+      const why = { code: "expired", text: "", attempts: 1 } as const;
+      await stateStore.log.bury({ ...kept, place: 0, priorTakeovers: 0 }, why);
+    }
+    Clerk.takes = () => false;
+    await worker.tell(Order({ text: "x".repeat(1024 * 1024) }), clerk, { sender: boss });
+    while (rig.host.counters().forgottenLetters === 0) await new Promise((resolve) => setImmediate(resolve));
+    const { out, err } = await run(deadCommand(), "list", "--json", ...rig.flags);
+    expect(JSON.parse(out)).toMatchObject({ next: null, forgottenLetters: 1 });
+    expect(err).toBe(
+      "Since its start the host has forgotten 1 dead letter: all had too many bytes. Replay or drop what you need no more.\n",
+    );
+  });
+
   test("lists, shows, replays and drops told messages that could not be delivered", async () => {
     await using rig = await AdminRig.open();
     await using worker = await clerkOf(rig);

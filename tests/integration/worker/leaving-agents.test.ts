@@ -300,6 +300,45 @@ test("an operator's drain stops the worker, which says so", async () => {
   await ended;
 });
 
+test("an operator who drains a worker again gives its agents more time", async () => {
+  await using host = await placingHost();
+  const clock = new ManualClock();
+  const { channel, worker, gate, seen } = await roomsAt(host, { worker: { clock } });
+  channel.send(callTo("a", "h1", "wait"));
+  await settled(channel);
+  channel.send({ kind: "drain", graceMs: 5_000 });
+  await next(channel, "leaving-worker");
+  channel.send(leave(["a"]));
+  clock.advance(4_000);
+  channel.send({ kind: "drain", graceMs: 10_000 });
+  expect(await settled(channel)).toEqual([]);
+  clock.advance(9_999);
+  expect(await settled(channel)).toEqual([]);
+  gate.open();
+  expect(await takeShort(channel, 2)).toEqual(["answer h1", "left a@1"]);
+  channel.send(leave([]));
+  expect(await worker.closed).toEqual({ by: "drained" });
+  expect(seen).toEqual(["a wait", "a ends: draining"]);
+});
+
+test("an operator's drain gives more time to the agents of a worker that stops already", async () => {
+  await using host = await placingHost();
+  const clock = new ManualClock();
+  const { channel, worker } = await roomsAt(host, { worker: { clock, drainTimeoutMs: 1_000 } });
+  channel.send(callTo("a", "h1", "wait"));
+  await settled(channel);
+  const stopped = worker.stop();
+  await next(channel, "leaving-worker");
+  channel.send({ kind: "drain", graceMs: 2_000 });
+  await settled(channel);
+  clock.advance(1_999);
+  expect(await settled(channel)).toEqual([]);
+  clock.advance(1);
+  await next(channel, "leaving");
+  await worker.stop({ signal: AbortSignal.abort() });
+  await stopped;
+});
+
 test("a host that does not name claims is told nothing, and agents end as ever", async () => {
   await using host = await placingHost();
   host.capabilities = ["turns"];

@@ -49,6 +49,47 @@ describe("the drain of a worker", () => {
     expect(await world.drains.drainWorker("A", {})).toEqual({ at: "drained", leftAgents: 1, revokedAgents: 0 });
   });
 
+  it("is said again to a worker that was lost before it answered, and that comes back [L11]", async () => {
+    const world = new PlacementWorld();
+    const lost = world.open("A");
+    expect(await world.drains.drainWorker("A", { graceMs: 7_000 })).toMatchObject({ at: "drained" });
+    expect(lost.take()).toEqual(["drain", "leave draining 0: "]);
+    world.end(lost);
+    const back = world.open("A2", "A");
+    expect(back.arrived[0]?.frame).toEqual({ kind: "drain", graceMs: 7_000 });
+    expect(world.workers.isDraining("A")).toBe(true);
+    back.arrived.length = 0;
+    // On one more channel it is said again, until the worker answers.
+    const more = world.open("A3", "A");
+    expect(more.take()).toEqual(["drain"]);
+    world.drains.workerLeaves(more, 7_000);
+    for (const channel of [back, more]) world.end(channel);
+    expect(world.open("A4", "A").take()).toEqual([]);
+  });
+
+  it("remembers 1,000 lost workers that have not answered, the newest", () => {
+    const world = new PlacementWorld();
+    for (let at = 0; at <= limits.unheardDrains; at += 1) {
+      const channel = world.open(`${at}`);
+      void world.drains.drainWorker(`${at}`, {});
+      world.end(channel);
+    }
+    expect([world.open("0").take(), world.open("1").take()]).toEqual([[], ["drain", "leave draining 0: "]]);
+  });
+
+  it("is said once the queue of the worker's channel takes it [L11]", async () => {
+    const world = new PlacementWorld();
+    const a = world.open("A");
+    a.isFull = true;
+    await world.drains.drainWorker("A", { graceMs: 7_000 });
+    world.clock.advance(limits.leaveRetryMs);
+    a.isFull = false;
+    world.clock.advance(limits.leaveRetryMs);
+    expect(a.take().sort()).toEqual(["drain", "leave draining 0: "]);
+    world.clock.advance(7_000);
+    expect(a.take()).toEqual([]);
+  });
+
   it("takes the host's time, then the worker's own, and an operator's over both [L9 L11]", async () => {
     const world = new PlacementWorld();
     const a = holderOf(world, 2);
