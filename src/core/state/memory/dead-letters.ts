@@ -10,6 +10,8 @@ export class DeadLetters {
   /** Bytes of the letters of each agent type, as `letterSize` counts them. */
   readonly #bytesOf = new Map<string, number>();
   #bytes = 0;
+  /** Bytes of the letters that came since the bound was looked at. */
+  #unswept = 0;
   readonly #mostBytes: number;
   #last = 0;
 
@@ -35,6 +37,7 @@ export class DeadLetters {
     };
     this.#letters.set(this.#last, letter);
     this.#count(type, letterSize(frame.length));
+    this.#unswept += letterSize(frame.length);
     const { count: forgotten, bytes: pushedOut } = this.#forgetBeyond();
     return { bytes: sizeOf(letter) - old - pushedOut, forgotten };
   }
@@ -52,10 +55,14 @@ export class DeadLetters {
     return sizeOf(found);
   }
 
-  /** Removes the oldest letters of the types that have the most, until all fit into the bound. */
+  /**
+   * Removes the oldest letters of the types that have the most, until all fit into the bound. There may be 60,000 types, so that it looks at
+   * them once for each sixteenth of the bound.
+   */
   #forgetBeyond(): { readonly count: number; readonly bytes: number } {
     let [count, bytes] = [0, 0];
-    if (this.#bytes <= this.#mostBytes) return { count, bytes };
+    if (this.#bytes <= this.#mostBytes || this.#unswept <= this.#mostBytes / sweepsOfBound) return { count, bytes };
+    this.#unswept = 0;
     const level = fairLevel([...this.#bytesOf.values()], this.#mostBytes);
     for (const { letter, mailbox } of this.#letters.values()) {
       if (this.#bytes <= this.#mostBytes) break;
@@ -108,6 +115,7 @@ export class DeadLetters {
 }
 
 const letterBytes = 900;
+const sweepsOfBound = 16;
 
 /** Returns the bytes of a dead letter that count for the bound of all. A short one counts as 1 KiB more, so that their number is bounded, too. */
 export function letterSize(frameBytes: number): number {
