@@ -164,9 +164,8 @@ export class Host implements AsyncDisposable {
 
   /**
    * Tells Troupe's workers that the host leaves, refuses new calls, and answers the pending ones with an error. Then it ends all
-   * streams within `graceMs`: what a worker has not read by then is lost. A second call may shorten the grace. A start that is under way has
-   * 5 s to end. Rejects only with
-   * `invalid-argument`, for an invalid grace.
+   * streams within `graceMs`: what a worker has not read by then is lost. A second call may shorten the grace. A start that is under way
+   * has 5 s to end. Rejects only with `invalid-argument`, for an invalid grace.
    */
   async stop(options: HostStopOptions = {}): Promise<void> {
     assertOptions(options, stopShape, "stop");
@@ -300,7 +299,10 @@ function assertNoOptions(options: HostOptions): void {
 }
 
 function startStopped(): TroupeError {
-  return new TroupeError("shutting-down", "The host was stopped, and its start has not ended. Look at its state store.");
+  return new TroupeError(
+    "shutting-down",
+    "The host was stopped, and its start has not ended. Look at its state store.",
+  );
 }
 
 /** The deadline of an ending. It can be shortened, but not prolonged. */
