@@ -132,7 +132,7 @@ export class Host implements AsyncDisposable {
   /**
    * Resolves when workers can connect. Rejects with the reason of `signal`, or with `wrong-state` the second time. An address in use
    * is `already-exists`. An address of another machine, or a text that is not an address, is `invalid-argument`. A state store that
-   * can't be opened is its `StoreError`.
+   * can't be opened is its `StoreError`. A start that you have stopped, and that has not ended in time, is `shutting-down`.
    */
   async start(options: HostStartOptions = {}): Promise<void> {
     assertOptions(options, startShape, "start");
@@ -145,14 +145,17 @@ export class Host implements AsyncDisposable {
     services.push(servicer.asHealthService(), ...servicer.asReflectionServices());
     const done = this.#open(services);
     this.#state = { at: "starting", done };
+    const giveUp = (): void => void this.stop({ graceMs: 0 });
+    followAbort(signal, giveUp);
     try {
-      const listening = await done;
-      this.#listening = listening;
-      this.#address = listening.address;
-      if (this.#isStarting()) this.#state = { at: "serving", listening };
+      const listening = await Promise.race([done, this.closed.then(() => undefined)]);
+      if (listening !== undefined) this.#opened(listening);
+      else if (!signal?.aborted) throw startStopped();
     } catch (error) {
       if (this.#isStarting()) this.#state = { at: "new" };
       throw error instanceof StoreError ? error : startError(this.#address, error);
+    } finally {
+      unfollowAbort(signal, giveUp);
     }
     if (!signal?.aborted) return;
     await this.stop({ graceMs: 0 });
@@ -161,8 +164,8 @@ export class Host implements AsyncDisposable {
 
   /**
    * Tells Troupe's workers that the host leaves, refuses new calls, and answers the pending ones with an error. Then it ends all
-   * streams within `graceMs`: what a worker has not read by then is lost. A second call may shorten the grace. Rejects only with
-   * `invalid-argument`, for an invalid grace.
+   * streams within `graceMs`: what a worker has not read by then is lost. A second call may shorten the grace. A start that is under way
+   * has 5 s to end. Rejects only with `invalid-argument`, for an invalid grace.
    */
   async stop(options: HostStopOptions = {}): Promise<void> {
     assertOptions(options, stopShape, "stop");
@@ -219,6 +222,12 @@ export class Host implements AsyncDisposable {
     });
   }
 
+  #opened(listening: Listening): void {
+    this.#listening = listening;
+    this.#address = listening.address;
+    if (this.#isStarting()) this.#state = { at: "serving", listening };
+  }
+
   #shorten(graceMs: number): void {
     if (this.#state.at === "ending") this.#state.grace.shorten(graceMs);
   }
@@ -251,7 +260,7 @@ export class Host implements AsyncDisposable {
   }
 
   async #end(starting: Promise<Listening>, grace: ShutdownDeadline, reserveMs: number): Promise<void> {
-    const listening = await starting.catch(() => undefined);
+    const listening = await this.#started(starting, grace);
     if (listening !== undefined) {
       await this.#drain(grace, reserveMs);
       void grace.over.then(() => listening.close(0));
@@ -260,6 +269,16 @@ export class Host implements AsyncDisposable {
     await Promise.race([this.servicer.closeStateStore(), grace.over]);
     grace.done();
     this.#markClosed();
+  }
+
+  /** A start that is under way gets 5 s at least. It may never end, and what it opens later is closed at once. */
+  async #started(starting: Promise<Listening>, grace: ShutdownDeadline): Promise<Listening | undefined> {
+    const opening = starting.catch(() => undefined);
+    const patience = new ShutdownDeadline(this.#clock, Math.max(grace.leftMs, defaultGraceMs));
+    const listening = await Promise.race([opening, patience.over.then(() => undefined)]);
+    patience.done();
+    if (listening === undefined) void opening.then((late) => late?.close(0));
+    return listening;
   }
 
   /** Leaves time for the connections to close. */
@@ -277,6 +296,13 @@ function assertNoOptions(options: HostOptions): void {
   const names = given.map(([name]) => name).join(", ");
   const text = `The options (${names}) would change nothing: a host beside a servicer takes those of the servicer. Write new HostServicer(options).`;
   throw new TroupeError("invalid-argument", text);
+}
+
+function startStopped(): TroupeError {
+  return new TroupeError(
+    "shutting-down",
+    "The host was stopped, and its start has not ended. Look at its state store.",
+  );
 }
 
 /** The deadline of an ending. It can be shortened, but not prolonged. */

@@ -35,7 +35,7 @@ export async function answer(request: IncomingMessage, response: ServerResponse,
   let timer: { cancel(): void } | undefined;
   try {
     const signal = AbortSignal.any([gone.signal, parts.ending]);
-    const text = await outcomeOf(request, parts, { account, signal });
+    const text = await unlessEnding(outcomeOf(request, parts, { account, signal }), parts.ending);
     timer = parts.clock.setTimer(httpLimits.answerMs, slow);
     send(response, 200, { text, type: "application/json", headers: {}, closes: parts.ending.aborted });
   } catch (error) {
@@ -49,6 +49,22 @@ export async function answer(request: IncomingMessage, response: ServerResponse,
     await closed;
     timer?.cancel();
     account.close();
+  }
+}
+
+/** Settles as `work` does. Rejects when the server ends: a route may wait for a store that never answers. */
+async function unlessEnding<T>(work: Promise<T>, ending: AbortSignal): Promise<T> {
+  let stop = () => {};
+  const aborted = new Promise<never>((_resolve, reject) => {
+    const onAbort = () => reject(ending.reason);
+    ending.addEventListener("abort", onAbort, { once: true });
+    stop = () => ending.removeEventListener("abort", onAbort);
+    if (ending.aborted) onAbort();
+  });
+  try {
+    return await Promise.race([work, aborted]);
+  } finally {
+    stop();
   }
 }
 

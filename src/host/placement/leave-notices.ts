@@ -1,5 +1,5 @@
 import type { Clock, Timer } from "../../core/internal.ts";
-import { encodeFrame, type LeaveReason } from "../../protocol/internal.ts";
+import { type ClaimedAgent, encodeFrame, type LeaveReason } from "../../protocol/internal.ts";
 import type { BatchRunner } from "../batch-runner.ts";
 import { limits } from "../limits.ts";
 import type { Peer } from "../sessions/peer.ts";
@@ -67,6 +67,11 @@ export class LeaveNotices {
       this.#unsaidOf(peer).isDone = true;
       this.#sayLater();
     }
+  }
+
+  /** Says that agents leave which a worker does not hold any more, and for which it has asked. If the queue is full, it asks again. */
+  sayUnheld(peer: Peer, agents: readonly ClaimedAgent[], reason: LeaveReason): void {
+    if (agents.length > 0) peer.send(encodeFrame({ kind: "leave", agents, reason, graceMs: 0 }), "notice");
   }
 
   /**

@@ -78,10 +78,13 @@ export class LeavingAgents {
     const workerId = from.worker.id;
     const reason = workers.isDraining(workerId) ? "draining" : asked;
     const leaving: MovingAgent[] = [];
+    const unheld: ClaimedAgent[] = [];
     for (const agent of agents) {
       const type = this.#typeHeld(from, agent);
-      if (type === undefined) counters.unmatchedReturns += 1;
-      else {
+      if (type === undefined) {
+        counters.unmatchedReturns += 1;
+        unheld.push(agent);
+      } else {
         const begun = this.#begin(type, { ...agent, workerId }, reason, from);
         if (begun !== undefined) leaving.push(begun);
         // The worker asks again later.
@@ -89,6 +92,7 @@ export class LeavingAgents {
       }
     }
     notices.say(workerId, leaving);
+    notices.sayUnheld(from, unheld, asked);
   }
 
   /**

@@ -41,9 +41,12 @@ export function describeActivations({ openStage }: Suite): void {
           },
         };
         const life = await host(stage, script, options);
+        await stage.host("behind", () => Ask({ text: "" }));
         const calls = ["1", "2"].map((text) => ask(stage, text));
         const ends = Promise.allSettled(calls);
         await pause.begun.opened;
+        // It comes behind both: so both wait for the activation.
+        await stage.caller.sendMessage(Ask({ text: "" }), new AgentId("behind", "k"));
         pause.gate.open();
         for (const end of await ends) {
           expect(end).toMatchObject({ status: "rejected", reason: { message: expect.stringContaining("no line to") } });

@@ -226,6 +226,13 @@ describe("an agent that leaves its worker, at the host", () => {
     giveBack(holder, agent, first);
     await holder.settled();
     expect(rig.host.counters()).toMatchObject({ revokedClaims: 1, unmatchedReturns: 2, claims: 1 });
+    // It waits for an answer, and the agent that another worker has by now stays there.
+    expect(await askLeave(holder, agent, "asked")).toEqual([
+      { kind: "leave", agents: [agent], reason: "asked", graceMs: 0 },
+    ]);
+    holder.send({ kind: "left", agents: [agent] });
+    expect(await holder.settled()).toEqual([]);
+    expect(rig.host.counters()).toMatchObject({ unmatchedReturns: 4, leavingAgents: 0, claims: 1 });
   });
 
   it("leaves a worker that an operator drains; drainWorker says how it ended [L11]", async () => {
@@ -319,9 +326,11 @@ describe("an agent that leaves its worker, at the host", () => {
     const { rig, holder, other, first, agent, caller } = world;
     other.send({ kind: "left", agents: [agent] });
     other.send({ kind: "stay", agents: [agent] });
-    expect(await askLeave(other, agent)).toEqual([]);
+    const answer = { kind: "leave", reason: "idle", graceMs: 0 };
+    expect(await askLeave(other, agent)).toEqual([{ ...answer, agents: [agent] }]);
     giveBack(other, agent, first);
-    expect(await askLeave(holder, { ...agent, epoch: { ...agent.epoch, number: 999 } })).toEqual([]);
+    const later = { ...agent, epoch: { ...agent.epoch, number: 999 } };
+    expect(await askLeave(holder, later)).toEqual([{ ...answer, agents: [later] }]);
     const payload = { typeName: "T", contentType: "text/plain", data: new Uint8Array(1_000) };
     giveBack(holder, agent, { ...first, payload });
     giveBack(holder, { ...agent, key: "x" }, { ...first, target: { type: "room", key: "x" } });
@@ -334,9 +343,9 @@ describe("an agent that leaves its worker, at the host", () => {
     const stock = await new RawWorker(rig.dial(), "S").join();
     stock.send({ kind: "left", agents: [agent] });
     stock.send({ kind: "leaving-worker", graceMs: 0 });
-    await stock.settled();
+    expect(await askLeave(stock, agent)).toEqual([]);
     expect(await holder.settled()).toEqual([]);
-    expect(rig.host.counters()).toMatchObject({ unmatchedReturns: 9, emptyFrames: 2, leavingAgents: 0, claims: 1 });
+    expect(rig.host.counters()).toMatchObject({ unmatchedReturns: 9, emptyFrames: 3, leavingAgents: 0, claims: 1 });
     holder.respond(first.requestId, "done");
     expect((await caller.nextResponse()).requestId).toBe("first");
   });

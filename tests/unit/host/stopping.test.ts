@@ -1,4 +1,5 @@
 import { expect, it } from "vitest";
+import { MemoryStateStore, type OpenStoreOptions, type StoreOpening } from "../../../src/core/internal.ts";
 import { Host } from "../../../src/host/index.ts";
 import { ManualClock } from "../../../src/testing/index.ts";
 import { createListenerCounters, type Listener } from "../../../src/transport/internal.ts";
@@ -34,5 +35,64 @@ it("gives its listener what is left of the grace and no more, and ends that when
   clock.advance(1_000);
   await stopped;
   expect(graces).toEqual([1_000, 0]);
+  expect(clock.pendingTimers).toBe(0);
+});
+
+/** A store that opens when the test lets it, as one behind a network that is gone. */
+class SlowStore extends MemoryStateStore {
+  closes = 0;
+  letOpen: () => void = () => {};
+  readonly #mayOpen = new Promise<void>((resolve) => {
+    this.letOpen = resolve;
+  });
+
+  override async open(options?: OpenStoreOptions): Promise<StoreOpening> {
+    await this.#mayOpen;
+    return super.open(options);
+  }
+
+  override async close(): Promise<void> {
+    this.closes += 1;
+    await super.close();
+  }
+}
+
+/** A host whose store does not open, and the graces with which its listener was closed. */
+function startingHost() {
+  const clock = new ManualClock();
+  const stateStore = new SlowStore();
+  const graces: (number | undefined)[] = [];
+  const listener: Listener = {
+    listen: async (address) => ({
+      ...{ address, counters: createListenerCounters, closed: Promise.resolve() },
+      close: async (graceMs) => void graces.push(graceMs),
+    }),
+  };
+  return { clock, stateStore, graces, host: new Host({ listener, address: "a" }, { clock, stateStore }) };
+}
+
+it("stops though its store does not open; what opens later is closed at once", async () => {
+  const { host, clock, stateStore, graces } = startingHost();
+  const started = host.start();
+  const stopped = host.stop({ graceMs: 0 });
+  clock.advance(5_000);
+  await expect(started).rejects.toMatchObject({ code: "shutting-down" });
+  await stopped;
+  await host.closed;
+  expect([graces, stateStore.closes]).toEqual([[], 0]);
+  stateStore.letOpen();
+  await expect.poll(() => [graces, stateStore.closes]).toEqual([[0], 1]);
+  expect(clock.pendingTimers).toBe(0);
+});
+
+it("gives up its start when the signal aborts, though its store does not open", async () => {
+  const { host, clock } = startingHost();
+  const reason = new Error("too slow");
+  const abort = new AbortController();
+  const started = host.start({ signal: abort.signal });
+  abort.abort(reason);
+  clock.advance(5_000);
+  await expect(started).rejects.toBe(reason);
+  await host.closed;
   expect(clock.pendingTimers).toBe(0);
 });

@@ -233,4 +233,20 @@ describe("an HTTP server", () => {
     await Promise.all([idle.closed, half.closed]);
     await server.close(0);
   });
+
+  test("ends though what a request asks for never comes to an end", async () => {
+    let asked: () => void = () => {};
+    const reached = new Promise<void>((resolve) => {
+      asked = resolve;
+    });
+    const { server, port, bytes } = await serve(() => {
+      asked();
+      return new Promise(() => {});
+    });
+    const waiting = (await RawHttp.connect(port)).send(requestText({ target: "/here", token }));
+    await reached;
+    await server.close(60_000);
+    expect(await waiting.toEnd()).toMatch(/^HTTP\/1\.1 503 [\s\S]*The host is stopping/);
+    expect(bytes.held).toBe(0);
+  });
 });

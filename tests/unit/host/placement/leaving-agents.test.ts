@@ -96,6 +96,21 @@ describe("agents that leave their workers", () => {
     expect(world.counters).toMatchObject({ droppedEvents: 1, returnedMessages: 1 });
   });
 
+  it("leave at once if their worker asks for a claim that ended with their type [L2]", () => {
+    const world = new PlacementWorld();
+    const a = world.open("A");
+    world.publish("k", "E1");
+    const agents = [world.claimed("k")];
+    world.owners.release("room", "A");
+    world.turns.turns();
+    world.owners.claim("room", "A", { sharing: { placement: undefined, requires: {} } });
+    a.arrived.length = 0;
+    world.leaving.asked(a, agents, "asked");
+    expect(a.take()).toEqual(["leave asked 0: k"]);
+    world.leaving.left(a, agents);
+    expect([world.leaving.size, a.take()]).toEqual([0, []]);
+  });
+
   it("end their wait when no worker serves their type any more; a later type of that name is another one", () => {
     const world = new PlacementWorld();
     const a = world.open("A");
