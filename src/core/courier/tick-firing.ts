@@ -21,7 +21,7 @@ import { letterOf, shown, tickOf } from "./stored-reminders.ts";
 import { storeRetryMs, TickSettling } from "./tick-settling.ts";
 import { type CronPatterns, dueAfter } from "./when.ts";
 
-/** What a tick needs of its surroundings. */
+/** The parts of a runtime that the delivery of one tick uses. */
 export interface TickFiringOptions {
   readonly store: StateStore;
   readonly clock: Clock;

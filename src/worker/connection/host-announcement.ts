@@ -17,7 +17,7 @@ type HostKind =
   | { readonly at: "announced"; readonly capabilities: ReadonlySet<Capability> }
   | { readonly at: "stock" };
 
-/** What one connection knows about its host from the response headers. Only a host that announced itself gets notices (cancel). */
+/** The knowledge of one connection about its host, from the response headers. Only a host that announced itself gets notices (cancel). */
 export class HostAnnouncement {
   readonly #send: (notice: Frame) => void;
   #host: HostKind = { at: "unknown", waiting: [] };

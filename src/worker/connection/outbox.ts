@@ -48,7 +48,7 @@ export const mostGraceMs = 4_294_967_295;
 /** Sends the frames of one connection. The stream queues and batches them, not the outbox. */
 export class Outbox {
   readonly #options: OutboxOptions;
-  /** What is known about the host. */
+  /** The host's announcement, once its headers have come. */
   readonly host = new HostAnnouncement((notice) => this.#notify(notice));
   readonly #sent = new SentFrames();
   #outgoingCallsCount = 0;

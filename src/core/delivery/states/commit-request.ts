@@ -22,7 +22,7 @@ export interface CommitRequest<Out> {
 
 const nothing = { at: "nothing" } as const;
 
-/** What a commit does to the record: it deletes it, or compares and saves the state, or neither. */
+/** Tells whether a commit deletes the record, or compares and saves the state, or neither. */
 export function changeOf(
   slot: StateSlot,
   { at }: CommitRequest<unknown>,
