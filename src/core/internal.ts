@@ -94,8 +94,8 @@ export {
 export { AnswerCodec } from "./delivery/states/kept-answers.ts";
 export { keyRefused } from "./delivery/states/remembered-layer.ts";
 export { createStateLayers, type StateLayers } from "./delivery/states/state-layers.ts";
-export type { TurnSlot } from "./delivery/turns/agent-turns.ts";
 export { LongWaits, type WaitReports } from "./delivery/turns/long-waits.ts";
+export type { TurnSlot } from "./delivery/turns/message-turn.ts";
 export { deadlockText, RingWatch, type WaitingCall } from "./delivery/turns/ring-watch.ts";
 export { type Turn, TurnQueue } from "./delivery/turns/turn-queue.ts";
 export { noTimeLeftError, notServedError } from "./delivery/type-arrivals.ts";

@@ -40,7 +40,7 @@ export class HostServices implements ConnectionServices {
     const { outbox, calls, metadata, signal } = connection;
     this.#connection = connection;
     this.#legacy = new ChannelRegistry({ outbox, nextRequestNumber, timeoutMs, clock });
-    const isHostAnnounced = () => outbox.isHostAnnounced;
+    const isHostAnnounced = () => outbox.host.isAnnounced;
     const ask = () => askForSignOfLife(calls, { metadata, timeoutMs, signal });
     const firstRoundTrip = new FirstRoundTrip({ ask, isHostAnnounced });
     const unary = new UnaryRegistry({
@@ -48,7 +48,7 @@ export class HostServices implements ConnectionServices {
     });
     const registry = new ConnectionRegistry({ unary, legacy: this.#legacy, logger });
     const keepsStates = async () => {
-      await outbox.headersCame(clock);
+      await outbox.host.came(clock);
       return connection.keepsStates;
     };
     this.registry = new PacedRegistry(new StatesRegistry({ registry, isKeptAtHost, keepsStates }));
@@ -56,7 +56,7 @@ export class HostServices implements ConnectionServices {
   }
 
   get isHostAnnounced(): boolean {
-    return this.#connection.outbox.isHostAnnounced;
+    return this.#connection.outbox.host.isAnnounced;
   }
 
   get awaitsAck(): boolean {

@@ -39,30 +39,30 @@ export class PresentHost {
    */
   get placesAgents(): boolean {
     const { outbox } = this;
-    return outbox !== undefined && (outbox.awaitsHeaders ? this.#placesAgents : outbox.knowsClaims);
+    return outbox !== undefined && (outbox.host.isAwaited ? this.#placesAgents : outbox.host.knowsClaims);
   }
 
   /** The headers of the host have come on this connection. */
   told({ outbox }: HostConnection): void {
-    this.#placesAgents = outbox.knowsClaims;
+    this.#placesAgents = outbox.host.knowsClaims;
   }
 
   /** Whether the host keeps no states of agents. */
   get isStateless(): boolean {
     const connection = this.#supervisor.current;
-    return connection !== undefined && !connection.keepsStates && !connection.outbox.awaitsHeaders;
+    return connection !== undefined && !connection.keepsStates && !connection.outbox.host.isAwaited;
   }
 
   /** Whether the host keeps no mail. */
   get isMailless(): boolean {
     const connection = this.#supervisor.current;
-    return connection !== undefined && !connection.keepsMail && !connection.outbox.awaitsHeaders;
+    return connection !== undefined && !connection.keepsMail && !connection.outbox.host.isAwaited;
   }
 
   /** Resolves to whether the host keeps mail, when it has told so. Undefined: there is no connection. */
   async keepsMail(): Promise<boolean | undefined> {
     const connection = this.#supervisor.current;
-    if (connection?.outbox.awaitsHeaders === true) await connection.outbox.headersCame(this.#clock);
+    if (connection?.outbox.host.isAwaited === true) await connection.outbox.host.came(this.#clock);
     return connection?.isOpen === true ? connection.keepsMail : undefined;
   }
 }

@@ -155,7 +155,7 @@ export class WorkerStop {
     const { state } = this.#supervisor;
     if (state.at !== "connected") return undefined;
     return [state.connection.outbox, state.registrar.outbox].find(
-      ({ knowsClaims, isClosed }) => knowsClaims && !isClosed,
+      ({ host, isClosed }) => host.knowsClaims && !isClosed,
     );
   }
 

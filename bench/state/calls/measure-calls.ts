@@ -1,15 +1,14 @@
-import { compare } from "../../support/comparing.ts";
-import { type PartOptions, planArgs } from "../part-options.ts";
+import type { PartOptions } from "../part-options.ts";
 import { ByHandContender } from "./by-hand-contender.ts";
 import { KeptCallContender } from "./contenders.ts";
 import { steadyLoads } from "./loads.ts";
+import { measureLoads } from "./measure.ts";
 
 /** Measures calls to agents that keep a state of 512 bytes: caller → host → target → host with its store → back. */
 export async function measureCalls(options: PartOptions): Promise<void> {
-  await compare({
+  await measureLoads(options, {
     benchmark: "state-calls",
     title: "calls to agents that keep a state",
-    unit: "calls/s",
     contenders: [
       new KeptCallContender("SQLite, full", "stored", "sqlite-full"),
       new KeptCallContender("SQLite, normal", "stored", "sqlite-normal"),
@@ -19,10 +18,6 @@ export async function measureCalls(options: PartOptions): Promise<void> {
       new ByHandContender("NATS request(), pg by hand", "pg"),
       new KeptCallContender("no state", "plain", "memory"),
     ],
-    baseline: "no state",
     loads: steadyLoads,
-    loadText: ({ text }) => text,
-    ...{ rounds: 3, warmUpSeconds: 0.5 },
-    args: planArgs(options),
   });
 }

@@ -21,7 +21,7 @@ import { letterOf, shown, tickOf } from "./stored-reminders.ts";
 import { storeRetryMs, TickSettling } from "./tick-settling.ts";
 import { type CronPatterns, dueAfter } from "./when.ts";
 
-/** The parts with which a tick is fired. */
+/** The parts of a runtime that the delivery of one tick uses. */
 export interface TickFiringOptions {
   readonly store: StateStore;
   readonly clock: Clock;

@@ -5,7 +5,7 @@ import type { HandlerInterceptor } from "../interceptor.ts";
 import type { TraceCarrier } from "../tracing.ts";
 import type { AgentCatalog } from "./activations/agent-catalog.ts";
 import type { HandlerContext } from "./handler-context.ts";
-import type { TurnSlot } from "./turns/agent-turns.ts";
+import type { TurnSlot } from "./turns/message-turn.ts";
 
 /** One message on its way to one agent. A runtime adds its own fields to the same object. */
 export interface Delivery {

@@ -67,7 +67,7 @@ export class ControlRouter {
     this.#pass(from, envelope, bytes, this.#clientAt(envelope.destination, from));
   }
 
-  /** Passes an envelope to this client. Undefined: there is none. */
+  /** Passes an envelope to a client. Answers the sender when there is no such client, or when it has gone. */
   #pass(from: ControlSession, envelope: ControlEnvelope, bytes: Uint8Array, clientId: string | undefined): void {
     const { counters, clientIds, sessions } = this.#parts;
     if (isEnding(envelope.body) && clientId !== undefined && !clientIds.isFree(clientId, from.owner.principal))

@@ -54,6 +54,6 @@ export class ChannelReading {
   /** Whether the worker misses no notice while it does not read the data channel. A stock host sends none. */
   get #hearsNotices(): boolean {
     const { sideStream, outbox } = this.#options;
-    return sideStream.isOpen || !outbox.isHostAnnounced;
+    return sideStream.isOpen || !outbox.host.isAnnounced;
   }
 }

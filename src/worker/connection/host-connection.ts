@@ -289,7 +289,7 @@ export class HostConnection<Services extends ConnectionServices = ConnectionServ
     const capabilities = readCapabilities(metadata);
     this.keepsStates = capabilities.has("states");
     this.keepsMail = capabilities.has("mail");
-    this.outbox.takeHeaders(isHostAnnounced, capabilities);
+    this.outbox.host.take(isHostAnnounced, capabilities);
     this.#accept();
     this.tellsRecipients = capabilities.has("claims");
     if (capabilities.has("heartbeat") && this.isOpen && !this.#isLeaving) this.#heartbeat.start();
@@ -308,7 +308,7 @@ export class HostConnection<Services extends ConnectionServices = ConnectionServ
   #receive(bytes: Uint8Array): void {
     this.#keepAlive.heard();
     if (!this.#isAccepted) {
-      this.outbox.takeHeaders(false);
+      this.outbox.host.take(false);
       this.#accept();
     }
     let frame: Frame;

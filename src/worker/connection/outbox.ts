@@ -1,7 +1,6 @@
-import { type Clock, type Timer, TroupeError, UndeliverableException } from "../../core/internal.ts";
+import { type Timer, TroupeError, UndeliverableException } from "../../core/internal.ts";
 import {
   type CancelReason,
-  type Capability,
   encodeFrame,
   type Frame,
   type HeartbeatFrame,
@@ -10,8 +9,8 @@ import {
   type UnstuckFrame,
 } from "../../protocol/internal.ts";
 import { type FrameStream, SentFrames } from "../../transport/internal.ts";
+import { HostAnnouncement } from "./host-announcement.ts";
 import type { StateStream } from "./state-stream.ts";
-import { atMost } from "./time-limits.ts";
 
 export interface OutboxOptions {
   readonly stream: FrameStream;
@@ -43,30 +42,15 @@ export interface QueuedMessage {
   onFailed(error: Error): void;
 }
 
-/** Milliseconds that a host has to announce itself. After them the limit of stock hosts applies. */
-const headersWaitMs = 1_000;
-
-const none: ReadonlySet<Capability> = new Set();
-
 /** The longest grace that a notice can carry. */
 export const mostGraceMs = 4_294_967_295;
-
-/** Largest number of cancel notices that wait for the host to announce itself. */
-const mostWaitingNotices = 1_000;
-
-/** Knowledge about the host. Only a host that announced itself gets notices (cancel). */
-// protocol.md §11.1
-type HostKind =
-  /** The response headers have not come yet; notices wait. */
-  | { readonly at: "unknown"; readonly waiting: Frame[] }
-  | { readonly at: "announced"; readonly capabilities: ReadonlySet<Capability> }
-  | { readonly at: "stock" };
 
 /** Sends the frames of one connection. The stream queues and batches them, not the outbox. */
 export class Outbox {
   readonly #options: OutboxOptions;
+  /** The host's announcement, once its headers have come. */
+  readonly host = new HostAnnouncement((notice) => this.#notify(notice));
   readonly #sent = new SentFrames();
-  #host: HostKind = { at: "unknown", waiting: [] };
   #outgoingCallsCount = 0;
   #sentMessages = 0;
   #isWritable = true;
@@ -79,9 +63,6 @@ export class Outbox {
   #closedBecause: UndeliverableReason | undefined;
   /** The outbox of the connection to the same host that the worker took after this one. */
   #newer: Outbox | undefined;
-  /** Called when the host's headers have come, or are not expected any more. */
-  #onHeaders: () => void = () => {};
-  #headersCame: Promise<unknown> | undefined;
 
   constructor(options: OutboxOptions) {
     this.#options = options;
@@ -100,29 +81,6 @@ export class Outbox {
   /** Number of calls and events that left here. */
   get sentMessages(): number {
     return this.#sentMessages;
-  }
-
-  /** Whether the host has announced itself. It then takes long messages and Troupe's notices. */
-  get isHostAnnounced(): boolean {
-    return this.#host.at === "announced";
-  }
-
-  // protocol.md §11.13
-  /** Whether the host takes paths of calls, and reports of calls that wait for their turn. */
-  get knowsTurns(): boolean {
-    return this.#knows("turns");
-  }
-
-  // protocol.md §11.16
-  /** Whether the host keeps told messages. */
-  get knowsMail(): boolean {
-    return this.#knows("mail");
-  }
-
-  // protocol.md §11.17
-  /** Whether the host takes agents of shared types back, and gives them to other workers. */
-  get knowsClaims(): boolean {
-    return this.#knows("claims");
   }
 
   /** Whether the outbox keeps messages, because the host may still refuse the channel. */
@@ -147,11 +105,6 @@ export class Outbox {
     return outbox;
   }
 
-  /** Whether the host may still announce itself. */
-  get awaitsHeaders(): boolean {
-    return this.#host.at === "unknown";
-  }
-
   /** False while the stream has more queued than it wants, until `drained`. The stream still takes frames. */
   get isWritable(): boolean {
     return this.#isWritable;
@@ -165,7 +118,7 @@ export class Outbox {
   /** Length of the longest frame that the outbox takes, in bytes. */
   get maxBytes(): number {
     const { stream, maxMessageBytes, stockHostMaxBytes } = this.#options;
-    const forHost = this.isHostAnnounced ? Number.POSITIVE_INFINITY : stockHostMaxBytes;
+    const forHost = this.host.isAnnounced ? Number.POSITIVE_INFINITY : stockHostMaxBytes;
     return Math.min(maxMessageBytes, stream.maxSendBytes, forHost);
   }
 
@@ -253,25 +206,25 @@ export class Outbox {
 
   /** Tells an announced host that no caller waits for this answer. The notice may wait for the host's headers. Never throws. */
   cancelCall(requestId: string, reason: CancelReason): void {
-    this.#notifyAnnounced({ kind: "cancel", requestId, reason });
+    this.host.notify({ kind: "cancel", requestId, reason });
   }
 
   /** Tells a host that knows turns how long a call waits for its turn. Never throws. */
   sayStuck(report: StuckFrame | UnstuckFrame): void {
-    if (this.knowsTurns) this.#notify(report);
+    if (this.host.knowsTurns) this.#notify(report);
   }
 
   // protocol.md §11.17
   /** Tells a host that knows claims about agents of shared types. Returns false if it is too long, or can't leave. Never throws. */
   sayClaims(notice: LeavingNotice): boolean {
-    if (!this.knowsClaims) return false;
+    if (!this.host.knowsClaims) return false;
     const bytes = encodeFrame(notice);
     return bytes.length <= this.maxBytes && this.write(bytes);
   }
 
   /** Tells an announced host that the worker leaves: it takes no more calls here, and gives up its agent types. Never throws. */
   sayLeaving(graceMs: number): void {
-    this.#notifyAnnounced({ kind: "leaving", graceMs: Math.min(Math.ceil(graceMs), mostGraceMs) });
+    this.host.notify({ kind: "leaving", graceMs: Math.min(Math.ceil(graceMs), mostGraceMs) });
   }
 
   /**
@@ -284,50 +237,15 @@ export class Outbox {
     return stream.beforeAsking();
   }
 
-  #knows(capability: Capability): boolean {
-    return this.#host.at === "announced" && this.#host.capabilities.has(capability);
-  }
-
-  #notifyAnnounced(frame: Frame): void {
-    if (this.#host.at === "announced") this.#notify(frame);
-    else if (this.#host.at === "unknown" && this.#host.waiting.length < mostWaitingNotices)
-      this.#host.waiting.push(frame);
-  }
-
   /** Notes that the stream wants messages again. */
   drained(): void {
     this.#isWritable = true;
   }
 
-  /** Notes the host's headers, or that the host seems to send none. */
-  takeHeaders(isHostAnnounced: boolean, capabilities: ReadonlySet<Capability> = none): void {
-    const host = this.#host;
-    if (host.at === "announced" || (host.at === "stock" && !isHostAnnounced)) return;
-    this.#host = isHostAnnounced ? { at: "announced", capabilities } : { at: "stock" };
-    if (isHostAnnounced && host.at === "unknown") for (const frame of host.waiting) this.#notify(frame);
-    this.#onHeaders();
-    this.#onHeaders = () => {};
-  }
-
-  /** Resolves when it is known whether the host announces itself. The wait is short, because stock hosts send nothing. */
-  headersCame(clock: Clock): Promise<unknown> {
-    this.#headersCame ??= new Promise<void>((resolve) => {
-      const came = new Promise<void>((settle) => {
-        if (this.awaitsHeaders) this.#onHeaders = settle;
-        else settle();
-      });
-      void atMost(came, headersWaitMs, clock).then(() => {
-        this.takeHeaders(false);
-        resolve();
-      });
-    });
-    return this.#headersCame;
-  }
-
   /** Makes `send` throw from now on. The first reason stays. */
   close(reason: UndeliverableReason): void {
     this.#closedBecause ??= reason;
-    this.takeHeaders(false);
+    this.host.take(false);
   }
 
   /** Resolves when the network has taken all frames, or can't take them any more. */

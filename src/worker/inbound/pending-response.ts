@@ -143,7 +143,7 @@ export class PendingResponse implements Work {
     if (this.#isOver()) return;
     this.#isPaid = true;
     try {
-      this.#sendFailure(thrown, this.#outbox.isHostAnnounced, notHandled);
+      this.#sendFailure(thrown, this.#outbox.host.isAnnounced, notHandled);
     } catch (cause) {
       const kind = "The answer to a call could not be sent";
       this.#options.settings.logger.warn(loggableText(`${kind}: ${errorText(cause)}`), undefined, kind);
@@ -230,7 +230,7 @@ export class PendingResponse implements Work {
       metadata: {
         ...this.carrier,
         ...metadata,
-        ...(notHandled && this.#outbox.isHostAnnounced && { [metadataKey.notHandled]: "1" }),
+        ...(notHandled && this.#outbox.host.isAnnounced && { [metadataKey.notHandled]: "1" }),
       },
     };
     const { [metadataKey.errorDetail]: detail, ...rest } = frame.metadata;

@@ -242,8 +242,8 @@ export class SendQueue implements OutboundQueue {
       const outbox = this.#outbox;
       if (this.#isHeld || outbox?.isWritable !== true) return;
       const { departure } = waiting;
-      if (outbox.awaitsHeaders && needsHeaders(departure, departure.bytes, outbox)) {
-        void outbox.headersCame(this.#settings.clock).then(() => this.#flush());
+      if (outbox.host.isAwaited && needsHeaders(departure, departure.bytes, outbox)) {
+        void outbox.host.came(this.#settings.clock).then(() => this.#flush());
         return;
       }
       try {
@@ -262,10 +262,11 @@ export class SendQueue implements OutboundQueue {
    */
   #leave(departure: QueuedMessage, bytes: Uint8Array, outbox: Outbox): boolean {
     const { withoutPath } = departure;
-    if (outbox.awaitsHeaders && needsHeaders(departure, bytes, outbox)) return false;
+    if (outbox.host.isAwaited && needsHeaders(departure, bytes, outbox)) return false;
     // A connection that ended before its host's headers says nothing about the host.
-    if (departure.isTold === true && !outbox.isClosed && !outbox.knowsMail) throw new NotAccessibleError(maillessText);
-    const sent = withoutPath === undefined || outbox.knowsTurns ? bytes : withoutPath();
+    if (departure.isTold === true && !outbox.isClosed && !outbox.host.knowsMail)
+      throw new NotAccessibleError(maillessText);
+    const sent = withoutPath === undefined || outbox.host.knowsTurns ? bytes : withoutPath();
     if (!outbox.write(sent, departure.kind === "event" ? "event" : "other")) return false;
     departure.onSent?.(outbox);
     if (outbox.isKeeping) outbox.keep(departure);

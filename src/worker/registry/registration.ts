@@ -6,20 +6,19 @@ import {
   type AgentId,
   assertAgentType,
   assertNotAborted,
-  followAbort,
   noSubscription,
   type RegisterAgentInstanceOptions,
   type RegisterFactoryOptions,
   type Subscription,
   SubscriptionTable,
   subscriptionExists,
-  unfollowAbort,
   untilAborted,
   type WaitOptions,
 } from "../../core/internal.ts";
 import type { WorkerSettings } from "../worker-options.ts";
 import { type HostRegistry, stoppedError, stoppedWaiting, type UsedRegistry } from "./host-registry.ts";
 import { settleAll } from "./paced-registry.ts";
+import { PatientTypes } from "./patient-types.ts";
 import { TypeTakenError } from "./refusal.ts";
 import { waitWhileTaken } from "./taken-wait.ts";
 import { toWireSubscription } from "./wire-subscription.ts";
@@ -50,8 +49,7 @@ export class Registration {
   readonly #told = new Map<string, Told>();
   /** Types, and ids of subscriptions, that a host has not confirmed yet. */
   readonly #unconfirmed = { types: new Set<string>(), subscriptions: new Set<string>() };
-  /** Types that were registered before the start, and that wait there until another worker leaves them. */
-  readonly #patient = new Map<string, Patient>();
+  readonly #patient: PatientTypes;
 
   constructor({ catalog, subscriptions, settings, host, run }: RegistrationOptions) {
     this.#catalog = catalog;
@@ -59,6 +57,7 @@ export class Registration {
     this.#settings = settings;
     this.#host = host;
     this.#run = run;
+    this.#patient = new PatientTypes(settings, (type, added) => this.#takeBackType(type, added));
   }
 
   /** Whether there is nothing to tell a host. */
@@ -111,23 +110,9 @@ export class Registration {
         assertNotAborted(options, what);
         throw error;
       }
-      if (host === undefined && options.whenTaken === "wait") this.#becomePatient(type, options);
+      if (host === undefined && options.whenTaken === "wait") this.#patient.add(type, options);
       return undefined;
     });
-  }
-
-  /** Notes that the start waits for the type. An abort before the host has the type takes the registration back. */
-  #becomePatient(type: string, { signal, subscriptions = [] }: RegisterFactoryOptions<Agent>): void {
-    const onAbort = () => {
-      this.#patient.delete(type);
-      this.#catalog.removeFactory(type);
-      for (const { id } of subscriptions) if (this.#subscriptions.has(id)) this.#subscriptions.remove(id);
-      this.#settings.logger.warn(
-        `The signal of the registration of agent type ${type} has aborted. The type is removed.`,
-      );
-    };
-    followAbort(signal, onAbort);
-    this.#patient.set(type, { signal, settle: () => unfollowAbort(signal, onAbort) });
   }
 
   /** Registers the type at the host with its first instance. Further instances wait for what the host says to the first. */
@@ -173,6 +158,12 @@ export class Registration {
     const outcome = registry?.registerType(type) ?? Promise.resolve();
     this.#told.set(type, { registry, outcome });
     return outcome;
+  }
+
+  /** Removes a type that no host has, and what was registered with it. */
+  #takeBackType(type: string, subscriptions: readonly Subscription[]): void {
+    this.#catalog.removeFactory(type);
+    for (const { id } of subscriptions) if (this.#subscriptions.has(id)) this.#subscriptions.remove(id);
   }
 
   /** Removes an instance that could not be registered. */
@@ -311,7 +302,7 @@ export class Registration {
    */
   async replay(host: HostRegistry, signal: AbortSignal, onFailure: (error: unknown) => void): Promise<void> {
     const subscriptions = this.#confirmedSubscriptions();
-    const types = this.#confirmedTypes().map((type) => this.#announce(type, host, signal));
+    const types = this.#confirmedTypes().map((type) => this.#patient.announce(type, host, signal));
     await settleAll(types, onFailure);
     signal.throwIfAborted();
     const added = subscriptions.map((known) => host.addSubscription(toWireSubscription(known)));
@@ -327,28 +318,6 @@ export class Registration {
     const { subscriptions } = this.#unconfirmed;
     return this.#subscriptions.subscriptions().filter(({ id }) => !subscriptions.has(id));
   }
-
-  async #announce(type: string, host: HostRegistry, signal: AbortSignal): Promise<void> {
-    const own = this.#patient.get(type);
-    for (let attempt = 1; ; attempt += 1) {
-      try {
-        await host.registerType(type);
-        assertNotAborted({ signal: own?.signal }, `The registration of agent type ${type}`);
-        own?.settle();
-        this.#patient.delete(type);
-        return;
-      } catch (error) {
-        if (own === undefined || !(error instanceof TypeTakenError)) throw error;
-        const either = own.signal === undefined ? signal : AbortSignal.any([signal, own.signal]);
-        await waitWhileTaken(type, error, { ...this.#settings, attempt, signal: either });
-      }
-    }
-  }
-}
-
-interface Patient extends WaitOptions {
-  /** Ends the wait for the signal. */
-  readonly settle: () => void;
 }
 
 interface AddAllOptions extends WaitOptions {

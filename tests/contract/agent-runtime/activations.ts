@@ -2,19 +2,19 @@ import { describe, expect, test } from "vitest";
 import { type AgentConcurrency, AgentId, type MessageContext } from "../../../src/core/index.ts";
 import { Gate } from "../../support/gate.ts";
 import { ada, ask, bea, host, Life, Lived, Pause, type Script, turn } from "./lived-agents.ts";
-import { Ask, type Suite } from "./world.ts";
+import { Answer, Ask, type Suite } from "./world.ts";
 
 const concurrencies: readonly AgentConcurrency[] = ["interleaved", "sequential"];
 
 /** Each with limits, so that the runtime tracks the agents, and without. */
 const kinds = concurrencies.flatMap((concurrency) => [
-  { concurrency, tracked: "", options: { concurrency } },
-  { concurrency, tracked: " with a cap", options: { concurrency, maxLive: 100 } },
+  { name: concurrency, options: { concurrency } },
+  { name: `${concurrency} with a cap`, options: { concurrency, maxLive: 100 } },
 ]);
 
 export function describeActivations({ openStage }: Suite): void {
   describe("the activation of an agent", () => {
-    describe.each(kinds)("that is $concurrency$tracked", ({ options }) => {
+    describe.each(kinds)("that is $name", ({ options }) => {
       test("begins before its first message: what comes meanwhile waits, in order", async () => {
         await using stage = await openStage();
         const pause = new Pause();
@@ -41,7 +41,7 @@ export function describeActivations({ openStage }: Suite): void {
           },
         };
         const life = await host(stage, script, options);
-        await stage.host("behind", () => Ask({ text: "" }));
+        await stage.host("behind", () => Answer({ text: "" }));
         const calls = ["1", "2"].map((text) => ask(stage, text));
         const ends = Promise.allSettled(calls);
         await pause.begun.opened;

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { formatEpoch } from "../../../src/core/internal.ts";
+import type { HostRig } from "../../support/host-transports.ts";
 import {
   askLeave,
   type EventFrame,
@@ -22,6 +23,12 @@ async function startChange(world: Awaited<ReturnType<typeof startRooms>>) {
   const [event] = await newer.settled();
   if (event?.kind !== "event") throw new Error("no event came on the newer channel");
   return { older: holder, newer, event, leave: { kind: "leave", agents: [agent], reason, graceMs: 0 } };
+}
+
+/** A newer channel of a worker, which has registered nothing there yet. */
+function newerChannel(rig: HostRig, { clientId }: RawWorker): Promise<RawWorker> {
+  const metadata = { agcaps: "claims,turns", agworker: `worker-${clientId}` };
+  return new RawWorker(rig.dial(), "A2", { isAnnounced: true, metadata }).join();
 }
 
 function names(frames: readonly (Request | EventFrame | { readonly kind: string })[]): string[] {
@@ -54,8 +61,7 @@ it("a shared agent stays with its only worker while that changes its connection"
   other.stream.cancel();
   await other.ended;
   older.respond(first.requestId, "done");
-  const metadata = { agcaps: "claims,turns", agworker: `worker-${older.clientId}` };
-  const newer = await new RawWorker(rig.dial(), "A2", { isAnnounced: true, metadata }).join();
+  const newer = await newerChannel(rig, older);
   older.send({ kind: "leaving", graceMs: 0 });
   await older.settled();
   caller.request("second", "room/k");
@@ -75,9 +81,7 @@ it("an agent that begins while its worker changes the connection gets its first 
   const { rig, holder: older, other, caller } = world;
   other.stream.cancel();
   await other.ended;
-  const metadata = { agcaps: "claims,turns", agworker: `worker-${older.clientId}` };
-  // It has not registered the type there yet.
-  const newer = await new RawWorker(rig.dial(), "A2", { isAnnounced: true, metadata }).join();
+  const newer = await newerChannel(rig, older);
   for (const requestId of ["1", "2", "3"]) caller.request(requestId, "room/fresh");
   await caller.settled();
   expect(requests(await older.settled())).toEqual([]);
@@ -90,8 +94,7 @@ it("a shared agent stays with its only worker when that loses its older connecti
   other.stream.cancel();
   await other.ended;
   older.respond(first.requestId, "done");
-  const metadata = { agcaps: "claims,turns", agworker: `worker-${older.clientId}` };
-  const newer = await new RawWorker(rig.dial(), "A2", { isAnnounced: true, metadata }).join();
+  const newer = await newerChannel(rig, older);
   older.stream.cancel();
   await expect.poll(() => rig.host.counters().channels).toBe(2);
   caller.request("told", "room/k");
@@ -110,8 +113,7 @@ it.each(["leaves", "loses"])(
     const { rig, holder: older, other, caller } = world;
     other.stream.cancel();
     await other.ended;
-    const metadata = { agcaps: "claims,turns", agworker: `worker-${older.clientId}` };
-    const newer = await new RawWorker(rig.dial(), "A2", { isAnnounced: true, metadata }).join();
+    const newer = await newerChannel(rig, older);
     if (how === "leaves") {
       older.send({ kind: "leaving", graceMs: 0 });
       await older.settled();
@@ -143,8 +145,7 @@ it("an event on its way on the older connection is not lost, if its agent leaves
   await caller.settled();
   const [event] = await older.settled();
   if (event?.kind !== "event") throw new Error("no event came");
-  const metadata = { agcaps: "claims,turns", agworker: `worker-${older.clientId}` };
-  const newer = await new RawWorker(rig.dial(), "A2", { isAnnounced: true, metadata }).join();
+  const newer = await newerChannel(rig, older);
   older.send({ kind: "leaving", graceMs: 0 });
   await older.settled();
   expect(await askLeave(newer, agent, reason)).toMatchObject([{ kind: "leave" }]);

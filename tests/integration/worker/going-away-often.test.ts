@@ -4,7 +4,7 @@ import type { ManualClock } from "../../../src/testing/index.ts";
 import { FakeDialer, type FakeLink, openFakeStage } from "../../support/worker/fake-dialer.ts";
 import { FunctionAgent } from "../../support/worker/function-agent.ts";
 import { MyMessage } from "../../support/worker/messages.ts";
-import { settled } from "../../support/worker/stage.ts";
+import { turns } from "../../support/worker/stage.ts";
 
 const message = MyMessage({ content: "q" });
 
@@ -21,7 +21,7 @@ function goingAway(): FakeDialer {
 async function pass(clock: ManualClock, ms: number): Promise<void> {
   for (let step = 0; step < 100; step += 1) {
     clock.advance(ms / 100);
-    for (let turn = 0; turn < 5; turn += 1) await settled();
+    await turns(5);
   }
 }
 

@@ -1,7 +1,6 @@
 import { expect, test } from "vitest";
 import { type MessageContext, TypeSubscription } from "../../../src/core/index.ts";
 import { announcement } from "../../../src/protocol/internal.ts";
-import type { ManualClock } from "../../../src/testing/index.ts";
 import type { WorkerRuntime } from "../../../src/worker/index.ts";
 import { Gate } from "../../support/gate.ts";
 import { FakeDialer, type FakeLink, openFakeStage } from "../../support/worker/fake-dialer.ts";
@@ -9,12 +8,11 @@ import { jsonPayload } from "../../support/worker/frames.ts";
 import { FunctionAgent } from "../../support/worker/function-agent.ts";
 import { MyMessage, Reply } from "../../support/worker/messages.ts";
 import { callTo, eventFor } from "../../support/worker/placing-host.ts";
-import { settled } from "../../support/worker/stage.ts";
+import { passMs, settled, turns } from "../../support/worker/stage.ts";
 
-function call(link: FakeLink, requestId: string): void {
+function call(link: FakeLink, requestId: string, target = { type: "a", key: "k" }, metadata = {}): void {
   const payload = jsonPayload("MyMessage", { content: "x" });
-  const target = { type: "a", key: "k" };
-  link.say({ kind: "request", requestId, source: undefined, target, payload, metadata: {} });
+  link.say({ kind: "request", requestId, source: undefined, target, payload, metadata });
 }
 
 /** An agent that counts its calls and answers when the gate opens. */
@@ -28,12 +26,14 @@ async function register(worker: WorkerRuntime, handled: string[], answer: Gate):
   await worker.registerFactory("a", () => new FunctionAgent((message, context) => handle(message, context.messageId)));
 }
 
-async function pass(clock: ManualClock, ms: number): Promise<void> {
-  for (let step = 0; step < 20; step += 1) {
-    for (let turn = 0; turn < 5; turn += 1) await settled();
-    clock.advance(ms / 20);
+/** Makes agents that answer at once, and lists those that have ended. */
+function endingAgent(ended: string[]): () => FunctionAgent {
+  class Ending extends FunctionAgent {
+    override close(): void {
+      ended.push(this.id.toString());
+    }
   }
-  for (let turn = 0; turn < 5; turn += 1) await settled();
+  return () => new Ending(() => Reply({ content: "r" }));
 }
 
 const kinds = ({ sent }: FakeLink) => sent.map((frame) => frame.kind);
@@ -51,7 +51,7 @@ for (const host of ["a Troupe host", "a stock host"])
     await settled();
     call(dialer.link(1), "early");
     dialer.link(1).goAway();
-    await pass(clock, 2_000);
+    await passMs(clock, 2_000);
     expect(dialer.link(1).isOpen).toBe(false);
     expect(handled).toEqual(["early"]);
     expect(kinds(dialer.link(1))).toEqual(host === "a Troupe host" ? ["response", "leaving"] : ["response"]);
@@ -68,7 +68,7 @@ test("a call that comes between the worker's notice and its half-close is refuse
   await using stage = await openFakeStage(dialer, {}, (worker) => register(worker, handled, open));
   await settled();
   dialer.link(1).goAway();
-  await pass(stage.clock, 2_000);
+  await passMs(stage.clock, 2_000);
   expect(handled).toEqual([]);
   expect(dialer.link(1).sent.at(-1)).toMatchObject({
     kind: "response",
@@ -86,11 +86,11 @@ test("a worker that stops while an older connection has its registrations tells 
   await settled();
   call(dialer.link(1), "early");
   dialer.link(1).goAway();
-  await pass(clock, 2_000);
+  await passMs(clock, 2_000);
   expect(dialer.openCount).toBe(2);
   const stopped = worker.stop();
   open.open();
-  await pass(clock, 2_000);
+  await passMs(clock, 2_000);
   await stopped;
   expect(kinds(dialer.link(1))).toEqual(["response", "leaving"]);
   expect(handled).toEqual(["early"]);
@@ -114,17 +114,15 @@ test("a worker that stops while an older connection has its registrations hands 
   const { worker, clock } = stage;
   await settled();
   call(dialer.link(1), "early");
-  const payload = jsonPayload("MyMessage", { content: "x" });
-  const [target, metadata] = [{ type: "shared", key: "k" }, { agepoch: "1.1.1" }];
-  dialer.link(1).say({ kind: "request", requestId: "shared", source: undefined, target, payload, metadata });
+  call(dialer.link(1), "shared", { type: "shared", key: "k" }, { agepoch: "1.1.1" });
   dialer.link(1).goAway();
-  await pass(clock, 2_000);
+  await passMs(clock, 2_000);
   expect(dialer.openCount).toBe(2);
   const stopped = worker.stop();
-  await pass(clock, 100);
+  await passMs(clock, 100);
   expect(kinds(dialer.link(2))).toEqual(["leaving-worker", "left"]);
   open.open();
-  await pass(clock, 2_000);
+  await passMs(clock, 2_000);
   await stopped;
   expect(kinds(dialer.link(1))).toEqual(["response", "response", "leaving"]);
   expect(handled).toEqual(["early"]);
@@ -145,41 +143,31 @@ test("the worker leaves an old connection at the first moment without a handler,
   await settled();
   call(dialer.link(1), "1");
   dialer.link(1).goAway();
-  await pass(stage.clock, 2_000);
+  await passMs(stage.clock, 2_000);
   answers[0]?.open();
   // No time passes: a check from time to time would find the next handler.
-  for (let turn = 0; turn < 5; turn += 1) await settled();
+  await turns(5);
   expect(dialer.link(1).isOpen).toBe(false);
 });
 
 test("an agent of a shared type ends when its worker has gone from a host that leaves to another, which knows nothing of it", async () => {
   const ended: string[] = [];
-  class Ending extends FunctionAgent {
-    override close(): void {
-      ended.push(this.id.toString());
-    }
-  }
   const dialer = new FakeDialer({ headers: { ...announcement, agcaps: "claims" } });
   await using stage = await openFakeStage(dialer, { address: ["one:1", "two:2"] }, async (worker) => {
     worker.addMessageSerializer([MyMessage, Reply]);
-    const factory = () => new Ending(() => Reply({ content: "r" }));
+    const factory = endingAgent(ended);
     await worker.registerFactory("shared", factory, { shared: true });
     await worker.registerFactory("alone", factory);
   });
   await settled();
-  const payload = jsonPayload("MyMessage", { content: "x" });
-  const say = (link: FakeLink, type: string, key: string, metadata: Record<string, string>) =>
-    link.say({
-      ...{ kind: "request", requestId: `${type}/${key}`, source: undefined, target: { type, key }, payload, metadata },
-    });
-  say(dialer.link(1), "shared", "old", { agepoch: "1.1.1" });
-  say(dialer.link(1), "shared", "both", { agepoch: "1.1.2" });
-  say(dialer.link(1), "alone", "k", {});
-  await pass(stage.clock, 100);
+  call(dialer.link(1), "shared/old", { type: "shared", key: "old" }, { agepoch: "1.1.1" });
+  call(dialer.link(1), "shared/both", { type: "shared", key: "both" }, { agepoch: "1.1.2" });
+  call(dialer.link(1), "alone/k", { type: "alone", key: "k" });
+  await passMs(stage.clock, 100);
   dialer.link(1).say({ kind: "leaving", graceMs: 5_000 });
-  await pass(stage.clock, 1_000);
-  say(dialer.link(2), "shared", "both", { agepoch: "2.1.1" });
-  await pass(stage.clock, 20_000);
+  await passMs(stage.clock, 1_000);
+  call(dialer.link(2), "shared/both", { type: "shared", key: "both" }, { agepoch: "2.1.1" });
+  await passMs(stage.clock, 20_000);
   expect([dialer.link(1).isOpen, dialer.link(2).isOpen]).toEqual([false, true]);
   // The second host has placed one of them here anew, which ended the first activation of that.
   expect(ended.sort()).toEqual(["shared/both", "shared/old"]);
@@ -188,57 +176,41 @@ test("an agent of a shared type ends when its worker has gone from a host that l
 
 test("an agent of a shared type ends with its leaving host, also if its messages came before a change of the connection to that host", async () => {
   const ended: string[] = [];
-  class Ending extends FunctionAgent {
-    override close(): void {
-      ended.push(this.id.toString());
-    }
-  }
   const dialer = new FakeDialer({ headers: { ...announcement, agcaps: "claims" } });
   await using stage = await openFakeStage(dialer, { address: ["one:1", "two:2"] }, async (worker) => {
     worker.addMessageSerializer([MyMessage, Reply]);
-    await worker.registerFactory("shared", () => new Ending(() => Reply({ content: "r" })), { shared: true });
+    await worker.registerFactory("shared", endingAgent(ended), { shared: true });
   });
   await settled();
-  const payload = jsonPayload("MyMessage", { content: "x" });
-  const target = { type: "shared", key: "old" };
-  const metadata = { agepoch: "1.1.1" };
-  dialer.link(1).say({ kind: "request", requestId: "1", source: undefined, target, payload, metadata });
-  await pass(stage.clock, 100);
+  call(dialer.link(1), "1", { type: "shared", key: "old" }, { agepoch: "1.1.1" });
+  await passMs(stage.clock, 100);
   dialer.link(1).goAway();
-  await pass(stage.clock, 5_000);
+  await passMs(stage.clock, 5_000);
   expect([dialer.link(1).isOpen, dialer.link(2).isOpen, ended]).toEqual([false, true, []]);
   dialer.link(2).say({ kind: "leaving", graceMs: 5_000 });
-  await pass(stage.clock, 20_000);
+  await passMs(stage.clock, 20_000);
   expect([dialer.link(2).isOpen, dialer.link(3).isOpen]).toEqual([false, true]);
   expect(ended).toEqual(["shared/old"]);
 });
 
 test("an agent of a shared type ends with its leaving host, also if its older connection to that host goes on", async () => {
   const [ended, answer] = [[] as string[], new Gate()];
-  class Ending extends FunctionAgent {
-    override close(): void {
-      ended.push(this.id.toString());
-    }
-  }
   const dialer = new FakeDialer({ headers: { ...announcement, agcaps: "claims" } });
   await using stage = await openFakeStage(dialer, { address: ["one:1", "two:2"] }, async (worker) => {
     await register(worker, [], answer);
-    await worker.registerFactory("shared", () => new Ending(() => Reply({ content: "r" })), { shared: true });
+    await worker.registerFactory("shared", endingAgent(ended), { shared: true });
   });
   await settled();
-  const payload = jsonPayload("MyMessage", { content: "x" });
-  const target = { type: "shared", key: "old" };
-  const metadata = { agepoch: "1.1.1" };
-  dialer.link(1).say({ kind: "request", requestId: "1", source: undefined, target, payload, metadata });
+  call(dialer.link(1), "1", { type: "shared", key: "old" }, { agepoch: "1.1.1" });
   call(dialer.link(1), "long");
-  await pass(stage.clock, 100);
+  await passMs(stage.clock, 100);
   dialer.link(1).goAway();
-  await pass(stage.clock, 5_000);
+  await passMs(stage.clock, 5_000);
   expect([dialer.link(1).isOpen, dialer.link(2).isOpen, ended]).toEqual([true, true, []]);
   for (const link of [dialer.link(1), dialer.link(2)]) link.say({ kind: "leaving", graceMs: 5_000 });
-  await pass(stage.clock, 20_000);
+  await passMs(stage.clock, 20_000);
   answer.open();
-  await pass(stage.clock, 5_000);
+  await passMs(stage.clock, 5_000);
   expect([1, 2, 3].map((number) => dialer.link(number).isOpen)).toEqual([false, false, true]);
   expect(ended).toEqual(["shared/old"]);
 });
@@ -262,13 +234,13 @@ test("an event that waits at an agent of a leaving host is dropped with that hos
   const message = jsonPayload("MyMessage", { content: "x" });
   dialer.link(1).say({ ...callTo("k", "1"), payload: message });
   dialer.link(1).sayBytes(eventFor("k", "e1", { message }));
-  await pass(clock, 100);
+  await passMs(clock, 100);
   dialer.link(1).say({ kind: "leaving", graceMs: 5_000 });
-  await pass(clock, 20_000);
+  await passMs(clock, 20_000);
   // The handler still runs, and its connection has ended with the time of the host.
   expect([dialer.link(1).isOpen, dialer.link(2).isOpen, seen]).toEqual([false, true, ["call"]]);
   answer.open();
-  await pass(clock, 100);
+  await passMs(clock, 100);
   expect(seen).toEqual(["call"]);
   expect(worker.counters()).toMatchObject({ droppedEvents: 1 });
 });

@@ -15,11 +15,7 @@ import {
   roomsAt,
   takeShort,
 } from "../../support/worker/placing-host.ts";
-import { settled } from "../../support/worker/stage.ts";
-
-async function turns(): Promise<void> {
-  for (let turn = 0; turn < 20; turn += 1) await settled();
-}
+import { turns } from "../../support/worker/stage.ts";
 
 /** Takes what a worker has said about claims, and its answers. */
 function said({ sent }: FakeLink): string[] {

@@ -8,18 +8,10 @@ import { Gate } from "../../support/gate.ts";
 import { FakeDialer, type FakeLink, openFakeStage } from "../../support/worker/fake-dialer.ts";
 import { FunctionAgent } from "../../support/worker/function-agent.ts";
 import { MyMessage } from "../../support/worker/messages.ts";
-import { settled, until } from "../../support/worker/stage.ts";
+import { passMs, settled, turns, until } from "../../support/worker/stage.ts";
 
 const message = MyMessage({ content: "q" });
 const topic = new TopicId("t", "s");
-
-async function pass(clock: ManualClock, ms: number): Promise<void> {
-  for (let step = 0; step < 20; step += 1) {
-    for (let turn = 0; turn < 5; turn += 1) await settled();
-    clock.advance(ms / 20);
-  }
-  for (let turn = 0; turn < 5; turn += 1) await settled();
-}
 
 /** The contents of the events that left on a link. */
 function eventsOn(link: FakeLink): string[] {
@@ -59,12 +51,12 @@ for (const [what, method, begin] of registrations)
     await settled();
     expect(at).toBe("held");
     dialer.link(1).goAway();
-    await pass(clock, 10_000);
+    await passMs(clock, 10_000);
     expect(dialer.links).toHaveLength(2);
     expect(dialer.link(1).isOpen).toBe(true);
     held.open(emptyMessage);
     await begun;
-    await pass(clock, 2_000);
+    await passMs(clock, 2_000);
     expect(dialer.link(1).isOpen).toBe(false);
   });
 
@@ -75,7 +67,7 @@ test("a registration that waits for the new connection does not fail when the wo
   await settled();
   answer.open(emptyMessage);
   await Promise.all(begun);
-  await pass(clock, 2_000);
+  await passMs(clock, 2_000);
   expect(dialer.link(1).isOpen).toBe(false);
 });
 
@@ -83,7 +75,7 @@ test("a registration does not fail when it begins at the moment at which the wor
   for (let moment = 0; moment < 20; moment += 1) {
     const dialer = new FakeDialer({
       unary: async (_link, name) => {
-        if (name.endsWith("RegisterAgent")) for (let turn = 0; turn < 5; turn += 1) await settled();
+        if (name.endsWith("RegisterAgent")) await turns(5);
         return emptyMessage;
       },
     });
@@ -91,7 +83,7 @@ test("a registration does not fail when it begins at the moment at which the wor
     const { worker, clock } = stage;
     const call = worker.sendMessage(message, new AgentId("b", "k"));
     dialer.link(1).goAway();
-    await pass(clock, 1_000);
+    await passMs(clock, 1_000);
     const [request] = dialer.link(1).sent;
     if (request?.kind !== "request") throw new Error("no request was sent");
     const { requestId } = request;
@@ -100,7 +92,7 @@ test("a registration does not fail when it begins at the moment at which the wor
     clock.advance(100);
     for (let turn = 0; turn < moment; turn += 1) await Promise.resolve();
     const begun = worker.registerFactory("late", () => new FunctionAgent());
-    await pass(clock, 2_000);
+    await passMs(clock, 2_000);
     await begun;
     expect(dialer.link(1).isOpen).toBe(false);
   }
@@ -114,7 +106,7 @@ async function openStalled(options: Parameters<typeof openFakeStage>[1] = {}) {
   });
   const stage = await openFakeStage(dialer, options);
   dialer.link(1).goAway();
-  for (let turn = 0; turn < 20; turn += 1) await settled();
+  await turns();
   expect(dialer.link(2).unaryCount).toBe(2);
   return { ...stage, [Symbol.asyncDispose]: () => stage[Symbol.asyncDispose](), dialer, answer };
 }
@@ -137,7 +129,7 @@ test("messages leave on the old connection after half of callWaitMs, when the ho
   await event(worker, "3");
   expect(eventsOn(dialer.link(1))).toEqual(["1", "2", "3"]);
   // The next attempt succeeds.
-  await pass(clock, 2_000);
+  await passMs(clock, 2_000);
   await event(worker, "4");
   expect(eventsOn(dialer.link(3))).toEqual(["4"]);
 });
@@ -147,7 +139,7 @@ test("a worker that sends nothing meanwhile takes the late answer of a slow host
   const { worker, clock, dialer, answer } = stage;
   clock.advance(5_000);
   answer.open(emptyMessage);
-  await pass(clock, 2_000);
+  await passMs(clock, 2_000);
   await event(worker, "1");
   expect(eventsOn(dialer.link(2))).toEqual(["1"]);
   expect(dialer.links).toHaveLength(2);
@@ -167,7 +159,7 @@ test("a worker that sends without pause gets to the new connection, although its
     await settled();
     clock.advance(100);
   }
-  await pass(clock, 10_000);
+  await passMs(clock, 10_000);
   expect(eventsOn(dialer.link(1)).length).toBeLessThan(sent.length);
   expect(dialer.links.flatMap(eventsOn)).toEqual(sent);
 });
@@ -192,7 +184,7 @@ test("what the host says meanwhile does not make messages leave before the chang
   await using stage = await openFakeStage(dialer);
   const { worker } = stage;
   dialer.link(1).goAway();
-  for (let turn = 0; turn < 20; turn += 1) await settled();
+  await turns();
   await event(worker, "1");
   // The first message shows that the host has accepted the channel.
   dialer.link(1).say({ kind: "response", requestId: "unknown", payload: undefined, error: "", metadata: {} });
@@ -209,7 +201,7 @@ test("an old connection that ends while messages wait loses none of them", async
   const { worker, clock, dialer } = stage;
   await event(worker, "1");
   dialer.link(1).end({ by: "cancelled" });
-  await pass(clock, 2_000);
+  await passMs(clock, 2_000);
   await until(worker, "connected");
   await settled();
   expect(eventsOn(dialer.link(1))).toEqual([]);
@@ -221,7 +213,7 @@ test("a stop while messages wait for a new connection sends them on the old one"
   const { worker, clock, dialer } = stage;
   await event(worker, "1");
   const stopped = worker.stop();
-  await pass(clock, 2_000);
+  await passMs(clock, 2_000);
   await stopped;
   expect(dialer.links.flatMap(eventsOn)).toEqual(["1"]);
   expect(eventsOn(dialer.link(1))).toEqual(["1"]);
@@ -243,10 +235,10 @@ test("a new connection that the host refuses leaves the old one in use", async (
   await using stage = await openFakeStage(dialer);
   const { worker, clock } = stage;
   dialer.link(1).goAway();
-  await pass(clock, 50);
+  await passMs(clock, 50);
   await event(worker, "1");
   expect(eventsOn(dialer.link(1))).toEqual(["1"]);
-  await pass(clock, 30_000);
+  await passMs(clock, 30_000);
   await event(worker, "2");
   expect(eventsOn(dialer.link(dialer.links.length))).toEqual(["2"]);
 });

@@ -7,13 +7,9 @@ import { FakeDialer, type FakeLink, openFakeStage } from "../../support/worker/f
 import { FunctionAgent } from "../../support/worker/function-agent.ts";
 import { Ask, Reply } from "../../support/worker/messages.ts";
 import { callTo, eventFor, inShort, leave } from "../../support/worker/placing-host.ts";
-import { settled } from "../../support/worker/stage.ts";
+import { turns } from "../../support/worker/stage.ts";
 
 const headers = announcementOf(["turns", "claims"]);
-
-async function turns(): Promise<void> {
-  for (let turn = 0; turn < 20; turn += 1) await settled();
-}
 
 function said({ sent }: FakeLink): string[] {
   return sent.splice(0).map(inShort);

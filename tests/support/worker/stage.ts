@@ -57,6 +57,20 @@ export async function settled(): Promise<void> {
   await new Promise<void>((resolve) => setImmediate(resolve));
 }
 
+/** Lets so many turns of the event loop end. */
+export async function turns(count = 20): Promise<void> {
+  for (let turn = 0; turn < count; turn += 1) await settled();
+}
+
+/** Lets time pass in 20 steps, with turns of the event loop between them. */
+export async function passMs(clock: ManualClock, ms: number): Promise<void> {
+  for (let step = 0; step < 20; step += 1) {
+    await turns(5);
+    clock.advance(ms / 20);
+  }
+  await turns(5);
+}
+
 /** Lets the worker of a stage come back to its host, which was killed. */
 export async function comeBack({ host, clock, worker }: Stage): Promise<void> {
   const { delayMs } = await until(worker, "waiting");

@@ -63,8 +63,6 @@ export class Activations {
   readonly departures: Departures;
   /** Agents that are loaded, or whose `onActivate` runs. */
   readonly #beginning = new Map<Agent, Beginning>();
-  /** Agents that are to be kept active from their activation on, with the time of their last use that this means. */
-  readonly #kept = new Map<Agent, number>();
   /** Ends of activations that have lost their state. */
   readonly #losing = new Set<Promise<void>>();
   /** Agents that were dropped while they were being made. */
@@ -139,7 +137,7 @@ export class Activations {
         }
         kind.making.delete(key);
         kind.live.set(key, agent);
-        if (kind.tracked !== undefined) this.#track(kind, key, made);
+        if (kind.tracked !== undefined) this.#uses.added(kind, key, made);
       },
       (error: unknown) => {
         if (kind.making.get(key) !== made) return;
@@ -168,7 +166,7 @@ export class Activations {
       const saving = loading && states?.save(agent);
       if (saving !== undefined) await saving;
     } catch (error) {
-      this.#kept.delete(agent);
+      this.#uses.notMade(agent);
       states?.drop(agent);
       this.#timers.end(agent);
       await this.#ends.close(id, agent);
@@ -320,31 +318,9 @@ export class Activations {
     return hasWaited;
   }
 
-  /** A new agent is in use until the messages that waited for it have reached it. */
-  #track(kind: AgentKind, key: string, made: Promise<Agent>): void {
-    const { tracked } = kind;
-    const slot = tracked?.slotOf(key) ?? -1;
-    const agent = tracked?.agentAt(slot);
-    if (tracked === undefined || agent === undefined) return;
-    const keptMs = this.#kept.get(agent);
-    if (keptMs !== undefined) {
-      this.#kept.delete(agent);
-      tracked.keep(slot, keptMs);
-    }
-    tracked.hold(slot);
-    // The reactions of those messages come before this one.
-    void made.then(() => {
-      if (tracked.agentAt(slot) !== agent) return;
-      tracked.release(slot);
-      this.#limits.added(kind, slot);
-    });
-  }
-
   /** A message has come for an agent whose end was asked of its host, for idleness or a cap: the agent stays. */
   stays(kind: AgentKind, key: string): void {
-    const { tracked } = kind;
-    const slot = tracked?.slotOf(key) ?? -1;
-    if (tracked?.stay(slot) === true) this.#limits.stays(kind);
+    this.#uses.stays(kind, key);
   }
 
   #deactivateIdle(kind: AgentKind, key: string, reason: "idle" | "capacity"): void {
@@ -374,7 +350,7 @@ export class Activations {
     const kind = this.#options.kinds.get(type);
     if (kind?.tracked === undefined) return;
     const usedMs = this.#options.clock.now() + ms - kind.limits.idleAfterMs;
-    if (this.#beginning.has(agent)) this.#kept.set(agent, usedMs);
+    if (this.#beginning.has(agent)) this.#uses.keepOnceMade(agent, usedMs);
     else if (kind.tracked.get(key) === agent) kind.tracked.keep(kind.tracked.slotOf(key), usedMs);
   }
 }

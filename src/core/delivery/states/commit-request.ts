@@ -1,7 +1,10 @@
 import type { AgentId } from "../../agents/agent-id.ts";
 import { TroupeError, UndeliverableException } from "../../errors.ts";
+import { jsonContentType } from "../../serialization/message-type.ts";
+import type { StateDefinition } from "../../state/define-state.ts";
+import { bytesOfText } from "../../state/state-codec.ts";
 import type { StateSlot } from "../../state/state-slot.ts";
-import type { Expected, RememberedMessage } from "../../state/state-store.ts";
+import type { Expected, RememberedMessage, StateWrite } from "../../state/state-store.ts";
 
 /** The parts of a commit beside the state and its effects. */
 export interface CommitRequest<Out> {
@@ -18,6 +21,21 @@ export interface CommitRequest<Out> {
 }
 
 const nothing = { at: "nothing" } as const;
+
+/** Tells whether a commit deletes the record, or compares and saves the state, or neither. */
+export function changeOf(
+  slot: StateSlot,
+  { at }: CommitRequest<unknown>,
+): { readonly deletes: boolean; readonly savesState: boolean } {
+  const deletes = at === "turn" && slot.isDestroying;
+  return { deletes, savesState: !deletes && (at === "now" || slot.definition.save === "each-message") };
+}
+
+/** Makes the write of a state's text. Throws `state-too-large`. */
+export function putOf(definition: Pick<StateDefinition<object>, "maxBytes" | "version">, text: string): StateWrite {
+  const data = bytesOfText(definition, text);
+  return { at: "put", contentType: jsonContentType, schemaVersion: definition.version, data };
+}
 
 /** The version over which the next commit writes. */
 export function expectedOf({ eTag }: StateSlot): Expected {

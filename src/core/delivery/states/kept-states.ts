@@ -5,15 +5,14 @@ import { definitionOf } from "../../agents/persistent-agent.ts";
 import { handlersOf } from "../../agents/routed-agent.ts";
 import { ChurnedMap } from "../../collections/churned-map.ts";
 import { TroupeError, UndeliverableException } from "../../errors.ts";
-import { jsonContentType } from "../../serialization/message-type.ts";
-import { TurnEffects } from "../../state/effects.ts";
 import type { Epoch } from "../../state/epoch.ts";
-import { assertFits, bytesOfText, stateOfRecord, stateOfText, textOfState } from "../../state/state-codec.ts";
-import type { KeptCommit, StateKeeper } from "../../state/state-keeper.ts";
+import { stateOfRecord, stateOfText, textOfState } from "../../state/state-codec.ts";
+import type { StateKeeper } from "../../state/state-keeper.ts";
 import { type LostState, type SlotHome, type StateSlot, slotOf } from "../../state/state-slot.ts";
-import type { Expected, RememberedMessage, StateWrite } from "../../state/state-store.ts";
+import type { RememberedMessage } from "../../state/state-store.ts";
 import type { ActivationStates } from "../activations/activation-ports.ts";
-import { type CommitRequest, conflict, ended, expectedOf, refused, written } from "./commit-request.ts";
+import { type CommitRequest, conflict, ended, refused, written } from "./commit-request.ts";
+import { nameOf, noEffects, type PreparedCommit, prepareCommit } from "./prepared-commit.ts";
 import { TurnsAhead } from "./turns-ahead.ts";
 
 /** Options of `KeptStates`. */
@@ -40,16 +39,7 @@ interface Place {
   readonly id: AgentId;
 }
 
-interface PreparedCommit<Out> {
-  readonly kept: KeptCommit<Out>;
-  /** The text that is put. Undefined: the record stays, or goes. */
-  readonly text: string | undefined;
-  readonly effects: ReturnType<TurnEffects["savepoint"]>;
-}
-
-const noEffects = new TurnEffects();
 const anything = { at: "anything" } as const;
-const keep = { at: "keep" } as const;
 
 /** Loads and commits the states of the activations of one runtime. A slot has one commit under way; the others wait. */
 export class KeptStates<Out = unknown> implements ActivationStates, SlotHome {
@@ -214,7 +204,7 @@ export class KeptStates<Out = unknown> implements ActivationStates, SlotHome {
     if (slot.ahead !== undefined) return this.#ahead.get(slot)?.take(request);
     if (slot.committing !== undefined) return this.#commitAfter(slot, request);
     const place = this.#placeOf(slot);
-    const prepared = this.#prepare(slot, request, place.id);
+    const prepared = prepareCommit(slot, request, { id: place.id, epochOf: this.#options.epochOf });
     if (prepared === undefined) return undefined;
     const written = this.#write(slot, prepared, place, request);
     const end = () => {
@@ -292,38 +282,6 @@ export class KeptStates<Out = unknown> implements ActivationStates, SlotHome {
     slot.ahead = ahead;
   }
 
-  #prepare(slot: StateSlot, request: CommitRequest<Out>, id: AgentId): PreparedCommit<Out> | undefined {
-    if (slot.at !== "loaded") throw ended(id);
-    const { definition, isInterleaved } = slot;
-    const deletes = request.at === "turn" && slot.isDestroying;
-    const savesState = !deletes && (request.at === "now" || definition.save === "each-message");
-    let write: StateWrite = deletes ? { at: "delete" } : keep;
-    let text: string | undefined;
-    if (savesState) {
-      const present = textOfState(definition, slot.state);
-      if (present !== slot.storedText) {
-        const data = bytesOfText(definition, present);
-        assertFits(definition, present);
-        text = present;
-        write = { at: "put", contentType: jsonContentType, schemaVersion: definition.version, data };
-      }
-    } else if (!deletes && !isInterleaved) slot.keep(textOfState(definition, slot.state));
-    const remembered = request.remembered === undefined ? [] : [request.remembered];
-    if (write.at === "keep" && !slot.hasEffects && remembered.length === 0) return undefined;
-    const { events, reminders, mail } = slot.hasEffects ? slot.effects : noEffects;
-    const expected: Expected = write.at === "keep" && !savesState ? anything : expectedOf(slot);
-    // The runtime that made these events is the keeper's.
-    const sent = [...events] as readonly Out[];
-    const out = request.answer === undefined ? sent : [...sent, request.answer];
-    const effects = slot.hasEffects ? slot.effects.savepoint() : noEffects.savepoint();
-    const kept = {
-      agent: nameOf(id),
-      epoch: this.#options.epochOf?.(id),
-      ...{ expected, write, reminders: deletes ? [] : [...reminders], mail: [...mail], remembered, out },
-    };
-    return { kept, text, effects };
-  }
-
   async #write(
     slot: StateSlot,
     { kept, text, effects }: PreparedCommit<Out>,
@@ -369,10 +327,6 @@ export class KeptStates<Out = unknown> implements ActivationStates, SlotHome {
     if (place !== undefined) return place;
     throw new TroupeError("wrong-state", "The agent's state is not loaded yet.");
   }
-}
-
-function nameOf({ type, key }: AgentId): { readonly type: string; readonly key: string } {
-  return { type, key };
 }
 
 function initialOf({ definition }: StateSlot): object {

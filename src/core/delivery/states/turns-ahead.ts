@@ -1,13 +1,12 @@
 import type { AgentId } from "../../agents/agent-id.ts";
 import { TroupeError, UndeliverableException } from "../../errors.ts";
-import { jsonContentType } from "../../serialization/message-type.ts";
 import type { TakenEffects } from "../../state/effects.ts";
 import { assertFits, bytesOfText, textOfState } from "../../state/state-codec.ts";
 import type { KeptCommit, KeptOutcome } from "../../state/state-keeper.ts";
 import type { LostState, SlotAhead, StateSlot, WritingTurn } from "../../state/state-slot.ts";
 import type { StateWrite } from "../../state/state-store.ts";
 import { StoreError } from "../../state/store-error.ts";
-import { type CommitRequest, conflictAhead, ended, expectedOf, refused } from "./commit-request.ts";
+import { type CommitRequest, changeOf, conflictAhead, ended, expectedOf, putOf, refused } from "./commit-request.ts";
 
 /** The part of a runtime that the turns of one agent run ahead of. */
 export interface TurnsAheadParts<Out> {
@@ -114,8 +113,7 @@ export class TurnsAhead<Out> implements SlotAhead {
     const { slot, id } = this.#parts;
     if (slot.at !== "loaded") throw ended(id);
     if (slot.lostTurn !== undefined) throw slot.lostTurn.error;
-    const deletes = request.at === "turn" && slot.isDestroying;
-    const savesState = !deletes && (request.at === "now" || slot.definition.save === "each-message");
+    const { deletes, savesState } = changeOf(slot, request);
     const before = slot.text;
     const text = textOfState(slot.definition, slot.state);
     const isChanged = savesState && (text !== before || (request.at === "now" && text !== slot.storedText));
@@ -193,14 +191,10 @@ export class TurnsAhead<Out> implements SlotAhead {
 
   #commitOf(steps: readonly Step<Out>[]): KeptCommit<Out> {
     const { slot, id } = this.#parts;
-    const { definition } = slot;
     const text = steps.findLast((step) => step.text !== undefined)?.text;
     const deletes = steps.some((step) => step.deletes);
     let write: StateWrite = deletes ? { at: "delete" } : { at: "keep" };
-    if (text !== undefined && text !== slot.storedText) {
-      const data = bytesOfText(definition, text);
-      write = { at: "put", contentType: jsonContentType, schemaVersion: definition.version, data };
-    }
+    if (text !== undefined && text !== slot.storedText) write = putOf(slot.definition, text);
     const remembered = steps.flatMap(({ request }) => (request.remembered === undefined ? [] : [request.remembered]));
     const reminders = deletes ? [] : steps.flatMap(({ effects }) => effects.reminders);
     const mail = steps.flatMap(({ effects }) => effects.mail);

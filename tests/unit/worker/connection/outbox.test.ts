@@ -38,7 +38,7 @@ const second: Frame = { kind: "cancel", requestId: "2", reason: "timed-out" };
 
 test("a host that has announced itself is told at once", () => {
   const { sent, to } = signals();
-  to.takeHeaders(true);
+  to.host.take(true);
   to.cancelCall("1", "cancelled");
   expect(sent).toEqual([first]);
 });
@@ -48,14 +48,14 @@ test("what happens before a host's headers are here waits for them", () => {
   to.cancelCall("1", "cancelled");
   to.cancelCall("2", "timed-out");
   expect(sent).toEqual([]);
-  to.takeHeaders(true);
+  to.host.take(true);
   expect(sent).toEqual([first, second]);
 });
 
 test("a stock host is told nothing, whatever happened before", () => {
   const { sent, to } = signals();
   to.cancelCall("1", "cancelled");
-  to.takeHeaders(false);
+  to.host.take(false);
   to.cancelCall("2", "timed-out");
   expect(sent).toEqual([]);
 });
@@ -63,13 +63,13 @@ test("a stock host is told nothing, whatever happened before", () => {
 test("what waits for a host's headers is bounded", () => {
   const { sent, to } = signals();
   for (let call = 0; call < 5_000; call += 1) to.cancelCall(String(call), "cancelled");
-  to.takeHeaders(true);
+  to.host.take(true);
   expect(sent).toHaveLength(1_000);
 });
 
 test("events that a refused channel had taken are in doubt beyond the bound, though pings were answered", () => {
   const { to } = signals();
-  to.takeHeaders(true);
+  to.host.take(true);
   const event: Frame = {
     kind: "event",
     event: {

@@ -1,0 +1,66 @@
+import type { AgentId } from "../../agents/agent-id.ts";
+import { type EffectsSavepoint, TurnEffects } from "../../state/effects.ts";
+import type { Epoch } from "../../state/epoch.ts";
+import { assertFits, textOfState } from "../../state/state-codec.ts";
+import type { KeptCommit } from "../../state/state-keeper.ts";
+import type { StateSlot } from "../../state/state-slot.ts";
+import type { Expected, StateWrite } from "../../state/state-store.ts";
+import { type CommitRequest, changeOf, ended, expectedOf, putOf } from "./commit-request.ts";
+
+/** A commit, and what the slot takes when it is written. */
+export interface PreparedCommit<Out> {
+  readonly kept: KeptCommit<Out>;
+  /** The text that is put. Undefined: the record stays, or goes. */
+  readonly text: string | undefined;
+  readonly effects: EffectsSavepoint;
+}
+
+/** The agent whose state is written. */
+export interface CommittingAgent {
+  readonly id: AgentId;
+  /** Returns the epoch under which a host has placed the agent here. Undefined: no host places agents. */
+  readonly epochOf: ((id: AgentId) => Epoch | undefined) | undefined;
+}
+
+export const noEffects = new TurnEffects();
+const anything = { at: "anything" } as const;
+const keep = { at: "keep" } as const;
+
+/** Compares the state with what is stored. Undefined: there is nothing to write. Throws for a state that can't be written. */
+export function prepareCommit<Out>(
+  slot: StateSlot,
+  request: CommitRequest<Out>,
+  { id, epochOf }: CommittingAgent,
+): PreparedCommit<Out> | undefined {
+  if (slot.at !== "loaded") throw ended(id);
+  const { definition, isInterleaved } = slot;
+  const { deletes, savesState } = changeOf(slot, request);
+  let write: StateWrite = deletes ? { at: "delete" } : keep;
+  let text: string | undefined;
+  if (savesState) {
+    const present = textOfState(definition, slot.state);
+    if (present !== slot.storedText) {
+      write = putOf(definition, present);
+      assertFits(definition, present);
+      text = present;
+    }
+  } else if (!deletes && !isInterleaved) slot.keep(textOfState(definition, slot.state));
+  const remembered = request.remembered === undefined ? [] : [request.remembered];
+  if (write.at === "keep" && !slot.hasEffects && remembered.length === 0) return undefined;
+  const turnEffects = slot.hasEffects ? slot.effects : noEffects;
+  const { events, reminders, mail } = turnEffects;
+  const expected: Expected = write.at === "keep" && !savesState ? anything : expectedOf(slot);
+  // The runtime that made these events is the keeper's.
+  const sent = [...events] as readonly Out[];
+  const out = request.answer === undefined ? sent : [...sent, request.answer];
+  const kept = {
+    ...{ agent: nameOf(id), epoch: epochOf?.(id), expected, write },
+    ...{ reminders: deletes ? [] : [...reminders], mail: [...mail], remembered, out },
+  };
+  return { kept, text, effects: turnEffects.savepoint() };
+}
+
+/** Returns the name of an agent in a store. */
+export function nameOf({ type, key }: AgentId): { readonly type: string; readonly key: string } {
+  return { type, key };
+}
