@@ -319,7 +319,12 @@ export class KeptStates<Out = unknown> implements ActivationStates, SlotHome {
     const kept = {
       agent: nameOf(id),
       epoch: this.#options.epochOf?.(id),
-      ...{ expected, write, reminders: deletes ? [] : [...reminders], mail: [...mail], remembered, out },
+      expected,
+      write,
+      reminders: deletes ? [] : [...reminders],
+      mail: [...mail],
+      remembered,
+      out,
     };
     return { kept, text, effects };
   }
