@@ -89,7 +89,9 @@ export function unpackAsks({ text, data, others }: PackedAsks): readonly Ask[] {
           ? { at: "version", eTag: expected }
           : { at: expected === 0 ? "nothing" : "anything" },
       write: { at: "put", contentType, schemaVersion, data: data.subarray(from, at) },
-      ...{ reminders: [], mail: [], remembered: [] },
+      reminders: [],
+      mail: [],
+      remembered: [],
     };
     return { kind: "commit", id, bytes, nowMs, commits: [commit] };
   });

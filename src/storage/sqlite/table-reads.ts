@@ -72,7 +72,7 @@ export class TableReads {
     const row = this.#load.get(toBlob(type), toBlob(key));
     if (row === undefined) return undefined;
     if (row.etag === unless) return "unchanged";
-    return { ...recordIn(row), data: bytesIn(row, "data") };
+    return { data: bytesIn(row, "data"), ...recordIn(row) };
   }
 
   remembered({ type, key }: AgentName, id: string, principal: string, nowMs: number): RememberedMessage | undefined {

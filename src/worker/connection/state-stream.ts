@@ -88,7 +88,8 @@ export class StateStream {
    */
   ask(ask: HostAsk): Promise<HostAnswer> {
     this.#seq += 1;
-    const numbered: Numbered = { ...ask, seq: this.#seq };
+    // The spread is last: V8 is slow when fields follow a spread.
+    const numbered: Numbered = { seq: this.#seq, ...ask };
     return new Promise((resolve, reject) => this.#send({ ask: numbered, resolve, reject }));
   }
 

@@ -175,7 +175,7 @@ export class Inbox {
     const admission = claims.admit(target, epoch, { path: pathOf(frame.metadata), from: outbox });
     switch (admission.at) {
       case "taken":
-        return this.#answering.answer(frame, outbox, isUrgent || admission.isAwaited, { ...admission, bytes });
+        return this.#answering.answer(frame, outbox, isUrgent || admission.isAwaited, { bytes, ...admission });
       case "returned":
         return this.#answering.returnAtOnce(frame, outbox, { ...admission, bytes, isAwaited: false });
       case "refused":

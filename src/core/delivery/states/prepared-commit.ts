@@ -53,9 +53,16 @@ export function prepareCommit<Out>(
   // The runtime that made these events is the keeper's.
   const sent = [...events] as readonly Out[];
   const out = request.answer === undefined ? sent : [...sent, request.answer];
+  // Field by field: an object with spread ones costs ten times as much.
   const kept = {
-    ...{ agent: nameOf(id), epoch: epochOf?.(id), expected, write },
-    ...{ reminders: deletes ? [] : [...reminders], mail: [...mail], remembered, out },
+    agent: nameOf(id),
+    epoch: epochOf?.(id),
+    expected,
+    write,
+    reminders: deletes ? [] : [...reminders],
+    mail: [...mail],
+    remembered,
+    out,
   };
   return { kept, text, effects: turnEffects.savepoint() };
 }
