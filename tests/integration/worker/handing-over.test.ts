@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import { type MessageContext, TypeSubscription } from "../../../src/core/index.ts";
 import { announcement } from "../../../src/protocol/internal.ts";
 import type { ManualClock } from "../../../src/testing/index.ts";
 import type { WorkerRuntime } from "../../../src/worker/index.ts";
@@ -7,6 +8,7 @@ import { FakeDialer, type FakeLink, openFakeStage } from "../../support/worker/f
 import { jsonPayload } from "../../support/worker/frames.ts";
 import { FunctionAgent } from "../../support/worker/function-agent.ts";
 import { MyMessage, Reply } from "../../support/worker/messages.ts";
+import { callTo, eventFor } from "../../support/worker/placing-host.ts";
 import { settled } from "../../support/worker/stage.ts";
 
 function call(link: FakeLink, requestId: string): void {
@@ -239,4 +241,34 @@ test("an agent of a shared type ends with its leaving host, also if its older co
   await pass(stage.clock, 5_000);
   expect([1, 2, 3].map((number) => dialer.link(number).isOpen)).toEqual([false, false, true]);
   expect(ended).toEqual(["shared/old"]);
+});
+
+test("an event that waits at an agent of a leaving host is dropped with that host, and does not make the agent anew", async () => {
+  const [seen, answer] = [[] as string[], new Gate()];
+  const dialer = new FakeDialer({ headers: { ...announcement, agcaps: "claims" } });
+  await using stage = await openFakeStage(dialer, { address: ["one:1", "two:2"] }, async (worker) => {
+    worker.addMessageSerializer([MyMessage, Reply]);
+    const handle = async (_message: unknown, { topicId }: MessageContext) => {
+      seen.push(topicId === undefined ? "call" : "event");
+      await answer.opened;
+      return topicId === undefined ? Reply({ content: "r" }) : undefined;
+    };
+    const subscriptions = [new TypeSubscription("news", "room")];
+    const options = { shared: true, concurrency: "sequential", subscriptions } as const;
+    await worker.registerFactory("room", () => new FunctionAgent(handle), options);
+  });
+  const { worker, clock } = stage;
+  await settled();
+  const message = jsonPayload("MyMessage", { content: "x" });
+  dialer.link(1).say({ ...callTo("k", "1"), payload: message });
+  dialer.link(1).sayBytes(eventFor("k", "e1", { message }));
+  await pass(clock, 100);
+  dialer.link(1).say({ kind: "leaving", graceMs: 5_000 });
+  await pass(clock, 20_000);
+  // The handler still runs, and its connection has ended with the time of the host.
+  expect([dialer.link(1).isOpen, dialer.link(2).isOpen, seen]).toEqual([false, true, ["call"]]);
+  answer.open();
+  await pass(clock, 100);
+  expect(seen).toEqual(["call"]);
+  expect(worker.counters()).toMatchObject({ droppedEvents: 1 });
 });

@@ -1,12 +1,27 @@
 import { expect, test } from "vitest";
 import { z } from "zod";
-import { AgentId, defineMessage, defineState, handlerTable, persistentAgent } from "../../../src/core/index.ts";
+import {
+  AgentId,
+  defineMessage,
+  defineState,
+  handlerTable,
+  persistentAgent,
+  TypeSubscription,
+} from "../../../src/core/index.ts";
 import type { StateStore } from "../../../src/core/internal.ts";
 import { encodeFrame } from "../../../src/protocol/index.ts";
 import { MemoryStateStore } from "../../../src/storage/index.ts";
 import { Gate } from "../../support/gate.ts";
+import { Inbox } from "../../support/inbox.ts";
 import { jsonPayload, requestFrame } from "../../support/worker/frames.ts";
-import { inShort, leave, type PlacingHost, placingHost, takeShort } from "../../support/worker/placing-host.ts";
+import {
+  eventFor,
+  inShort,
+  leave,
+  type PlacingHost,
+  placingHost,
+  takeShort,
+} from "../../support/worker/placing-host.ts";
 
 const Total = defineMessage("Total", z.object({ value: z.number() }));
 const Add = defineMessage("Add", z.object({ value: z.number() }), { answer: Total });
@@ -91,6 +106,34 @@ test("a turn that met another writer goes back as a conflict, and what comes goe
   expect(seen).toEqual(["add 1", "add 0", "add 2", "ends: stale"]);
   channel.send(add(2, "h3", 2));
   expect(await channel.received.take()).toMatchObject({ payload: jsonPayload("Total", { value: 102 }) });
+});
+
+test("an event for one agent alone goes back once only: when its turn meets another writer, it fails and the next one has its turn", async () => {
+  await using host = await placingHost();
+  const store = sharedStore();
+  const [worker, channel] = await host.worker({ stateStore: store });
+  host.hurried.push(worker);
+  const [begun, gate] = [new Inbox<number>(), new Gate()];
+  class Counter extends persistentAgent(Count) {
+    static override readonly shared = true;
+    static override readonly handlers = handlerTable<Counter>().event(Add, async function ({ value }) {
+      begun.put(value);
+      this.state.total += value;
+      await gate.opened;
+    });
+  }
+  await Counter.register(worker, "room", () => new Counter("counts"));
+  await worker.addSubscription(new TypeSubscription("news", "room"));
+  channel.sendBytes(eventFor("a", "e1", { message: jsonPayload("Add", { value: 1 }), alone: true }));
+  expect(await begun.take()).toBe(1);
+  channel.sendBytes(eventFor("a", "e2", { message: jsonPayload("Add", { value: 2 }), alone: true }));
+  await write(store, 100);
+  gate.open();
+  // What has not begun goes back though it is for this agent alone. The host would drop the one that has begun.
+  expect((await takeShort(channel, 2)).toSorted()).toEqual(["ask-leave stale a", "returned leaving a@1"]);
+  channel.send(leave(["a"], "stale"));
+  expect(await takeShort(channel, 1)).toEqual(["left a@1"]);
+  expect(worker.counters()).toMatchObject({ failedEventHandlers: 1 });
 });
 
 test("an agent whose stored state is newer than its class gives its messages back as unfit", async () => {

@@ -1,13 +1,27 @@
 import { expect, test } from "vitest";
 import { z } from "zod";
-import { defineMessage, defineState, handlerTable, persistentAgent } from "../../../src/core/index.ts";
+import {
+  defineMessage,
+  defineState,
+  handlerTable,
+  persistentAgent,
+  TypeSubscription,
+} from "../../../src/core/index.ts";
 import { MemoryStateStore } from "../../../src/storage/index.ts";
 import { ManualClock } from "../../../src/testing/index.ts";
 import { Gate } from "../../support/gate.ts";
 import { jsonPayload, requestFrame } from "../../support/worker/frames.ts";
 import { FunctionAgent } from "../../support/worker/function-agent.ts";
 import { Reply } from "../../support/worker/messages.ts";
-import { callTo, leave, placingHost, roomsAt, settled, takeShort } from "../../support/worker/placing-host.ts";
+import {
+  callTo,
+  eventFor,
+  leave,
+  placingHost,
+  roomsAt,
+  settled,
+  takeShort,
+} from "../../support/worker/placing-host.ts";
 
 test("a call that a turn waits for, and that itself waits behind another turn, stays at an agent that leaves", async () => {
   await using host = await placingHost();
@@ -132,6 +146,41 @@ test("a turn that goes on without its state holds its agent, and a call that it 
   expect(await takeShort(channel, 2)).toEqual(["returned conflict a@1", "left a@1"]);
   add("h4", 4, {}, 2);
   expect(await channel.received.take()).toMatchObject({ payload: jsonPayload("Total", { value: 104 }) });
+});
+
+test("an agent that its host takes back as failed or stale, and that is neither, ends as moved", async () => {
+  await using host = await placingHost();
+  const { channel, seen } = await roomsAt(host);
+  for (const reason of ["failed", "stale", "draining"] as const) {
+    channel.send(callTo(reason, "h1"));
+    expect(await takeShort(channel, 1)).toEqual(["answer h1"]);
+    channel.send(leave([reason], reason));
+    expect(await takeShort(channel, 1)).toEqual([`left ${reason}@1`]);
+  }
+  expect(seen.filter((one) => one.includes("ends"))).toEqual([
+    "failed ends: moved",
+    "stale ends: moved",
+    "draining ends: draining",
+  ]);
+});
+
+test("an event that went back is handled when the host sends it again, also by a worker that drops what it has had", async () => {
+  await using host = await placingHost();
+  const { channel, gate, seen } = await roomsAt(host, {
+    worker: { rememberedEvents: 10 },
+    type: { shared: true, concurrency: "sequential", subscriptions: [new TypeSubscription("news", "room")] },
+  });
+  channel.send(callTo("a", "h1", "wait"));
+  channel.sendBytes(eventFor("a", "e1", { content: "told" }));
+  await settled(channel);
+  channel.send(leave(["a"]));
+  expect(await takeShort(channel, 1)).toEqual(["returned leaving a@1"]);
+  gate.open();
+  expect(await takeShort(channel, 2)).toEqual(["answer h1", "left a@1"]);
+  channel.sendBytes(eventFor("a", "e1", { content: "told", number: 2, alone: true }));
+  channel.send(callTo("a", "h2", "last", 2));
+  expect(await takeShort(channel, 1)).toEqual(["answer h2"]);
+  expect(seen).toEqual(["a wait", "a ends: draining", "a told", "a last"]);
 });
 
 function textOf(message: unknown): string {

@@ -91,9 +91,9 @@ export function callTo(key: string, requestId: string, content = "x", number = 1
 export function eventFor(
   key: string,
   id: string,
-  { content = "x", number = 1, alone = false, isBroken = false } = {},
+  { content = "x", number = 1, alone = false, isBroken = false, message = jsonPayload("Ask", { content }) } = {},
 ): Uint8Array {
-  const payload = { ...jsonPayload("Ask", { content }), ...(isBroken && { data: Buffer.from("{") }) };
+  const payload = { ...message, ...(isBroken && { data: Buffer.from("{") }) };
   const peeked = peekFrame(encodeFrame(eventFrame(`news/${key}`, { id, payload })));
   if (peeked.kind !== "event") throw new Error("an event was made");
   const format = alone ? formatLoneRecipient : formatRecipient;

@@ -168,6 +168,17 @@ describe("the worker", () => {
     expect(admit(1, new AgentId("room", "gone")).at).toBe("taken");
   });
 
+  test("asks the next host for as many agents, however many the lost one has not answered for", async () => {
+    const { claims, take, flushed } = openClaims();
+    for (let at = 0; at < 10_000; at += 1) claims.ask(take(1, new AgentId("room", `k${at}`)), "idle");
+    await flushed();
+    claims.clear();
+    claims.notices.askAgain();
+    expect(await flushed()).toEqual([]);
+    claims.ask(take(2), "idle");
+    expect(await flushed()).toEqual(["ask-leave idle ada"]);
+  });
+
   test("forgets what the host of one connection has placed, and keeps what the next one has told of since", () => {
     const { claims, take } = openClaims();
     const gone = take(1);
