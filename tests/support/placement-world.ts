@@ -17,6 +17,7 @@ import {
   joinFrame,
   type LeaveReason,
   peekFrame,
+  type ReturnedFrame,
   recipientsIn,
 } from "../../src/protocol/internal.ts";
 import { ManualClock } from "../../src/testing/index.ts";
@@ -167,9 +168,9 @@ export class PlacementWorld {
     return agents;
   }
 
-  giveBack(from: KeptChannel, agent: ClaimedAgent, message: Uint8Array): void {
+  giveBack(from: KeptChannel, agent: ClaimedAgent, message: Uint8Array, more: Partial<ReturnedFrame> = {}): void {
     const peeked = peekFrame(message);
-    const notice = { kind: "returned", agents: [agent], reason: "leaving", message } as const;
+    const notice = { kind: "returned", agents: [agent], reason: "leaving", message, ...more } as const;
     if (peeked.kind === "event") this.events.takeBack(from, notice, peeked);
   }
 

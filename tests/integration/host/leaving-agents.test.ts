@@ -294,6 +294,26 @@ describe("an agent that leaves its worker, at the host", () => {
     expect((await fresh.nextRequest()).target?.key).toBe("k");
   });
 
+  it("gets messages though three workers that had calls for it have left in order [L15]", async () => {
+    await using world = await startRooms({ heartbeatTimeoutMs: 0 });
+    const { rig, caller } = world;
+    const last = await roomWorker(rig, "D");
+    const next = await roomWorker(rig, "E");
+    const left = new Set([world.holder, world.other, last, next]);
+    let at: RawWorker | undefined = world.holder;
+    for (let ends = 0; ends < 3 && at !== undefined; ends += 1) {
+      left.delete(at);
+      at.stream.end();
+      await caller.nextResponse();
+      caller.request(`again ${ends}`, "room/k");
+      await caller.settled();
+      at = undefined;
+      for (const one of left) if (requests(await one.settled()).length > 0) at = one;
+    }
+    expect([left.size, at]).toEqual([1, [...left][0]]);
+    expect(rig.host.counters().quarantinedAgents).toBe(0);
+  });
+
   it("takes nothing from workers that say what is not theirs [L1 L6]", async () => {
     await using world = await startRooms();
     const { rig, holder, other, first, agent, caller } = world;

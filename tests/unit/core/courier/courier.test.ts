@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import type { CourierOutcome } from "../../../../src/core/courier/courier-call.ts";
-import { TroupeError } from "../../../../src/core/internal.ts";
+import { type KeptMessage, TroupeError } from "../../../../src/core/internal.ts";
 import { type AgentName, MemoryStateStore, StoreError } from "../../../../src/storage/index.ts";
 import { ManualClock } from "../../../../src/testing/index.ts";
 import { frame, handled, Lab, startMs, turn } from "./courier-lab.ts";
@@ -109,6 +109,34 @@ describe("a courier that delivers mail", () => {
       return left === 0;
     });
     expect(lab.courier.counters.remindersFired).toBe(1);
+  });
+
+  test("delivers 32 messages of a mailbox ahead of a log that is slow to settle them, and no more", async () => {
+    const clock = new ManualClock(startMs);
+    const memory = new MemoryStateStore({ clock });
+    const [settling, slow] = [[] as (() => void)[], memory.log];
+    const take = slow.take.bind(slow);
+    slow.take = async (...shard) => {
+      const hold = await take(...shard);
+      const settle = async (message: KeptMessage) => {
+        await new Promise<void>((resolve) => settling.push(resolve));
+        return hold.settle(message);
+      };
+      return { settle, leave: () => hold.leave() };
+    };
+    const lab = await Lab.started({ clock, memory });
+    lab.answer = () => handled;
+    for (let id = 0; id < 40; id += 1) await lab.keep("x", `${id}`);
+    await lab.keep("y", "of another mailbox");
+    for (let turns = 0; turns < 100; turns += 1) await turn();
+    expect([lab.courier.counters.mailDelivered, settling.length]).toEqual([33, 33]);
+    settling.shift()?.();
+    await lab.until(() => lab.courier.counters.mailDelivered === 34, 1);
+    await lab.until(() => {
+      for (const written of settling.splice(0)) written();
+      return lab.courier.counters.mailDelivered === 41;
+    }, 1);
+    expect((await lab.memory.mail({ limit: 1 })).length).toBe(0);
   });
 
   test("ends when another process has taken the store", async () => {
@@ -271,6 +299,22 @@ describe("a courier that fires reminders", () => {
       });
       return count === 0;
     });
+  });
+
+  test("fires no reminder of an agent that is deleted, and withdraws the tick that is under way", async () => {
+    const lab = await Lab.started();
+    const agent: AgentName = { type: "a", key: "x" };
+    for (const name of ["one", "two"]) await lab.remind("x", name, 1_000);
+    // It is read into memory with those of the other agent.
+    await lab.remind("y", "three", 20_000);
+    await lab.until(() => lab.calls.rest.length > 0);
+    const tick = await lab.calls.take();
+    await lab.commit({ agent, write: { at: "delete" } });
+    expect(tick.isWithdrawn).toBe(true);
+    const other = lab.calls.take();
+    await lab.until(() => lab.underWay > 0);
+    expect((await other).agent.key).toBe("y");
+    expect(lab.courier.counters.remindersFired).toBe(0);
   });
 
   test("withdraws a tick whose reminder is cancelled while it is under way, and fires the one that replaces it", async () => {

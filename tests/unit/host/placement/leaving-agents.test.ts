@@ -147,4 +147,19 @@ describe("agents that leave their workers", () => {
     world.leaving.stayed(a, idle);
     expect(a.take()).toEqual(["leave draining 700: k"]);
   });
+
+  it("that ask to leave a worker which stops are told so, whatever they have asked for [L3]", () => {
+    const world = new PlacementWorld();
+    const a = world.open("A");
+    for (let at = 0; at <= limits.leavingOfDrain; at += 1) world.publish(`${at}`, "E");
+    world.drains.workerLeaves(a, 700);
+    world.turns.turns();
+    const leaving = a.arrived.splice(0).flatMap(({ frame }) => (frame.kind === "leave" ? frame.agents : []));
+    expect(leaving).toHaveLength(limits.leavingOfDrain);
+    // One is left: not all may leave at once.
+    const told = new Set(leaving.map(({ key }) => key));
+    const last = Array.from({ length: limits.leavingOfDrain + 1 }, (_, at) => `${at}`).filter((key) => !told.has(key));
+    world.ask(a, last, "idle");
+    expect(a.take()).toEqual([`leave draining 700: ${last[0]}`]);
+  });
 });

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { type Agent, type AgentId, SingleThreadedAgentRuntime } from "../../../../../src/core/index.ts";
+import { type Agent, AgentId, SingleThreadedAgentRuntime } from "../../../../../src/core/index.ts";
 import { type AgentCatalog, HandlerContext } from "../../../../../src/core/internal.ts";
 import { ManualClock } from "../../../../../src/testing/index.ts";
 import { Keeper, id as keeper } from "../../../../contract/agent-runtime/keepers.ts";
@@ -35,6 +35,31 @@ describe("a shared type whose worker has lost its host", () => {
     expect(lines.filter((line) => line === "onDeactivate (stale)")).toHaveLength(1);
     gate.open();
     await held;
+  });
+
+  test("does not end an agent for a cap whose turn runs, also if the turn has waited at the activation before", async () => {
+    const { catalog, factory, lines } = open({ states: undefined, maxLiveAgents: 1 });
+    catalog.addFactory("a", factory, { concurrency: "sequential", shared: true });
+    const first = await catalog.agentFor(id);
+    const [before, gate] = [new Gate(), new Gate()];
+    const inTurn = (body: () => unknown) => {
+      const delivery = { agentId: id, message: "x", context: contextOf(catalog, id), link: undefined };
+      return catalog.inUse(id, () => catalog.turnsOf("a")?.inTurn(delivery, body, first, "alone"));
+    };
+    const held = inTurn(() => before.opened);
+    const waiting = inTurn(async () => {
+      lines.push("begins");
+      await gate.opened;
+    });
+    await catalog.dropShared();
+    await settle();
+    expect(lines).toContain("begins");
+    const other = new AgentId("a", "other");
+    await catalog.agentFor(other);
+    await settle();
+    expect([catalog.isLive(id), catalog.isLive(other)]).toEqual([true, false]);
+    for (const one of [before, gate]) one.open();
+    await Promise.all([held, waiting]);
   });
 
   test("drops an agent that is just being made, and says so to the messages that waited for it", async () => {
