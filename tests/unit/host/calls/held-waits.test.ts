@@ -72,6 +72,7 @@ describe("a call that a turn waits for, and that is held for an agent that leave
     const [first] = [running(1), running(2, "of another agent"), running(3)];
     const call = hold(10);
     clock.advance(limits.heldStuckMs - 1);
+    hold(11);
     expect(reports).toEqual([]);
     clock.advance(1);
     expect(reports.map(([held, { behind, path }]) => [held === call, behind, path.length])).toEqual([
