@@ -1,5 +1,5 @@
 import { describe, expect, onTestFinished, test } from "vitest";
-import { systemClock } from "../../../src/core/internal.ts";
+import { type Clock, systemClock } from "../../../src/core/internal.ts";
 import {
   type HttpRequest,
   type HttpRoute,
@@ -7,6 +7,7 @@ import {
   httpLimits,
   type RequestAccount,
 } from "../../../src/http/internal.ts";
+import { ManualClock } from "../../../src/testing/index.ts";
 import { RawHttp, requestText } from "../../support/http/raw-http.ts";
 import { RecordingLogger } from "../../support/recording-logger.ts";
 
@@ -37,7 +38,10 @@ class Bytes {
   }
 }
 
-async function serve(handle: (request: HttpRequest) => Promise<unknown> = async () => ({ fine: true })) {
+async function serve(
+  handle: (request: HttpRequest) => Promise<unknown> = async () => ({ fine: true }),
+  clock: Clock = systemClock,
+) {
   const bytes = new Bytes();
   const logger = new RecordingLogger();
   const routes: HttpRoute[] = [
@@ -51,7 +55,7 @@ async function serve(handle: (request: HttpRequest) => Promise<unknown> = async 
     },
   ];
   const server = await HttpServer.open({
-    ...{ host: "127.0.0.1", port: 0, token, routes, logger, clock: systemClock },
+    ...{ host: "127.0.0.1", port: 0, token, routes, logger, clock },
     openAccount: (giveWay) => bytes.open(giveWay),
   });
   onTestFinished(() => server.close(0));
@@ -158,6 +162,20 @@ describe("an HTTP server", () => {
     await reached;
     bytes.giveWays.at(-1)?.();
     expect(await raw.toEnd()).toBe("");
+  });
+
+  test("ends the connection of a client that does not read its answer for 60 s", async () => {
+    const clock = new ManualClock();
+    const { port, bytes } = await serve(async () => "y".repeat(32 * 1024 * 1024), clock);
+    const raw = await RawHttp.connect(port);
+    raw.socket.pause();
+    raw.send(requestText({ target: "/here", token }));
+    await expect.poll(() => clock.pendingTimers, { interval: 5 }).toBeGreaterThan(0);
+    clock.advance(httpLimits.answerMs - 1);
+    expect(bytes.held).toBeGreaterThan(32 * 1024 * 1024);
+    clock.advance(1);
+    await expect.poll(() => bytes.held, { interval: 5 }).toBe(0);
+    raw.end();
   });
 
   test("refuses headers that are too long, and what is no HTTP", async () => {
