@@ -8,6 +8,7 @@ import {
   type RequestAccount,
 } from "../../../src/http/internal.ts";
 import { ManualClock } from "../../../src/testing/index.ts";
+import { Gate } from "../../support/gate.ts";
 import { RawHttp, requestText } from "../../support/http/raw-http.ts";
 import { RecordingLogger } from "../../support/recording-logger.ts";
 
@@ -137,12 +138,25 @@ describe("an HTTP server", () => {
   });
 
   test("counts the bytes of bodies and answers, refuses those without space, and gives all of them back", async () => {
-    const { ask, bytes } = await serve(async () => "y".repeat(600));
+    const { ask, bytes, port } = await serve(async () => "y".repeat(600));
     bytes.most = 500;
     expect(await ask({ method: "PUT", target: "/here", body: "x".repeat(501) })).toMatch(
       / 503 [\s\S]*no space for 501/,
     );
     expect(await ask({ target: "/here" })).toMatch(/ 503 [\s\S]*no space for 602/);
+    // A body is there twice for a moment.
+    bytes.most = 800;
+    expect(await ask({ method: "PUT", target: "/here", body: "x".repeat(401) })).toMatch(/ 503 /);
+    expect(await ask({ method: "PUT", target: "/here", body: "x".repeat(399) })).toMatch(/ 503 /);
+    expect(await ask({ method: "PUT", target: "/here", body: "x".repeat(390) })).toMatch(/ 200 /);
+    // It counts as it comes.
+    const half = await RawHttp.connect(port);
+    half.send(
+      `${requestText({ method: "PUT", target: "/here", token, headers: ["Content-Length: 700"] })}${"x".repeat(300)}`,
+    );
+    await expect.poll(() => bytes.held, { interval: 1 }).toBe(300);
+    half.end();
+    await expect.poll(() => bytes.held, { interval: 1 }).toBe(0);
     bytes.most = 1_000;
     expect(statusOf(await ask({ target: "/here" }))).toMatch(/ 200 /);
     expect(bytes.held).toBe(0);
@@ -176,6 +190,37 @@ describe("an HTTP server", () => {
     clock.advance(1);
     await expect.poll(() => bytes.held, { interval: 5 }).toBe(0);
     raw.end();
+  });
+
+  test("tells the handler when its client has gone", async () => {
+    const [reached, told] = [new Gate(), new Gate<unknown>()];
+    const { port } = await serve(({ signal }) => {
+      reached.open();
+      return new Promise((_resolve, reject) =>
+        signal.addEventListener("abort", () => {
+          told.open(signal.reason);
+          reject(signal.reason);
+        }),
+      );
+    });
+    const raw = await RawHttp.connect(port);
+    raw.send(requestText({ target: "/here", token }));
+    await reached.opened;
+    raw.end();
+    expect(await told.opened).toMatchObject({ code: "cancelled" });
+  });
+
+  test("ends within its grace though a handler does not end", async () => {
+    const reached = new Gate();
+    const { server, port } = await serve(() => {
+      reached.open();
+      return new Gate().opened;
+    });
+    const raw = await RawHttp.connect(port);
+    raw.send(requestText({ target: "/here", token }));
+    await reached.opened;
+    await Promise.all([server.close(1), raw.closed]);
+    expect(raw.text).toBe("");
   });
 
   test("refuses headers that are too long, and what is no HTTP", async () => {
