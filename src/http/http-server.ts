@@ -1,5 +1,5 @@
 import { once } from "node:events";
-import { createServer, type IncomingMessage, type Server } from "node:http";
+import { createServer, type Server } from "node:http";
 import type { AddressInfo, Socket } from "node:net";
 import { type Clock, LimitedLog, type Logger, TroupeError } from "../core/internal.ts";
 import { BearerToken } from "./bearer-token.ts";
@@ -53,10 +53,7 @@ export class HttpServer {
           answer(request, response, { ...parts, onKnown: () => this.#connections.know(request.socket) }),
         ),
     );
-    this.#server.maxHeadersCount = httpLimits.headers;
-    this.#server.maxRequestsPerSocket = httpLimits.requestsPerConnection;
     this.#server.on("connection", (socket: Socket) => this.#connections.add(socket));
-    this.#server.on("dropRequest", (_request: IncomingMessage, socket: Socket) => socket.destroy());
     this.#server.on("clientError", (error, socket) => refuse(error, socket));
   }
 
