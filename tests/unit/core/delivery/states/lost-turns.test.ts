@@ -25,7 +25,7 @@ test("a turn of an instance that goes on without its state is tried again, also 
   await runtime.close();
 });
 
-test("a runtime that closes while a turn saves writes nothing that the turn changes afterwards", async () => {
+test("a runtime that closes while a turn saves writes nothing that the turn saves afterwards", async () => {
   const store = new WatchedStore();
   const [saving, held, over] = [new Gate(), new Gate(), new Gate()];
   const runtime = new SingleThreadedAgentRuntime({ stateStore: store });
@@ -37,6 +37,7 @@ test("a runtime that closes while a turn saves writes nothing that the turn chan
         agent.state.total = 1;
         await agent.saveNow().catch(() => undefined);
         agent.state.total = 2;
+        await agent.saveNow().catch(() => undefined);
         over.open();
       }),
   );
