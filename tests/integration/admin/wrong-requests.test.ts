@@ -1,6 +1,6 @@
 import { Buffer } from "node:buffer";
 import { describe, expect, test } from "vitest";
-import { deleteState, formatCursor, putState } from "../../../src/admin/internal.ts";
+import { type AgentRow, deleteState, formatCursor, putState, type WorkerRow } from "../../../src/admin/internal.ts";
 import { shownMessage } from "../../../src/admin/kept-frames.ts";
 import { AgentId } from "../../../src/core/index.ts";
 import type { StateStore } from "../../../src/core/internal.ts";
@@ -11,6 +11,7 @@ import { WorkerRuntime } from "../../../src/worker/index.ts";
 import { jsonPayload } from "../../support/worker/frames.ts";
 import { AdminRig } from "./admin-rig.ts";
 
+const MiB = 1024 * 1024;
 const invalid = { code: "invalid-argument" };
 
 describe("the admin entry refuses", () => {
@@ -88,6 +89,90 @@ describe("the admin entry refuses", () => {
     const body = Buffer.from("[]");
     await rig.client.ask("PUT", "/v1/state", { ...agent, contentType: "x/y" }, { body });
     expect(await rig.client.ask("GET", "/v1/state", agent)).toMatchObject({ text: "[]", contentType: "x/y" });
+  });
+});
+
+describe("what the admin entry shows", () => {
+  test("takes space of the host first, and a state beyond 16 MiB is not read", async () => {
+    await using rig = await AdminRig.open({ maxMemoryBytes: 8 * MiB });
+    await rig.store.open();
+    for (const [key, bytes] of [
+      ["short", MiB / 2],
+      ["long", 3 * MiB],
+      ["too long", 16 * MiB + 1],
+    ] as const) {
+      await committed(rig.store, putOf("x".repeat(bytes), { agent: { type: "t", key } }));
+    }
+    const loads: string[] = [];
+    const load = rig.store.load.bind(rig.store);
+    rig.store.load = (agent, options) => {
+      loads.push(agent.key);
+      return load(agent, options);
+    };
+    const show = (key: string) => rig.client.ask("GET", "/v1/state", { type: "t", key });
+    expect(await show("short")).toMatchObject({ text: "x".repeat(MiB / 2) });
+    await expect(show("long")).rejects.toMatchObject({ code: "overloaded" });
+    await expect(show("too long")).rejects.toMatchObject({ code: "state-too-large" });
+    expect(loads).toEqual(["short"]);
+  });
+
+  test("has 4 MiB of dead letters on a page", async () => {
+    await using rig = await AdminRig.open();
+    await rig.store.open();
+    const letter = {
+      kind: "call",
+      frame: new Uint8Array(1.5 * MiB),
+      sentAtMs: 0,
+      priorTakeovers: 0,
+      place: 0,
+    } as const;
+    for (let id = 1; id <= 5; id += 1) {
+      const message = { ...letter, id: String(id), mailbox: { type: "t", key: "k" } };
+      await rig.store.log.bury(message, { code: "handler-failed", text: "it threw", attempts: 1 });
+    }
+    const page = await rig.client.ask<{ rows: unknown[]; next: string | null }>("GET", "/v1/dead");
+    expect([page.rows.length < 5, page.next === null]).toEqual([true, false]);
+  });
+
+  test("is no dead letter where the store has no mailboxes, which it says", async () => {
+    const stateStore = Object.defineProperty(new MemoryStateStore(), "log", { value: undefined });
+    await using rig = await AdminRig.open({ stateStore });
+    await expect(rig.client.ask("GET", "/v1/dead")).rejects.toMatchObject({
+      ...{ code: "wrong-state", message: expect.stringMatching(/has no mailboxes/) },
+    });
+  });
+
+  test("are the agents of one worker, without those of others and those that no worker has", async () => {
+    await using rig = await AdminRig.open();
+    const ids: string[] = [];
+    const workers: WorkerRuntime[] = [];
+    for (const type of ["one", "other"]) {
+      const runtime = new WorkerRuntime({ dialer: rig.dialer, address: "host:1", name: type });
+      await runtime.start();
+      await runtime.registerFactory(type, () => {
+        throw new Error("no message comes");
+      });
+      workers.push(runtime);
+    }
+    const { rows } = await rig.client.ask<{ rows: WorkerRow[] }>("GET", "/v1/workers");
+    for (const name of ["one", "other"]) ids.push(rows.find((row) => row.name === name)?.workerId ?? "");
+    await rig.store.open();
+    for (const type of ["one", "other", "nobody's"])
+      await committed(rig.store, putOf("{}", { agent: { type, key: "k" } }));
+    const agentsOf = async (worker: string): Promise<string[]> => {
+      const types: string[] = [];
+      let after: string | undefined;
+      do {
+        const page = await rig.client.ask<{ rows: AgentRow[]; next: string | null }>("GET", "/v1/agents", {
+          ...{ worker, after },
+        });
+        types.push(...page.rows.map(({ type }) => type));
+        after = page.next ?? undefined;
+      } while (after !== undefined);
+      return types;
+    };
+    expect([await agentsOf(ids[0] ?? ""), await agentsOf(ids[1] ?? "")]).toEqual([["one"], ["other"]]);
+    await Promise.all(workers.map((runtime) => runtime.stop()));
   });
 });
 
