@@ -62,6 +62,6 @@ export class HostOperations {
 
   /** Opens the account of one request of an operator. */
   openAccount(giveWay: () => void): MemoryAccount {
-    return this.#accountant.openAccount({ party: "the host", name: "a request of the operator", giveWay });
+    return this.#accountant.openAccount({ party: "the host", name: "request of the operator", giveWay });
   }
 }

@@ -31,20 +31,12 @@ export async function answer(request: IncomingMessage, response: ServerResponse,
     });
   });
   const account = parts.openAccount(() => request.socket.destroy());
-  const slow = () => request.socket.destroy();
   let timer: { cancel(): void } | undefined;
   try {
-    const signal = AbortSignal.any([gone.signal, parts.ending]);
-    const text = await unlessEnding(outcomeOf(request, parts, { account, signal }), parts.ending);
-    timer = parts.clock.setTimer(httpLimits.answerMs, slow);
-    send(response, 200, { text, type: "application/json", headers: {}, closes: parts.ending.aborted });
-  } catch (error) {
-    if (!gone.signal.aborted) {
-      const problem = problemOf(error, parts);
-      timer = parts.clock.setTimer(httpLimits.answerMs, slow);
-      const { status, headers, closes } = problem;
-      send(response, status, { text: formatProblem(problem), type: problemType, headers, closes });
-    }
+    const sent = await answerTo(request, parts, { account, gone: gone.signal });
+    if (sent === undefined) return;
+    timer = parts.clock.setTimer(httpLimits.answerMs, () => request.socket.destroy());
+    send(response, sent);
   } finally {
     await closed;
     timer?.cancel();
@@ -52,19 +44,21 @@ export async function answer(request: IncomingMessage, response: ServerResponse,
   }
 }
 
-/** Settles as `work` does. Rejects when the server ends: a route may wait for a store that never answers. */
-async function unlessEnding<T>(work: Promise<T>, ending: AbortSignal): Promise<T> {
-  let stop = () => {};
-  const aborted = new Promise<never>((_resolve, reject) => {
-    const onAbort = () => reject(ending.reason);
-    ending.addEventListener("abort", onAbort, { once: true });
-    stop = () => ending.removeEventListener("abort", onAbort);
-    if (ending.aborted) onAbort();
-  });
+/** Undefined: the client has gone. */
+async function answerTo(
+  request: IncomingMessage,
+  parts: ExchangeParts,
+  { account, gone }: { readonly account: RequestAccount; readonly gone: AbortSignal },
+): Promise<Sent | undefined> {
   try {
-    return await Promise.race([work, aborted]);
-  } finally {
-    stop();
+    const signal = AbortSignal.any([gone, parts.ending]);
+    const text = await outcomeOf(request, parts, { account, signal });
+    return { status: 200, text, type: "application/json", headers: {}, closes: parts.ending.aborted };
+  } catch (error) {
+    if (gone.aborted) return undefined;
+    const problem = problemOf(error, parts);
+    const { status, headers, closes } = problem;
+    return { status, text: formatProblem(problem), type: problemType, headers, closes };
   }
 }
 
@@ -148,13 +142,14 @@ function statusOf({ code }: TroupeError): number {
 }
 
 interface Sent {
+  readonly status: number;
   readonly text: string;
   readonly type: string;
   readonly headers: Readonly<Record<string, string>>;
   readonly closes: boolean;
 }
 
-function send(response: ServerResponse, status: number, { text, type, headers, closes }: Sent): void {
+function send(response: ServerResponse, { status, text, type, headers, closes }: Sent): void {
   if (response.destroyed) return;
   const common = { "content-type": type, "cache-control": "no-store", "x-content-type-options": "nosniff" };
   const length = { "content-length": Buffer.byteLength(text) };

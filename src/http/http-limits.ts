@@ -4,7 +4,6 @@ export const httpLimits = {
   connections: 64,
   /** Bytes of a request's line and headers. A type and a key of 1,024 characters fit, percent-encoded. */
   headerBytes: 32 * 1024,
-  headers: 64,
   /** Milliseconds for the headers of a request, for all of it, and for a client to read its answer. */
   headersMs: 5_000,
   requestMs: 30_000,
@@ -13,7 +12,6 @@ export const httpLimits = {
   quietMs: 5_000,
   /** Milliseconds between two searches for connections that are too slow. */
   lookEveryMs: 1_000,
-  requestsPerConnection: 1_000,
   /** Parameters of a query. */
   parameters: 128,
   /** The longest text of a problem, in characters. */

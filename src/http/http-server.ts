@@ -1,5 +1,5 @@
 import { once } from "node:events";
-import { createServer, type IncomingMessage, type Server } from "node:http";
+import { createServer, type Server } from "node:http";
 import type { AddressInfo, Socket } from "node:net";
 import { type Clock, LimitedLog, type Logger, TroupeError } from "../core/internal.ts";
 import { BearerToken } from "./bearer-token.ts";
@@ -24,7 +24,7 @@ const noLog: Logger = { debug() {}, info() {}, warn() {}, error() {} };
 
 /**
  * Serves JSON over HTTP to clients that show a token. Connections, headers, bodies and answers are bounded in bytes and in time. No
- * client makes it throw; `close` waits for no client longer than its grace.
+ * client makes it throw; `close` waits for no client and no handler longer than its grace.
  */
 export class HttpServer {
   readonly #server: Server;
@@ -53,10 +53,7 @@ export class HttpServer {
           answer(request, response, { ...parts, onKnown: () => this.#connections.know(request.socket) }),
         ),
     );
-    this.#server.maxHeadersCount = httpLimits.headers;
-    this.#server.maxRequestsPerSocket = httpLimits.requestsPerConnection;
     this.#server.on("connection", (socket: Socket) => this.#connections.add(socket));
-    this.#server.on("dropRequest", (_request: IncomingMessage, socket: Socket) => socket.destroy());
     this.#server.on("clientError", (error, socket) => refuse(error, socket));
   }
 
@@ -92,8 +89,12 @@ export class HttpServer {
     const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
     this.#server.closeIdleConnections();
     this.#ending.abort(new TroupeError("shutting-down", "The host is stopping."));
-    const timer = setTimeout(() => this.#connections.destroyAll(), graceMs);
-    await Promise.all(this.#busy.values());
+    let timer: NodeJS.Timeout | undefined;
+    const graceOver = new Promise<void>((resolve) => {
+      timer = setTimeout(resolve, graceMs);
+    });
+    // A handler may wait for what never comes, such as a store that hangs.
+    await Promise.race([Promise.all(this.#busy.values()), graceOver]);
     clearTimeout(timer);
     this.#connections.destroyAll();
     await closed;

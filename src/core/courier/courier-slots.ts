@@ -72,15 +72,15 @@ export class CourierSlots {
           continue;
         }
         waiting.delete(first);
-        // The next turn begins with others.
+        // The next turn begins with other types, and with other addresses.
         ofParty.delete(type);
         if (waiting.size > 0) ofParty.set(type, waiting);
+        this.#waiting.delete(party);
+        if (ofParty.size > 0) this.#waiting.set(party, ofParty);
         this.#add(first.use, 1);
         hasGranted = true;
         first.granted();
       }
-      this.#waiting.delete(party);
-      if (ofParty.size > 0) this.#waiting.set(party, ofParty);
     }
     return hasGranted;
   }

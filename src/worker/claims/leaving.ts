@@ -89,12 +89,11 @@ export class Leaving {
       claims.notices.stay(claim, outbox);
       return;
     }
-    const wasWorthless = claim.state === "worthless";
     claim.state = "leaving";
     claim.leavesBy = new Set([outbox]);
     for (const work of claim.unbegun()) if (!work.isAwaited) work.goBack(claim.returns);
     // It never rejects.
-    void this.#letGo(claim, wasWorthless ? "stale" : deactivationReason(reason));
+    void this.#letGo(claim, deactivationReason(reason));
   }
 
   async #letGo(claim: Claim, reason: DeactivationReason): Promise<void> {

@@ -30,7 +30,28 @@ async function opened(options: ConstructorParameters<typeof MemoryStateStore>[0]
 
 const ofKey = (key: string) => ({ agent: { type: "a", key } });
 
+describe("memory: holders", () => {
+  it("are one at a time, unless one takes the memory over, which the one before notices", async () => {
+    const first = await opened({});
+    const second = first.reopen();
+    await expect(second.open()).rejects.toMatchObject({ storeCode: "in-use" });
+    await second.open({ takesOver: true });
+    await expect(first.commit([putOf("late", ofKey("1"))])).rejects.toMatchObject({ storeCode: "fenced" });
+    await first.close();
+    await expect(second.reopen().open()).rejects.toMatchObject({ storeCode: "in-use" });
+    await second.close();
+    await second.reopen().open();
+  });
+});
+
 describe("memory: bounds", () => {
+  it("lists 10,000 agents at most, whatever is asked for", async () => {
+    const store = await opened({});
+    await store.commit(Array.from({ length: 10_001 }, (_, index) => putOf("", ofKey(String(index)))));
+    const { records, isLast } = await store.list({ limit: 20_000 });
+    expect([records.length, isLast]).toEqual([10_000, false]);
+  });
+
   it("refuses a new agent beyond its number of entries, and takes known ones still", async () => {
     const store = await opened({ maxEntries: 1 });
     await commitOne(store, putOf("12345", ofKey("1")));

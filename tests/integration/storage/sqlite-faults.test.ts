@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it, onTestFinished } from "vitest";
 import {
@@ -115,6 +115,34 @@ describe("a SQLite store whose disk fails", () => {
     expect(logger.texts("error")).toEqual(["the state store failed"]);
   });
 
+  it("does not open the file again for single errors between which it answers", async () => {
+    const { store, driver, file } = await openedRig();
+    let failures = 0;
+    driver.beforeStatement = (sql) => {
+      if (sql !== "begin immediate" || failures === 0) return;
+      failures -= 1;
+      throw sqliteError(ioError, "disk I/O error");
+    };
+    for (let round = 0; round < 3; round += 1) {
+      failures = 2;
+      for (let count = 0; count < 2; count += 1) {
+        await expect(store.commit([putOf("x")])).rejects.toMatchObject({ storeCode: "unavailable" });
+      }
+      await committed(store, putOf("y"));
+    }
+    expect(driver.timesOpened(file)).toBe(1);
+  });
+
+  it("leaves the file to others when it can't be opened to write", async () => {
+    const { store, driver, file } = await openRig();
+    driver.beforeStatement = (sql) => {
+      if (sql === "begin immediate") throw sqliteError(ioError, "disk I/O error");
+    };
+    await expect(store.open()).rejects.toMatchObject({ storeCode: "unavailable" });
+    const other = await openedRig(file);
+    await committed(other.store, putOf("x"));
+  });
+
   it("says unknown if the error came while the transaction was being committed", async () => {
     const { store, driver } = await openedRig();
     driver.beforeStatement = (sql) => {
@@ -186,6 +214,20 @@ describe("a SQLite file that is not what it was", () => {
       ),
     });
     expect(readFileSync(file).equals(before)).toBe(true);
+  });
+
+  it("is not opened to write if it was opened to read only", async () => {
+    const { store, file } = await openedRig();
+    await committed(store, putOf("x"));
+    await store.close();
+    rmSync(`${file}.lock`);
+    const reader = await openRig(file, { readOnly: true });
+    await expect(reader.store.open()).rejects.toMatchObject({
+      storeCode: "unavailable",
+      message: expect.stringMatching(/was opened to read only\. Open the store without readOnly\.$/),
+    });
+    expect(existsSync(`${file}.lock`)).toBe(false);
+    expect(textOf((await loaded(reader.store)).data)).toBe("x");
   });
 
   it("is refused if its folder does not exist", async () => {

@@ -60,6 +60,32 @@ describe("what a SQLite store forgets", () => {
     expect(countIn(rig, "remembered")).toBeLessThanOrEqual(2_000);
   });
 
+  it("remembered messages and ids that are too old go by and by, though no new ones come", async () => {
+    const clock = new SetClock();
+    const rig = await openedRig(undefined, { clock });
+    const { log } = rig.store;
+    const message = { id: "1", kind: "call", frame: new Uint8Array(1), sentAtMs: 0 } as const;
+    await Promise.all(
+      Array.from({ length: 1_500 }, (_, index) => [
+        committed(rig.store, commitOf({ ...ofKey(`${index}`), remembered: [{ id: "1", principal: "p" }] })),
+        log?.append(nameOf(`${index}`), message),
+      ]).flat(),
+    );
+    clock.laterMs += 2 * dayMs;
+    const counts = [];
+    for (let minute = 0; minute < 2; minute += 1) {
+      await committed(rig.store, putOf("x"));
+      await committed(rig.store, putOf("y"));
+      counts.push([countIn(rig, "remembered"), countIn(rig, "mail_ids")]);
+      clock.laterMs += minuteMs;
+    }
+    // 1,000 of each in a minute.
+    expect(counts).toEqual([
+      [500, 500],
+      [0, 0],
+    ]);
+  });
+
   it("dead letters do not grow when each month brings as many", async () => {
     const clock = new SetClock();
     const rig = await openedRig(undefined, { clock });

@@ -11,6 +11,7 @@ import {
 import type { StateStore } from "../../../src/core/internal.ts";
 import { encodeFrame } from "../../../src/protocol/index.ts";
 import { MemoryStateStore } from "../../../src/storage/index.ts";
+import type { WorkerRuntimeOptions } from "../../../src/worker/index.ts";
 import { Gate } from "../../support/gate.ts";
 import { Inbox } from "../../support/inbox.ts";
 import { jsonPayload, requestFrame } from "../../support/worker/frames.ts";
@@ -38,7 +39,7 @@ function sharedStore(): MemoryStateStore {
 }
 
 /** A worker with the shared type `room` of persistent counters. A handler waits for the gate if its value is 0. */
-async function counters(host: PlacingHost, stateStore: StateStore) {
+async function counters(host: PlacingHost, stateStore: StateStore, options: Partial<WorkerRuntimeOptions> = {}) {
   const gate = new Gate();
   const seen: string[] = [];
   class Counter extends persistentAgent(Count) {
@@ -53,7 +54,7 @@ async function counters(host: PlacingHost, stateStore: StateStore) {
       seen.push(`ends: ${reason}`);
     }
   }
-  const [worker, channel] = await host.worker({ stateStore });
+  const [worker, channel] = await host.worker({ stateStore, ...options });
   host.hurried.push(worker);
   await Counter.register(worker, "room", () => new Counter("counts"));
   return { worker, channel, gate, seen };
@@ -146,6 +147,18 @@ test("an agent whose stored state is newer than its class gives its messages bac
   expect(await takeShort(channel, 3)).toEqual(["ask-leave failed a", "returned unfit a@1", "returned unfit a@1"]);
   channel.send(leave(["a"], "failed"));
   expect(await takeShort(channel, 1)).toEqual(["left a@1"]);
+});
+
+test("an event for an agent alone that waits for a slot goes on to another worker when the agent can't be made of its state here", async () => {
+  await using host = await placingHost();
+  const store = sharedStore();
+  await write(store, 7, Newer.version);
+  const { channel, worker } = await counters(host, store, { maxConcurrentHandlers: 1 });
+  await worker.addSubscription(new TypeSubscription("news", "room"));
+  channel.send(add(1, "h1"));
+  channel.sendBytes(eventFor("a", "e1", { message: jsonPayload("Add", { value: 1 }), alone: true }));
+  // The host takes an event back that is for one agent alone only if its handler has not seen it, which `leaving` says.
+  expect(await takeShort(channel, 3)).toEqual(["ask-leave failed a", "returned unfit a@1", "returned leaving a@1"]);
 });
 
 test("destroyAgent of a shared agent waits for the host, and the state is gone before left is said", async () => {

@@ -69,12 +69,20 @@ test("what is no admin file is passed over", () => {
     "null",
     '{"url":1}',
     JSON.stringify({ ...content, pid: -1 }),
-    " ".repeat(70_000),
+    JSON.stringify({ ...content, name: "n".repeat(70_000) }),
   ]) {
     writeFileSync(file, text);
     expect(readAdminFile(file)).toBeUndefined();
   }
   expect(readFileSync(file, "utf8")).not.toBe("");
+});
+
+test("of many admin files in a folder 100 are looked at, admin.json first", () => {
+  const folder = newFolder();
+  for (let pid = 1; pid <= 150; pid += 1) writeFileSync(join(folder, `admin-${pid}.json`), "{}");
+  writeFileSync(join(folder, "admin.json"), "{}");
+  const files = adminFilesIn(folder);
+  expect([files.length, files[0]]).toEqual([100, join(folder, "admin.json")]);
 });
 
 test("the files of a folder are those of these names, admin.json first", () => {

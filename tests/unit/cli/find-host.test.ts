@@ -1,7 +1,10 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
+import { AdminClient } from "../../../src/cli/admin/admin-client.ts";
 import { type AdminFile, writeAdminFile } from "../../../src/cli/admin/admin-file.ts";
 import { findHolder, findHost } from "../../../src/cli/admin/find-host.ts";
 import { systemClock } from "../../../src/core/internal.ts";
@@ -35,6 +38,35 @@ test("the first host that answers is asked; files of dead hosts are passed over"
   writeAdminFile(join(folder, "admin.json"), { ...live, pid: 2 ** 30, url: "http://127.0.0.1:1" });
   writeAdminFile(join(folder, "admin-1.json"), { ...live, token: "of-another" });
   expect((await findHost({}, folder)).url).toBe(live.url);
+});
+
+test("no token is shown to what answers in a dead host's place, under another process id, or beyond this machine", async () => {
+  const folder = newFolder();
+  const file = join(folder, "admin.json");
+  const dead = await liveHost(file, { pid: 2 ** 30 });
+  await expect(findHost({}, folder)).rejects.toThrow(/hosts that are dead or do not answer/);
+  const live = await liveHost(file);
+  writeAdminFile(file, { ...live, pid: process.ppid });
+  await expect(findHost({}, folder)).rejects.toThrow(/hosts that are dead or do not answer/);
+  // It reaches this machine, and looks like an address elsewhere.
+  writeAdminFile(file, { ...live, url: live.url.replace("127.0.0.1", "0.0.0.0") });
+  await expect(findHost({}, folder)).rejects.toThrow(/hosts that are dead or do not answer/);
+  writeAdminFile(file, live);
+  expect((await findHost({}, folder)).url).toBe(live.url);
+  expect(dead.url).not.toBe(live.url);
+});
+
+test("an error of a program in the host's place can't steer a terminal", async () => {
+  const server = createServer((_request, response) => {
+    response.writeHead(400).end(JSON.stringify({ detail: "\u001b[31mred", code: "not-found" }));
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  onTestFinished(() => void server.close());
+  const { port } = server.address() as AddressInfo;
+  const client = new AdminClient({ url: `http://127.0.0.1:${port}`, token: "t" });
+  const error: unknown = await client.ask("GET", "/v1/host").catch((reason: unknown) => reason);
+  expect(error).toMatchObject({ code: "not-found", message: expect.stringMatching(/31mred$/) });
+  expect(String(error)).not.toContain("\u001b");
 });
 
 test("--name picks among several hosts", async () => {

@@ -1,8 +1,10 @@
 import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { type AddressInfo, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
-import { readAdminFile } from "../../../src/cli/admin/admin-file.ts";
+import { AdminEntry } from "../../../src/admin/internal.ts";
+import { readAdminFile, writeAdminFile } from "../../../src/cli/admin/admin-file.ts";
 import { openAdmin, parseAdminAddress } from "../../../src/cli/admin/open-admin.ts";
 import { Host, operationsOf } from "../../../src/host/internal.ts";
 import { createMemoryNetwork } from "../../../src/transport/index.ts";
@@ -37,6 +39,45 @@ test("a host that can't write its file goes on without an entry, and says so; on
   expect(logger.texts("warn")).toEqual(["there is no admin entry, so that other commands can't ask this host"]);
   await expect(openAdmin({ name: "one", admin: "127.0.0.1:0" }, parts)).rejects.toThrow(/can't be written/);
 });
+
+test("a host that can't write its file leaves its port to others", async () => {
+  const { parts, file } = rig();
+  mkdirSync(join(file, "in-the-way"), { recursive: true });
+  const port = await freePort();
+  await expect(openAdmin({ name: "one", admin: `127.0.0.1:${port}` }, parts)).rejects.toThrow(/can't be written/);
+  rmSync(file, { recursive: true });
+  const admin = await openAdmin({ name: "one", admin: `127.0.0.1:${port}` }, parts);
+  expect(admin?.url).toBe(`http://127.0.0.1:${port}`);
+  await admin?.close();
+});
+
+test("a host leaves the file of another one in its folder that lives, and takes the place of one that is dead", async () => {
+  const [one, other] = [rig(), rig()];
+  mkdirSync(join(one.folder, "inner"));
+  mkdirSync(join(other.folder, "inner"));
+  // The other host, which this one takes for one of another process.
+  const facts = { name: "other", version: "1", pid: process.ppid, address: "host:1", state: "memory:" };
+  const parts = { host: other.parts.host, facts, token: "t", logger: undefined };
+  const entry = await AdminEntry.open({ ...parts, address: { host: "127.0.0.1", port: 0 } });
+  writeAdminFile(one.file, { url: entry.url, token: "t", ...facts });
+  const admin = await openAdmin({ name: "one" }, one.parts);
+  expect(readAdminFile(one.file)).toMatchObject({ name: "other" });
+  const own = join(one.folder, "inner", `admin-${process.pid}.json`);
+  expect(readAdminFile(own)).toMatchObject({ name: "one", url: admin?.url });
+  await Promise.all([admin?.close(), entry.close(0)]);
+  const next = await openAdmin({ name: "one" }, one.parts);
+  expect([readAdminFile(one.file)?.url === next?.url, existsSync(own)]).toEqual([true, false]);
+  await next?.close();
+});
+
+/** A port that is free for the moment. */
+async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const { port } = server.address() as AddressInfo;
+  await new Promise<void>((resolve) => server.close(() => resolve()));
+  return port;
+}
 
 test("no folder is made for the file, unless an entry was asked for", async () => {
   const { parts, file, folder } = rig();

@@ -1,17 +1,154 @@
-import { expect, it } from "vitest";
+import { describe, expect, test } from "vitest";
 import { BatchRunner } from "../../../../src/host/batch-runner.ts";
 import type { CallRings } from "../../../../src/host/calls/call-rings.ts";
 import type { CallTable } from "../../../../src/host/calls/call-table.ts";
-import { HeldWaits } from "../../../../src/host/calls/held-waits.ts";
+import { HeldWaits, type HeldWaitsParts } from "../../../../src/host/calls/held-waits.ts";
 import { limits } from "../../../../src/host/limits.ts";
 import type { MovingAgent } from "../../../../src/host/placement/moving-agent.ts";
 import type { Workers } from "../../../../src/host/placement/workers.ts";
-import type { PendingCall } from "../../../../src/host/sessions/pending-call.ts";
-import { encodeFrame } from "../../../../src/protocol/internal.ts";
+import { createIncomingCalls, type PendingCall } from "../../../../src/host/sessions/pending-call.ts";
+import { encodeFrame } from "../../../../src/protocol/index.ts";
 import { ManualClock } from "../../../../src/testing/index.ts";
+import { pendingCall } from "../../../support/pending-call.ts";
+import { peerOf } from "../../../support/placed-peer.ts";
+
+type Report = Parameters<HeldWaitsParts["rings"]["reportHeld"]>;
+
+/** The waits of a host with the worker `w`, which has the agent `room/k`. */
+function openWaits() {
+  const clock = new ManualClock();
+  const batches = new BatchRunner(clock);
+  const incomingCalls = createIncomingCalls();
+  const peer = peerOf("w", "here", { incomingCalls });
+  const table = new Set<PendingCall>();
+  const reports: Report[] = [];
+  const forgotten: PendingCall[] = [];
+  const seen = { looks: 0, tasks: 0 };
+  const waits = new HeldWaits({
+    clock,
+    batches: {
+      add: (owner: unknown, tasks: Iterable<() => void>) => {
+        const all = [...tasks];
+        seen.tasks += all.length;
+        batches.add(owner, all);
+      },
+      // Nothing else of the runner plays a part.
+    } as BatchRunner,
+    calls: {
+      has: (call) => table.has(call),
+      named: (text) => [...table].find(({ hostId }) => `h-${hostId}` === text),
+      idTextOf: ({ hostId }) => `h-${hostId}`,
+    },
+    workers: {
+      peersOf: () => {
+        seen.looks += 1;
+        return [peer];
+      },
+      peerOf: () => peer,
+    },
+    rings: { reportHeld: (...report) => void reports.push(report), forget: (call) => void forgotten.push(call) },
+  });
+  // The waits read nothing else of an agent.
+  const agent = { type: { name: "room" }, key: "k", claim: { workerId: "w" }, at: "leaving" } as MovingAgent;
+  /** A call that the worker has. */
+  const running = (hostId: number, targetKey = "k"): PendingCall => {
+    const call = pendingCall({ hostId, targetType: "room", targetKey, target: peer });
+    table.add(call);
+    incomingCalls.add(call);
+    return call;
+  };
+  const hold = (hostId: number, path = "t@desk/d"): PendingCall => {
+    const call = pendingCall({ hostId });
+    table.add(call);
+    const frame = encodeFrame({
+      ...{ kind: "request", requestId: "r", source: undefined, target: { type: "room", key: "k" } },
+      ...{ payload: undefined, metadata: path === "" ? {} : { agpath: path } },
+    });
+    waits.add({ call, frame }, agent);
+    return call;
+  };
+  return { clock, waits, agent, table, reports, forgotten, seen, running, hold };
+}
+
+describe("a call that a turn waits for, and that is held for an agent that leaves its worker", () => {
+  test("is reported after a second, with the calls that the agent still has there", () => {
+    const { clock, reports, running, hold } = openWaits();
+    const [first] = [running(1), running(2, "of another agent"), running(3)];
+    const call = hold(10);
+    clock.advance(limits.heldStuckMs - 1);
+    hold(11);
+    expect(reports).toEqual([]);
+    clock.advance(1);
+    expect(reports.map(([held, { behind, path }]) => [held === call, behind, path.length])).toEqual([
+      [true, ["h-1", "h-3"], 1],
+    ]);
+    const stillRuns = reports[0]?.[1].stillRuns ?? (() => undefined);
+    expect([stillRuns("h-1"), stillRuns("h-99")]).toEqual([true, false]);
+    first.target = undefined;
+    expect(stillRuns("h-1")).toBe(false);
+  });
+
+  test("is not reported if it has ended, has a worker, or its agent has left meanwhile", () => {
+    const { clock, agent, table, reports, running, hold } = openWaits();
+    const target = running(1).target;
+    table.delete(hold(10));
+    hold(11).target = target;
+    clock.advance(limits.heldStuckMs);
+    hold(12);
+    agent.at = "placing";
+    clock.advance(limits.heldStuckMs);
+    expect(reports).toEqual([]);
+  });
+
+  test("is not reported if the agent has no call there, and costs nothing if no turn waits for it", () => {
+    const { clock, reports, seen, running, hold } = openWaits();
+    running(1, "of another agent");
+    hold(10);
+    clock.advance(limits.heldStuckMs);
+    expect(reports).toEqual([]);
+    hold(11, "");
+    expect([clock.pendingTimers, seen.looks]).toEqual([0, 1]);
+  });
+
+  test("is forgotten with its timer, or by the search for rings that has it", () => {
+    const { clock, waits, reports, forgotten, running, hold } = openWaits();
+    running(1);
+    const [young, old] = [hold(10), hold(11)];
+    waits.forget(young);
+    expect([clock.pendingTimers, forgotten.length]).toEqual([1, 0]);
+    clock.advance(limits.heldStuckMs);
+    expect(reports.map(([call]) => call)).toEqual([old]);
+    waits.forget(old);
+    expect(forgotten).toEqual([old]);
+    waits.forget(hold(12));
+    expect([clock.pendingTimers, forgotten.length]).toEqual([0, 1]);
+  });
+
+  test("is reported behind 100 calls at most, which the host looks through in parts", () => {
+    const { clock, reports, seen, running, hold } = openWaits();
+    for (let at = 1; at <= 1_000; at += 1) running(at);
+    hold(2_000);
+    clock.advance(2 * limits.heldStuckMs);
+    expect(reports.map(([, { behind }]) => behind.length)).toEqual([limits.stuckBehind]);
+    expect([seen.looks, seen.tasks]).toEqual([1, 6]);
+  });
+
+  test("is looked for among a worker's calls twice a second at most, however many begin to wait one after the other", () => {
+    const { clock, reports, seen, running, hold } = openWaits();
+    running(1);
+    for (let ms = 0; ms < 2_000; ms += 10) {
+      hold(10 + ms);
+      clock.advance(10);
+    }
+    expect(seen.looks).toBeGreaterThan(0);
+    expect(seen.looks).toBeLessThanOrEqual(3);
+    clock.advance(10_000);
+    expect([seen.looks <= 6, clock.pendingTimers, reports.length]).toEqual([true, 0, 200]);
+  });
+});
 
 /** A worker with so many calls, all for an agent that leaves it. */
-function setUp(running: number) {
+function openBusyWorker(running: number) {
   const clock = new ManualClock();
   const turns = new ManualClock();
   // The search for rings asks for nothing else of calls, agents, workers and the other tables.
@@ -42,8 +179,8 @@ function setUp(running: number) {
   return { clock, turns, waits, reported, hold, looks: () => looks };
 }
 
-it("calls that wait one after the other for agents of a busy worker have one look through its calls together", () => {
-  const { clock, turns, waits, reported, hold, looks } = setUp(200 * 2 * limits.batchSize);
+test("calls that wait one after the other for agents of a busy worker have one look through its calls together", () => {
+  const { clock, turns, waits, reported, hold, looks } = openBusyWorker(200 * 2 * limits.batchSize);
   const held: PendingCall[] = [];
   for (let count = 0; count < 100; count += 1) {
     held.push(hold());
@@ -62,17 +199,4 @@ it("calls that wait one after the other for agents of a busy worker have one loo
   clock.advance(limits.heldStuckMs);
   for (let turn = 0; turn < 10; turn += 1) turns.advance(1);
   expect([looks(), reported.length]).toEqual([3, 100]);
-});
-
-it("calls that begin to wait one after the other have the calls of a worker looked through twice a second at most", () => {
-  const { clock, turns, hold, looks } = setUp(1);
-  for (let ms = 0; ms < 2_000; ms += 10) {
-    hold();
-    clock.advance(10);
-    turns.advance(1);
-  }
-  expect(looks()).toBeGreaterThan(0);
-  expect(looks()).toBeLessThanOrEqual(3);
-  clock.advance(10_000);
-  expect([looks() <= 6, clock.pendingTimers]).toEqual([true, 0]);
 });

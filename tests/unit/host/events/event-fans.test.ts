@@ -38,7 +38,7 @@ describe("what a host remembers of events to many shared types", () => {
     const { fans, keep, has } = openFans();
     for (let at = 0; at < 40; at += 1) keep(`${at}`, "one", 1024 * 1024);
     expect(fans.byteLength).toBeLessThanOrEqual((limits.fanBytes * 3) / 4);
-    // The oldest went first, and one that is used stays.
+    // The oldest went first.
     expect([has("0"), has("39")]).toEqual([false, true]);
     keep("of another", "two", 1024 * 1024);
     expect([has("of another"), has("39")]).toEqual([true, true]);
@@ -59,6 +59,21 @@ describe("what a host remembers of events to many shared types", () => {
     });
     const [kept] = fans.find(eventFor("k"))?.named ?? [];
     expect([kept?.names.length, kept?.names.buffer.byteLength]).toEqual([names.length, names.length]);
+  });
+
+  it("lets those go first that were not used for longest, of the address that wants more", () => {
+    const { keep, has, fans } = openFans();
+    const ofOthers = Array.from({ length: 100 }, (_, at) => `of others ${at}`);
+    for (const key of ofOthers) keep(key, "one");
+    keep("used", "two", 1024 * 1024);
+    keep("unused", "two", 1024 * 1024);
+    for (let at = 0; at < 40; at += 1) {
+      expect(has("used")).toBe(true);
+      keep(`${at}`, "two", 1024 * 1024);
+    }
+    expect(fans.byteLength).toBeLessThanOrEqual(limits.fanBytes);
+    expect([has("unused"), has("used"), has("39")]).toEqual([false, true, true]);
+    expect(ofOthers.filter(has)).toEqual(ofOthers);
   });
 
   it("has nothing that is a quarter of the bound", () => {
@@ -91,6 +106,7 @@ describe("what a host remembers of events to many shared types", () => {
       expect(opened.has("k")).toBe(true);
       change(opened);
       expect(opened.has("k")).toBe(false);
+      expect(opened.fans.byteLength).toBe(0);
     }
   });
 
@@ -100,6 +116,7 @@ describe("what a host remembers of events to many shared types", () => {
     versions.changed("k");
     const content = { clientIds: [], named: [{ peer: worker, names: new Uint8Array(1) }], sought: [], unnamed: 0 };
     fans.keep(eventFor("k"), worker, made, content);
+    expect(fans.byteLength).toBe(0);
     expect(has("k")).toBe(false);
   });
 });

@@ -33,6 +33,19 @@ describe("the types of a worker that changes its connection", () => {
     expect([between.has("A", "type999"), accountant.heldBytes]).toEqual([false, heldBefore]);
   });
 
+  it("come along when it changes its connection again before it has registered them", () => {
+    const { accountant, channel, between } = openBetween();
+    const [second, third] = [channel("A2"), channel("A3")];
+    const heldBefore = accountant.heldBytes;
+    between.keep(second, ["room"]);
+    between.keep(third, ["desk"]);
+    expect([between.has("A", "room"), between.has("A", "desk")]).toEqual([true, true]);
+    between.peerEnded(third);
+    expect([between.has("A", "room"), between.has("A", "desk"), accountant.heldBytes]).toEqual([
+      ...[false, false, heldBefore],
+    ]);
+  });
+
   it("are not kept where the host has no memory for them", () => {
     const { channel, between } = openBetween(1_000);
     between.keep(
