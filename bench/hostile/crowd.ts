@@ -19,12 +19,15 @@ export interface FloodReport {
 /** The connections of one flood. One that the host ends comes back at once. */
 export class Crowd {
   readonly site: Site;
-  sent = 0;
   isOver = false;
   readonly #connections = new Set<AttackConnection>();
   /** Resolves when one of the kept connections has done all that it does. */
   readonly passed: Promise<void>;
   #pass: () => void = () => {};
+  /** Resolves when the flood has sent something. */
+  readonly begun: Promise<void>;
+  #begin: () => void = () => {};
+  #sent = 0;
   #opened = 0;
   #ended = 0;
   #answers = 0;
@@ -34,6 +37,15 @@ export class Crowd {
     this.passed = new Promise((resolve) => {
       this.#pass = resolve;
     });
+    this.begun = new Promise((resolve) => {
+      this.#begin = resolve;
+    });
+  }
+
+  /** Counts what a flood has sent. */
+  noteSent(items: number): void {
+    this.#sent += items;
+    this.#begin();
   }
 
   /** The local address of the next connection. */
@@ -91,7 +103,7 @@ export class Crowd {
   }
 
   report(): FloodReport {
-    return { opened: this.#opened, ended: this.#ended, sent: this.sent, answers: this.#answers };
+    return { opened: this.#opened, ended: this.#ended, sent: this.#sent, answers: this.#answers };
   }
 
   /** Ends the flood and hangs up on the host. */

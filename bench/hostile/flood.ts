@@ -4,7 +4,10 @@ import { commands, tell } from "../support/peer-commands.ts";
 import { Crowd, type Site } from "./crowd.ts";
 import { floods } from "./floods/all.ts";
 
-/** `prepare`: before the flood. `go`: starts it. `pass`: answers when a connection has done all that it does. `stop`: ends it and hangs up. */
+/**
+ * `prepare`: before the flood. `go`: starts it; answers when it has sent something. `pass`: answers when a connection has done all that it does.
+ * `stop`: ends it and hangs up.
+ */
 export type FloodCommand =
   | { readonly do: "prepare"; readonly name: string; readonly site: Site }
   | { readonly do: "go" }
@@ -30,6 +33,7 @@ for await (const command of commands<FloodCommand>()) {
     case "go":
       setPriority(lowestPriority);
       if (crowd !== undefined) go(crowd);
+      await crowd?.begun;
       tell("going");
       break;
     case "pass":

@@ -8,8 +8,8 @@ import { StockWorkers } from "./stock-workers.ts";
 import { TroupeWorkers } from "./troupe-workers.ts";
 
 /**
- * `begin`: the probes whose name contains `only` go on until `finish`, which reports. `enough`: answers when each probe has had `rounds`, or the host has worked
- * for `workMs` of its processor time. `mark`: the attackers leave now.
+ * `begin`: the probes whose name contains `only` go on until `finish`, which reports. `enough`: answers when each probe has had `rounds` more, or the host has
+ * worked for `workMs` more of its processor time. `mark`: the attackers leave now.
  */
 export type HonestCommand =
   | { readonly do: "begin"; readonly only: string }
@@ -51,8 +51,9 @@ for await (const command of commands<HonestCommand>()) {
       break;
     case "enough": {
       const { rounds, workMs } = command;
-      while (probes.some((probe) => probe.rounds < rounds) && hostWork.ms() - workBeforeMs < workMs)
-        await pause(lookMs);
+      const goals = probes.map((probe) => ({ probe, rounds: probe.rounds + rounds }));
+      const mostWorkMs = hostWork.ms() + workMs;
+      while (goals.some((goal) => goal.probe.rounds < goal.rounds) && hostWork.ms() < mostWorkMs) await pause(lookMs);
       tell("enough");
       break;
     }

@@ -23,6 +23,7 @@ export class Attackers {
     await this.#tell({ do: "prepare", name, site }, "prepared");
   }
 
+  /** Starts the flood. Resolves when it has sent something: it has the least of the processor, so that honest rounds may be over before. */
   async go(): Promise<void> {
     await this.#tell({ do: "go" }, "going");
   }
@@ -68,7 +69,7 @@ export class Honest {
     await this.#tell({ do: "begin", only }, "begun");
   }
 
-  /** Resolves when each probe has had so many rounds, or the host has worked for so long since the beginning. */
+  /** Resolves when each probe has had so many rounds more, or the host has worked for so long more. */
   async enough(rounds: number, workMs: number): Promise<void> {
     await this.#tell({ do: "enough", rounds, workMs }, "enough");
   }

@@ -34,7 +34,7 @@ const manyAddresses = Array.from({ length: 30 }, (_, at) => `127.0.1.${at + 1}`)
 const tls: HostileHostConfig = { channelOptions: { tls: { key: testKey, cert: testCertificate } } };
 
 /** Limit of a test, in ms: it measures no time, but a busy machine needs long for the flood. */
-const patienceMs = 150_000;
+const patienceMs = 300_000;
 
 beforeEach((context) => {
   if (process.platform !== "linux")

@@ -22,7 +22,7 @@ export function channelBombs(connections: number): (crowd: Crowd) => void {
     crowd.keep(connections, async (connection, number) => {
       const stream = openStream(connection, "OpenChannel", { clientId: `bomber-${number}`, encoding: "gzip" });
       const frames = dataFrames(messages, stream);
-      while (!crowd.isOver && (await connection.pour(frames, stream, messages.length))) crowd.sent += 8;
+      while (!crowd.isOver && (await connection.pour(frames, stream, messages.length))) crowd.noteSent(8);
     });
 }
 
@@ -66,7 +66,7 @@ export function publishToAll(crowd: Crowd): void {
   crowd.keep(1, async (connection) => {
     const stream = openStream(connection, "OpenChannel", { clientId: "publisher" });
     const frames = dataFrames(chunk, stream);
-    while (!crowd.isOver && (await connection.pour(frames, stream, chunk.length))) crowd.sent += count;
+    while (!crowd.isOver && (await connection.pour(frames, stream, chunk.length))) crowd.noteSent(count);
   });
 }
 
@@ -85,7 +85,7 @@ export function controlWaits(crowd: Crowd): void {
         Array.from({ length: waitsEach }, (_, at) => message(stateRequest(`${at}`, clientId))),
       );
       await connection.pour(dataFrames(requests, stream), stream, requests.length);
-      crowd.sent += waitsEach;
+      crowd.noteSent(waitsEach);
     }
     // The answer says that the host has read all that came before.
     const call = registration("control-done");

@@ -34,7 +34,7 @@ function keepConnecting(crowd: Crowd, atOnce: number, firstBytes: () => Buffer |
   const again = (): void => {
     if (crowd.isOver) return;
     const socket = connect({ host, port: Number(port), localAddress: crowd.nextFrom() });
-    crowd.sent += 1;
+    crowd.noteSent(1);
     socket.on("error", () => undefined);
     socket.once("connect", () => {
       const bytes = firstBytes();

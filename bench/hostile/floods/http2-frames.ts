@@ -24,7 +24,7 @@ export function rapidResets(connections: number): (crowd: Crowd) => void {
       while (!crowd.isOver && !connection.isGone) {
         connection.nextStream = numberStreams(burst, connection.nextStream, 2);
         if (!connection.write(Buffer.from(burst))) await connection.drained();
-        crowd.sent += resetsAtOnce;
+        crowd.noteSent(resetsAtOnce);
       }
     });
 }
@@ -39,7 +39,7 @@ export function halfClosedStreams(connections: number): (crowd: Crowd) => void {
         const answers = connection.answers;
         connection.nextStream = numberStreams(burst, connection.nextStream, 1);
         connection.write(Buffer.from(burst));
-        crowd.sent += 1_000;
+        crowd.noteSent(1_000);
         while (!connection.isGone && connection.answers < answers + 1_000) await connection.drained();
       }
     });
@@ -51,7 +51,7 @@ function pourFrames(burst: Buffer, count: number, connections: number): (crowd: 
     crowd.keep(connections, async (connection) => {
       while (!crowd.isOver && !connection.isGone) {
         if (!connection.write(burst)) await connection.drained();
-        crowd.sent += count;
+        crowd.noteSent(count);
       }
     });
 }
@@ -79,6 +79,6 @@ export function tinyData(connections: number): (crowd: Crowd) => void {
       connection.write(callHeaders("OpenChannel", { clientId: `dripper-${number}`, stream }));
       const body = message(Buffer.alloc(tinyMessageBytes));
       const frames = dataFrames(body, stream, 1);
-      while (!crowd.isOver && (await connection.pour(frames, stream, body.length))) crowd.sent += body.length;
+      while (!crowd.isOver && (await connection.pour(frames, stream, body.length))) crowd.noteSent(body.length);
     });
 }

@@ -25,7 +25,7 @@ function stateAsks(connections: number, asks: (agentType: string) => readonly Bu
       const stream = connection.takeStream();
       connection.write(callHeaders("", { clientId, path: states, stream }));
       const frames = dataFrames(chunk, stream);
-      while (!crowd.isOver && (await connection.pour(frames, stream, chunk.length))) crowd.sent += count;
+      while (!crowd.isOver && (await connection.pour(frames, stream, chunk.length))) crowd.noteSent(count);
     });
 }
 

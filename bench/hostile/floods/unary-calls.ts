@@ -34,7 +34,7 @@ export async function makeCalls(
     if (connection.isGone || crowd.isOver) return;
     lot.push(setStream(call, connection.takeStream()));
     sent += 1;
-    crowd.sent += 1;
+    crowd.noteSent(1);
   }
   flush();
   while (!connection.isGone && connection.answers - answersBefore < sent) await connection.drained();
@@ -83,7 +83,7 @@ export function listAtOnce(crowd: Crowd): void {
     (connection) => {
       connection.nextStream = numberStreams(burst, connection.nextStream, framesOfCall);
       connection.write(Buffer.from(burst));
-      crowd.sent += listingsAtOnce;
+      crowd.noteSent(listingsAtOnce);
     },
     { takesAll: false },
   );
