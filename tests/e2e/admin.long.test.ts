@@ -56,7 +56,9 @@ test("commands find the host of their folder, look at it and change what it keep
   expect((await place.run("agents", "counter/1", "--destroy")).stdout).toBe("destroyed counter/1\n");
   expect((await place.run("state", "list")).stdout).toBe("no stored states\n");
   expect((await place.run("reminders", "list")).stdout).toBe("no reminders\n");
-  expect((await place.run("dead", "list", "--json")).stdout).toBe('{\n  "rows": [],\n  "next": null\n}\n');
+  expect((await place.run("dead", "list", "--json")).stdout).toBe(
+    '{\n  "rows": [],\n  "next": null,\n  "forgottenLetters": 0\n}\n',
+  );
   const missing = await place.run("dead", "show", "1");
   expect(missing).toMatchObject({
     code: 1,

@@ -19,6 +19,7 @@ interface Occupant {
   readonly host: Host;
   readonly process: SimulatedProcess;
   stopListening: () => Promise<void>;
+  hasStarted: boolean;
 }
 
 /** Where the host runs: one process after another. */
@@ -79,6 +80,7 @@ export class HostSeat {
         await this.#sleep(startAgainMs);
         continue;
       }
+      occupant.hasStarted = true;
       if (this.#present === occupant && this.#leaving === undefined) this.#parts.ledger.recover("host");
       return;
     }
@@ -124,10 +126,13 @@ export class HostSeat {
     await ledger.follow(`${occupant.process.name} stop`, occupant.process, occupant.host.stop({ graceMs }));
   }
 
-  /** Starts the next host at the other address, which takes the store over; the one before goes on until this ends it. */
+  /**
+   * Starts the next host at the other address, which takes the store over; the one before goes on until this ends it. One that still starts
+   * would take the store back, and is not replaced.
+   */
   async replace(ends: "stop" | "kill", overlap: () => Promise<void>): Promise<void> {
     const before = this.#present;
-    if (before === undefined || !this.#isWanted || this.#leaving !== undefined) return;
+    if (before === undefined || !before.hasStarted || !this.#isWanted || this.#leaving !== undefined) return;
     this.#leaving = before;
     this.#disturb();
     this.#present = undefined;
@@ -173,7 +178,7 @@ export class HostSeat {
     };
     const host = new Host({ listener, address: this.#address }, options);
     this.#hosts.push(host);
-    return { host, process, stopListening: () => stopListening() };
+    return { host, process, stopListening: () => stopListening(), hasStarted: false };
   }
 
   #disturb(): void {
