@@ -122,7 +122,8 @@ export class Courier implements CommitListener {
     if (this.#state !== "idle") return;
     this.#state = "running";
     this.#token = token;
-    this.#reminders.start();
+    // An incarnation is at least the seconds of the wall clock at its opening.
+    this.#reminders.start(token * 1_000);
     await this.#takeShards();
   }
 

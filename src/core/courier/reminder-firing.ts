@@ -1,4 +1,4 @@
-import { longestTimerMs, type Timer } from "../clock.ts";
+import type { Timer } from "../clock.ts";
 import { ChurnedMap } from "../collections/churned-map.ts";
 import { loggableError } from "../delivery/loggable.ts";
 import { TroupeError } from "../errors.ts";
@@ -8,6 +8,7 @@ import type { CourierSlots, SlotUse } from "./courier-slots.ts";
 import { DueCursor } from "./due-cursor.ts";
 import { type KnownReminder, KnownReminders } from "./known-reminders.ts";
 import { ReminderSlots } from "./reminder-slots.ts";
+import { SetBackClock } from "./set-back-clock.ts";
 import { keyOf, shown, tickOf } from "./stored-reminders.ts";
 import { TickFiring, type TickFiringOptions, type TickUnderWay } from "./tick-firing.ts";
 import { storeRetryMs } from "./tick-settling.ts";
@@ -51,7 +52,9 @@ export class ReminderFiring {
   readonly #underWay = new ChurnedMap<string, UnderWay>();
   readonly #slots: ReminderSlots;
   readonly #ticks: TickFiring;
+  readonly #setBackClock: SetBackClock;
   #bytesUnderWay = 0;
+  /** When the store is read again, by the clock that always advances. So are the other times of this object. */
   #scanAtMs = 0;
   /** Set while the store is read: reminders that commits have changed meanwhile. */
   #changed: Set<string> | undefined;
@@ -61,7 +64,7 @@ export class ReminderFiring {
   #crowdedSinceMs: number | undefined;
   readonly #cursor = new DueCursor();
   #timer: Timer | undefined;
-  /** The time of the timer, by the clock that always advances. */
+  /** The time of the timer. */
   #wakeMs = 0;
   #isStopped = true;
 
@@ -79,8 +82,17 @@ export class ReminderFiring {
       onDue: (dueMs) => this.#expect(dueMs),
       onLeft: ({ dueMs }) => {
         this.#cursor.note(dueMs);
-        this.#expect(this.#nowMs);
+        this.#expect(this.#wallMs);
       },
+    });
+    this.#setBackClock = new SetBackClock({
+      ...parts,
+      isUnderWay: (agentKey) => this.#underWay.has(agentKey),
+      move: (stored, tick) => {
+        this.#forget(keyOf(textOfName(stored.agent), stored.name));
+        void this.#ticks.settle(tick);
+      },
+      onFailure: (error) => this.#ticks.storeFailed(error),
     });
   }
 
@@ -94,10 +106,12 @@ export class ReminderFiring {
     return this.#ticks.failed;
   }
 
-  start(): void {
+  /** `latestMs`: a time that the wall clock has had, also of an earlier process. */
+  start(latestMs: number): void {
     this.#isStopped = false;
     this.#cursor.reset();
     this.#ticks.start();
+    this.#setBackClock.start(latestMs);
     this.#scanAtMs = this.#nowMs;
     this.#run();
   }
@@ -105,6 +119,7 @@ export class ReminderFiring {
   stop(): void {
     this.#isStopped = true;
     this.#ticks.stop();
+    this.#setBackClock.stop();
     this.#timer?.cancel();
     this.#timer = undefined;
   }
@@ -132,6 +147,10 @@ export class ReminderFiring {
   }
 
   get #nowMs(): number {
+    return this.#parts.clock.now();
+  }
+
+  get #wallMs(): number {
     return this.#parts.clock.wallNow();
   }
 
@@ -141,8 +160,9 @@ export class ReminderFiring {
 
   #run(): void {
     if (this.#isStopped) return;
-    const nowMs = this.#nowMs;
-    for (let first = this.#known.first; first !== undefined && first.dueMs <= nowMs; first = this.#known.first) {
+    this.#setBackClock.check();
+    const [nowMs, wallMs] = [this.#nowMs, this.#wallMs];
+    for (let first = this.#known.first; first !== undefined && first.dueMs <= wallMs; first = this.#known.first) {
       const use = this.#parts.useOf(first.stored.agent, first.stored.message.length);
       if (this.#underWay.has(first.agentKey) || !this.#slots.take(first, use)) {
         this.#known.holdBack(first);
@@ -172,12 +192,12 @@ export class ReminderFiring {
   }
 
   #sleep(nowMs: number): void {
-    const firstMs = this.#known.first?.dueMs;
-    const scanMs = this.#changed === undefined ? this.#scanAtMs : undefined;
-    const nextMs = Math.min(firstMs ?? longestTimerMs + nowMs, scanMs ?? longestTimerMs + nowMs);
-    const delayMs = Math.max(0, Math.min(nextMs - nowMs, longestSleepMs));
     const { clock } = this.#parts;
-    const wakeMs = clock.now() + delayMs;
+    const dueMs = this.#known.first?.dueMs;
+    const untilDueMs = dueMs === undefined ? longestSleepMs : dueMs - this.#wallMs;
+    const untilScanMs = this.#changed === undefined ? this.#scanAtMs - nowMs : longestSleepMs;
+    const delayMs = Math.max(0, Math.min(untilDueMs, untilScanMs, longestSleepMs));
+    const wakeMs = nowMs + delayMs;
     // Waking too early does no harm, and another timer for each tick would cost more.
     if (this.#timer !== undefined && this.#wakeMs <= wakeMs) return;
     this.#timer?.cancel();
@@ -190,25 +210,25 @@ export class ReminderFiring {
 
   /** A reminder in the store is due at a time, and must be read before that. */
   #expect(dueMs: number): void {
-    const nowMs = this.#nowMs;
+    const inMs = dueMs - this.#wallMs;
     this.#cursor.note(dueMs);
-    if (this.#changed === undefined && dueMs > nowMs + windowMs) return;
-    this.#scanAtMs = Math.min(this.#scanAtMs, Math.max(nowMs, Math.min(dueMs, nowMs + gatherMs)));
+    if (this.#changed === undefined && inMs > windowMs) return;
+    const nowMs = this.#nowMs;
+    this.#scanAtMs = Math.min(this.#scanAtMs, nowMs + Math.max(0, Math.min(inMs, gatherMs)));
     if (!this.#isStopped) this.#sleep(nowMs);
   }
 
   async #scan(): Promise<void> {
     const changed = new Set<string>();
     this.#changed = changed;
-    const nowMs = this.#nowMs;
-    this.#scanAtMs = nowMs + longestSleepMs;
+    this.#scanAtMs = this.#nowMs + longestSleepMs;
     const { after } = this.#cursor;
     this.#cursor.beginReading();
     // From the first on, the store still has what is in memory, and before what is new.
     const inMemory = after === undefined && this.#isLight ? this.#known.size + this.#underWay.size : 0;
     const limit = mostRead + inMemory;
     try {
-      const page = await this.#parts.store.due({ beforeMs: nowMs + windowMs, after, limit });
+      const page = await this.#parts.store.due({ beforeMs: this.#wallMs + windowMs, after, limit });
       this.#hasMore = page.length === limit;
       const { added, last } = this.#take(page, changed);
       this.#cursor.endReading(this.#hasMore ? last : undefined);
@@ -251,7 +271,7 @@ export class ReminderFiring {
 
   /** Moves reminders of busy agents on in the store, so that those of others can be read. */
   #postponeBehind(): void {
-    const dueMs = this.#nowMs + postponeMs;
+    const dueMs = this.#wallMs + postponeMs;
     for (const { key, stored } of this.#known.heldBack()) {
       this.#forget(key);
       void this.#ticks.settle({ ...tickOf(stored), nextDueMs: dueMs, attempts: stored.attempts });
@@ -279,7 +299,11 @@ export class ReminderFiring {
     } catch (error) {
       const fields = { error: loggableError(TroupeError.from(error)) };
       this.#parts.logger.error(`${shown(stored)} can't be fired`, fields, "A reminder can't be fired");
-      await this.#ticks.settle({ ...tickOf(stored), nextDueMs: this.#nowMs + unreadableMs, attempts: stored.attempts });
+      await this.#ticks.settle({
+        ...tickOf(stored),
+        nextDueMs: this.#wallMs + unreadableMs,
+        attempts: stored.attempts,
+      });
     } finally {
       this.#underWay.delete(agentKey);
       this.#bytesUnderWay -= bytes;

@@ -114,6 +114,20 @@ export function afterGivingUp(rule: ReminderRule, cron: CronPatterns | undefined
   return following(rule, rule.unfired + 1, cron);
 }
 
+/**
+ * Returns the tick that comes next by a wall clock that was set back: an earlier one of the same number, if the times between the two were
+ * passed while the clock was ahead. Else the rule itself.
+ */
+export function tickBySetBack(rule: ReminderRule, nowMs: number, cron: CronPatterns | undefined): ReminderRule {
+  const { repeats, dueMs, tick } = rule;
+  if (repeats.at === "once" || dueMs <= nowMs) return rule;
+  if (repeats.at === "cron") return { ...rule, dueMs: Math.min(dueMs, dueAfter(repeats, nowMs, cron) ?? dueMs) };
+  // The first tick may be far away by its `from`.
+  if (tick === 1) return rule;
+  const whole = Math.ceil((dueMs - nowMs) / repeats.periodMs) - 1;
+  return { ...rule, dueMs: dueMs - whole * repeats.periodMs };
+}
+
 function following(rule: ReminderRule, unfired: number, cron: CronPatterns | undefined): ReminderRule | undefined {
   const dueMs = dueAfter(rule.repeats, rule.dueMs, cron);
   return dueMs === undefined ? undefined : { ...rule, dueMs, tick: rule.tick + 1, unfired, waits: 0 };

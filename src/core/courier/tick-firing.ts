@@ -15,6 +15,7 @@ import {
   formatRule,
   parseRule,
   type ReminderRule,
+  tickBySetBack,
 } from "./reminder-rule.ts";
 import { decideRetry, type RetrySettings } from "./retry-policy.ts";
 import { letterOf, shown, tickOf } from "./stored-reminders.ts";
@@ -56,7 +57,9 @@ export interface TickUnderWay {
 export class TickFiring {
   readonly #parts: TickFiringParts;
   readonly #settling: TickSettling;
+  /** When this process could fire reminders first, by the wall clock of then, and by the clock that always advances. */
   #openedMs = 0;
+  #startedMs = 0;
   #isStopped = true;
   #fired = 0;
   #failed = 0;
@@ -81,6 +84,7 @@ export class TickFiring {
     this.#isStopped = false;
     this.#settling.start();
     this.#openedMs = this.#nowMs;
+    this.#startedMs = this.#parts.clock.now();
   }
 
   stop(): void {
@@ -94,10 +98,13 @@ export class TickFiring {
 
   /** Throws if the rule can't be read, or not without `troupe/cron`. */
   async fire(stored: StoredReminder, underWay: TickUnderWay): Promise<void> {
-    const { cron, deliver } = this.#parts;
+    const { clock, cron, deliver } = this.#parts;
     const { agent, name, attempts } = stored;
     const read = parseRule(stored.rule);
-    const moment = { nowMs: this.#nowMs, openedMs: this.#openedMs, cron };
+    const nowMs = this.#nowMs;
+    // The wall clock may have been ahead then.
+    const openedMs = Math.min(this.#openedMs, nowMs - (clock.now() - this.#startedMs));
+    const moment = { nowMs, openedMs, cron };
     const decision =
       read.repeats.at === "cron"
         ? await this.#parts.cronTurns.runSteps(agent.type, decidingTick(read, moment))
@@ -125,7 +132,7 @@ export class TickFiring {
         return this.#parts.onLeft(stored);
       case "handled":
         this.#fired += 1;
-        return this.#goOn(stored, await this.#search(stored, rule, () => afterFiring(rule, cron)));
+        return this.#goOn(stored, await this.#search(stored, rule, () => this.#byNow(afterFiring(rule, cron))));
       case "failed":
         return this.#retry(stored, rule, outcome.error);
     }
@@ -150,7 +157,12 @@ export class TickFiring {
         decision.at === "bury" ? decision.why : { code: error.code, text: error.message, attempts: tries.attempts };
       await this.#untilWritten(() => bury(letterOf(stored, rule), why));
     }
-    return this.#goOn(stored, await this.#search(stored, rule, () => afterGivingUp(rule, cron)));
+    return this.#goOn(stored, await this.#search(stored, rule, () => this.#byNow(afterGivingUp(rule, cron))));
+  }
+
+  /** The clock may have been set back since the tick began. */
+  #byNow(next: ReminderRule | undefined): ReminderRule | undefined {
+    return next && tickBySetBack(next, this.#nowMs, this.#parts.cron);
   }
 
   /** Searches times of a rule. With a cron pattern it waits for its turn. */

@@ -1,11 +1,12 @@
 import { type Clock, type MakeId, randomId, systemClock } from "../clock.ts";
+import { firstOf } from "../collections/first-of.ts";
 import { assertOptions, optionShape } from "../validation/assert-options.ts";
 import { callable, clock as clockKind, flag, number } from "../validation/option-kinds.ts";
 import { anyRoom, someTime } from "../validation/option-values.ts";
 import { type AgentName, compareBytes, compareNames, textOfName } from "./agent-name.ts";
 import type { DurableLog } from "./durable-log.ts";
 import type { MemoryReminder } from "./memory/memory-reminders.ts";
-import { inShards, type Moment, StateMemory } from "./memory/state-memory.ts";
+import { inShards, type MemoryRecord, type Moment, StateMemory } from "./memory/state-memory.ts";
 import type {
   Commit,
   CommitOutcome,
@@ -141,11 +142,13 @@ export class MemoryStateStore implements StateStore {
 
   async list({ type, keyPrefix = "", after, limit = storeLimits.listed }: ListQuery = {}): Promise<ListPage> {
     const most = Math.min(limit, storeLimits.mostListed);
-    const found = [...this.#read().records.values()]
-      .filter(({ agent }) => type === undefined || agent.type === type)
-      .filter(({ agent }) => agent.key.startsWith(keyPrefix))
-      .filter(({ agent }) => after === undefined || compareNames(agent, after) > 0)
-      .sort((a, b) => compareNames(a.agent, b.agent));
+    const isWanted = ({ agent }: MemoryRecord) =>
+      (type === undefined || agent.type === type) &&
+      agent.key.startsWith(keyPrefix) &&
+      (after === undefined || compareNames(agent, after) > 0);
+    const found = firstOf(filtered(this.#read().records.values(), isWanted), most + 1, (a, b) =>
+      compareNames(a.agent, b.agent),
+    );
     const records = found.slice(0, most).map(({ data, savedMs: _, ...record }) => ({ ...record, bytes: data.length }));
     return { records, isLast: found.length <= most };
   }
@@ -155,13 +158,15 @@ export class MemoryStateStore implements StateStore {
   }
 
   async due({ beforeMs, shards, after, limit }: DueQuery): Promise<readonly StoredReminder[]> {
-    const isWanted = inShards(shards);
-    const isLater = ({ dueMs, seq }: StoredReminder) =>
-      after === undefined || dueMs > after.dueMs || (dueMs === after.dueMs && seq > after.seq);
+    const inShard = inShards(shards);
+    const { reminders } = this.#read();
+    const isWanted = (one: MemoryReminder) =>
+      one.dueMs < beforeMs && inShard(one.agent) && (after === undefined || compareDue(one, after) > 0);
+    if (after !== undefined) return firstOf(filtered(reminders.all(), isWanted), limit, compareDue).map(copyOfReminder);
     const found: StoredReminder[] = [];
-    for (const reminder of this.#read().reminders.inOrder()) {
+    for (const reminder of reminders.inOrder()) {
       if (reminder.dueMs >= beforeMs || found.length >= limit) break;
-      if (isLater(reminder) && isWanted(reminder.agent)) found.push(copyOfReminder(reminder));
+      if (isWanted(reminder)) found.push(copyOfReminder(reminder));
     }
     return found;
   }
@@ -239,6 +244,14 @@ export class MemoryStateStore implements StateStore {
   #moment(): Moment {
     return { nowMs: this.#clock.now(), wallMs: this.#clock.wallNow() };
   }
+}
+
+function* filtered<T>(items: Iterable<T>, isWanted: (item: T) => boolean): Iterable<T> {
+  for (const item of items) if (isWanted(item)) yield item;
+}
+
+function compareDue(a: Pick<StoredReminder, "dueMs" | "seq">, b: Pick<StoredReminder, "dueMs" | "seq">): number {
+  return a.dueMs - b.dueMs || a.seq - b.seq;
 }
 
 function copyOfReminder({ agent, name, dueMs, rule, message, seq, attempts }: MemoryReminder): StoredReminder {

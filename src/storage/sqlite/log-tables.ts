@@ -42,7 +42,9 @@ export class LogTables {
 
   constructor(database: Database, maxMailboxMessages: number) {
     this.#maxMailboxMessages = maxMailboxMessages;
-    this.#knowsId = database.prepare("select at from mail_ids where type = ? and key = ? and id = ? and at > ?");
+    this.#knowsId = database.prepare(
+      "select at from mail_ids where type = ? and key = ? and id = ? and at > ? and at < ?",
+    );
     this.#addId = database.prepare("insert or replace into mail_ids(type, key, id, at) values(?, ?, ?, ?)");
     this.#size = database.prepare("select count(*) as n from mail where type = ? and key = ?");
     this.#keep = database.prepare(`insert into mail(
@@ -59,7 +61,7 @@ export class LogTables {
     );
     this.#dropLetter = database.prepare("delete from dead where letter = ? returning letter");
     this.#forgetIds = database.prepare(
-      "delete from mail_ids where rowid in (select rowid from mail_ids where at <= ? limit ?)",
+      "delete from mail_ids where rowid in (select rowid from mail_ids where at <= ? or at >= ? limit ?)",
     );
     this.#forgetLetters = database.prepare(
       "delete from dead where letter in (select letter from dead where died_at <= ? limit ?)",
@@ -73,7 +75,9 @@ export class LogTables {
 
   append(mailbox: AgentName, message: DurableMessage, nowMs: number): "kept" | "known" | "full" {
     const named = [toBlob(mailbox.type), toBlob(mailbox.key), toBlob(message.id)] as const;
-    if (this.#knowsId.get(...named, nowMs - storeLimits.mailIdMs) !== undefined) return "known";
+    const { mailIdMs } = storeLimits;
+    // An id that is from later was kept before the clock was set back.
+    if (this.#knowsId.get(...named, nowMs - mailIdMs, nowMs + mailIdMs) !== undefined) return "known";
     if (this.#isFull(mailbox)) return "full";
     this.#addId.run(...named, nowMs);
     this.#newIds += 1;
@@ -142,7 +146,8 @@ export class LogTables {
   /** Deletes rows that are too old: two for each one that was added since the last time, and `more` of each table. */
   forget(nowMs: number, more: number): void {
     const [ids, letters] = [2 * this.#newIds + more, 2 * this.#newLetters + more];
-    if (ids > 0) this.#forgetIds.run(nowMs - storeLimits.mailIdMs, ids);
+    const { mailIdMs } = storeLimits;
+    if (ids > 0) this.#forgetIds.run(nowMs - mailIdMs, nowMs + mailIdMs, ids);
     if (letters > 0) this.#forgetLetters.run(nowMs - storeLimits.deadLetterMs, letters);
     this.#newIds = 0;
     this.#newLetters = 0;

@@ -11,6 +11,8 @@ export const sqliteCode = {
   tooBig: 18,
   notDatabase: 26,
 };
+/** The file beside the database that its readers share could not grow: the disk is full. */
+const noSharedMemory = 4874;
 /** The file was moved or deleted while it was open. */
 const databaseMoved = 1032;
 
@@ -50,10 +52,12 @@ export function toStoreError(error: unknown, file: string): StoreError {
 }
 
 function meaningOf(error: unknown): { readonly storeCode: StoreErrorCode; readonly advice: string } {
-  if (codeOf(error, true) === databaseMoved) return { storeCode: "corrupt", advice: goneAdvice };
+  const whole = codeOf(error, true);
+  if (whole === databaseMoved) return { storeCode: "corrupt", advice: goneAdvice };
+  if (whole === noSharedMemory) return { storeCode: "full", advice: fullAdvice };
   switch (codeOf(error)) {
     case sqliteCode.full:
-      return { storeCode: "full", advice: "Make space on its disk, or raise maxFileBytes if that is the limit." };
+      return { storeCode: "full", advice: fullAdvice };
     case sqliteCode.corrupt:
     case sqliteCode.notDatabase:
       return { storeCode: "corrupt", advice: corruptAdvice };
@@ -68,6 +72,7 @@ function meaningOf(error: unknown): { readonly storeCode: StoreErrorCode; readon
   }
 }
 
+const fullAdvice = "Make space on its disk, or raise maxFileBytes if that is the limit.";
 const corruptAdvice =
   "Its file is damaged. Stop what uses it, check it (troupe state check, or checkSqliteStore), and restore a backup.";
 const goneAdvice =

@@ -282,7 +282,8 @@ export class StateDatabase {
   #forget(asks: readonly WriteAsk[]): void {
     const nowMs = asks.reduce((latest, ask) => ("nowMs" in ask ? Math.max(latest, ask.nowMs) : latest), 0);
     if (nowMs === 0) return;
-    const isTime = nowMs - this.#forgotAtMs >= forgetEveryMs;
+    // The clock may have been set back.
+    const isTime = Math.abs(nowMs - this.#forgotAtMs) >= forgetEveryMs;
     if (isTime) this.#forgotAtMs = nowMs;
     const more = isTime ? forgottenThen : 0;
     this.#connection.writes.forget(nowMs, more);

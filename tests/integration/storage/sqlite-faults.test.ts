@@ -1,5 +1,15 @@
 import { execFileSync } from "node:child_process";
-import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
+import {
+  appendFileSync,
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it, onTestFinished } from "vitest";
 import {
@@ -154,15 +164,8 @@ describe("a SQLite store whose disk fails", () => {
   });
 
   it("rejects as full on a file system without space, and goes on when there is space", async (context) => {
-    const folder = newFolder();
-    const disk = join(folder, "disk");
-    mkdirSync(disk);
-    try {
-      execFileSync("mount", ["-t", "tmpfs", "-o", "size=2m", "tmpfs", disk], { stdio: "ignore" });
-    } catch {
-      return context.skip("needs the right to mount a small file system");
-    }
-    onTestFinished(() => void execFileSync("umount", ["-l", disk]));
+    const disk = smallDisk();
+    if (disk === undefined) return context.skip("needs the right to mount a small file system");
     const { store } = await openedRig(join(disk, "store.db"));
     await committed(store, putOf("before"));
     writeFileSync(join(disk, "filler"), new Uint8Array(1024 * 1024));
@@ -173,7 +176,38 @@ describe("a SQLite store whose disk fails", () => {
     rmSync(join(disk, "filler"));
     await committed(store, putOf("x".repeat(512 * 1024)));
   });
+
+  it("says that the disk is full when it is opened there, and can be opened when there is space", async (context) => {
+    const disk = smallDisk();
+    if (disk === undefined) return context.skip("needs the right to mount a small file system");
+    const first = await openedRig();
+    await committed(first.store, putOf("before"));
+    await first.store.close();
+    const file = join(disk, "store.db");
+    copyFileSync(first.file, file);
+    expect(() => {
+      for (;;) appendFileSync(join(disk, "filler"), new Uint8Array(4_096));
+    }).toThrow("ENOSPC");
+    const text = expect.stringContaining("Make space on its disk,");
+    await expect(openRig(file)).rejects.toMatchObject({ storeCode: "full", message: text });
+    rmSync(join(disk, "filler"));
+    const { store } = await openedRig(file);
+    expect(textOf((await loaded(store)).data)).toBe("before");
+  });
 });
+
+/** A file system of 2 MiB. Undefined: this process may mount none. */
+function smallDisk(): string | undefined {
+  const disk = join(newFolder(), "disk");
+  mkdirSync(disk);
+  try {
+    execFileSync("mount", ["-t", "tmpfs", "-o", "size=2m", "tmpfs", disk], { stdio: "ignore" });
+  } catch {
+    return undefined;
+  }
+  onTestFinished(() => void execFileSync("umount", ["-l", disk]));
+  return disk;
+}
 
 describe("a SQLite file that is not what it was", () => {
   it("is refused if it is no database", async () => {

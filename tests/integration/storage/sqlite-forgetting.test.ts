@@ -86,6 +86,25 @@ describe("what a SQLite store forgets", () => {
     ]);
   });
 
+  it.each([1, 400])(
+    "goes on when the clock is set back by %i days, and an id of then is not known any more",
+    async (days) => {
+      const clock = new SetClock();
+      const rig = await openedRig(undefined, { clock });
+      const { log } = rig.store;
+      const message = { id: "1", kind: "call", frame: new Uint8Array(1), sentAtMs: 0 } as const;
+      clock.laterMs += (days + 2) * dayMs;
+      for (const key of ["k", "l"]) expect(await log?.append(nameOf(key), message)).toBe("kept");
+      clock.laterMs -= (days + 2) * dayMs;
+      expect(await log?.append(nameOf("k"), message)).toBe("kept");
+      expect(await log?.append(nameOf("k"), message)).toBe("known");
+      await committed(rig.store, commitOf({ ...ofKey("k"), remembered: [{ id: "1", principal: "p" }] }));
+      clock.laterMs += dayMs;
+      await committed(rig.store, putOf("x"));
+      expect([countIn(rig, "remembered"), countIn(rig, "mail_ids")]).toEqual([0, 0]);
+    },
+  );
+
   it("dead letters do not grow when each month brings as many", async () => {
     const clock = new SetClock();
     const rig = await openedRig(undefined, { clock });

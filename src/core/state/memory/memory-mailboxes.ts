@@ -12,7 +12,7 @@ export class MemoryMailboxes {
   readonly #places = new RisingNumbers((place) => this.#mail.has(place));
   /** Places of mail by the text of its receiver. */
   readonly #placesOf = new Map<string, Set<number>>();
-  /** When the ids came that mailboxes were given; the oldest first. */
+  /** When the ids came that mailboxes were given, by the clock that never goes back; the oldest first. */
   readonly #ids = new Map<string, number>();
   #lastPlace = 0;
 
@@ -37,16 +37,16 @@ export class MemoryMailboxes {
     return this.#ids.has(mailbox + id);
   }
 
-  know(mailbox: string, id: string, wallMs: number): number {
-    this.#ids.set(mailbox + id, wallMs);
+  know(mailbox: string, id: string, nowMs: number): number {
+    this.#ids.set(mailbox + id, nowMs);
     return sizeOfMailId(mailbox + id);
   }
 
-  /** Forgets the ids that are too old. */
-  forgetIds(wallMs: number): number {
+  /** Forgets the ids that are too old, and the oldest of the others until they have freed so many bytes. */
+  forgetIds(nowMs: number, neededBytes = 0): number {
     let added = 0;
     for (const [id, atMs] of this.#ids) {
-      if (atMs > wallMs - storeLimits.mailIdMs) break;
+      if (atMs > nowMs - storeLimits.mailIdMs && -added >= neededBytes) break;
       this.#ids.delete(id);
       added -= sizeOfMailId(id);
     }

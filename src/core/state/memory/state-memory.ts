@@ -64,7 +64,7 @@ export class StateMemory {
     if (limit !== undefined) return { at: "refused", limit };
     const name = textOfName(commit.agent);
     const stored = this.records.get(name);
-    const refusal = judgeCommit(commit, stored) ?? this.#refusal(name, commit, stored);
+    const refusal = judgeCommit(commit, stored) ?? this.#refusal(name, commit, stored, moment);
     if (refusal !== undefined) return refusal;
     if (commit.write.at === "delete") this.#deleteAgent(name);
     const record = this.#write(name, commit, stored, moment);
@@ -85,17 +85,17 @@ export class StateMemory {
   }
 
   /** Adds a message to a mailbox. Throws a `StoreError` if there is no space. */
-  append(mailbox: AgentName, message: DurableMessage, { wallMs }: Moment): "kept" | "known" | "full" {
-    this.#bytes += this.mailboxes.forgetIds(wallMs);
+  append(mailbox: AgentName, message: DurableMessage, { nowMs }: Moment): "kept" | "known" | "full" {
+    this.#bytes += this.mailboxes.forgetIds(nowMs);
     const name = textOfName(mailbox);
     if (this.mailboxes.knows(name, message.id)) return "known";
     if (this.#mailboxIsFull(name, 1)) return "full";
     const mail = { id: message.id, receiver: mailbox, kind: message.kind, frame: message.frame };
     const bytes = sizeOfMail({ ...mail, sender: mailbox }) + sizeOfMailId(name + message.id);
-    if (this.#bytes + bytes > this.#limits.maxBytes) {
+    if (!this.#hasRoom(bytes, nowMs)) {
       throw new StoreError("full", `This store holds ${this.#limits.maxBytes} bytes and takes no more (maxBytes).`);
     }
-    this.#bytes += this.mailboxes.know(name, message.id, wallMs);
+    this.#bytes += this.mailboxes.know(name, message.id, nowMs);
     this.#bytes += this.mailboxes.keep(mail, mailbox, message.sentAtMs);
     this.onMail();
     return "kept";
@@ -147,13 +147,18 @@ export class StateMemory {
   }
 
   /** Refuses a commit beyond a limit. One that adds nothing is never beyond it. */
-  #refusal(name: string, commit: Commit, stored: MemoryRecord | undefined): CommitOutcome | undefined {
+  #refusal(
+    name: string,
+    commit: Commit,
+    stored: MemoryRecord | undefined,
+    { nowMs }: Moment,
+  ): CommitOutcome | undefined {
     const { maxBytes, maxEntries } = this.#limits;
     const reminders = remindersOver(commit, this.reminders.namesOf(name));
     if (reminders !== undefined) return { at: "refused", limit: reminders };
     const addedToAll = addedBytes(name, commit);
     const freed = commit.write.at !== "keep" && stored !== undefined ? sizeOfRecord(name, stored.data) : 0;
-    if (addedToAll > 0 && this.#bytes - freed + addedToAll > maxBytes) {
+    if (addedToAll > 0 && !this.#hasRoom(addedToAll - freed, nowMs)) {
       return { at: "refused", limit: `${maxBytes} bytes of agent state` };
     }
     if (commit.write.at === "put" && stored === undefined && this.records.size >= maxEntries) {
@@ -168,6 +173,13 @@ export class StateMemory {
       if (this.#mailboxIsFull(mailbox, count)) return { at: "refused", limit: this.#mailboxLimit };
     }
     return undefined;
+  }
+
+  /** Makes space if need be: ids of messages that mailboxes were given are worth less than what is stored. */
+  #hasRoom(bytes: number, nowMs: number): boolean {
+    const missing = this.#bytes + bytes - this.#limits.maxBytes;
+    if (missing > 0) this.#bytes += this.mailboxes.forgetIds(nowMs, missing);
+    return this.#bytes + bytes <= this.#limits.maxBytes;
   }
 
   get #mailboxLimit(): string {
