@@ -121,7 +121,11 @@ export class WorkerLifecycle {
     this.#options.inbox.intake = "all";
     this.#options.leaving.reset();
     reopenOutgoing(this.#options);
-    await this.#supervisor.start(options.signal);
+    try {
+      await this.#supervisor.start(options.signal);
+    } finally {
+      this.#stopping.startEnded();
+    }
   }
 
   /**
@@ -139,7 +143,8 @@ export class WorkerLifecycle {
 
   /** Handles that an operator wants the worker to stop. It stops by itself. */
   onDrain(graceMs: number): void {
-    if (this.isRunning || this.#supervisor.state.at === "draining") this.#stopping.drained(graceMs);
+    const { at } = this.#supervisor.state;
+    if (at !== "idle" && at !== "closed") this.#stopping.drained(graceMs);
   }
 
   /**
