@@ -5,14 +5,7 @@ import { RpcError, StatusCode } from "../../../src/transport/index.ts";
 import { Gate } from "../../support/gate.ts";
 import { FunctionAgent } from "../../support/worker/function-agent.ts";
 import { Ask, Reply } from "../../support/worker/messages.ts";
-import {
-  callTo,
-  leave,
-  type PlacingHost,
-  placingHost,
-  settled,
-  takeShort,
-} from "../../support/worker/placing-host.ts";
+import { callTo, leave, type PlacingHost, placingHost, settled, takeShort } from "../../support/worker/placing-host.ts";
 
 /** A worker that starts. Its host answers each registration when the gate opens, and refuses it if `refuses`. */
 async function startingAt(host: PlacingHost, { refuses = false } = {}) {
