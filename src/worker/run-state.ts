@@ -35,6 +35,11 @@ export function isRunningIn(state: State): boolean {
   }
 }
 
+/** Whether the worker starts: the search for the first host of its run goes on. */
+export function isStartingIn(state: State): boolean {
+  return (state.at === "connecting" || state.at === "registering") && state.search.kind === "start";
+}
+
 /** Whether the worker can be started in this state. */
 export function isIdleIn(state: State): boolean {
   return state.at === "idle" || (state.at === "closed" && state.by !== "lost");

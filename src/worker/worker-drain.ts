@@ -85,8 +85,15 @@ async function lastWordsHaveLeft(words: Promise<unknown>, options: WorkerDrainOp
   await atMost(Promise.race([sendQueue.emptied(), options.outOfReach()]), flushTimeoutMs, clock, signal);
 }
 
+/** Ends the agents of a worker that does not run. Never rejects. */
+export async function endAgents(options: Pick<WorkerDrainOptions, "catalog" | "settings">): Promise<void> {
+  const { catalog, settings } = options;
+  await atMost(closeAgents(catalog.beginClose(), options), closeTimeoutMs, settings.clock);
+  reportUnended(options);
+}
+
 /** Never rejects. */
-async function closeAgents(end: CatalogEnd, { settings }: WorkerDrainOptions): Promise<void> {
+async function closeAgents(end: CatalogEnd, { settings }: Pick<WorkerDrainOptions, "settings">): Promise<void> {
   try {
     await end.close();
   } catch (error) {
@@ -94,7 +101,7 @@ async function closeAgents(end: CatalogEnd, { settings }: WorkerDrainOptions): P
   }
 }
 
-function reportUnended({ catalog, settings }: WorkerDrainOptions): void {
+function reportUnended({ catalog, settings }: Pick<WorkerDrainOptions, "catalog" | "settings">): void {
   const { unended } = catalog;
   if (unended.length === 0) return;
   const named = listOf(unended.map(({ id, at }) => `${id} (${at})`));

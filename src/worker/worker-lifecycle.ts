@@ -8,6 +8,7 @@ import {
   UndeliverableException,
   type WaitOptions,
 } from "../core/internal.ts";
+import type { WorkerIdentity } from "../protocol/internal.ts";
 import type { Claims } from "./claims/claims.ts";
 import type { Leaving } from "./claims/leaving.ts";
 import type { ConnectingStep } from "./connection/connect-with-retry.ts";
@@ -29,7 +30,8 @@ import { ReRegistration } from "./registry/re-registration.ts";
 import { Registration } from "./registry/registration.ts";
 import { assertSendingIn, isIdleIn, isRunningIn } from "./run-state.ts";
 import type { WorkerCounters } from "./worker-counters.ts";
-import type { WorkerSettings } from "./worker-options.ts";
+import { endAgents } from "./worker-drain.ts";
+import { nextIdentity, type WorkerSettings } from "./worker-options.ts";
 import { type WorkerClosed, WorkerStop } from "./worker-stop.ts";
 
 export interface WorkerLifecycleOptions extends Outgoing {
@@ -64,10 +66,12 @@ export class WorkerLifecycle {
   /** The last client ids of this worker; a host may still know it by them. */
   readonly #clientIds: string[] = [];
   readonly #stopping: WorkerStop;
+  #identity: WorkerIdentity;
 
   constructor(options: WorkerLifecycleOptions) {
     this.#options = options;
     const { settings, counters, status, sendQueue, catalog, subscriptions } = options;
+    this.#identity = settings.identity;
     this.#supervisor = new ConnectionSupervisor<HostServices>({
       ...{ settings, counts: counters, status, queue: sendQueue },
       open: (address, signal) => this.#open(address, signal),
@@ -118,10 +122,16 @@ export class WorkerLifecycle {
     if (!this.isIdle) throw new TroupeError("wrong-state", "Runtime is already running.");
     assertAddresses(this.#options.settings.addresses);
     this.#stopping.newRun({ hasStopped: state.at === "closed" && state.by === "stopped" });
+    // A host that has not noticed the end of the last run, or that had to stop it, must not take this one for it.
+    if (state.at === "closed") this.#identity = nextIdentity(this.#options.settings);
     this.#options.inbox.intake = "all";
     this.#options.leaving.reset();
     reopenOutgoing(this.#options);
-    await this.#supervisor.start(options.signal);
+    try {
+      await this.#supervisor.start(options.signal);
+    } finally {
+      this.#stopping.startEnded();
+    }
   }
 
   /**
@@ -132,6 +142,12 @@ export class WorkerLifecycle {
     return this.#stopping.stop(options);
   }
 
+  /** Stops a worker that runs. Ends the agents of one that does not. */
+  async dispose(): Promise<void> {
+    if (this.isIdle) await endAgents(this.#options);
+    else await this.stop();
+  }
+
   /** Makes a stop that runs end without waiting: it gives up handlers, and drops and counts queued messages. */
   hurry(): void {
     this.#stopping.hurry();
@@ -139,7 +155,8 @@ export class WorkerLifecycle {
 
   /** Handles that an operator wants the worker to stop. It stops by itself. */
   onDrain(graceMs: number): void {
-    if (this.isRunning || this.#supervisor.state.at === "draining") this.#stopping.drained(graceMs);
+    const { at } = this.#supervisor.state;
+    if (at !== "idle" && at !== "closed") this.#stopping.drained(graceMs);
   }
 
   /**
@@ -177,7 +194,7 @@ export class WorkerLifecycle {
       isKeptAtHost: (type: string) => !this.#options.hasStore && catalog.keepsState(type),
     };
     return HostConnection.open({
-      ...{ settings, address, signal },
+      ...{ settings, identity: this.#identity, address, signal },
       createServices: (connection) =>
         new HostServices(connection, { ...services, controlServer: controlServerOf(connection) }),
       onFrame: (frame, from, bytes) => inbox.take(frame, from, bytes),

@@ -133,7 +133,7 @@ export interface WorkerOptions extends RuntimeOptions {
   // protocol.md §11.14
   /**
    * Name of the worker, which stays the same over restarts: a host that places shared agents by `hash` gives the same ones to it again.
-   * Two workers must not have one name. At most 256 characters. Default: a new id for each worker.
+   * Two workers must not have one name. At most 256 characters. Default: a new id for each start.
    */
   readonly name?: string | undefined;
   /**
@@ -189,6 +189,7 @@ export interface WorkerSettings {
   readonly reconnect: ReconnectSettings;
   readonly whileDisconnected: WhileDisconnectedSettings;
   readonly random: () => number;
+  /** That of the first run. */
   readonly identity: WorkerIdentity;
   readonly keepAliveMs: number;
   readonly keepAliveTimeoutMs: number;
@@ -337,8 +338,17 @@ function identityOf({ makeId = randomId, name, version, labels = {} }: WorkerOpt
   return { id, name: name ?? id, version, labels: { ...labels } };
 }
 
+/** Returns what a worker is to hosts in its next run: another worker, of the same name if it has one. */
+export function nextIdentity({ identity, makeId }: WorkerSettings): WorkerIdentity {
+  const id = makeId();
+  return { ...identity, id, name: identity.name === identity.id ? id : identity.name };
+}
+
 /** Returns what a worker with these settings says of itself when it opens its channel, as metadata. */
-export function introductionOf({ heartbeatMs, identity }: WorkerSettings): { readonly [key: string]: string } {
+export function introductionOf(
+  { heartbeatMs }: WorkerSettings,
+  identity: WorkerIdentity,
+): { readonly [key: string]: string } {
   const words: readonly Capability[] = [
     ...(heartbeatMs > 0 ? (["heartbeat"] as const) : []),
     "turns",

@@ -155,9 +155,9 @@ export class WorkerRuntime implements AgentRuntime {
     });
   }
 
-  /** Stops the worker as `stop` does; does nothing when the worker does not run. */
+  /** Stops the worker as `stop` does. Ends the agents of a worker that does not run: a start that failed may have left some. */
   async [Symbol.asyncDispose](): Promise<void> {
-    if (!this.#lifecycle.isIdle) await this.stop();
+    await this.#lifecycle.dispose();
   }
 
   sendMessage<Answer, Message = unknown>(

@@ -1,10 +1,10 @@
-import { followAbort, unfollowAbort, type WaitOptions } from "../core/internal.ts";
+import { followAbort, type Timer, unfollowAbort, type WaitOptions } from "../core/internal.ts";
 import type { Leaving } from "./claims/leaving.ts";
 import type { ConnectionSupervisor } from "./connection/connection-supervisor.ts";
 import { mostGraceMs, type Outbox } from "./connection/outbox.ts";
 import { MovableLimit } from "./connection/time-limits.ts";
 import type { HostServices, WorkerConnection } from "./host-services.ts";
-import { nothingToStop } from "./run-state.ts";
+import { isStartingIn, nothingToStop } from "./run-state.ts";
 import { drainWorker, type WorkerDrainOptions } from "./worker-drain.ts";
 
 /**
@@ -36,6 +36,8 @@ export class WorkerStop {
   #drainedMs: number | undefined;
   /** The time in which the agents of shared types leave. Undefined: they do not leave now. */
   #handingOver: MovableLimit | undefined;
+  /** An operator wants the worker to stop, which still starts. The timer ends its time. */
+  #afterStart: { readonly dueMs: number; readonly timer: Timer } | undefined;
   /** Aborts when the stop of the present run begins. */
   #run = new AbortController();
 
@@ -65,6 +67,17 @@ export class WorkerStop {
     this.#hurry = new AbortController();
     this.#run = new AbortController();
     this.#drainedMs = undefined;
+  }
+
+  /** The start has ended, or an operator waits no longer for its end. */
+  startEnded(): void {
+    const { clock } = this.#options.settings;
+    const after = this.#afterStart;
+    after?.timer.cancel();
+    this.#afterStart = undefined;
+    // A start that has failed leaves nothing to stop.
+    if (after !== undefined && this.#supervisor.state.at !== "closed")
+      this.#stopDrained(Math.max(0, after.dueMs - clock.now()));
   }
 
   /** The run has ended without a stop. */
@@ -166,14 +179,30 @@ export class WorkerStop {
   }
 
   // protocol.md §11.17 L11
-  /** An operator wants the worker to stop. It stops by itself. If it stops already, its agents have this time from now on. */
+  /**
+   * An operator wants the worker to stop. It stops by itself, and finishes its start first. If it stops already, its agents have this time from
+   * now on.
+   */
   drained(graceMs: number): void {
+    const { state } = this.#supervisor;
+    const { clock, logger } = this.#options.settings;
+    if (isStartingIn(state)) {
+      logger.info("An operator drains the worker at its host. The worker stops when it has started.");
+      this.#afterStart?.timer.cancel();
+      const timer = clock.setTimer(graceMs, () => this.startEnded());
+      this.#afterStart = { dueMs: clock.now() + graceMs, timer };
+      return;
+    }
+    if (state.at !== "draining") logger.info("An operator drains the worker at its host. The worker stops.");
+    this.#stopDrained(graceMs);
+  }
+
+  #stopDrained(graceMs: number): void {
     if (this.#supervisor.state.at === "draining") {
       this.#handingOver?.set(graceMs);
       return;
     }
     this.#drainedMs = graceMs;
-    this.#options.settings.logger.info("An operator drains the worker at its host. The worker stops.");
     // A stop rejects for nothing that an operator could mend: `closed` tells the end.
     this.stop().catch(() => undefined);
   }

@@ -1,5 +1,5 @@
 import type { TroupeError } from "../../core/internal.ts";
-import type { Frame, HeartbeatFrame } from "../../protocol/internal.ts";
+import type { Frame, HeartbeatFrame, WorkerIdentity } from "../../protocol/internal.ts";
 import type { WorkerSettings } from "../worker-options.ts";
 import type { HostConnection } from "./host-connection.ts";
 import type { UndeliverableReason } from "./outbox.ts";
@@ -21,6 +21,7 @@ export interface ConnectionServices {
 
 export interface HostConnectionOptions<Services extends ConnectionServices> {
   readonly settings: WorkerSettings;
+  readonly identity: WorkerIdentity;
   readonly address: string;
   /** Cancels the opening. */
   readonly signal: AbortSignal;

@@ -94,7 +94,7 @@ export class HostConnection<Services extends ConnectionServices = ConnectionServ
     this.calls = this.#carrier;
     this.linkLeaving = this.#carrier.leaving;
     this.#stream = link.openStream(method.openChannel, this.#receiver(), {
-      metadata: { ...this.metadata, ...introductionOf(settings) },
+      metadata: { ...this.metadata, ...introductionOf(settings, options.identity) },
     });
     const openStream = (name: string, receiver: StreamReceiver) => this.openStream(name, receiver).stream;
     this.states = new StateStream({ settings, openStream });

@@ -85,6 +85,56 @@ describe("starting", () => {
     await next(second, "response");
   });
 
+  test("that fails leaves agents of its first messages, which end when the worker is disposed of", async () => {
+    const [answered, asked] = [new Gate(), new Gate()];
+    await using host = await new ScriptedHost(async () => {
+      asked.open();
+      await answered.opened;
+      throw new RpcError(StatusCode.permissionDenied, "not here");
+    }).listen();
+    const worker = host.newWorker();
+    worker.addMessageSerializer(MyMessage);
+    const ended: string[] = [];
+    class Closing extends FunctionAgent {
+      override close(): void {
+        ended.push(String(this.id));
+      }
+    }
+    await worker.registerFactory("a", () => new Closing());
+    const started = worker.start();
+    started.catch(() => undefined);
+    const channel = await host.channels.take();
+    await asked.opened;
+    channel.send(requestFrame("a/k"));
+    await next(channel, "response");
+    answered.open();
+    await expect(started).rejects.toThrow("not here");
+    await worker[Symbol.asyncDispose]();
+    expect(ended).toEqual(["a/k"]);
+  });
+
+  test("again after a stop is another worker to its hosts, of the same name", async () => {
+    await using host = await new ScriptedHost().listen();
+    const [worker, first] = await host.worker({ name: "tea room" });
+    await worker.stop();
+    await worker.start();
+    const second = await host.channels.take();
+    expect(second.metadata["agworker"]).not.toBe(first.metadata["agworker"]);
+    expect([first, second].map(({ metadata }) => metadata["agname"])).toEqual(["tea%20room", "tea%20room"]);
+  });
+
+  test("again after an operator's drain, without shared types, goes on", async () => {
+    await using rig = await startRig("memory");
+    const worker = await rig.worker();
+    await worker.registerFactory("a", () => new FunctionAgent());
+    const [first] = (await rig.host.inspect()).workers;
+    await rig.host.drainWorker(first?.workerId ?? "");
+    expect(await worker.closed).toEqual({ by: "drained" });
+    await worker.start();
+    const [second] = (await rig.host.inspect()).workers;
+    expect(second).toMatchObject({ types: ["a"], isDraining: false });
+  });
+
   test("lets handlers send as soon as the first message comes, even before all is registered", async () => {
     const registering = new Gate();
     await using host = await new ScriptedHost().listen();
