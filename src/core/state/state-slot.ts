@@ -95,6 +95,8 @@ export class StateSlot<T extends object = object> {
   /** The outermost first. */
   #turns: WritingTurn[] = [];
   #readers = 0;
+  /** The state that a commit under way deletes. Its turn has begun anew, since the caller may have the answer before the outcome is here. */
+  #deleting: T | undefined;
   readonly #onTurnEnd = new Set<() => void>();
 
   constructor(definition: StateDefinition<T>) {
@@ -171,6 +173,20 @@ export class StateSlot<T extends object = object> {
     return this.#readers > 0;
   }
 
+  /** Whether the activation ends with its last turn, unless a deletion fails. */
+  get isEnding(): boolean {
+    return this.isDestroying || this.isDestroyed || this.#deleting !== undefined;
+  }
+
+  /**
+   * The commit that a turn waits for before it begins: what the turn changes could go with what the commit changes, when that fails. It may
+   * reject. Undefined: the turn begins at once.
+   */
+  get undecided(): Promise<unknown> | undefined {
+    if (this.#deleting !== undefined) return this.committing ?? this.ahead?.last;
+    return this.isWriting && !this.#isInterleaved ? this.committing : undefined;
+  }
+
   /** Takes the state that was loaded. */
   fill({ state, eTag, isInterleaved, home }: LoadedState<T>): void {
     this.#text = textOfState(this.definition, state);
@@ -182,6 +198,7 @@ export class StateSlot<T extends object = object> {
     this.#effects = undefined;
     this.isDestroying = false;
     this.isDestroyed = false;
+    this.#deleting = undefined;
     this.#at = "loaded";
   }
 
@@ -287,7 +304,7 @@ export class StateSlot<T extends object = object> {
   }
 
   /** Notes that a text is stored. What stands in the state may be newer. */
-  stored(text: string, eTag: string): void {
+  stored(text: string, eTag: string | undefined): void {
     this.#storedText = text;
     this.#eTag = eTag;
   }
@@ -301,19 +318,36 @@ export class StateSlot<T extends object = object> {
       turn.effects = undefined;
       turn.wasDestroying = false;
     }
+    this.#deleting = undefined;
     if (this.isWriting) return;
     this.restore(text);
     this.#effects = undefined;
     this.isDestroying = false;
   }
 
-  /** Notes that the record was deleted. The agent begins anew. */
-  deleted(initial: T, effects: EffectsSavepoint): void {
-    const text = textOfState(this.definition, initial);
+  /** A commit that deletes the record is under way: the agent begins anew. */
+  beginDeleting(initial: T): void {
+    this.#deleting = this.state;
     this.#state = initial;
     this.isDestroying = false;
+  }
+
+  /** Notes that the record was not deleted. */
+  keepUndeleted(): void {
+    if (this.#deleting === undefined) return;
+    this.#state = this.#deleting;
+    this.#deleting = undefined;
+    this.isDestroying = true;
+  }
+
+  /** Notes that the record was deleted. `effects`: those that were written with that. Undefined: they were taken before. */
+  deleted(initial: T, effects?: EffectsSavepoint): void {
+    const put = textOfState(this.definition, initial);
+    this.#deleting = undefined;
     this.isDestroyed = true;
-    this.committed({ put: text, eTag: undefined, effects });
+    if (effects !== undefined) return this.committed({ put, eTag: undefined, effects });
+    this.stored(put, undefined);
+    for (const turn of this.#turns) turn.hasCommitted = true;
   }
 
   /** Ends the state of this activation, and the turns that run on it. `canReload`: the next turn loads it again. */

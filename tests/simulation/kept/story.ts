@@ -1,3 +1,4 @@
+import type { CallRecord } from "../ledger.ts";
 import type { Activation, KeptLedger, Turn, Written } from "./kept-ledger.ts";
 
 /** What the states of a world say about its turns. */
@@ -35,12 +36,18 @@ export class Story {
     return this.#turns.get(token);
   }
 
-  /** When its line was stored first. Of a turn of an activation that destroys its agent: when the state was deleted. */
+  /**
+   * When its line was stored first. Of a turn of an activation that destroys its agent: when the state was deleted. If the store had refused
+   * its commit before, the deletion is one of another turn.
+   */
   writtenAt(turn: Turn): number | undefined {
     const first = this.#firsts.get(turn.token);
     if (first !== undefined || turn.isReading || turn.ended !== "well" || !this.#destroyers.has(turn.activation))
       return first?.at;
-    return this.#kept.written.get(turn.agent)?.find(({ write, at }) => write === "delete" && at > turn.begunAt)?.at;
+    const until = turn.call === undefined ? Number.POSITIVE_INFINITY : refusedAt(turn.call);
+    return this.#kept.written
+      .get(turn.agent)
+      ?.find(({ write, at }) => write === "delete" && at > turn.begunAt && at < until)?.at;
   }
 
   /** Whether its effects may leave: it was written, or a call that came back to it has deleted the state that it wanted to be deleted. */
@@ -105,4 +112,10 @@ export class Story {
     // It may end later: a turn waits for those inside it that it has given up.
     return inner.begunAt > outer.begunAt && inner.begunAt < outer.endedAt;
   }
+}
+
+/** When a caller learned that the store could not write: the turn is undone then. Infinity: never. */
+function refusedAt({ outcome, endedAt }: CallRecord): number {
+  const isRefused = outcome?.at === "failed" && outcome.code === "state-unavailable";
+  return isRefused ? endedAt : Number.POSITIVE_INFINITY;
 }

@@ -54,8 +54,14 @@ class CommittedTurns<Out> {
     }
     const asking = this.#states.confirm(slot, run.agent);
     if (asking !== undefined) return asking.then(() => this.run(run));
-    this.#states.begun(slot);
     const reads = !slot.isInterleaved && delivery.context.turn?.kind !== "alone";
+    const { undecided } = slot;
+    // A handler that reads without a turn may see the half of one in any case.
+    if (undecided !== undefined && !(reads && delivery.context.turn === undefined)) {
+      const again = () => this.run(run);
+      return undecided.then(again, again);
+    }
+    this.#states.begun(slot);
     return reads ? this.#read(run) : this.#write(run);
   }
 
@@ -97,6 +103,7 @@ class CommittedTurns<Out> {
   /** Commits a turn whose handler ended well. Makes no promise if there is nothing to write. */
   #end(run: Run, turn: WritingTurn, answer: unknown): unknown {
     const { slot, delivery } = run;
+    const { isEnding } = slot;
     let written: Promise<void> | undefined;
     try {
       if (turn.lost !== undefined) throw turn.lost.error;
@@ -116,7 +123,7 @@ class CommittedTurns<Out> {
       this.#ended(run, turn);
       return answer;
     }
-    if (slot.ahead !== undefined && !slot.isDestroying && !slot.isNested(turn)) {
+    if (slot.ahead !== undefined && !isEnding && !slot.isNested(turn)) {
       slot.end(turn);
       slot.ahead.letGo(() => run.delivery.context.endTurn?.());
       return written.then(() => answer);

@@ -12,7 +12,7 @@ import { type LostState, type SlotHome, type StateSlot, slotOf } from "../../sta
 import type { RememberedMessage } from "../../state/state-store.ts";
 import type { ActivationStates } from "../activations/activation-ports.ts";
 import { type CommitRequest, conflict, ended, refused, written } from "./commit-request.ts";
-import { nameOf, noEffects, type PreparedCommit, prepareCommit } from "./prepared-commit.ts";
+import { nameOf, type PreparedCommit, prepareCommit } from "./prepared-commit.ts";
 import { TurnsAhead } from "./turns-ahead.ts";
 
 /** Options of `KeptStates`. */
@@ -206,6 +206,7 @@ export class KeptStates<Out = unknown> implements ActivationStates, SlotHome {
     const place = this.#placeOf(slot);
     const prepared = prepareCommit(slot, request, { id: place.id, epochOf: this.#options.epochOf });
     if (prepared === undefined) return undefined;
+    if (prepared.kept.write.at === "delete") slot.beginDeleting(initialOf(slot));
     const written = this.#write(slot, prepared, place, request);
     const end = () => {
       slot.committing = undefined;
@@ -276,7 +277,7 @@ export class KeptStates<Out = unknown> implements ActivationStates, SlotHome {
       ...{ slot, id, most },
       commit: (commit) => this.#keeper(id.type).commit(commit),
       leave: (lost) => this.leave(slot, lost),
-      deleted: () => slot.deleted(initialOf(slot), noEffects.savepoint()),
+      initial: () => initialOf(slot),
     });
     this.#ahead.set(slot, ahead);
     slot.ahead = ahead;
@@ -289,6 +290,7 @@ export class KeptStates<Out = unknown> implements ActivationStates, SlotHome {
     { isRepeatable = false, isOfLife = false }: CommitRequest<Out>,
   ): Promise<void> {
     const outcome = await this.#keeper(id.type).commit(kept);
+    if (outcome.at !== "committed") slot.keepUndeleted();
     switch (outcome.at) {
       case "committed":
         if (slot.at !== "loaded") return;

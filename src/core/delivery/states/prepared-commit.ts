@@ -22,7 +22,7 @@ export interface CommittingAgent {
   readonly epochOf: ((id: AgentId) => Epoch | undefined) | undefined;
 }
 
-export const noEffects = new TurnEffects();
+const noEffects = new TurnEffects();
 const anything = { at: "anything" } as const;
 const keep = { at: "keep" } as const;
 

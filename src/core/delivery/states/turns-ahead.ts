@@ -18,8 +18,8 @@ export interface TurnsAheadParts<Out> {
   readonly commit: (commit: KeptCommit<Out>) => Promise<KeptOutcome>;
   /** Ends the activation, whose state is gone. */
   readonly leave: (lost: LostState) => void;
-  /** The record was deleted. */
-  readonly deleted: () => void;
+  /** Makes the state of an agent that begins anew. */
+  readonly initial: () => object;
 }
 
 /** A turn that has ended well, or a `saveNow`, until its commit is decided. */
@@ -130,6 +130,7 @@ export class TurnsAhead<Out> implements SlotAhead {
     const effects = slot.takeForCommit(text);
     const answerBytes = request.remembered?.answer?.length ?? lengthOf(request.answer);
     const bytes = (isChanged ? text.length : 0) + effects.bytes + answerBytes;
+    if (deletes) this.#beginAnew();
     const step = newStep({ text: savesState ? text : undefined, before, deletes, turns, effects, request, bytes });
     this.#waiting.push(step);
     this.#waitingBytes += bytes;
@@ -139,6 +140,13 @@ export class TurnsAhead<Out> implements SlotAhead {
     }
     if (this.#underWay.length === 0) this.#writeNext();
     return step.written;
+  }
+
+  #beginAnew(): void {
+    const { slot, initial } = this.#parts;
+    const state = initial();
+    slot.beginDeleting(state);
+    slot.keep(textOfState(slot.definition, state));
   }
 
   lost({ error }: LostState): void {
@@ -247,7 +255,7 @@ export class TurnsAhead<Out> implements SlotAhead {
   #written(steps: readonly Step<Out>[], eTag: string): void {
     const { slot } = this.#parts;
     if (slot.at === "loaded") {
-      if (steps.some(({ deletes }) => deletes)) this.#parts.deleted();
+      if (steps.some(({ deletes }) => deletes)) slot.deleted(this.#parts.initial());
       else {
         const text = steps.findLast((step) => step.text !== undefined)?.text;
         if (text !== undefined && text !== slot.storedText) slot.stored(text, eTag);
