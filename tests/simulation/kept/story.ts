@@ -40,7 +40,10 @@ export class Story {
     const first = this.#firsts.get(turn.token);
     if (first !== undefined || turn.isReading || turn.ended !== "well" || !this.#destroyers.has(turn.activation))
       return first?.at;
-    return this.#kept.written.get(turn.agent)?.find(({ write, at }) => write === "delete" && at > turn.begunAt)?.at;
+    const deletion = this.#kept.written
+      .get(turn.agent)
+      ?.find(({ write, at }) => write === "delete" && at > turn.begunAt);
+    return deletion === undefined || this.#wasUndone(turn, deletion.at) ? undefined : deletion.at;
   }
 
   /** Whether its effects may leave: it was written, or a call that came back to it has deleted the state that it wanted to be deleted. */
@@ -98,6 +101,15 @@ export class Story {
   /** Whether others have written the agent's state: then a turn may be tried again, behind later ones. */
   hasConflicts(agent: string): boolean {
     return this.#kept.hasOtherWriters(agent);
+  }
+
+  /** Whether a turn was undone before that moment: its message came again, or the line of a turn behind it was stored without its own. */
+  #wasUndone({ activation, cause, begunAt, endedAt }: Turn, moment: number): boolean {
+    return this.#kept.turns.some((later) => {
+      if (later.activation !== activation || later.begunAt < begunAt || later.begunAt > moment) return false;
+      const { at = moment } = this.#firsts.get(later.token) ?? {};
+      return (later.cause === cause && later.begunAt > begunAt) || (later.begunAt > endedAt && at < moment);
+    });
   }
 
   #isInside(inner: Turn | undefined, outer: Turn): boolean {
