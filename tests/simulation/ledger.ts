@@ -30,6 +30,8 @@ export interface CallRecord {
   readonly servers: readonly number[];
   /** The call in whose handler this one was made. */
   readonly parent: CallRecord | undefined;
+  /** The run of that handler: a call that is made again may have several, some in processes that are dead. */
+  readonly parentRun: Run | undefined;
   readonly process: SimulatedProcess;
   readonly startedAt: number;
   readonly startedMs: number;
@@ -159,7 +161,9 @@ export class Ledger {
     this.breaches.push({ checker, text });
   }
 
-  openCall(details: Pick<CallRecord, "plan" | "target" | "callerSeat" | "servers" | "process" | "parent">): CallRecord {
+  openCall(
+    details: Pick<CallRecord, "plan" | "target" | "callerSeat" | "servers" | "process" | "parent" | "parentRun">,
+  ): CallRecord {
     const record: CallRecord = {
       ...details,
       name: `c${this.calls.length}`,

@@ -17,10 +17,10 @@ export function ringOf(
   const reached = [call];
   for (const from of reached) {
     for (const { of, run } of running) {
-      const isAwaited = from.runs.some(isOpen(ms)) ? of === from : waitsBehind(from, of, run, ledger);
+      const isAwaited = from.runs.some(isOpen(ms)) ? of === from : waitsBehind(from, run, ledger);
       if (!isAwaited) continue;
       for (const to of calls) {
-        if (!isMadeBy(to, of, run, how)) continue;
+        if (!isMadeBy(to, run, how)) continue;
         if (to === call) return wayTo(from, reachedBy);
         if (reachedBy.has(to)) continue;
         reachedBy.set(to, from);
@@ -35,15 +35,16 @@ function isOpen(ms: number): (run: Run) => boolean {
   return ({ begunMs, endedMs }) => begunMs < ms && endedMs >= ms;
 }
 
-/** Whether a call without a handler waits for the turn of another call at the same sequential agent. */
-function waitsBehind(waiting: CallRecord, of: CallRecord, { agent }: Run, ledger: Ledger): boolean {
-  if (agent !== waiting.target.toString() || !ledger.sequentialTypes.has(waiting.target.type)) return false;
-  for (let above = waiting.parent; above !== undefined; above = above.parent) if (above === of) return false;
+/** Whether a call without a handler waits for a turn at the same sequential agent. A turn that waits for the call lets it in. */
+function waitsBehind(waiting: CallRecord, run: Run, ledger: Ledger): boolean {
+  if (run.agent !== waiting.target.toString() || !ledger.sequentialTypes.has(waiting.target.type)) return false;
+  for (let one: CallRecord | undefined = waiting; one !== undefined; one = one.parent)
+    if (one.parentRun === run) return false;
   return true;
 }
 
-function isMadeBy(call: CallRecord, of: CallRecord, run: Run, how: "as it is" | "as told"): boolean {
-  if (call.parent === of) return true;
+function isMadeBy(call: CallRecord, run: Run, how: "as it is" | "as told"): boolean {
+  if (call.parentRun === run) return true;
   if (how === "as it is" || call.parent === undefined || call.plan.inheritsSignal) return false;
   return call.parent.target.toString() === run.agent && call.process.name === run.process;
 }

@@ -104,7 +104,8 @@ export class SimulatedAgent implements Agent {
       const send: Send = (news, topicId) => this.#bound().publishMessage(news, topicId, { sender: this.id });
       await publish(this.#parts, send, { topic, sender: this.id }).catch(() => undefined);
     }
-    for (const plan of nested) await makeCall(this.#parts, this.#bound(), plan, { sender: this.id, context, call });
+    for (const plan of nested)
+      await makeCall(this.#parts, this.#bound(), plan, { sender: this.id, context, call, run });
     switch (ends) {
       case "answers":
         return Done({ call: call.name, by: this.id.toString(), token: run.token });
@@ -183,6 +184,7 @@ export interface CallOrigin {
   readonly context: MessageContext | undefined;
   /** The call in whose handler this one is made. */
   readonly call: CallRecord | undefined;
+  readonly run: Run | undefined;
 }
 
 /** Makes a call and writes down its outcome; never rejects. */
@@ -195,7 +197,10 @@ export async function makeCall(
   const { ledger, process, seat, simulation } = parts;
   const target = new AgentId(targetType(plan), plan.key);
   const servers = plan.kept === undefined ? [plan.target ?? 0] : (parts.plan.kept[plan.kept.type]?.seats ?? []);
-  const record = ledger.openCall({ plan, target, callerSeat: seat, servers, process, parent: origin.call });
+  const record = ledger.openCall({
+    ...{ plan, target, callerSeat: seat, servers, process },
+    ...{ parent: origin.call, parentRun: origin.run },
+  });
   const { signal, stop } = bounds(
     plan,
     origin,

@@ -83,7 +83,7 @@ export class World {
     const { process, worker } = seat.present;
     const parts = { ...this.#parts, seat: index, process };
     if (this.#parts.plant?.ghostCalls) void worker.sendMessage(Ping({}), seat.id("ghost")).catch(() => undefined);
-    await makeCall(parts, worker, plan, { sender: undefined, context: undefined, call: undefined });
+    await makeCall(parts, worker, plan, { sender: undefined, context: undefined, call: undefined, run: undefined });
   }
 
   async publish(index: number, topic: string, count: number, byAgent: boolean): Promise<void> {

@@ -88,13 +88,13 @@ export class Dispatcher {
       return;
     }
     const { context } = delivery;
-    if (context.runEnded === undefined) {
+    const { withheld } = context;
+    if (withheld === undefined) {
       return this.#catalog.isDropped(agent) ? this.#giveNext(delivery, owner) : this.#give(agent, delivery, owner);
     }
-    // The run has ended while the agent was being made: the handler would reach into the next one.
-    const error = context.runEnded;
+    // The run has ended while the agent was being made: the handler would reach into the next one. Or its message was withdrawn.
     context.release();
-    owner.failed(delivery, error);
+    owner.failed(delivery, withheld.reason);
   }
 
   /** Runs the handler. It makes no closure and no promise for a handler that answers at once. */
@@ -141,7 +141,7 @@ export class Dispatcher {
   }
 
   #fail<D extends Delivery>(delivery: D, owner: DeliveryOwner<D>, thrown: unknown): Promise<void> | undefined {
-    if (delivery.context.isWaiting) return this.#refuse(delivery, owner, thrown);
+    if (delivery.context.isWaiting || delivery.context.isWithdrawn) return this.#refuse(delivery, owner, thrown);
     if (ActivationGone.is(thrown)) return this.#repeat(delivery, owner, thrown);
     const error = namingHandler(thrown, delivery.agentId, delivery.message);
     this.#record(delivery, error);

@@ -60,6 +60,8 @@ export class HandlerContext implements MessageContext {
   isWaiting = false;
   /** Whether the message has reached its agent: it has a handler, or waits for its turn. */
   isAtAgent = false;
+  /** Whether its handler has begun. Before that the message may wait for its agent, its turn, a slot or the agent's state. */
+  hasBegun = false;
   /** Called once when the context aborts. Set while the message waits for its turn. */
   onAbort: ((reason: unknown) => void) | undefined;
   /** The turns that wait for this message. */
@@ -81,6 +83,7 @@ export class HandlerContext implements MessageContext {
   endTurn: (() => void) | undefined;
   /** Called once when the handler has ended. Set while an activation waits for that. */
   onEnded: (() => void) | undefined;
+  readonly #isOfCourier: boolean;
   readonly #runtime: AgentRuntime | undefined;
   readonly #deadline: Deadline | undefined;
   readonly #watchesDeadline: boolean;
@@ -98,6 +101,7 @@ export class HandlerContext implements MessageContext {
     this.topicId = details.topicId;
     this.isRpc = details.isRpc;
     this.reminder = details.reminder;
+    this.#isOfCourier = details.reminder !== undefined || details.isMail === true;
     this.path = details.path ?? noPath;
     this.depth = (details.depth ?? 0) + (details.topicId !== undefined || details.isMail === true ? 1 : 0);
     this.#messageId = details.messageId;
@@ -145,6 +149,18 @@ export class HandlerContext implements MessageContext {
   get runEnded(): UndeliverableException | undefined {
     const reason = this.#aborted?.reason;
     return reason instanceof UndeliverableException && reason.code === "shutting-down" ? reason : undefined;
+  }
+
+  /** The reason of `abort`, if the handler must not begin any more: the run has ended, or the message has no use. Else undefined. */
+  get withheld(): { readonly reason: unknown } | undefined {
+    if (this.#aborted === undefined) return undefined;
+    return this.isWithdrawn || this.runEnded !== undefined ? this.#aborted : undefined;
+  }
+
+  // protocol.md §11.16
+  /** Whether this is a tick or a told message that was given up before its handler began. Only the courier waits for these. */
+  get isWithdrawn(): boolean {
+    return this.#aborted !== undefined && this.#isOfCourier && !this.hasBegun;
   }
 
   /**

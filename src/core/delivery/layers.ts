@@ -71,12 +71,15 @@ export function withLayers(layers: readonly Layer[]): Handle {
   );
 }
 
-const handle: Handle = (agent, { message, context }) => agent.onMessage(message, context);
+const handle: Handle = (agent, { message, context }) => {
+  context.hasBegun = true;
+  return agent.onMessage(message, context);
+};
 
-/** A layer may wait. The handler does not begin when the run has ended meanwhile. */
+/** A layer may wait. The handler does not begin when the run has ended meanwhile, or its message was withdrawn. */
 const handleInRun: Handle = (agent, delivery) => {
-  const { runEnded } = delivery.context;
-  if (runEnded !== undefined) throw runEnded;
+  const { withheld } = delivery.context;
+  if (withheld !== undefined) throw withheld.reason;
   return handle(agent, delivery);
 };
 

@@ -34,8 +34,7 @@ export function deliverKept(delivery: KeptDelivery, parts: KeptDeliveryParts): C
   return {
     outcome: outcomeOf(call.promise, isWithdrawn),
     withdraw: () => {
-      const isTaken = envelope.send.queue !== undefined;
-      if (isTaken && !context.isWaiting) return;
+      if (context.hasBegun) return;
       envelope.isWithdrawn = true;
       const error = new CancelledError("The message is not wanted any more.");
       context.abort(error);

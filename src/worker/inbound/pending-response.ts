@@ -195,9 +195,9 @@ export class PendingResponse implements Work {
     this.#abort(reason);
   }
 
-  /** Whether its handler has begun. A parked call has no context yet, and one that waits for its turn has not begun either. */
+  /** Whether its handler has begun. A parked call has no context yet. */
   get hasBegun(): boolean {
-    return this.#context !== undefined && !this.#context.isWaiting;
+    return this.#context?.hasBegun === true;
   }
 
   #payloadOf(result: unknown) {

@@ -131,7 +131,8 @@ export class KeptAgent extends persistentAgent(Lines) {
           turn,
         });
       if (kept !== undefined) await this.#effects(turn, kept);
-      for (const plan of nested) await makeCall(this.#parts, this.runtime, plan, { sender: this.id, context, call });
+      for (const plan of nested)
+        await makeCall(this.#parts, this.runtime, plan, { sender: this.id, context, call, run });
       if (ends === "throws") throw new Error(`${call.name} was thrown at`);
       run.ended = "answered";
       return Done({ call: call.name, by: this.id.toString(), token: turn.token });

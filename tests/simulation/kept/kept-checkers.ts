@@ -1,5 +1,5 @@
 import { compareEpochs } from "../../../src/core/internal.ts";
-import { type Ledger, sharedPart } from "../ledger.ts";
+import { type CallRecord, type Ledger, sharedPart } from "../ledger.ts";
 import { drainedWorkersHaveNoAgents } from "./drain-checker.ts";
 import { endsTurns } from "./kept-agent.ts";
 import type { Turn, Written } from "./kept-ledger.ts";
@@ -210,7 +210,10 @@ function endingsOf({ turns, reminders }: Ledger["kept"], agent: string, place: s
   return [...cancels, ...sets.map(({ turn, setAt }) => ({ turn, at: setAt }))];
 }
 
-/** One caller's calls to one agent have their turns in the order in which they were sent, as long as nothing breaks. */
+/**
+ * One caller's calls to one agent have their turns in the order in which they were sent, as long as nothing breaks. While a worker changes its
+ * connection, what is on its way on the older one may come behind what goes on the newer one; so may what the worker gives back there.
+ */
 function callsKeepTheirOrder(ledger: Ledger, report: Report): void {
   const story = new Story(ledger.kept);
   const first = new Map<string, Turn>();
@@ -228,10 +231,18 @@ function callsKeepTheirOrder(ledger: Ledger, report: Report): void {
       const [from, to] = [earlier.startedAt, later.endedAt];
       const isQuiet = ledger.wereQuiet(["host", "store", `w${earlier.callerSeat}`], from, to);
       if (!isQuiet || !areServersQuiet(earlier.servers, ledger, from, to)) continue;
-      if (story.hasConflicts(earlier.target.toString())) continue;
+      if (story.hasConflicts(earlier.target.toString()) || mayMeetChange(later, ledger, from)) continue;
       report(`${later.name} of ${later.process.name} had its turn at ${later.target} before ${earlier.name}`);
     }
   }
+}
+
+/** Whether one of those that serve a call had two connections between that moment and the end of the call. */
+function mayMeetChange({ servers, endedAt: to }: CallRecord, { changes }: Ledger, from: number): boolean {
+  const names = servers.map((seat) => `w${seat}#`);
+  return changes.some(({ process, at, endedAt }) => {
+    return at < to && endedAt > from && names.some((name) => process.name.startsWith(name));
+  });
 }
 
 /** No turn of an activation before it was activated, none after its end: that was seen at once. The end comes once and late enough. */

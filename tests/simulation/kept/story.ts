@@ -1,4 +1,3 @@
-import type { CallRecord } from "../ledger.ts";
 import type { Activation, KeptLedger, Turn, Written } from "./kept-ledger.ts";
 
 /** What the states of a world say about its turns. */
@@ -36,18 +35,15 @@ export class Story {
     return this.#turns.get(token);
   }
 
-  /**
-   * When its line was stored first. Of a turn of an activation that destroys its agent: when the state was deleted. If the store had refused
-   * its commit before, the deletion is one of another turn.
-   */
+  /** When its line was stored first. Of a turn of an activation that destroys its agent: when the state was deleted. */
   writtenAt(turn: Turn): number | undefined {
     const first = this.#firsts.get(turn.token);
     if (first !== undefined || turn.isReading || turn.ended !== "well" || !this.#destroyers.has(turn.activation))
       return first?.at;
-    const until = turn.call === undefined ? Number.POSITIVE_INFINITY : refusedAt(turn.call);
-    return this.#kept.written
+    const deletion = this.#kept.written
       .get(turn.agent)
-      ?.find(({ write, at }) => write === "delete" && at > turn.begunAt && at < until)?.at;
+      ?.find(({ write, at }) => write === "delete" && at > turn.begunAt);
+    return deletion === undefined || this.#wasUndone(turn, deletion.at) ? undefined : deletion.at;
   }
 
   /** Whether its effects may leave: it was written, or a call that came back to it has deleted the state that it wanted to be deleted. */
@@ -107,15 +103,18 @@ export class Story {
     return this.#kept.hasOtherWriters(agent);
   }
 
+  /** Whether a turn was undone before that moment: its message came again, or the line of a turn behind it was stored without its own. */
+  #wasUndone({ activation, cause, begunAt, endedAt }: Turn, moment: number): boolean {
+    return this.#kept.turns.some((later) => {
+      if (later.activation !== activation || later.begunAt < begunAt || later.begunAt > moment) return false;
+      const { at = moment } = this.#firsts.get(later.token) ?? {};
+      return (later.cause === cause && later.begunAt > begunAt) || (later.begunAt > endedAt && at < moment);
+    });
+  }
+
   #isInside(inner: Turn | undefined, outer: Turn): boolean {
     if (inner === undefined || inner === outer || inner.activation !== outer.activation) return false;
     // It may end later: a turn waits for those inside it that it has given up.
     return inner.begunAt > outer.begunAt && inner.begunAt < outer.endedAt;
   }
-}
-
-/** When a caller learned that the store could not write: the turn is undone then. Infinity: never. */
-function refusedAt({ outcome, endedAt }: CallRecord): number {
-  const isRefused = outcome?.at === "failed" && outcome.code === "state-unavailable";
-  return isRefused ? endedAt : Number.POSITIVE_INFINITY;
 }
