@@ -1,6 +1,6 @@
 /**
- * Returns the first items by an order, at most `limit` of them, sorted. It keeps no more than these, and compares most of the others once:
- * sorting all for one page after the other would stop a process that has many.
+ * Returns the first items by an order, at most `limit` of them, sorted. It keeps no more than these, and compares most of the others once.
+ * A sort of all for each page would stop a process that has many.
  */
 export function firstOf<T>(items: Iterable<T>, limit: number, compare: (a: T, b: T) => number): T[] {
   const found: T[] = [];

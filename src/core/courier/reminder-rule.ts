@@ -115,8 +115,8 @@ export function afterGivingUp(rule: ReminderRule, cron: CronPatterns | undefined
 }
 
 /**
- * Returns the tick that comes next by a wall clock that was set back: an earlier one of the same number, if the times between the two were
- * passed while the clock was ahead. Else the rule itself.
+ * Returns the tick that comes next by a wall clock that was set back. That is an earlier one of the same number, if the times between the
+ * two were passed while the clock was ahead. Else it is the rule itself.
  */
 export function tickBySetBack(rule: ReminderRule, nowMs: number, cron: CronPatterns | undefined): ReminderRule {
   const { repeats, dueMs, tick } = rule;

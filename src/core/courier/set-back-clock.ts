@@ -27,8 +27,8 @@ const mostRead = 1_000;
 const soonMs = 60_000;
 
 /**
- * Notices that the wall clock was set back. Reminders that fired while it was ahead are due again after the time that was wrong, so that
- * it looks at all reminders once, and moves those whose next tick comes earlier.
+ * Notices that the wall clock was set back. Reminders that fired while it was ahead are due again after the time that was wrong. So it looks
+ * at all reminders once, and moves those whose next tick comes earlier.
  */
 export class SetBackClock {
   readonly #parts: SetBackClockParts;
