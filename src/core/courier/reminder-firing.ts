@@ -24,6 +24,8 @@ export interface ReminderFiringParts extends TickFiringOptions {
 interface UnderWay extends TickUnderWay {
   readonly key: string;
   readonly bytes: number;
+  /** When it is due, if it was set again meanwhile. */
+  setToMs: number | undefined;
 }
 
 /** Reminders that are due so soon are read into memory. */
@@ -56,6 +58,10 @@ export class ReminderFiring {
   #bytesUnderWay = 0;
   /** When the store is read again, by the clock that always advances. So are the other times of this object. */
   #scanAtMs = 0;
+  /** When the store is read from the first reminder on, though all that are due soon are in memory. */
+  #readAllAtMs = 0;
+  /** Whether all that are due soon are in memory, but for those that were noted since. */
+  #hasAll = false;
   /** Set while the store is read: reminders that commits have changed meanwhile. */
   #changed: Set<string> | undefined;
   /** Whether the last reading has left out reminders that are due within the window. */
@@ -112,6 +118,7 @@ export class ReminderFiring {
     this.#cursor.reset();
     this.#ticks.start();
     this.#setBackClock.start(latestMs);
+    this.#hasAll = false;
     this.#scanAtMs = this.#nowMs;
     this.#run();
   }
@@ -135,7 +142,10 @@ export class ReminderFiring {
       const key = keyOf(agentKey, change.name);
       this.#forget(key);
       const underWay = this.#underWay.get(agentKey);
-      if (underWay?.key === key) this.#withdraw(underWay);
+      if (underWay?.key === key) {
+        underWay.setToMs = change.at === "set" ? change.dueMs : undefined;
+        this.#withdraw(underWay);
+      }
       if (change.at === "set") this.#expect(change.dueMs);
     }
   }
@@ -221,18 +231,14 @@ export class ReminderFiring {
   async #scan(): Promise<void> {
     const changed = new Set<string>();
     this.#changed = changed;
-    this.#scanAtMs = this.#nowMs + longestSleepMs;
-    const { after } = this.#cursor;
+    const noted = this.#hasAll && this.#nowMs < this.#readAllAtMs ? this.#cursor.noted : undefined;
+    if (noted === undefined) this.#readAllAtMs = this.#nowMs + longestSleepMs;
+    this.#scanAtMs = this.#readAllAtMs;
+    this.#hasAll = false;
     this.#cursor.beginReading();
-    // From the first on, the store still has what is in memory, and before what is new.
-    const inMemory = after === undefined && this.#isLight ? this.#known.size + this.#underWay.size : 0;
-    const limit = mostRead + inMemory;
     try {
-      const page = await this.#parts.store.due({ beforeMs: this.#wallMs + windowMs, after, limit });
-      this.#hasMore = page.length === limit;
-      const { added, last } = this.#take(page, changed);
-      this.#cursor.endReading(this.#hasMore ? last : undefined);
-      if (this.#hasMore && added === 0 && this.#known.waitingCount === 0) this.#postponeBehind();
+      if (noted === undefined) await this.#readFrom(this.#cursor.after, changed);
+      else await this.#readNoted(noted, changed);
     } catch (error) {
       this.#ticks.storeFailed(error);
       this.#scanAtMs = this.#nowMs + storeRetryMs;
@@ -240,6 +246,32 @@ export class ReminderFiring {
       this.#changed = undefined;
     }
     this.#run();
+  }
+
+  async #readFrom(after: StoredReminder | undefined, changed: ReadonlySet<string>): Promise<void> {
+    // From the first on, the store still has what is in memory, and before what is new.
+    const inMemory = after === undefined && this.#isLight ? this.#known.size + this.#underWay.size : 0;
+    const limit = mostRead + inMemory;
+    const page = await this.#parts.store.due({ beforeMs: this.#wallMs + windowMs, after, limit });
+    this.#hasMore = page.length === limit;
+    const { added, last } = this.#take(page, changed);
+    this.#cursor.endReading(this.#hasMore ? last : undefined);
+    this.#hasAll = !this.#hasMore;
+    if (this.#hasMore && added === 0 && this.#known.waitingCount === 0) this.#postponeBehind();
+  }
+
+  /** Reads only where reminders were noted: many others may wait in memory for their agents. */
+  async #readNoted(
+    { fromMs, toMs }: { readonly fromMs: number; readonly toMs: number },
+    changed: ReadonlySet<string>,
+  ): Promise<void> {
+    const beforeMs = Math.min(toMs + 1, this.#wallMs + windowMs);
+    const after = { dueMs: fromMs, seq: 0 };
+    const page = await this.#parts.store.due({ beforeMs, after, limit: mostRead });
+    this.#take(page, changed);
+    this.#cursor.endReading(undefined);
+    this.#hasAll = !this.#hasMore && page.length < mostRead;
+    if (!this.#hasAll) this.#scanAtMs = this.#nowMs;
   }
 
   /** Takes reminders that were read. Returns how many are new, and the last one that it did not leave in the store. */
@@ -291,7 +323,7 @@ export class ReminderFiring {
 
   async #handle({ key, agentKey, stored }: KnownReminder, use: SlotUse): Promise<void> {
     const bytes = stored.message.length;
-    const underWay: UnderWay = { key, bytes, delivery: undefined, isWithdrawn: false };
+    const underWay: UnderWay = { key, bytes, delivery: undefined, isWithdrawn: false, setToMs: undefined };
     this.#underWay.set(agentKey, underWay);
     this.#bytesUnderWay += bytes;
     try {
@@ -307,6 +339,8 @@ export class ReminderFiring {
     } finally {
       this.#underWay.delete(agentKey);
       this.#bytesUnderWay -= bytes;
+      // A reading passes over a reminder that is under way.
+      if (underWay.setToMs !== undefined) this.#expect(underWay.setToMs);
       if (!this.#slots.isWaiting(stored.agent.type, agentKey)) this.#known.letGo(agentKey);
       this.#slots.free(use);
       this.#run();

@@ -220,6 +220,32 @@ describe("a courier that fires reminders", () => {
     expect(sum(pages)).toBeLessThanOrEqual(5_500);
   });
 
+  test("does not read thousands that wait for busy agents again, whenever another one is set", async () => {
+    const lab = await Lab.started();
+    const due = lab.memory.due.bind(lab.memory);
+    let read = 0;
+    lab.memory.due = async (query) => {
+      const page = await due(query);
+      read += page.length;
+      return page;
+    };
+    for (let index = 0; index < 5_000; index += 1) await lab.remind(String(index), "one", 60_000);
+    await lab.until(() => lab.clock.wallNow() >= startMs + 65_000);
+    lab.typeOf = (key) => key;
+    read = 0;
+    const setMs = lab.clock.now();
+    for (let index = 0; index < 20; index += 1) {
+      await lab.remind(`quick ${index}`, "one", 5_000);
+      lab.clock.advance(200);
+      await turn();
+    }
+    // All are read once in 30 s, and those that are postponed meanwhile.
+    expect(read).toBeLessThanOrEqual(25_000);
+    lab.answer = () => handled;
+    await lab.until(() => lab.courier.counters.remindersFired === 20, 100);
+    expect(lab.clock.now() - setMs).toBeLessThanOrEqual(20 * 200 + 5_100);
+  });
+
   test("fires a reminder in time that is set while later ones are read in parts", async () => {
     const lab = await Lab.started();
     lab.answer = () => handled;
