@@ -88,6 +88,7 @@ export class Dispatcher {
       return;
     }
     const { context } = delivery;
+    if (context.isWithdrawn) return this.#refuse(delivery, owner, context.signal.reason);
     if (context.runEnded === undefined) {
       return this.#catalog.isDropped(agent) ? this.#giveNext(delivery, owner) : this.#give(agent, delivery, owner);
     }
@@ -154,6 +155,7 @@ export class Dispatcher {
   /** Gives the message to the next activation of the agent. A message that a handler has seen is given once more only. */
   #repeat<D extends Delivery>(delivery: D, owner: DeliveryOwner<D>, gone: ActivationGone): Promise<void> | undefined {
     if (delivery.giveBack !== undefined) return this.#giveBack(delivery, owner, gone);
+    delivery.context.isAtAgent = gone.isHandled;
     if (gone.isHandled) {
       if (this.#repeated.has(delivery)) return this.#fail(delivery, owner, gone.error);
       this.#repeated.add(delivery);

@@ -60,6 +60,8 @@ export class HandlerContext implements MessageContext {
   isWaiting = false;
   /** Whether the message has reached its agent: it has a handler, or waits for its turn. */
   isAtAgent = false;
+  /** Whether nobody wants the message any more, before a handler has begun: none begins. */
+  isWithdrawn = false;
   /** Called once when the context aborts. Set while the message waits for its turn. */
   onAbort: ((reason: unknown) => void) | undefined;
   /** The turns that wait for this message. */
@@ -145,6 +147,11 @@ export class HandlerContext implements MessageContext {
   get runEnded(): UndeliverableException | undefined {
     const reason = this.#aborted?.reason;
     return reason instanceof UndeliverableException && reason.code === "shutting-down" ? reason : undefined;
+  }
+
+  /** Whether a handler has begun. One that waits for its agent, or for its turn, has not. */
+  get hasBegun(): boolean {
+    return this.isAtAgent && !this.isWaiting;
   }
 
   /**

@@ -35,8 +35,9 @@ export function deliverKept(delivery: KeptDelivery, parts: KeptDeliveryParts): C
     outcome: outcomeOf(call.promise, isWithdrawn),
     withdraw: () => {
       const isTaken = envelope.send.queue !== undefined;
-      if (isTaken && !context.isWaiting) return;
+      if (isTaken && context.hasBegun) return;
       envelope.isWithdrawn = true;
+      context.isWithdrawn = true;
       const error = new CancelledError("The message is not wanted any more.");
       context.abort(error);
       call.reject(error);

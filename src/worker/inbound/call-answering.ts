@@ -95,7 +95,10 @@ export class CallAnswering {
     // The host may send the notice twice (protocol.md §11.7).
     if (owed === undefined || owed.isCancelled) return;
     // protocol.md §11.16: a handler that has begun goes on.
-    if (reason === "withdrawn" && owed.hasBegun) return;
+    if (reason === "withdrawn") {
+      if (owed.hasBegun) return;
+      if (owed.context !== undefined) owed.context.isWithdrawn = true;
+    }
     this.#options.counts.abandonedCalls += 1;
     owed.cancel(fromCancelReason(reason));
   }
@@ -107,12 +110,15 @@ export class CallAnswering {
    */
   withdrawTicks({ type, key }: AgentName, changes: readonly ReminderChange[]): void {
     for (const owed of this.#owed.all()) {
-      const { reminder, agentId } = owed.context ?? {};
-      if (owed.hasBegun || reminder === undefined || agentId?.type !== type || agentId.key !== key) continue;
+      const { context } = owed;
+      const { reminder, agentId } = context ?? {};
+      if (context === undefined || context.hasBegun || reminder === undefined) continue;
+      if (agentId?.type !== type || agentId.key !== key) continue;
       const change = changes.findLast(({ name }) => name === reminder.name);
       // The first tick of the reminder as it is set now may be here already.
       if (change === undefined || (change.at === "set" && reminder.dueAt.getTime() >= change.dueMs)) continue;
       const text = "The reminder was cancelled or set again before its tick had its turn.";
+      context.isWithdrawn = true;
       owed.abandon(new UndeliverableException(text, { notHandled: true }));
     }
   }

@@ -90,7 +90,7 @@ export class IncomingEvent implements Delivery, Work {
   }
 
   get mayGoBack(): boolean {
-    return !this.context.isAtAgent || this.context.isWaiting;
+    return !this.context.hasBegun;
   }
 
   leavesBy(outbox: Outbox): boolean {

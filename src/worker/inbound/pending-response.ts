@@ -81,8 +81,7 @@ export class PendingResponse implements Work {
   }
 
   get mayGoBack(): boolean {
-    const context = this.#context;
-    return context === undefined || !context.isAtAgent || context.isWaiting;
+    return !this.hasBegun;
   }
 
   get context(): HandlerContext | undefined {
@@ -195,9 +194,9 @@ export class PendingResponse implements Work {
     this.#abort(reason);
   }
 
-  /** Whether its handler has begun. A parked call has no context yet, and one that waits for its turn has not begun either. */
+  /** Whether its handler has begun. A parked call has no context yet. */
   get hasBegun(): boolean {
-    return this.#context !== undefined && !this.#context.isWaiting;
+    return this.#context?.hasBegun === true;
   }
 
   #payloadOf(result: unknown) {

@@ -118,7 +118,7 @@ class TimerTurn implements Delivery, Work {
   }
 
   get mayGoBack(): boolean {
-    return !this.context.isAtAgent || this.context.isWaiting;
+    return !this.context.hasBegun;
   }
 
   /** The timers of an activation end with it. */
