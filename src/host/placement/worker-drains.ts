@@ -22,7 +22,7 @@ export interface DrainWorkerOptions {
 export type DrainOutcome =
   /** The worker holds no agent of a shared type any more. The time was over for those that were revoked. */
   | { readonly at: "drained"; readonly leftAgents: number; readonly revokedAgents: number }
-  /** The worker has ended its channel, or was lost, while it held agents. These are placed anew. */
+  /** The worker has ended its channel, or was lost, while it held agents, or the host stops. These agents are placed anew. */
   | { readonly at: "gone"; readonly leftAgents: number }
   /** The worker cannot let agents go: a stock worker. It gets no new agents of shared types, and keeps those that it has. */
   | { readonly at: "keeps-agents" }
@@ -146,10 +146,11 @@ export class WorkerDrains {
     this.#end(drain, { at: "gone", leftAgents: drain.leftAgents });
   }
 
-  /** The host ends. */
+  /** The host ends, and with it each worker's channels: it lets no agent go any more. */
   close(): void {
-    for (const { timer, nextLook, nextTell } of this.#drains.values()) {
-      for (const pending of [timer, nextLook, nextTell]) pending?.cancel();
+    for (const drain of this.#drains.values()) {
+      drain.nextTell?.cancel();
+      this.#end(drain, { at: "gone", leftAgents: drain.leftAgents });
     }
     this.#unheard.clear();
     this.#parts.notices.close();

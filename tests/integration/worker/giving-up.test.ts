@@ -153,6 +153,29 @@ describe("a call to an agent here that its caller gives up", () => {
     expect(await told.opened).toMatchObject({ code: "cancelled" });
   });
 
+  test("of a reminder that is cancelled while its agent is being made reaches no handler", async () => {
+    await using host = await openHost(true);
+    const [worker, channel] = await host.worker();
+    const [begun, made] = [new Gate(), new Gate()];
+    const ids: string[] = [];
+    worker.addMessageSerializer(MyMessage);
+    await worker.registerFactory("a", async () => {
+      begun.open();
+      await made.opened;
+      return new FunctionAgent((_message, { messageId }) => void ids.push(messageId));
+    });
+    const metadata = { agdelivery: "durable", agidempotency: "r:tea@1000", agreminder: "tea;1000;1;0", agattempt: "1" };
+    channel.send(requestFrame("a/k", { requestId: "h1", metadata }));
+    channel.send(requestFrame("a/k", { requestId: "h2" }));
+    await begun.opened;
+    channel.send({ kind: "cancel", requestId: "h1", reason: "withdrawn" });
+    await sentSoFar(worker, channel);
+    made.open();
+    expect(await next(channel, "response")).toMatchObject({ requestId: "h2" });
+    expect(ids).toEqual(["h2"]);
+    await worker.stop();
+  });
+
   test("after it was answered, or under an id that is not known, changes nothing", async () => {
     await using host = await openHost(true);
     const [worker, channel] = await host.worker();

@@ -35,15 +35,17 @@ function left(drain: DrainRecord, ledger: Ledger): readonly string[] {
   const { activations, starts } = ledger.kept;
   const startsAgainAt =
     starts.find((start) => start.process === process && start.at > endedAt)?.at ?? Number.POSITIVE_INFINITY;
+  // A worker whose connection was lost meanwhile has not heard of it, and may come back. One that goes from another host to this one may still
+  // have agents that the other has placed: they end with its connection there.
+  const parties = ["host", sharedPart(`w${drain.seat}`)];
   const live = activations.filter(
     ({ process: place, agent, activatedAt, deactivatedAt }) =>
       place === process &&
       isShared(agent, ledger) &&
       (activatedAt ?? Number.POSITIVE_INFINITY) < endedAt &&
-      (deactivatedAt ?? Number.POSITIVE_INFINITY) > endedAt,
+      (deactivatedAt ?? Number.POSITIVE_INFINITY) > endedAt &&
+      ledger.wereQuiet(parties, drain.beganAt, endedAt),
   );
-  // A worker whose connection was lost meanwhile has not heard of it, and may come back.
-  const parties = ["host", sharedPart(`w${drain.seat}`)];
   const begun = sharedTurns(drain, ledger).filter(
     ({ begunAt }) => begunAt > endedAt && begunAt < startsAgainAt && ledger.wereQuiet(parties, drain.beganAt, begunAt),
   );

@@ -90,6 +90,16 @@ describe("the drain of a worker", () => {
     expect(a.take()).toEqual([]);
   });
 
+  it("ends for its operator when the host stops, though the worker's channel does not end", async () => {
+    const world = new PlacementWorld();
+    holderOf(world, 1);
+    const outcome = world.drains.drainWorker("A", { graceMs: 5_000 });
+    world.drains.close();
+    expect(await outcome).toEqual({ at: "gone", leftAgents: 0 });
+    world.clock.advance(5_000);
+    expect([world.counters.revokedClaims, world.clock.pendingTimers]).toEqual([0, 0]);
+  });
+
   it("takes the host's time, then the worker's own, and an operator's over both [L9 L11]", async () => {
     const world = new PlacementWorld();
     const a = holderOf(world, 2);
