@@ -21,6 +21,7 @@ export function pendingCall({ caller, ...given }: Omit<Partial<PendingCall>, "ca
     target: undefined,
     dueSlot: 0,
     commits: 0,
+    isInDoubt: false,
     sentBytes: 0,
     returns: 0,
     conflicts: 0,

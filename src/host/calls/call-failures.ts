@@ -128,6 +128,11 @@ export const callFailure = {
   // protocol.md §7: what callers of .NET's get in place of an answer that they can't read.
   /** The target's own error. */
   ofTarget: (text: string, code: ErrorCode) => mayBeHandled(text, code),
+  inDoubt: (agentType: string) =>
+    mayBeHandled(
+      `The state store of the host can't say whether it has written what agent type ${agentType} has changed for this call. Load the state, and try again if that is missing.`,
+      "state-unknown",
+    ),
   voidAnswer: (agentType: string) =>
     mayBeHandled(
       `Agent type ${agentType} has handled the call and answered nothing; .NET's callers need a protobuf message. Let its handler answer one.`,

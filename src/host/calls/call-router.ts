@@ -247,8 +247,10 @@ export class CallRouter {
    */
   releaseFromCommit(call: PendingCall, failure: ((agentType: string) => CallFailure) | undefined): void {
     call.commits -= 1;
+    const decided = failure?.(call.targetType);
+    if (decided?.code === "state-unknown") call.isInDoubt = true;
     if (call.commits > 0 || !this.#calls.has(call)) return;
-    if (call.target?.isOpen !== true) return this.#end(call, (failure ?? callFailure.disconnected)(call.targetType));
+    if (call.target?.isOpen !== true) return this.#end(call, decided ?? callFailure.disconnected(call.targetType));
     if (this.#isDraining) return this.#endings.cutShort(call);
     if (this.#placement.isRevoked(call.target)) return this.#end(call, callFailure.revoked(call.targetType));
     if (!this.#calls.isOverdue(call)) return;
@@ -341,9 +343,9 @@ export class CallRouter {
     return this.#endings.ofAll();
   }
 
-  /** Ends a call with a failure, if it has no outcome yet. */
+  /** Ends a call with a failure, if it has no outcome yet. One in doubt says so, since its worker can't any more. */
   #end(call: PendingCall, failure: CallFailure): void {
-    if (this.#calls.take(call)) this.#fail(call, failure);
+    if (this.#calls.take(call)) this.#fail(call, call.isInDoubt ? callFailure.inDoubt(call.targetType) : failure);
   }
 
   #forward(call: PendingCall, frame: FrameBytes, target: Peer): void {

@@ -86,6 +86,7 @@ export class CallTable {
       target: undefined,
       dueSlot: 0,
       commits: 0,
+      isInDoubt: false,
       sentBytes: 0,
       returns: 0,
       conflicts: 0,

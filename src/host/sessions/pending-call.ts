@@ -47,6 +47,8 @@ export interface PendingCall {
   // protocol.md §11.15
   /** Undecided commits that carry an answer to the call. While there is one, no end of its worker, time limit or drain ends the call. */
   commits: number;
+  /** Whether the outcome of such a commit is not known: the state may have been written. */
+  isInDoubt: boolean;
   // protocol.md §11.17
   /** Length of the message that the worker of an agent of a shared type was sent. Times that the call was given back, and those for a conflict. */
   sentBytes: number;

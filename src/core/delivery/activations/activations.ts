@@ -95,6 +95,7 @@ export class Activations {
     this.departures = new Departures({
       ...{ ends: this.#ends, clock, logger, states, placed: options.placed, contextsAt: options.contextsAt },
       begin: (kind, id) => this.begin(kind, id),
+      onGone: (kind) => this.#limits.gone(kind),
     });
     this.#ends.onRoom = () => this.#limits.onRoom();
     offerActivations(runtime, {
@@ -186,7 +187,10 @@ export class Activations {
   lose(kind: AgentKind, id: AgentId, agent: Agent, reason: LostReason, { isSuperseded = false } = {}): void {
     const { key } = id;
     const isLive = kind.live.get(key) === agent;
-    if (isLive) kind.live.delete(key);
+    if (isLive) {
+      kind.live.delete(key);
+      this.#limits.gone(kind);
+    }
     this.departures.lost(agent);
     const { placed } = this.#options;
     const isPlaced = isLive && !isSuperseded && placed?.has(id) === true;

@@ -20,6 +20,8 @@ export interface DeparturesOptions {
   readonly contextsAt: (id: AgentId) => readonly HandlerContext[];
   /** Begins the next activation of an agent. */
   readonly begin: (kind: AgentKind, id: AgentId) => Promise<Agent>;
+  /** Called when an agent of the type is live no more. */
+  readonly onGone: (kind: AgentKind) => void;
 }
 
 /** A handler that runs so long while its agent is to end may wait for that end itself. */
@@ -107,6 +109,7 @@ export class Departures {
     const { key } = id;
     const isPlaced = this.#options.placed?.has(id) === true;
     kind.live.delete(key);
+    this.#options.onGone(kind);
     const over = this.#markEnding(kind, key);
     const next = () => (isPlaced ? Promise.reject(movedError(id)) : (kind.making.get(key) ?? begin(kind, id)));
     kind.turns?.move(agent, next);

@@ -72,6 +72,13 @@ export class LiveLimits {
     }
   }
 
+  /** An agent of the type is live no more. A type without live agents has no timer. */
+  gone(kind: AgentKind): void {
+    if (kind.tracked?.size !== 0) return;
+    this.#timers.get(kind)?.cancel();
+    this.#timers.delete(kind);
+  }
+
   /** Ends all timers. */
   close(): void {
     for (const timer of this.#timers.values()) timer.cancel();

@@ -124,6 +124,24 @@ describe.each(hostTransports)("a commit that carries an answer, over $name", ({ 
     expect(rig.host.counters()).toMatchObject({ storeErrors: 1, commits: 0 });
   });
 
+  it.each([
+    ["full", "disconnected"],
+    ["unknown", "state-unknown"],
+  ] as const)(
+    "tells the caller if the store is %s and the worker is lost before it has said so",
+    async (storeCode, code) => {
+      const stateStore = new GatedStore();
+      await using rig = await start({ stateStore });
+      const pair = await startPair(rig);
+      const call = await startCall(pair);
+      pair.states.commit("counter/a", { answers: [answerTo(call, "one")] });
+      (await stateStore.commits.take()).fail(storeCode);
+      await pair.states.next();
+      await pair.server.link.close();
+      expect((await pair.caller.nextResponse()).metadata).toMatchObject({ agerrorcode: code });
+    },
+  );
+
   it("tells the worker alone while it is there, which answers the call itself", async () => {
     const stateStore = new GatedStore();
     await using rig = await start({ stateStore });

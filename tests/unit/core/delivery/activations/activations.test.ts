@@ -114,6 +114,25 @@ describe("an activation with a state", () => {
 });
 
 describe("idle agents", () => {
+  test.each<[how: string, isDropped: boolean]>([
+    ["has ended", false],
+    ["was dropped with its host", true],
+  ])("leave no timer behind when the last one of their type %s", async (_how, isDropped) => {
+    const { catalog, factory, clock } = open();
+    catalog.addFactory("a", factory, { idleAfterMs: 1_000, concurrency: "sequential", shared: isDropped });
+    const [first, last] = [new AgentId("a", "first"), new AgentId("a", "last")];
+    for (const one of [first, last]) await catalog.agentFor(one);
+    await catalog.deactivate(first, "asked");
+    await settle();
+    expect(clock.pendingTimers).toBe(1);
+    await (isDropped ? catalog.dropShared() : catalog.deactivate(last, "asked"));
+    await settle();
+    expect(clock.pendingTimers).toBe(0);
+    await catalog.agentFor(last);
+    await settle();
+    expect(clock.pendingTimers).toBe(1);
+  });
+
   test("are judged by their last use, and by nothing else that goes on", async () => {
     const { catalog, clock, factory } = open({ states: undefined });
     catalog.addFactory("a", factory, { idleAfterMs: 1_000 });
