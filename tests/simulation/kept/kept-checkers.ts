@@ -212,7 +212,7 @@ function endingsOf({ turns, reminders }: Ledger["kept"], agent: string, place: s
 
 /**
  * One caller's calls to one agent have their turns in the order in which they were sent, as long as nothing breaks. While a worker changes its
- * connection, what is on its way on the older one may come behind what goes on the newer one; so may what the worker gives back there.
+ * connection, what is on its way on the older one may come behind what goes on the newer one.
  */
 function callsKeepTheirOrder(ledger: Ledger, report: Report): void {
   const story = new Story(ledger.kept);
