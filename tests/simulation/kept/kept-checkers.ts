@@ -91,6 +91,8 @@ function failedCallsChangeNothing(ledger: Ledger, report: Report): void {
     if (ledger.isRetired(call.process, call.endedAt)) continue;
     for (const turn of turnsOf.get(name) ?? []) {
       if (story.writtenAt(turn) === undefined || story.isExposed(turn)) continue;
+      // The turn for which it waited had ended before its worker heard of the ring.
+      if (outcome.code === "deadlock" && turn.begunAt > call.endedAt) continue;
       report(`${name} to ${target} failed with ${outcome.code} (${outcome.text}), and ${turn.token} was stored`);
     }
   }
