@@ -9,7 +9,7 @@ import type { Peer } from "../sessions/peer.ts";
 import type { AgentDirectory, Claim } from "./agent-directory.ts";
 import type { LeaveNotices } from "./leave-notices.ts";
 import type { Placed } from "./located.ts";
-import { type HeldMessage, HeldMessages, type MovingAgent } from "./moving-agent.ts";
+import { countHeld, type HeldMessage, HeldMessages, type MovingAgent } from "./moving-agent.ts";
 import type { Workers } from "./workers.ts";
 
 export interface LeavingAgentsParts {
@@ -147,7 +147,8 @@ export class LeavingAgents {
       return true;
     }
     if (message.isUnfit) agent.above = from.worker.version ?? "";
-    return this.#messages.add(agent, agent.returned, message);
+    const isNewest = this.#parts.workers.peerOf(claim.workerId) === from;
+    return this.#messages.add(agent, isNewest ? agent.returnedOnNewest : agent.returned, message);
   }
 
   /** The activations of these agents have ended. */
@@ -249,7 +250,7 @@ export class LeavingAgents {
   }
 
   *#placements(agent: MovingAgent): Iterable<() => void> {
-    while (agent.at === "placing" && agent.returned.size + agent.held.size > 0) {
+    while (agent.at === "placing" && countHeld(agent) > 0) {
       yield () => {
         if (agent.at === "placing") this.#placeNext(agent);
       };
@@ -302,7 +303,7 @@ export class LeavingAgents {
 }
 
 function newAgent(type: SharedType, claim: Claim, reason: LeaveReason, { account }: Peer): MovingAgent {
-  const [returned, held] = [new Set<HeldMessage>(), new Set<HeldMessage>()];
+  const [returned, returnedOnNewest, held] = [new Set<HeldMessage>(), new Set<HeldMessage>(), new Set<HeldMessage>()];
   return {
     type,
     key: claim.key,
@@ -312,6 +313,7 @@ function newAgent(type: SharedType, claim: Claim, reason: LeaveReason, { account
     unanswered: new Set(),
     account,
     returned,
+    returnedOnNewest,
     held,
     heldBytes: 0,
     ofParty: undefined,

@@ -38,8 +38,12 @@ export interface MovingAgent {
   readonly unanswered: Set<Peer>;
   /** Pays for this entry: the account of the worker that asked. */
   account: MemoryAccount;
-  /** Messages that the worker gave back, which go first, and those that came since. */
+  /**
+   * Messages that the worker gave back, which go first, and those that came since. What a worker gives back on its newest channel was sent
+   * behind what it gives back on the others.
+   */
   readonly returned: Set<HeldMessage>;
+  readonly returnedOnNewest: Set<HeldMessage>;
   readonly held: Set<HeldMessage>;
   heldBytes: number;
   /** How many messages and bytes each address has among them. Undefined: none was held yet. */
@@ -74,7 +78,7 @@ export class HeldMessages {
   add(agent: MovingAgent, messages: Set<HeldMessage>, message: HeldMessage): boolean {
     const { account, byteLength } = message;
     const isFull =
-      agent.returned.size + agent.held.size >= limits.heldPerAgent ||
+      countHeld(agent) >= limits.heldPerAgent ||
       agent.heldBytes + byteLength > limits.heldBytesPerAgent ||
       !this.#share.mayAdd(account.party, byteLength);
     if (isFull || !account.take(byteLength + messageBytes)) return false;
@@ -108,20 +112,22 @@ export class HeldMessages {
 
   /** The agent leaves again: what it gave back before waits on, behind what its worker gives back now. */
   leaveAgain(agent: MovingAgent): void {
-    const { returned, held } = agent;
-    if (returned.size === 0) return;
+    const { returned, returnedOnNewest, held } = agent;
+    const before = [...returned, ...returnedOnNewest];
+    if (before.length === 0) return;
     const later = [...held];
     held.clear();
-    for (const message of [...returned, ...later]) {
+    for (const message of [...before, ...later]) {
       held.add(message);
       message.queue = { agent, messages: held };
     }
     returned.clear();
+    returnedOnNewest.clear();
   }
 
   /** Takes out the message that goes next. */
-  takeNext({ returned, held }: MovingAgent): HeldMessage | undefined {
-    for (const messages of [returned, held]) {
+  takeNext({ returned, returnedOnNewest, held }: MovingAgent): HeldMessage | undefined {
+    for (const messages of [returned, returnedOnNewest, held]) {
       for (const message of messages) {
         this.remove(message);
         return message;
@@ -129,4 +135,9 @@ export class HeldMessages {
     }
     return undefined;
   }
+}
+
+/** The number of messages that wait for an agent. */
+export function countHeld({ returned, returnedOnNewest, held }: MovingAgent): number {
+  return returned.size + returnedOnNewest.size + held.size;
 }

@@ -91,6 +91,8 @@ function failedCallsChangeNothing(ledger: Ledger, report: Report): void {
     if (ledger.isRetired(call.process, call.endedAt)) continue;
     for (const turn of turnsOf.get(name) ?? []) {
       if (story.writtenAt(turn) === undefined || story.isExposed(turn)) continue;
+      // The turn for which it waited had ended before its worker heard of the ring.
+      if (outcome.code === "deadlock" && turn.begunAt > call.endedAt) continue;
       report(`${name} to ${target} failed with ${outcome.code} (${outcome.text}), and ${turn.token} was stored`);
     }
   }
@@ -212,7 +214,7 @@ function endingsOf({ turns, reminders }: Ledger["kept"], agent: string, place: s
 
 /**
  * One caller's calls to one agent have their turns in the order in which they were sent, as long as nothing breaks. While a worker changes its
- * connection, what is on its way on the older one may come behind what goes on the newer one; so may what the worker gives back there.
+ * connection, what is on its way on the older one may come behind what goes on the newer one.
  */
 function callsKeepTheirOrder(ledger: Ledger, report: Report): void {
   const story = new Story(ledger.kept);

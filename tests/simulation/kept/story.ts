@@ -64,9 +64,12 @@ export class Story {
     );
   }
 
-  /** Whether a turn that failed may have left its line: it had saved, or a call that came back to it was stored. */
+  /**
+   * Whether a turn that failed may have left its line: it had saved, or a call that came back to it was stored. So does a turn beside it that
+   * saves: one that its own caller had given up, and for which the path of a call without its handler's signal stands.
+   */
   isExposed(turn: Turn): boolean {
-    if (turn.hasSaved) return true;
+    if (turn.hasSaved || this.#hasSavedBeside(turn)) return true;
     const first = this.#firsts.get(turn.token);
     return first?.list.some((line) => this.#isInside(this.#turns.get(line), turn)) === true;
   }
@@ -101,6 +104,15 @@ export class Story {
   /** Whether others have written the agent's state: then a turn may be tried again, behind later ones. */
   hasConflicts(agent: string): boolean {
     return this.#kept.hasOtherWriters(agent);
+  }
+
+  #hasSavedBeside({ activation, begunAt, endedAt, token }: Turn): boolean {
+    const { at: writtenAt = endedAt } = this.#firsts.get(token) ?? {};
+    if (writtenAt >= endedAt) return false;
+    return this.#kept.turns.some(
+      (other) =>
+        other.activation === activation && other.hasSaved && other.begunAt < endedAt && other.endedAt > begunAt,
+    );
   }
 
   /** Whether a turn was undone before that moment: its message came again, or the line of a turn behind it was stored without its own. */

@@ -20,7 +20,8 @@ function movingAgent(key: string): MovingAgent {
   const claim = { type: "room", key, workerId: "W", epoch: { generation: 1, era: 1, number: 1 } };
   return {
     ...{ type, key, at: "leaving", claim, reason: "asked", unanswered: new Set(), account: createUncountedAccount() },
-    ...{ returned: new Set(), held: new Set(), heldBytes: 0, ofParty: undefined, above: undefined },
+    ...{ returned: new Set(), returnedOnNewest: new Set(), held: new Set() },
+    ...{ heldBytes: 0, ofParty: undefined, above: undefined },
   };
 }
 

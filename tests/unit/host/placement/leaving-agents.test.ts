@@ -69,6 +69,26 @@ describe("agents that leave their workers", () => {
     expect(a.take()).toEqual([]);
   });
 
+  it("get first what their worker gave back on its older channel, in whatever order the channels are read [L7]", () => {
+    const world = new PlacementWorld();
+    const older = world.open("A1", "A");
+    for (const id of ["E1", "E2"]) world.publish("k", id);
+    const newer = world.open("A2", "A");
+    world.publish("k", "E3");
+    const [first, second] = older.arrived.splice(0);
+    const [third] = newer.arrived.splice(0);
+    const agents = world.ask(newer, ["k"]);
+    const [agent] = agents;
+    if (!agent || !first || !second || !third) throw new Error("an event did not come");
+    world.giveBack(newer, agent, third.bytes);
+    world.leaving.left(newer, agents);
+    for (const { bytes } of [first, second]) world.giveBack(older, agent, bytes);
+    newer.arrived.length = 0;
+    world.leaving.left(older, agents);
+    world.turns.turns();
+    expect(newer.take()).toEqual(["E1 for k", "E2 for k", "E3 for k"]);
+  });
+
   it("are not told later what is not true any more: they have left by another channel's word", () => {
     const world = new PlacementWorld();
     const [older, newer] = [world.open("A1", "A"), world.open("A2", "A")];
