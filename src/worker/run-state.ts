@@ -35,7 +35,7 @@ export function isRunningIn(state: State): boolean {
   }
 }
 
-/** Whether the worker starts: the search for the first host of its run goes on. */
+/** Whether the worker starts: the search for the first host of its run continues. */
 export function isStartingIn(state: State): boolean {
   return (state.at === "connecting" || state.at === "registering") && state.search.kind === "start";
 }

@@ -60,7 +60,7 @@ export class HandlerContext implements MessageContext {
   isWaiting = false;
   /** Whether the message has reached its agent: it has a handler, or waits for its turn. */
   isAtAgent = false;
-  /** Whether nobody wants the message any more, before a handler has begun: none begins. */
+  /** Whether the host or the courier has withdrawn the message before a handler began: none begins. */
   isWithdrawn = false;
   /** Called once when the context aborts. Set while the message waits for its turn. */
   onAbort: ((reason: unknown) => void) | undefined;
