@@ -135,11 +135,9 @@ export class HandlerContext implements MessageContext {
     return this.#scope;
   }
 
-  /** The turns that wait for a call of this handler. Once its caller has given it up, only its own turn waits. */
+  /** The turns that wait for a call of this handler. */
   get callPath(): CallPath {
-    const isGivenUp = this.#aborted !== undefined || this.#callerSignal?.aborted === true;
-    const path = isGivenUp ? noPath : this.path;
-    return this.turn === undefined ? path : [...path, this.turn];
+    return this.turn === undefined ? this.path : [...this.path, this.turn];
   }
 
   get signal(): AbortSignal {
