@@ -1,20 +1,15 @@
-import type { CancelReason } from "../../protocol/internal.ts";
 import type { BatchRunner } from "../batch-runner.ts";
 import { limits } from "../limits.ts";
 import type { Peer } from "../sessions/peer.ts";
 import type { PendingCall } from "../sessions/pending-call.ts";
+import type { CallEnds } from "./call-ends.ts";
 import { type CallFailure, callFailure } from "./call-failures.ts";
 import type { CallTable } from "./call-table.ts";
 
 export interface CallEndingsParts {
   readonly calls: CallTable;
   readonly batches: BatchRunner;
-  /** Ends a call with a failure, if it has no outcome yet. */
-  readonly end: (call: PendingCall, failure: CallFailure) => void;
-  /** Ends a call whose caller no longer waits for the outcome. */
-  readonly abandon: (call: PendingCall, reason: CancelReason) => void;
-  /** Tells the target to stop work on a call. */
-  readonly tellTarget: (call: PendingCall, reason: CancelReason) => void;
+  readonly ends: CallEnds;
 }
 
 /** Ends many calls at once: those of a worker that is gone, and all of a host that ends. They may be thousands. */
@@ -54,26 +49,26 @@ export class CallEndings {
   /** Ends a call because the host ends. */
   cutShort(call: PendingCall): void {
     if (call.commits > 0) return;
-    this.#parts.end(call, call.target === undefined ? callFailure.shuttingDown() : callFailure.cutShort());
+    this.#parts.ends.end(call, call.target === undefined ? callFailure.shuttingDown() : callFailure.cutShort());
   }
 
   *#endingsOf(peer: Peer, failure: (agentType: string) => CallFailure): Iterable<() => void> {
-    const { abandon, end } = this.#parts;
-    for (const call of peer.outgoingCalls.all()) yield () => abandon(call, "caller-gone");
+    const { ends } = this.#parts;
+    for (const call of peer.outgoingCalls.all()) yield () => ends.abandon(call, "caller-gone");
     for (const call of peer.incomingCalls.all()) {
       yield () => {
-        if (call.commits === 0 && call.target === peer) end(call, failure(call.targetType));
+        if (call.commits === 0 && call.target === peer) ends.end(call, failure(call.targetType));
       };
     }
   }
 
   *#revocationsOf(peer: Peer, isShared: (agentType: string) => boolean): Iterable<() => void> {
-    const { calls, end, tellTarget } = this.#parts;
+    const { calls, ends } = this.#parts;
     for (const call of peer.incomingCalls.all()) {
       yield () => {
         if (call.target !== peer || call.commits > 0 || !calls.has(call) || !isShared(call.targetType)) return;
-        tellTarget(call, "cancelled");
-        end(call, callFailure.revoked(call.targetType));
+        ends.tellTarget(call, "cancelled");
+        ends.end(call, callFailure.revoked(call.targetType));
       };
     }
   }

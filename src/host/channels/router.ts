@@ -67,7 +67,7 @@ export class Router {
         events.route(peer, frame);
         return;
       case "cancel":
-        return calls.cancel(peer, frame);
+        return calls.ends.cancel(peer, frame);
       case "register-type":
         return registration.registerType(peer, frame.requestId, frame.agentType);
       case "subscribe":
@@ -145,6 +145,6 @@ export class Router {
     const { calls, counters, logger } = this.#parts;
     counters.badFrames += 1;
     logger?.warn("a frame could not be read", { clientId: peer.id, reason: bad.reason });
-    if (head !== undefined) calls.giveUp(peer, head, bad);
+    if (head !== undefined) calls.ends.giveUp(peer, head, bad);
   }
 }

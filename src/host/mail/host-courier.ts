@@ -133,7 +133,7 @@ export class HostCourier implements CommitListener {
     return {
       outcome,
       withdraw: () => {
-        if (calls().withdraw(peer, requestId) && peer.forget(requestId)) settle({ at: "withdrawn" });
+        if (calls().ends.withdraw(peer, requestId) && peer.forget(requestId)) settle({ at: "withdrawn" });
       },
     };
   }

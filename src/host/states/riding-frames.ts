@@ -45,7 +45,7 @@ export class RidingFrames {
   /** From now on only the outcome of the commit ends the calls whose answers ride. */
   keepCalls({ calls }: FrameRouters): void {
     this.#kept = this.#answers
-      .map((answer) => calls.keepForCommit(this.#from, answer))
+      .map((answer) => calls.commits.keep(this.#from, answer))
       .filter((call) => call !== undefined);
   }
 
@@ -73,7 +73,7 @@ export class RidingFrames {
   }
 
   #release(calls: CallRouter, failure: ((agentType: string) => CallFailure) | undefined): void {
-    for (const call of this.#kept) calls.releaseFromCommit(call, failure);
+    for (const call of this.#kept) calls.commits.release(call, failure);
     this.#kept = [];
   }
 }

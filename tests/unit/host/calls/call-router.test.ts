@@ -102,7 +102,7 @@ it("carries a call, its answer and a cancel between peers that are no sessions",
   calls.answer(target, peeked({ kind: "response", requestId, payload: undefined, error: "", metadata: {} }));
   expect(caller.got).toMatchObject([["answer", { kind: "response", requestId: "1" }]]);
   calls.route(caller, request("2"));
-  calls.cancel(caller, { kind: "cancel", requestId: "2", reason: "cancelled" });
+  calls.ends.cancel(caller, { kind: "cancel", requestId: "2", reason: "cancelled" });
   expect(target.got.at(-1)).toMatchObject(["notice", { kind: "cancel", reason: "cancelled" }]);
   expect([target.incomingCalls.size, caller.outgoingCalls.size]).toEqual([0, 0]);
 });

@@ -1,0 +1,60 @@
+import {
+  type FrameBytes,
+  type PeekedRequest,
+  spliceRequestId,
+  withoutMailMarks,
+  withoutPath,
+} from "../../protocol/internal.ts";
+import type { Peer } from "../sessions/peer.ts";
+import type { PendingCall } from "../sessions/pending-call.ts";
+import type { CallEnds } from "./call-ends.ts";
+import { whyNotSent } from "./call-refusals.ts";
+import type { CallTable } from "./call-table.ts";
+import { whyNotForDotnet } from "./dotnet-calls.ts";
+import type { StockChains } from "./stock-chains.ts";
+
+export interface CallSendingParts {
+  readonly calls: CallTable;
+  readonly ends: CallEnds;
+  readonly chains: StockChains;
+  /** The caller of the calls that the host keeps. */
+  readonly courier: Peer | undefined;
+}
+
+/** Sends calls to their targets, as each target knows them. */
+export class CallSending {
+  readonly #parts: CallSendingParts;
+
+  constructor(parts: CallSendingParts) {
+    this.#parts = parts;
+  }
+
+  /** Sends a call to a worker. `entry`: one more field of the request. Returns the length of the frame. */
+  forward(call: PendingCall, request: PeekedRequest, target: Peer, entry?: Uint8Array): number {
+    const frame = this.#frameFor(target, call, request, entry);
+    this.#send(call, frame, target);
+    return frame.byteLength;
+  }
+
+  // protocol.md §11.13
+  /** Returns the frame of a call for its target. The host keeps the path of a call to a worker that knows no paths. */
+  #frameFor(target: Peer, call: PendingCall, given: PeekedRequest, entry: Uint8Array | undefined): FrameBytes {
+    const { calls, chains, courier } = this.#parts;
+    const id = calls.idBytesOf(call);
+    const isMarked = call.caller === courier && !target.traits.capabilities.has("mail");
+    const request = isMarked ? withoutMailMarks(given) : given;
+    if (!request.hasPath || target.traits.capabilities.has("turns")) return spliceRequestId(request, id, entry);
+    const { bare, path } = withoutPath(request);
+    chains.keep(call, target, request.targetKey, path);
+    return spliceRequestId(bare, id, entry);
+  }
+
+  #send(call: PendingCall, frame: FrameBytes, target: Peer): void {
+    const { calls, ends } = this.#parts;
+    calls.assign(call, target);
+    const refusal = target.dotnet && whyNotForDotnet(target.dotnet, call.targetType, frame);
+    if (refusal !== undefined) return ends.end(call, refusal);
+    const outcome = target.send(frame, "call");
+    if (outcome !== "queued") ends.end(call, whyNotSent(outcome, call, frame, target));
+  }
+}
