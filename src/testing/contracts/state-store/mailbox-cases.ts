@@ -1,7 +1,13 @@
 import { deepEqual, equal, ok } from "node:assert/strict";
-import { shardOf } from "../../../core/internal.ts";
+import { type Mail, shardOf } from "../../../core/internal.ts";
 import { handedOver, idsOf, messageOf, minuteMs, openLog, other, Reading } from "./log-reading.ts";
 import { agent, bytesOf, commitOf, committed, type StoreCase } from "./store-case.ts";
+
+/** So many messages for one mailbox, with ids from `m0`. */
+function manyMail(count: number): readonly Mail[] {
+  const frame = bytesOf("x");
+  return Array.from({ length: count }, (_, index) => ({ id: `m${index}`, receiver: agent, kind: "call", frame }));
+}
 
 /** Mailboxes of the log, and their readers. */
 export const mailboxCases: readonly StoreCase[] = [
@@ -85,18 +91,12 @@ export const mailboxCases: readonly StoreCase[] = [
       const opened = await openLog(lab);
       if (opened === undefined) return;
       const { store, log } = opened;
-      const frame = bytesOf("x");
-      const mailOf = (count: number) =>
-        Array.from(
-          { length: count },
-          (_, index) => ({ id: `m${index}`, receiver: agent, kind: "call", frame }) as const,
-        );
-      await committed(store, commitOf({ mail: mailOf(9_999) }));
+      await committed(store, commitOf({ mail: manyMail(9_999) }));
       equal(await log.append(agent, messageOf(lab, "1")), "kept");
       equal(await log.append(agent, messageOf(lab, "2")), "full");
-      const [outcome] = await store.commit([commitOf({ mail: mailOf(1) })]);
+      const [outcome] = await store.commit([commitOf({ mail: manyMail(1) })]);
       equal(outcome?.at, "refused");
-      await committed(store, commitOf({ mail: [{ id: "1", receiver: other, kind: "call", frame }] }));
+      await committed(store, commitOf({ mail: [{ id: "1", receiver: other, kind: "call", frame: bytesOf("x") }] }));
       equal(await log.append(other, messageOf(lab, "2")), "kept");
     },
   },
@@ -106,10 +106,7 @@ export const mailboxCases: readonly StoreCase[] = [
       const opened = await openLog(lab);
       if (opened === undefined) return;
       const { store, log } = opened;
-      const frame = bytesOf("x");
-      const mail = Array.from({ length: 1_100 }, (_, index) => {
-        return { id: String(index), receiver: agent, kind: "call", frame } as const;
-      });
+      const mail = manyMail(1_100);
       await committed(store, commitOf({ mail }));
       const reading = await Reading.of(log);
       await reading.has(1_000);
