@@ -11,7 +11,7 @@ export interface CallEndsParts {
   readonly calls: CallTable;
   readonly outcomes: CallOutcomes;
   readonly counters: MutableHostCounters;
-  /** The call has its outcome, or nobody waits for one: forgets where it waited. */
+  /** The call has its outcome, or no caller waits for one: forgets where it waited. */
   readonly onOver: (call: PendingCall) => void;
 }
 

@@ -3,7 +3,7 @@ import { type Mail, shardOf } from "../../../core/internal.ts";
 import { handedOver, idsOf, messageOf, minuteMs, openLog, other, Reading } from "./log-reading.ts";
 import { agent, bytesOf, commitOf, committed, type StoreCase } from "./store-case.ts";
 
-/** So many messages for one mailbox, with ids from `m0`. */
+/** Makes `count` messages for one mailbox, with ids from `m0`. */
 function manyMail(count: number): readonly Mail[] {
   const frame = bytesOf("x");
   return Array.from({ length: count }, (_, index) => ({ id: `m${index}`, receiver: agent, kind: "call", frame }));
