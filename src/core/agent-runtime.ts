@@ -5,7 +5,7 @@ import type { LifeOptions } from "./agents/agent-life.ts";
 import type { SharingOptions } from "./agents/sharing.ts";
 import type { TurnOptions } from "./agents/turns.ts";
 import type { AmbientContexts } from "./ambient-contexts.ts";
-import type { ReminderInfo } from "./courier/when.ts";
+import type { ReminderInfo } from "./courier/reminders/when.ts";
 import type { MessageMetadata } from "./delivery/message-metadata.ts";
 import type { Logger } from "./logger.ts";
 import type { CallScope } from "./scope/call-scope.ts";

@@ -73,7 +73,6 @@ export type { AgentConcurrency, TurnKind, TurnOptions } from "./agents/turns.ts"
 export type { AmbientContexts } from "./ambient-contexts.ts";
 export { CancellationToken } from "./cancellation-token.ts";
 export type { Clock, MakeId, Timer, TimerOptions } from "./clock.ts";
-export type { RetryOptions } from "./courier/retry-policy.ts";
 export type {
   CronPatterns,
   Duration,
@@ -82,7 +81,8 @@ export type {
   ReminderOptions,
   ReminderTickInfo,
   When,
-} from "./courier/when.ts";
+} from "./courier/reminders/when.ts";
+export type { RetryOptions } from "./courier/retry-policy.ts";
 export type { ActivationCounters } from "./delivery/activations/activation-counters.ts";
 export type { MessageMetadata } from "./delivery/message-metadata.ts";
 export {

@@ -45,9 +45,8 @@ export { Courier, type CourierCounters } from "./courier/courier.ts";
 export type { CourierCall, CourierDelivery, CourierOutcome } from "./courier/courier-call.ts";
 export { encodeKeptCall } from "./courier/kept-call.ts";
 export { type CommitListener, ObservedStore } from "./courier/observed-store.ts";
-export { assertReminderLength, assertReminderName, reminderInfos } from "./courier/reminder-change.ts";
-export { formatRule, type ReminderRule, readStoredRule, ruleOf } from "./courier/reminder-rule.ts";
-export { type RetryOptions, retryKind } from "./courier/retry-policy.ts";
+export { assertReminderLength, assertReminderName, reminderInfos } from "./courier/reminders/reminder-change.ts";
+export { formatRule, type ReminderRule, readStoredRule, ruleOf } from "./courier/reminders/reminder-rule.ts";
 export {
   assertReminderOptions,
   type CronPatterns,
@@ -55,7 +54,8 @@ export {
   type ReminderOptions,
   type ReminderTickInfo,
   type When,
-} from "./courier/when.ts";
+} from "./courier/reminders/when.ts";
+export { type RetryOptions, retryKind } from "./courier/retry-policy.ts";
 export {
   type ActivationCounters,
   copyOfCounters,

@@ -8,7 +8,7 @@ import type {
 import type { Timer } from "../clock.ts";
 import { brandClass } from "../copies.ts";
 import { postOf } from "../courier/agent-post.ts";
-import type { ReminderInfo, ReminderOptions, When } from "../courier/when.ts";
+import type { ReminderInfo, ReminderOptions, When } from "../courier/reminders/when.ts";
 import { TroupeError } from "../errors.ts";
 import { warnOnce } from "../logger.ts";
 import type { AnswerOf, MessageType } from "../serialization/message-type.ts";

@@ -1,4 +1,4 @@
-import type { ReminderTickInfo } from "../courier/when.ts";
+import type { ReminderTickInfo } from "../courier/reminders/when.ts";
 import type { MessageMetadata } from "../delivery/message-metadata.ts";
 import type { CallScope } from "../scope/call-scope.ts";
 import type { Deadline } from "../scope/deadline.ts";

@@ -1,5 +1,5 @@
 import type { PublishOptions, TellOptions } from "../agent-runtime.ts";
-import type { ReminderOptions, When } from "../courier/when.ts";
+import type { ReminderOptions, When } from "../courier/reminders/when.ts";
 import { TroupeError } from "../errors.ts";
 import type { Sendable } from "../serialization/sendable.ts";
 import type { StateDefinition } from "../state/define-state.ts";

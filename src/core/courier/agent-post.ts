@@ -2,7 +2,7 @@ import type { AgentRuntime } from "../agent-runtime.ts";
 import type { AgentId } from "../agents/agent-id.ts";
 import { sharedByCopies } from "../copies.ts";
 import { NotAccessibleError } from "../errors.ts";
-import type { ReminderInfo, ReminderOptions, When } from "./when.ts";
+import type { ReminderInfo, ReminderOptions, When } from "./reminders/when.ts";
 
 /** Sets, cancels and lists the reminders of a runtime's agents. */
 export interface AgentPost {

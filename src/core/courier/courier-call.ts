@@ -1,6 +1,6 @@
 import type { TroupeError } from "../errors.ts";
 import type { AgentName } from "../state/agent-name.ts";
-import type { ReminderTickInfo } from "./when.ts";
+import type { ReminderTickInfo } from "./reminders/when.ts";
 
 /** A call that a courier makes: it delivers a kept message, or fires a reminder. */
 export interface CourierCall {

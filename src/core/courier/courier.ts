@@ -8,13 +8,13 @@ import type { Commit, CommitOutcome, StateStore } from "../state/state-store.ts"
 import { StoreError } from "../state/store-error.ts";
 import type { Deliver } from "./courier-call.ts";
 import { CourierSlots } from "./courier-slots.ts";
-import { CronTurns } from "./cron-turns.ts";
-import { MailboxDelivery } from "./mailbox-delivery.ts";
+import { MailboxDelivery } from "./mailboxes/mailbox-delivery.ts";
 import type { CommitListener } from "./observed-store.ts";
-import { ReminderFiring } from "./reminder-firing.ts";
-import type { ReminderRule } from "./reminder-rule.ts";
+import { CronTurns } from "./reminders/cron-turns.ts";
+import { ReminderFiring } from "./reminders/reminder-firing.ts";
+import type { ReminderRule } from "./reminders/reminder-rule.ts";
+import { type CronPatterns, dueAfter } from "./reminders/when.ts";
 import { type RetryOptions, retrySettings } from "./retry-policy.ts";
-import { type CronPatterns, dueAfter } from "./when.ts";
 
 /** The parts of a `Courier`. */
 export interface CourierParts {

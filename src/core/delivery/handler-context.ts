@@ -3,7 +3,7 @@ import type { AgentId } from "../agents/agent-id.ts";
 import type { MessageContext } from "../agents/message-context.ts";
 import type { TurnKind } from "../agents/turns.ts";
 import { longestTimerMs, type MakeId } from "../clock.ts";
-import type { ReminderTickInfo } from "../courier/when.ts";
+import type { ReminderTickInfo } from "../courier/reminders/when.ts";
 import { TimedOutError, TroupeError, UndeliverableException } from "../errors.ts";
 import { followAbort, unfollowAbort } from "../follow-abort.ts";
 import { type CallingTurn, type CallPath, noPath } from "../scope/call-path.ts";

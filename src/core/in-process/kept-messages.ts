@@ -6,16 +6,16 @@ import { Courier, type CourierCounters } from "../courier/courier.ts";
 import type { CourierCall, CourierDelivery } from "../courier/courier-call.ts";
 import { decodeKeptCall, encodeKeptCall } from "../courier/kept-call.ts";
 import { ObservedStore } from "../courier/observed-store.ts";
-import { assertReminderLength, assertReminderName, reminderInfos } from "../courier/reminder-change.ts";
-import { formatRule, ruleOf } from "../courier/reminder-rule.ts";
-import type { RetryOptions } from "../courier/retry-policy.ts";
+import { assertReminderLength, assertReminderName, reminderInfos } from "../courier/reminders/reminder-change.ts";
+import { formatRule, ruleOf } from "../courier/reminders/reminder-rule.ts";
 import {
   assertReminderOptions,
   type CronPatterns,
   type ReminderInfo,
   type ReminderOptions,
   type When,
-} from "../courier/when.ts";
+} from "../courier/reminders/when.ts";
+import type { RetryOptions } from "../courier/retry-policy.ts";
 import { type MessageMetadata, noMetadata } from "../delivery/message-metadata.ts";
 import { TroupeError, UndeliverableException } from "../errors.ts";
 import type { RuntimeLog } from "../limited-log.ts";

@@ -14,7 +14,7 @@ import { type AgentId, AgentType, agentTypeText } from "../agents/agent-id.ts";
 import type { AmbientContexts } from "../ambient-contexts.ts";
 import { type Clock, systemClock } from "../clock.ts";
 import { offerPost } from "../courier/agent-post.ts";
-import type { ReminderInfo } from "../courier/when.ts";
+import type { ReminderInfo } from "../courier/reminders/when.ts";
 import {
   type ActivationCounters,
   copyOfCounters,

@@ -1,5 +1,5 @@
+import type { CronPatterns } from "../courier/reminders/when.ts";
 import { type RetryOptions, retryKind } from "../courier/retry-policy.ts";
-import type { CronPatterns } from "../courier/when.ts";
 import { type RuntimeOptions, runtimeKinds } from "../runtime-options.ts";
 import type { StateStore } from "../state/state-store.ts";
 import { assertOptions, optionShape } from "../validation/assert-options.ts";

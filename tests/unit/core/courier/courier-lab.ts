@@ -2,7 +2,7 @@ import { expect } from "vitest";
 import { Courier } from "../../../../src/core/courier/courier.ts";
 import type { CourierCall, CourierOutcome, Deliver } from "../../../../src/core/courier/courier-call.ts";
 import { ObservedStore } from "../../../../src/core/courier/observed-store.ts";
-import { formatRule, ruleOf } from "../../../../src/core/courier/reminder-rule.ts";
+import { formatRule, ruleOf } from "../../../../src/core/courier/reminders/reminder-rule.ts";
 import type { Commit, CronPatterns, Logger } from "../../../../src/core/internal.ts";
 import { MemoryStateStore } from "../../../../src/storage/index.ts";
 import { ManualClock } from "../../../../src/testing/index.ts";

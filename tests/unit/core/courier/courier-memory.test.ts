@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
-import { DueCursor } from "../../../../src/core/courier/due-cursor.ts";
-import { createMailbox, type Mailbox } from "../../../../src/core/courier/mailbox.ts";
-import { MailboxMemory } from "../../../../src/core/courier/mailbox-memory.ts";
+import { createMailbox, type Mailbox } from "../../../../src/core/courier/mailboxes/mailbox.ts";
+import { MailboxMemory } from "../../../../src/core/courier/mailboxes/mailbox-memory.ts";
+import { DueCursor } from "../../../../src/core/courier/reminders/due-cursor.ts";
 import { noTries } from "../../../../src/core/courier/retry-policy.ts";
 import type { KeptMessage } from "../../../../src/core/internal.ts";
 import type { StoredReminder } from "../../../../src/core/state/state-store.ts";

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { CourierSlots, type SlotUse } from "../../../../src/core/courier/courier-slots.ts";
-import { ReminderSlots } from "../../../../src/core/courier/reminder-slots.ts";
+import { ReminderSlots } from "../../../../src/core/courier/reminders/reminder-slots.ts";
 
 function use(agentType: string, party = "", bytes = 0): SlotUse {
   return { party, agentType, bytes };

@@ -1,7 +1,7 @@
-import { TroupeError } from "../errors.ts";
-import { assertOptions, optionShape } from "../validation/assert-options.ts";
-import { word } from "../validation/option-kinds.ts";
-import { describe, quoted, wrongValue } from "../validation/option-values.ts";
+import { TroupeError } from "../../errors.ts";
+import { assertOptions, optionShape } from "../../validation/assert-options.ts";
+import { word } from "../../validation/option-kinds.ts";
+import { describe, quoted, wrongValue } from "../../validation/option-values.ts";
 
 /** A length of time as a text: `90s`, `30m`, `12h`, `7d`. */
 export type Duration = `${number}${"s" | "m" | "h" | "d"}`;

@@ -1,10 +1,10 @@
 import { describe, expect, test } from "vitest";
-import { formatRule, ruleOf } from "../../../../src/core/courier/reminder-rule.ts";
-import type { ReminderOptions, When } from "../../../../src/core/courier/when.ts";
-import { cronPatterns } from "../../../../src/cron/index.ts";
-import { MemoryStateStore } from "../../../../src/storage/index.ts";
-import { ManualClock } from "../../../../src/testing/index.ts";
-import { frame, handled, Lab, startMs } from "./courier-lab.ts";
+import { formatRule, ruleOf } from "../../../../../src/core/courier/reminders/reminder-rule.ts";
+import type { ReminderOptions, When } from "../../../../../src/core/courier/reminders/when.ts";
+import { cronPatterns } from "../../../../../src/cron/index.ts";
+import { MemoryStateStore } from "../../../../../src/storage/index.ts";
+import { ManualClock } from "../../../../../src/testing/index.ts";
+import { frame, handled, Lab, startMs } from "../courier-lab.ts";
 
 const dayMs = 24 * 60 * 60 * 1_000;
 

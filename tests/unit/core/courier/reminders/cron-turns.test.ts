@@ -1,8 +1,8 @@
 import { expect, test } from "vitest";
-import { CronTurns } from "../../../../src/core/courier/cron-turns.ts";
-import { decidingTick, type ReminderRule } from "../../../../src/core/courier/reminder-rule.ts";
-import { cronPatterns } from "../../../../src/cron/index.ts";
-import { ManualClock } from "../../../../src/testing/index.ts";
+import { CronTurns } from "../../../../../src/core/courier/reminders/cron-turns.ts";
+import { decidingTick, type ReminderRule } from "../../../../../src/core/courier/reminders/reminder-rule.ts";
+import { cronPatterns } from "../../../../../src/cron/index.ts";
+import { ManualClock } from "../../../../../src/testing/index.ts";
 
 /** Searches that take 4 ms each. */
 function searches() {

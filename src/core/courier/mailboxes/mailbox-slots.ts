@@ -1,8 +1,8 @@
-import type { Clock, Timer } from "../clock.ts";
-import type { AgentName } from "../state/agent-name.ts";
-import type { CourierSlots, SlotUse } from "./courier-slots.ts";
+import type { Clock, Timer } from "../../clock.ts";
+import type { AgentName } from "../../state/agent-name.ts";
+import type { CourierSlots, SlotUse } from "../courier-slots.ts";
+import { noTries } from "../retry-policy.ts";
 import type { Mailbox } from "./mailbox.ts";
-import { noTries } from "./retry-policy.ts";
 
 /** The parts of `MailboxSlots`. */
 export interface MailboxSlotsParts {

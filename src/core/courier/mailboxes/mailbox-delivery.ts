@@ -1,17 +1,17 @@
-import type { Clock } from "../clock.ts";
-import { loggableError, loggableText } from "../delivery/loggable.ts";
-import { TroupeError } from "../errors.ts";
-import type { RuntimeLog } from "../limited-log.ts";
-import { type AgentName, shardOf, textOfName } from "../state/agent-name.ts";
-import type { DeadReason, DurableLog, KeptMessage, ShardHold } from "../state/durable-log.ts";
-import type { CourierDelivery, Deliver } from "./courier-call.ts";
-import type { CourierSlots, SlotUse } from "./courier-slots.ts";
+import type { Clock } from "../../clock.ts";
+import { loggableError, loggableText } from "../../delivery/loggable.ts";
+import { TroupeError } from "../../errors.ts";
+import type { RuntimeLog } from "../../limited-log.ts";
+import { type AgentName, shardOf, textOfName } from "../../state/agent-name.ts";
+import type { DeadReason, DurableLog, KeptMessage, ShardHold } from "../../state/durable-log.ts";
+import type { CourierDelivery, Deliver } from "../courier-call.ts";
+import type { CourierSlots, SlotUse } from "../courier-slots.ts";
+import { decideRetry, type RetrySettings } from "../retry-policy.ts";
 import { LeftMail } from "./left-mail.ts";
 import { createMailbox, isUnderWay, type Mailbox, mayLeave } from "./mailbox.ts";
 import { MailboxMemory } from "./mailbox-memory.ts";
 import { MailboxSlots } from "./mailbox-slots.ts";
 import { logRetryMs, MailboxSpilling } from "./mailbox-spilling.ts";
-import { decideRetry, type RetrySettings } from "./retry-policy.ts";
 
 /** The parts of `MailboxDelivery`. */
 export interface MailboxDeliveryParts {

@@ -1,10 +1,10 @@
-import type { Timer } from "../clock.ts";
-import { ChurnedMap } from "../collections/churned-map.ts";
-import { loggableError } from "../delivery/loggable.ts";
-import { TroupeError } from "../errors.ts";
-import { type AgentName, textOfName } from "../state/agent-name.ts";
-import type { Commit, StoredReminder } from "../state/state-store.ts";
-import type { CourierSlots, SlotUse } from "./courier-slots.ts";
+import type { Timer } from "../../clock.ts";
+import { ChurnedMap } from "../../collections/churned-map.ts";
+import { loggableError } from "../../delivery/loggable.ts";
+import { TroupeError } from "../../errors.ts";
+import { type AgentName, textOfName } from "../../state/agent-name.ts";
+import type { Commit, StoredReminder } from "../../state/state-store.ts";
+import type { CourierSlots, SlotUse } from "../courier-slots.ts";
 import { DueCursor } from "./due-cursor.ts";
 import { type KnownReminder, KnownReminders } from "./known-reminders.ts";
 import { ReminderSlots } from "./reminder-slots.ts";

@@ -1,4 +1,4 @@
-import type { StoredReminder } from "../state/state-store.ts";
+import type { StoredReminder } from "../../state/state-store.ts";
 
 /** Where the next reading of due reminders begins, while those of a burst are read in pages. */
 export class DueCursor {

@@ -7,9 +7,9 @@ import {
   parseRule,
   type ReminderRule,
   ruleOf,
-} from "../../../../src/core/courier/reminder-rule.ts";
-import type { MissedTicks, When } from "../../../../src/core/index.ts";
-import { cronPatterns } from "../../../../src/cron/index.ts";
+} from "../../../../../src/core/courier/reminders/reminder-rule.ts";
+import type { MissedTicks, When } from "../../../../../src/core/index.ts";
+import { cronPatterns } from "../../../../../src/cron/index.ts";
 
 const cron = cronPatterns;
 const hourMs = 3_600_000;

@@ -1,9 +1,9 @@
-import type { Clock, Timer } from "../clock.ts";
-import { loggableError } from "../delivery/loggable.ts";
-import { TroupeError } from "../errors.ts";
-import type { RuntimeLog } from "../limited-log.ts";
-import type { AgentName } from "../state/agent-name.ts";
-import type { DurableLog, MailReceiver } from "../state/durable-log.ts";
+import type { Clock, Timer } from "../../clock.ts";
+import { loggableError } from "../../delivery/loggable.ts";
+import { TroupeError } from "../../errors.ts";
+import type { RuntimeLog } from "../../limited-log.ts";
+import type { AgentName } from "../../state/agent-name.ts";
+import type { DurableLog, MailReceiver } from "../../state/durable-log.ts";
 import { OpenTypes } from "./open-types.ts";
 
 /** The parts of `LeftMail`. */

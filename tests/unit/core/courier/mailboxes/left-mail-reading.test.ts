@@ -1,9 +1,9 @@
 import { expect, test } from "vitest";
-import { LeftMail } from "../../../../src/core/courier/left-mail.ts";
-import type { AgentName, MailReceiver } from "../../../../src/core/internal.ts";
-import { ManualClock } from "../../../../src/testing/index.ts";
-import { RecordingLogger } from "../../../support/recording-logger.ts";
-import { turn } from "./courier-lab.ts";
+import { LeftMail } from "../../../../../src/core/courier/mailboxes/left-mail.ts";
+import type { AgentName, MailReceiver } from "../../../../../src/core/internal.ts";
+import { ManualClock } from "../../../../../src/testing/index.ts";
+import { RecordingLogger } from "../../../../support/recording-logger.ts";
+import { turn } from "../courier-lab.ts";
 
 /** Mailboxes that are left in a log whose answers a test gives. */
 function openLeft() {

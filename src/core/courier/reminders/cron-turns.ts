@@ -1,4 +1,4 @@
-import type { Clock, Timer } from "../clock.ts";
+import type { Clock, Timer } from "../../clock.ts";
 
 /** Milliseconds of searches in one turn of the event loop, and how many times as long others have then. */
 const searchMs = 10;

@@ -1,8 +1,8 @@
-import type { Clock } from "../clock.ts";
-import { loggableError, loggableText } from "../delivery/loggable.ts";
-import { errorText, TroupeError } from "../errors.ts";
-import type { RuntimeLog } from "../limited-log.ts";
-import type { DurableLog, KeptMessage, MailReceiver } from "../state/durable-log.ts";
+import type { Clock } from "../../clock.ts";
+import { loggableError, loggableText } from "../../delivery/loggable.ts";
+import { errorText, TroupeError } from "../../errors.ts";
+import type { RuntimeLog } from "../../limited-log.ts";
+import type { DurableLog, KeptMessage, MailReceiver } from "../../state/durable-log.ts";
 import type { Mailbox } from "./mailbox.ts";
 import type { MailboxMemory } from "./mailbox-memory.ts";
 

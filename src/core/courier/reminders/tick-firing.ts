@@ -1,11 +1,12 @@
-import type { Clock } from "../clock.ts";
-import { loggableError, loggableText } from "../delivery/loggable.ts";
-import { TroupeError } from "../errors.ts";
-import type { RuntimeLog } from "../limited-log.ts";
-import type { DeadReason, KeptMessage } from "../state/durable-log.ts";
-import type { ReminderTick, StateStore, StoredReminder } from "../state/state-store.ts";
-import { StoreError } from "../state/store-error.ts";
-import type { CourierDelivery, Deliver } from "./courier-call.ts";
+import type { Clock } from "../../clock.ts";
+import { loggableError, loggableText } from "../../delivery/loggable.ts";
+import { TroupeError } from "../../errors.ts";
+import type { RuntimeLog } from "../../limited-log.ts";
+import type { DeadReason, KeptMessage } from "../../state/durable-log.ts";
+import type { ReminderTick, StateStore, StoredReminder } from "../../state/state-store.ts";
+import { StoreError } from "../../state/store-error.ts";
+import type { CourierDelivery, Deliver } from "../courier-call.ts";
+import { decideRetry, type RetrySettings } from "../retry-policy.ts";
 import type { CronTurns } from "./cron-turns.ts";
 import {
   afterFiring,
@@ -17,7 +18,6 @@ import {
   type ReminderRule,
   tickBySetBack,
 } from "./reminder-rule.ts";
-import { decideRetry, type RetrySettings } from "./retry-policy.ts";
 import { letterOf, shown, tickOf } from "./stored-reminders.ts";
 import { storeRetryMs, TickSettling } from "./tick-settling.ts";
 import { type CronPatterns, dueAfter } from "./when.ts";

@@ -1,6 +1,6 @@
-import type { Clock } from "../clock.ts";
-import { textOfName } from "../state/agent-name.ts";
-import type { ReminderTick, StateStore, StoredReminder } from "../state/state-store.ts";
+import type { Clock } from "../../clock.ts";
+import { textOfName } from "../../state/agent-name.ts";
+import type { ReminderTick, StateStore, StoredReminder } from "../../state/state-store.ts";
 import type { CronTurns } from "./cron-turns.ts";
 import { formatRule, parseRule, type ReminderRule, tickBySetBack } from "./reminder-rule.ts";
 import { tickOf } from "./stored-reminders.ts";

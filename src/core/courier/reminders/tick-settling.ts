@@ -1,5 +1,5 @@
-import type { Clock } from "../clock.ts";
-import type { ReminderTick, StateStore } from "../state/state-store.ts";
+import type { Clock } from "../../clock.ts";
+import type { ReminderTick, StateStore } from "../../state/state-store.ts";
 
 /** The parts of `TickSettling`. */
 export interface TickSettlingParts {

@@ -1,8 +1,8 @@
-import { ChurnedMap } from "../collections/churned-map.ts";
-import type { AgentName } from "../state/agent-name.ts";
-import type { KeptMessage } from "../state/durable-log.ts";
+import { ChurnedMap } from "../../collections/churned-map.ts";
+import type { AgentName } from "../../state/agent-name.ts";
+import type { KeptMessage } from "../../state/durable-log.ts";
+import { noTries } from "../retry-policy.ts";
 import type { Mailbox } from "./mailbox.ts";
-import { noTries } from "./retry-policy.ts";
 
 /** Bytes of the mailboxes in memory, without their messages. */
 const mostBytes = 4 * 1024 * 1024;

@@ -1,7 +1,7 @@
-import { loggableText } from "../delivery/loggable.ts";
-import type { AgentName } from "../state/agent-name.ts";
-import type { KeptMessage } from "../state/durable-log.ts";
-import type { StoredReminder } from "../state/state-store.ts";
+import { loggableText } from "../../delivery/loggable.ts";
+import type { AgentName } from "../../state/agent-name.ts";
+import type { KeptMessage } from "../../state/durable-log.ts";
+import type { StoredReminder } from "../../state/state-store.ts";
 import type { ReminderRule } from "./reminder-rule.ts";
 
 /** Names one reminder of all agents. */

@@ -1,9 +1,9 @@
-import type { Timer } from "../clock.ts";
-import { type AgentName, shardOf, textOfName } from "../state/agent-name.ts";
-import type { KeptMessage } from "../state/durable-log.ts";
-import type { CourierDelivery } from "./courier-call.ts";
-import type { SlotUse } from "./courier-slots.ts";
-import { noTries, type Tries } from "./retry-policy.ts";
+import type { Timer } from "../../clock.ts";
+import { type AgentName, shardOf, textOfName } from "../../state/agent-name.ts";
+import type { KeptMessage } from "../../state/durable-log.ts";
+import type { CourierDelivery } from "../courier-call.ts";
+import type { SlotUse } from "../courier-slots.ts";
+import { noTries, type Tries } from "../retry-policy.ts";
 
 /** The messages of one agent in memory. */
 export interface Mailbox {

@@ -1,4 +1,4 @@
-import type { CourierSlots, SlotUse } from "./courier-slots.ts";
+import type { CourierSlots, SlotUse } from "../courier-slots.ts";
 import type { KnownReminder } from "./known-reminders.ts";
 
 /** The parts of `ReminderSlots`. */

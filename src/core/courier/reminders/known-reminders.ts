@@ -1,6 +1,6 @@
-import { ChurnedMap } from "../collections/churned-map.ts";
-import { type Due, DueHeap } from "../delivery/calls/due-heap.ts";
-import type { StoredReminder } from "../state/state-store.ts";
+import { ChurnedMap } from "../../collections/churned-map.ts";
+import { type Due, DueHeap } from "../../delivery/calls/due-heap.ts";
+import type { StoredReminder } from "../../state/state-store.ts";
 
 /** A reminder in memory, which waits for its time or for its agent. */
 export interface KnownReminder extends Due {

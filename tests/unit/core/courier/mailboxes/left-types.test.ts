@@ -1,9 +1,9 @@
 import { expect, it } from "vitest";
-import { LeftMail } from "../../../../src/core/courier/left-mail.ts";
-import type { MailReceiver } from "../../../../src/core/internal.ts";
-import { ManualClock } from "../../../../src/testing/index.ts";
-import { RecordingLogger } from "../../../support/recording-logger.ts";
-import { turn } from "./courier-lab.ts";
+import { LeftMail } from "../../../../../src/core/courier/mailboxes/left-mail.ts";
+import type { MailReceiver } from "../../../../../src/core/internal.ts";
+import { ManualClock } from "../../../../../src/testing/index.ts";
+import { RecordingLogger } from "../../../../support/recording-logger.ts";
+import { turn } from "../courier-lab.ts";
 
 /** The mailboxes of 990 types that have no space in memory. The log has pages of them, and one of the type `modest`. */
 function openLeft() {

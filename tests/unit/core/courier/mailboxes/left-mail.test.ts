@@ -1,8 +1,8 @@
 import { describe, expect, test } from "vitest";
-import type { CourierCall, CourierOutcome } from "../../../../src/core/courier/courier-call.ts";
-import { type ErrorCode, TroupeError } from "../../../../src/core/internal.ts";
-import { seededRandom } from "../../../../src/testing/index.ts";
-import { handled, Lab, turn } from "./courier-lab.ts";
+import type { CourierCall, CourierOutcome } from "../../../../../src/core/courier/courier-call.ts";
+import { type ErrorCode, TroupeError } from "../../../../../src/core/internal.ts";
+import { seededRandom } from "../../../../../src/testing/index.ts";
+import { handled, Lab, turn } from "../courier-lab.ts";
 
 /** The key of an agent is `type:number` here. */
 async function startedLab(): Promise<Lab> {

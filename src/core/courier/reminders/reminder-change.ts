@@ -1,7 +1,7 @@
-import { TroupeError } from "../errors.ts";
-import type { ReminderChange, StoredReminder } from "../state/state-store.ts";
-import { ownReminderPrefix, storeLimits } from "../state/store-limits.ts";
-import { quoted, wrongValue } from "../validation/option-values.ts";
+import { TroupeError } from "../../errors.ts";
+import type { ReminderChange, StoredReminder } from "../../state/state-store.ts";
+import { ownReminderPrefix, storeLimits } from "../../state/store-limits.ts";
+import { quoted, wrongValue } from "../../validation/option-values.ts";
 import { parseRule } from "./reminder-rule.ts";
 import type { ReminderInfo } from "./when.ts";
 
