@@ -13,7 +13,7 @@ import type { RememberedMessage } from "../../state/state-store.ts";
 import type { ActivationStates } from "../activations/activation-ports.ts";
 import { type CommitRequest, conflict, ended, refused, written } from "./commit-request.ts";
 import { nameOf, type PreparedCommit, prepareCommit } from "./prepared-commit.ts";
-import { TurnsAhead } from "./turns-ahead.ts";
+import { TurnsAhead, type TurnsAheadParts } from "./turns-ahead.ts";
 
 /** Options of `KeptStates`. */
 export interface KeptStatesOptions<Out> {
@@ -37,6 +37,11 @@ export interface KeptStatesOptions<Out> {
 interface Place {
   readonly agent: Agent;
   readonly id: AgentId;
+  /**
+   * The epoch under which the host had placed the agent here when this activation began. The host may have placed it elsewhere since, and
+   * here again: nothing of this activation may be written under the claim of the next one.
+   */
+  readonly epoch: Epoch | undefined;
 }
 
 const anything = { at: "anything" } as const;
@@ -204,7 +209,7 @@ export class KeptStates<Out = unknown> implements ActivationStates, SlotHome {
     if (slot.ahead !== undefined) return this.#ahead.get(slot)?.take(request);
     if (slot.committing !== undefined) return this.#commitAfter(slot, request);
     const place = this.#placeOf(slot);
-    const prepared = prepareCommit(slot, request, { id: place.id, epochOf: this.#options.epochOf });
+    const prepared = prepareCommit(slot, request, place);
     if (prepared === undefined) return undefined;
     if (prepared.kept.write.at === "delete") slot.beginDeleting(initialOf(slot));
     const written = this.#write(slot, prepared, place, request);
@@ -236,10 +241,10 @@ export class KeptStates<Out = unknown> implements ActivationStates, SlotHome {
   }
 
   async #ask(slot: StateSlot, agent: Agent): Promise<void> {
-    const { id } = this.#placeOf(slot);
+    const { id, epoch } = this.#placeOf(slot);
     const doubts = this.#doubts;
     const { eTag: unless } = slot;
-    const record = await this.#keeper(id.type).load(nameOf(id), { epoch: this.#options.epochOf?.(id), unless });
+    const record = await this.#keeper(id.type).load(nameOf(id), { epoch, unless });
     this.#known.set(slot, doubts);
     // A turn may have written meanwhile.
     if (slot.at !== "loaded" || slot.eTag !== unless) return;
@@ -262,19 +267,21 @@ export class KeptStates<Out = unknown> implements ActivationStates, SlotHome {
     this.#known.set(slot, this.#doubts);
     const isInterleaved = !this.#options.isSequential(id.type);
     this.assertKept(id.type, agent.constructor, !isInterleaved);
-    this.#places.set(slot, { agent, id });
-    const record = await this.#keeper(id.type).load(nameOf(id), { epoch: this.#options.epochOf?.(id) });
+    const epoch = this.#options.epochOf?.(id);
+    this.#places.set(slot, { agent, id, epoch });
+    const record = await this.#keeper(id.type).load(nameOf(id), { epoch });
     const isNew = record === undefined || record === "unchanged";
     const state = isNew ? initialOf(slot) : stateOfRecord(definition, record, id.toString());
     slot.fill({ state, eTag: isNew ? undefined : record.eTag, isInterleaved, home: this });
     const most = isInterleaved ? 0 : this.#options.runAhead(id.type);
-    if (most > 0) this.#letRunAhead(slot, id, most);
+    if (most > 0) this.#letRunAhead(slot, { id, epoch, most });
     return { isNew };
   }
 
-  #letRunAhead(slot: StateSlot, id: AgentId, most: number): void {
+  #letRunAhead(slot: StateSlot, limits: Pick<TurnsAheadParts<Out>, "id" | "epoch" | "most">): void {
+    const { id } = limits;
     const ahead = new TurnsAhead<Out>({
-      ...{ slot, id, most },
+      ...{ slot, ...limits },
       commit: (commit) => this.#keeper(id.type).commit(commit),
       leave: (lost) => this.leave(slot, lost),
       initial: () => initialOf(slot),

@@ -18,8 +18,8 @@ export interface PreparedCommit<Out> {
 /** The agent whose state is written. */
 export interface CommittingAgent {
   readonly id: AgentId;
-  /** Returns the epoch under which a host has placed the agent here. Undefined: no host places agents. */
-  readonly epochOf: ((id: AgentId) => Epoch | undefined) | undefined;
+  /** The epoch under which the activation began. Undefined: no host has placed it. */
+  readonly epoch: Epoch | undefined;
 }
 
 const noEffects = new TurnEffects();
@@ -30,7 +30,7 @@ const keep = { at: "keep" } as const;
 export function prepareCommit<Out>(
   slot: StateSlot,
   request: CommitRequest<Out>,
-  { id, epochOf }: CommittingAgent,
+  { id, epoch }: CommittingAgent,
 ): PreparedCommit<Out> | undefined {
   if (slot.at !== "loaded") throw ended(id);
   const { definition, isInterleaved } = slot;
@@ -56,7 +56,7 @@ export function prepareCommit<Out>(
   // Field by field: an object with spread ones costs ten times as much.
   const kept = {
     agent: nameOf(id),
-    epoch: epochOf?.(id),
+    epoch,
     expected,
     write,
     reminders: deletes ? [] : [...reminders],

@@ -1,6 +1,7 @@
 import type { AgentId } from "../../agents/agent-id.ts";
 import { TroupeError, UndeliverableException } from "../../errors.ts";
 import type { TakenEffects } from "../../state/effects.ts";
+import type { Epoch } from "../../state/epoch.ts";
 import { assertFits, bytesOfText, textOfState } from "../../state/state-codec.ts";
 import type { KeptCommit, KeptOutcome } from "../../state/state-keeper.ts";
 import type { LostState, SlotAhead, StateSlot, WritingTurn } from "../../state/state-slot.ts";
@@ -12,6 +13,8 @@ import { type CommitRequest, changeOf, conflictAhead, ended, expectedOf, putOf, 
 export interface TurnsAheadParts<Out> {
   readonly slot: StateSlot;
   readonly id: AgentId;
+  /** The epoch under which the activation began. Undefined: no host has placed it. */
+  readonly epoch: Epoch | undefined;
   /** Turns that may run while a commit is under way. */
   readonly most: number;
   /** Commits, and never rejects. May throw. */
@@ -198,7 +201,7 @@ export class TurnsAhead<Out> implements SlotAhead {
   }
 
   #commitOf(steps: readonly Step<Out>[]): KeptCommit<Out> {
-    const { slot, id } = this.#parts;
+    const { slot, id, epoch } = this.#parts;
     const text = steps.findLast((step) => step.text !== undefined)?.text;
     const deletes = steps.some((step) => step.deletes);
     let write: StateWrite = deletes ? { at: "delete" } : { at: "keep" };
@@ -209,7 +212,7 @@ export class TurnsAhead<Out> implements SlotAhead {
     const isWritten = write.at !== "keep" || remembered.length > 0 || reminders.length > 0 || mail.length > 0;
     const isCompared = isWritten && (write.at !== "keep" || text !== undefined);
     return {
-      ...{ agent: { type: id.type, key: id.key }, epoch: undefined, write, reminders, mail, remembered },
+      ...{ agent: { type: id.type, key: id.key }, epoch, write, reminders, mail, remembered },
       expected: isCompared ? expectedOf(slot) : { at: "anything" },
       out: steps.flatMap(({ effects, request }) => {
         // The runtime that made these events is the keeper's.
