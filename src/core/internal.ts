@@ -55,6 +55,7 @@ export {
   type ReminderTickInfo,
   type When,
 } from "./courier/reminders/when.ts";
+export { tickWithdrawn, withdrawsTick } from "./courier/reminders/withdrawn-ticks.ts";
 export { type RetryOptions, retryKind } from "./courier/retry-policy.ts";
 export {
   type ActivationCounters,

@@ -146,7 +146,8 @@ export class EnvelopeRouter {
         this.#send(envelope, queue);
         return;
       case "kept":
-        if (envelope.isWithdrawn) queue.done();
+        // Nothing waits for a handler that would begin now: it was withdrawn, or its time is up and the courier tries it again.
+        if (envelope.send.context.isWithdrawn) queue.done();
         else this.#send(envelope.send, queue);
         return;
       case "publish":

@@ -37,8 +37,6 @@ export interface SendEnvelope extends Running {
 export interface KeptEnvelope {
   readonly kind: "kept";
   readonly send: SendEnvelope;
-  /** Set if it is not wanted any more before it is taken: then no handler begins. */
-  isWithdrawn: boolean;
 }
 
 /** An event on its way to the agents that are subscribed when it is taken from the queue. */

@@ -30,12 +30,12 @@ export function deliverKept(delivery: KeptDelivery, parts: KeptDeliveryParts): C
   const envelope = envelopeOf(delivery, parts);
   const { call, context } = envelope.send;
   parts.pump.push(envelope);
-  const isWithdrawn = () => envelope.isWithdrawn;
+  let isWithdrawn = false;
   return {
-    outcome: outcomeOf(call.promise, isWithdrawn),
+    outcome: outcomeOf(call.promise, () => isWithdrawn),
     withdraw: () => {
       if (context.hasBegun) return;
-      envelope.isWithdrawn = true;
+      isWithdrawn = true;
       const error = new CancelledError("The message is not wanted any more.");
       context.abort(error);
       call.reject(error);
@@ -60,7 +60,6 @@ function envelopeOf(
   const kept = catalog.keepsState(recipient.type) ? { id, principal: "", isMail: true } : undefined;
   return {
     kind: "kept",
-    isWithdrawn: false,
     send: {
       ...{ kind: "send", agentId: recipient, message, context, link: undefined, call, slot: 0 },
       ...{ promised: undefined, queue: undefined, kept },

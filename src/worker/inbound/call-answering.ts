@@ -17,7 +17,9 @@ import {
   TimedOutError,
   type TraceCarrier,
   TroupeError,
+  tickWithdrawn,
   UndeliverableException,
+  withdrawsTick,
 } from "../../core/internal.ts";
 import {
   type CancelFrame,
@@ -35,6 +37,7 @@ import type { Outbox } from "../connection/outbox.ts";
 import { deliverInLoadContext } from "../load-context.ts";
 import { fromCancelReason } from "../outbound/cancel-reason.ts";
 import type { WorkerSettings } from "../worker-options.ts";
+import { ChangedReminders } from "./changed-reminders.ts";
 import type { ConcurrencyLimiter } from "./concurrency-limiter.ts";
 import { HandlerSlot } from "./handler-slot.ts";
 import type { InFlight } from "./in-flight.ts";
@@ -63,9 +66,11 @@ export class CallAnswering {
   /** Calls that are parked or run, by request id. A Troupe host gives each its own id. */
   readonly #owed = new NamedIndexedSet<"owedSlot", PendingResponse>("owedSlot", ({ requestId }) => requestId);
   readonly #owner: DeliveryOwner<IncomingCall>;
+  readonly #changedReminders: ChangedReminders;
 
   constructor(options: CallAnsweringOptions) {
     this.#options = options;
+    this.#changedReminders = new ChangedReminders(options.settings.clock);
     this.#owner = {
       spanDetails: ({ agentId: destination, link, typeName: messageType, owed: { requestId } }) => {
         return { destination, link, messageType, attributes: () => ({ request_id: requestId }) };
@@ -103,17 +108,14 @@ export class CallAnswering {
   // protocol.md §11.16
   /**
    * Drops the ticks of an agent that wait for their turn, and whose reminders were cancelled or set again. The host's own notice may come
-   * after the next turn has begun.
+   * after the next turn has begun. A tick that is still on its way is refused when it comes.
    */
   withdrawTicks({ type, key }: AgentName, changes: readonly ReminderChange[]): void {
+    this.#changedReminders.note({ type, key }, changes);
     for (const owed of this.#owed.all()) {
       const { reminder, agentId } = owed.context ?? {};
       if (owed.hasBegun || reminder === undefined || agentId?.type !== type || agentId.key !== key) continue;
-      const change = changes.findLast(({ name }) => name === reminder.name);
-      // The first tick of the reminder as it is set now may be here already.
-      if (change === undefined || (change.at === "set" && reminder.dueAt.getTime() >= change.dueMs)) continue;
-      const text = "The reminder was cancelled or set again before its tick had its turn.";
-      owed.abandon(new UndeliverableException(text, { notHandled: true }));
+      if (withdrawsTick(changes, reminder) === true) owed.abandon(tickWithdrawn());
     }
   }
 
@@ -137,6 +139,7 @@ export class CallAnswering {
   /** Forgets the calls whose handlers were given up. A later connection may carry calls with the same ids. */
   forgetAll(): void {
     for (const owed of this.#owed.all()) this.#owed.delete(owed);
+    this.#changedReminders.clear();
   }
 
   /** Answers at once that the worker is shutting down. */
@@ -255,6 +258,7 @@ export class CallAnswering {
     owed.isUnread = isMail;
     if (key !== undefined && !isMail) assertKeyed(key, agentId, catalog);
     const reminder = isMail ? reminderOf(frame.metadata) : undefined;
+    if (reminder !== undefined && this.#changedReminders.withdraws(agentId, reminder)) throw tickWithdrawn();
     const messageId = frame.requestId;
     const context = new HandlerContext({
       sender,

@@ -4,12 +4,14 @@ import type { AgentId } from "../../agents/agent-id.ts";
 import { definitionOf } from "../../agents/persistent-agent.ts";
 import { handlersOf } from "../../agents/routed-agent.ts";
 import { ChurnedMap } from "../../collections/churned-map.ts";
+import type { ReminderTickInfo } from "../../courier/reminders/when.ts";
+import { withdrawsTick } from "../../courier/reminders/withdrawn-ticks.ts";
 import { TroupeError, UndeliverableException } from "../../errors.ts";
 import type { Epoch } from "../../state/epoch.ts";
 import { stateOfRecord, stateOfText, textOfState } from "../../state/state-codec.ts";
 import type { StateKeeper } from "../../state/state-keeper.ts";
 import { type LostState, type SlotHome, type StateSlot, slotOf } from "../../state/state-slot.ts";
-import type { RememberedMessage } from "../../state/state-store.ts";
+import type { RememberedMessage, ReminderChange } from "../../state/state-store.ts";
 import type { ActivationStates } from "../activations/activation-ports.ts";
 import { type CommitRequest, conflict, ended, refused, written } from "./commit-request.ts";
 import { nameOf, type PreparedCommit, prepareCommit } from "./prepared-commit.ts";
@@ -44,6 +46,12 @@ interface Place {
   readonly epoch: Epoch | undefined;
 }
 
+/** A commit that changes reminders. */
+interface ReminderCommit {
+  readonly reminders: readonly ReminderChange[];
+  readonly written: Promise<void>;
+}
+
 const anything = { at: "anything" } as const;
 
 /** Loads and commits the states of the activations of one runtime. A slot has one commit under way; the others wait. */
@@ -60,6 +68,8 @@ export class KeptStates<Out = unknown> implements ActivationStates, SlotHome {
   readonly #asking = new WeakMap<StateSlot, Promise<void>>();
   /** Agents in `onActivate` or `onDeactivate`, by id: the catalog does not find them meanwhile. */
   readonly #activating = new ChurnedMap<string, Agent>();
+  /** Commits under way that change reminders. */
+  readonly #changing = new WeakMap<StateSlot, ReminderCommit>();
   /** Of agents that run ahead of their commits. */
   readonly #ahead = new WeakMap<StateSlot, TurnsAhead<Out>>();
 
@@ -213,11 +223,21 @@ export class KeptStates<Out = unknown> implements ActivationStates, SlotHome {
     if (prepared === undefined) return undefined;
     if (prepared.kept.write.at === "delete") slot.beginDeleting(initialOf(slot));
     const written = this.#write(slot, prepared, place, request);
+    const { reminders } = prepared.kept;
+    if (reminders.length > 0) this.#changing.set(slot, { reminders, written });
     const end = () => {
       slot.committing = undefined;
+      if (reminders.length > 0) this.#changing.delete(slot);
     };
     slot.committing = written.then(end, end);
     return written;
+  }
+
+  /** Returns the commit under way that withdraws a tick. It rejects if nothing is written. Undefined: none does. */
+  withdrawing(slot: StateSlot, tick: ReminderTickInfo): Promise<void> | undefined {
+    if (slot.ahead !== undefined) return slot.ahead.withdrawing(tick);
+    const changing = slot.committing === undefined ? undefined : this.#changing.get(slot);
+    return changing !== undefined && withdrawsTick(changing.reminders, tick) === true ? changing.written : undefined;
   }
 
   /** Ends the activation of a slot whose state is gone. */

@@ -1,5 +1,6 @@
 import type { Agent } from "../../agents/agent.ts";
-import { TroupeError, UndeliverableException } from "../../errors.ts";
+import { tickWithdrawn } from "../../courier/reminders/withdrawn-ticks.ts";
+import { TroupeError } from "../../errors.ts";
 import { type SlotAhead, slotOf } from "../../state/state-slot.ts";
 import type { Delivery, Layer } from "../layers.ts";
 import type { CommitLayerOptions } from "./commit-layer.ts";
@@ -38,21 +39,27 @@ export function rememberedLayer<Out>({ states, answers }: CommitLayerOptions<Out
     if (kept === undefined) return next();
     const slot = slotOf(agent);
     if (slot === undefined) throw keyRefused(delivery.agentId);
-    const withdrawn = context.reminder && slot.ahead?.withdrawing(context.reminder);
-    if (withdrawn !== undefined) return dropTick(withdrawn);
-    // A reading turn commits nothing, so that nothing is remembered.
-    if (!slot.isInterleaved && context.turn?.kind !== "alone") return next();
-    const run = () => once(delivery, next, kept, slot.ahead);
-    return slot.isInterleaved ? oneAfterTheOther(agent, kept, run) : run();
+    const begin = () => {
+      // A reading turn commits nothing, so that nothing is remembered.
+      if (!slot.isInterleaved && context.turn?.kind !== "alone") return next();
+      const run = () => once(delivery, next, kept, slot.ahead);
+      return slot.isInterleaved ? oneAfterTheOther(agent, kept, run) : run();
+    };
+    const withdrawn = context.reminder && states.withdrawing(slot, context.reminder);
+    if (withdrawn === undefined) return begin();
+    return slot.ahead === undefined ? withdrawn.then(failWithdrawn, begin) : dropTick(withdrawn);
   };
 }
 
-/** Fails a tick when the commit is written that withdraws it. The courier knows that by then, and sends it no more. */
+/** Fails a tick when the commit is written that withdraws it. */
 async function dropTick(withdrawn: Promise<void>): Promise<never> {
   // If the commit fails, the tick is behind it, and comes again.
   await withdrawn;
-  const text = "The reminder was cancelled or set again before its tick had its turn.";
-  throw new UndeliverableException(text, { notHandled: true });
+  return failWithdrawn();
+}
+
+function failWithdrawn(): never {
+  throw tickWithdrawn();
 }
 
 type KeptId = NonNullable<Delivery["kept"]>;

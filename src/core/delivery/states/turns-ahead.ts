@@ -1,4 +1,5 @@
 import type { AgentId } from "../../agents/agent-id.ts";
+import { withdrawsTick } from "../../courier/reminders/withdrawn-ticks.ts";
 import { TroupeError, UndeliverableException } from "../../errors.ts";
 import type { TakenEffects } from "../../state/effects.ts";
 import type { Epoch } from "../../state/epoch.ts";
@@ -83,11 +84,10 @@ export class TurnsAhead<Out> implements SlotAhead {
     return this.#remembered.size === 0 ? undefined : this.#remembered.get(nameOf(id, principal))?.written;
   }
 
-  withdrawing({ name, dueAt }: { readonly name: string; readonly dueAt: Date }): Promise<void> | undefined {
+  withdrawing(tick: { readonly name: string; readonly dueAt: Date }): Promise<void> | undefined {
     for (const { effects, written } of [...this.#underWay, ...this.#waiting].reverse()) {
-      const change = effects.reminders.findLast((one) => one.name === name);
-      // The first tick of the reminder as it is set now may be here before the outcome of the commit.
-      if (change !== undefined) return change.at === "set" && dueAt.getTime() >= change.dueMs ? undefined : written;
+      const isWithdrawn = withdrawsTick(effects.reminders, tick);
+      if (isWithdrawn !== undefined) return isWithdrawn ? written : undefined;
     }
     return undefined;
   }
