@@ -1,5 +1,5 @@
 import { TroupeError } from "../errors.ts";
-import { quoted } from "../validation/option-values.ts";
+import { isWellFormed, quoted } from "../validation/option-values.ts";
 
 /** Text values by name that travel with a message, beside its content. */
 export type MessageMetadata = Readonly<Record<string, string>>;
@@ -122,10 +122,6 @@ function utf8Length(text: string): number {
     if (code > 0x7f) bytes += code > 0x7ff && (code < 0xd800 || code > 0xdfff) ? 2 : 1;
   }
   return bytes;
-}
-
-function isWellFormed(text: string): boolean {
-  return !/\p{Surrogate}/u.test(text);
 }
 
 function invalid(text: string): TroupeError {

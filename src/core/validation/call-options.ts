@@ -29,16 +29,16 @@ import {
   text,
   word,
 } from "./option-kinds.ts";
-import { anyTime } from "./option-values.ts";
+import { anyTime, isWellFormed } from "./option-values.ts";
 
 const idempotencyKey: OptionKind = {
-  expected: "a text of 1 to 256 characters",
+  expected: "a text of 1 to 256 characters without half of a surrogate pair",
   accepts: isIdempotencyKey,
 };
 
 /** Whether a value may name a call for its agent. */
 export function isIdempotencyKey(value: unknown): value is string {
-  return typeof value === "string" && value.length > 0 && value.length <= 256;
+  return typeof value === "string" && value.length > 0 && value.length <= 256 && isWellFormed(value);
 }
 
 // Its names and values have their own check, which also copies them.

@@ -23,6 +23,11 @@ export function quoted(text: string): string {
   return JSON.stringify(text.length > longestShown ? `${text.slice(0, longestShown)}…` : text);
 }
 
+/** Whether a text can travel and be stored: one with half of a surrogate pair would come as another text. */
+export function isWellFormed(text: string): boolean {
+  return !/\p{Surrogate}/u.test(text);
+}
+
 /** Describes a wrong value in an error. A text is quoted, so that "3" does not read as 3, and cut. */
 export function describe(value: unknown): string {
   switch (typeof value) {

@@ -233,6 +233,10 @@ export function describeTold({ openStage, unless }: Suite): void {
       });
       await expect(stage.caller.tell(undefined as never, clerk)).rejects.toMatchObject({ code: "invalid-argument" });
       await expect(tell(stage, "x", { idempotencyKey: "" })).rejects.toMatchObject({ code: "invalid-argument" });
+      // Half of a surrogate pair would arrive as another key.
+      await expect(tell(stage, "x", { idempotencyKey: "order \ud800" })).rejects.toMatchObject({
+        code: "invalid-argument",
+      });
       await expect(tell(stage, "x", { metadata: { agx: "y" } })).rejects.toMatchObject({ code: "invalid-argument" });
       await expect(tell(stage, "x", { timeoutMs: 1 })).rejects.toMatchObject({ code: "invalid-argument" });
     });

@@ -34,21 +34,27 @@ export class MemoryMailboxes {
   }
 
   knows(mailbox: string, id: string): boolean {
-    return this.#ids.has(mailbox + id);
+    return this.#ids.has(nameOf(mailbox, id));
+  }
+
+  /** The bytes that `know` adds. */
+  sizeOfId(mailbox: string, id: string): number {
+    return sizeOfMailId(nameOf(mailbox, id).length);
   }
 
   know(mailbox: string, id: string, nowMs: number): number {
-    this.#ids.set(mailbox + id, nowMs);
-    return sizeOfMailId(mailbox + id);
+    const name = nameOf(mailbox, id);
+    this.#ids.set(name, nowMs);
+    return sizeOfMailId(name.length);
   }
 
   /** Forgets the ids that are too old, and the oldest of the others until they have freed so many bytes. */
   forgetIds(nowMs: number, neededBytes = 0): number {
     let added = 0;
-    for (const [id, atMs] of this.#ids) {
+    for (const [name, atMs] of this.#ids) {
       if (atMs > nowMs - storeLimits.mailIdMs && -added >= neededBytes) break;
-      this.#ids.delete(id);
-      added -= sizeOfMailId(id);
+      this.#ids.delete(name);
+      added -= sizeOfMailId(name.length);
     }
     return added;
   }
@@ -111,6 +117,11 @@ export class MemoryMailboxes {
     }
     return found;
   }
+}
+
+/** Returns one text for an id of a mailbox. No other id, of this or another mailbox, has the same. */
+function nameOf(mailbox: string, id: string): string {
+  return `${mailbox.length}:${mailbox}${id}`;
 }
 
 function copyOf({ type, key }: AgentName): AgentName {

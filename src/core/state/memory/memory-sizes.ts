@@ -28,8 +28,9 @@ export function sizeOfRemembered(agent: string, { id, principal, answer }: Remem
   return smallEntryBytes + 2 * (agent.length + id.length + principal.length) + (answer?.length ?? 0);
 }
 
-export function sizeOfMailId(id: string): number {
-  return 150 + 2 * id.length;
+/** `length`: of the text that names the id and its mailbox. */
+export function sizeOfMailId(length: number): number {
+  return 150 + 2 * length;
 }
 
 export function sizeOfMail({

@@ -9,7 +9,7 @@ import { DeadLetters } from "./dead-letters.ts";
 import { MemoryMailboxes } from "./memory-mailboxes.ts";
 import { MemoryRemembered } from "./memory-remembered.ts";
 import { MemoryReminders } from "./memory-reminders.ts";
-import { addedBytes, sizeOfMail, sizeOfMailId, sizeOfRecord } from "./memory-sizes.ts";
+import { addedBytes, sizeOfMail, sizeOfRecord } from "./memory-sizes.ts";
 
 /** Limits of a `StateMemory`. */
 export interface StateMemoryLimits {
@@ -91,7 +91,7 @@ export class StateMemory {
     if (this.mailboxes.knows(name, message.id)) return "known";
     if (this.#mailboxIsFull(name, 1)) return "full";
     const mail = { id: message.id, receiver: mailbox, kind: message.kind, frame: message.frame };
-    const bytes = sizeOfMail({ ...mail, sender: mailbox }) + sizeOfMailId(name + message.id);
+    const bytes = sizeOfMail({ ...mail, sender: mailbox }) + this.mailboxes.sizeOfId(name, message.id);
     if (!this.#hasRoom(bytes, nowMs)) {
       throw new StoreError("full", `This store holds ${this.#limits.maxBytes} bytes and takes no more (maxBytes).`);
     }

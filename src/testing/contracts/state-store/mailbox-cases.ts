@@ -86,6 +86,31 @@ export const mailboxCases: readonly StoreCase[] = [
     },
   },
   {
+    promise: "an id is that of its mailbox alone, whatever its characters, and is known after a restart",
+    tryIt: async (lab) => {
+      const opened = await openLog(lab);
+      if (opened === undefined) return;
+      const longId = "i".repeat(255);
+      // Written one behind the other, names and ids are the same text.
+      const named = [
+        ["order-1", "1-paid"],
+        ["order-11", "-paid"],
+        ["order-", "11-paid"],
+        ["zero", "\0"],
+        ["zero\0", ""],
+        ["long", `${longId}\u{1F600}`],
+        ["long", `${longId}\u{1F601}`],
+      ] as const;
+      for (const [key, id] of named) {
+        equal(await opened.log.append({ ...agent, key }, messageOf(lab, id)), "kept");
+      }
+      const again = await lab.reopen(opened.store);
+      for (const [key, id] of named) {
+        equal(await again.log?.append({ ...agent, key }, messageOf(lab, id)), "known");
+      }
+    },
+  },
+  {
     promise: "a mailbox takes 10,000 messages; a commit with one more is refused",
     tryIt: async (lab) => {
       const opened = await openLog(lab);
