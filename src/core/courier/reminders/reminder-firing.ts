@@ -62,7 +62,7 @@ export class ReminderFiring {
   #readAllAtMs = 0;
   /** Whether all that are due soon are in memory, but for those that were noted since. */
   #hasAll = false;
-  /** Set while the store is read: reminders that commits have changed meanwhile. */
+  /** Set while the store is read: reminders that commits have changed meanwhile, and agents that were deleted (`deletedKeyOf`). */
   #changed: Set<string> | undefined;
   /** Whether the last reading has left out reminders that are due within the window. */
   #hasMore = false;
@@ -135,6 +135,7 @@ export class ReminderFiring {
   noteCommit({ agent, write, reminders }: Commit): void {
     const agentKey = textOfName(agent);
     if (write.at === "delete") {
+      this.#changed?.add(deletedKeyOf(agentKey));
       for (const key of this.#known.keysOf(agentKey)) this.#forget(key);
       this.#withdraw(this.#underWay.get(agentKey));
     }
@@ -285,7 +286,8 @@ export class ReminderFiring {
       const agentKey = textOfName(stored.agent);
       const key = keyOf(agentKey, stored.name);
       const known = this.#known.get(key);
-      if (changed.has(key) || known?.stored.seq === stored.seq || this.#underWay.get(agentKey)?.key === key) {
+      const isChanged = changed.has(key) || changed.has(deletedKeyOf(agentKey));
+      if (isChanged || known?.stored.seq === stored.seq || this.#underWay.get(agentKey)?.key === key) {
         last = stored;
         continue;
       }
@@ -346,4 +348,9 @@ export class ReminderFiring {
       this.#run();
     }
   }
+}
+
+/** No reminder has this key. */
+function deletedKeyOf(agentKey: string): string {
+  return `deleted ${agentKey}`;
 }

@@ -1,9 +1,10 @@
-import type { Clock } from "../../clock.ts";
+import type { Clock, Timer } from "../../clock.ts";
 import { textOfName } from "../../state/agent-name.ts";
 import type { ReminderTick, StateStore, StoredReminder } from "../../state/state-store.ts";
 import type { CronTurns } from "./cron-turns.ts";
 import { formatRule, parseRule, type ReminderRule, tickBySetBack } from "./reminder-rule.ts";
 import { tickOf } from "./stored-reminders.ts";
+import { storeRetryMs } from "./tick-settling.ts";
 import type { CronPatterns } from "./when.ts";
 
 /** The parts of a `SetBackClock`. */
@@ -36,6 +37,8 @@ export class SetBackClock {
   #aheadMs = Number.NEGATIVE_INFINITY;
   #mustLook = false;
   #isLooking = false;
+  /** Set after a failure, until the next look. */
+  #retryTimer: Timer | undefined;
   #isStopped = true;
 
   constructor(parts: SetBackClockParts) {
@@ -50,6 +53,8 @@ export class SetBackClock {
 
   stop(): void {
     this.#isStopped = true;
+    this.#retryTimer?.cancel();
+    this.#retryTimer = undefined;
   }
 
   /** Looks whether the clock was set back. */
@@ -61,7 +66,8 @@ export class SetBackClock {
       this.#aheadMs = aheadMs;
     }
     this.#aheadMs = Math.max(this.#aheadMs, aheadMs);
-    if (this.#mustLook && !this.#isLooking && !this.#isStopped) void this.#lookAtAll();
+    const isWaiting = this.#isLooking || this.#retryTimer !== undefined;
+    if (this.#mustLook && !isWaiting && !this.#isStopped) void this.#lookAtAll();
   }
 
   async #lookAtAll(): Promise<void> {
@@ -78,11 +84,19 @@ export class SetBackClock {
         after = page.length < mostRead ? undefined : page.at(-1);
       }
     } catch (error) {
-      // The next check begins again.
-      this.#mustLook = true;
       onFailure(error);
+      this.#lookAgain();
     }
     this.#isLooking = false;
+  }
+
+  #lookAgain(): void {
+    this.#mustLook = true;
+    if (this.#isStopped) return;
+    this.#retryTimer = this.#parts.clock.setTimer(storeRetryMs, () => {
+      this.#retryTimer = undefined;
+      this.check();
+    });
   }
 
   async #lookAt(stored: StoredReminder): Promise<void> {

@@ -2,9 +2,9 @@ import { describe, expect, test } from "vitest";
 import { formatRule, ruleOf } from "../../../../../src/core/courier/reminders/reminder-rule.ts";
 import type { ReminderOptions, When } from "../../../../../src/core/courier/reminders/when.ts";
 import { cronPatterns } from "../../../../../src/cron/index.ts";
-import { MemoryStateStore } from "../../../../../src/storage/index.ts";
+import { type DueQuery, MemoryStateStore, StoreError } from "../../../../../src/storage/index.ts";
 import { ManualClock } from "../../../../../src/testing/index.ts";
-import { frame, handled, Lab, startMs } from "../courier-lab.ts";
+import { frame, handled, Lab, startMs, turn } from "../courier-lab.ts";
 
 const dayMs = 24 * 60 * 60 * 1_000;
 
@@ -111,4 +111,35 @@ describe.each([1, 400])("when the wall clock is set back by %i days", (days) => 
     await pass(2 * 3_600_000);
     expect(fired.map(({ key }) => key)).toEqual(["hourly", "hourly"]);
   });
+});
+
+test("a store that fails when the clock was set back is asked again after 2 s, as the log says", async () => {
+  const clock = new SetClock(startMs);
+  let failures = 1;
+  /** Fails when all reminders are read. */
+  class FailingStore extends MemoryStateStore {
+    override async due(query: DueQuery) {
+      if (query.beforeMs < Number.MAX_SAFE_INTEGER || failures === 0) return super.due(query);
+      // The reading of those that are due soon has ended by then.
+      for (let turns = 0; turns < 5; turns += 1) await turn();
+      failures -= 1;
+      throw new StoreError("unavailable", "The disk is gone.");
+    }
+  }
+  const { lab, fired, remind, pass } = await startLab({ clock, memory: new FailingStore({ clock }) });
+  await remind("hourly", { every: "1h" });
+  clock.aheadMs = dayMs;
+  await pass(60_000);
+  expect(fired).toHaveLength(1);
+  clock.aheadMs = 0;
+  await pass(30_000);
+  while (failures > 0) await turn();
+  await turn();
+  const failedAtMs = clock.now();
+  const dueMs = async () => (await lab.memory.reminders({ type: "a", key: "hourly" }))[0]?.dueMs ?? 0;
+  while ((await dueMs()) > startMs + dayMs) await pass(500);
+  expect(clock.now() - failedAtMs).toBeLessThanOrEqual(2_500);
+  expect(lab.logger.texts("error")).toEqual([
+    "The state store can't read or write reminders; it is asked again in 2 s",
+  ]);
 });
