@@ -147,7 +147,8 @@ export class LeavingAgents {
       return true;
     }
     if (message.isUnfit) agent.above = from.worker.version ?? "";
-    const isNewest = this.#parts.workers.peerOf(claim.workerId) === from;
+    // The worker may have opened another channel meanwhile. What it gives back by this one keeps its place.
+    const isNewest = this.#parts.workers.placeOf(from) >= agent.newest;
     return this.#messages.add(agent, isNewest ? agent.returnedOnNewest : agent.returned, message);
   }
 
@@ -223,11 +224,13 @@ export class LeavingAgents {
     const bytes = costOf(type, claim.key);
     if (reason === "draining") peer.account.add(bytes);
     else if (!peer.account.take(bytes)) return undefined;
-    const agent = known ?? newAgent(type, claim, reason, peer);
+    const { workers } = this.#parts;
+    const newest = workers.placeOf(workers.peerOf(claim.workerId) ?? peer);
+    const agent = known ?? newAgent(type, claim, { reason, peer, newest });
     if (known !== undefined) {
       // Messages of its move before are still being sent. They wait on, behind what this worker gives back.
       known.account.release(bytes);
-      Object.assign(known, { at: "leaving", claim, reason, account: peer.account });
+      Object.assign(known, { at: "leaving", claim, reason, newest, account: peer.account });
       this.#messages.leaveAgain(known);
     }
     if (known === undefined) this.#enter(agent);
@@ -302,7 +305,13 @@ export class LeavingAgents {
   }
 }
 
-function newAgent(type: SharedType, claim: Claim, reason: LeaveReason, { account }: Peer): MovingAgent {
+interface Leave {
+  readonly reason: LeaveReason;
+  readonly peer: Peer;
+  readonly newest: number;
+}
+
+function newAgent(type: SharedType, claim: Claim, { reason, peer: { account }, newest }: Leave): MovingAgent {
   const [returned, returnedOnNewest, held] = [new Set<HeldMessage>(), new Set<HeldMessage>(), new Set<HeldMessage>()];
   return {
     type,
@@ -311,6 +320,7 @@ function newAgent(type: SharedType, claim: Claim, reason: LeaveReason, { account
     claim,
     reason,
     unanswered: new Set(),
+    newest,
     account,
     returned,
     returnedOnNewest,

@@ -36,11 +36,13 @@ export interface MovingAgent {
   reason: LeaveReason;
   /** The channels on which its worker has been told to let it go, and has not said `left`. */
   readonly unanswered: Set<Peer>;
+  /** The place (`Workers.placeOf`) of the worker's newest channel when the agent began to leave. Its last messages went there. */
+  newest: number;
   /** Pays for this entry: the account of the worker that asked. */
   account: MemoryAccount;
   /**
-   * Messages that the worker gave back, which go first, and those that came since. What a worker gives back on its newest channel was sent
-   * behind what it gives back on the others.
+   * Messages that the worker gave back, which go first, and those that came since. What a worker gives back on its `newest`
+   * channel, or on one that it has opened since, was sent behind what it gives back on the others.
    */
   readonly returned: Set<HeldMessage>;
   readonly returnedOnNewest: Set<HeldMessage>;

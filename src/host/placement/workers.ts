@@ -23,6 +23,8 @@ export class Workers {
   readonly #entries = new Map<string, Entry>();
   readonly #open = new Set<Peer>();
   readonly #revoked = new WeakSet<Peer>();
+  readonly #places = new WeakMap<Peer, number>();
+  #lastPlace = 0;
 
   /** Returns the newest open channel of a worker that does not stop. */
   peerOf(workerId: string): Peer | undefined {
@@ -32,6 +34,11 @@ export class Workers {
   /** Returns its open channels, the oldest first. Valid until the next change. */
   peersOf(workerId: string): readonly Peer[] {
     return this.#entries.get(workerId)?.peers ?? [];
+  }
+
+  /** The place of a channel in the order in which all were opened. 0: it was never opened. */
+  placeOf(peer: Peer): number {
+    return this.#places.get(peer) ?? 0;
   }
 
   /** Whether this channel is open, and its worker takes calls on it. */
@@ -46,6 +53,8 @@ export class Workers {
   opened(peer: Peer): void {
     const entry = this.#entries.get(peer.worker.id) ?? { peers: [], isDraining: false, isRevoked: false };
     entry.peers.push(peer);
+    this.#lastPlace += 1;
+    this.#places.set(peer, this.#lastPlace);
     this.#open.add(peer);
     if (entry.isRevoked) this.#revoked.add(peer);
     this.#entries.set(peer.worker.id, entry);

@@ -21,7 +21,7 @@ function movingAgent(key: string): MovingAgent {
   return {
     ...{ type, key, at: "leaving", claim, reason: "asked", unanswered: new Set(), account: createUncountedAccount() },
     ...{ returned: new Set(), returnedOnNewest: new Set(), held: new Set() },
-    ...{ heldBytes: 0, ofParty: undefined, above: undefined },
+    ...{ heldBytes: 0, ofParty: undefined, above: undefined, newest: 1 },
   };
 }
 

@@ -89,6 +89,24 @@ describe("agents that leave their workers", () => {
     expect(newer.take()).toEqual(["E1 for k", "E2 for k", "E3 for k"]);
   });
 
+  it("keep the order of what their worker gives back while it opens another channel [L7]", () => {
+    const world = new PlacementWorld();
+    const older = world.open("A1", "A");
+    for (const id of ["E1", "E2", "E3"]) world.publish("k", id);
+    const sent = older.arrived.splice(0);
+    const agents = world.ask(older, ["k"]);
+    const [agent] = agents;
+    const [first, ...later] = sent;
+    if (agent === undefined || first === undefined) throw new Error("no event came");
+    world.giveBack(older, agent, first.bytes);
+    const newer = world.open("A2", "A");
+    for (const { bytes } of later) world.giveBack(older, agent, bytes);
+    newer.arrived.length = 0;
+    world.leaving.left(older, agents);
+    world.turns.turns();
+    expect(newer.take()).toEqual(["E1 for k", "E2 for k", "E3 for k"]);
+  });
+
   it("are not told later what is not true any more: they have left by another channel's word", () => {
     const world = new PlacementWorld();
     const [older, newer] = [world.open("A1", "A"), world.open("A2", "A")];
