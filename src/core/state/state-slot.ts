@@ -3,7 +3,7 @@ import { TroupeError } from "../errors.ts";
 import type { StateDefinition } from "./define-state.ts";
 import { type EffectsSavepoint, noEffects, type TakenEffects, TurnEffects } from "./effects.ts";
 import { stateOfText, textOfState } from "./state-codec.ts";
-import { type LostState, type WritingTurn, WritingTurns } from "./writing-turns.ts";
+import { type LostState, type Snapshot, type WritingTurn, WritingTurns } from "./writing-turns.ts";
 
 /** The part of a runtime that commits a slot. */
 export interface SlotHome {
@@ -69,7 +69,7 @@ export class StateSlot<T extends object = object> {
   #eTag: string | undefined;
   #home: SlotHome | undefined;
   #effects: TurnEffects | undefined;
-  readonly #turns = new WritingTurns();
+  readonly #turns = new WritingTurns(() => this.#snapshot());
   #readers = 0;
   /** The state that a commit under way deletes. Its turn has begun anew, since the caller may have the answer before the outcome is here. */
   #deleting: { readonly state: T; readonly freshText: string } | undefined;
@@ -144,7 +144,7 @@ export class StateSlot<T extends object = object> {
     return [...this.#turns.all];
   }
 
-  /** Whether a turn goes on while another one is nested in it, so that nobody knows whose changes the state has. */
+  /** Whether a turn that waits for no call goes on while another one is nested in it. Both may change the state. */
   get isShared(): boolean {
     return this.#turns.areShared;
   }
@@ -196,7 +196,8 @@ export class StateSlot<T extends object = object> {
       wasDestroying: this.isDestroying,
       hasCommitted: false,
       calls: 0,
-      goesOn: false,
+      rests: false,
+      wentOn: undefined,
       lost: isNested ? this.lostTurn : undefined,
     };
     this.#turns.begin(turn);
@@ -215,7 +216,7 @@ export class StateSlot<T extends object = object> {
 
   /** The handler of a turn has ended well. What it has changed while a turn ran that is nested in it goes with that turn if it fails. */
   handlerEnded(turn: WritingTurn): void {
-    this.#turns.goesOn(turn);
+    this.#turns.handlerEnded(turn);
   }
 
   /** The turn with this token makes a call. Call the returned function before the handler hears of its outcome. */
@@ -237,11 +238,14 @@ export class StateSlot<T extends object = object> {
   rollBack(turn: WritingTurn, makeError: () => TroupeError): void {
     const goesBack = turn.lost === undefined || turn.lost.goesBack === true;
     if (!this.isInterleaved && goesBack && this.#at === "loaded") {
+      const { effects, wasDestroying: isDestroying } = turn;
       const text = turn.text ?? this.#text;
-      if (this.#turns.areShared && this.#isChanged(turn, text)) this.#turns.loseAround(turn, makeError);
+      const isChanged = (since: Snapshot) => this.#isChanged({ text, effects, isDestroying }) && this.#isChanged(since);
+      if (this.isNested(turn)) this.#turns.loseAround(turn, isChanged, makeError);
       this.restore(text);
       this.#effects?.rollBack(turn.effects);
       this.isDestroying = turn.wasDestroying;
+      this.#turns.forgetSnapshots();
     }
     this.end(turn);
   }
@@ -282,6 +286,7 @@ export class StateSlot<T extends object = object> {
       this.#eTag = written.eTag;
     }
     this.#effects?.dropUntil(written.effects);
+    this.#turns.forgetSnapshots();
     for (const turn of this.#turns.all) {
       turn.hasCommitted = true;
       turn.effects = undefined;
@@ -292,6 +297,7 @@ export class StateSlot<T extends object = object> {
   /** Takes the effects so far for a commit. Turns that run go back to here, and so does the next one. */
   takeForCommit(text: string): TakenEffects {
     this.#text = text;
+    this.#turns.forgetSnapshots();
     for (const turn of this.#turns.all) {
       turn.effects = undefined;
       turn.text = undefined;
@@ -379,10 +385,19 @@ export class StateSlot<T extends object = object> {
     }
   }
 
-  /** Whether something was changed since the place to which the turn goes back. */
-  #isChanged(turn: WritingTurn, text: string): boolean {
-    if (this.isDestroying !== turn.wasDestroying || !this.#hasText(text)) return true;
-    return this.#effects?.hasSince(turn.effects) === true;
+  #snapshot(): Snapshot {
+    const { isDestroying } = this;
+    const effects = this.#effects?.savepoint();
+    try {
+      return { text: textOfState(this.definition, this.state), effects, isDestroying };
+    } catch {
+      return { text: undefined, effects, isDestroying };
+    }
+  }
+
+  #isChanged({ text, effects, isDestroying }: Snapshot): boolean {
+    if (text === undefined || this.isDestroying !== isDestroying || !this.#hasText(text)) return true;
+    return this.#effects?.hasSince(effects) === true;
   }
 }
 

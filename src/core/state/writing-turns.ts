@@ -12,6 +12,14 @@ export interface LostState {
   readonly goesBack?: boolean | undefined;
 }
 
+/** State and effects at one moment. */
+export interface Snapshot {
+  /** Undefined: JSON could not hold the state, or nobody knows what it was. */
+  readonly text: string | undefined;
+  readonly effects: EffectsSavepoint | undefined;
+  readonly isDestroying: boolean;
+}
+
 /** A turn that may change the state. */
 export interface WritingTurn {
   /** Its name in the paths of the calls that it makes. Undefined: it makes none. */
@@ -24,20 +32,31 @@ export interface WritingTurn {
   hasCommitted: boolean;
   /** Calls of the turn that have not ended. */
   calls: number;
-  /** Whether its handler may have gone on since the turn began that is nested in it. */
-  goesOn: boolean;
+  /** Whether it has made a call since the last one ended: its handler waits for that. */
+  rests: boolean;
+  /** When its handler went on though a turn ran that is nested in it. Undefined: it has not. */
+  wentOn: Snapshot | undefined;
   /** Set when the state is lost. */
   lost: LostState | undefined;
 }
 
+/** Of a turn that has gone on at some time. */
+const unknown: Snapshot = { text: undefined, effects: undefined, isDestroying: false };
+
 /**
  * The turns of one activation that may change the state, the outermost first. Each is nested in the one before it, unless the agent's handlers
- * interleave. A turn rests while one is nested in it, unless a call of it ends meanwhile: then nobody can tell the changes of the two apart.
+ * interleave. A turn rests while one is nested in it, until a call of it ends: then nobody can tell the changes of the two apart.
  */
 export class WritingTurns {
   areInterleaved = false;
   readonly #turns: WritingTurn[] = [];
   readonly #onEnd = new Set<() => void>();
+  readonly #snapshot: () => Snapshot;
+
+  /** `snapshot` returns what stands in the state now. */
+  constructor(snapshot: () => Snapshot) {
+    this.#snapshot = snapshot;
+  }
 
   get all(): readonly WritingTurn[] {
     return this.#turns;
@@ -47,15 +66,15 @@ export class WritingTurns {
     return this.#turns.at(-1);
   }
 
-  /** Whether a turn goes on while another one is nested in it. */
+  /** Whether a turn that waits for no call goes on while another one is nested in it. */
   get areShared(): boolean {
-    return this.#turns.some((turn) => turn.goesOn && !this.#isInnermost(turn));
+    return this.#turns.some((turn) => turn.wentOn !== undefined && turn.calls === 0 && !this.#isInnermost(turn));
   }
 
   begin(turn: WritingTurn): void {
     const around = this.innermost;
     // Its call may have been given up before the turn came that was part of it.
-    if (around !== undefined) around.goesOn = around.calls === 0;
+    if (around !== undefined) around.wentOn = around.rests ? undefined : this.#snapshot();
     this.#turns.push(turn);
   }
 
@@ -81,21 +100,31 @@ export class WritingTurns {
     const turn = this.#turns.find((one) => one.token === token);
     if (turn === undefined) return undefined;
     turn.calls += 1;
+    turn.rests = true;
     return () => {
       turn.calls -= 1;
-      this.goesOn(turn);
+      turn.rests = false;
+      if (!this.#isInnermost(turn)) turn.wentOn ??= this.#snapshot();
     };
   }
 
-  /** The handler of a turn goes on, or has ended. */
-  goesOn(turn: WritingTurn): void {
-    if (!this.#isInnermost(turn)) turn.goesOn = true;
+  /** The handler of a turn has ended, also if it has not awaited its calls. */
+  handlerEnded(turn: WritingTurn): void {
+    if (!this.#isInnermost(turn) && (turn.wentOn === undefined || turn.calls > 0)) turn.wentOn = unknown;
   }
 
-  /** The changes of a turn are undone, and with them those of the turns around it that have gone on. What is nested in these fails, too. */
-  loseAround(turn: WritingTurn, makeError: () => TroupeError): void {
+  /** A commit is written, or a turn is undone. Nobody knows what a turn that goes on has changed since. */
+  forgetSnapshots(): void {
+    for (const turn of this.#turns) if (turn.wentOn !== undefined) turn.wentOn = unknown;
+  }
+
+  /**
+   * The changes of a turn are undone, and with them those of the turns around it that have gone on. `isChanged` tells whether something was
+   * changed since. What is nested in such a turn fails with it.
+   */
+  loseAround(turn: WritingTurn, isChanged: (since: Snapshot) => boolean, makeError: () => TroupeError): void {
     const around = this.#turns.slice(0, this.#turns.indexOf(turn));
-    const first = around.findIndex(({ goesOn }) => goesOn);
+    const first = around.findIndex(({ wentOn }) => wentOn !== undefined && isChanged(wentOn));
     if (first >= 0) lose(around.slice(first), makeError);
   }
 

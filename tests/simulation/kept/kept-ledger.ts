@@ -213,6 +213,20 @@ export class KeptLedger {
     return this.written.get(agent)?.some(({ isStock, write }) => isStock || write === "delete") === true;
   }
 
+  /** Whether a turn failed that ran inside the turn of a call: it may have taken that one's changes with it. */
+  hadFailureInside(call: CallRecord): boolean {
+    const outer = this.turns.filter((turn) => turn.call === call);
+    return outer.some(({ activation, begunAt }) =>
+      this.turns.some(
+        (inner) =>
+          inner.activation === activation &&
+          inner.ended === "badly" &&
+          inner.begunAt > begunAt &&
+          inner.begunAt < call.endedAt,
+      ),
+    );
+  }
+
   /** Writes down a commit. */
   write({ agent: { type, key }, write, epoch }: Commit, { eTag, revision }: CommittedOutcome): void {
     const agent = `${type}/${key}`;
