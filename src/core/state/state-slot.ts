@@ -1,4 +1,4 @@
-// One file, since it is one state machine: every method reads or changes the state of one activation.
+// Over 400 lines: it is one state machine, whose methods all read or change the state of one activation.
 import { TroupeError } from "../errors.ts";
 import type { StateDefinition } from "./define-state.ts";
 import { type EffectsSavepoint, noEffects, type TakenEffects, TurnEffects } from "./effects.ts";
@@ -247,6 +247,8 @@ export class StateSlot<T extends object = object> {
       this.isDestroying = turn.wasDestroying;
       this.#turns.forgetSnapshots();
     }
+    // Of several turns that interleave, nobody knows which one has asked for the deletion.
+    if (this.isInterleaved && this.#turns.all.length === 1) this.isDestroying = false;
     this.end(turn);
   }
 
@@ -336,15 +338,17 @@ export class StateSlot<T extends object = object> {
 
   /**
    * Notes that the record was not deleted, by the commit of this turn. Other turns may have changed what the agent began anew with: these
-   * changes are gone, and the turns fail with the error of `makeError`. Without it, the state is about to be lost.
+   * changes are gone, and the turns fail with the error of `makeError`. So do all that interleave, since one of them may have asked for the
+   * deletion. Without `makeError`, the state is about to be lost.
    */
   keepUndeleted(turn?: WritingTurn, makeError?: () => TroupeError): void {
     if (this.#deleting === undefined) return;
     const { state, freshText } = this.#deleting;
-    if (makeError !== undefined && !this.#hasText(freshText)) this.#turns.loseOthers(turn, makeError);
+    const isMixed = this.isInterleaved || !this.#hasText(freshText);
+    if (makeError !== undefined && isMixed) this.#turns.loseOthers(turn, makeError);
     this.#state = state;
     this.#deleting = undefined;
-    this.isDestroying = true;
+    this.isDestroying = !this.isInterleaved;
   }
 
   /** Notes that the record was deleted. `effects`: those that were written with that. Undefined: they were taken before. */

@@ -124,6 +124,34 @@ export function describeNestedTurns(suite: Suite): void {
       expect(await cast.stored()).toBeUndefined();
     });
 
+    test("fails if it has changed what the other one could not destroy", async () => {
+      const [deleting, changed] = [new Gate(), new Gate()];
+      const store = new WatchedStore();
+      const body = async (text: string, agent: Keeper, { scope }: MessageContext) => {
+        if (text === "inner") return agent.destroySelf();
+        if (text !== "outer") return add(text, agent);
+        const giving = new AbortController();
+        const nested = agent.sendMessage(Ask({ text: "inner" }), id, { scope, signal: giving.signal });
+        await deleting.opened;
+        giving.abort();
+        await nested.catch(() => undefined);
+        add("8", agent);
+        changed.open();
+        return agent.state.total;
+      };
+      await using cast = await openCast(suite, body, { store, register });
+      await cast.ask("16");
+      store.beforeCommit = async ({ write }) => {
+        if (write.at !== "delete") return;
+        deleting.open();
+        await changed.opened;
+      };
+      store.decide = ({ write }) => (write.at === "delete" ? { at: "refused", limit: "no deletions" } : undefined);
+      await expect(cast.ask("outer")).rejects.toMatchObject({ code: expect.stringContaining("state-") });
+      expect(await cast.ask("1")).toBe("17");
+      expect(await cast.stored()).toEqual({ total: 17, log: ["16", "1"] });
+    });
+
     test("fails if it has ended before the turn inside it, which fails", async () => {
       const [inside, go] = [new Gate(), new Gate()];
       const body = async (text: string, agent: Keeper, { signal }: MessageContext) => {
