@@ -14,7 +14,7 @@ import { brandClass } from "./copies.ts";
  * - `not-authorized`: the host does not let this worker do it.
  * - `invalid-argument`, `not-found`, `already-exists`, `wrong-class`, `wrong-state`: a call on the API that cannot be served.
  * - `state-unavailable`: the state store can't read or write now, and nothing has changed. `state-unknown`: it may have written.
- * - `state-conflict`: another program writes the agent's state. `state-unreadable`, `state-too-new`: the stored state does not fit
+ * - `state-conflict`: another program, or another turn, changes the agent's state. `state-unreadable`, `state-too-new`: the stored state does not fit
  *   this program. `state-too-large`, `invalid-state`: the state that a handler left can't be saved. Nothing has changed.
  * - `tool-not-found`, `invalid-tool-arguments`, `tool-failed`: from a tool agent.
  */

@@ -2,6 +2,7 @@ import {
   AgentCatalog,
   type AgentId,
   type AgentRuntime,
+  type CallPath,
   CodecRegistry,
   createLayers,
   type Delivery,
@@ -11,6 +12,7 @@ import {
   LongWaits,
   MessageLog,
   payloadText,
+  type SendOptions,
   SubscriptionTable,
   type WaitReports,
 } from "../core/internal.ts";
@@ -104,9 +106,10 @@ export function composeWorker(options: WorkerRuntimeOptions, runtime: AgentRunti
   let lastRequestNumber = 0;
   const nextRequestNumber = () => ++lastRequestNumber;
   const pathOf = (sender: AgentId | undefined) => catalog.senders.pathOf(sender);
+  const callBegins = (options: SendOptions, path: CallPath) => catalog.senders.callBegins(options, path);
   const effectsOf = (sender: AgentId | undefined) => catalog.senders.effectsOf(sender);
   const outgoing = { settings, registry, interventions, log, sendQueue, eventGuard };
-  const calls = new OutgoingCalls({ ...outgoing, counts, nextRequestNumber, pathOf });
+  const calls = new OutgoingCalls({ ...outgoing, counts, nextRequestNumber, pathOf, callBegins });
   const events = new OutgoingEvents({ ...outgoing, effectsOf });
 
   const limiter = new ConcurrencyLimiter({ ...settings, onChange: () => lifecycle.reviewReading() });

@@ -7,13 +7,9 @@ type State = ConnectionState<HostServices>;
 // The first sentence is Python's: protocol.md §5.9.
 const notRunningText = "Runtime is not running.";
 
-/** Creates the error of a stop in a state in which there is nothing to stop. It has the reason of a start that failed. */
-export function nothingToStop(state: State): TroupeError {
-  const why =
-    state.at === "closed" && state.by === "start-failed"
-      ? startFailedText(state.reason)
-      : "This worker was never started: call start() first.";
-  return new TroupeError("wrong-state", `${notRunningText} ${why}`);
+/** Creates the error of a stop before the first start. */
+export function nothingToStop(): TroupeError {
+  return new TroupeError("wrong-state", `${notRunningText} This worker was never started: call start() first.`);
 }
 
 function startFailedText(reason: string): string {

@@ -131,8 +131,9 @@ export class WorkerRuntime implements AgentRuntime {
    * Stops the worker. It takes no new messages and gives running handlers `drainTimeoutMs` to finish; after that it answers
    * their calls with an error. Then it sends queued messages, leaves the host and closes the agents. When `signal` aborts, the
    * stop waits no longer: it gives up handlers, drops and counts queued messages, and gives the last answers half a second.
-   * Throws `wrong-state` when the worker was never started; calling it twice is fine. You can start the worker again. Agents that
-   * you registered as instances are gone then, with their subscriptions.
+   * After a start that failed it ends the agents which the first messages made. Throws `wrong-state` when the worker was never started;
+   * calling it twice is fine. You can start the worker again. Agents that you registered as instances are gone then, with their
+   * subscriptions.
    */
   async stop(options?: WaitOptions): Promise<void> {
     assertWaitOptions(options, "stop");

@@ -5,7 +5,7 @@ import { mostGraceMs, type Outbox } from "./connection/outbox.ts";
 import { MovableLimit } from "./connection/time-limits.ts";
 import type { HostServices, WorkerConnection } from "./host-services.ts";
 import { isStartingIn, nothingToStop } from "./run-state.ts";
-import { drainWorker, type WorkerDrainOptions } from "./worker-drain.ts";
+import { drainWorker, endAgents, type WorkerDrainOptions } from "./worker-drain.ts";
 
 /**
  * The reason for the end of a worker's run. `stopped`: you stopped the worker. `drained`: an operator drained it at the host, and it has
@@ -86,8 +86,8 @@ export class WorkerStop {
   }
 
   /**
-   * Drains and leaves the host; stopping twice is fine. An aborted signal acts as `hurry`. Throws `wrong-state` when the worker
-   * was never started. Never throws for a dead peer.
+   * Drains and leaves the host; stopping twice is fine. An aborted signal acts as `hurry`. After a failed start it ends the agents. Throws
+   * `wrong-state` when the worker was never started. Never throws for a dead peer.
    */
   async stop(options: WaitOptions = {}): Promise<void> {
     const { signal } = options;
@@ -105,12 +105,13 @@ export class WorkerStop {
     const { state } = this.#supervisor;
     switch (state.at) {
       case "idle":
-        throw nothingToStop(state);
+        throw nothingToStop();
       case "draining":
         return state.done;
       case "closed":
         if (state.by === "stopped") return Promise.resolve();
-        if (state.by === "start-failed") throw nothingToStop(state);
+        // The first messages may have made agents before the start failed.
+        if (state.by === "start-failed") return endAgents(this.#options);
         return this.#beginStop();
       case "connecting":
       case "registering":

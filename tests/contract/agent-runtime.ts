@@ -17,6 +17,7 @@ import { describeInterventions } from "./agent-runtime/interventions.ts";
 import { describeLifeCycle } from "./agent-runtime/life-cycle.ts";
 import { describeLostStates } from "./agent-runtime/lost-states.ts";
 import { describeMetadata } from "./agent-runtime/metadata.ts";
+import { describeNestedTurns } from "./agent-runtime/nested-turns.ts";
 import { describeObserving } from "./agent-runtime/observing.ts";
 import { describeOddInputs } from "./agent-runtime/odd-inputs.ts";
 import { describePersistentAgents } from "./agent-runtime/persistent-agents.ts";
@@ -64,6 +65,7 @@ export function describeAgentRuntime(name: string, makeWorld: MakeWorld, deviati
     describeReadOnlyHandlers(suite);
     describeLostStates(suite);
     describeRollBack(suite);
+    describeNestedTurns(suite);
     describeIdempotency(suite);
     describeRunAhead(suite);
     describeReadersAhead(suite);

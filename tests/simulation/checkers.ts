@@ -124,7 +124,7 @@ function whyUnexplained(call: CallRecord, ledger: Ledger): string | undefined {
     case "state-unavailable":
       return isQuiet ? `${told}, and the store was well` : undefined;
     case "state-conflict":
-      return ledger.kept.hasOtherWriters(target.toString()) || !isQuiet
+      return ledger.kept.hasOtherWriters(target.toString()) || ledger.kept.mayHaveMixed(call) || !isQuiet
         ? undefined
         : `${told}, and nobody else has written`;
     case "disconnected":

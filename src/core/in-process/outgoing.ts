@@ -19,6 +19,7 @@ import type { TargetWait, TypeArrivals } from "../delivery/type-arrivals.ts";
 import { errorText, MessageDroppedException, UndeliverableException } from "../errors.ts";
 import { DropMessage, type InterventionChain } from "../intervention.ts";
 import type { RuntimeLog } from "../limited-log.ts";
+import type { CallPath } from "../scope/call-path.ts";
 import { deadlineAfter } from "../scope/deadline.ts";
 import { assertWithinGuards, type Guards } from "../scope/guards.ts";
 import type { CodecRegistry } from "../serialization/codec-registry.ts";
@@ -126,12 +127,29 @@ export class Outgoing {
   }
 
   #send(message: unknown, recipient: AgentId, options: OutgoingCallOptions): Promise<unknown> {
+    const { catalog, runtime, guards } = this.#parts;
+    const path = scopePathOf(options, runtime.ambient) ?? catalog.senders.pathOf(options.sender);
+    if (path.length === 0) return this.#sendWithPath(message, recipient, options, path);
+    assertWithinGuards(path, recipient, guards);
+    const ended = catalog.senders.callBegins(options, path);
+    if (ended === undefined) return this.#sendWithPath(message, recipient, options, path);
+    return this.#sendFromTurn(ended, () => this.#sendWithPath(message, recipient, options, path));
+  }
+
+  /** Sends a call of a persistent agent's turn, which hears of the outcome after `ended`. */
+  async #sendFromTurn(ended: () => void, send: () => Promise<unknown>): Promise<unknown> {
+    try {
+      return await send();
+    } finally {
+      ended();
+    }
+  }
+
+  #sendWithPath(message: unknown, recipient: AgentId, options: OutgoingCallOptions, path: CallPath): Promise<unknown> {
     const { catalog, codecs, runtime, pump, clock, log, tracing } = this.#parts;
     const { sender, metadata, idempotencyKey, messageId = this.#parts.makeId } = options;
     const bounds = boundsOf(options, this.#parts.bounds);
     const { signal, timeoutMs } = bounds;
-    const path = scopePathOf(options, runtime.ambient) ?? catalog.senders.pathOf(sender);
-    if (path.length > 0) assertWithinGuards(path, recipient, this.#parts.guards);
     const depth = this.#parts.eventGuard.depthOf(sender, options);
     const isBounded = signal !== undefined || timeoutMs !== undefined;
     const tooLate = isBounded ? errorBeforeSend(bounds, recipient) : undefined;

@@ -75,6 +75,11 @@ export class TurnEffects<Out = unknown> {
     return { events: events.length, reminders: reminders.length, mail: mail.length, bytes: this.#bytes };
   }
 
+  /** Whether something was added since the savepoint. Default: whether there is anything. */
+  hasSince({ events, reminders, mail }: EffectsSavepoint = beginning): boolean {
+    return this.events.length > events || this.reminders.length > reminders || this.mail.length > mail;
+  }
+
   /** Drops what was added since the savepoint. Default: all. */
   rollBack({ events, reminders, mail, bytes }: EffectsSavepoint = beginning): void {
     this.events.length = Math.min(events, this.events.length);

@@ -1,31 +1,9 @@
-// One file, since it is one state machine: every method reads or changes the state of one activation.
+// Over 400 lines: it is one state machine, whose methods all read or change the state of one activation.
 import { TroupeError } from "../errors.ts";
 import type { StateDefinition } from "./define-state.ts";
 import { type EffectsSavepoint, noEffects, type TakenEffects, TurnEffects } from "./effects.ts";
 import { stateOfText, textOfState } from "./state-codec.ts";
-
-/** The reason for which a slot lost its state while a turn ran. */
-export interface LostState {
-  readonly error: TroupeError;
-  /** Whether another program has written the state, so that the message may be tried again. */
-  readonly isConflict: boolean;
-  /** Whether the turn that met the conflict ends the activation, since its message is tried again first. */
-  readonly isLeftLater?: boolean | undefined;
-  /** Whether the activation lives on: a turn that ran on what could not be written goes back like any that fails. */
-  readonly goesBack?: boolean | undefined;
-}
-
-/** A turn that may change the state. */
-export interface WritingTurn {
-  /** The state to go back to. Undefined: that of the last commit. */
-  text: string | undefined;
-  effects: EffectsSavepoint | undefined;
-  wasDestroying: boolean;
-  /** Whether a part of the turn is written: it can't be tried again. */
-  hasCommitted: boolean;
-  /** Set when the state is lost. */
-  lost: LostState | undefined;
-}
+import { type LostState, type Snapshot, type WritingTurn, WritingTurns } from "./writing-turns.ts";
 
 /** The part of a runtime that commits a slot. */
 export interface SlotHome {
@@ -90,14 +68,11 @@ export class StateSlot<T extends object = object> {
   #storedText = "";
   #eTag: string | undefined;
   #home: SlotHome | undefined;
-  #isInterleaved = false;
   #effects: TurnEffects | undefined;
-  /** The outermost first. */
-  #turns: WritingTurn[] = [];
+  readonly #turns = new WritingTurns(() => this.#snapshot());
   #readers = 0;
   /** The state that a commit under way deletes. Its turn has begun anew, since the caller may have the answer before the outcome is here. */
-  #deleting: T | undefined;
-  readonly #onTurnEnd = new Set<() => void>();
+  #deleting: { readonly state: T; readonly freshText: string } | undefined;
 
   constructor(definition: StateDefinition<T>) {
     this.definition = definition;
@@ -132,7 +107,7 @@ export class StateSlot<T extends object = object> {
   }
 
   get isInterleaved(): boolean {
-    return this.#isInterleaved;
+    return this.#turns.areInterleaved;
   }
 
   /** The effects of the turn that runs. */
@@ -147,26 +122,31 @@ export class StateSlot<T extends object = object> {
 
   /** The effects, if a turn runs that may have some. */
   get turnEffects(): TurnEffects | undefined {
-    return this.#turns.length > 0 || this.isActivating ? this.effects : undefined;
+    return this.isWriting || this.isActivating ? this.effects : undefined;
   }
 
   /** The loss of the state, while a turn still runs that has lost it. */
   get lostInTurn(): LostState | undefined {
-    return this.#at === "gone" ? this.#turns[0]?.lost : undefined;
+    return this.#at === "gone" ? this.#turns.all[0]?.lost : undefined;
   }
 
-  /** The loss of the state of the turns that run now. */
+  /** The loss of the innermost turn that runs now. */
   get lostTurn(): LostState | undefined {
-    return this.#turns[0]?.lost;
+    return this.#turns.innermost?.lost;
   }
 
   get isWriting(): boolean {
-    return this.#turns.length > 0;
+    return this.#turns.innermost !== undefined;
   }
 
   /** The turns that may change the state, the outermost first. A commit that is taken now has what they have changed. */
   get writing(): readonly WritingTurn[] {
-    return [...this.#turns];
+    return [...this.#turns.all];
+  }
+
+  /** Whether a turn that waits for no call goes on while another one is nested in it. Both may change the state. */
+  get isShared(): boolean {
+    return this.#turns.areShared;
   }
 
   get isReading(): boolean {
@@ -184,7 +164,7 @@ export class StateSlot<T extends object = object> {
    */
   get undecided(): Promise<unknown> | undefined {
     if (this.#deleting !== undefined) return this.committing ?? this.ahead?.last;
-    return this.isWriting && !this.#isInterleaved ? this.committing : undefined;
+    return this.isWriting && !this.isInterleaved ? this.committing : undefined;
   }
 
   /** Takes the state that was loaded. */
@@ -193,7 +173,7 @@ export class StateSlot<T extends object = object> {
     this.#storedText = this.#text;
     this.#state = state;
     this.#eTag = eTag;
-    this.#isInterleaved = isInterleaved;
+    this.#turns.areInterleaved = isInterleaved;
     this.#home = home;
     this.#effects = undefined;
     this.isDestroying = false;
@@ -202,47 +182,73 @@ export class StateSlot<T extends object = object> {
     this.#at = "loaded";
   }
 
-  /** Begins a turn that may change the state. Throws `invalid-state` when a turn around it has left what JSON can't hold. */
-  begin(): WritingTurn {
-    const isNested = this.#turns.length > 0 && !this.#isInterleaved;
+  /**
+   * Begins a turn that may change the state. `token`: its name in the paths of the calls that it makes, if it has one. Throws `invalid-state`
+   * when a turn around it has left what JSON can't hold.
+   */
+  begin(token?: string): WritingTurn {
+    const isNested = this.isWriting && !this.isInterleaved;
     this.isActivating = false;
     const turn: WritingTurn = {
+      token,
       text: isNested ? textOfState(this.definition, this.state) : undefined,
       effects: isNested && this.hasEffects ? this.effects.savepoint() : undefined,
       wasDestroying: this.isDestroying,
       hasCommitted: false,
+      calls: 0,
+      rests: false,
+      wentOn: undefined,
       lost: isNested ? this.lostTurn : undefined,
     };
-    this.#turns.push(turn);
+    this.#turns.begin(turn);
     return turn;
   }
 
   /** Whether a turn is nested in another one. */
   isNested(turn: WritingTurn): boolean {
-    return this.#turns[0] !== turn;
+    return this.#turns.isNested(turn);
   }
 
   /** Returns a promise while turns run that are nested in this one. Their caller may have given them up. */
   nestedEnd(turn: WritingTurn): Promise<void> | undefined {
-    return this.#isInnermost(turn) ? undefined : this.#untilInnermost(turn);
+    return this.#turns.nestedEnd(turn);
+  }
+
+  /** The handler of a turn has ended well. What it has changed while a turn ran that is nested in it goes with that turn if it fails. */
+  handlerEnded(turn: WritingTurn): void {
+    this.#turns.handlerEnded(turn);
+  }
+
+  /** The turn with this token makes a call. Call the returned function before the handler hears of its outcome. */
+  callBegins(token: string): (() => void) | undefined {
+    return this.#turns.callBegins(token);
   }
 
   /** Ends a turn that went well. */
   end(turn: WritingTurn): void {
-    const at = this.#turns.indexOf(turn);
-    if (at >= 0) this.#turns.splice(at, 1);
-    if (this.#turns.length === 0 && !this.hasEffects) this.#effects = undefined;
-    for (const listener of this.#onTurnEnd) listener();
+    this.#turns.end(turn, () => {
+      if (!this.isWriting && !this.hasEffects) this.#effects = undefined;
+    });
   }
 
-  /** Ends a turn that failed: state and effects are what they were at its beginning, or at its last commit. */
-  rollBack(turn: WritingTurn): void {
+  /**
+   * Ends a turn that failed: state and effects are what they were at its beginning, or at its last commit. A turn around it that has gone on
+   * meanwhile may have changed them, too. Its changes are gone then, and `makeError` makes the error with which it fails.
+   */
+  rollBack(turn: WritingTurn, makeError: () => TroupeError): void {
     const goesBack = turn.lost === undefined || turn.lost.goesBack === true;
-    if (!this.#isInterleaved && goesBack && this.#at === "loaded") {
-      this.restore(turn.text ?? this.#text);
+    if (!this.isInterleaved && goesBack && this.#at === "loaded") {
+      const { effects, wasDestroying: isDestroying } = turn;
+      const text = turn.text ?? this.#text;
+      const isChanged = (since: Snapshot) => this.#isChanged({ text, effects, isDestroying }) && this.#isChanged(since);
+      if (this.isNested(turn)) this.#turns.loseAround(turn, isChanged, makeError);
+      this.restore(text);
       this.#effects?.rollBack(turn.effects);
       this.isDestroying = turn.wasDestroying;
+      this.#turns.forgetSnapshots();
     }
+    // Of several turns that interleave, nobody knows which one has asked for the deletion.
+    if (this.isInterleaved && this.#turns.all.length === 1) this.isDestroying = false;
     this.end(turn);
   }
 
@@ -256,12 +262,8 @@ export class StateSlot<T extends object = object> {
 
   /** Whether the state is another one than before the turns that read. Only known while nothing writes. */
   isChangedByReaders(): boolean {
-    if (this.#at !== "loaded" || this.isWriting || this.#isInterleaved || this.committing !== undefined) return false;
-    try {
-      return textOfState(this.definition, this.state) !== this.#text;
-    } catch {
-      return true;
-    }
+    if (this.#at !== "loaded" || this.isWriting || this.isInterleaved || this.committing !== undefined) return false;
+    return !this.#hasText(this.#text);
   }
 
   /** Undoes what a reading turn has changed. */
@@ -286,7 +288,8 @@ export class StateSlot<T extends object = object> {
       this.#eTag = written.eTag;
     }
     this.#effects?.dropUntil(written.effects);
-    for (const turn of this.#turns) {
+    this.#turns.forgetSnapshots();
+    for (const turn of this.#turns.all) {
       turn.hasCommitted = true;
       turn.effects = undefined;
       if (written.put !== undefined || this.definition.save === "each-message") turn.text = undefined;
@@ -296,7 +299,8 @@ export class StateSlot<T extends object = object> {
   /** Takes the effects so far for a commit. Turns that run go back to here, and so does the next one. */
   takeForCommit(text: string): TakenEffects {
     this.#text = text;
-    for (const turn of this.#turns) {
+    this.#turns.forgetSnapshots();
+    for (const turn of this.#turns.all) {
       turn.effects = undefined;
       turn.text = undefined;
     }
@@ -312,7 +316,7 @@ export class StateSlot<T extends object = object> {
   /** Turns could not be written, on whose state others run. The state goes back when those end. */
   goBack(text: string, lost: LostState): void {
     this.#text = text;
-    for (const turn of this.#turns) {
+    for (const turn of this.#turns.all) {
       turn.lost ??= lost;
       turn.text = undefined;
       turn.effects = undefined;
@@ -327,17 +331,24 @@ export class StateSlot<T extends object = object> {
 
   /** A commit that deletes the record is under way: the agent begins anew. */
   beginDeleting(initial: T): void {
-    this.#deleting = this.state;
+    this.#deleting = { state: this.state, freshText: textOfState(this.definition, initial) };
     this.#state = initial;
     this.isDestroying = false;
   }
 
-  /** Notes that the record was not deleted. */
-  keepUndeleted(): void {
+  /**
+   * Notes that the record was not deleted, by the commit of this turn. Other turns may have changed what the agent began anew with: these
+   * changes are gone, and the turns fail with the error of `makeError`. So do all that interleave, since one of them may have asked for the
+   * deletion. Without `makeError`, the state is about to be lost.
+   */
+  keepUndeleted(turn?: WritingTurn, makeError?: () => TroupeError): void {
     if (this.#deleting === undefined) return;
-    this.#state = this.#deleting;
+    const { state, freshText } = this.#deleting;
+    const isMixed = this.isInterleaved || !this.#hasText(freshText);
+    if (makeError !== undefined && isMixed) this.#turns.loseOthers(turn, makeError);
+    this.#state = state;
     this.#deleting = undefined;
-    this.isDestroying = true;
+    this.isDestroying = !this.isInterleaved;
   }
 
   /** Notes that the record was deleted. `effects`: those that were written with that. Undefined: they were taken before. */
@@ -347,12 +358,12 @@ export class StateSlot<T extends object = object> {
     this.isDestroyed = true;
     if (effects !== undefined) return this.committed({ put, eTag: undefined, effects });
     this.stored(put, undefined);
-    for (const turn of this.#turns) turn.hasCommitted = true;
+    for (const turn of this.#turns.all) turn.hasCommitted = true;
   }
 
   /** Ends the state of this activation, and the turns that run on it. `canReload`: the next turn loads it again. */
   lose(lost: LostState, canReload: boolean): void {
-    for (const turn of this.#turns) turn.lost ??= lost;
+    for (const turn of this.#turns.all) turn.lost ??= lost;
     this.isActivating = false;
     this.#effects = undefined;
     this.#at = canReload ? "empty" : "gone";
@@ -366,29 +377,31 @@ export class StateSlot<T extends object = object> {
 
   /** Reads the state of a text, unless it is the present one. */
   restore(text: string): void {
-    let isSame = false;
+    if (!this.#hasText(text)) this.#state = stateOfText(this.definition, text);
+  }
+
+  /** Whether the present state has this text. False for a state that JSON can't hold. */
+  #hasText(text: string): boolean {
     try {
-      isSame = textOfState(this.definition, this.state) === text;
+      return textOfState(this.definition, this.state) === text;
     } catch {
-      // JSON can't hold it: it is another one.
+      return false;
     }
-    if (!isSame) this.#state = stateOfText(this.definition, text);
   }
 
-  #isInnermost(turn: WritingTurn): boolean {
-    return this.#isInterleaved || this.#turns.at(-1) === turn || !this.#turns.includes(turn);
+  #snapshot(): Snapshot {
+    const { isDestroying } = this;
+    const effects = this.#effects?.savepoint();
+    try {
+      return { text: textOfState(this.definition, this.state), effects, isDestroying };
+    } catch {
+      return { text: undefined, effects, isDestroying };
+    }
   }
 
-  async #untilInnermost(turn: WritingTurn): Promise<void> {
-    while (!this.#isInnermost(turn)) {
-      await new Promise<void>((resolve) => {
-        const listener = () => {
-          this.#onTurnEnd.delete(listener);
-          resolve();
-        };
-        this.#onTurnEnd.add(listener);
-      });
-    }
+  #isChanged({ text, effects, isDestroying }: Snapshot): boolean {
+    if (text === undefined || this.isDestroying !== isDestroying || !this.#hasText(text)) return true;
+    return this.#effects?.hasSince(effects) === true;
   }
 }
 

@@ -55,6 +55,15 @@ export interface KeptCallRequest {
   readonly depth: number;
 }
 
+/** A call before anything of it is sent. */
+interface CallStart {
+  /** The run of the runtime in which it is made. */
+  readonly run: SendQueue["run"];
+  readonly bounds: CallBounds;
+  /** The turns that wait for it. */
+  readonly path: CallPath;
+}
+
 export interface OutgoingCallsOptions {
   readonly settings: WorkerSettings;
   readonly registry: CodecRegistry;
@@ -67,6 +76,8 @@ export interface OutgoingCallsOptions {
   readonly nextRequestNumber: () => number;
   /** Returns the path of a call that an agent makes without its handler's signal or scope. */
   readonly pathOf: (sender: AgentId | undefined) => CallPath;
+  /** Notes that a call with this path begins. Returns what to call when it has ended, before its caller hears of that. */
+  readonly callBegins: (options: SendOptions, path: CallPath) => (() => void) | undefined;
   readonly eventGuard: EventGuard;
 }
 
@@ -155,16 +166,39 @@ export class OutgoingCalls {
     return this.#pending.isMaking(request);
   }
 
-  async #call(original: unknown, recipient: AgentId, options: CallOptions): Promise<unknown> {
-    const { registry, interventions, settings, log, sendQueue } = this.#parts;
-    const { sender } = options;
+  #call(message: unknown, recipient: AgentId, options: CallOptions): Promise<unknown> {
+    let start: CallStart;
+    try {
+      start = this.#startOf(recipient, options);
+    } catch (error) {
+      return Promise.reject(error);
+    }
+    const ended = this.#parts.callBegins(options, start.path);
+    const answer = this.#answerTo(message, recipient, options, start);
+    return ended === undefined ? answer : answer.finally(ended);
+  }
+
+  /** Throws if the call can't be made. */
+  #startOf(recipient: AgentId, options: CallOptions): CallStart {
+    const { settings, sendQueue, pathOf } = this.#parts;
     const { run } = sendQueue;
     sendQueue.assertRun(run);
     const bounds = boundsOf(options, settings);
     const tooLate = errorBeforeSend(bounds, recipient);
     if (tooLate !== undefined) throw tooLate;
-    const path = scopePathOf(options, settings.ambient) ?? this.#parts.pathOf(sender);
+    const path = scopePathOf(options, settings.ambient) ?? pathOf(options.sender);
     if (path.length > 0) assertWithinGuards(path, recipient, settings.guards);
+    return { run, bounds, path };
+  }
+
+  async #answerTo(
+    original: unknown,
+    recipient: AgentId,
+    options: CallOptions,
+    { run, bounds, path }: CallStart,
+  ): Promise<unknown> {
+    const { registry, interventions, settings, log, sendQueue } = this.#parts;
+    const { sender } = options;
     const onPath = { ...pathMetadata(path), ...depthMetadata(this.#parts.eventGuard.depthOf(sender, options)) };
     const named =
       options.idempotencyKey === undefined ? undefined : { [metadataKey.idempotency]: options.idempotencyKey };

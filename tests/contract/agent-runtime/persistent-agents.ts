@@ -315,6 +315,48 @@ export function describePersistentAgents(suite: Suite): void {
       expect(cast.made).toHaveLength(2);
     });
 
+    test("that could not be destroyed fails the turns beside it, and lives on: a later turn deletes nothing", async () => {
+      const store = new WatchedStore();
+      await using stage = await suite.openStage({ stateStore: store });
+      const [bothRun, deleting, changed, go] = [new Gate(), new Gate(), new Gate(), new Gate()];
+      let running = 0;
+      class Together extends persistentAgent(ByHand) {
+        static override readonly concurrency: AgentConcurrency = "interleaved";
+        static override readonly handlers = handlerTable<Together>().rpc(Ask, async function ({ text }) {
+          running += 1;
+          if (running === 2) bothRun.open();
+          if (text === "end") {
+            await bothRun.opened;
+            this.destroySelf();
+          } else if (text === "beside") {
+            await deleting.opened;
+            this.state.log.push(text);
+            changed.open();
+            await go.opened;
+          } else if (text === "fail") {
+            this.destroySelf();
+            throw new Error("it failed");
+          } else this.state.log.push(text);
+          return Answer({ text: String(this.state.log) });
+        });
+      }
+      await Together.register(stage.callee, "keeper", () => new Together("together"));
+      const ask = async (text: string) => (await stage.caller.sendMessage(Ask({ text }), id)).text;
+      store.beforeCommit = async () => {
+        deleting.open();
+        await changed.opened;
+      };
+      store.decide = () => ({ at: "refused", limit: "no deletions" });
+      const outcomes = Promise.allSettled([ask("beside"), ask("end")]);
+      await changed.opened;
+      setImmediate(() => go.open());
+      const [beside, end] = await outcomes;
+      expect(end).toMatchObject({ status: "rejected", reason: { code: "state-too-large" } });
+      expect(beside).toMatchObject({ status: "rejected", reason: { code: "state-conflict" } });
+      await expect(ask("fail")).rejects.toThrow("it failed");
+      expect(await ask("later")).toBe("later");
+    });
+
     test("that destroys itself in a turn that fails is still there", async () => {
       await using cast = await openCast(suite, (text, agent) => {
         if (text !== "end") return add(text, agent);

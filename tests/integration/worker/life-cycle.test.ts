@@ -85,7 +85,11 @@ describe("starting", () => {
     await next(second, "response");
   });
 
-  test("that fails leaves agents of its first messages, which end when the worker is disposed of", async () => {
+  test.each<[string, (worker: WorkerRuntime) => Promise<void>]>([
+    ["disposed of", (worker) => worker[Symbol.asyncDispose]()],
+    ["stopped", (worker) => worker.stop()],
+    ["stopped twice", (worker) => worker.stop().then(() => worker.stop())],
+  ])("that fails leaves agents of its first messages, which end when the worker is %s", async (_how, end) => {
     const [answered, asked] = [new Gate(), new Gate()];
     await using host = await new ScriptedHost(async () => {
       asked.open();
@@ -109,7 +113,7 @@ describe("starting", () => {
     await next(channel, "response");
     answered.open();
     await expect(started).rejects.toThrow("not here");
-    await worker[Symbol.asyncDispose]();
+    await end(worker);
     expect(ended).toEqual(["a/k"]);
   });
 

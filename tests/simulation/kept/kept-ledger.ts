@@ -213,6 +213,20 @@ export class KeptLedger {
     return this.written.get(agent)?.some(({ isStock, write }) => isStock || write === "delete") === true;
   }
 
+  /**
+   * Whether turns of an agent that were nested may have changed the state together, so that the call's turn had to fail: one inside it failed
+   * and took its changes along, or it asked to be saved meanwhile.
+   */
+  mayHaveMixed(call: CallRecord): boolean {
+    const writing = this.turns.filter(({ isReading }) => !isReading);
+    return writing.some((turn) => {
+      if (turn.call !== call) return false;
+      const beside = writing.filter(({ activation }) => activation === turn.activation).filter((one) => one !== turn);
+      const nested = beside.filter(({ begunAt, endedAt }) => begunAt < call.endedAt && endedAt > turn.begunAt);
+      return nested.some(({ ended, begunAt }) => turn.hasSaved || (ended === "badly" && begunAt > turn.begunAt));
+    });
+  }
+
   /** Writes down a commit. */
   write({ agent: { type, key }, write, epoch }: Commit, { eTag, revision }: CommittedOutcome): void {
     const agent = `${type}/${key}`;

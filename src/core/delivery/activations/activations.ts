@@ -167,7 +167,6 @@ export class Activations {
       const saving = loading && states?.save(agent);
       if (saving !== undefined) await saving;
     } catch (error) {
-      this.#uses.notMade(agent);
       states?.drop(agent);
       this.#timers.end(agent);
       await this.#ends.close(id, agent);

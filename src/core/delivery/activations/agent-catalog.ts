@@ -74,7 +74,7 @@ export class AgentCatalog {
     const { clock = systemClock, placed } = options;
     this.#kinds = new AgentKinds({ ...options, clock, paths: this.paths });
     const countsEvents = options.countsEvents === true;
-    this.senders = new SenderScopes({ kinds: this.#kinds, paths: this.paths, states, countsEvents });
+    this.senders = new SenderScopes({ kinds: this.#kinds, paths: this.paths, states, ambient, countsEvents });
     this.#saved = new SavedStates({
       ...{ runtime, kinds: this.#kinds, commitLayer: options.commitLayer },
       made: (id) => this.made(id),

@@ -6,8 +6,8 @@ import type { LiveLimits } from "./live-limits.ts";
 /** The uses of agents whose life has limits: an agent in use is not idle. */
 export class AgentUses {
   readonly #limits: LiveLimits;
-  /** Agents that are to be kept active from their activation on, with the time of their last use that this means. */
-  readonly #kept = new Map<Agent, number>();
+  /** Agents that are to be kept active from their activation on, with the time of their last use that this means. Some are never made. */
+  readonly #kept = new WeakMap<Agent, number>();
 
   constructor(limits: LiveLimits) {
     this.#limits = limits;
@@ -16,11 +16,6 @@ export class AgentUses {
   /** Keeps an agent active whose activation has begun, when it is made. */
   keepOnceMade(agent: Agent, usedMs: number): void {
     this.#kept.set(agent, usedMs);
-  }
-
-  /** The activation of an agent has failed. */
-  notMade(agent: Agent): void {
-    this.#kept.delete(agent);
   }
 
   /** A new agent is in use until the messages that waited for it have reached it. */

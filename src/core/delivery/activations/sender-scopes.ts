@@ -1,7 +1,9 @@
 import type { Agent } from "../../agents/agent.ts";
 import type { AgentId } from "../../agents/agent-id.ts";
+import type { AmbientContexts } from "../../ambient-contexts.ts";
 import { type CallPath, noPath } from "../../scope/call-path.ts";
 import { effectsOf, type TurnEffects } from "../../state/effects.ts";
+import { callScopeOf, type OwnBounds } from "../calls/call-bounds.ts";
 import type { Delivery } from "../layers.ts";
 import type { RunningPaths } from "../turns/running-paths.ts";
 import type { ActivationStates } from "./activation-ports.ts";
@@ -12,6 +14,7 @@ export interface SenderScopesParts {
   /** The running handlers for whose calls turns wait, and those of counted types. */
   readonly paths: RunningPaths;
   readonly states: ActivationStates | undefined;
+  readonly ambient: AmbientContexts | undefined;
   /** Whether the runtime counts the handlers that led to an event or a told message. */
   readonly countsEvents: boolean;
 }
@@ -32,6 +35,17 @@ export class SenderScopes {
     if (sender === undefined || paths.isEmpty) return noPath;
     const agent = this.#liveAgent(sender);
     return agent === undefined ? noPath : paths.of(agent);
+  }
+
+  /**
+   * Notes that a call begins. `path`: the turns that wait for it. Call the returned function when it has ended, before the caller hears of
+   * that. Undefined: no turn of a persistent agent waits for the call.
+   */
+  callBegins(own: OwnBounds & { readonly sender?: AgentId | undefined }, path: CallPath): (() => void) | undefined {
+    const { paths, kinds, ambient } = this.#parts;
+    if (path.length === 0) return undefined;
+    const caller = own.sender ?? callScopeOf(own, ambient)?.agentId;
+    return caller === undefined || !kinds.keepsState(caller.type) ? undefined : paths.callBegins(caller, path);
   }
 
   /** Returns the depth of what the agent sends. */

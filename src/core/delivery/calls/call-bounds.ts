@@ -40,18 +40,23 @@ export function boundsOf(own: OwnBounds, { defaultTimeoutMs, ambient }: RuntimeB
   return { signal, timeoutMs };
 }
 
+/** Returns the scope of a call: its own, else that of its signal. Undefined: the call names neither. */
+export function callScopeOf(own: OwnBounds, ambient: AmbientContexts | undefined): CallScope | undefined {
+  if (own.scope !== undefined) return own.scope;
+  const signal = own.signal ?? ambient?.handlerSignal();
+  return signal === undefined ? undefined : scopeOf(signal);
+}
+
 /** Returns the turns that wait for a call, as its scope or its signal tells. Undefined: the call names neither. */
 export function scopePathOf(own: OwnBounds, ambient: AmbientContexts | undefined): CallPath | undefined {
-  if (own.scope !== undefined) return own.scope.path ?? noPath;
-  const signal = own.signal ?? ambient?.handlerSignal();
-  return signal === undefined ? undefined : scopeOf(signal)?.path;
+  const scope = callScopeOf(own, ambient);
+  return scope === undefined ? undefined : (scope.path ?? noPath);
 }
 
 /** As `scopePathOf`, for the handlers of events and told messages that led to a message. */
 export function scopeDepthOf(own: OwnBounds, ambient: AmbientContexts | undefined): number | undefined {
-  if (own.scope !== undefined) return own.scope.depth ?? 0;
-  const signal = own.signal ?? ambient?.handlerSignal();
-  return signal === undefined ? undefined : scopeOf(signal)?.depth;
+  const scope = callScopeOf(own, ambient);
+  return scope === undefined ? undefined : (scope.depth ?? 0);
 }
 
 /** Throws `wrong-state` if a handler of the agent itself would wait for the end of its activation, as the scope of its signal tells. */

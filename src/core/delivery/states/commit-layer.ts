@@ -1,10 +1,12 @@
 import type { Agent } from "../../agents/agent.ts";
 import { TroupeError } from "../../errors.ts";
-import { type StateSlot, slotOf, type WritingTurn } from "../../state/state-slot.ts";
+import { type StateSlot, slotOf } from "../../state/state-slot.ts";
 import type { RememberedMessage } from "../../state/state-store.ts";
+import type { WritingTurn } from "../../state/writing-turns.ts";
 import { isThenable } from "../../thenable.ts";
 import { ActivationGone } from "../activations/activation-gone.ts";
 import type { Delivery, Layer } from "../layers.ts";
+import { changedTogether } from "./commit-request.ts";
 import type { KeptAnswers } from "./kept-answers.ts";
 import type { KeptStates } from "./kept-states.ts";
 
@@ -71,7 +73,7 @@ class CommittedTurns<Out> {
   }
 
   #write(run: Run): unknown {
-    const turn = run.slot.begin();
+    const turn = run.slot.begin(run.delivery.context.turn?.token);
     let answer: unknown;
     try {
       answer = run.next();
@@ -79,13 +81,7 @@ class CommittedTurns<Out> {
       return this.#failed(run, turn, error);
     }
     if (isThenable(answer)) return this.#settle(run, turn, answer);
-    const nested = run.slot.nestedEnd(turn);
-    if (nested !== undefined)
-      return this.#settle(
-        run,
-        turn,
-        nested.then(() => answer),
-      );
+    if (run.slot.nestedEnd(turn) !== undefined) return this.#settle(run, turn, Promise.resolve(answer));
     return this.#end(run, turn, answer);
   }
 
@@ -96,7 +92,11 @@ class CommittedTurns<Out> {
     } catch (error) {
       return this.#failed(run, turn, error);
     }
-    await run.slot.nestedEnd(turn);
+    const { slot } = run;
+    slot.handlerEnded(turn);
+    await slot.nestedEnd(turn);
+    // A deletion by another turn is under way: what this one has changed goes with it if it fails.
+    while (slot.isInterleaved && slot.undecided !== undefined) await slot.undecided.catch(() => undefined);
     return this.#end(run, turn, answer);
   }
 
@@ -115,7 +115,7 @@ class CommittedTurns<Out> {
       const { isInterleaved } = slot;
       const isRepeatable =
         !isInterleaved && !turn.hasCommitted && !slot.isNested(turn) && delivery.context.turn !== undefined;
-      written = this.#states.commit(slot, { at: "turn", remembered, answer: riding, isRepeatable });
+      written = this.#states.commit(slot, { at: "turn", turn, remembered, answer: riding, isRepeatable });
     } catch (error) {
       return this.#undo(run, turn, error);
     }
@@ -155,12 +155,13 @@ class CommittedTurns<Out> {
   }
 
   /** Undoes a turn and throws its error. A turn that met another writer is tried again, unless a part of it is written. */
-  #undo({ slot }: Run, turn: WritingTurn, error: unknown): Promise<never> {
+  #undo({ slot, delivery }: Run, turn: WritingTurn, error: unknown): Promise<never> {
     const isNested = slot.isNested(turn);
-    slot.rollBack(turn);
+    slot.rollBack(turn, () => changedTogether(delivery.agentId));
     this.#leaveIfDestroyed(slot);
     const { lost } = turn;
-    if (lost === undefined && slot.isInterleaved && slot.hasEffects) return this.#sendEffects(slot, error);
+    const leavesEffects = slot.isInterleaved && (lost === undefined || lost.goesBack === true);
+    if (leavesEffects && slot.hasEffects) return this.#sendEffects(slot, lost === undefined ? error : lost.error);
     if (lost === undefined) throw error;
     if (!lost.isConflict || turn.hasCommitted || isNested) throw lost.error;
     const leave = lost.isLeftLater === true ? () => this.#states.leave(slot, lost) : undefined;

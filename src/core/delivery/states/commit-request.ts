@@ -5,11 +5,14 @@ import type { StateDefinition } from "../../state/define-state.ts";
 import { bytesOfText } from "../../state/state-codec.ts";
 import type { StateSlot } from "../../state/state-slot.ts";
 import type { Expected, RememberedMessage, StateWrite } from "../../state/state-store.ts";
+import type { WritingTurn } from "../../state/writing-turns.ts";
 
 /** The parts of a commit beside the state and its effects. */
 export interface CommitRequest<Out> {
   /** `turn`: a turn ends well. `now`: the agent asks for it. */
   readonly at: "turn" | "now";
+  /** The turn that ends. Undefined: none does, or no message has it. */
+  readonly turn?: WritingTurn | undefined;
   /** The message that the turn has handled, if it is remembered. */
   readonly remembered?: RememberedMessage | undefined;
   /** The answer, if the keeper sends it. */
@@ -64,6 +67,30 @@ export function conflictAhead(id: AgentId): TroupeError {
 export function written(id: AgentId): TroupeError {
   const text = `The state of ${id} was written by another program while this worker had no host.`;
   return new TroupeError("state-conflict", `${text} The next message loads it.`);
+}
+
+/** The error of a turn that has gone on while a turn ran inside it, and that has failed. */
+export function changedTogether(id: AgentId): TroupeError {
+  const text = `A turn of ${id} inside this one has failed, and its changes were undone. This turn had not awaited it`;
+  return new TroupeError(
+    "state-conflict",
+    `${text}: what it has changed meanwhile is undone, too. Nothing of it is written since its last commit. Try again.`,
+  );
+}
+
+/** The error of a turn that has changed the state while another turn deleted it, which has failed. */
+export function undeletedTogether(id: AgentId): TroupeError {
+  const text = `The state of ${id} could not be deleted, so that it is there again. What this turn has changed meanwhile is gone.`;
+  return new TroupeError("state-conflict", `${text} Try again.`);
+}
+
+/** Throws the error of `saveNow` if the turn that calls it is lost, or nobody knows whose changes the state has. */
+export function assertMaySave(slot: StateSlot, id: AgentId): void {
+  if (slot.at !== "loaded" || slot.isInterleaved) return;
+  if (slot.lostTurn !== undefined) throw slot.lostTurn.error;
+  if (!slot.isShared) return;
+  const text = `Two turns of ${id} change its state at once: the outer one has not awaited the call that came back.`;
+  throw new TroupeError("state-conflict", `${text} saveNow has saved nothing. Await such a call before you save.`);
 }
 
 /** The error of a turn whose activation has ended. */

@@ -10,10 +10,19 @@ import { TroupeError, UndeliverableException } from "../../errors.ts";
 import type { Epoch } from "../../state/epoch.ts";
 import { stateOfRecord, stateOfText, textOfState } from "../../state/state-codec.ts";
 import type { StateKeeper } from "../../state/state-keeper.ts";
-import { type LostState, type SlotHome, type StateSlot, slotOf } from "../../state/state-slot.ts";
+import { type SlotHome, type StateSlot, slotOf } from "../../state/state-slot.ts";
 import type { RememberedMessage, ReminderChange } from "../../state/state-store.ts";
+import type { LostState } from "../../state/writing-turns.ts";
 import type { ActivationStates } from "../activations/activation-ports.ts";
-import { type CommitRequest, conflict, ended, refused, written } from "./commit-request.ts";
+import {
+  assertMaySave,
+  type CommitRequest,
+  conflict,
+  ended,
+  refused,
+  undeletedTogether,
+  written,
+} from "./commit-request.ts";
 import { nameOf, type PreparedCommit, prepareCommit } from "./prepared-commit.ts";
 import { TurnsAhead, type TurnsAheadParts } from "./turns-ahead.ts";
 
@@ -216,6 +225,7 @@ export class KeptStates<Out = unknown> implements ActivationStates, SlotHome {
   }
 
   #commit(slot: StateSlot, request: CommitRequest<Out>): Promise<void> | undefined {
+    if (request.at === "now") assertMaySave(slot, this.#placeOf(slot).id);
     if (slot.ahead !== undefined) return this.#ahead.get(slot)?.take(request);
     if (slot.committing !== undefined) return this.#commitAfter(slot, request);
     const place = this.#placeOf(slot);
@@ -256,7 +266,11 @@ export class KeptStates<Out = unknown> implements ActivationStates, SlotHome {
   }
 
   async #commitAfter(slot: StateSlot, request: CommitRequest<Out>): Promise<void> {
+    const turns = slot.writing;
     while (slot.committing !== undefined) await slot.committing;
+    const lost = turns.find((turn) => turn.lost?.goesBack === true)?.lost;
+    // What was to be saved is gone.
+    if (request.at === "now" && lost !== undefined) throw lost.error;
     await this.commit(slot, request);
   }
 
@@ -314,10 +328,12 @@ export class KeptStates<Out = unknown> implements ActivationStates, SlotHome {
     slot: StateSlot,
     { kept, text, effects }: PreparedCommit<Out>,
     { id }: Place,
-    { isRepeatable = false, isOfLife = false }: CommitRequest<Out>,
+    { turn, isRepeatable = false, isOfLife = false }: CommitRequest<Out>,
   ): Promise<void> {
     const outcome = await this.#keeper(id.type).commit(kept);
-    if (outcome.at !== "committed") slot.keepUndeleted();
+    const livesOn = outcome.at === "refused" || outcome.at === "failed";
+    if (livesOn) slot.keepUndeleted(turn, () => undeletedTogether(id));
+    else if (outcome.at !== "committed") slot.keepUndeleted();
     switch (outcome.at) {
       case "committed":
         if (slot.at !== "loaded") return;

@@ -5,9 +5,10 @@ import type { TakenEffects } from "../../state/effects.ts";
 import type { Epoch } from "../../state/epoch.ts";
 import { assertFits, bytesOfText, textOfState } from "../../state/state-codec.ts";
 import type { KeptCommit, KeptOutcome } from "../../state/state-keeper.ts";
-import type { LostState, SlotAhead, StateSlot, WritingTurn } from "../../state/state-slot.ts";
+import type { SlotAhead, StateSlot } from "../../state/state-slot.ts";
 import type { StateWrite } from "../../state/state-store.ts";
 import { StoreError } from "../../state/store-error.ts";
+import type { LostState, WritingTurn } from "../../state/writing-turns.ts";
 import { type CommitRequest, changeOf, conflictAhead, ended, expectedOf, putOf, refused } from "./commit-request.ts";
 
 /** The part of a runtime that the turns of one agent run ahead of. */

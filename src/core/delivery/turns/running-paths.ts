@@ -1,6 +1,8 @@
 import type { Agent } from "../../agents/agent.ts";
+import type { AgentId } from "../../agents/agent-id.ts";
 import { ChurnedMap } from "../../collections/churned-map.ts";
-import { type CallPath, joinedPath, noPath } from "../../scope/call-path.ts";
+import { type CallPath, joinedPath, nameInPath, noPath } from "../../scope/call-path.ts";
+import { slotOf } from "../../state/state-slot.ts";
 import { isThenable } from "../../thenable.ts";
 import type { HandlerContext } from "../handler-context.ts";
 
@@ -11,8 +13,8 @@ import type { HandlerContext } from "../handler-context.ts";
 export class RunningPaths {
   /** The handlers of an agent; most have one. */
   readonly #contexts = new ChurnedMap<Agent, HandlerContext | Set<HandlerContext>>();
-  /** The tokens of the turns that run. */
-  readonly #tokens = new ChurnedMap<string, true>();
+  /** The agents of the turns that run, by the turn's token. */
+  readonly #tokens = new ChurnedMap<string, Agent>();
 
   get isEmpty(): boolean {
     return this.#contexts.size === 0;
@@ -44,8 +46,24 @@ export class RunningPaths {
     return this.#tokens.size > 0 && path.some(({ token }) => this.#tokens.has(token));
   }
 
+  /**
+   * Notes that a handler of the agent makes a call with this path. Call the returned function before the handler hears of the call's outcome:
+   * the handler goes on then. Undefined: it has no turn of a persistent agent.
+   */
+  callBegins(caller: AgentId, path: CallPath): (() => void) | undefined {
+    if (this.#tokens.size === 0) return undefined;
+    const [type, key] = [nameInPath(caller.type), nameInPath(caller.key)];
+    for (const turn of [...path].reverse()) {
+      if (turn.type !== type || turn.key !== key) continue;
+      const agent = this.#tokens.get(turn.token);
+      const slot = agent === undefined ? undefined : slotOf(agent);
+      if (slot !== undefined) return slot.callBegins(turn.token);
+    }
+    return undefined;
+  }
+
   add(agent: Agent, context: HandlerContext): void {
-    if (context.turn !== undefined) this.#tokens.set(context.turn.token, true);
+    if (context.turn !== undefined) this.#tokens.set(context.turn.token, agent);
     const contexts = this.#contexts.get(agent);
     if (contexts === undefined) this.#contexts.set(agent, context);
     else if (contexts instanceof Set) contexts.add(context);

@@ -1,3 +1,5 @@
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import { describe, expect, test } from "vitest";
 import {
   type ActivationContext,
@@ -9,6 +11,9 @@ import {
 import { Gate } from "../../../../support/gate.ts";
 import { RecordingLogger } from "../../../../support/recording-logger.ts";
 import { type Hooks, id, Noted, open, settle } from "./noted-agents.ts";
+
+setFlagsFromString("--expose-gc");
+const collect: () => void = runInNewContext("gc");
 
 describe("an activation with a state", () => {
   test("loads it after the agent is bound and before onActivate, and saves after that", async () => {
@@ -175,6 +180,31 @@ describe("idle agents", () => {
     clock.advance(1);
     expect(catalog.isLive(id)).toBe(false);
     expect(() => kept instanceof Noted && kept.keepActive(-1)).toThrow("at least 0");
+  });
+
+  test("that were dropped in onActivate, which called keepActive, are not kept in memory", async () => {
+    const [activating, go] = [new Gate(), new Gate()];
+    const left: WeakRef<Noted>[] = [];
+    const onActivate = async (_context: ActivationContext, agent: Noted) => {
+      agent.keepActive(10_000);
+      left.push(new WeakRef(agent));
+      activating.open();
+      await go.opened;
+    };
+    const { catalog, factory } = open({ states: undefined, hooks: { onActivate } });
+    catalog.addFactory("a", factory, { idleAfterMs: 1_000, shared: true });
+    const dropIt = async () => {
+      const made = Promise.resolve(catalog.agentFor(id));
+      await activating.opened;
+      const dropped = catalog.dropShared();
+      go.open();
+      await Promise.allSettled([made, dropped]);
+    };
+    await dropIt();
+    for (let turns = 0; turns < 5; turns += 1) await settle();
+    collect();
+    expect(left.map((agent) => agent.deref())).toEqual([undefined]);
+    expect(catalog.isLive(id)).toBe(false);
   });
 
   test("go at most 256 at a time", async () => {
