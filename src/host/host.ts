@@ -201,8 +201,8 @@ export class Host implements AsyncDisposable {
 
   /**
    * Lets a worker stop as an operator wants it. The host tells it to, and gives it no new agents of shared types. Those that it has move to
-   * other workers, and calls to them wait. Resolves when the worker holds no agent of a shared type any more. What it still has after
-   * `graceMs` is taken from it. Rejects with the reason of `signal`, or `invalid-argument`.
+   * other workers, and calls to them wait. Resolves when the worker has said that it stops, and holds no agent of a shared
+   * type any more. What it still has after `graceMs` is taken from it. Rejects with the reason of `signal`, or `invalid-argument`.
    */
   drainWorker(workerId: string, options?: DrainWorkerOptions): Promise<DrainOutcome> {
     return this.servicer.drainWorker(workerId, options);
