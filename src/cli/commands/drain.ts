@@ -1,11 +1,12 @@
 import process from "node:process";
 import { Command } from "commander";
-import type { DrainReport, WorkerRow } from "../../admin/internal.ts";
+import { type DrainReport, longestGraceMs, type WorkerRow } from "../../admin/internal.ts";
 import { errorText, loggableText } from "../../core/internal.ts";
 import { type AdminClient, HostGoneError } from "../admin/admin-client.ts";
 import { addHostChoice, findHost, type HostChoice } from "../admin/find-host.ts";
 import { noSuchWorker } from "../admin/no-such-worker.ts";
-import { type PrintFlags, print, wholeNumber } from "../printing.ts";
+import { type PrintFlags, print } from "../printing.ts";
+import { wholeNumber } from "../whole-number.ts";
 
 interface DrainFlags extends PrintFlags, HostChoice {
   readonly graceMs?: number;
@@ -28,7 +29,7 @@ export function drainCommand(): Command {
       new Command("worker")
         .description("Drain a worker, and wait until it holds no agent of a shared type any more")
         .argument("<id>", "its id; see troupe workers")
-        .option("--grace-ms <ms>", "how long its agents may take (default: the host's)", wholeNumber)
+        .option("--grace-ms <ms>", "how long its agents may take (default: the host's)", wholeNumber(0, longestGraceMs))
         .option("--json", "print JSON", false),
     ).action(async (id: string, flags: DrainFlags) => {
       const client = await findHost(flags);
