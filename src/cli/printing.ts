@@ -2,6 +2,7 @@ import process from "node:process";
 import { InvalidArgumentError } from "commander";
 import type { AgentName } from "../core/internal.ts";
 import type { AdminClient, AdminParameters } from "./admin/admin-client.ts";
+import { wholeNumber } from "./whole-number.ts";
 
 /** Flags of every command that prints something. */
 export interface PrintFlags {
@@ -22,6 +23,9 @@ export interface Listed<Row> {
 
 /** Rows that a list asks for at once. */
 const pageRows = 500;
+
+/** Reads how many rows a list may have. */
+export const rowCount = wholeNumber(1, 999_999_999);
 
 /** Prints a value as JSON, or as text. */
 export function print<T>({ json }: PrintFlags, value: T, toText: (value: T) => string): void {
@@ -75,17 +79,4 @@ export function parseAgent(text: string): AgentName {
   const slash = text.indexOf("/");
   if (slash > 0) return { type: text.slice(0, slash), key: text.slice(slash + 1) };
   throw new InvalidArgumentError("Not an agent: write type/key, such as counter/7.");
-}
-
-/** Reads a whole number that is not negative. */
-export function wholeNumber(text: string): number {
-  if (/^\d{1,9}$/.test(text)) return Number(text);
-  throw new InvalidArgumentError("Not a whole number.");
-}
-
-/** Reads how many rows a list may have. */
-export function rowCount(text: string): number {
-  const count = wholeNumber(text);
-  if (count > 0) return count;
-  throw new InvalidArgumentError("Not a whole number from 1 on.");
 }

@@ -158,7 +158,8 @@ export class GrpcWorkerAgentRuntimeHost implements AsyncDisposable {
 
   /**
    * Lets a worker stop as an operator wants it. The host tells it to, and gives it no new agents of shared types. Those that it has move to
-   * other workers, and calls to them wait. Resolves when the worker holds no agent of a shared type any more. `workerId` is that of `inspect()`.
+   * other workers, and calls to them wait. Resolves when the worker has said that it stops, and holds no agent of a shared
+   * type any more, or after `graceMs`. `workerId` is that of `inspect()`.
    */
   drainWorker(workerId: string, options?: DrainWorkerOptions) {
     return this.#host.drainWorker(workerId, options);

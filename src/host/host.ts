@@ -11,7 +11,6 @@ import {
   StoreError,
   signal as signalKind,
   systemClock,
-  type Timer,
   TroupeError,
   text,
   unfollowAbort,
@@ -30,6 +29,7 @@ import type { HostOptions } from "./options.ts";
 import type { DrainOutcome, DrainWorkerOptions } from "./placement/worker-drains.ts";
 import { HostServicer } from "./servicer.ts";
 import { assertQueueFits } from "./sessions/queue-bound.ts";
+import { ShutdownDeadline } from "./shutdown-deadline.ts";
 import { startError } from "./start-error.ts";
 
 /** The listener that a host runs on, its address, and the servicer that it runs. */
@@ -64,7 +64,13 @@ type HostState =
   | { readonly at: "new" }
   | { readonly at: "starting"; readonly done: Promise<Listening> }
   | { readonly at: "serving"; readonly listening: Listening }
-  | { readonly at: "ending"; readonly grace: ShutdownDeadline; readonly done: Promise<void> };
+  /** `patience`: how long a start that was under way may still take. */
+  | {
+      readonly at: "ending";
+      readonly grace: ShutdownDeadline;
+      readonly patience: ShutdownDeadline;
+      readonly done: Promise<void>;
+    };
 
 const startShape = optionShape<HostStartOptions>({ signal: signalKind });
 const stopShape = optionShape<HostStopOptions>({ graceMs: number(anyTime), signal: signalKind });
@@ -164,8 +170,8 @@ export class Host implements AsyncDisposable {
 
   /**
    * Tells Troupe's workers that the host leaves, refuses new calls, and answers the pending ones with an error. Then it ends all
-   * streams within `graceMs`: what a worker has not read by then is lost. A second call may shorten the grace. A start that is under way
-   * has 5 s to end. Rejects only with `invalid-argument`, for an invalid grace.
+   * streams within `graceMs`: what a worker has not read by then is lost. A start that is under way has `graceMs` to end, and at least
+   * 5 s. A second call may shorten both, to its own `graceMs`. Rejects only with `invalid-argument`, for an invalid grace.
    */
   async stop(options: HostStopOptions = {}): Promise<void> {
     assertOptions(options, stopShape, "stop");
@@ -195,8 +201,8 @@ export class Host implements AsyncDisposable {
 
   /**
    * Lets a worker stop as an operator wants it. The host tells it to, and gives it no new agents of shared types. Those that it has move to
-   * other workers, and calls to them wait. Resolves when the worker holds no agent of a shared type any more. What it still has after
-   * `graceMs` is taken from it. Rejects with the reason of `signal`, or `invalid-argument`.
+   * other workers, and calls to them wait. Resolves when the worker has said that it stops, and holds no agent of a shared
+   * type any more. What it still has after `graceMs` is taken from it. Rejects with the reason of `signal`, or `invalid-argument`.
    */
   drainWorker(workerId: string, options?: DrainWorkerOptions): Promise<DrainOutcome> {
     return this.servicer.drainWorker(workerId, options);
@@ -229,7 +235,9 @@ export class Host implements AsyncDisposable {
   }
 
   #shorten(graceMs: number): void {
-    if (this.#state.at === "ending") this.#state.grace.shorten(graceMs);
+    if (this.#state.at !== "ending") return;
+    this.#state.grace.shorten(graceMs);
+    this.#state.patience.shorten(graceMs);
   }
 
   #stopWithin(graceMs: number): Promise<void> {
@@ -239,7 +247,7 @@ export class Host implements AsyncDisposable {
         // A start that failed may have left the state store open.
         return this.servicer.hasStateStore ? this.#endWithin(0, Promise.reject(notListening)) : Promise.resolve();
       case "ending":
-        state.grace.shorten(graceMs);
+        this.#shorten(graceMs);
         return state.done;
       case "starting":
         return this.#endWithin(graceMs, state.done);
@@ -254,13 +262,15 @@ export class Host implements AsyncDisposable {
 
   #endWithin(graceMs: number, starting: Promise<Listening>): Promise<void> {
     const grace = new ShutdownDeadline(this.#clock, graceMs);
-    const done = this.#end(starting, grace, Math.min(goodbyeMs, graceMs / 4));
-    this.#state = { at: "ending", grace, done };
+    const patience = new ShutdownDeadline(this.#clock, Math.max(graceMs, defaultGraceMs));
+    const started = this.#started(starting, patience);
+    const done = this.#end(started, grace, Math.min(goodbyeMs, graceMs / 4));
+    this.#state = { at: "ending", grace, patience, done };
     return done;
   }
 
-  async #end(starting: Promise<Listening>, grace: ShutdownDeadline, reserveMs: number): Promise<void> {
-    const listening = await this.#started(starting, grace);
+  async #end(started: Promise<Listening | undefined>, grace: ShutdownDeadline, reserveMs: number): Promise<void> {
+    const listening = await started;
     if (listening !== undefined) {
       await this.#drain(grace, reserveMs);
       void grace.over.then(() => listening.close(0));
@@ -271,10 +281,9 @@ export class Host implements AsyncDisposable {
     this.#markClosed();
   }
 
-  /** A start that is under way gets 5 s at least. It may never end, and what it opens later is closed at once. */
-  async #started(starting: Promise<Listening>, grace: ShutdownDeadline): Promise<Listening | undefined> {
+  /** A start that is under way may never end. What it opens too late is closed at once. */
+  async #started(starting: Promise<Listening>, patience: ShutdownDeadline): Promise<Listening | undefined> {
     const opening = starting.catch(() => undefined);
-    const patience = new ShutdownDeadline(this.#clock, Math.max(grace.leftMs, defaultGraceMs));
     const listening = await Promise.race([opening, patience.over.then(() => undefined)]);
     patience.done();
     if (listening === undefined) void opening.then((late) => late?.close(0));
@@ -303,39 +312,4 @@ function startStopped(): TroupeError {
     "shutting-down",
     "The host was stopped, and its start has not ended. Look at its state store.",
   );
-}
-
-/** The deadline of an ending. It can be shortened, but not prolonged. */
-export class ShutdownDeadline {
-  /** Resolves when the deadline has passed. */
-  readonly over: Promise<void>;
-  readonly #clock: Clock;
-  #dueMs = Number.POSITIVE_INFINITY;
-  #timer: Timer | undefined;
-  #end: () => void = () => {};
-
-  constructor(clock: Clock, graceMs: number) {
-    this.#clock = clock;
-    this.over = new Promise((resolve) => {
-      this.#end = resolve;
-    });
-    this.shorten(graceMs);
-  }
-
-  get leftMs(): number {
-    return Math.max(0, this.#dueMs - this.#clock.now());
-  }
-
-  shorten(graceMs: number): void {
-    const dueMs = this.#clock.now() + graceMs;
-    if (dueMs >= this.#dueMs) return;
-    this.#dueMs = dueMs;
-    this.#timer?.cancel();
-    this.#timer = this.#clock.setTimer(graceMs, this.#end);
-  }
-
-  /** Stops the timer: nothing waits any more. */
-  done(): void {
-    this.#timer?.cancel();
-  }
 }

@@ -237,7 +237,7 @@ export class HostServicer {
 
   /**
    * Lets a worker stop as an operator wants it. The host gives it no new agents of shared types, and moves those that it has to other
-   * workers. Resolves when it holds no agent of a shared type any more. Rejects with the reason of `signal`, or `invalid-argument`.
+   * workers. Resolves when it has said that it stops, and holds no agent of a shared type any more, or after `graceMs`. Rejects with the reason of `signal`, or `invalid-argument`.
    */
   async drainWorker(workerId: string, options: DrainWorkerOptions = {}): Promise<DrainOutcome> {
     assertText(workerId, "The id of a worker");

@@ -16,6 +16,22 @@ function startFailedText(reason: string): string {
   return `Its start failed: ${reason} Call start() again when that is mended.`;
 }
 
+/** Creates the error of a start in a state in which the worker can't start. `isDrained`: an operator has drained it at its host. */
+export function alreadyRunning(state: State, { isDrained }: { readonly isDrained: boolean }): TroupeError {
+  // Python's: protocol.md §5.9.
+  const text = "Runtime is already running.";
+  if (state.at !== "draining") return new TroupeError("wrong-state", text);
+  const why = isDrained ? "An operator drained this worker at its host, and it stops." : "It stops.";
+  return new TroupeError("wrong-state", `${text} ${why} Wait until closed resolves, then start it again.`);
+}
+
+/** Creates the error of a start that has not ended when an operator's drain had to stop the worker. */
+export function drainedWhileStarting(cause: unknown): UndeliverableException {
+  const text =
+    "An operator drained this worker at its host while it started, and the operator's time was over before the start had ended. The worker has stopped. Start it again when the operator wants it back.";
+  return new UndeliverableException(text, { code: "shutting-down", cause });
+}
+
 /** Whether the worker is between its start and its stop in this state, and has not given up its host. */
 export function isRunningIn(state: State): boolean {
   switch (state.at) {

@@ -4,7 +4,6 @@ import {
   errorText,
   loggableError,
   type SubscriptionTable,
-  TroupeError,
   UndeliverableException,
   type WaitOptions,
 } from "../core/internal.ts";
@@ -28,7 +27,7 @@ import { PresentHost } from "./present-host.ts";
 import { type HostRegistry, stopping, type UsedRegistry } from "./registry/host-registry.ts";
 import { ReRegistration } from "./registry/re-registration.ts";
 import { Registration } from "./registry/registration.ts";
-import { assertSendingIn, isIdleIn, isRunningIn } from "./run-state.ts";
+import { alreadyRunning, assertSendingIn, drainedWhileStarting, isIdleIn, isRunningIn } from "./run-state.ts";
 import type { WorkerCounters } from "./worker-counters.ts";
 import { endAgents } from "./worker-drain.ts";
 import { nextIdentity, type WorkerSettings } from "./worker-options.ts";
@@ -114,12 +113,13 @@ export class WorkerLifecycle {
 
   /**
    * Connects and registers. Rejects when the worker can't reach the host, or the host refuses a registration. Rejects with
-   * `CancelledError` when the signal aborts. The worker can be started again then.
+   * `CancelledError` when the signal aborts, and with `shutting-down` when it is stopped, or drained by an operator. The worker can be
+   * started again then.
    */
   async start(options: WaitOptions = {}): Promise<void> {
     assertNotAborted(options, "The start of the worker");
     const { state } = this.#supervisor;
-    if (!this.isIdle) throw new TroupeError("wrong-state", "Runtime is already running.");
+    if (!this.isIdle) throw alreadyRunning(state, this.#stopping);
     assertAddresses(this.#options.settings.addresses);
     this.#stopping.newRun({ hasStopped: state.at === "closed" && state.by === "stopped" });
     // A host that has not noticed the end of the last run, or that had to stop it, must not take this one for it.
@@ -129,6 +129,8 @@ export class WorkerLifecycle {
     reopenOutgoing(this.#options);
     try {
       await this.#supervisor.start(options.signal);
+    } catch (error) {
+      throw this.#stopping.isDrained ? drainedWhileStarting(error) : error;
     } finally {
       this.#stopping.startEnded();
     }

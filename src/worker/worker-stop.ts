@@ -61,6 +61,11 @@ export class WorkerStop {
     return this.#hurry.signal;
   }
 
+  /** Whether the worker stops, or has stopped, because an operator drained it at its host. */
+  get isDrained(): boolean {
+    return this.#drainedMs !== undefined;
+  }
+
   /** A run begins. `hasStopped`: the one before has ended by a stop. */
   newRun({ hasStopped }: { readonly hasStopped: boolean }): void {
     if (hasStopped) this.#closed = openClosed();

@@ -35,7 +35,7 @@ export function stateRoutes(host: AdminHost): readonly HttpRoute[] {
       handle: async ({ query, body }) => {
         const agent = agentOf(query);
         const contentType = query.text("contentType");
-        const schemaVersion = query.whole("schemaVersion", { from: 0, to: 999_999_999 });
+        const schemaVersion = query.whole("schemaVersion", { from: 1, to: 999_999_999 });
         const eTag = await putState(await host.openStore(), agent, { data: body, contentType, schemaVersion });
         return { ...agent, eTag, bytes: body.length };
       },

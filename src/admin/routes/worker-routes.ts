@@ -21,7 +21,7 @@ export interface DrainReport {
 }
 
 /** The longest time for which a worker may be drained: a day, in milliseconds. */
-const longestGraceMs = 86_400_000;
+export const longestGraceMs = 86_400_000;
 
 export function workerRoutes(host: AdminHost): readonly HttpRoute[] {
   return [

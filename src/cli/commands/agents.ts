@@ -1,8 +1,9 @@
 import { Command } from "commander";
 import { type AgentDetail, type AgentRow, nameOf } from "../../admin/internal.ts";
-import { TroupeError } from "../../core/internal.ts";
+import { loggableText, TroupeError } from "../../core/internal.ts";
 import type { AdminClient } from "../admin/admin-client.ts";
 import { addHostChoice, findHost, type HostChoice } from "../admin/find-host.ts";
+import { noSuchWorker } from "../admin/no-such-worker.ts";
 import { type ListFlags, parseAgent, print, printList, readList, rowCount } from "../printing.ts";
 import { formatTable } from "../table.ts";
 
@@ -36,6 +37,7 @@ export function agentsCommand(): Command {
       .option("--after <place>", "go on where an earlier list ended")
       .option("--json", "print JSON", false),
   ).action(async (agent: string | undefined, flags: AgentsFlags) => {
+    assertListFlags(agent, flags);
     const client = await findHost(flags);
     if (flags.deactivate || flags.destroy) return change(client, agent, flags);
     if (agent?.includes("/")) {
@@ -43,10 +45,29 @@ export function agentsCommand(): Command {
       return print(flags, detail, textOfAgent);
     }
     // A name or an old id would look like a worker without agents.
-    if (flags.worker !== undefined) await client.ask("GET", "/v1/worker", { id: flags.worker });
+    if (flags.worker !== undefined) await assertConnected(client, flags.worker);
     const listed = await readList<AgentRow>(client, "/v1/agents", { type: agent, worker: flags.worker }, flags);
     printList(flags, listed, textOfAgents);
   });
+}
+
+/** Throws `invalid-argument` for flags of a list beside one agent, which would change nothing. */
+function assertListFlags(agent: string | undefined, { worker, after }: AgentsFlags): void {
+  if (agent === undefined || !agent.includes("/")) return;
+  const flag = worker !== undefined ? "--worker" : after !== undefined ? "--after" : undefined;
+  if (flag === undefined) return;
+  const { type } = parseAgent(agent);
+  const text = `${flag} is for lists, and ${nameOf(parseAgent(agent))} is one agent. Leave ${flag} out, or name the type alone: ${loggableText(type)}.`;
+  throw new TroupeError("invalid-argument", text);
+}
+
+async function assertConnected(client: AdminClient, id: string): Promise<void> {
+  try {
+    await client.ask("GET", "/v1/worker", { id });
+  } catch (error) {
+    if (error instanceof TroupeError && error.code === "not-found") throw await noSuchWorker(client, id);
+    throw error;
+  }
 }
 
 async function change(client: AdminClient, agent: string | undefined, flags: AgentsFlags): Promise<void> {

@@ -1,10 +1,12 @@
 import process from "node:process";
 import { Command } from "commander";
-import type { DrainReport, WorkerRow } from "../../admin/internal.ts";
-import { errorText, loggableText, TroupeError } from "../../core/internal.ts";
+import { type DrainReport, longestGraceMs, type WorkerRow } from "../../admin/internal.ts";
+import { errorText, loggableText } from "../../core/internal.ts";
 import { type AdminClient, HostGoneError } from "../admin/admin-client.ts";
 import { addHostChoice, findHost, type HostChoice } from "../admin/find-host.ts";
-import { type PrintFlags, print, readList, wholeNumber } from "../printing.ts";
+import { noSuchWorker } from "../admin/no-such-worker.ts";
+import { type PrintFlags, print } from "../printing.ts";
+import { wholeNumber } from "../whole-number.ts";
 
 interface DrainFlags extends PrintFlags, HostChoice {
   readonly graceMs?: number;
@@ -18,9 +20,6 @@ interface Looks {
 
 const usualLooks: Looks = { everyMs: 1_000, timeoutMs: 10_000 };
 const mostUnanswered = 2;
-/** Workers among which one is looked for by its name, and ids that an error names. */
-const mostWorkers = 10_000;
-const mostIds = 5;
 
 /** The command `troupe drain`: has a worker let its agents go and stop. */
 export function drainCommand(): Command {
@@ -30,13 +29,13 @@ export function drainCommand(): Command {
       new Command("worker")
         .description("Drain a worker, and wait until it holds no agent of a shared type any more")
         .argument("<id>", "its id; see troupe workers")
-        .option("--grace-ms <ms>", "how long its agents may take (default: the host's)", wholeNumber)
+        .option("--grace-ms <ms>", "how long its agents may take (default: the host's)", wholeNumber(0, longestGraceMs))
         .option("--json", "print JSON", false),
     ).action(async (id: string, flags: DrainFlags) => {
       const client = await findHost(flags);
       const report = await drainWorker(client, id, flags);
       process.exitCode = exitCodeOf(report);
-      print(flags, report, textOf);
+      print(flags, report, textOfDrain);
     }),
   );
   return command;
@@ -60,17 +59,7 @@ export async function drainWorker(
   } finally {
     progress.stop();
   }
-  throw new TroupeError("not-found", `No worker ${loggableText(id)} is connected. ${await adviceOn(client, id)}`);
-}
-
-/** Says the ids of the workers that have a name. */
-async function adviceOn(client: AdminClient, name: string): Promise<string> {
-  const { rows } = await readList<WorkerRow>(client, "/v1/workers", {}, { limit: mostWorkers });
-  const ids = rows.filter((row) => row.name === name).map(({ workerId }) => loggableText(workerId));
-  if (ids.length === 0) return "See troupe workers.";
-  if (ids.length === 1) return `The worker of this name has the id ${ids[0]}. Name it by its id.`;
-  const more = ids.length > mostIds ? " and more" : "";
-  return `Several workers have this name: ${ids.slice(0, mostIds).join(", ")}${more}. Name one by its id.`;
+  throw await noSuchWorker(client, id);
 }
 
 /** Says on standard error how many agents are left, whenever that has changed. */
@@ -127,19 +116,24 @@ class Progress {
 }
 
 function exitCodeOf({ outcome }: DrainReport): number {
-  const isDone = outcome.at === "gone" || (outcome.at === "drained" && outcome.revokedAgents === 0);
+  const isDone = outcome.at === "drained" ? outcome.hasAnswered && outcome.revokedAgents === 0 : outcome.at === "gone";
   return isDone ? 0 : 1;
 }
 
-function textOf({ workerId, outcome }: DrainReport): string {
+/** Says the outcome of a drain. */
+export function textOfDrain({ workerId, outcome }: DrainReport): string {
   const worker = loggableText(workerId);
   switch (outcome.at) {
-    case "drained":
-      return outcome.revokedAgents === 0
-        ? `drained ${worker}: ${outcome.leftAgents} agents have left it`
-        : `drained ${worker}: ${outcome.leftAgents} agents have left it; the time was over for ${outcome.revokedAgents}, which were taken from it`;
+    case "drained": {
+      const { leftAgents, revokedAgents, hasAnswered } = outcome;
+      const taken = revokedAgents === 0 ? "" : `; the time was over for ${revokedAgents}, which were taken from it`;
+      const answer = hasAnswered
+        ? "It stops when its calls have ended."
+        : "It has not said that it stops: it still starts, or it hangs. Look at its log.";
+      return `drained ${worker}: ${leftAgents} agents have left it${taken}. ${answer}`;
+    }
     case "gone":
-      return `${worker} has gone: ${outcome.leftAgents} agents had left it, and the others are placed anew`;
+      return `${worker} leaves the host or has gone: ${outcome.leftAgents} agents of shared types had left it, and it holds none any more`;
     case "keeps-agents":
       return `${worker} gets no new agents of shared types, and keeps those that it has: it is one of AutoGen's. Stop it when it may be missed.`;
     case "unknown":

@@ -5,6 +5,7 @@ import type { GrpcWorkerAgentRuntimeHostOptions } from "../../grpc/internal.ts";
 import type { LogLevel } from "../../telemetry/internal.ts";
 import type { AdminFlags } from "../admin/open-admin.ts";
 import { defaultStateFile, type StateLocation } from "../state/state-location.ts";
+import { wholeNumber } from "../whole-number.ts";
 import { parseState } from "./state.ts";
 import { type TlsFlags, tlsOf } from "./tls-files.ts";
 
@@ -49,36 +50,36 @@ export function addHostFlags(command: Command): Command {
     .option(
       "--call-timeout-ms <ms>",
       "answer a call with an error after this time; 0 waits for ever",
-      atLeast(0),
+      wholeNumber(0),
       300_000,
     )
-    .option("--grace-seconds <seconds>", "how long streams may take to end when the host stops", atLeast(0), 5)
-    .option("--max-message-bytes <bytes>", "longest message taken (default: 64 MiB)", atLeast(1_024))
+    .option("--grace-seconds <seconds>", "how long streams may take to end when the host stops", wholeNumber(0), 5)
+    .option("--max-message-bytes <bytes>", "longest message taken (default: 64 MiB)", wholeNumber(1_024))
     .option(
       "--max-queued-bytes <bytes>",
       "what may wait for one worker that reads too slowly (default: 32 MiB)",
-      atLeast(1_024),
+      wholeNumber(1_024),
     )
     .option(
       "--max-memory-bytes <bytes>",
       "what the host keeps for all clients together; the client that holds most gives way (default: 512 MiB, or 4 × --max-queued-bytes)",
-      atLeast(1024 * 1024),
+      wholeNumber(1024 * 1024),
     )
     .addOption(
       new Option("--when-full <what>", "what becomes of a worker whose queue is full: it misses events, or is cut off")
         .choices(["drop", "disconnect"])
         .default("drop"),
     )
-    .option("--max-sessions <count>", "workers connected at once (default: 10000)", atLeast(1))
+    .option("--max-sessions <count>", "workers connected at once (default: 10000)", wholeNumber(1))
     .option(
       "--stock-peer-max-bytes <bytes>",
       "longest message sent to workers on stock gRPC libraries (Python, .NET), which take 4 MiB unless told otherwise; 0: any",
-      atLeast(0),
+      wholeNumber(0),
     )
     .option(
       "--reconnect-grace-ms <ms>",
       "how long a worker may be gone and find its registrations again (default: 10000 for .NET's, else 0)",
-      atLeast(0, longestMs),
+      wholeNumber(0, longestMs),
     )
     .addOption(
       new Option(
@@ -91,19 +92,19 @@ export function addHostFlags(command: Command): Command {
     .option(
       "--keep-alive-seconds <seconds>",
       "how often clients are pinged; 0: never",
-      atLeast(0, longestMs / 1_000),
+      wholeNumber(0, Math.floor(longestMs / 1_000)),
       10,
     )
     .option(
       "--heartbeat-ms <ms>",
       "silence of a Troupe worker after which the host asks whether it lives; 0: never, and no answers to workers' heartbeats either",
-      atLeast(0),
+      wholeNumber(0),
       15_000,
     )
     .option(
       "--heartbeat-timeout-ms <ms>",
       "how long a silent Troupe worker has for its sign of life, before it is cut off; 0: the host never asks",
-      atLeast(0),
+      wholeNumber(0),
       30_000,
     )
     .option("--no-legacy-workers", "refuse workers of autogen-ext 0.4.0 to 0.4.3")
@@ -130,9 +131,9 @@ export function addHostFlags(command: Command): Command {
     .option(
       "--drain-grace-ms <ms>",
       "time that shared agents have to leave a worker which stops (default: 10000)",
-      atLeast(1),
+      wholeNumber(1, longestMs),
     )
-    .option("--max-claims <count>", "agents of shared types whose workers are known (default: 2000000)", atLeast(1))
+    .option("--max-claims <count>", "agents of shared types whose workers are known (default: 2000000)", wholeNumber(1))
     .addOption(
       new Option(
         "--state <store>",
@@ -218,23 +219,14 @@ function given<Name extends string, Value>(name: Name, value: Value | undefined)
 /** The longest delay that timers take: 24 days. */
 const longestMs = 2 ** 31 - 1;
 
-/** Reads names that are joined by commas. */
 function hostName(text: string): string {
   if (text.trim() !== "") return text;
   throw new InvalidArgumentError("It is empty. Name the host, or leave --name out for the name of this machine.");
 }
 
+/** Reads names that are joined by commas. */
 function listOfNames(text: string): readonly string[] {
   const names = text.split(",").map((name) => name.trim());
   if (names.every((name) => isValidAgentType(name.replace(/\*$/, "")) || name === "*")) return names;
   throw new InvalidArgumentError("Not a list of agent types with commas between them, such as writer,editor*.");
-}
-
-/** Reads a whole number within limits. The host checks too, but its errors name options, and an operator knows flags. */
-function atLeast(from: number, to = 9_999_999_999): (text: string) => number {
-  return (text) => {
-    const number = /^\d{1,10}$/.test(text) ? Number(text) : Number.NaN;
-    if (number >= from && number <= to) return number;
-    throw new InvalidArgumentError(`Not a whole number from ${from} to ${Math.floor(to)}.`);
-  };
 }

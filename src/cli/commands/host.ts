@@ -3,9 +3,10 @@ import { Command } from "commander";
 import { type CronPatterns, errorText, type Logger, MemoryStateStore, type StateStore } from "../../core/internal.ts";
 import { GrpcWorkerAgentRuntimeHost } from "../../grpc/internal.ts";
 import { keepHeapRoom, operationsOf } from "../../host/internal.ts";
+import { stopWhenSignal } from "../../process/internal.ts";
 import { consoleLogger } from "../../telemetry/internal.ts";
 import { parseAddress } from "../../transport/internal.ts";
-import { openAdmin, parseAdminAddress } from "../admin/open-admin.ts";
+import { type OpenedAdmin, openAdmin, parseAdminAddress } from "../admin/open-admin.ts";
 import {
   defaultStateFile,
   openDefaultState,
@@ -17,8 +18,8 @@ import { addHostFlags, assertStateFlags, type HostFlags, hostOptionsOf } from ".
 import { followTlsFiles, type TlsFlags } from "./tls-files.ts";
 
 /**
- * The command `troupe host`. It runs a host in this process until SIGTERM, SIGINT or SIGHUP. Then it drains the host, and its exit
- * code is 0: success. A second process signal ends the drain at once; the exit code is then 128 plus its number.
+ * The command `troupe host`. It runs a host in this process until SIGTERM, SIGINT or SIGHUP. Then it drains the host, or calls its start off,
+ * and its exit code is 0: success. A second process signal ends the drain at once; the exit code is then 128 plus its number.
  */
 export function hostCommand(version: string): Command {
   return addHostFlags(
@@ -35,11 +36,72 @@ async function runHost(flags: HostFlags, version: string): Promise<void> {
   // A text that is not an address leaves no file of states behind.
   parseAddress(flags.address);
   if (typeof flags.admin === "string") parseAdminAddress(flags.admin);
+  const [starting, hurry] = [new AbortController(), new AbortController()];
+  const started = startHost(flags, { version, logger, signal: starting.signal });
+  const running = started.catch(() => undefined);
+  // The command obeys process signals from here on, also while the host starts.
+  const stopped = stopWhenSignal(
+    {},
+    {
+      ended: running.then((run) => run?.host.closed ?? never),
+      stop: async () => {
+        starting.abort(new Error("The host is stopped before it is ready."));
+        const run = await atMost(running, startPatienceMs, hurry.signal);
+        await run?.host.stop({ graceMs: flags.graceSeconds * 1_000, signal: hurry.signal });
+      },
+      hurry: () => hurry.abort(),
+    },
+  );
+  const run = await Promise.race([started, stopped]).catch((error: unknown) => {
+    if (!starting.signal.aborted) throw error;
+  });
+  if (run === undefined || starting.signal.aborted) logger.info("the host is stopped before it is ready");
+  else sayReady(run, flags, logger);
+  await stopped;
+  await run?.end();
+  // Nothing that still holds the event loop may keep a stopped host alive.
+  process.exit(0);
+}
+
+/** Milliseconds that a start has to end which a process signal calls off. */
+const startPatienceMs = 2_000;
+const never = new Promise<never>(() => {});
+
+/** Resolves as `promise` does; to undefined when the time is up or the signal aborts first. Keeps the process alive. */
+async function atMost<T>(promise: Promise<T>, ms: number, signal: AbortSignal): Promise<T | undefined> {
+  let timer: NodeJS.Timeout | undefined;
+  const over = new Promise<undefined>((resolve) => {
+    timer = setTimeout(resolve, ms, undefined);
+    signal.addEventListener("abort", () => resolve(undefined), { once: true });
+  });
+  try {
+    return await Promise.race([promise, over]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** A host that serves, and what the command has opened around it. */
+interface HostRun {
+  readonly host: GrpcWorkerAgentRuntimeHost;
+  readonly admin: OpenedAdmin | undefined;
+  /** Ends what is around a host that has stopped. */
+  end(): Promise<void>;
+}
+
+interface StartParts {
+  readonly version: string;
+  readonly logger: Logger;
+  /** Calls the start off: it rejects with the reason, and nothing stays open. */
+  readonly signal: AbortSignal;
+}
+
+async function startHost(flags: HostFlags, { version, logger, signal }: StartParts): Promise<HostRun> {
   const { store: stateStore, location } = await openStore(flags, logger);
   const cron = await installedCron();
   const host = new GrpcWorkerAgentRuntimeHost(flags.address, { ...hostOptionsOf(flags), stateStore, cron, logger });
   try {
-    await host.start();
+    await host.start({ signal });
   } catch (error) {
     await host.stop({ graceMs: 0 });
     await stateStore.close();
@@ -59,17 +121,18 @@ async function runHost(flags: HostFlags, version: string): Promise<void> {
     onBad: (error) =>
       logger.error("the renewed certificate cannot be served; the old one stays", { error: errorText(error) }),
   });
-  // The host obeys process signals from the moment in which the line below can be read.
-  const stopped = host.stopWhenSignal({ graceMs: flags.graceSeconds * 1_000 });
+  const end = async (): Promise<void> => {
+    stopFollowing();
+    await admin?.close();
+  };
+  return { host, admin, end };
+}
+
+function sayReady({ host, admin }: HostRun, flags: HostFlags, logger: Logger): void {
   process.stdout.write(`troupe host listening on ${host.address}\n`);
   if (admin !== undefined && flags.admin !== undefined) process.stdout.write(`troupe admin on ${admin.url}\n`);
   const warning = exposureWarning(host.address, flags);
   if (warning !== undefined) logger.warn(warning, { address: host.address });
-  await stopped;
-  stopFollowing();
-  await admin?.close();
-  // Nothing that still holds the event loop may keep a stopped host alive.
-  process.exit(0);
 }
 
 /** Opens the state store that the flags name. Without a name and without SQLite it is in memory, and a line of the log says so. */

@@ -4,19 +4,11 @@ import { Command, InvalidArgumentError, Option } from "commander";
 import { assertJsonState, type ListedRow, nameOf, type ShownState } from "../../admin/internal.ts";
 import { type AgentName, errorText, jsonContentType, loggableText, TroupeError } from "../../core/internal.ts";
 import { addHostChoice, type HostChoice } from "../admin/find-host.ts";
-import {
-  formatText,
-  type ListFlags,
-  type PrintFlags,
-  parseAgent,
-  print,
-  printList,
-  rowCount,
-  wholeNumber,
-} from "../printing.ts";
+import { formatText, type ListFlags, type PrintFlags, parseAgent, print, printList, rowCount } from "../printing.ts";
 import { fileOf, openForReading, openForWriting } from "../state/state-access.ts";
 import { defaultStateFile, parseStateLocation, type StateLocation } from "../state/state-location.ts";
 import { formatTable } from "../table.ts";
+import { wholeNumber } from "../whole-number.ts";
 
 interface StateFlags extends PrintFlags, HostChoice {
   readonly state: StateLocation;
@@ -65,7 +57,7 @@ export function stateCommand(): Command {
       .option(
         "--schema-version <number>",
         "version of the state's definition (default: as it is stored, else 1)",
-        wholeNumber,
+        wholeNumber(1, 999_999_999),
       )
       .action(async (agent: AgentName, file: string, flags: SetFlags) => {
         const data = readInput(file);

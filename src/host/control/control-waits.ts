@@ -63,8 +63,7 @@ export class ControlWaits {
     this.#forget(this.#byTarget.get(target)?.get(name));
     const waits = this.#byTarget.get(target) ?? new Map<string, ControlWait>();
     this.#byTarget.set(target, waits);
-    // A state to load may be long, and the host's answer for the target needs none of it.
-    const request = body.kind === "load-request" ? { ...body, state: "" } : body;
+    const request = withoutState(body);
     const bytes = costOf(envelope);
     const asked = this.#byAsker.get(asker.id) ?? createAsked();
     this.#byAsker.set(asker.id, asked);
@@ -130,8 +129,13 @@ function isAwaited({ body, respondTo }: ControlEnvelope): boolean {
   return isControlRequest(body) && Boolean(respondTo);
 }
 
+/** A state to load may be long, and the host's answer for the target needs none of it. */
+export function withoutState(request: ControlRequest): ControlRequest {
+  return request.kind === "load-request" ? { ...request, state: "" } : request;
+}
+
 /** The bytes that the names of a request hold while it waits. */
-function costOf({ body, rpcId, destination, respondTo }: ControlEnvelope): number {
+export function costOf({ body, rpcId, destination, respondTo }: ControlEnvelope): number {
   const { type, key } = (isControlRequest(body) ? body.agentId : undefined) ?? { type: "", key: "" };
   const chars = rpcId.length + destination.length + (respondTo?.length ?? 0) + type.length + key.length;
   return 2 * chars;

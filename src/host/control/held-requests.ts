@@ -3,6 +3,7 @@ import type { MemoryAccount } from "../../transport/internal.ts";
 import type { Placed } from "../placement/located.ts";
 import type { HeldMessage, MovingAgent } from "../placement/moving-agent.ts";
 import type { ControlSession } from "./control-session.ts";
+import { costOf, withoutState } from "./control-waits.ts";
 
 /** A control request as it came. */
 export interface CameRequest {
@@ -24,21 +25,20 @@ class HeldRequest implements HeldMessage {
   readonly caller = undefined;
   readonly payer: { readonly account: MemoryAccount };
   readonly isUnfit = false;
+  /** The bytes, and the names that were read from them. */
+  readonly byteLength: number;
   readonly place: (placed: Placed | undefined) => void;
   queue: HeldMessage["queue"];
 
   constructor(came: CameRequest, place: (held: HeldRequest, placed: Placed | undefined) => void) {
     this.came = came;
     this.payer = came.from;
+    this.byteLength = came.bytes.length + costOf(came.envelope);
     this.place = (placed) => place(this, placed);
   }
 
   get account(): MemoryAccount {
     return this.came.from.account;
-  }
-
-  get byteLength(): number {
-    return this.came.bytes.length;
   }
 }
 
@@ -56,8 +56,14 @@ export class HeldRequests {
 
   /** False: there is no space for it. */
   hold(agent: MovingAgent, came: CameRequest): boolean {
-    // The bytes may be a part of what came together with them: a copy keeps nothing else in memory.
-    const own = { ...came, bytes: new Uint8Array(came.bytes) };
+    const request = withoutState(came.request);
+    // The bytes may be a part of what came together with them: a copy keeps nothing else in memory. A state to load is kept as bytes alone.
+    const own = {
+      from: came.from,
+      envelope: { ...came.envelope, body: request },
+      request,
+      bytes: new Uint8Array(came.bytes),
+    };
     const held = new HeldRequest(own, (one, placed) => {
       this.#drop(one);
       this.#onPlaced(one.came, placed);

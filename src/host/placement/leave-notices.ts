@@ -34,6 +34,7 @@ export class LeaveNotices {
   /** Agents of workers that have lost channels: some of them may have to be said once more. */
   readonly #again = new Map<string, Iterable<MovingAgent>>();
   #timer: Timer | undefined;
+  #isClosed = false;
 
   constructor(parts: LeaveNoticesParts) {
     this.#parts = parts;
@@ -83,7 +84,9 @@ export class LeaveNotices {
     return unanswered.size > 0;
   }
 
+  /** From now on nothing is said later. */
   close(): void {
+    this.#isClosed = true;
     this.#timer?.cancel();
     this.#unsaid.clear();
     this.#again.clear();
@@ -128,6 +131,7 @@ export class LeaveNotices {
   }
 
   #sayLater(): void {
+    if (this.#isClosed) return;
     const { clock, batches, workers } = this.#parts;
     this.#timer ??= clock.setTimer(limits.leaveRetryMs, () => {
       this.#timer = undefined;

@@ -20,8 +20,16 @@ export interface DrainWorkerOptions {
 
 /** The outcome of `drainWorker`. */
 export type DrainOutcome =
-  /** The worker holds no agent of a shared type any more. The time was over for those that were revoked. */
-  | { readonly at: "drained"; readonly leftAgents: number; readonly revokedAgents: number }
+  /**
+   * The worker holds no agent of a shared type any more. The time was over for those that were revoked. `hasAnswered`: whether the worker has
+   * said that it stops. One that has not by the end of the time hangs, or still starts.
+   */
+  | {
+      readonly at: "drained";
+      readonly leftAgents: number;
+      readonly revokedAgents: number;
+      readonly hasAnswered: boolean;
+    }
   /** The worker has ended its channel, or was lost, while it held agents, or the host stops. These agents are placed anew. */
   | { readonly at: "gone"; readonly leftAgents: number }
   /** The worker cannot let agents go: a stock worker. It gets no new agents of shared types, and keeps those that it has. */
@@ -37,6 +45,8 @@ interface Drain {
   operatorMs: number | undefined;
   /** The worker has said that it stops. */
   hasAnswered: boolean;
+  /** The time of its agents is over. */
+  isOver: boolean;
   timer: Timer | undefined;
   /** Set while the worker has claims that are about to be freed without it. */
   nextLook: Timer | undefined;
@@ -72,6 +82,7 @@ export class WorkerDrains {
   readonly #drains = new Map<string, Drain>();
   /** Milliseconds that an operator gave workers which were lost before they answered. The oldest first. */
   readonly #unheard = new Map<string, number>();
+  #isClosed = false;
 
   constructor(parts: WorkerDrainsParts) {
     this.#parts = parts;
@@ -87,6 +98,8 @@ export class WorkerDrains {
   /** The worker says that it stops. `graceMs`: 0 for the host's. */
   workerLeaves(peer: Peer, graceMs: number): void {
     const { workers, drainGraceMs, notices } = this.#parts;
+    // The host ends this channel, and with it the worker's claims.
+    if (this.#isClosed) return;
     const workerId = peer.worker.id;
     const known = this.#drains.get(workerId);
     if (known !== undefined) known.hasAnswered = true;
@@ -109,7 +122,7 @@ export class WorkerDrains {
     else if (drain?.operatorMs !== undefined && !drain.hasAnswered) this.#tell(drain);
   }
 
-  /** An operator wants the worker to stop. */
+  /** An operator wants the worker to stop. Resolves once the worker has said so and holds no agent of a shared type, or its time is over. */
   drainWorker(workerId: string, options: DrainWorkerOptions): Promise<DrainOutcome> {
     const { graceMs = this.#parts.drainGraceMs, signal } = options;
     const peer = this.#parts.workers.peerOf(workerId);
@@ -119,6 +132,7 @@ export class WorkerDrains {
       this.#parts.onDraining();
       return Promise.resolve({ at: "keeps-agents" });
     }
+    if (this.#isClosed) return Promise.resolve({ at: "gone", leftAgents: 0 });
     const drain = this.#drains.get(workerId) ?? this.#begin(workerId, graceMs);
     this.#unheard.delete(workerId);
     drain.operatorMs = graceMs;
@@ -146,19 +160,29 @@ export class WorkerDrains {
     this.#end(drain, { at: "gone", leftAgents: drain.leftAgents });
   }
 
-  /** The host ends, and with it each worker's channels: it lets no agent go any more. */
+  /** The host ends, and with it each worker's channels: it lets no agent go any more, and begins no drain. */
   close(): void {
+    this.#isClosed = true;
     for (const drain of this.#drains.values()) {
       drain.nextTell?.cancel();
       this.#end(drain, { at: "gone", leftAgents: drain.leftAgents });
     }
+    this.#drains.clear();
     this.#unheard.clear();
     this.#parts.notices.close();
   }
 
   #begin(workerId: string, graceMs: number): Drain {
     const drain: Drain = {
-      ...{ workerId, dueMs: 0, operatorMs: undefined, hasAnswered: false, leftAgents: 0, revokedAgents: 0 },
+      ...{
+        workerId,
+        dueMs: 0,
+        operatorMs: undefined,
+        hasAnswered: false,
+        isOver: false,
+        leftAgents: 0,
+        revokedAgents: 0,
+      },
       ...{ timer: undefined, nextLook: undefined, nextTell: undefined, outcome: undefined, waiters: new Set() },
     };
     this.#drains.set(workerId, drain);
@@ -200,8 +224,11 @@ export class WorkerDrains {
     const { workerId } = drain;
     const [count, under] = [directory.countOf(workerId), leaving.countOf(workerId)];
     if (count === 0) {
+      const { operatorMs, leftAgents, revokedAgents, hasAnswered, isOver } = drain;
+      // A worker that still starts says later that it stops, and goes on until then.
+      if (operatorMs !== undefined && !hasAnswered && !isOver) return;
       this.#parts.notices.sayDone(workerId);
-      this.#end(drain, { at: "drained", leftAgents: drain.leftAgents, revokedAgents: drain.revokedAgents });
+      this.#end(drain, { at: "drained", leftAgents, revokedAgents, hasAnswered });
     } else if (count > under && under <= limits.leavingOfDrain - limits.leaveLot) {
       batches.add(drain, this.#lotsOf(drain), this.#parts.workers.peerOf(workerId)?.account.party);
     }
@@ -241,6 +268,8 @@ export class WorkerDrains {
     const { workerId } = drain;
     const peers = [...workers.peersOf(workerId)];
     const count = directory.countOf(workerId);
+    drain.isOver = true;
+    if (count === 0) return this.#goOn(drain);
     drain.revokedAgents = count;
     counters.revokedClaims += count;
     workers.setRevoked(workerId);

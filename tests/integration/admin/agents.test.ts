@@ -1,9 +1,11 @@
+import type { Command } from "commander";
 import { describe, expect, test } from "vitest";
 import * as z from "zod";
 import { agentsCommand } from "../../../src/cli/commands/agents.ts";
 import { drainCommand } from "../../../src/cli/commands/drain.ts";
 import { AgentId, defineMessage, defineState, persistentAgent, RoutedAgent, rpc } from "../../../src/core/index.ts";
 import { WorkerRuntime } from "../../../src/worker/index.ts";
+import { Gate } from "../../support/gate.ts";
 import { RawWorker } from "../../support/raw-worker.ts";
 import { AdminRig } from "./admin-rig.ts";
 import { run } from "./running.ts";
@@ -69,7 +71,7 @@ describe("troupe agents", () => {
     await Counter.register(one, "room", () => new Counter("a room"), { shared: true });
     await one.sendMessage(Add({}), AgentId.parse("room/a"));
     await expect(run(agentsCommand(), "--worker", "one", ...rig.flags)).rejects.toThrow(
-      "No worker with this id is connected. See troupe workers.",
+      "No worker one is connected. The worker of this name has the id",
     );
     const { rows } = JSON.parse((await run(agentsCommand(), "--json", ...rig.flags)).out);
     expect((await run(agentsCommand(), "--worker", rows[0].workerId, ...rig.flags)).out).toContain("room");
@@ -175,7 +177,23 @@ describe("troupe agents", () => {
   });
 });
 
-test("troupe drain worker says the id of a worker that is named by its name", async () => {
+test("troupe agents refuses flags of a list beside one agent, and says what to leave out", async () => {
+  await using rig = await AdminRig.open();
+  for (const flag of ["--worker", "--after"]) {
+    for (const more of [[], ["--deactivate"]]) {
+      await expect(run(agentsCommand(), "room/1", flag, "one", ...more, ...rig.flags)).rejects.toThrow(
+        `${flag} is for lists, and room/1 is one agent. Leave ${flag} out, or name the type alone: room.`,
+      );
+    }
+  }
+});
+
+const commandsOfWorkers: readonly (readonly [string, () => Command, readonly string[]])[] = [
+  ["troupe drain worker", drainCommand, ["worker"]],
+  ["troupe agents --worker", agentsCommand, ["--worker"]],
+];
+
+test.each(commandsOfWorkers)("%s says the id of a worker that is named by its name", async (_, command, args) => {
   await using rig = await AdminRig.open();
   await using one = await worker(rig, "one");
   await using two = await worker(rig, "two");
@@ -183,7 +201,7 @@ test("troupe drain worker says the id of a worker that is named by its name", as
   expect([one, two, other].length).toBe(3);
   const { workers } = await rig.host.inspect();
   const idsOf = (name: string) => workers.filter((found) => found.name === name).map(({ workerId }) => workerId);
-  const refused = (name: string) => expect(run(drainCommand(), "worker", name, ...rig.flags)).rejects;
+  const refused = (name: string) => expect(run(command(), ...args, name, ...rig.flags)).rejects;
   await refused("one").toThrow(
     `No worker one is connected. The worker of this name has the id ${idsOf("one")}. Name it by its id.`,
   );
@@ -192,4 +210,54 @@ test("troupe drain worker says the id of a worker that is named by its name", as
   await refused("two").toThrow(first);
   await refused("two").toThrow(second);
   await refused("three").toThrow("No worker three is connected. See troupe workers.");
+});
+
+describe("troupe drain worker", () => {
+  test("waits for the word of a worker that has no agents, and says that it stops", async () => {
+    await using rig = await AdminRig.open();
+    await using one = await worker(rig, "one");
+    await Counter.register(one, "room", () => new Counter("a room"), { shared: true });
+    const [{ workerId = "" } = {}] = (await rig.host.inspect()).workers;
+    const { out } = await run(drainCommand(), "worker", workerId, ...rig.flags);
+    expect(out).toBe(`drained ${workerId}: 0 agents have left it. It stops when its calls have ended.\n`);
+    expect(await one.closed).toEqual({ by: "drained" });
+  });
+
+  test("does not say of a worker that still starts that it stops", async () => {
+    await using rig = await AdminRig.open();
+    // It has a channel, and does not answer: its start goes on.
+    const starting = await new RawWorker(rig.dial(), "S", { isAnnounced: true, metadata: { agcaps: "claims" } }).join();
+    const [{ workerId = "" } = {}] = (await rig.host.inspect()).workers;
+    const { out } = await run(drainCommand(), "worker", workerId, "--grace-ms", "1", ...rig.flags);
+    expect(out).toContain("It has not said that it stops: it still starts, or it hangs.");
+    expect(await starting.settled()).toMatchObject([{ kind: "drain" }, { kind: "leave", agents: [] }]);
+  });
+
+  test("lets the calls of a worker without shared types end, and takes it no new ones", async () => {
+    await using rig = await AdminRig.open();
+    await using caller = await worker(rig, "caller");
+    caller.addMessageSerializer(Add);
+    await using one = await worker(rig, "one");
+    const [begun, mayEnd] = [new Gate(), new Gate()];
+    class Slow extends RoutedAgent {
+      @rpc(Add)
+      async add() {
+        begun.open();
+        await mayEnd.opened;
+      }
+    }
+    await Slow.register(one, "slow", () => new Slow("slow"));
+    const { workers } = await rig.host.inspect();
+    const { workerId = "" } = workers.find(({ name }) => name === "one") ?? {};
+    const answered = caller.sendMessage(Add({}), AgentId.parse("slow/1"));
+    await begun.opened;
+    const { out } = await run(drainCommand(), "worker", workerId, ...rig.flags);
+    expect(out).toBe(
+      `${workerId} leaves the host or has gone: 0 agents of shared types had left it, and it holds none any more\n`,
+    );
+    await expect(caller.sendMessage(Add({}), AgentId.parse("slow/2"))).rejects.toMatchObject({ code: "undeliverable" });
+    mayEnd.open();
+    await answered;
+    expect(await one.closed).toEqual({ by: "drained" });
+  });
 });

@@ -8,6 +8,8 @@ const agentId = { type: "room", key: "k" };
 const saveRequest: ControlBody = { kind: "save-request", agentId };
 const to = { destination: "agentid=room/k", respondTo: "clientid=C" };
 
+const tooMuch = "Too much waits for room/k, which moves to another worker. Try again later.";
+
 /** Rooms whose workers and caller have control channels. */
 async function startAsking() {
   const world = await startRooms();
@@ -60,7 +62,30 @@ describe("a control request about an agent that leaves its worker, at the host",
     expect(refused.length).toBeGreaterThan(0);
     expect(refused[0]?.body).toMatchObject({
       kind: "save-response",
-      error: "Too much waits for room/k, which moves to another worker. Try again later.",
+      error: tooMuch,
     });
+  });
+
+  it("is refused where too many bytes wait for the agent, of which one address has its share", async () => {
+    await using world = await startAsking();
+    const { rig, holder, agent, asker } = world;
+    await askLeave(holder, agent, "asked");
+    const state = "s".repeat(limits.heldBytesPerAgent / 4);
+    for (const rpcId of ["1", "2", "3", "4"]) asker.send({ rpcId, ...to, body: { kind: "load-request", agentId, state } });
+    expect(await asker.settled()).toMatchObject([{ rpcId: "4", body: { kind: "load-response", error: tooMuch } }]);
+    expect(rig.host.counters()).toMatchObject({ heldMessages: 3, refusedByLimit: 1 });
+  });
+
+  it("with a state to load comes whole to the next worker", async () => {
+    await using world = await startAsking();
+    const { holder, agent, first, ofHolder, ofOther, asker } = world;
+    holder.respond(first.requestId, "done");
+    await askLeave(holder, agent, "asked");
+    const body = { kind: "load-request", agentId, state: "s".repeat(1_000) } as const;
+    asker.send({ rpcId: "1", ...to, body });
+    await asker.settled();
+    holder.send({ kind: "left", agents: [agent] });
+    await holder.settled();
+    expect([...(await ofHolder.settled()), ...(await ofOther.settled())]).toMatchObject([{ rpcId: "1", body }]);
   });
 });

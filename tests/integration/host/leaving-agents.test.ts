@@ -245,7 +245,7 @@ describe("an agent that leaves its worker, at the host", () => {
     holder.send({ kind: "leaving-worker", graceMs: 1 });
     giveBack(holder, agent, first);
     holder.send({ kind: "left", agents: [agent] });
-    expect(await outcome).toEqual({ at: "drained", leftAgents: 1, revokedAgents: 0 });
+    expect(await outcome).toEqual({ at: "drained", leftAgents: 1, revokedAgents: 0, hasAnswered: true });
     expect(await rig.host.drainWorker("nobody")).toEqual({ at: "unknown" });
     await expect(rig.host.drainWorker("x", { graceMs: -1 })).rejects.toMatchObject({ code: "invalid-argument" });
   });

@@ -55,8 +55,27 @@ test("a worker that an operator drains while it starts does not start any more w
   clock.advance(7_999);
   expect(await settled(channel)).toEqual([]);
   clock.advance(1);
-  await expect(started).rejects.toMatchObject({ code: "shutting-down" });
+  await expect(started).rejects.toMatchObject({
+    code: "shutting-down",
+    message: expect.stringMatching(/^An operator drained this worker at its host while it started/),
+  });
   expect(await worker.closed).toEqual({ by: "drained" });
+});
+
+test("a worker that stops can't be started, and says who stops it", async () => {
+  await using host = await placingHost();
+  const { worker, channel, gate, started } = await startingAt(host);
+  gate.open();
+  await started;
+  channel.send({ kind: "drain", graceMs: 60_000 });
+  await channel.received.take();
+  await expect(worker.start()).rejects.toMatchObject({
+    code: "wrong-state",
+    message:
+      "Runtime is already running. An operator drained this worker at its host, and it stops. Wait until closed resolves, then start it again.",
+  });
+  channel.send(leave([]));
+  await worker.closed;
 });
 
 test("a worker that an operator drains in a start that fails runs on after its next start", async () => {

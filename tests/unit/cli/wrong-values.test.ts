@@ -26,7 +26,7 @@ const texts = new Set([
   ...["--worker", "--after", "--prefix", "--content-type"],
 ]);
 
-const wholeNumber = /Not a whole number/;
+const wholeNumber = /Not a whole number from \d+ to \d+, in digits alone\./;
 const choices = /Allowed choices are/;
 
 /** A value that a flag refuses, and a part of what the command says then. */
@@ -52,10 +52,10 @@ const wrong: Readonly<Record<string, readonly [value: string, says: RegExp]>> = 
   "--state": ["mysql://db", /sqlite:FILE/],
   "--synchronous": ["off", choices],
   "--log-level": ["loud", choices],
-  "--limit": ["0", /[Nn]ot a/],
+  "--limit": ["0", wholeNumber],
   "--agent": ["writer", /write type\/key/],
-  "--schema-version": ["new", /[Nn]ot a/],
-  "--grace-ms": ["soon", /[Nn]ot a/],
+  "--schema-version": ["0", wholeNumber],
+  "--grace-ms": ["86400001", wholeNumber],
 };
 
 const flags = everyCommand().flatMap(([name, { options }]) =>
@@ -79,5 +79,23 @@ test.each(flags.filter(([, flag]) => !texts.has(flag)))(
     expect(said).toMatch(says);
     expect(said).toContain(flag);
     expect(said.trim().split("\n")).toHaveLength(1);
+  },
+);
+
+/** Texts that JavaScript reads as numbers, or that are no number. */
+const oddNumbers = ["1e3", "0x10", "", " ", "NaN", "-1", "+1", "1.0", "1_000", "Infinity", "٣", "99999999999999999999"];
+const numberFlags = Object.keys(wrong).filter((flag) => wrong[flag]?.[1] === wholeNumber);
+
+test.each(flags.filter(([, flag]) => numberFlags.includes(flag)))(
+  "troupe %s takes digits alone for %s, and says within which limits",
+  async (name, flag) => {
+    for (const text of oddNumbers) {
+      const [, command] = everyCommand().find(([one]) => one === name) ?? [];
+      if (command === undefined) throw new Error(`there is no command ${name}`);
+      let said = "";
+      command.exitOverride().configureOutput({ writeErr: (line) => (said += line) });
+      await expect(command.parseAsync([flag, text], { from: "user" })).rejects.toMatchObject({ exitCode: 1 });
+      expect(said).toMatch(wholeNumber);
+    }
   },
 );

@@ -3,6 +3,7 @@ import { MemoryStateStore, type OpenStoreOptions, type StoreOpening } from "../.
 import { Host } from "../../../src/host/index.ts";
 import { ManualClock } from "../../../src/testing/index.ts";
 import { createListenerCounters, type Listener } from "../../../src/transport/internal.ts";
+import { NodeProgram } from "../../support/node-program.ts";
 
 it("gives its listener what is left of the grace and no more, and ends that when the grace is over", async () => {
   const clock = new ManualClock();
@@ -84,6 +85,48 @@ it("stops though its store does not open; what opens later is closed at once", a
   await expect.poll(() => [graces, stateStore.closes]).toEqual([[0], 1]);
   expect(clock.pendingTimers).toBe(0);
 });
+
+it("has less time for a start that hangs when it is stopped a second time with less", async () => {
+  const { host, clock } = startingHost();
+  const started = host.start();
+  const stopped = host.stop({ graceMs: 60_000 });
+  clock.advance(1_000);
+  void host.stop({ graceMs: 10 });
+  clock.advance(10);
+  await expect(started).rejects.toMatchObject({ code: "shutting-down" });
+  await stopped;
+  expect(clock.pendingTimers).toBe(0);
+});
+
+it("ends a stop during a start that hangs at once when the signal of the stop aborts", async () => {
+  const { host, clock } = startingHost();
+  const started = host.start();
+  const abort = new AbortController();
+  const stopped = host.stop({ graceMs: 60_000, signal: abort.signal });
+  abort.abort();
+  clock.advance(0);
+  await expect(started).rejects.toMatchObject({ code: "shutting-down" });
+  await stopped;
+  expect(clock.pendingTimers).toBe(0);
+});
+
+it("keeps no timer when it is stopped again after its end", async () => {
+  const { host, clock, stateStore } = startingHost();
+  stateStore.letOpen();
+  await host.start();
+  await host.stop({ graceMs: 1_000 });
+  await host.stop({ graceMs: 1 });
+  expect(clock.pendingTimers).toBe(0);
+});
+
+it.each(["a store that never opens", "a listener that never closes"])(
+  "keeps its program alive until the end of a stop: %s",
+  async (which) => {
+    const args = [which.includes("store") ? "store" : "listener"];
+    await using program = new NodeProgram("tests/unit/host/programs/stops-slowly.ts", args);
+    expect(await program.ended).toMatchObject({ code: 0, stdout: "stopped\n", stderr: "" });
+  },
+);
 
 it("gives up its start when the signal aborts, though its store does not open", async () => {
   const { host, clock } = startingHost();

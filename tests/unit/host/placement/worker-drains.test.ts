@@ -46,15 +46,16 @@ describe("the drain of a worker", () => {
     a.isFull = false;
     world.clock.advance(limits.leaveRetryMs);
     expect(a.take()).toEqual(["leave draining 0: "]);
-    expect(await world.drains.drainWorker("A", {})).toEqual({ at: "drained", leftAgents: 1, revokedAgents: 0 });
+    expect(await world.drains.drainWorker("A", {})).toMatchObject({ at: "drained", leftAgents: 1, revokedAgents: 0 });
   });
 
   it("is said again to a worker that was lost before it answered, and that comes back [L11]", async () => {
     const world = new PlacementWorld();
     const lost = world.open("A");
-    expect(await world.drains.drainWorker("A", { graceMs: 7_000 })).toMatchObject({ at: "drained" });
-    expect(lost.take()).toEqual(["drain", "leave draining 0: "]);
+    const outcome = world.drains.drainWorker("A", { graceMs: 7_000 });
+    expect(lost.take()).toEqual(["drain"]);
     world.end(lost);
+    expect(await outcome).toMatchObject({ at: "gone" });
     const back = world.open("A2", "A");
     expect(back.arrived[0]?.frame).toEqual({ kind: "drain", graceMs: 7_000 });
     expect(world.workers.isDraining("A")).toBe(true);
@@ -74,20 +75,44 @@ describe("the drain of a worker", () => {
       void world.drains.drainWorker(`${at}`, {});
       world.end(channel);
     }
-    expect([world.open("0").take(), world.open("1").take()]).toEqual([[], ["drain", "leave draining 0: "]]);
+    expect([world.open("0").take(), world.open("1").take()]).toEqual([[], ["drain"]]);
   });
 
   it("is said once the queue of the worker's channel takes it [L11]", async () => {
     const world = new PlacementWorld();
     const a = world.open("A");
     a.isFull = true;
-    await world.drains.drainWorker("A", { graceMs: 7_000 });
+    void world.drains.drainWorker("A", { graceMs: 7_000 });
     world.clock.advance(limits.leaveRetryMs);
     a.isFull = false;
     world.clock.advance(limits.leaveRetryMs);
-    expect(a.take().sort()).toEqual(["drain", "leave draining 0: "]);
+    expect(a.take()).toEqual(["drain"]);
+    world.drains.workerLeaves(a, 7_000);
     world.clock.advance(7_000);
-    expect(a.take()).toEqual([]);
+    expect(a.take()).toEqual(["leave draining 0: "]);
+  });
+
+  it("waits for the word of a worker that has no agents, and still starts", async () => {
+    const world = new PlacementWorld();
+    const a = world.open("A");
+    const outcomes: unknown[] = [];
+    const outcome = world.drains.drainWorker("A", { graceMs: 7_000 });
+    void outcome.then((one) => outcomes.push(one));
+    world.clock.advance(6_999);
+    await Promise.resolve();
+    expect([outcomes, a.take()]).toEqual([[], ["drain"]]);
+    world.drains.workerLeaves(a, 0);
+    expect(await outcome).toEqual({ at: "drained", leftAgents: 0, revokedAgents: 0, hasAnswered: true });
+    expect([a.take(), world.clock.pendingTimers]).toEqual([["leave draining 0: "], 0]);
+  });
+
+  it("says that a worker without agents has not answered when the time is over", async () => {
+    const world = new PlacementWorld();
+    const a = world.open("A");
+    const outcome = world.drains.drainWorker("A", { graceMs: 7_000 });
+    world.clock.advance(7_000);
+    expect(await outcome).toEqual({ at: "drained", leftAgents: 0, revokedAgents: 0, hasAnswered: false });
+    expect([world.counters.revokedClaims, world.ended, world.placement.isRevoked(a)]).toEqual([0, [], false]);
   });
 
   it("ends for its operator when the host stops, though the worker's channel does not end", async () => {
@@ -98,6 +123,32 @@ describe("the drain of a worker", () => {
     expect(await outcome).toEqual({ at: "gone", leftAgents: 0 });
     world.clock.advance(5_000);
     expect([world.counters.revokedClaims, world.clock.pendingTimers]).toEqual([0, 0]);
+  });
+
+  it("does not begin when the host stops, whoever asks for it", async () => {
+    const world = new PlacementWorld();
+    const [a, b] = [holderOf(world, 1), world.open("B")];
+    void world.drains.drainWorker("A", { graceMs: 5_000 });
+    a.take();
+    world.drains.close();
+    a.isFull = true;
+    world.drains.workerLeaves(a, 5_000);
+    world.drains.workerLeaves(b, 5_000);
+    expect(await world.drains.drainWorker("B", {})).toEqual({ at: "gone", leftAgents: 0 });
+    a.isFull = false;
+    world.clock.advance(5_000);
+    // A worker that still holds agents does not hear that all have left.
+    expect([a.take(), b.take(), world.clock.pendingTimers]).toEqual([[], [], 0]);
+    expect(world.counters.revokedClaims).toBe(0);
+  });
+
+  it("is over when the host stops: a leave that a full queue does not take then is not said later", () => {
+    const world = new PlacementWorld();
+    const a = holderOf(world, 1);
+    world.drains.close();
+    a.isFull = true;
+    world.ask(a, ["0"]);
+    expect(world.clock.pendingTimers).toBe(0);
   });
 
   it("takes the host's time, then the worker's own, and an operator's over both [L9 L11]", async () => {
@@ -116,7 +167,7 @@ describe("the drain of a worker", () => {
     world.clock.advance(8_999);
     expect(world.counters.revokedClaims).toBe(0);
     world.clock.advance(1);
-    expect(await outcome).toEqual({ at: "drained", leftAgents: 1, revokedAgents: 1 });
+    expect(await outcome).toMatchObject({ at: "drained", leftAgents: 1, revokedAgents: 1 });
   });
 
   it("revokes what is left when the time is over, on the channels that the worker opens later, too [L10]", () => {
