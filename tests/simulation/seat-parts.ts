@@ -8,8 +8,11 @@ export interface Occupant {
   readonly worker: WorkerRuntime;
 }
 
-/** A worker registers one thing after the other on its new connection, and says to nobody when it has all. */
-export const registrationsMs = 15_000;
+/**
+ * A worker registers one thing after the other on its new connection, and says to nobody when it has all. A registration of its older
+ * connection may still reach the next host over a renewed link. That host keeps it from the newer one for 30 s (`registrationOrphanMs`).
+ */
+export const registrationsMs = 45_000;
 /** Hosts end each call before. */
 export const longestChangeMs = 45_000;
 

@@ -221,10 +221,19 @@ export class CallRouter {
     return this.#givenUp.has(peer, agentType);
   }
 
+  // protocol.md §11.17 L10
+  /** Whether a worker that leaves has given up the type after its agents had been revoked. */
+  hasLost(peer: Peer, agentType: string): boolean {
+    return this.#givenUp.hasLost(peer, agentType);
+  }
+
   // protocol.md §11.2
-  /** A worker stops: it takes no more calls but those of its own agents, and has given up these types. */
-  peerLeaving(peer: Peer, types: ReadonlySet<string>): void {
-    if (this.#givenUp.add(peer, types)) this.#placement.peerEnded(peer);
+  /**
+   * A worker stops: it takes no more calls but those of its own agents, and has given up these types. `revoked`: those of whose agents it had
+   * lost the claims before.
+   */
+  peerLeaving(peer: Peer, types: ReadonlySet<string>, revoked: ReadonlySet<string>): void {
+    if (this.#givenUp.add(peer, types, revoked)) this.#placement.peerEnded(peer);
   }
 
   /** Sends the calls that waited for this client's channel. */

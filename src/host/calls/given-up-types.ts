@@ -2,24 +2,38 @@ import type { PeekedRequest } from "../../protocol/internal.ts";
 import type { Peer } from "../sessions/peer.ts";
 import { sourceOf } from "./stock-chains.ts";
 
+interface GivenUp {
+  readonly types: ReadonlySet<string>;
+  readonly revoked: ReadonlySet<string>;
+}
+
 // protocol.md §11.2
 /**
  * The workers that stop, and the types that they have given up. Such a worker takes no calls but those of its own agents, whose handlers
  * may still run.
  */
 export class GivenUpTypes {
-  readonly #leaving = new Map<Peer, ReadonlySet<string>>();
+  readonly #leaving = new Map<Peer, GivenUp>();
 
-  /** A worker stops, and has given up these types. Returns false if it has said so before, or is gone. */
-  add(peer: Peer, types: ReadonlySet<string>): boolean {
+  /**
+   * A worker stops, and has given up these types. `revoked`: those of whose agents it had lost the claims before. Returns false if it has said
+   * so before, or is gone.
+   */
+  add(peer: Peer, types: ReadonlySet<string>, revoked: ReadonlySet<string>): boolean {
     if (!peer.isOpen || this.#leaving.has(peer)) return false;
-    this.#leaving.set(peer, types);
+    this.#leaving.set(peer, { types, revoked });
     return true;
   }
 
-  /** Whether a worker that stops has given up the type. It may still have calls of it. */
+  /** Whether a worker that stops has given up the type, and may still finish the calls of it that it took. */
   has(peer: Peer, agentType: string): boolean {
-    return this.#leaving.get(peer)?.has(agentType) === true;
+    const given = this.#leaving.get(peer);
+    return given?.types.has(agentType) === true && !given.revoked.has(agentType);
+  }
+
+  /** Whether a worker that stops has given up the type after its agents had been revoked. It must not change them any more. */
+  hasLost(peer: Peer, agentType: string): boolean {
+    return this.#leaving.get(peer)?.revoked.has(agentType) === true;
   }
 
   /**

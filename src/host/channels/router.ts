@@ -24,7 +24,7 @@ import type { TypeOwners } from "../registry/type-owners.ts";
 import type { TypesBetween } from "../registry/types-between.ts";
 import { heartbeatAnswer } from "../sessions/heartbeat-answer.ts";
 import type { Peer } from "../sessions/peer.ts";
-import { keepTypes } from "./types-of-change.ts";
+import { keepTypes, revokedTypes } from "./types-of-change.ts";
 
 export interface RouterParts {
   readonly calls: CallRouter;
@@ -77,7 +77,8 @@ export class Router {
         if (!peer.traits.isAnnounced) counters.emptyFrames += 1;
         else {
           keepTypes(peer, this.#parts);
-          calls.peerLeaving(peer, registry.clientLeaving(peer.id));
+          const revoked = revokedTypes(peer, this.#parts);
+          calls.peerLeaving(peer, registry.clientLeaving(peer.id), revoked);
         }
         return;
       case "stuck":

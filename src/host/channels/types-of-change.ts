@@ -50,3 +50,15 @@ function keepSubscriptions(ending: Peer, newest: Peer, types: ReadonlySet<string
     registry.addSubscription(newest.id, { id, pattern }, { principal, account: newest.account });
   }
 }
+
+const noTypes: ReadonlySet<string> = new Set();
+
+// protocol.md §11.17 L10
+/** Returns the shared types of a worker whose claims were revoked. When the worker has given its types up, nothing else says which were shared. */
+export function revokedTypes(
+  leaving: Peer,
+  { registry, owners, placement }: ConnectionChangeParts,
+): ReadonlySet<string> {
+  if (!placement.isRevoked(leaving)) return noTypes;
+  return new Set([...registry.declaredBy(leaving.id).types].filter((type) => owners.shared(type) !== undefined));
+}

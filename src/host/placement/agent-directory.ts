@@ -56,7 +56,7 @@ export interface AgentDirectory {
   /** Returns a page of claims, for operators; a copy. */
   list(query?: ClaimQuery): ClaimPage;
   /** Returns an epoch that is higher than those of all earlier claims of the type or equal, and lower than those of later claims. */
-  newestEpoch(type: SharedType): Epoch;
+  newestEpoch(type: Pick<SharedType, "era">): Epoch;
   /** Returns claims of a worker, the newest first; those with `isPassedBy` are left out. */
   claimsOf(workerId: string, limit: number, isPassedBy: (claim: Claim) => boolean): readonly Claim[];
   countOf(workerId: string): number;

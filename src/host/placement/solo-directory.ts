@@ -134,7 +134,7 @@ export class SoloDirectory implements AgentDirectory {
     return claims;
   }
 
-  newestEpoch({ era }: SharedType): Epoch {
+  newestEpoch({ era }: Pick<SharedType, "era">): Epoch {
     return { generation: this.#parts.generation(), era, number: this.#lastNumber };
   }
 

@@ -36,8 +36,11 @@ export class StateRights {
 
   /** `named`: the epoch that the worker names itself. */
   of(from: Peer, agent: AgentName, named: Epoch | undefined): StateRight {
-    const { owners, calls } = this.#parts;
+    const { owners, calls, directory } = this.#parts;
     const { type } = agent;
+    // Also when no worker serves the type any more: then nothing else says that it was shared.
+    if (calls.hasLost(from, type))
+      return { at: "superseded", epoch: directory.newestEpoch(owners.shared(type) ?? owners) };
     // A worker that leaves has given up its types, and still finishes the calls that it took.
     const serves = this.#serves(from, type) || calls.hasGivenUp(from, type);
     if (!serves && !this.#hasClaim(from, agent)) {

@@ -36,6 +36,11 @@ export class Claim {
   /** The way back on the connection that told of it last. */
   from: object | undefined;
   state: ClaimState = "held";
+  /**
+   * Whether the agent was here before this claim. A worker that stops keeps its agents when it loses its host, and their turns go on under
+   * claims that are gone.
+   */
+  hasEarlierTurns = false;
   /** The reason for which the worker has asked the host to take the agent back. Undefined: it has not. */
   asked: LeaveReason | undefined;
   /** The reason for which messages go back. */

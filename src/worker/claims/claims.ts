@@ -84,9 +84,10 @@ export class Claims implements PlacedAgents {
     return this.#claims.get(nameOf(agent));
   }
 
-  /** Returns the contexts of the messages at an agent. Undefined: the host has not placed it here. */
+  /** Returns the contexts of the messages at an agent. Undefined: the claim alone does not know them. */
   contextsAt(agent: AgentName): readonly HandlerContext[] | undefined {
-    return this.#claims.size === 0 ? undefined : this.#claims.get(nameOf(agent))?.contexts();
+    const claim = this.#claims.size === 0 ? undefined : this.#claims.get(nameOf(agent));
+    return claim === undefined || claim.hasEarlierTurns ? undefined : claim.contexts();
   }
 
   /** Decides about a message that has come under this epoch. */
@@ -101,6 +102,7 @@ export class Claims implements PlacedAgents {
     const left = this.#left.get(name);
     if (known === undefined && left !== undefined && compareEpochs(epoch, left) <= 0) return { at: "returned", claim };
     claim.onIdle = () => this.#review(claim);
+    claim.hasEarlierTurns = known === undefined && this.#catalog().isPresent(id);
     this.#claims.set(name, claim);
     // The host has placed the agent anew: what this worker had of it counts no more.
     if (known !== undefined) {

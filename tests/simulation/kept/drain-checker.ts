@@ -21,7 +21,7 @@ export function drainedWorkersHaveNoAgents(ledger: Ledger, report: (text: string
     if (outcome.revokedAgents === 0) for (const text of left(drain, ledger)) report(text);
     // The drain itself disturbs nothing but the worker's own types.
     const parties = ["host", "store", sharedPart(`w${seat}`)];
-    if (outcome.revokedAgents === 0 || drain.graceMs <= longestWayMs) continue;
+    if (outcome.revokedAgents === 0 || dueMs - beganMs <= longestWayMs) continue;
     const wereQuiet = ledger.wereQuiet(parties, beganAt, endedAt);
     const wereBusy = sharedTurns(drain, ledger).some(({ endedMs: turnMs }) => turnMs > dueMs - longestWayMs);
     if (wereQuiet && !wereBusy)
@@ -55,10 +55,11 @@ function left(drain: DrainRecord, ledger: Ledger): readonly string[] {
   ];
 }
 
-/** When the host takes the rest away, by the last word that an operator has said about this worker. */
-function dueOf({ process, endedMs }: DrainRecord, ledger: Ledger): number {
-  const said = ledger.kept.drains.filter((one) => one.process === process && one.beganMs <= endedMs);
-  return Math.max(...said.map(({ beganMs, graceMs }) => beganMs + graceMs));
+/** When the host takes the rest away: by the last word that an operator has said about this worker, which may be sooner than the words before. */
+function dueOf(drain: DrainRecord, ledger: Ledger): number {
+  const said = ledger.kept.drains.filter((one) => one.process === drain.process && one.beganAt < drain.endedAt);
+  const { beganMs, graceMs } = said.at(-1) ?? drain;
+  return beganMs + graceMs;
 }
 
 /** Turns of agents of shared types in the worker's process. */

@@ -83,6 +83,7 @@ const unsureCodes: ReadonlySet<string> = new Set(["cancelled", "timed-out", "sta
 function failedCallsChangeNothing(ledger: Ledger, report: Report): void {
   const story = new Story(ledger.kept);
   const turnsOf = groupBy(ledger.kept.turns, ({ call }) => call?.name);
+  const hasArrived = arrivalsOf(ledger);
   for (const call of ledger.calls) {
     const { plan, outcome, name, target } = call;
     if (plan.kept === undefined || plan.kept.isRepeated || outcome?.at !== "failed") continue;
@@ -90,10 +91,13 @@ function failedCallsChangeNothing(ledger: Ledger, report: Report): void {
     if (!ledger.wereQuiet(["host", `w${call.callerSeat}`], call.startedAt, call.endedAt)) continue;
     if (ledger.isRetired(call.process, call.endedAt)) continue;
     for (const turn of turnsOf.get(name) ?? []) {
-      if (story.writtenAt(turn) === undefined || story.isExposed(turn)) continue;
+      if (story.isExposed(turn)) continue;
       // The turn for which it waited had ended before its worker heard of the ring.
       if (outcome.code === "deadlock" && turn.begunAt > call.endedAt) continue;
-      report(`${name} to ${target} failed with ${outcome.code} (${outcome.text}), and ${turn.token} was stored`);
+      const told = `${name} to ${target} failed with ${outcome.code} (${outcome.text})`;
+      if (story.hasLeftTrace(turn)) report(`${told}, and ${turn.token} was stored`);
+      const effect = turn.effects.find(hasArrived);
+      if (effect !== undefined) report(`${told}, and ${effect} of ${turn.token} left`);
     }
   }
 }
@@ -158,16 +162,22 @@ function causesCountOnce({ kept }: Ledger, report: Report): void {
 function effectsGoWithTheirTurn(ledger: Ledger, report: Report): void {
   const { kept } = ledger;
   const story = new Story(kept);
-  const arrived = new Set(kept.turns.map(({ cause }) => cause.split(".")[0]));
+  const hasArrived = arrivalsOf(ledger);
   for (const turn of kept.turns) {
     if (turn.effects.length === 0 || story.hasWritten(turn)) continue;
-    for (const effect of turn.effects) {
-      const event = ledger.eventNamed(effect);
-      const hasLeft =
-        arrived.has(effect) || (event !== undefined && event.receipts.length + event.keptReceipts.length > 0);
-      if (hasLeft) report(`${effect} of ${turn.token} left, and the turn was never stored`);
-    }
+    for (const effect of turn.effects)
+      if (hasArrived(effect)) report(`${effect} of ${turn.token} left, and the turn was never stored`);
   }
+}
+
+/** Tells of an event, a told message or a reminder of a turn whether some agent had it. */
+function arrivalsOf(ledger: Ledger): (effect: string) => boolean {
+  const handled = new Set(ledger.kept.turns.map(({ cause }) => cause.split(".")[0]));
+  return (effect) => {
+    const event = ledger.eventNamed(effect);
+    const isHeard = event !== undefined && event.receipts.length + event.keptReceipts.length > 0;
+    return isHeard || handled.has(effect);
+  };
 }
 
 /** A told message that was kept is handled once in the end. */

@@ -19,7 +19,9 @@ export class KeptWorld {
   readonly #parts: KeptWorldParts;
   /** Seats whose worker is killed when the store has written for one of its agents. */
   readonly #doomed = new Set<{ readonly seat: WorkerSeat; readonly killed: () => void }>();
+  /** Faults of the store that last, and how often the last of them has ended. */
   #faults = 0;
+  #mends = 0;
 
   constructor(parts: KeptWorldParts) {
     const { simulation, ledger } = parts;
@@ -75,10 +77,8 @@ export class KeptWorld {
         this.#faults -= 1;
         if (this.#faults > 0) return;
         this.store.mend();
-        // What it was asked before is answered.
-        await this.#sleep(2_000);
-        if (this.#faults === 0) ledger.recover("store");
-        return;
+        this.#mends += 1;
+        return this.#recoverStore(this.#mends);
       case "power-loss": {
         const seats = this.#parts.seats();
         const down = this.#parts.host().kill();
@@ -122,6 +122,12 @@ export class KeptWorld {
       case "crash-at-commit":
         return this.#crashAtCommit(this.#seat(fault.seat), fault.downMs);
     }
+  }
+
+  /** The store is well when what it was asked before is answered. After another fault meanwhile that takes its time again. */
+  async #recoverStore(mend: number): Promise<void> {
+    await this.#sleep(2_000);
+    if (this.#faults === 0 && this.#mends === mend) this.#parts.ledger.recover("store");
   }
 
   /** Asks the store what is left to be delivered. */

@@ -46,6 +46,17 @@ export class Story {
     return deletion === undefined || this.#wasUndone(turn, deletion.at) ? undefined : deletion.at;
   }
 
+  /**
+   * Whether nothing but the turn itself can have been written: its line was stored, or the state was deleted and no other turn of the activation
+   * wanted that. A deletion by another turn leaves nothing that tells whether a turn before it was written or undone. What that turn sent shows
+   * it, and `effects` looks at that.
+   */
+  hasLeftTrace(turn: Turn): boolean {
+    if (this.#firsts.has(turn.token)) return true;
+    if (!turn.destroys || this.writtenAt(turn) === undefined) return false;
+    return this.#kept.turns.every((other) => other === turn || !other.destroys || other.activation !== turn.activation);
+  }
+
   /** Whether its effects may leave: it was written, or a call that came back to it has deleted the state that it wanted to be deleted. */
   hasWritten(turn: Turn): boolean {
     if (this.writtenAt(turn) !== undefined) return true;

@@ -136,6 +136,27 @@ describe.each(hostTransports)("the state of a shared agent at the host over $nam
     expect((await stateStore.stats()).records).toBe(0);
   });
 
+  it("takes no commit of a worker whose agents were revoked, also when it was the last worker of their type [L10]", async () => {
+    const [stateStore, clock] = [new MemoryStateStore(), new ManualClock()];
+    await using rig = await start({ stateStore, clock, drainGraceMs: 5_000, heartbeatTimeoutMs: 0 });
+    const only = await startServer(rig, "A");
+    const caller = await new RawWorker(rig.dial(), "C", { isAnnounced: true }).join();
+    await callRoom(caller, [only]);
+    only.worker.send({ kind: "leaving-worker", graceMs: 0 });
+    await only.worker.settled();
+    clock.advance(5_000);
+    only.worker.send({ kind: "leaving", graceMs: 0 });
+    await only.worker.settled();
+    only.states.commit("room/k");
+    expect((await only.states.next()).outcome.at).toBe("stale");
+    expect((await stateStore.stats()).records).toBe(0);
+    only.worker.request("7", "room/other", { source: room });
+    expect(await only.worker.nextResponse()).toMatchObject({ metadata: { agerrorcode: "undeliverable" } });
+    // Its agents of exclusive types were not taken away: their last turns commit.
+    only.states.commit("here-A/k");
+    expect((await only.states.next()).outcome.at).toBe("committed");
+  });
+
   it.each(["is written", "fails"])(
     "has a commit under way when its worker's time is over, which %s and decides its call [L10]",
     async (how) => {
