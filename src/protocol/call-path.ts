@@ -5,7 +5,7 @@ import { metadataKey } from "./wire-names.ts";
 // protocol.md §11.13
 /** Elements and characters of a path that a peer reads. */
 const mostTurns = 32;
-const longestPath = 8 * 1024;
+export const longestPath = 8 * 1024;
 
 /** Returns the metadata for the path of a call, none for an empty path. Throws `loop-detected` for too long a path. */
 export function pathMetadata(path: CallPath): WireMetadata | undefined {

@@ -13,6 +13,8 @@ export interface CallRingsParts {
   readonly batches: BatchRunner;
   /** Finds a pending call by the request id that its target sees. */
   readonly callNamed: (idText: string) => PendingCall | undefined;
+  /** Whether the host has sent a call under this request id, and no caller waits for it any more. */
+  readonly isOver: (idText: string) => boolean;
   /** Ends the call of a ring that was reported last. `ring`: the agents of the ring, for the error. */
   readonly onRing: (call: PendingCall, ring: string) => void;
 }
@@ -31,6 +33,8 @@ export class CallRings {
     this.#parts = parts;
     this.#watch = new RingWatch({
       maxCalls: limits.stuckCalls,
+      // The token of a call's turn is the request id under which the host has sent the call.
+      isOver: ({ token }) => parts.isOver(token),
       onRing: (call, ring) => {
         this.#release(call);
         parts.onRing(call, ring);
