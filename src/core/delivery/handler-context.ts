@@ -5,7 +5,7 @@ import { longestTimerMs, type MakeId } from "../clock.ts";
 import type { ReminderTickInfo } from "../courier/when.ts";
 import { TimedOutError, TroupeError, UndeliverableException } from "../errors.ts";
 import { followAbort, unfollowAbort } from "../follow-abort.ts";
-import { type CallPath, noPath, type OwnTurn, waitingTurns } from "../scope/call-path.ts";
+import { type CallPath, noPath, type OwnTurn, pathVia, waitingTurns } from "../scope/call-path.ts";
 import { type CallScope, dropScope, holdScope } from "../scope/call-scope.ts";
 import type { Deadline } from "../scope/deadline.ts";
 import type { TopicId } from "../topics/topic-id.ts";
@@ -136,13 +136,27 @@ export class HandlerContext implements MessageContext {
   get callPath(): CallPath {
     if (this.hasEnded) return noPath;
     const path = this.isAwaited ? waitingTurns(this.path) : noPath;
-    return this.turn === undefined ? path : [...path, this.turn];
+    return this.turn === undefined ? this.#passedOn(path) : [...path, this.turn];
   }
 
   /** Whether the caller still waits for the answer, as far as this runtime knows. */
   get isAwaited(): boolean {
     if (this.hasEnded || this.#aborted !== undefined) return false;
     return this.#callerSignal?.aborted !== true && !this.#isTimeUp();
+  }
+
+  /** Returns the path of this call as a handler without a turn passes it on. */
+  #passedOn(path: CallPath): CallPath {
+    if (path.length === 0) return path;
+    const context = this;
+    return pathVia(path, {
+      get token() {
+        return context.messageId;
+      },
+      get isAwaited() {
+        return context.isAwaited;
+      },
+    });
   }
 
   get signal(): AbortSignal {

@@ -123,9 +123,13 @@ const turnBytes = 450;
 
 function costOf({ path, behind }: WaitingCall): number {
   const turns = path.reduce(
-    (sum, { token, type, key }) => sum + turnBytes + 2 * (token.length + type.length + key.length),
+    (sum, { token, type, key, via = [] }) =>
+      sum + turnBytes + 2 * (token.length + type.length + key.length) + tokensBytes(via.map((call) => call.token)),
     0,
   );
-  const tokens = behind.reduce((sum, token) => sum + turnBytes + 2 * token.length, 0);
-  return reportBytes + turns + tokens;
+  return reportBytes + turns + tokensBytes(behind);
+}
+
+function tokensBytes(tokens: readonly string[]): number {
+  return tokens.reduce((sum, token) => sum + turnBytes + 2 * token.length, 0);
 }

@@ -68,9 +68,9 @@ export function withoutAttribute(event: PeekedEvent, name: string): PeekedEvent 
 }
 
 // protocol.md §11.13
-/** Returns the call with this path. */
+/** Returns the call with this path; with an empty one, the call without a path. */
 export function withPath(request: PeekedRequest, path: string): PeekedRequest {
-  return withMetadata(request, metadataKey.path, path);
+  return withMetadata(request, metadataKey.path, path === "" ? undefined : path);
 }
 
 // protocol.md §11.14, §11.16

@@ -1,4 +1,4 @@
-import { type CallingTurn, type CallPath, turnsOf, waitingTurns } from "../../scope/call-path.ts";
+import { type CallPath, type PassingCall, turnsOf, waitingTurns } from "../../scope/call-path.ts";
 
 /** A call that waits for its turn at a sequential agent, as its runtime reports it. */
 export interface WaitingCall {
@@ -31,8 +31,8 @@ export interface RingWatchOptions<Call> {
    * of the ring as text, beginning with the one whose turn made the call.
    */
   readonly onRing: (call: Call, ring: string) => void;
-  /** Whether the call of a turn is over: no turn before it in a path waits. Default: as the turn itself says. */
-  readonly isOver?: ((turn: CallingTurn) => boolean) | undefined;
+  /** Whether a call is over that a path names: see `waitingTurns`. Default: as the path itself says. */
+  readonly isOver?: ((call: PassingCall) => boolean) | undefined;
   /** Runs the tasks of a search in order, perhaps later. Each takes little time. Default: at once. */
   readonly work?: (call: Call, tasks: Iterable<() => void>) => void;
 }
