@@ -116,7 +116,7 @@ export {
 export type { LogFields, Logger } from "./logger.ts";
 export type { DeliveryStage, MessageKind, MessageLogRecord, MessageLogSink } from "./message-log-records.ts";
 export type { RuntimeOptions } from "./runtime-options.ts";
-export type { CallingTurn, CallPath } from "./scope/call-path.ts";
+export type { CallingTurn, CallPath, PassingCall } from "./scope/call-path.ts";
 export { type CallScope, scopeOf, withScope } from "./scope/call-scope.ts";
 export type { Deadline } from "./scope/deadline.ts";
 export type { CallGuardOptions, EventGuardOptions, GuardOptions } from "./scope/guards.ts";

@@ -123,7 +123,7 @@ export { defaultLogger, guardedLogger, type LogFields, type Logger } from "./log
 export type { MessageLogRecord, MessageLogSink } from "./message-log-records.ts";
 export { lateMs, readingMs, setPatientTimer } from "./patient-timer.ts";
 export { type RuntimeOptions, runtimeKinds } from "./runtime-options.ts";
-export { type CallPath, nameInPath, noPath } from "./scope/call-path.ts";
+export { type CallingTurn, type CallPath, nameInPath, noPath, waitingTurns, withoutVia } from "./scope/call-path.ts";
 export { scopeOf } from "./scope/call-scope.ts";
 export { depthIn, depthKey, depthMetadata } from "./scope/chain-depth.ts";
 export { Deadline, deadlineAfter, remainingMs } from "./scope/deadline.ts";

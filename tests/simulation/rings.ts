@@ -17,7 +17,7 @@ export function ringOf(
   const reached = [call];
   for (const from of reached) {
     for (const { of, run } of running) {
-      const isAwaited = from.runs.some(isOpen(ms)) ? of === from : waitsBehind(from, run, ledger);
+      const isAwaited = from.runs.some(isOpen(ms)) ? of === from : waitsBehind(from, run, ledger, ms);
       if (!isAwaited) continue;
       for (const to of calls) {
         if (!isMadeBy(to, run, how)) continue;
@@ -35,10 +35,13 @@ function isOpen(ms: number): (run: Run) => boolean {
   return ({ begunMs, endedMs }) => begunMs < ms && endedMs >= ms;
 }
 
-/** Whether a call without a handler waits for a turn at the same sequential agent. A turn that waits for the call lets it in. */
-function waitsBehind(waiting: CallRecord, run: Run, ledger: Ledger): boolean {
+/**
+ * Whether a call without a handler waits for a turn at the same sequential agent. A turn that waits for the call lets it in. A turn does
+ * not wait for what a call goes on to make that it has given up.
+ */
+function waitsBehind(waiting: CallRecord, run: Run, ledger: Ledger, ms: number): boolean {
   if (run.agent !== waiting.target.toString() || !ledger.sequentialTypes.has(waiting.target.type)) return false;
-  for (let one: CallRecord | undefined = waiting; one !== undefined; one = one.parent)
+  for (let one: CallRecord | undefined = waiting; one !== undefined && one.endedMs >= ms; one = one.parent)
     if (one.parentRun === run) return false;
   return true;
 }

@@ -1,12 +1,11 @@
 import type { AgentRuntime } from "../agent-runtime.ts";
 import type { AgentId } from "../agents/agent-id.ts";
 import type { MessageContext } from "../agents/message-context.ts";
-import type { TurnKind } from "../agents/turns.ts";
 import { longestTimerMs, type MakeId } from "../clock.ts";
 import type { ReminderTickInfo } from "../courier/reminders/when.ts";
 import { TimedOutError, TroupeError, UndeliverableException } from "../errors.ts";
 import { followAbort, unfollowAbort } from "../follow-abort.ts";
-import { type CallingTurn, type CallPath, noPath } from "../scope/call-path.ts";
+import { type CallPath, noPath, type OwnTurn, pathVia, waitingTurns } from "../scope/call-path.ts";
 import { type CallScope, dropScope, holdScope } from "../scope/call-scope.ts";
 import type { Deadline } from "../scope/deadline.ts";
 import type { TopicId } from "../topics/topic-id.ts";
@@ -43,11 +42,6 @@ export interface HandlerContextDetails {
   readonly metadata?: MessageMetadata | undefined;
   /** Metadata as a peer sent it: the context filters it when a handler asks. */
   readonly sentMetadata?: MessageMetadata | undefined;
-}
-
-/** The turn of a message at a sequential agent. */
-export interface OwnTurn extends CallingTurn {
-  readonly kind: TurnKind;
 }
 
 /** The context that a runtime gives to a handler. The signal, the scope and the metadata of a peer are made on first use. */
@@ -135,9 +129,34 @@ export class HandlerContext implements MessageContext {
     return this.#scope;
   }
 
-  /** The turns that wait for a call of this handler. */
+  /**
+   * The turns that wait for a call of this handler. If its caller has given it up, only its own turn waits. If the handler has ended, no
+   * turn waits for what its code still calls.
+   */
   get callPath(): CallPath {
-    return this.turn === undefined ? this.path : [...this.path, this.turn];
+    if (this.hasEnded) return noPath;
+    const path = this.isAwaited ? waitingTurns(this.path) : noPath;
+    return this.turn === undefined ? this.#passedOn(path) : [...path, this.turn];
+  }
+
+  /** Whether the caller still waits for the answer, as far as this runtime knows. */
+  get isAwaited(): boolean {
+    if (this.hasEnded || this.#aborted !== undefined) return false;
+    return this.#callerSignal?.aborted !== true && !this.#isTimeUp();
+  }
+
+  /** Returns the path of this call as a handler without a turn passes it on. */
+  #passedOn(path: CallPath): CallPath {
+    if (path.length === 0) return path;
+    const context = this;
+    return pathVia(path, {
+      get token() {
+        return context.messageId;
+      },
+      get isAwaited() {
+        return context.isAwaited;
+      },
+    });
   }
 
   get signal(): AbortSignal {

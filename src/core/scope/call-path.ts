@@ -1,13 +1,27 @@
+import type { TurnKind } from "../agents/turns.ts";
+
 /** A turn of a sequential agent that waits for a call. */
 export interface CallingTurn {
   /** Names the turn: no other turn of the agent has this token. */
   readonly token: string;
   readonly type: string;
   readonly key: string;
+  /** Whether the caller of the turn's message still waits for its answer. Undefined: this runtime does not know. */
+  readonly isAwaited?: boolean | undefined;
+  /** Calls between this turn and the next, whose handlers interleave; the outermost first. */
+  readonly via?: readonly PassingCall[] | undefined;
 }
+
+/** A call whose handler has no turn, and waits for another call. Its token and `isAwaited` are as those of a turn. */
+export type PassingCall = Pick<CallingTurn, "token" | "isAwaited">;
 
 /** The turns that wait for a call, one for the other, the outermost first. A sequential agent lets a call of its own turn in. */
 export type CallPath = readonly CallingTurn[];
+
+/** A turn of this runtime, as it stands in the paths of the calls that it makes. */
+export interface OwnTurn extends CallingTurn {
+  readonly kind: TurnKind;
+}
 
 export const noPath: CallPath = Object.freeze([]);
 
@@ -27,11 +41,83 @@ export function isSameTurn(one: CallingTurn, other: CallingTurn): boolean {
   return one.token === other.token && one.type === other.type && one.key === other.key;
 }
 
-/** Returns the turns of all paths, each once. */
-export function joinedPath(paths: Iterable<CallPath>): CallPath {
+/**
+ * Returns the turns of all paths, each once. If these are not one path, the first turn stands once more at the end: see `waitingTurns`.
+ */
+export function joinedPath(paths: readonly CallPath[]): CallPath {
   const joined: CallingTurn[] = [];
-  for (const path of paths) {
-    for (const turn of path) if (!joined.some((known) => isSameTurn(known, turn))) joined.push(turn);
+  for (const turn of paths.flat()) {
+    const at = joined.findIndex((known) => isSameTurn(known, turn));
+    const known = joined[at];
+    if (known === undefined) joined.push(turn);
+    else if (!isSameVia(known, turn)) joined[at] = withVia(known, undefined);
   }
-  return joined;
+  const [first] = joined;
+  const isOnePath = joined.length === 1 || paths.every(({ length }) => length === joined.length);
+  return first === undefined || isOnePath ? joined : [...joined, withVia(first, undefined)];
+}
+
+/** Returns the turns of a path, each once. */
+export function turnsOf(path: CallPath): CallPath {
+  const end = endOfJoined(path);
+  return end > 0 ? path.toSpliced(end, 1) : path;
+}
+
+/** Returns the path of a call that the handler of another call makes, if this handler has no turn. It names the latest 8 such calls in a row. */
+export function pathVia(path: CallPath, call: PassingCall): CallPath {
+  const last = path.at(-1);
+  return last === undefined ? path : [...path.slice(0, -1), withVia(last, [...(last.via ?? []), call].slice(-mostVia))];
+}
+
+/** Returns a path with the turns alone. */
+export function withoutVia(path: CallPath): CallPath {
+  return path.map((turn) => (turn.via === undefined ? turn : withVia(turn, undefined)));
+}
+
+/**
+ * Returns the turns of a path that still wait for its call. A turn waits only while each call between is pending: those of the turns after it,
+ * and those that stand at a turn because their handlers interleave. A call is over when it has its outcome, or its caller has given it
+ * up. So the waiting turns begin behind the last call that is over: with its own turn, if it has one.
+ *
+ * Turns up to one that stands there for the second time are those of several paths. No place tells to which of these a turn belongs, so that
+ * they wait all or none.
+ */
+export function waitingTurns(path: CallPath, isOver: (call: PassingCall) => boolean = isOverHere): CallPath {
+  const end = endOfJoined(path);
+  for (let at = path.length - 1; at >= end; at -= 1) {
+    const turn = path[at];
+    if (turn === undefined) continue;
+    if (turn.via?.some(isOver) === true) return path.slice(at + 1);
+    if (at > end && isOver(turn)) return path.slice(at);
+  }
+  return path;
+}
+
+/** Calls without a turn that a path has between two of its turns, at most. Without an older one, a turn may seem to wait longer than it does. */
+const mostVia = 8;
+
+/** Returns the place at which the turns of several paths end; 0 for a path of one chain. */
+function endOfJoined(path: CallPath): number {
+  const [first] = path;
+  return first === undefined ? 0 : path.findLastIndex((turn) => isSameTurn(turn, first));
+}
+
+/** Whether the runtime knows that a call is over. It knows of its own calls only. */
+function isOverHere({ isAwaited }: PassingCall): boolean {
+  return isAwaited === false;
+}
+
+/** Returns the turn with other calls behind it. It says as before whether its caller waits. */
+function withVia(turn: CallingTurn, via: readonly PassingCall[] | undefined): CallingTurn {
+  const { token, type, key } = turn;
+  return {
+    ...{ token, type, key, via },
+    get isAwaited() {
+      return turn.isAwaited;
+    },
+  };
+}
+
+function isSameVia({ via: one = [] }: CallingTurn, { via: other = [] }: CallingTurn): boolean {
+  return one.length === other.length && one.every(({ token }, at) => token === other[at]?.token);
 }

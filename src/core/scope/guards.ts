@@ -2,7 +2,7 @@ import type { AgentId } from "../agents/agent-id.ts";
 import { TroupeError } from "../errors.ts";
 import { options as optionsOf } from "../validation/assert-options.ts";
 import { number, type OptionKind } from "../validation/option-kinds.ts";
-import { type CallPath, nameInPath } from "./call-path.ts";
+import { type CallPath, nameInPath, turnsOf } from "./call-path.ts";
 import { mostDepth } from "./chain-depth.ts";
 
 /** Bounds of the turns that wait for one call. All are optional. */
@@ -65,14 +65,15 @@ export function assertWithinGuards(
   recipient: AgentId,
   { maxDepth, maxRevisits }: Pick<Guards, "maxDepth" | "maxRevisits">,
 ): void {
-  if (path.length >= maxDepth) {
-    throw loopDetected(`${path.length} turns wait for the call to ${recipient}, one for the other`, path, recipient);
+  const turns = turnsOf(path);
+  if (turns.length >= maxDepth) {
+    throw loopDetected(`${turns.length} turns wait for the call to ${recipient}, one for the other`, turns, recipient);
   }
-  if (path.length <= maxRevisits) return;
+  if (turns.length <= maxRevisits) return;
   const [recipientType, recipientKey] = [nameInPath(recipient.type), nameInPath(recipient.key)];
-  const revisits = path.filter(({ type, key }) => type === recipientType && key === recipientKey).length;
+  const revisits = turns.filter(({ type, key }) => type === recipientType && key === recipientKey).length;
   if (revisits <= maxRevisits) return;
-  throw loopDetected(`${revisits} turns of ${recipient} wait for the call to it`, path, recipient);
+  throw loopDetected(`${revisits} turns of ${recipient} wait for the call to it`, turns, recipient);
 }
 
 function loopDetected(what: string, path: CallPath, recipient: AgentId): TroupeError {

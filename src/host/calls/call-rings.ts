@@ -13,6 +13,8 @@ export interface CallRingsParts {
   readonly batches: BatchRunner;
   /** Finds a pending call by the request id that its target sees. */
   readonly callNamed: (idText: string) => PendingCall | undefined;
+  /** Whether the host has sent a call under this request id, and no caller waits for it any more. */
+  readonly isOver: (idText: string) => boolean;
   /** Ends the call of a ring that was reported last. `ring`: the agents of the ring, for the error. */
   readonly onRing: (call: PendingCall, ring: string) => void;
 }
@@ -31,6 +33,8 @@ export class CallRings {
     this.#parts = parts;
     this.#watch = new RingWatch({
       maxCalls: limits.stuckCalls,
+      // The token of a call's turn is the request id under which the host has sent the call.
+      isOver: ({ token }) => parts.isOver(token),
       onRing: (call, ring) => {
         this.#release(call);
         parts.onRing(call, ring);
@@ -119,9 +123,13 @@ const turnBytes = 450;
 
 function costOf({ path, behind }: WaitingCall): number {
   const turns = path.reduce(
-    (sum, { token, type, key }) => sum + turnBytes + 2 * (token.length + type.length + key.length),
+    (sum, { token, type, key, via = [] }) =>
+      sum + turnBytes + 2 * (token.length + type.length + key.length) + tokensBytes(via.map((call) => call.token)),
     0,
   );
-  const tokens = behind.reduce((sum, token) => sum + turnBytes + 2 * token.length, 0);
-  return reportBytes + turns + tokens;
+  return reportBytes + turns + tokensBytes(behind);
+}
+
+function tokensBytes(tokens: readonly string[]): number {
+  return tokens.reduce((sum, token) => sum + turnBytes + 2 * token.length, 0);
 }

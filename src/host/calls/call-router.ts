@@ -112,7 +112,8 @@ export class CallRouter {
     this.#sending = new CallSending({ calls, ends: this.ends, chains: this.#chains, courier: parts.courier });
     this.rings = new CallRings({
       ...{ counters, batches },
-      callNamed: (idText) => this.#calls.named(idText),
+      callNamed: (idText) => calls.named(idText),
+      isOver: (idText) => calls.isOver(idText),
       onRing: (call, ring) => this.ends.breakRing(call, ring),
     });
     this.#batches = batches;

@@ -12,6 +12,7 @@ import { whyNotSent } from "./call-refusals.ts";
 import type { CallTable } from "./call-table.ts";
 import { whyNotForDotnet } from "./dotnet-calls.ts";
 import type { StockChains } from "./stock-chains.ts";
+import { onWaitingPath } from "./waiting-path.ts";
 
 export interface CallSendingParts {
   readonly calls: CallTable;
@@ -42,7 +43,7 @@ export class CallSending {
     const { calls, chains, courier } = this.#parts;
     const id = calls.idBytesOf(call);
     const isMarked = call.caller === courier && !target.traits.capabilities.has("mail");
-    const request = isMarked ? withoutMailMarks(given) : given;
+    const request = onWaitingPath(isMarked ? withoutMailMarks(given) : given, calls);
     if (!request.hasPath || target.traits.capabilities.has("turns")) return spliceRequestId(request, id, entry);
     const { bare, path } = withoutPath(request);
     chains.keep(call, target, request.targetKey, path);

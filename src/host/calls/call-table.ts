@@ -128,8 +128,13 @@ export class CallTable {
 
   /** Finds a call by the request id that the target sees. */
   named(idText: string): PendingCall | undefined {
-    const call = this.#calls.get(Number(idText.slice(idText.lastIndexOf("-") + 1)));
-    return call !== undefined && this.idTextOf(call) === idText ? call : undefined;
+    return this.#calls.get(this.#ids.numberInText(idText));
+  }
+
+  /** Whether this host has sent a call under this request id, and the call has its outcome: its caller waits no more. */
+  isOver(idText: string): boolean {
+    const id = this.#ids.numberInText(idText);
+    return id > 0 && id <= this.#count && this.#calls.get(id) === undefined;
   }
 
   /** Whether a call has no outcome yet. */

@@ -1,5 +1,5 @@
 import type { Clock, Timer } from "../../core/internal.ts";
-import { parsePath, peekFrame, withoutPath } from "../../protocol/internal.ts";
+import { parsePath, peekFrame } from "../../protocol/internal.ts";
 import type { BatchRunner } from "../batch-runner.ts";
 import { limits } from "../limits.ts";
 import type { MovingAgent } from "../placement/moving-agent.ts";
@@ -149,7 +149,7 @@ export class HeldWaits {
     const isHeld = calls.has(call) && call.target === undefined && agent.at === "leaving";
     const request = peekFrame(frame);
     if (!isHeld || behind.length === 0 || request.kind !== "request") return;
-    const path = parsePath(withoutPath(request).path);
+    const path = parsePath(request.path);
     // No worker says that such a turn has ended.
     const stillRuns = (token: string): boolean => calls.named(token)?.target?.worker.id === workerId;
     if (path.length > 0) rings.reportHeld(call, { path, behind, stillRuns });

@@ -11,11 +11,13 @@ const mostDigits = 15;
  */
 export class HostIds {
   readonly #mark: Uint8Array;
+  readonly #markText: string;
   /** One buffer for each number of digits, used again for each id. */
   readonly #written: Uint8Array[] = [];
 
   constructor(mark: string) {
-    this.#mark = Buffer.from(`${mark}-`, "latin1");
+    this.#markText = `${mark}-`;
+    this.#mark = Buffer.from(this.#markText, "latin1");
   }
 
   textOf(id: number): string {
@@ -38,6 +40,14 @@ export class HostIds {
       rest = tens;
     }
     return bytes;
+  }
+
+  /** Reads the number in an id as text; -1 if the id is not this host's. The bytes of another id stay valid. */
+  numberInText(text: string): number {
+    const start = this.#markText.length;
+    if (!text.startsWith(this.#markText) || text.length > start + mostDigits) return -1;
+    const digits = text.slice(start);
+    return /^[1-9]\d*$/.test(digits) ? Number(digits) : -1;
   }
 
   /** Reads the number in a response's request id; -1 if the id is not this host's. */

@@ -4,13 +4,11 @@ import {
   type FrameBytes,
   joinFrame,
   type PeekedRequest,
-  parsePath,
   peekFrame,
   type ReturnedFrame,
   requestIdBytes,
   requestIdText,
   spliceRequestId,
-  withoutPath,
 } from "../../protocol/internal.ts";
 import type { MutableHostCounters } from "../counters.ts";
 import { limits } from "../limits.ts";
@@ -25,6 +23,7 @@ import { keptText, type PendingCall } from "../sessions/pending-call.ts";
 import { type CallFailure, callFailure } from "./call-failures.ts";
 import type { CallTable } from "./call-table.ts";
 import type { HeldWaits } from "./held-waits.ts";
+import { type EndedCalls, waitingPathOf } from "./waiting-path.ts";
 
 /** The work of the call router for calls to agents of shared types. */
 export interface CallWays {
@@ -173,7 +172,7 @@ export class SharedCalls {
         return end(call, callFailure.notPlaced(located));
       case "moving": {
         const { agent, holder } = located;
-        if (holder !== undefined && waitsForTurnOf(request, agent)) return this.#send(call, request, holder);
+        if (holder !== undefined && waitsForTurnOf(request, agent, calls)) return this.#send(call, request, holder);
         const held = this.#heldCall(call, request, false);
         if (!this.#parts.leaving.hold(agent, held)) return this.#refuseHeld(held);
         this.#wait(held, agent);
@@ -202,8 +201,8 @@ export class SharedCalls {
 }
 
 /** Whether a turn of the agent may wait for this call: then the agent can't leave before the call has its answer. */
-function waitsForTurnOf(request: PeekedRequest, { type, key }: MovingAgent): boolean {
+function waitsForTurnOf(request: PeekedRequest, { type, key }: MovingAgent, calls: EndedCalls): boolean {
   if (!request.hasPath) return false;
   const [ownType, ownKey] = [nameInPath(type.name), nameInPath(key)];
-  return parsePath(withoutPath(request).path).some((turn) => turn.type === ownType && turn.key === ownKey);
+  return waitingPathOf(request, calls).some((turn) => turn.type === ownType && turn.key === ownKey);
 }

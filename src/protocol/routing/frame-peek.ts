@@ -42,7 +42,7 @@ export function withoutTroupeKeys(response: PeekedResponse): PeekedResponse {
 export function withoutPath(request: PeekedRequest): { readonly bare: PeekedRequest; readonly path: string } {
   if (!request.hasPath) return { bare: request, path: "" };
   const { path, depth } = metadataKey;
-  return { bare: changed(request, ({ [path]: _path, [depth]: _depth, ...others }) => others), path: readPath(request) };
+  return { bare: changed(request, ({ [path]: _path, [depth]: _depth, ...others }) => others), path: request.path };
 }
 
 // protocol.md §11.13
@@ -68,9 +68,9 @@ export function withoutAttribute(event: PeekedEvent, name: string): PeekedEvent 
 }
 
 // protocol.md §11.13
-/** Returns the call with this path. */
+/** Returns the call with this path; with an empty one, the call without a path. */
 export function withPath(request: PeekedRequest, path: string): PeekedRequest {
-  return withMetadata(request, metadataKey.path, path);
+  return withMetadata(request, metadataKey.path, path === "" ? undefined : path);
 }
 
 // protocol.md §11.14, §11.16
@@ -88,15 +88,6 @@ export function withoutEpoch(request: PeekedRequest): PeekedRequest {
 /** Returns the metadata of a call without the entries that only hosts set. */
 export function withoutHostEntries(metadata: WireMetadata): WireMetadata {
   return Object.fromEntries(Object.entries(metadata).filter(([key]) => !hostKeys.includes(key)));
-}
-
-function readPath({ bytes }: PeekedRequest): string {
-  try {
-    const frame = decodeFrame(bytes);
-    return (frame.kind === "request" && frame.metadata[metadataKey.path]) || "";
-  } catch {
-    return "";
-  }
 }
 
 /** Replaces one entry of the metadata; undefined takes it out. */

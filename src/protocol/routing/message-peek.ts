@@ -1,3 +1,4 @@
+import { longestPath } from "../call-path.ts";
 import { parseTimeout } from "../extension-metadata.ts";
 import {
   agentIdShape,
@@ -35,6 +36,7 @@ export function peekRequest(bytes: Uint8Array, bodyStart: number): PeekedRequest
   let targetId: { readonly type: string; readonly key: string } | undefined;
   let timeoutMs: number | undefined;
   let hasPath = false;
+  let path = "";
   let hasHostKeys = false;
   let isTold = false;
   while (!reader.atEnd) {
@@ -47,8 +49,10 @@ export function peekRequest(bytes: Uint8Array, bodyStart: number): PeekedRequest
       if (value === undefined) return undefined;
       // Of a repeated entry the last one counts, even if it is empty.
       if (value.isTimeout) timeoutMs = value.timeoutMs;
-      else if (value.isPath) hasPath = true;
-      else if (value.isHostKey) hasHostKeys = true;
+      else if (value.isPath) {
+        hasPath = true;
+        path = value.path ?? path;
+      } else if (value.isHostKey) hasHostKeys = true;
       else if (value.isDelivery) isTold = true;
       continue;
     }
@@ -69,6 +73,7 @@ export function peekRequest(bytes: Uint8Array, bodyStart: number): PeekedRequest
     targetKey: targetId?.key ?? "",
     timeoutMs,
     hasPath,
+    path,
     hasHostKeys,
     isTold,
   };
@@ -160,6 +165,8 @@ interface Entry {
   readonly isTroupeKey: boolean;
   /** Whether it is the path or the depth of a call. */
   readonly isPath: boolean;
+  /** The path; undefined for another entry. */
+  readonly path: string | undefined;
   /** Whether only hosts set the entry of a call. */
   readonly isHostKey: boolean;
   /** Whether it asks the host to keep the call. */
@@ -169,11 +176,12 @@ interface Entry {
 
 const otherEntry: Entry = {
   ...{ isTimeout: false, isTroupeKey: false, isPath: false, isHostKey: false, isDelivery: false },
-  timeoutMs: undefined,
+  ...{ path: undefined, timeoutMs: undefined },
 };
 const emptyTimeout: Entry = { ...otherEntry, isTimeout: true };
 const troupeEntry: Entry = { ...otherEntry, isTroupeKey: true };
-const pathEntry: Entry = { ...otherEntry, isPath: true };
+const depthEntry: Entry = { ...otherEntry, isPath: true };
+const emptyPath: Entry = { ...otherEntry, isPath: true, path: "" };
 const hostEntry: Entry = { ...otherEntry, isHostKey: true };
 const deliveryEntry: Entry = { ...otherEntry, isDelivery: true };
 /** Of answers; only announced callers get them. */
@@ -197,12 +205,20 @@ function readEntry(reader: RawReader): Entry | undefined {
   const valueStart = reader.position;
   if (valueStart > end || !isTextAt(bytes, valueStart, end)) return undefined;
   reader.position = end;
+  if (untimed === emptyPath)
+    return isPathAt(valueStart, end) ? { ...emptyPath, path: textAt(bytes, valueStart, end) } : emptyPath;
   if (!isTimeout) return untimed;
   return { ...emptyTimeout, timeoutMs: parseTimeout(textAt(bytes, valueStart, end)) };
 }
 
+/** Whether a value is as short as a path may be. A character has three bytes at most. */
+function isPathAt(start: number, end: number): boolean {
+  return end - start <= 3 * longestPath;
+}
+
 function entryAt(bytes: Uint8Array, start: number, end: number): Entry {
-  if (isKey(metadataKey.path, bytes, start, end) || isKey(metadataKey.depth, bytes, start, end)) return pathEntry;
+  if (isKey(metadataKey.path, bytes, start, end)) return emptyPath;
+  if (isKey(metadataKey.depth, bytes, start, end)) return depthEntry;
   if (isKey(metadataKey.delivery, bytes, start, end)) return deliveryEntry;
   return isHostKeyAt(bytes, start, end) ? hostEntry : otherEntry;
 }

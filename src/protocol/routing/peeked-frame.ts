@@ -33,6 +33,8 @@ export interface PeekedRequest {
   // protocol.md §11.13
   /** Whether the metadata has the key `agpath` or `agdepth`, which only peers that name `turns` get. */
   readonly hasPath: boolean;
+  /** The value of `agpath`; empty without one. */
+  readonly path: string;
   // protocol.md §11.14, §11.16
   /** Whether the metadata has a key that only hosts set: `agepoch`, `agmail`, `agattempt` or `agreminder`. */
   readonly hasHostKeys: boolean;

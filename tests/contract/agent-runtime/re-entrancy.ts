@@ -53,6 +53,96 @@ export function describeReEntrancy({ openStage }: Suite): void {
       },
     );
 
+    test.each(ways.slice(1))(
+      "from a handler whose call its turn has given up, made %s, waits for its turn",
+      async (_way, options) => {
+        await using stage = await openStage();
+        const [begun, cameBack, go] = [new Gate(), new Gate(), new Gate()];
+        const unwanted = new AbortController();
+        const log = await cast(stage, {
+          a: [
+            "callee",
+            "sequential",
+            async (text, a) => {
+              if (text !== "out") return "a had its turn";
+              await a.ask("b", "in", { signal: unwanted.signal }).catch(() => undefined);
+              await go.opened;
+              return "a is done";
+            },
+          ],
+          b: [
+            "caller",
+            "sequential",
+            async (_text, b, context) => {
+              begun.open();
+              await new Promise((resolve) => context.signal.addEventListener("abort", resolve));
+              const answer = b.ask("a", "in", options(context));
+              cameBack.open();
+              return answer;
+            },
+          ],
+          echo: ["callee", "interleaved", (text) => text],
+        });
+        const first = ask(stage, "a", "out");
+        await begun.opened;
+        unwanted.abort();
+        await cameBack.opened;
+        await ask(stage, "echo", "all before has arrived");
+        go.open();
+        expect(await first).toBe("a is done");
+        expect(await ask(stage, "a", "last")).toBe("a had its turn");
+        expect(log.filter((line) => line.startsWith("a"))).toEqual([
+          ...["a begins out", "a ends out", "a begins in", "a ends in", "a begins last", "a ends last"],
+        ]);
+      },
+    );
+
+    test.each(ways)(
+      "from code that goes on after its handler's answer, made %s, waits for its turn",
+      async (_way, options) => {
+        await using stage = await openStage();
+        const [answered, cameBack, go] = [new Gate(), new Gate(), new Gate()];
+        const goesOn: Promise<string>[] = [];
+        const log = await cast(stage, {
+          a: [
+            "callee",
+            "sequential",
+            async (text, a) => {
+              if (text !== "out") return "a had its turn";
+              await a.ask("b", "in");
+              answered.open();
+              await go.opened;
+              return "a is done";
+            },
+          ],
+          b: [
+            "caller",
+            "sequential",
+            (_text, b, context) => {
+              const own = options(context);
+              const goOn = async () => {
+                await answered.opened;
+                const answer = b.ask("a", "in", own);
+                cameBack.open();
+                return answer;
+              };
+              goesOn.push(goOn());
+              return "b goes on";
+            },
+          ],
+          echo: ["callee", "interleaved", (text) => text],
+        });
+        const first = ask(stage, "a", "out");
+        await cameBack.opened;
+        await ask(stage, "echo", "all before has arrived");
+        go.open();
+        expect(await Promise.all([first, ...goesOn])).toEqual(["a is done", "a had its turn"]);
+        expect(log.filter((line) => line.startsWith("a"))).toEqual([
+          ...["a begins out", "a ends out", "a begins in", "a ends in"],
+        ]);
+      },
+    );
+
     test("is let in before a call that waits, and the call that waits has its turn afterwards", async () => {
       await using stage = await openStage();
       const go = new Gate();

@@ -50,6 +50,154 @@ export function describeRings({ openStage }: Suite): void {
       expect(ends.filter((end) => end.endsWith("answered"))).toHaveLength(1);
     });
 
+    test("fail no call that waits behind a turn which has given up the call that came back to it", async () => {
+      await using stage = await openStage(stuck(5));
+      const [begun, givenUp, waits, go] = [new Gate(), new Gate(), new Gate(), new Gate()];
+      const unwanted = new AbortController();
+      const heard = new Gate<string>();
+      await cast(stage, {
+        a: [
+          "callee",
+          "sequential",
+          async (text, a) => {
+            if (text !== "out") return "a had its turn";
+            await a.ask("b", "slow", { signal: unwanted.signal }).catch(() => undefined);
+            await go.opened;
+            return "a is done";
+          },
+        ],
+        b: [
+          "caller",
+          "sequential",
+          async (_text, b, { signal }) => {
+            begun.open();
+            await new Promise((resolve) => signal.addEventListener("abort", resolve));
+            givenUp.open();
+            await waits.opened;
+            const answer = b.ask("c", "in");
+            void answer.then(heard.open, (error: unknown) => heard.open(String(error)));
+            return answer;
+          },
+        ],
+        c: [
+          "callee",
+          "sequential",
+          (text, c) => {
+            if (text !== "out") return "c had its turn";
+            const answer = c.ask("a", "in");
+            waits.open();
+            return answer;
+          },
+        ],
+      });
+      const first = ask(stage, "a", "out");
+      await begun.opened;
+      unwanted.abort();
+      await givenUp.opened;
+      const second = ask(stage, "c", "out");
+      await waits.opened;
+      // When a later ring has been found, the calls above were reported too.
+      expect(await ringOf(stage, { x: "y", y: "x" })).toContainEqual(expect.stringMatching(/^deadlock/));
+      go.open();
+      expect(await Promise.all([first, second])).toEqual(["a is done", "a had its turn"]);
+      expect(await heard.opened).toBe("c had its turn");
+    });
+
+    test("fail no call that waits behind a turn which has given up the call to an agent that interleaves", async () => {
+      await using stage = await openStage(stuck(5));
+      const [cBegun, begun, waits, go] = [new Gate(), new Gate(), new Gate(), new Gate()];
+      const heard = new Gate<string>();
+      const unwanted = new AbortController();
+      await cast(stage, {
+        a: [
+          "callee",
+          "sequential",
+          async (text, a) => {
+            if (text !== "out") return "a had its turn";
+            await a.ask("b", "slow", { signal: unwanted.signal }).catch(() => undefined);
+            waits.open();
+            await go.opened;
+            return "a is done";
+          },
+        ],
+        b: [
+          "caller",
+          "interleaved",
+          (_text, b) => {
+            const answer = b.ask("c", "in");
+            void answer.then(heard.open, (error: unknown) => heard.open(String(error)));
+            begun.open();
+            return answer;
+          },
+        ],
+        c: [
+          "callee",
+          "sequential",
+          async (text, c) => {
+            if (text !== "out") return "c had its turn";
+            cBegun.open();
+            await waits.opened;
+            return c.ask("a", "in");
+          },
+        ],
+      });
+      const second = ask(stage, "c", "out");
+      await cBegun.opened;
+      const first = ask(stage, "a", "out");
+      await begun.opened;
+      unwanted.abort();
+      // When a later ring has been found, the calls above were reported too.
+      expect(await ringOf(stage, { x: "y", y: "x" })).toContainEqual(expect.stringMatching(/^deadlock/));
+      go.open();
+      expect(await Promise.all([first, second])).toEqual(["a is done", "a had its turn"]);
+      expect(await heard.opened).toBe("c had its turn");
+    });
+
+    test("are found between a turn and the handler of a call that it has given up", async () => {
+      await using stage = await openStage(stuck(20));
+      const [begun, cameBack] = [new Gate(), new Gate()];
+      const unwanted = new AbortController();
+      const ends: string[] = [];
+      const endOf = (call: Promise<string>) =>
+        call.then(
+          (answer) => ends.push(answer),
+          ({ code }: { readonly code: string }) => ends.push(code),
+        );
+      await cast(stage, {
+        a: [
+          "callee",
+          "sequential",
+          async (text, a, { signal }) => {
+            if (text !== "out") return "a had its turn";
+            await a.ask("b", "slow", { signal: unwanted.signal }).catch(() => undefined);
+            await cameBack.opened;
+            await endOf(a.ask("b", "in", { signal }));
+            return "a is done";
+          },
+        ],
+        b: [
+          "caller",
+          "sequential",
+          async (text, b, { signal }) => {
+            if (text === "in") return "b had its turn";
+            begun.open();
+            await new Promise((resolve) => signal.addEventListener("abort", resolve));
+            const end = endOf(b.ask("a", "in"));
+            cameBack.open();
+            await end;
+            return "b is done";
+          },
+        ],
+      });
+      const first = ask(stage, "a", "out");
+      await begun.opened;
+      unwanted.abort();
+      expect(await first).toBe("a is done");
+      await ask(stage, "b", "in");
+      expect(ends.filter((end) => end === "deadlock")).toHaveLength(1);
+      expect(ends.filter((end) => end.endsWith("had its turn"))).toHaveLength(1);
+    });
+
     test("fail no call that waits for a turn which ends by itself", async () => {
       await using stage = await openStage(stuck(5));
       const go = new Gate();

@@ -33,6 +33,58 @@ describe.each(hostTransports)("the path of a call through the host over $name", 
   });
 });
 
+describe.each(hostTransports)("the path of a call whose caller was given up, over $name", ({ start }) => {
+  it("begins with the turn of the handler that makes the call, although its worker has not heard of it", async () => {
+    await using rig = await start();
+    const a = await new RawWorker(rig.dial(), "A", troupe).join();
+    await a.register("a");
+    const b = await new RawWorker(rig.dial(), "B", troupe).join();
+    await b.register("b");
+    a.request("1", "b/k", { metadata: { agpath: "ta@a/k" } });
+    const { requestId } = await b.nextRequest();
+    const sent = { metadata: { agpath: `ta@a/k,${requestId}@b/k`, mine: "kept" } };
+    b.request("2", "a/k", sent);
+    expect((await a.nextRequest()).metadata).toEqual(sent.metadata);
+    a.send({ kind: "cancel", requestId: "1", reason: "cancelled" });
+    await b.nextCancel();
+    b.request("3", "a/k", sent);
+    expect((await a.nextRequest()).metadata).toEqual({ agpath: `${requestId}@b/k`, mine: "kept" });
+  });
+
+  it("begins behind a turn that has given up a call whose handler interleaves", async () => {
+    await using rig = await start();
+    const a = await new RawWorker(rig.dial(), "A", troupe).join();
+    await a.register("a");
+    const b = await new RawWorker(rig.dial(), "B", troupe).join();
+    await b.register("b");
+    a.request("1", "b/k", { metadata: { agpath: "ta@a/k" } });
+    const { requestId } = await b.nextRequest();
+    b.request("2", "a/k", { metadata: { agpath: `ta@a/k@${requestId}`, mine: "kept" } });
+    expect((await a.nextRequest()).metadata).toEqual({ agpath: `ta@a/k@${requestId}`, mine: "kept" });
+    a.send({ kind: "cancel", requestId: "1", reason: "cancelled" });
+    await b.nextCancel();
+    b.request("3", "a/k", { metadata: { agpath: `ta@a/k@${requestId}`, mine: "kept" } });
+    expect((await a.nextRequest()).metadata).toEqual({ mine: "kept" });
+    b.request("4", "a/k", { metadata: { agpath: `ta@a/k@${requestId},tb@b/k` } });
+    expect((await a.nextRequest()).metadata).toEqual({ agpath: "tb@b/k" });
+  });
+
+  it("stays whole if it is that of several chains, since no place tells to which of them a turn belongs", async () => {
+    await using rig = await start();
+    const a = await new RawWorker(rig.dial(), "A", troupe).join();
+    await a.register("a");
+    const b = await new RawWorker(rig.dial(), "B", troupe).join();
+    await b.register("b");
+    a.request("1", "b/k", { metadata: { agpath: "ta@a/k" } });
+    const { requestId } = await b.nextRequest();
+    a.send({ kind: "cancel", requestId: "1", reason: "cancelled" });
+    await b.nextCancel();
+    const metadata = { agpath: `ta@a/k,${requestId}@b/k,ta@a/k` };
+    b.request("2", "a/k", { metadata });
+    expect((await a.nextRequest()).metadata).toEqual(metadata);
+  });
+});
+
 describe.each(hostTransports)("a chain of calls through stock agents over $name", ({ start }) => {
   /** A Troupe worker with `a`, and two stock workers with `p` and `q`. */
   async function open(channelWaitMs?: number) {

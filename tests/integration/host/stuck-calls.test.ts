@@ -39,6 +39,33 @@ describe.each(hostTransports)("calls that are reported to wait for their turn, o
     expect(rig.host.counters()).toMatchObject({ deadlockedCalls: 1, failedCalls: expect.any(Number), pendingCalls: 1 });
   });
 
+  it.each([
+    ["is pending", "never", 1],
+    ["was given up before the reports", "before", 0],
+    ["was given up between the reports", "between", 0],
+  ])("wait for each other by way of the handler of a call that %s: %s", async (_which, when, deadlockedCalls) => {
+    await using world = await open();
+    const { rig, a, b } = world;
+    const c = await new RawWorker(rig.dial(), "C", troupe).join();
+    await c.register("c");
+    // The turn of `a` calls `c`, whose handler calls `b`.
+    a.request("3", "c/k", { metadata: { agpath: "ta@a/k" } });
+    const path = `ta@a/k,${(await c.nextRequest()).requestId}@c/k`;
+    c.request("4", "b/k", { metadata: { agpath: path } });
+    const { requestId } = await b.nextRequest();
+    const giveUp = async () => {
+      a.send({ kind: "cancel", requestId: "3", reason: "timed-out" });
+      await c.nextCancel();
+    };
+    if (when === "before") await giveUp();
+    b.send({ kind: "stuck", requestId, path, behind: ["tb"] });
+    await b.settled();
+    if (when === "between") await giveUp();
+    world.fromA();
+    await a.settled();
+    expect(rig.host.counters()).toMatchObject({ deadlockedCalls });
+  });
+
   it("are forgotten when they end, with the memory of their reports", async () => {
     await using world = await open();
     const { rig, a, b, toA, toB, heldBefore } = world;

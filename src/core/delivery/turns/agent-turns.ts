@@ -2,7 +2,7 @@ import type { Agent } from "../../agents/agent.ts";
 import type { TurnKind, TurnOptions } from "../../agents/turns.ts";
 import { ChurnedMap } from "../../collections/churned-map.ts";
 import { UndeliverableException } from "../../errors.ts";
-import { nameInPath } from "../../scope/call-path.ts";
+import { nameInPath, type OwnTurn } from "../../scope/call-path.ts";
 import { isThenable } from "../../thenable.ts";
 import { ActivationGone } from "../activations/activation-gone.ts";
 import type { Delivery } from "../layers.ts";
@@ -55,11 +55,14 @@ export class AgentTurns {
       this.#shared.paths.list(agent, context);
       return handle(agent);
     }
-    const own = {
+    const own: OwnTurn = {
       token: this.#shared.tokenOf(delivery),
       type: nameInPath(agentId.type),
       key: nameInPath(agentId.key),
       kind,
+      get isAwaited() {
+        return context.isAwaited;
+      },
     };
     const queue = this.#queueOf(agent);
     const turn = new MessageTurn(kind, delivery, { own, agent, queue });

@@ -1,6 +1,6 @@
 import type { Agent } from "../../agents/agent.ts";
-import { isSameTurn } from "../../scope/call-path.ts";
-import type { HandlerContext, OwnTurn } from "../handler-context.ts";
+import { isSameTurn, type OwnTurn, waitingTurns } from "../../scope/call-path.ts";
+import type { HandlerContext } from "../handler-context.ts";
 import type { Delivery } from "../layers.ts";
 import type { WatchedTurn } from "./long-waits.ts";
 import type { Turn, TurnQueue } from "./turn-queue.ts";
@@ -75,7 +75,7 @@ export class MessageTurn implements Turn, WatchedTurn {
   }
 
   isAwaitedBy(running: MessageTurn): boolean {
-    return this.context.path.some((turn) => isSameTurn(turn, running.own));
+    return waitingTurns(this.context.path).some((turn) => isSameTurn(turn, running.own));
   }
 
   get bytes(): number {

@@ -1,4 +1,4 @@
-import type { CallPath } from "../../scope/call-path.ts";
+import { type CallPath, type PassingCall, turnsOf, waitingTurns } from "../../scope/call-path.ts";
 
 /** A call that waits for its turn at a sequential agent, as its runtime reports it. */
 export interface WaitingCall {
@@ -31,6 +31,8 @@ export interface RingWatchOptions<Call> {
    * of the ring as text, beginning with the one whose turn made the call.
    */
   readonly onRing: (call: Call, ring: string) => void;
+  /** Whether a call is over that a path names: see `waitingTurns`. Default: as the path itself says. */
+  readonly isOver?: ((call: PassingCall) => boolean) | undefined;
   /** Runs the tasks of a search in order, perhaps later. Each takes little time. Default: at once. */
   readonly work?: (call: Call, tasks: Iterable<() => void>) => void;
 }
@@ -45,6 +47,10 @@ const callsAtOnce = 100;
  * the turn in their path. A way from a call back to itself is a ring, and nothing in it ever ends by itself. Costs nothing for
  * calls that are not reported. A search takes time in proportion to what is reported, and goes in tasks. What is reported meanwhile has a
  * search of its own, so that a ring is found from the call that closes it.
+ *
+ * A turn waits for a call only while all calls between them are pending. A turn whose call is given up goes on, although it stands in the
+ * paths of the calls that the handler of this call has made. So whoever owns the watch says which calls are over, and the watch asks at
+ * each step of a search and once more before a call fails. Paths only lose turns that wait, and never gain one: no ring is missed.
  */
 export class RingWatch<Call> {
   readonly #options: RingWatchOptions<Call>;
@@ -110,7 +116,9 @@ export class RingWatch<Call> {
 
   #resolve(ring: readonly Edge<Call>[]): void {
     // What has ended while the search went on waits for nothing any more.
-    if (!ring.every(({ from, token, to }) => this.#isCurrent(to) && waitsStill(from, token))) return;
+    const holds = ({ from, token, to }: Edge<Call>) =>
+      this.#isCurrent(to) && waitsStill(from, token) && this.#isAwaitedBy(token, to);
+    if (!ring.every(holds)) return;
     const intoLast = ring.reduce((last, edge, at) => (edge.to.order > (ring[last]?.to.order ?? 0) ? at : last), 0);
     const fromLast = [...ring.slice(intoLast), ...ring.slice(0, intoLast)];
     const last = ring[intoLast]?.to;
@@ -136,16 +144,21 @@ export class RingWatch<Call> {
         if (seen.has(token) || !waitsStill(from, token)) continue;
         seen.add(token);
         for (const to of this.#awaitedBy.get(token) ?? []) {
-          if (to === start) return wayTo({ from, token, to }, reachedBy);
+          if (to === start && this.#isAwaitedBy(token, to)) return wayTo({ from, token, to }, reachedBy);
           looked += 1;
           if (looked % callsAtOnce === 0) yield;
-          if (reachedBy.has(to)) continue;
+          if (to === start || reachedBy.has(to) || !this.#isAwaitedBy(token, to)) continue;
           reachedBy.set(to, { from, token, to });
           reached.push(to);
         }
       }
     }
     return undefined;
+  }
+
+  /** Whether the turn with this token, which stands in the path of the call, still waits for the call. */
+  #isAwaitedBy(token: string, { path }: Reported<Call>): boolean {
+    return waitingTurns(path, this.#options.isOver).some((turn) => turn.token === token);
   }
 
   #add(token: string, reported: Reported<Call>): void {
@@ -182,8 +195,9 @@ function wayTo<Call>(last: Edge<Call>, reachedBy: ReadonlyMap<Reported<Call>, Ed
 function textOf<Call>(ring: readonly Edge<Call>[]): string {
   const names: string[] = [];
   for (const { token, to } of ring) {
-    const first = to.path.findIndex((turn) => turn.token === token);
-    for (const { type, key } of to.path.slice(first)) names.push(`${type}/${key}`);
+    const turns = turnsOf(to.path);
+    const first = turns.findIndex((turn) => turn.token === token);
+    for (const { type, key } of turns.slice(first)) names.push(`${type}/${key}`);
   }
   const shown = names.length <= mostNames ? names : [...names.slice(0, mostNames), "…"];
   return [...shown, names[0]].join(" → ");

@@ -15,7 +15,7 @@ function setUp(maxBytes: number) {
   const clock = new TurnClock();
   const broken: string[] = [];
   const rings = new CallRings({
-    ...{ counters, batches: new BatchRunner(clock), callNamed: (id) => calls.get(id) },
+    ...{ counters, batches: new BatchRunner(clock), callNamed: (id) => calls.get(id), isOver: () => false },
     onRing: (_call, ring) => broken.push(ring),
   });
   const peer = (party: string): Peer => {
