@@ -114,8 +114,11 @@ export function encodeSettlements({ ticks, mail }: Settlements): EncodedWrite {
   return { agents, touchesMail: mail.length > 0, generation: 0, fields, bytes: bytes.joined() };
 }
 
-/** The times up to which a group forgets what the log has kept: ids of messages, and dead letters. */
-export type ForgetLog = readonly [mailIdsMs: number, lettersMs: number];
+/**
+ * The times up to which a group forgets what the log has kept: ids of messages, and dead letters. Ids from `lateIdsMs` on were kept before
+ * the clock was set back: they are forgotten, too.
+ */
+export type ForgetLog = readonly [mailIdsMs: number, lettersMs: number, lateIdsMs: number];
 
 /** A group as `write_group` takes it. */
 export interface EncodedGroup {

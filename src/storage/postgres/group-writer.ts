@@ -137,7 +137,8 @@ export class GroupWriter {
 
 /** The times of the oldest that the log keeps. */
 function oldestOfLog(nowMs: number): ForgetLog {
-  return [Math.floor(nowMs - storeLimits.mailIdMs), Math.floor(nowMs - storeLimits.deadLetterMs)];
+  const { mailIdMs, deadLetterMs } = storeLimits;
+  return [Math.floor(nowMs - mailIdMs), Math.floor(nowMs - deadLetterMs), Math.ceil(nowMs + mailIdMs)];
 }
 
 /** Another opening holds the store. */

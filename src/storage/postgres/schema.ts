@@ -62,6 +62,8 @@ export const schemaSteps: readonly SchemaStep[] = [
   (s) => `${logTablesOf(s)}${functionsOf(s)}`,
   // Dead letters are bounded in bytes.
   (s) => functionsOf(s),
+  // Ids of messages that were kept while the clock was ahead are forgotten.
+  (s) => functionsOf(s),
 ];
 
 /** A schema, and the steps to its versions. */

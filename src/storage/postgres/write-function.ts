@@ -78,6 +78,7 @@ declare
   v_sizes jsonb := '{}';
   v_kept bigint := 0;
   v_forget bigint;
+  v_late bigint;
 begin${assertIsolation}
   perform pg_advisory_xact_lock_shared(p_fence_lock);
   select writers, fence, holder into strict v_meta from ${s}.meta;
@@ -97,7 +98,9 @@ begin${assertIsolation}
       v_agent := decode(v_mailbox, 'hex');
       v_message := decode(v_write->>'message', 'hex');
       v_forget := (v_write->>'forget')::bigint;
-      if exists(select from ${s}.mail_ids where message = v_message and at > v_forget) then
+      -- An id that is from later was kept before the clock was set back.
+      v_late := 2 * (v_write->>'now')::bigint - v_forget;
+      if exists(select from ${s}.mail_ids where message = v_message and at > v_forget and at < v_late) then
         v_results := array_append(v_results, '"known"'::jsonb);
         continue;
       end if;
@@ -278,7 +281,7 @@ begin${assertIsolation}
   if v_kept > 0 then
     -- More than were added, so that their number follows that of the last minutes.
     delete from ${s}.mail_ids where message in (
-      select message from ${s}.mail_ids where at <= v_forget order by at limit 2 * v_kept);
+      select message from ${s}.mail_ids where at <= v_forget or at >= v_late limit 2 * v_kept);
   end if;
   if p_generation is not null then
     update ${s}.meta set newest_generation = p_generation where newest_generation < p_generation;
@@ -291,7 +294,8 @@ begin${assertIsolation}
   end if;
   if p_writes->0 ? 'forgetLog' then
     delete from ${s}.mail_ids where message in (select message from ${s}.mail_ids
-      where at <= (p_writes->0->'forgetLog'->>0)::bigint limit 1000 for update skip locked);
+      where at <= (p_writes->0->'forgetLog'->>0)::bigint or at >= (p_writes->0->'forgetLog'->>2)::bigint
+      limit 1000 for update skip locked);
     delete from ${s}.dead where letter in (select letter from ${s}.dead
       where died_at <= (p_writes->0->'forgetLog'->>1)::bigint limit 1000 for update skip locked);
   end if;

@@ -57,36 +57,17 @@ export async function sleepMs(ms: number, clock: Clock, signal: AbortSignal | un
   }
 }
 
-/** Settles as `promise` does. Resolves to undefined when the time is up or the signal aborts first. */
-export async function atMost<T>(
-  promise: Promise<T>,
-  ms: number,
-  clock: Clock,
-  signal?: AbortSignal,
-): Promise<T | undefined> {
-  let stop = () => {};
-  const timeUp = new Promise<undefined>((resolve) => {
-    const giveUp = () => resolve(undefined);
-    const timer = clock.setTimer(ms, giveUp, { keepAlive: true });
-    followAbort(signal, giveUp);
-    stop = () => {
-      timer.cancel();
-      unfollowAbort(signal, giveUp);
-    };
-    if (signal?.aborted === true) giveUp();
-  });
-  try {
-    return await Promise.race([promise, timeUp]);
-  } finally {
-    stop();
-  }
+/** Settles as `promise` does. Resolves to undefined when the time is up or the signal aborts first. Keeps the process alive. */
+export function atMost<T>(promise: Promise<T>, ms: number, clock: Clock, signal?: AbortSignal): Promise<T | undefined> {
+  return new MovableLimit(ms, clock).atMost(promise, signal);
 }
 
-/** A time limit that can be set anew while it runs. Keeps the process alive. */
+/** A time limit for one wait, which can be set anew while it runs. Keeps the process alive. */
 export class MovableLimit {
   readonly #clock: Clock;
-  readonly #over = new AbortController();
   #timer: Timer;
+  #isOver = false;
+  #onOver: () => void = () => undefined;
 
   constructor(ms: number, clock: Clock) {
     this.#clock = clock;
@@ -100,21 +81,27 @@ export class MovableLimit {
   }
 
   /** Settles as `promise` does. Resolves to undefined when the time is up or the signal aborts first. Then the limit ends. */
-  async atMost<T>(promise: Promise<T>, signal: AbortSignal): Promise<T | undefined> {
-    const ended = AbortSignal.any([signal, this.#over.signal]);
+  async atMost<T>(promise: Promise<T>, signal?: AbortSignal): Promise<T | undefined> {
+    let giveUp = () => {};
+    const givenUp = new Promise<undefined>((resolve) => {
+      giveUp = () => resolve(undefined);
+    });
+    this.#onOver = giveUp;
+    followAbort(signal, giveUp);
+    if (this.#isOver || signal?.aborted === true) giveUp();
     try {
-      return await new Promise<T | undefined>((resolve, reject) => {
-        promise.then(resolve, reject);
-        const giveUp = () => resolve(undefined);
-        if (ended.aborted) giveUp();
-        else ended.addEventListener("abort", giveUp, { once: true });
-      });
+      return await Promise.race([promise, givenUp]);
     } finally {
       this.#timer.cancel();
+      unfollowAbort(signal, giveUp);
     }
   }
 
   #start(ms: number): Timer {
-    return this.#clock.setTimer(ms, () => this.#over.abort(), { keepAlive: true });
+    const end = () => {
+      this.#isOver = true;
+      this.#onOver();
+    };
+    return this.#clock.setTimer(ms, end, { keepAlive: true });
   }
 }

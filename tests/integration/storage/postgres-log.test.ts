@@ -11,6 +11,7 @@ import type {
 } from "../../../src/core/internal.ts";
 import { shardOf } from "../../../src/core/internal.ts";
 import type { PostgresQuery } from "../../../src/storage/postgres/driver.ts";
+import { schemaSteps } from "../../../src/storage/postgres/schema.ts";
 import {
   agent,
   bytesOf,
@@ -43,6 +44,15 @@ const mailOf = (id: string) => ({ id, receiver: agent, kind: "call", frame: byte
 function logOf({ store }: PostgresRig): DurableLog {
   if (store.log === undefined) throw new Error("It has no log.");
   return store.log;
+}
+
+/** A clock whose wall time can be set. */
+class SetClock extends ManualClock {
+  aheadMs = 0;
+
+  override wallNow(): number {
+    return super.wallNow() + this.aheadMs;
+  }
 }
 
 /** Takes the shard of an agent, and waits for its messages. */
@@ -246,6 +256,28 @@ describe("the mailboxes of a PostgreSQL store", () => {
     for (let id = 0; id < 20; id += 1) await log.append(agent, messageOf(String(id)));
     expect(await server.run(`select count(*) from ${rig.schema}.mail_ids`)).toEqual(["80"]);
   });
+
+  it.each([1, 400])(
+    "know the ids of 10 minutes, and no others, when the clock is set back by %i days; also a schema of before",
+    async (days) => {
+      const clock = new SetClock(1_000_000_000_000);
+      const rig = await openedRig(server.url(), { clock }, { steps: schemaSteps.slice(0, 3) });
+      clock.aheadMs = (days + 2) * 24 * 60 * 60_000;
+      for (const id of ["1", "2", "3"]) expect(await logOf(rig).append(agent, messageOf(id))).toBe("kept");
+      await rig.store.close();
+      // The functions of that version are not those of this program.
+      await server.run(`drop function ${rig.schema}.write_group`);
+      clock.aheadMs = 0;
+      const { store } = await openedRig(server.url(), { clock, schema: rig.schema });
+      expect(await server.run(`select schema_version from ${rig.schema}.meta`)).toEqual([String(schemaSteps.length)]);
+      expect(await store.log?.append(agent, messageOf("1"))).toBe("kept");
+      expect(await store.log?.append(agent, messageOf("1"))).toBe("known");
+      // The ids of then are forgotten: two for each message that is kept, and the others as time passes.
+      clock.advance(60_000);
+      await committed(store, putOf("0"));
+      expect(await server.run(`select count(*) from ${rig.schema}.mail_ids`)).toEqual(["1"]);
+    },
+  );
 
   it("are not there for several writers, whose mail has no bound of a mailbox", async () => {
     const { store } = await openedRig(server.url(), { writers: "many", maxMailboxMessages: 1 });
