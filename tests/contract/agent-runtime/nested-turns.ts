@@ -46,7 +46,7 @@ function openPair(suite: Suite, { outer, inner = (agent) => add("2", agent), inn
   return openCast(suite, body, options);
 }
 
-const takenAlong = { code: "state-conflict", message: expect.stringContaining("had not awaited it") };
+const takenAlong = { code: "state-conflict", message: expect.stringContaining("had not awaited its call") };
 
 export function describeNestedTurns(suite: Suite): void {
   describe.each([0, 10])("with runAhead %i, a turn that goes on though its call runs on inside it", (runAhead) => {
