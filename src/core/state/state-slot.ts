@@ -144,7 +144,7 @@ export class StateSlot<T extends object = object> {
     return [...this.#turns.all];
   }
 
-  /** Whether a turn that waits for no call goes on while another one is nested in it. Both may change the state. */
+  /** Whether a turn that waits for no call continues while another one is nested in it. Both may change the state. */
   get isShared(): boolean {
     return this.#turns.areShared;
   }
@@ -197,7 +197,7 @@ export class StateSlot<T extends object = object> {
       hasCommitted: false,
       calls: 0,
       rests: false,
-      wentOn: undefined,
+      continuedAt: undefined,
       lost: isNested ? this.lostTurn : undefined,
     };
     this.#turns.begin(turn);
@@ -232,7 +232,7 @@ export class StateSlot<T extends object = object> {
   }
 
   /**
-   * Ends a turn that failed: state and effects are what they were at its beginning, or at its last commit. A turn around it that has gone on
+   * Ends a turn that failed: state and effects are what they were at its beginning, or at its last commit. A turn around it that has continued
    * meanwhile may have changed them, too. Its changes are gone then, and `makeError` makes the error with which it fails.
    */
   rollBack(turn: WritingTurn, makeError: () => TroupeError): void {
@@ -247,7 +247,7 @@ export class StateSlot<T extends object = object> {
       this.isDestroying = turn.wasDestroying;
       this.#turns.forgetSnapshots();
     }
-    // Of several turns that interleave, nobody knows which one has asked for the deletion.
+    // Of several turns that interleave, any may have asked for the deletion.
     if (this.isInterleaved && this.#turns.all.length === 1) this.isDestroying = false;
     this.end(turn);
   }

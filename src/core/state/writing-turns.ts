@@ -14,7 +14,7 @@ export interface LostState {
 
 /** State and effects at one moment. */
 export interface Snapshot {
-  /** Undefined: JSON could not hold the state, or nobody knows what it was. */
+  /** Undefined: JSON could not hold the state, or it is not known. */
   readonly text: string | undefined;
   readonly effects: EffectsSavepoint | undefined;
   readonly isDestroying: boolean;
@@ -34,18 +34,19 @@ export interface WritingTurn {
   calls: number;
   /** Whether it has made a call since the last one ended: its handler waits for that. */
   rests: boolean;
-  /** When its handler went on though a turn ran that is nested in it. Undefined: it has not. */
-  wentOn: Snapshot | undefined;
+  /** The moment at which its handler continued, though a turn ran that is nested in it. Undefined: it has not. */
+  continuedAt: Snapshot | undefined;
   /** Set when the state is lost. */
   lost: LostState | undefined;
 }
 
-/** Of a turn that has gone on at some time. */
+/** Of a turn that has continued at some time. */
 const unknown: Snapshot = { text: undefined, effects: undefined, isDestroying: false };
 
 /**
  * The turns of one activation that may change the state, the outermost first. Each is nested in the one before it, unless the agent's handlers
- * interleave. A turn rests while one is nested in it, until a call of it ends: then nobody can tell the changes of the two apart.
+ * interleave. A turn rests while one is nested in it, until a call of it ends. From then on both may change the state, and the runtime can't tell
+ * their changes apart.
  */
 export class WritingTurns {
   areInterleaved = false;
@@ -66,15 +67,15 @@ export class WritingTurns {
     return this.#turns.at(-1);
   }
 
-  /** Whether a turn that waits for no call goes on while another one is nested in it. */
+  /** Whether a turn that waits for no call continues while another one is nested in it. */
   get areShared(): boolean {
-    return this.#turns.some((turn) => turn.wentOn !== undefined && turn.calls === 0 && !this.#isInnermost(turn));
+    return this.#turns.some((turn) => turn.continuedAt !== undefined && turn.calls === 0 && !this.#isInnermost(turn));
   }
 
   begin(turn: WritingTurn): void {
     const around = this.innermost;
     // Its call may have been given up before the turn came that was part of it.
-    if (around !== undefined) around.wentOn = around.rests ? undefined : this.#snapshot();
+    if (around !== undefined) around.continuedAt = around.rests ? undefined : this.#snapshot();
     this.#turns.push(turn);
   }
 
@@ -104,27 +105,27 @@ export class WritingTurns {
     return () => {
       turn.calls -= 1;
       turn.rests = false;
-      if (!this.#isInnermost(turn)) turn.wentOn ??= this.#snapshot();
+      if (!this.#isInnermost(turn)) turn.continuedAt ??= this.#snapshot();
     };
   }
 
   /** The handler of a turn has ended, also if it has not awaited its calls. */
   handlerEnded(turn: WritingTurn): void {
-    if (!this.#isInnermost(turn) && (turn.wentOn === undefined || turn.calls > 0)) turn.wentOn = unknown;
+    if (!this.#isInnermost(turn) && (turn.continuedAt === undefined || turn.calls > 0)) turn.continuedAt = unknown;
   }
 
-  /** A commit is written, or a turn is undone. Nobody knows what a turn that goes on has changed since. */
+  /** A commit is written, or a turn is undone. What a turn that continued has changed since is not known. */
   forgetSnapshots(): void {
-    for (const turn of this.#turns) if (turn.wentOn !== undefined) turn.wentOn = unknown;
+    for (const turn of this.#turns) if (turn.continuedAt !== undefined) turn.continuedAt = unknown;
   }
 
   /**
-   * The changes of a turn are undone, and with them those of the turns around it that have gone on. `isChanged` tells whether something was
+   * The changes of a turn are undone, and with them those of the turns around it that have continued. `isChanged` tells whether something was
    * changed since. What is nested in such a turn fails with it.
    */
   loseAround(turn: WritingTurn, isChanged: (since: Snapshot) => boolean, makeError: () => TroupeError): void {
     const around = this.#turns.slice(0, this.#turns.indexOf(turn));
-    const first = around.findIndex(({ wentOn }) => wentOn !== undefined && isChanged(wentOn));
+    const first = around.findIndex(({ continuedAt }) => continuedAt !== undefined && isChanged(continuedAt));
     if (first >= 0) lose(around.slice(first), makeError);
   }
 

@@ -46,7 +46,7 @@ function openPair(suite: Suite, { outer, inner = (agent) => add("2", agent), inn
   return openCast(suite, body, options);
 }
 
-const takenAlong = { code: "state-conflict", message: expect.stringContaining("had not awaited it") };
+const takenAlong = { code: "state-conflict", message: expect.stringContaining("had not awaited its call") };
 
 export function describeNestedTurns(suite: Suite): void {
   describe.each([0, 10])("with runAhead %i, a turn that goes on though its call runs on inside it", (runAhead) => {
@@ -172,7 +172,7 @@ export function describeNestedTurns(suite: Suite): void {
     });
 
     test("fails also if it had given its call up before the turn inside it began", async () => {
-      const [late, inside, changed] = [new Gate(), new Gate(), new Gate()];
+      const [late, inside, changed, over] = [new Gate(), new Gate(), new Gate(), new Gate()];
       // Its call has the path of the first one, and does not end with it.
       const helper = new AgentId("helper", "ada");
       const body = async (text: string, agent: Keeper, { scope }: MessageContext) => {
@@ -189,13 +189,15 @@ export function describeNestedTurns(suite: Suite): void {
         late.open();
         await inside.opened;
         add("8", agent);
-        setImmediate(() => changed.open());
+        changed.open();
+        await over.opened;
         return agent.state.total;
       };
       await using cast = await openCast(suite, body, { register });
       await cast.stage.host("helper", async (_message, { scope }, probe) => {
         await late.opened;
         await probe.sendMessage(Ask({ text: "inner" }), id, { scope }).catch(() => undefined);
+        over.open();
         return Answer({ text: "" });
       });
       await expect(cast.ask("outer")).rejects.toMatchObject(takenAlong);
@@ -225,6 +227,40 @@ export function describeNestedTurns(suite: Suite): void {
       // The first call is written, since its caller has its answer.
       expect(await cast.stored()).toEqual({ total: 2, log: ["2"] });
       expect(await cast.ask("first")).toBe("4");
+    });
+
+    test("fails if an event is gone that it has published behind the commit of a third turn", async () => {
+      const topic = new TopicId("notes", "ada");
+      const [inside, givenUp, written, go] = [new Gate(), new Gate(), new Gate(), new Gate()];
+      const body = async (text: string, agent: Keeper, { scope, signal }: MessageContext) => {
+        const call = (which: string, options: object) => agent.sendMessage(Ask({ text: which }), id, options);
+        const publish = (what: string) => agent.publishMessage(Note({ text: what }), topic);
+        if (text === "innermost") return "";
+        if (text === "inner") {
+          inside.open();
+          await givenUp.opened;
+          await call("innermost", { scope });
+          written.open();
+          await go.opened;
+          throw new Error("it failed");
+        }
+        await publish("one");
+        const giving = new AbortController();
+        const nested = call("inner", { scope, signal: AbortSignal.any([signal, giving.signal]) });
+        await inside.opened;
+        giving.abort();
+        await nested.catch(() => undefined);
+        givenUp.open();
+        await written.opened;
+        await publish("two");
+        setImmediate(() => go.open());
+        return "";
+      };
+      await using cast = await openCast(suite, body, { register });
+      await cast.stage.listen("notes", "listener");
+      await expect(cast.ask("outer")).rejects.toMatchObject(takenAlong);
+      expect((await cast.stage.seen.take()).text).toBe("one");
+      expect(cast.stage.seen.rest).toEqual([]);
     });
 
     test("takes no turn along that waits for its own call", async () => {

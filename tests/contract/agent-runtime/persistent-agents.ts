@@ -318,7 +318,7 @@ export function describePersistentAgents(suite: Suite): void {
     test("that could not be destroyed fails the turns beside it, and lives on: a later turn deletes nothing", async () => {
       const store = new WatchedStore();
       await using stage = await suite.openStage({ stateStore: store });
-      const [bothRun, deleting, changed, go] = [new Gate(), new Gate(), new Gate(), new Gate()];
+      const [bothRun, deleting, changed, saved] = [new Gate(), new Gate(), new Gate(), new Gate<unknown>()];
       let running = 0;
       class Together extends persistentAgent(ByHand) {
         static override readonly concurrency: AgentConcurrency = "interleaved";
@@ -331,8 +331,8 @@ export function describePersistentAgents(suite: Suite): void {
           } else if (text === "beside") {
             await deleting.opened;
             this.state.log.push(text);
+            this.saveNow().then(() => saved.open("saved"), saved.open);
             changed.open();
-            await go.opened;
           } else if (text === "fail") {
             this.destroySelf();
             throw new Error("it failed");
@@ -345,16 +345,17 @@ export function describePersistentAgents(suite: Suite): void {
       store.beforeCommit = async () => {
         deleting.open();
         await changed.opened;
+        // The other turn has ended by then, and would be answered.
+        for (let rounds = 0; rounds < 10; rounds += 1) await new Promise((resolve) => setImmediate(resolve));
       };
-      store.decide = () => ({ at: "refused", limit: "no deletions" });
-      const outcomes = Promise.allSettled([ask("beside"), ask("end")]);
-      await changed.opened;
-      setImmediate(() => go.open());
-      const [beside, end] = await outcomes;
+      store.decide = ({ write }) => (write.at === "delete" ? { at: "refused", limit: "no deletions" } : undefined);
+      const [beside, end] = await Promise.allSettled([ask("beside"), ask("end")]);
       expect(end).toMatchObject({ status: "rejected", reason: { code: "state-too-large" } });
       expect(beside).toMatchObject({ status: "rejected", reason: { code: "state-conflict" } });
-      await expect(ask("fail")).rejects.toThrow("it failed");
+      expect(await saved.opened).toMatchObject({ code: "state-conflict" });
       expect(await ask("later")).toBe("later");
+      await expect(ask("fail")).rejects.toThrow("it failed");
+      expect(await ask("last")).toBe("later,last");
     });
 
     test("that destroys itself in a turn that fails is still there", async () => {

@@ -214,16 +214,18 @@ export class KeptLedger {
   }
 
   /**
-   * Whether turns of an agent that were nested may have changed the state together, so that the call's turn had to fail: one inside it failed
-   * and took its changes along, or it asked to be saved meanwhile.
+   * Whether turns of an agent that were nested may have changed the state together, so that the call's turn had to fail: one of them failed
+   * and took the changes of others along, or the turn asked to be saved meanwhile.
    */
   mayHaveMixed(call: CallRecord): boolean {
     const writing = this.turns.filter(({ isReading }) => !isReading);
     return writing.some((turn) => {
       if (turn.call !== call) return false;
-      const beside = writing.filter(({ activation }) => activation === turn.activation).filter((one) => one !== turn);
-      const nested = beside.filter(({ begunAt, endedAt }) => begunAt < call.endedAt && endedAt > turn.begunAt);
-      return nested.some(({ ended, begunAt }) => turn.hasSaved || (ended === "badly" && begunAt > turn.begunAt));
+      const others = writing.filter((one) => one !== turn && one.activation === turn.activation);
+      const beside = others.filter(({ begunAt, endedAt }) => begunAt < call.endedAt && endedAt > turn.begunAt);
+      const since = Math.min(...[turn, ...beside].map(({ begunAt }) => begunAt));
+      const failed = others.some((one) => one.ended === "badly" && one.begunAt > since && one.begunAt < call.endedAt);
+      return failed || (turn.hasSaved && beside.length > 0);
     });
   }
 

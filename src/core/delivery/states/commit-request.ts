@@ -69,12 +69,12 @@ export function written(id: AgentId): TroupeError {
   return new TroupeError("state-conflict", `${text} The next message loads it.`);
 }
 
-/** The error of a turn that has gone on while a turn ran inside it, and that has failed. */
+/** The error of a turn whose changes were undone with those of a turn inside it. A turn that is nested in it later has the same. */
 export function changedTogether(id: AgentId): TroupeError {
-  const text = `A turn of ${id} inside this one has failed, and its changes were undone. This turn had not awaited it`;
+  const text = `Nested turns of ${id} have changed its state together, since one had not awaited its call. One of them has failed`;
   return new TroupeError(
     "state-conflict",
-    `${text}: what it has changed meanwhile is undone, too. Nothing of it is written since its last commit. Try again.`,
+    `${text}, and the changes of the others are undone with it. Nothing of this turn is written since its last commit. Try again.`,
   );
 }
 
@@ -84,7 +84,7 @@ export function undeletedTogether(id: AgentId): TroupeError {
   return new TroupeError("state-conflict", `${text} Try again.`);
 }
 
-/** Throws the error of `saveNow` if the turn that calls it is lost, or nobody knows whose changes the state has. */
+/** Throws the error of `saveNow` if the turn that calls it is lost, or another turn may have changed the state beside it. */
 export function assertMaySave(slot: StateSlot, id: AgentId): void {
   if (slot.at !== "loaded" || slot.isInterleaved) return;
   if (slot.lostTurn !== undefined) throw slot.lostTurn.error;

@@ -48,7 +48,7 @@ export class RunningPaths {
 
   /**
    * Notes that a handler of the agent makes a call with this path. Call the returned function before the handler hears of the call's outcome:
-   * the handler goes on then. Undefined: it has no turn of a persistent agent.
+   * the handler continues then. Undefined: it has no turn of a persistent agent.
    */
   callBegins(caller: AgentId, path: CallPath): (() => void) | undefined {
     if (this.#tokens.size === 0) return undefined;
