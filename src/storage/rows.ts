@@ -52,7 +52,8 @@ export function createRowReaders<Row extends AnyRow>({ bytesIn, textIn }: CellRe
     nameIn,
     epochIn,
     recordIn,
-    listedIn: (row) => ({ ...recordIn(row), agent: nameIn(row), bytes: numberIn(row, "bytes") }),
+    // The spread comes last: V8 takes much longer for fields behind one.
+    listedIn: (row) => ({ agent: nameIn(row), bytes: numberIn(row, "bytes"), ...recordIn(row) }),
     reminderIn: (row) => ({
       agent: nameIn(row),
       name: textIn(row, "name"),

@@ -51,7 +51,7 @@ export class TableReads {
       read: ([row]) => {
         if (row === undefined) return undefined;
         if (row.etag === unless) return "unchanged";
-        return { ...recordIn(row), data: bytesIn(row, "data") };
+        return { data: bytesIn(row, "data"), ...recordIn(row) };
       },
     };
   }

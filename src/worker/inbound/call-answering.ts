@@ -279,11 +279,10 @@ export class CallAnswering {
     const isInTurns = catalog.turnsOf(agentId.type) !== undefined;
     const handlerSlot = isInTurns ? new HandlerSlot(slots, data.length, isUrgent) : undefined;
     const giveBack = owed.claim && ((reason: "leaving" | "conflict") => isGivenBack(owed, reason));
-    const call: IncomingCall = { agentId, message, context, link, typeName, owed, handlerSlot, giveBack };
-    if (key === undefined) return call;
-    if (!isMail) return { ...call, kept: { id: key, principal: "" } };
     // An agent without a state remembers nothing.
-    return catalog.keepsState(agentId.type) ? { ...call, kept: { id: key, principal: "", isMail } } : call;
+    const isKept = key !== undefined && (!isMail || catalog.keepsState(agentId.type));
+    const kept = isKept ? { id: key, principal: "", isMail } : undefined;
+    return { agentId, message, context, link, typeName, owed, handlerSlot, giveBack, kept };
   }
 }
 

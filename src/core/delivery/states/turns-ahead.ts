@@ -319,7 +319,8 @@ function newStep<Out>(what: Omit<Step<Out>, "written" | "resolve" | "reject">): 
   });
   // Several callers may wait for it, or none.
   written.catch(() => undefined);
-  return { ...what, written, resolve, reject };
+  // The spread comes last: V8 takes much longer for fields behind one.
+  return { written, resolve, reject, ...what };
 }
 
 function nameOf(id: string, principal: string): string {
