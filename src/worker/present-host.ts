@@ -11,6 +11,7 @@ export class PresentHost {
   readonly #clock: Clock;
   /** Whether the host that has sent headers last places agents. */
   #placesAgents = false;
+  #wasAnnounced = false;
 
   constructor(supervisor: ConnectionSupervisor<HostServices>, clock: Clock) {
     this.#supervisor = supervisor;
@@ -42,9 +43,15 @@ export class PresentHost {
     return outbox !== undefined && (outbox.host.isAwaited ? this.#placesAgents : outbox.host.knowsClaims);
   }
 
+  /** Whether the host that has sent headers last is one of Troupe's. Those of its next connection will come, too. */
+  get wasAnnounced(): boolean {
+    return this.#wasAnnounced;
+  }
+
   /** The headers of the host have come on this connection. */
   told({ outbox }: HostConnection): void {
     this.#placesAgents = outbox.host.knowsClaims;
+    this.#wasAnnounced = outbox.host.isAnnounced;
   }
 
   /** Whether the host keeps no states of agents. */

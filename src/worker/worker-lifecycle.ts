@@ -196,7 +196,7 @@ export class WorkerLifecycle {
       isKeptAtHost: (type: string) => !this.#options.hasStore && catalog.keepsState(type),
     };
     return HostConnection.open({
-      ...{ settings, identity: this.#identity, address, signal },
+      ...{ settings, identity: this.#identity, address, signal, expectsAnnouncement: this.host.wasAnnounced },
       createServices: (connection) =>
         new HostServices(connection, { ...services, controlServer: controlServerOf(connection) }),
       onFrame: (frame, from, bytes) => inbox.take(frame, from, bytes),

@@ -2,8 +2,10 @@ import type { Clock } from "../../core/internal.ts";
 import type { Capability, Frame } from "../../protocol/internal.ts";
 import { atMost } from "./time-limits.ts";
 
-/** Milliseconds that a host has to announce itself. After them the limit of stock hosts applies. */
+/** Milliseconds that a host has to announce itself. After them it counts as a stock host, which sends no headers at first. */
 const headersWaitMs = 1_000;
+/** The same for a worker whose host before was one of Troupe's, which sends its headers at once. A slow network does not make it another host. */
+const expectedHeadersWaitMs = 30_000;
 
 /** Largest number of cancel notices that wait for the host to announce itself. */
 const mostWaitingNotices = 1_000;
@@ -20,14 +22,16 @@ type HostKind =
 /** The knowledge of one connection about its host, from the response headers. Only a host that announced itself gets notices (cancel). */
 export class HostAnnouncement {
   readonly #send: (notice: Frame) => void;
+  readonly #isExpected: boolean;
   #host: HostKind = { at: "unknown", waiting: [] };
   /** Called when the headers have come, or are not expected any more. */
   #onHeaders: () => void = () => {};
   #headersCame: Promise<unknown> | undefined;
 
-  /** `send`: sends a notice to a host that takes it. */
-  constructor(send: (notice: Frame) => void) {
+  /** `send`: sends a notice to a host that takes it. `isExpected`: the worker's host before has announced itself. */
+  constructor(send: (notice: Frame) => void, isExpected: boolean) {
     this.#send = send;
+    this.#isExpected = isExpected;
   }
 
   /** Whether the host has announced itself. It then takes long messages and Troupe's notices. */
@@ -75,14 +79,14 @@ export class HostAnnouncement {
     this.#onHeaders = () => {};
   }
 
-  /** Resolves when it is known whether the host announces itself. The wait is short, because stock hosts send nothing. */
+  /** Resolves when it is known whether the host announces itself. The wait is short if it may be a stock host, which sends nothing. */
   came(clock: Clock): Promise<unknown> {
     this.#headersCame ??= new Promise<void>((resolve) => {
       const came = new Promise<void>((settle) => {
         if (this.isAwaited) this.#onHeaders = settle;
         else settle();
       });
-      void atMost(came, headersWaitMs, clock).then(() => {
+      void atMost(came, this.#isExpected ? expectedHeadersWaitMs : headersWaitMs, clock).then(() => {
         this.take(false);
         resolve();
       });

@@ -23,6 +23,8 @@ export interface HostConnectionOptions<Services extends ConnectionServices> {
   readonly settings: WorkerSettings;
   readonly identity: WorkerIdentity;
   readonly address: string;
+  /** Whether the worker's host before has announced itself as one of Troupe's. */
+  readonly expectsAnnouncement: boolean;
   /** Cancels the opening. */
   readonly signal: AbortSignal;
   readonly createServices: (connection: HostConnection) => Services;

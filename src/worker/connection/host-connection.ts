@@ -102,6 +102,7 @@ export class HostConnection<Services extends ConnectionServices = ConnectionServ
       ...{ stream: this.#stream, states: this.states, maxMessageBytes, stockHostMaxBytes, onCall: () => this.review() },
       maxKeptMessages: whileDisconnected.maxQueuedMessages,
       maxKeptBytes: whileDisconnected.maxQueuedBytes,
+      expectsAnnouncement: options.expectsAnnouncement,
     });
     this.#sideStream = new SideStream({
       ...{ settings, openStream, onChange: () => this.review() },

@@ -19,6 +19,8 @@ export interface OutboxOptions {
   readonly maxMessageBytes: number;
   /** The limit towards a stock host. */
   readonly stockHostMaxBytes: number;
+  /** Whether the worker's host before has announced itself as one of Troupe's. */
+  readonly expectsAnnouncement: boolean;
   /** Called when `outgoingCallsCount` has grown. */
   readonly onCall: () => void;
   /** Bound of the messages that the outbox keeps until the host accepts the channel. */
@@ -49,7 +51,7 @@ export const mostGraceMs = 4_294_967_295;
 export class Outbox {
   readonly #options: OutboxOptions;
   /** The host's announcement, once its headers have come. */
-  readonly host = new HostAnnouncement((notice) => this.#notify(notice));
+  readonly host: HostAnnouncement;
   readonly #sent = new SentFrames();
   #outgoingCallsCount = 0;
   #sentMessages = 0;
@@ -66,6 +68,7 @@ export class Outbox {
 
   constructor(options: OutboxOptions) {
     this.#options = options;
+    this.host = new HostAnnouncement((notice) => this.#notify(notice), options.expectsAnnouncement);
   }
 
   /** The stream of the same connection on which answers leave with commits. */

@@ -25,7 +25,8 @@ function signals() {
     beforeAsking: () => () => {},
     ...{ pause: () => {}, resume: () => {}, end: () => {}, cancel: () => {}, flushed: async () => {} },
   };
-  const bounds = { maxMessageBytes: 1_000, stockHostMaxBytes: 1_000, maxKeptMessages: 1, maxKeptBytes: 1_000 };
+  const limits = { maxMessageBytes: 1_000, stockHostMaxBytes: 1_000, maxKeptMessages: 1, maxKeptBytes: 1_000 };
+  const bounds = { ...limits, expectsAnnouncement: false };
   const states = new StateStream({
     settings: workerSettings({ dialer: createMemoryNetwork(), address: "memory:1" }),
     openStream: () => stream,
