@@ -131,8 +131,13 @@ export class Outgoing {
     const bounds = boundsOf(options, this.#parts.bounds);
     const { signal, timeoutMs } = bounds;
     const path = scopePathOf(options, runtime.ambient) ?? catalog.senders.pathOf(sender);
-    if (path.length > 0) assertWithinGuards(path, recipient, this.#parts.guards);
-    const depth = this.#parts.eventGuard.depthOf(sender, options);
+    let depth: number;
+    try {
+      if (path.length > 0) assertWithinGuards(path, recipient, this.#parts.guards);
+      depth = this.#parts.eventGuard.callDepth(sender, options, recipient);
+    } catch (error) {
+      return Promise.reject(error);
+    }
     const isBounded = signal !== undefined || timeoutMs !== undefined;
     const tooLate = isBounded ? errorBeforeSend(bounds, recipient) : undefined;
     if (tooLate !== undefined) return Promise.reject(tooLate);

@@ -165,7 +165,10 @@ export class OutgoingCalls {
     if (tooLate !== undefined) throw tooLate;
     const path = scopePathOf(options, settings.ambient) ?? this.#parts.pathOf(sender);
     if (path.length > 0) assertWithinGuards(path, recipient, settings.guards);
-    const onPath = { ...pathMetadata(path), ...depthMetadata(this.#parts.eventGuard.depthOf(sender, options)) };
+    const onPath = {
+      ...pathMetadata(path),
+      ...depthMetadata(this.#parts.eventGuard.callDepth(sender, options, recipient)),
+    };
     const named =
       options.idempotencyKey === undefined ? undefined : { [metadataKey.idempotency]: options.idempotencyKey };
     // The bounds begin here, so that an intervention can't take the call out of them.
