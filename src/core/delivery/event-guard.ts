@@ -19,7 +19,7 @@ export interface EventGuardParts {
 // protocol.md §11.13
 /**
  * Ends agents that answer each other by events or told messages without end, or by calls that each of them gives up. The depth of a message
- * is the number of handlers that led to it and for which no caller waits: those of events, told messages and given-up calls. Other calls hand it
+ * is the number of handlers of events, told messages and given-up calls that led to it. Other calls hand it
  * on, so that a loop which also calls is found. No call waits in such a loop, so that no path names its turns.
  */
 export class EventGuard {
