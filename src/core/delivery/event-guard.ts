@@ -18,9 +18,9 @@ export interface EventGuardParts {
 
 // protocol.md §11.13
 /**
- * Ends agents that answer each other by events or told messages without end. The depth of a message is the number of handlers of events
- * and told messages that led to it. Calls hand it on, so that a loop which also calls is found. No call waits in such a loop, so that no
- * path names its turns.
+ * Ends agents that answer each other by events or told messages without end, or by calls that each of them gives up. The depth of a message
+ * is the number of handlers of events, told messages and given-up calls that led to it. Other calls hand it
+ * on, so that a loop which also calls is found. No call waits in such a loop, so that no path names its turns.
  */
 export class EventGuard {
   readonly #parts: EventGuardParts;
@@ -29,11 +29,20 @@ export class EventGuard {
     this.#parts = parts;
   }
 
-  /** Returns the depth of a call. */
+  /** Returns the depth of what a handler sends. */
   depthOf(sender: AgentId | undefined, own: OwnBounds): number {
     const { maxDepth, ambient, depthOf } = this.#parts;
     if (maxDepth === Number.POSITIVE_INFINITY) return 0;
     return scopeDepthOf(own, ambient) ?? depthOf(sender);
+  }
+
+  /** Returns the depth of a call. Throws `loop-detected` when too many handlers led to it, of which the last ones had calls that were given up. */
+  callDepth(sender: AgentId | undefined, own: OwnBounds, recipient: AgentId): number {
+    const depth = this.depthOf(sender, own);
+    const { maxDepth } = this.#parts;
+    // The handler of the last event that is not dropped has one more, and may call.
+    if (depth <= maxDepth + 1) return depth;
+    throw new TroupeError("loop-detected", `The call to ${recipient} was not sent: ${tooDeep(maxDepth)}`);
   }
 
   /** Returns the depth of an event. Undefined: too many handlers led to it, so that it is dropped. That is counted and logged. */
@@ -58,6 +67,6 @@ export class EventGuard {
 }
 
 function tooDeep(maxDepth: number): string {
-  const what = `more than ${maxDepth} handlers of events and told messages led to it, one after the other.`;
+  const what = `more than ${maxDepth} handlers of events, told messages or given-up calls led to it, one after the other.`;
   return `${what} Do these agents answer each other without end? If not, raise the bound (the runtime's option guards).`;
 }

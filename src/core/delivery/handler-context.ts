@@ -65,7 +65,7 @@ export class HandlerContext implements MessageContext {
   #messageId: string | MakeId;
   /** The agent whose handler runs. */
   readonly agentId: AgentId | undefined;
-  /** Handlers of events and told messages that led to what this handler sends; its own counts. */
+  /** Handlers of events, told messages and given-up calls that led to this message; the handler of an event or a told message counts itself. */
   readonly depth: number;
   /** Takes the handler off the list of those that run. Set while it is listed. */
   unlist: (() => void) | undefined;
@@ -137,6 +137,12 @@ export class HandlerContext implements MessageContext {
     if (this.hasEnded) return noPath;
     const path = this.isAwaited ? waitingTurns(this.path) : noPath;
     return this.turn === undefined ? this.#passedOn(path) : [...path, this.turn];
+  }
+
+  /** As `depth`, for what the handler sends now: the handler of a call counts when its caller has given the call up. */
+  get sentDepth(): number {
+    const isOwnCall = this.topicId === undefined && !this.#isOfCourier;
+    return isOwnCall && !this.isAwaited ? this.depth + 1 : this.depth;
   }
 
   /** Whether the caller still waits for the answer, as far as this runtime knows. */
@@ -228,7 +234,9 @@ export class HandlerContext implements MessageContext {
       agentId: this.agentId,
       runtime: this.#runtime,
       deadline: this.#deadline,
-      depth: this.depth,
+      get depth() {
+        return context.sentDepth;
+      },
       // The scope may be made before the turn begins.
       get path() {
         return context.callPath;

@@ -130,7 +130,11 @@ export class Outgoing {
     const { catalog, runtime, guards } = this.#parts;
     const path = scopePathOf(options, runtime.ambient) ?? catalog.senders.pathOf(options.sender);
     if (path.length === 0) return this.#sendWithPath(message, recipient, options, path);
-    assertWithinGuards(path, recipient, guards);
+    try {
+      assertWithinGuards(path, recipient, guards);
+    } catch (error) {
+      return Promise.reject(error);
+    }
     const ended = catalog.senders.callBegins(options, path);
     if (ended === undefined) return this.#sendWithPath(message, recipient, options, path);
     return this.#sendFromTurn(ended, () => this.#sendWithPath(message, recipient, options, path));
@@ -150,7 +154,12 @@ export class Outgoing {
     const { sender, metadata, idempotencyKey, messageId = this.#parts.makeId } = options;
     const bounds = boundsOf(options, this.#parts.bounds);
     const { signal, timeoutMs } = bounds;
-    const depth = this.#parts.eventGuard.depthOf(sender, options);
+    let depth: number;
+    try {
+      depth = this.#parts.eventGuard.callDepth(sender, options, recipient);
+    } catch (error) {
+      return Promise.reject(error);
+    }
     const isBounded = signal !== undefined || timeoutMs !== undefined;
     const tooLate = isBounded ? errorBeforeSend(bounds, recipient) : undefined;
     if (tooLate !== undefined) return Promise.reject(tooLate);

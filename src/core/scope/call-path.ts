@@ -75,8 +75,8 @@ export function withoutVia(path: CallPath): CallPath {
 }
 
 /**
- * Returns the turns of a path that still wait for its call. A turn waits only while each call between is pending: those of the turns after it,
- * and those that stand at a turn because their handlers interleave. A call is over when it has its outcome, or its caller has given it
+ * Returns the turns of a path that still wait for its call. A turn waits only while each call between is pending. These are the calls of the
+ * turns after it, and those that stand at turns because their handlers interleave. A call is over when it has its outcome, or its caller has given it
  * up. So the waiting turns begin behind the last call that is over: with its own turn, if it has one.
  *
  * Turns up to one that stands there for the second time are those of several paths. No place tells to which of these a turn belongs, so that

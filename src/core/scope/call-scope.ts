@@ -16,11 +16,11 @@ export interface CallScope {
   readonly deadline: Deadline | undefined;
   /**
    * The turns of sequential agents that wait for a call of the handler, the outermost first; its own turn is the last one. Empty where
-   * nothing is sequential.
+   * nothing is sequential, and after the end of the handler. A turn that has given up the call of the handler does not wait.
    */
   readonly path: CallPath;
   /**
-   * The number of handlers of events and told messages, one after the other, that led to what this handler sends; its own counts. A
+   * The number of handlers of events, told messages and given-up calls, one after the other, that led to what this handler sends; its own counts. A
    * call hands it on. 0: there is none. The runtime's option `guards` bounds it.
    */
   readonly depth: number;

@@ -15,7 +15,7 @@ export interface CallGuardOptions {
 
 /** Bound of handlers that lead to an event or a told message, and no longer wait for it. */
 export interface EventGuardOptions {
-  /** Handlers of events and told messages, one after the other, that may lead to the next one. At most 1 000 000. Default 1 000. */
+  /** Handlers of events, told messages and given-up calls, one after the other, that may lead to the next one. At most 1 000 000. Default 1 000. */
   readonly maxDepth?: number | undefined;
 }
 

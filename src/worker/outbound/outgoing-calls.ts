@@ -62,6 +62,8 @@ interface CallStart {
   readonly bounds: CallBounds;
   /** The turns that wait for it. */
   readonly path: CallPath;
+  /** Handlers that led to it and do not wait for it. */
+  readonly depth: number;
 }
 
 export interface OutgoingCallsOptions {
@@ -180,7 +182,7 @@ export class OutgoingCalls {
 
   /** Throws if the call can't be made. */
   #startOf(recipient: AgentId, options: CallOptions): CallStart {
-    const { settings, sendQueue, pathOf } = this.#parts;
+    const { settings, sendQueue, pathOf, eventGuard } = this.#parts;
     const { run } = sendQueue;
     sendQueue.assertRun(run);
     const bounds = boundsOf(options, settings);
@@ -188,18 +190,19 @@ export class OutgoingCalls {
     if (tooLate !== undefined) throw tooLate;
     const path = scopePathOf(options, settings.ambient) ?? pathOf(options.sender);
     if (path.length > 0) assertWithinGuards(path, recipient, settings.guards);
-    return { run, bounds, path };
+    const depth = eventGuard.callDepth(options.sender, options, recipient);
+    return { run, bounds, path, depth };
   }
 
   async #answerTo(
     original: unknown,
     recipient: AgentId,
     options: CallOptions,
-    { run, bounds, path }: CallStart,
+    { run, bounds, path, depth }: CallStart,
   ): Promise<unknown> {
     const { registry, interventions, settings, log, sendQueue } = this.#parts;
     const { sender } = options;
-    const onPath = { ...pathMetadata(path), ...depthMetadata(this.#parts.eventGuard.depthOf(sender, options)) };
+    const onPath = { ...pathMetadata(path), ...depthMetadata(depth) };
     const named =
       options.idempotencyKey === undefined ? undefined : { [metadataKey.idempotency]: options.idempotencyKey };
     // The bounds begin here, so that an intervention can't take the call out of them.

@@ -89,6 +89,36 @@ export function describeEventGuards(suite: Suite): void {
       expect(stage.texts.rest).toEqual([]);
     });
 
+    test("are not needed: calls that each agent gives up, without end, are refused at the bound", async () => {
+      await using stage = await openStage(bounded);
+      let begun = new Gate();
+      const asks: Handle = async (_message, { scope }, probe) => {
+        stage.texts.put(`a ${scope.depth}`);
+        begun = new Gate();
+        const unwanted = new AbortController();
+        const call = probe.sendMessage(Ask({ text: "on" }), new AgentId("b", "k"), { signal: unwanted.signal });
+        await begun.opened;
+        unwanted.abort();
+        await call.catch(() => undefined);
+        return Answer({ text: "given up" });
+      };
+      const goesOn: Handle = async (_message, { scope, signal }, probe) => {
+        stage.texts.put(`b ${scope.depth}`);
+        const isGivenUp = new Promise((resolve) => signal.addEventListener("abort", resolve));
+        begun.open();
+        await isGivenUp;
+        const call = probe.sendMessage(Ask({ text: "back" }), new AgentId("a", "k"), { scope });
+        await call.catch(({ code, message }) => stage.texts.put(`${code}: ${message}`));
+        return Answer({ text: "not wanted" });
+      };
+      await play(stage, "a", asks, { concurrency: "sequential" });
+      await play(stage, "b", goesOn, { concurrency: "sequential", where: "caller" });
+      await stage.caller.sendMessage(Ask({ text: "go" }), new AgentId("a", "k"));
+      const all = [0, 1, 2, 3, 4, 5].flatMap((depth) => [`a ${depth}`, `b ${depth}`]);
+      expect(await stage.texts.takeMany(12)).toEqual(all);
+      expect(await stage.texts.take()).toMatch(/^loop-detected: The call to a\/k was not sent: more than 4 handlers/);
+    });
+
     test.each<[string, WorldOptions["callee"], number]>([
       ["go on if the guards are off", { guards: false }, 600],
       ["stop after 1 001 handlers by default", {}, 501],

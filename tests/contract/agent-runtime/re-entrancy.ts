@@ -76,6 +76,7 @@ export function describeReEntrancy({ openStage }: Suite): void {
             async (_text, b, context) => {
               begun.open();
               await new Promise((resolve) => context.signal.addEventListener("abort", resolve));
+              expect(context.scope.path.map(({ type }) => type)).toEqual(["b"]);
               const answer = b.ask("a", "in", options(context));
               cameBack.open();
               return answer;
@@ -122,6 +123,7 @@ export function describeReEntrancy({ openStage }: Suite): void {
               const own = options(context);
               const goOn = async () => {
                 await answered.opened;
+                expect(context.scope.path).toEqual([]);
                 const answer = b.ask("a", "in", own);
                 cameBack.open();
                 return answer;

@@ -48,9 +48,9 @@ const callsAtOnce = 100;
  * calls that are not reported. A search takes time in proportion to what is reported, and goes in tasks. What is reported meanwhile has a
  * search of its own, so that a ring is found from the call that closes it.
  *
- * A turn waits for a call only while all calls between them are pending. A turn whose call is given up goes on, although it stands in the
- * paths of the calls that the handler of this call has made. So whoever owns the watch says which calls are over, and the watch asks at
- * each step of a search and once more before a call fails. Paths only lose turns that wait, and never gain one: no ring is missed.
+ * A turn waits for a call only while all calls between them are pending. If it gives one of them up, it runs on, but still stands in the
+ * paths of calls. The owner of the watch knows which calls are over. The watch asks it at each step of a search, and once more before a
+ * call fails. A path never gains a turn that waits, so that no ring is missed.
  */
 export class RingWatch<Call> {
   readonly #options: RingWatchOptions<Call>;

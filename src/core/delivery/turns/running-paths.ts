@@ -35,9 +35,9 @@ export class RunningPaths {
   depthOf(agent: Agent): number {
     const contexts = this.#contexts.get(agent);
     if (contexts === undefined) return 0;
-    if (!(contexts instanceof Set)) return contexts.depth;
+    if (!(contexts instanceof Set)) return contexts.sentDepth;
     let least = Number.POSITIVE_INFINITY;
-    for (const { depth } of contexts) least = Math.min(least, depth);
+    for (const { sentDepth } of contexts) least = Math.min(least, sentDepth);
     return least;
   }
 
