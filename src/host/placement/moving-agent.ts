@@ -41,8 +41,8 @@ export interface MovingAgent {
   /** Pays for this entry: the account of the worker that asked. */
   account: MemoryAccount;
   /**
-   * Messages that the worker gave back, which go first, and those that came since. What a worker gives back on its `newest`
-   * channel, or on one that it has opened since, was sent behind what it gives back on the others.
+   * Messages that the worker gave back, which go first, and those that came since. What comes back on the `newest`
+   * channel, or on one that was opened since, was sent behind what comes back on the others.
    */
   readonly returned: Set<HeldMessage>;
   readonly returnedOnNewest: Set<HeldMessage>;

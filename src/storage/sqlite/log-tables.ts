@@ -31,6 +31,7 @@ export class LogTables {
   readonly #sizesOf: Statement;
   readonly #dropLetter: Statement;
   readonly #forgetIds: Statement;
+  readonly #forgetOldestIds: Statement;
   readonly #forgetLetters: Statement;
   readonly #bytesOfTypes: Statement;
   readonly #forgetBeyond: Statement;
@@ -62,6 +63,9 @@ export class LogTables {
     this.#dropLetter = database.prepare("delete from dead where letter = ? returning letter");
     this.#forgetIds = database.prepare(
       "delete from mail_ids where rowid in (select rowid from mail_ids where at <= ? or at >= ? limit ?)",
+    );
+    this.#forgetOldestIds = database.prepare(
+      "delete from mail_ids where rowid in (select rowid from mail_ids order by at, rowid limit ?) returning at",
     );
     this.#forgetLetters = database.prepare(
       "delete from dead where letter in (select letter from dead where died_at <= ? limit ?)",
@@ -151,6 +155,11 @@ export class LogTables {
     if (letters > 0) this.#forgetLetters.run(nowMs - storeLimits.deadLetterMs, letters);
     this.#newIds = 0;
     this.#newLetters = 0;
+  }
+
+  /** Forgets the oldest ids, whatever their age: they are worth less than what is stored. Returns whether there were some. */
+  forgetOldestIds(count: number): boolean {
+    return this.#forgetOldestIds.all(count).length > 0;
   }
 
   #isFull({ type, key }: AgentName): boolean {

@@ -27,6 +27,8 @@ export type WriteResult = { readonly value: Written } | { readonly error: StoreE
 const mostIoErrors = 3;
 /** Milliseconds between two groups that also delete old rows of tables to which no new ones come, and how many. */
 const forgetEveryMs = 60_000;
+/** Ids that are forgotten first when the file has no space. */
+const fewestSpareIds = 64;
 const forgottenThen = 1_000;
 /** The file of a database in memory, which needs no lock. */
 export const inMemory = ":memory:";
@@ -99,13 +101,17 @@ export class StateDatabase {
     return this.read(() => (this.#connection.hasLog ? use(this.#connection.log) : without));
   }
 
-  /** Writes all of it in one transaction. If one commit fails by itself, each is written in a transaction of its own. */
-  write(asks: readonly WriteAsk[]): readonly WriteResult[] {
+  /**
+   * Writes all of it in one transaction. If one commit fails by itself, each is written in a transaction of its own. `spareIds`: ids of told
+   * messages that are forgotten if the file has no space. Each further attempt forgets twice as many.
+   */
+  write(asks: readonly WriteAsk[], spareIds = fewestSpareIds): readonly WriteResult[] {
     try {
       const results = this.#writeTogether(asks);
       this.#ioErrors = 0;
       return results.map((value) => ({ value }));
     } catch (error) {
+      if (codeOf(error) === sqliteCode.full && this.#makeRoom(spareIds)) return this.write(asks, 2 * spareIds);
       if (isOfOneCommit(error)) return asks.map((ask) => this.#writeAlone(ask));
       const failure = this.#failure(error);
       return asks.map(() => ({ error: failure }));
@@ -277,6 +283,18 @@ export class StateDatabase {
       for (const { epoch } of ask.commits) newest = Math.max(newest, epoch?.generation ?? 0);
     }
     return newest;
+  }
+
+  /** The file has no space: ids of told messages make some. False: there are none, or the disk takes nothing at all. */
+  #makeRoom(spareIds: number): boolean {
+    try {
+      const connection = this.#connection;
+      return connection.transaction(
+        () => connection.number("incarnation") === this.#incarnation && connection.log.forgetOldestIds(spareIds),
+      );
+    } catch {
+      return false;
+    }
   }
 
   #forget(asks: readonly WriteAsk[]): void {

@@ -153,3 +153,23 @@ describe("mail whose writing is unknown", () => {
     if (by === "append") expect(await log?.append(agent, message)).toBe("known");
   });
 });
+
+describe("a SQLite store whose file is full of ids of told messages", () => {
+  it("takes messages and states: it forgets the oldest ids first", async () => {
+    const rig = await openedRig(undefined, { maxFileBytes: 256 * 1024 });
+    const { log } = rig.store;
+    const idOf = (count: number) => `${count} ${"i".repeat(200)}`;
+    const tell = async (count: number) => {
+      const message = { id: idOf(count), kind: "call", frame: new Uint8Array(100), sentAtMs: 0 } as const;
+      const kept = await log?.append(nameOf("k"), message);
+      for (const { place } of await rig.store.mail({ limit: 10 })) {
+        await rig.store.settle({ ticks: [], mail: [{ place, nextMs: undefined, attempts: 0 }] });
+      }
+      return kept;
+    };
+    for (let count = 0; count < 2_000; count += 1) expect(await tell(count)).toBe("kept");
+    await committed(rig.store, putOf("x".repeat(32 * 1024)));
+    expect(await tell(1_999)).toBe("known");
+    expect(await tell(0)).toBe("kept");
+  });
+});

@@ -4,7 +4,7 @@ import type { ReminderTickInfo } from "./when.ts";
 
 /**
  * Whether changes of reminders withdraw a tick: its reminder was cancelled, or set again. The last change of the reminder decides. The
- * first tick of the reminder as it is set now may come before the outcome of the commit that sets it: that one is not withdrawn.
+ * first tick of the reminder as it is set now may come before its commit is decided here. That one is not withdrawn.
  * Undefined: no change is about its reminder.
  */
 export function withdrawsTick(
