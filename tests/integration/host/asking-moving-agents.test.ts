@@ -71,7 +71,8 @@ describe("a control request about an agent that leaves its worker, at the host",
     const { rig, holder, agent, asker } = world;
     await askLeave(holder, agent, "asked");
     const state = "s".repeat(limits.heldBytesPerAgent / 4);
-    for (const rpcId of ["1", "2", "3", "4"]) asker.send({ rpcId, ...to, body: { kind: "load-request", agentId, state } });
+    for (const rpcId of ["1", "2", "3", "4"])
+      asker.send({ rpcId, ...to, body: { kind: "load-request", agentId, state } });
     expect(await asker.settled()).toMatchObject([{ rpcId: "4", body: { kind: "load-response", error: tooMuch } }]);
     expect(rig.host.counters()).toMatchObject({ heldMessages: 3, refusedByLimit: 1 });
   });
