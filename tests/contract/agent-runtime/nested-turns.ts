@@ -49,6 +49,7 @@ function openPair(suite: Suite, { outer, inner = (agent) => add("2", agent), inn
 const takenAlong = { code: "state-conflict", message: expect.stringContaining("had not awaited its call") };
 
 export function describeNestedTurns(suite: Suite): void {
+  const { unless } = suite;
   describe.each([0, 10])("with runAhead %i, a turn that goes on though its call runs on inside it", (runAhead) => {
     const register = { runAhead };
 
@@ -83,7 +84,7 @@ export function describeNestedTurns(suite: Suite): void {
       expect(cast.stage.seen.rest).toEqual([]);
     });
 
-    suite.unless("keeps-nothing", "fails if the message is gone that it has told since, or a reminder", async () => {
+    unless("keeps-nothing", "fails if the message is gone that it has told since, or a reminder", async () => {
       const effects = [
         (agent: Keeper) => agent.tell(Ask({ text: "20" }), new AgentId("keeper", "bea")),
         (agent: Keeper) => agent.remindMe("later", { after: 1_000 }, Ask({ text: "20" })),
@@ -291,7 +292,7 @@ export function describeNestedTurns(suite: Suite): void {
       expect(await cast.stored()).toEqual({ total: 17, log: ["1", "16"] });
     });
 
-    suite.unless("keeps-nothing", "is tried again if its message was told", async () => {
+    unless("keeps-nothing", "is tried again if its message was told", async () => {
       let tries = 0;
       const body = async (text: string, agent: Keeper, { scope }: MessageContext) => {
         if (text === "inner") {

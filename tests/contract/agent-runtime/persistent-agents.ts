@@ -1,3 +1,4 @@
+// Over 400 lines: the promises of persistent agents, whose tests share one cast.
 import { describe, expect, test } from "vitest";
 import { z } from "zod";
 import {
