@@ -106,7 +106,7 @@ describe("a worker that can't be made or started says what to do:", () => {
     });
   });
 
-  test("a stop after it still says why the start failed", async () => {
+  test("a stop after it does not hide why the start failed", async () => {
     const worker = new GrpcWorkerAgentRuntime("127.0.0.1:1", { reconnect: false });
     const startAndStop = async () => {
       try {
@@ -117,7 +117,7 @@ describe("a worker that can't be made or started says what to do:", () => {
     };
     const { code, message } = await failureOf(startAndStop);
     expect({ code, message }).toEqual({
-      code: "wrong-state",
+      code: "disconnected",
       message: expect.stringContaining("Nothing listens on 127.0.0.1:1 (connection refused)."),
     });
     expect(await failureOf(() => worker.publishMessage(StringMessage({ text: "" }), new DefaultTopicId()))).toEqual({
