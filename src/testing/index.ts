@@ -16,6 +16,12 @@
  * @packageDocumentation
  */
 
+export type {
+  CoordinationAdapter,
+  CoordinationFaults,
+  TestedCoordinationOptions,
+} from "./contracts/coordination-store.ts";
+export { describeCoordinationStore } from "./contracts/coordination-store.ts";
 export type { LinkNetwork, LinkNetworkOptions } from "./contracts/link.ts";
 export { describeLink } from "./contracts/link.ts";
 export type { BreakStore, StateStoreAdapter, StoreFaults, TestedStoreOptions } from "./contracts/state-store.ts";
