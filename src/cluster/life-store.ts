@@ -2,6 +2,7 @@ import {
   type CoordinationStore,
   claimKeyPrefix,
   type ReadOutcome,
+  type StoreEntry,
   type StoreWatcher,
   type WriteOutcome,
 } from "./coordination-store.ts";
@@ -13,7 +14,7 @@ import {
 export class LifeStore {
   readonly #store: CoordinationStore;
   readonly #onForgotten: () => void;
-  /** The largest revisions of acknowledged writes. Claims have their own. */
+  /** The largest revisions that were seen. Claims have their own. */
   #largest = 0;
   #largestOfClaims = 0;
   #underWay = 0;
@@ -36,13 +37,14 @@ export class LifeStore {
     const outcome = await this.#tracked(this.#store.write(key, value, expected));
     if (this.#isOver) return { at: "unknown" };
     if (outcome.at === "written") {
-      // It was written after the others had been acknowledged, so that its revision is larger unless the store has forgotten them.
+      // It was written after all that was seen before, so that its revision is larger unless the store has forgotten some of that.
       if (outcome.revision <= largest) this.#onForgotten();
-      if (isClaim) this.#largestOfClaims = Math.max(this.#largestOfClaims, outcome.revision);
-      else this.#largest = Math.max(this.#largest, outcome.revision);
+      this.#saw({ key, revision: outcome.revision });
     }
-    if (outcome.at === "conflict" && outcome.found !== undefined && outcome.found.revision < expected)
-      this.#onForgotten();
+    if (outcome.at === "conflict" && outcome.found !== undefined) {
+      if (outcome.found.revision < expected) this.#onForgotten();
+      this.#saw(outcome.found);
+    }
     return outcome;
   }
 
@@ -50,11 +52,20 @@ export class LifeStore {
   async readFresh(key: string): Promise<ReadOutcome> {
     if (this.#isOver) return "unknown";
     const found = await this.#tracked(this.#store.read(key, { fresh: true }));
-    return this.#isOver ? "unknown" : found;
+    if (this.#isOver) return "unknown";
+    if (found !== undefined && found !== "unknown") this.#saw(found);
+    return found;
   }
 
   watch(prefix: string, watcher: StoreWatcher): () => void {
-    return this.#store.watch(prefix, watcher);
+    return this.#store.watch(prefix, {
+      onEntry: (entry) => {
+        this.#saw(entry);
+        watcher.onEntry(entry);
+      },
+      onCaughtUp: () => watcher.onCaughtUp(),
+      onReset: () => watcher.onReset(),
+    });
   }
 
   async purge(key: string): Promise<void> {
@@ -63,6 +74,11 @@ export class LifeStore {
 
   end(): void {
     this.#isOver = true;
+  }
+
+  #saw({ key, revision }: Pick<StoreEntry, "key" | "revision">): void {
+    if (key.startsWith(claimKeyPrefix)) this.#largestOfClaims = Math.max(this.#largestOfClaims, revision);
+    else this.#largest = Math.max(this.#largest, revision);
   }
 
   async #tracked<T>(asked: Promise<T>): Promise<T> {
