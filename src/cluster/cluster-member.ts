@@ -209,6 +209,7 @@ export class ClusterMember {
       counters: this.#counters,
       makeId,
       now: () => this.#time.now(),
+      monotonicNow: () => this.#clock.now(),
       isServing: () => this.isServing,
       leaseLeftMs: () => this.leaseLeftMs,
       generation: () => this.generation,

@@ -29,7 +29,7 @@ export class ClusterMeta {
     this.#life = options.life;
     this.#records = new KnownRecords({
       parse: parseMeta,
-      now: () => options.life.now(),
+      now: () => options.life.monotonicNow(),
       onChange: ({ record }) => {
         if (this.#id !== undefined && record.id !== this.#id) options.onNewId();
       },

@@ -10,8 +10,16 @@ export interface Life {
   readonly times: ClusterTimes;
   readonly counters: ClusterCounters;
   readonly makeId: MakeId;
-  /** The time that has passed on this machine, in milliseconds. */
+  /**
+   * The most time that may have passed on this machine, in milliseconds: for what this host holds, its lease and its claims. A wall clock
+   * that is set forward makes it jump.
+   */
   now(): number;
+  /**
+   * The time of the monotonic clock, in milliseconds: for waiting until what others hold is over. A wall clock that is set forward must
+   * not make a host bury those that live.
+   */
+  monotonicNow(): number;
   /** Whether this host has its lease, and knows what there is. It is asked again after each wait (rule R2). */
   isServing(): boolean;
   /** Milliseconds until the lease of this host is over; 0: it is. */

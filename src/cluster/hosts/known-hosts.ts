@@ -24,7 +24,7 @@ export class KnownHosts {
     this.#life = life;
     this.#records = new KnownRecords({
       parse: parseHost,
-      now: () => life.now(),
+      now: () => life.monotonicNow(),
       onChange: ({ record }, before) => {
         if (before?.record.state !== record.state) onChange(record);
       },
@@ -64,7 +64,7 @@ export class KnownHosts {
 
   /** Looks at all records. Called each second while this host serves (rule R5). */
   look(): void {
-    const now = this.#life.now();
+    const now = this.#life.monotonicNow();
     for (const known of this.#records.values()) {
       const unchangedMs = now - known.learntMs;
       if (known.record.state === "dead") {

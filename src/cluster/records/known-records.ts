@@ -5,14 +5,14 @@ export interface Known<T> {
   readonly key: string;
   readonly record: T;
   readonly revision: number;
-  /** When this host first learnt of this revision, by its own clock. */
+  /** When this host first learnt of this revision, by its monotonic clock. */
   readonly learntMs: number;
 }
 
 /** Options of `KnownRecords`. */
 export interface KnownRecordsOptions<T> {
   readonly parse: (value: Uint8Array) => T | undefined;
-  /** Milliseconds. */
+  /** Milliseconds of the monotonic clock. */
   readonly now: () => number;
   /** Called after a change. `before`: as it was known until now. */
   readonly onChange?: (known: Known<T>, before: Known<T> | undefined) => void;

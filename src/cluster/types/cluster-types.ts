@@ -46,7 +46,7 @@ export class ClusterTypes {
   constructor({ life, workers, onCaughtUp, onChange }: ClusterTypesOptions) {
     this.#life = life;
     this.#workers = workers;
-    const now = () => life.now();
+    const now = () => life.monotonicNow();
     this.#types = new KnownRecords({ parse: parseType, now, onChange: ({ record }) => onChange(record) });
     this.#serves = new KnownRecords({ parse: parseServe, now, onChange: ({ record }) => this.#noteServer(record) });
     this.#types.watch(life.store, prefixes.type, onCaughtUp);

@@ -21,7 +21,7 @@ export class KnownWorkers {
     this.#life = life;
     this.#records = new KnownRecords({
       parse: parseWorker,
-      now: () => life.now(),
+      now: () => life.monotonicNow(),
       onChange: ({ record }, before) => {
         this.#noteStock(record);
         onChange(record, before?.record);

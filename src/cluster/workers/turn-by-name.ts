@@ -11,14 +11,15 @@ export class TurnByName {
     return this.#last.has(name);
   }
 
-  /** Runs a task when those before it have ended. It must not reject. */
+  /** Runs a task when those before it have ended, however. */
   run<T>(name: string, task: () => Promise<T>): Promise<T> {
     const before = this.#last.get(name);
-    const running = before === undefined ? task() : before.then(task);
+    const running = before === undefined ? task() : before.then(task, task);
     this.#last.set(name, running);
-    void running.then(() => {
+    const ended = () => {
       if (this.#last.get(name) === running) this.#last.delete(name);
-    });
+    };
+    running.then(ended, ended);
     return running;
   }
 }

@@ -67,13 +67,13 @@ export class WorkerSession {
     if (!this.isCurrent) return undefined;
     const leaseMs = Math.floor(Math.min(this.#life.times.workerLeaseMs, this.#life.leaseLeftMs()));
     if (leaseMs <= 0) return undefined;
-    this.#grantedUntilMs = Math.max(this.#grantedUntilMs, this.#life.now() + leaseMs);
+    this.#grantedUntilMs = Math.max(this.#grantedUntilMs, this.#life.monotonicNow() + leaseMs);
     return leaseMs;
   }
 
   /** Milliseconds until everything that was granted is over, by any worker's clock. */
   get grantedMs(): number {
-    return Math.max(0, this.#grantedUntilMs - this.#life.now()) * othersShare;
+    return Math.max(0, this.#grantedUntilMs - this.#life.monotonicNow()) * othersShare;
   }
 
   /** Ends the session; twice is fine. */

@@ -73,6 +73,7 @@ export class WorkerSessions {
   #takesWorkers = true;
   /** Rule R4: one write at a time to a worker's record, so that a join and a burial never cross. */
   readonly #turns = new TurnByName();
+  readonly #stockTurns = new TurnByName();
 
   constructor(options: WorkerSessionsOptions) {
     this.#options = options;
@@ -92,7 +93,7 @@ export class WorkerSessions {
 
   /** Joins and burials under way. */
   get underWay(): number {
-    return this.#turns.size;
+    return this.#turns.size + this.#stockTurns.size;
   }
 
   /** Joins a worker. Its connection may be used when it has joined. Throws `invalid-argument` if its texts are too long for a record. */
@@ -107,7 +108,12 @@ export class WorkerSessions {
   }
 
   /** Joins a stock worker. One with the client id of another takes its place: it may be the same that came back. */
-  async joinStock(worker: JoiningStockWorker, options: JoinOptions): Promise<JoinOutcome> {
+  joinStock(worker: JoiningStockWorker, options: JoinOptions): Promise<JoinOutcome> {
+    // Two connections with one client id are one worker.
+    return this.#stockTurns.run(worker.clientId, () => this.#joinStock(worker, options));
+  }
+
+  async #joinStock(worker: JoiningStockWorker, options: JoinOptions): Promise<JoinOutcome> {
     for (let tries = 0; tries < 4; tries += 1) {
       const workerId = this.#workers.stockWorkerOf(worker.clientId) ?? this.#life.makeId();
       const session = (this.#workers.get(workerId)?.record.session ?? 0) + 1;
@@ -127,7 +133,7 @@ export class WorkerSessions {
     if (this.#sessions.get(session.workerId) !== session) return;
     this.#sessions.delete(session.workerId);
     const graceMs = how === "left" ? 0 : Math.max(this.#life.times.rejoinGraceMs * othersShare, session.grantedMs);
-    this.#burials.set(session.workerId, { session: session.number, dueMs: this.#life.now() + graceMs });
+    this.#burials.set(session.workerId, { session: session.number, dueMs: this.#life.monotonicNow() + graceMs });
     if (how === "left") void this.#bury(session.workerId);
   }
 
@@ -147,7 +153,7 @@ export class WorkerSessions {
       const { record, learntMs } = known;
       if (record.state === "gone") {
         gone += 1;
-        if (gone > mostGone || this.#life.now() - learntMs > this.#life.times.recordsKeptMs) this.#purge(known);
+        if (gone > mostGone || this.#life.monotonicNow() - learntMs > this.#life.times.recordsKeptMs) this.#purge(known);
       } else if (burials < mostBurials && this.#mustBury(record)) {
         burials += 1;
         void this.#bury(record.workerId);
@@ -159,7 +165,7 @@ export class WorkerSessions {
   get grantedMs(): number {
     let mostMs = 0;
     for (const session of this.#sessions.values()) mostMs = Math.max(mostMs, session.grantedMs);
-    for (const { dueMs } of this.#burials.values()) mostMs = Math.max(mostMs, dueMs - this.#life.now());
+    for (const { dueMs } of this.#burials.values()) mostMs = Math.max(mostMs, dueMs - this.#life.monotonicNow());
     return mostMs;
   }
 
@@ -188,9 +194,9 @@ export class WorkerSessions {
   async #join(record: WorkerRecord, { signal, onOver }: JoinOptions): Promise<JoinOutcome> {
     const key = workerKey(record.workerId);
     const value = encodeRecord(record);
-    const endMs = this.#life.now() + this.#life.times.joinTimeoutMs;
+    const endMs = this.#life.monotonicNow() + this.#life.times.joinTimeoutMs;
     let hasWritten = false;
-    while (this.#life.now() < endMs) {
+    while (this.#life.monotonicNow() < endMs) {
       // Rule R2: this host may have lost its lease, or the worker its connection, in each wait.
       if (signal.aborted || !this.#life.isServing()) return { at: "unavailable" };
       const found = await this.#life.store.readFresh(key);
@@ -258,7 +264,7 @@ export class WorkerSessions {
       return this.#mustUndertake(record);
     }
     if (this.#sessions.has(workerId)) return false;
-    const now = this.#life.now();
+    const now = this.#life.monotonicNow();
     if (this.#burials.get(workerId)?.session !== record.session) {
       // A join whose answer was lost, or whose connection ended meanwhile.
       const dueMs = now + this.#life.times.orphanGraceMs * othersShare;
@@ -275,7 +281,7 @@ export class WorkerSessions {
       this.#orphanedMs.delete(workerId);
       return false;
     }
-    const now = this.#life.now();
+    const now = this.#life.monotonicNow();
     const sinceMs = this.#orphanedMs.get(workerId);
     if (sinceMs === undefined) this.#orphanedMs.set(workerId, now);
     const living = hosts.living().map((host) => host.hostId);
@@ -314,7 +320,7 @@ export class WorkerSessions {
 
   #isDue({ workerId, session }: WorkerRecord): boolean {
     const burial = this.#burials.get(workerId);
-    return burial?.session === session && this.#life.now() >= burial.dueMs;
+    return burial?.session === session && this.#life.monotonicNow() >= burial.dueMs;
   }
 
   #purge(known: Known<WorkerRecord>): void {

@@ -39,7 +39,7 @@ const times: Partial<ClusterTimes> = {
   recordsKeptMs: 130_000,
 };
 const claimLifeMs = 65_000;
-const healMs = 60_000;
+const healMs = 40_000;
 const probeMs = 20_000;
 const maxSteps = 400_000;
 
@@ -107,10 +107,12 @@ export class ClusterWorld {
     this.#heal();
     await this.#runFor(healMs);
     await this.#probe();
+    await this.#restAsks();
     checkSettled(this);
     if (!this.#plan.looksForLeaks) return;
     await this.#runFor((times.recordsKeptMs ?? 0) * 1.1);
     checkLeaks(this);
+    await this.#restAsks();
     checkSettled(this);
   }
 
@@ -242,10 +244,17 @@ export class ClusterWorld {
 
   /** Moves an agent from whichever worker has it. */
   #move({ who, other }: ClusterAction): void {
-    const agent = this.#agent(who);
-    const to = this.#liveWorkers().filter(({ types }) => types.includes(sharedType))[other % this.#liveWorkers().length];
-    if (to === undefined || agent.type !== sharedType) return;
-    for (const host of this.#liveHosts()) void host.move(agent, this.workerIdOf(to));
+    const workers = this.#liveWorkers().filter(({ types }) => types.includes(sharedType));
+    for (let count = 0; count < this.#plan.agents; count += 1) {
+      const agent = this.#agent(who + count);
+      const host = this.#liveHosts().find(({ member }) => member.claims.find(agent) !== undefined);
+      const from = host?.member.claims.find(agent)?.workerId;
+      const ids = workers.map((worker) => this.workerIdOf(worker)).filter((id) => id !== from);
+      const to = ids[other % Math.max(1, ids.length)];
+      if (host === undefined || to === undefined) continue;
+      void host.move(agent, to);
+      return;
+    }
   }
 
   #pauseAimed(client: string): void {
@@ -288,6 +297,13 @@ export class ClusterWorld {
     if (!isOver) this.ledger.breach("settled", "some agents do not answer through some hosts, after everything is healed");
     // What runs on behind the answers ends.
     await this.#runFor(5_000);
+  }
+
+  /** Renewals and refreshes go on for ever; a moment comes at which none is under way, unless one hangs. */
+  async #restAsks(): Promise<void> {
+    const endMs = this.clock.now() + 10_000;
+    const isBusy = () => this.hosts.some(({ takesWorkers, member }) => takesWorkers && member.underWay > 0);
+    while (isBusy() && this.clock.now() < endMs) await this.#step();
   }
 
   /** Calls an agent until it answers. */

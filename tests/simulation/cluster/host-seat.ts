@@ -124,7 +124,8 @@ export class HostSeat {
     const move = await member.claims.freeze(agent);
     if (move === undefined || this.#member !== member) return;
     const timer = this.clock.setTimer(thawMs, () => {
-      if (move.thaw()) this.#moves.delete(name);
+      move.thaw();
+      if (move.isOver) this.#moves.delete(name);
     });
     this.#moves.set(name, () => {
       timer.cancel();
@@ -171,7 +172,7 @@ export class HostSeat {
     // Stock workers never come back by themselves: they join again by the channels that they have.
     for (const connection of this.#connections) {
       connection.session = undefined;
-      void this.#joinAgain(connection);
+      if (connection.clientId !== "") void this.#joinAgain(connection);
     }
   }
 

@@ -38,7 +38,7 @@ export interface ClusterPlan {
 /** Draws a world from a seed. */
 export function makeClusterPlan(seed: number): ClusterPlan {
   const dice = new Dice(seed, 0x13);
-  const faultyMs = dice.between(30_000, 70_000);
+  const faultyMs = dice.between(25_000, 60_000);
   const forgets = dice.chance(0.1);
   const usual: readonly ClusterActionKind[] = [
     ...(["kill-host", "pause-host", "pause-host", "cut-store", "cut-store", "store-away", "cut-hosts"] as const),
@@ -47,10 +47,10 @@ export function makeClusterPlan(seed: number): ClusterPlan {
     ...(["aimed-pause", "aimed-pause", "aimed-pause"] as const),
   ];
   const kinds = forgets ? [...usual, "forget" as const, "forget" as const] : usual;
-  const actions = Array.from({ length: dice.between(3, 16) }, () => ({
+  const actions = Array.from({ length: dice.between(6, 26) }, () => ({
     kind: dice.pick(kinds),
     atMs: dice.between(2_000, faultyMs),
-    forMs: dice.chance(0.3) ? dice.between(10_000, 30_000) : dice.between(50, 9_000),
+    forMs: dice.chance(0.35) ? dice.between(10_000, 30_000) : dice.between(50, 9_000),
     who: dice.between(0, 99),
     other: dice.between(0, 99),
   }));
@@ -61,10 +61,10 @@ export function makeClusterPlan(seed: number): ClusterPlan {
     stockWorkers: dice.between(0, 1),
     hasExclusive: dice.chance(0.5),
     agents: dice.between(2, 8),
-    callEveryMs: dice.between(80, 400),
+    callEveryMs: dice.between(60, 300),
     clockRates: Array.from({ length: 12 }, () => 1 + dice.between(-10, 10) / 1_000),
     faultyMs,
-    looksForLeaks: seed % 4 === 0,
+    looksForLeaks: seed % 8 === 0,
     actions: actions.sort((one, other) => one.atMs - other.atMs),
   };
 }
