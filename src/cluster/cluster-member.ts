@@ -91,6 +91,7 @@ export class ClusterMember {
   #isRenewingMeta = false;
   #hasStarted = false;
   #wasServing = false;
+  #isLeaving = false;
   #isOver = false;
   #resolveEnded: (end: LifeEnd) => void = () => undefined;
 
@@ -187,6 +188,7 @@ export class ClusterMember {
    */
   async leave(): Promise<void> {
     if (this.#isOver) return;
+    this.#isLeaving = true;
     this.workers.takeNoMore();
     for (const session of [...this.workers.values()]) this.workers.end(session, "lost");
     await this.#pause(this.workers.grantedMs);
@@ -248,7 +250,7 @@ export class ClusterMember {
 
   #hostChanged(record: HostRecord): void {
     if (this.#isOver) return;
-    if (record.hostId === this.hostId && record.state === "dead") this.#end("dead");
+    if (record.hostId === this.hostId && record.state === "dead") this.#end(this.#isLeaving ? "left" : "dead");
     this.#listener.onHost?.(record);
   }
 

@@ -19,7 +19,8 @@ interface Connection {
 
 /** How often a call is looked up anew, and passed on to another host. */
 const mostLooks = 6;
-const thawMs = 6_000;
+/** The longest time for which an agent is frozen. */
+const mostThawMs = 3_000;
 
 /** A host process of the world: its memberships, one after the other, and the channels of its workers. */
 export class HostSeat {
@@ -94,6 +95,12 @@ export class HostSeat {
     return channel;
   }
 
+  /** Whether it may send messages to a worker by the channel that the worker reads. */
+  mayReach(worker: WorkerSeat, workerId: string): boolean {
+    const connection = this.#connectionOf(workerId);
+    return connection !== undefined && connection.channel === worker.channel;
+  }
+
   /** Routes a call: to a worker of this host, or on to another host. */
   async route(call: ClusterCall, hint: string | undefined, hops: number): Promise<void> {
     const { agent } = call;
@@ -123,7 +130,7 @@ export class HostSeat {
     if (connection.worker.kind === "stock") return;
     const move = await member.claims.freeze(agent);
     if (move === undefined || this.#member !== member) return;
-    const timer = this.clock.setTimer(thawMs, () => {
+    const timer = this.clock.setTimer(this.#world.dice.between(5, mostThawMs), () => {
       move.thaw();
       if (move.isOver) this.#moves.delete(name);
     });

@@ -10,7 +10,7 @@ export function checkWrite(world: ClusterWorld, { entry, before, client }: Coord
   ledger.line(() => `store: ${client} writes ${entry.key.slice(0, 30)} at ${entry.revision}: ${textOf(entry)}`);
   if (ledger.mayBeForgotten) return;
   if (entry.key.startsWith("host.")) checkHost(world, entry, client);
-  if (entry.key.startsWith("worker.")) checkWorker(world, entry);
+  if (entry.key.startsWith("worker.")) checkWorker(world, entry, before);
   if (entry.key.startsWith("claim.")) checkClaim(world, entry, before);
   if (entry.key.startsWith("type.")) checkType(world, entry, before);
 }
@@ -29,13 +29,17 @@ function checkHost(world: ClusterWorld, entry: StoreEntry, client: string): void
 }
 
 /** A worker that is gone starts nothing, and no host sends it anything. */
-function checkWorker(world: ClusterWorld, entry: StoreEntry): void {
+function checkWorker(world: ClusterWorld, entry: StoreEntry, before: StoreEntry | undefined): void {
   const record = parseWorker(entry.value);
+  const then = before && parseWorker(before.value);
+  if (record?.state === "here" && (then === undefined ? record.session > 1 : then.state === "gone"))
+    world.ledger.breach("claims", `worker ${record.workerId} was gone, and is here again`);
   if (record?.state !== "gone") return;
-  const worker = world.workers.find(({ workerId, isLive }) => isLive && workerId === record.workerId);
+  const worker = world.workers.find((one) => one.isLive && world.workerIdOf(one) === record.workerId);
   if (worker?.mayStartTurns === true)
     world.ledger.breach("leases", `${worker.name} is buried while its lease lasts`);
-  const host = world.hosts.find((one) => one.isLive && one.member?.workers.current(record.workerId) !== undefined);
+  // A host that is paused may not know yet that the channel of its session is gone: nothing that it sends arrives.
+  const host = world.hosts.find((one) => worker !== undefined && one.isLive && one.mayReach(worker, record.workerId));
   if (host !== undefined) world.ledger.breach("leases", `a worker is buried while ${host.name} may send it messages`);
 }
 
