@@ -27,12 +27,12 @@ import { KnownWorkers } from "./workers/known-workers.ts";
 import { WorkerSessions } from "./workers/worker-sessions.ts";
 
 /**
- * Why a life is over. `left`: the host has left the cluster. `dead`: other hosts have declared it dead. `store-lost`: the store has
+ * The reason why a life is over. `left`: the host has left the cluster. `dead`: other hosts have declared it dead. `store-lost`: the store has
  * forgotten writes, so that nothing that is known counts.
  */
 export type LifeEnd = "left" | "dead" | "store-lost";
 
-/** What a host learns from its membership. Functions are called synchronously and must not throw. */
+/** A host that is told of changes in its cluster. Functions are called synchronously and must not throw. */
 export interface MemberListener {
   /** This host serves from now on, or it is isolated: it hands nothing to workers. */
   onServing?(isServing: boolean): void;
@@ -183,8 +183,8 @@ export class ClusterMember {
   }
 
   /**
-   * Leaves the cluster. The host has ended the channels of its workers, or has sent them to other hosts. It waits until all leases are
-   * over, buries workers that have not joined another host, and declares itself dead, so that no host waits for that.
+   * Leaves the cluster. The host has ended the channels of its workers, or has sent them to other hosts. It waits
+   * until all leases are over, and buries workers that have not joined another host. Then it declares itself dead, so that no host waits.
    */
   async leave(): Promise<void> {
     if (this.#isOver) return;

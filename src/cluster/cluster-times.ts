@@ -8,7 +8,7 @@ export interface ClusterTimes {
   readonly rejoinGraceMs: number;
   /** The same for a record without a session that this host knows. Default: 9 s. */
   readonly orphanGraceMs: number;
-  /** How long other hosts wait for the preferred one before they bury a dead host's worker. Default: 2 s. */
+  /** Time for which other hosts wait for the preferred one before they bury a dead host's worker. Default: 2 s. */
   readonly undertakerDelayMs: number;
   /** For how long a claim is used after its last write. Default: 12 h. */
   readonly claimUseMs: number;
@@ -20,7 +20,7 @@ export interface ClusterTimes {
   readonly joinTimeoutMs: number;
   /** Pause before something is asked of the store again. Default: 300 ms. */
   readonly retryMs: number;
-  /** How often a host looks at its duties. Default: 1 s. */
+  /** Time after which a host looks at its duties again. Default: 1 s. */
   readonly dutyMs: number;
 }
 

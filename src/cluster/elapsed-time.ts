@@ -12,7 +12,7 @@ export class ElapsedTime {
   readonly #clock: Clock;
   /** By how much the wall clock is ahead of the monotonic one, since it was last set back. */
   #lead: number;
-  /** How far the lead has risen since then, and what had been counted before. */
+  /** The rise of the lead since then, and what had been counted before. */
   #risen = 0;
   #before = 0;
 

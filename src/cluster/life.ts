@@ -3,7 +3,7 @@ import type { ClusterTimes } from "./cluster-times.ts";
 import type { StoreEntry } from "./coordination-store.ts";
 import type { LifeStore } from "./life-store.ts";
 
-/** What the parts of a `ClusterMember` share. */
+/** The things that the parts of a `ClusterMember` share. */
 export interface Life {
   readonly hostId: string;
   readonly store: LifeStore;
@@ -39,9 +39,9 @@ export interface ClusterCounters {
   /** Renewals of this host's lease, and those that failed at first. */
   leaseRenewals: number;
   lateRenewals: number;
-  /** How often the lease was over before it was renewed. */
+  /** Times that the lease was over before it was renewed. */
   isolations: number;
-  /** How often this host noticed that the store had forgotten writes. */
+  /** Times that this host noticed that the store had forgotten writes. */
   storeRegressions: number;
   /** Workers that have joined, and those of them that came from another connection. */
   joins: number;

@@ -1,7 +1,7 @@
-/** What became of an agent that was to be given to another worker. `lost` and `unknown`: the next message for it begins with a claim. */
+/** The outcome of giving an agent to another worker. `lost` and `unknown`: the next message for it begins with a claim. */
 export type GiveOutcome = "given" | "lost" | "unknown";
 
-/** What a move does at the claims of its host. */
+/** The steps of a move at the claims of its host. */
 export interface MoveSteps {
   give(toWorkerId: string): Promise<GiveOutcome>;
   sleep(): void;

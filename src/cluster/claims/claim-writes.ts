@@ -23,18 +23,18 @@ export interface WrittenClaim extends KnownClaim {
   readonly sentMs: number;
 }
 
-/** What became of a claim. `elsewhere`: a live worker has it. `unknown`: the store did not answer in time. `stopped`: it may not go on. */
+/** The outcome of a claim. `elsewhere`: a live worker has it. `unknown`: the store did not answer in time. `stopped`: it may not go on. */
 export type WrittenOutcome =
   | ({ readonly at: "written" } & WrittenClaim)
   | { readonly at: "elsewhere"; readonly workerId: string; readonly epoch: Epoch }
   | { readonly at: "unknown" | "stopped" };
 
-/** How often a write begins again with what it has found. */
+/** Times that a write begins again with what it has found. */
 const mostTries = 4;
 
 /**
- * Writes claims to the coordination store. It remembers nothing: each change begins with a write on what the caller knows, and goes on with
- * what that finds. So a write whose outcome was unknown is settled by the next one (rule R3).
+ * Writes claims to the coordination store. It remembers nothing: each change begins with a write on what the caller knows. The next write is on
+ * what that one has found. So a write whose outcome was unknown is settled by the next one (rule R3).
  */
 export class ClaimWrites {
   readonly #life: Life;

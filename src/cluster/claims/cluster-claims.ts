@@ -9,7 +9,7 @@ import { ClaimWrites, type WrittenClaim } from "./claim-writes.ts";
 import type { HeldClaim, HeldClaims } from "./held-claims.ts";
 
 /**
- * What a host has of an agent for one of its workers. `held`: it may send the message now. `elsewhere`: another worker has the agent.
+ * The outcome of a claim of an agent for one of this host's workers. `held`: it may send the message now. `elsewhere`: another worker has the agent.
  * `moving`: the agent is leaving its worker. `unavailable`: nothing was sent, and a later try may succeed.
  */
 export type ClaimOutcome =

@@ -30,7 +30,7 @@ export interface HeldClaims {
   deleteOf(workerId: string): void;
   /** The claims of a worker. */
   of(workerId: string): Iterable<HeldClaim>;
-  /** Goes on where the last call ended, and begins anew after the last claim. */
+  /** Returns the claims that follow those of the last call. After the last claim it begins anew. */
   next(count: number): HeldClaim[];
 }
 

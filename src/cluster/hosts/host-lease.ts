@@ -4,7 +4,7 @@ import { encodeRecord } from "../records/record-text.ts";
 import { type HostRecord, parseHost } from "../records/records.ts";
 import { hostKey } from "../records/store-keys.ts";
 
-/** How a host describes itself in its record. */
+/** The description of a host in its record. */
 export type HostDescription = Pick<HostRecord, "label" | "peerAddress" | "workerAddress">;
 
 /** Options of a `HostLease`. */

@@ -1,6 +1,6 @@
 import { type Fields, isCount, isText, readFields } from "./record-text.ts";
 
-// Later versions may add fields. Whoever writes a record of another host again keeps those that it does not know.
+// Later versions may add fields. A host that writes the record of another one again keeps fields that it does not know.
 
 /** The record of all hosts. */
 export interface MetaRecord {

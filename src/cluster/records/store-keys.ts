@@ -4,7 +4,7 @@ import type { AgentName } from "../../core/internal.ts";
 /** Where a cluster keeps what all its hosts must agree on. */
 export const metaKey = "cluster.meta";
 
-/** What the keys of each kind of record begin with. */
+/** The beginnings of the keys of each kind of record. */
 export const prefixes = { meta: "cluster.", host: "host.", worker: "worker.", type: "type.", serve: "serve." } as const;
 
 export function hostKey(hostId: string): string {

@@ -9,7 +9,7 @@ import { TurnByName } from "../workers/turn-by-name.ts";
 import type { WorkerSession } from "../workers/worker-session.ts";
 
 /**
- * What a registration came to. `taken`: a live worker owns the type, or it is shared and was to be exclusive, or the other way round.
+ * The outcome of a registration. `taken`: a live worker owns the type, or it is shared and was to be exclusive, or the other way round.
  * `full`: the cluster has 100 000 types. `unavailable`: the store did not answer in time, or the session is over.
  */
 export type TypeOutcome =
@@ -20,7 +20,7 @@ export type TypeOutcome =
 /** Types that a cluster may have. Their records are never purged. */
 const mostTypes = 100_000;
 
-/** How often a registration begins again after it has lost a race. */
+/** Times that a registration begins again after it has lost a race. */
 const mostTries = 8;
 
 /** Options of `ClusterTypes`. */
@@ -151,7 +151,7 @@ export class ClusterTypes {
     return this.#turns.run(type, async () => {
       const key = typeKey(type);
       for (let tries = 0; tries < mostTries; tries += 1) {
-        // What is known may be old, and a read that does not show a lost write proves nothing: each try reads anew, then writes (rule R3).
+        // What is known may be old, and a read that does not show a lost write proves nothing. Each try reads, then writes (rule R3).
         const found = await this.#life.store.readFresh(key);
         if (found === "unknown" || !session.isCurrent) return { at: "unavailable" };
         if (found !== undefined) this.#types.learn(found);

@@ -3,7 +3,7 @@ import type { Life } from "../life.ts";
 import type { WorkerRecord } from "../records/records.ts";
 
 /**
- * Why a session is over. `ended`: its channel is gone. `elsewhere`: the worker has a newer connection, here or at another host. `void`: the
+ * The reason why a session is over. `ended`: its channel is gone. `elsewhere`: the worker has a newer connection, here or at another host. `void`: the
  * worker is gone by its record; it must forget its agents of shared types. `life-over`: this host has begun a new life.
  */
 export type SessionEnd = "ended" | "elsewhere" | "void" | "life-over";

@@ -26,7 +26,7 @@ export interface JoinOptions {
 }
 
 /**
- * What a join came to. `void`: the worker is gone; it forgets its agents and joins under a new id. `replaced`: it has a newer connection.
+ * The outcome of a join. `void`: the worker is gone; it forgets its agents and joins under a new id. `replaced`: it has a newer connection.
  * `denied`: the id belongs to another principal. `unavailable`: the store did not answer in time, or this host does not serve.
  */
 export type JoinOutcome =
@@ -153,7 +153,8 @@ export class WorkerSessions {
       const { record, learntMs } = known;
       if (record.state === "gone") {
         gone += 1;
-        if (gone > mostGone || this.#life.monotonicNow() - learntMs > this.#life.times.recordsKeptMs) this.#purge(known);
+        if (gone > mostGone || this.#life.monotonicNow() - learntMs > this.#life.times.recordsKeptMs)
+          this.#purge(known);
       } else if (burials < mostBurials && this.#mustBury(record)) {
         burials += 1;
         void this.#bury(record.workerId);

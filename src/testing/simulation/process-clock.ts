@@ -15,7 +15,7 @@ const shape = optionShape<ProcessClockOptions>({ rate: number({ from: 0.01 }) })
 
 /**
  * The clock of one process in a simulation. It may be too fast or too slow, and its wall clock may be set. A process that is paused runs
- * nothing, while time passes: what was due runs in its order when it goes on. A killed one never runs anything again.
+ * nothing, while time passes: what was due runs in its order after `resume`. A killed one never runs anything again.
  */
 export class ProcessClock implements Clock {
   readonly #clock: Clock;

@@ -1,7 +1,10 @@
 import type { StoreEntry, StoreWatcher } from "../../cluster/index.ts";
 import type { Clock, Timer } from "../../core/internal.ts";
 
-type Step = { readonly at: "entry"; readonly entry: StoreEntry } | { readonly at: "caught-up" } | { readonly at: "reset" };
+type Step =
+  | { readonly at: "entry"; readonly entry: StoreEntry }
+  | { readonly at: "caught-up" }
+  | { readonly at: "reset" };
 
 /** Options of a `SimulatedWatch`. */
 export interface SimulatedWatchOptions {

@@ -36,7 +36,8 @@ function ownerOf(store: CoordinationStore): Owner {
 describeCoordinationStore(
   "simulated",
   {
-    create: () => add(new SimulatedCoordination({ clock, dice: new Dice(owners.size), lostAnswers: 0, latencyMs: () => 1 })),
+    create: () =>
+      add(new SimulatedCoordination({ clock, dice: new Dice(owners.size), lostAnswers: 0, latencyMs: () => 1 })),
     another: (store) => add(ownerOf(store).coordination),
     faults: {
       loseAnswers: (store) => {

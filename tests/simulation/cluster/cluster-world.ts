@@ -9,7 +9,7 @@ import { checkLeaks, checkSettled, checkWrite } from "./store-checks.ts";
 import { exclusiveType, sharedType } from "./types.ts";
 import { type WorkerKind, WorkerSeat } from "./worker-seat.ts";
 
-/** What a planted bug changes around the real classes. */
+/** Changes that a planted bug makes around the real classes. */
 export interface ClusterPlant {
   /** Wraps the store of each life. */
   readonly atStore?: (store: CoordinationStore) => CoordinationStore;
@@ -294,12 +294,13 @@ export class ClusterWorld {
     });
     const endMs = this.clock.now() + probeMs;
     while (!isOver && this.clock.now() < endMs) await this.#step();
-    if (!isOver) this.ledger.breach("settled", "some agents do not answer through some hosts, after everything is healed");
+    if (!isOver)
+      this.ledger.breach("settled", "some agents do not answer through some hosts, after everything is healed");
     // What runs on behind the answers ends.
     await this.#runFor(5_000);
   }
 
-  /** Renewals and refreshes go on for ever; a moment comes at which none is under way, unless one hangs. */
+  /** Renewals and refreshes go on without an end; a moment comes at which none is under way, unless one hangs. */
   async #restAsks(): Promise<void> {
     const endMs = this.clock.now() + 10_000;
     const isBusy = () => this.hosts.some(({ takesWorkers, member }) => takesWorkers && member.underWay > 0);
@@ -320,7 +321,8 @@ export class ClusterWorld {
       if (this.#isHealed) return;
       const hosts = this.#liveHosts();
       const turnMs = this.dice.chance(0.05) ? this.dice.between(1_000, 5_000) : this.dice.between(0, 100);
-      if (hosts.length > 0) void this.#call(this.dice.pick(hosts), this.#agent(this.dice.between(0, agents - 1)), turnMs);
+      if (hosts.length > 0)
+        void this.#call(this.dice.pick(hosts), this.#agent(this.dice.between(0, agents - 1)), turnMs);
       this.#callNext();
     });
   }

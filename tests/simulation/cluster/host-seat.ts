@@ -1,4 +1,10 @@
-import { ClusterMember, type LifeEnd, preferred, type SessionEnd, type WorkerSession } from "../../../src/cluster/internal.ts";
+import {
+  ClusterMember,
+  type LifeEnd,
+  preferred,
+  type SessionEnd,
+  type WorkerSession,
+} from "../../../src/cluster/internal.ts";
 import type { AgentName, Epoch } from "../../../src/core/internal.ts";
 import { ProcessClock } from "../../../src/testing/index.ts";
 import { Channel, type ChannelEnd } from "./channel.ts";
@@ -17,7 +23,7 @@ interface Connection {
   session: WorkerSession | undefined;
 }
 
-/** How often a call is looked up anew, and passed on to another host. */
+/** Times that a call is looked up anew, and passed on to another host. */
 const mostLooks = 6;
 /** The longest time for which an agent is frozen. */
 const mostThawMs = 3_000;
@@ -157,7 +163,10 @@ export class HostSeat {
       listener: {
         onServing: (isServing) => ledger.line(() => `${this.name} ${isServing ? "serves" : "is isolated"}`),
         onWorker: ({ workerId, state, hostId, session }) =>
-          ledger.line(() => `${this.name} learns: ${workerId.slice(0, 8)} is ${state} at ${hostId.slice(0, 8)}, session ${session}`),
+          ledger.line(
+            () =>
+              `${this.name} learns: ${workerId.slice(0, 8)} is ${state} at ${hostId.slice(0, 8)}, session ${session}`,
+          ),
       },
     });
     this.#member = member;
@@ -193,7 +202,8 @@ export class HostSeat {
 
   #addFigures(): void {
     const { figures } = this.#world.ledger;
-    const { claims, moves, burials, deathsDeclared, joins, rejoins, isolations, storeRegressions } = this.#member.counters;
+    const { claims, moves, burials, deathsDeclared, joins, rejoins, isolations, storeRegressions } =
+      this.#member.counters;
     figures.claims += claims;
     figures.moves += moves;
     figures.burials += burials;
@@ -267,7 +277,9 @@ export class HostSeat {
   async #register(connection: Connection, session: WorkerSession, type: string): Promise<void> {
     while (!session.isOver && connection.session === session && this.isLive) {
       const { types } = this.#member;
-      const outcome = isShared(type) ? await types.registerShared(type, session, "") : await types.registerExclusive(type, session);
+      const outcome = isShared(type)
+        ? await types.registerShared(type, session, "")
+        : await types.registerExclusive(type, session);
       this.#world.ledger.line(() => `${this.name}: ${connection.worker.name} registers ${type}: ${outcome.at}`);
       if (outcome.at === "registered") return;
       await new Promise<void>((resolve) => this.clock.setTimer(1_000, resolve));
@@ -319,7 +331,8 @@ export class HostSeat {
   #passOn(call: ClusterCall, workerId: string, hops: number): void {
     const hostId = this.#member.knownWorkers.get(workerId)?.record.hostId;
     const host = this.#world.hostOf(hostId);
-    if (host === undefined || host === this || hops >= 3 || !this.#world.isReached(this, host)) return call.settle("undeliverable");
+    if (host === undefined || host === this || hops >= 3 || !this.#world.isReached(this, host))
+      return call.settle("undeliverable");
     this.#world.clock.setTimer(this.#world.dice.between(0, 3), () => {
       host.clock.setTimer(0, () => void host.route(call, workerId, hops + 1));
     });

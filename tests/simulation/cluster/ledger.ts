@@ -48,7 +48,7 @@ export function noFigures(): ClusterFigures {
   };
 }
 
-/** What happened in a world, and which promises were broken. */
+/** The story of a world, and which promises were broken. */
 export class ClusterLedger {
   readonly breaches: ClusterBreach[] = [];
   readonly lines: string[] = [];

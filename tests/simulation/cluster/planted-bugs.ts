@@ -1,4 +1,4 @@
-/** A bug that is planted into the source of the room `cluster`. */
+/** A bug that is planted into the source of `src/cluster`. */
 export interface PlantedClusterBug {
   readonly name: string;
   /** In src/cluster. */

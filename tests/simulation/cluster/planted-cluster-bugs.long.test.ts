@@ -4,7 +4,7 @@ import { describe, expect, test } from "vitest";
 import { type PlantedClusterBug, plantedClusterBugs } from "./planted-bugs.ts";
 
 const root = resolve(import.meta.dirname, "../../..");
-/** So many worlds a bug has for showing itself. */
+/** The most worlds in which a bug must show itself. */
 const maxWorlds = 150;
 
 /** Plays worlds in a process whose source has the bug; resolves to what it prints. */
@@ -26,6 +26,9 @@ function play(bug: PlantedClusterBug): Promise<string> {
 describe("the checkers of clusters catch", () => {
   test.each(plantedClusterBugs)("$name", { timeout: 600_000 }, async (bug) => {
     const output = await play(bug);
-    expect(bug.caughtBy.filter((checker) => output.includes(`"${checker}"`)), output).not.toEqual([]);
+    expect(
+      bug.caughtBy.filter((checker) => output.includes(`"${checker}"`)),
+      output,
+    ).not.toEqual([]);
   });
 });

@@ -2,7 +2,7 @@ import { type ClusterReport, type ClusterRunOptions, runClusterPlan } from "./cl
 import { type ClusterFigures, noFigures } from "./ledger.ts";
 import { type ClusterPlan, makeClusterPlan } from "./plan.ts";
 
-/** What many worlds came to. */
+/** The results of many worlds. */
 export interface ClusterTotals {
   seeds: number;
   failedSeeds: number[];
@@ -55,7 +55,11 @@ export function keepClusterActions(plan: ClusterPlan, kept: readonly number[]): 
 }
 
 /** Leaves out actions as long as the same checker still complains. */
-export async function shrinkCluster(plan: ClusterPlan, failure: ClusterReport, options: ClusterRunOptions = {}): Promise<number[]> {
+export async function shrinkCluster(
+  plan: ClusterPlan,
+  failure: ClusterReport,
+  options: ClusterRunOptions = {},
+): Promise<number[]> {
   const checkers = new Set(failure.breaches.map(({ checker }) => checker));
   const fails = async (kept: readonly number[]) => {
     const report = await runClusterPlan(keepClusterActions(plan, kept), options);

@@ -25,7 +25,10 @@ function checkHost(world: ClusterWorld, entry: StoreEntry, client: string): void
   if (record?.state !== "dead") return;
   const holder = world.hosts.find((host) => host.isLive && host.member?.hostId === record.hostId);
   if (holder === undefined || holder.name === client || !holder.member.isServing) return;
-  world.ledger.breach("leases", `${client} declares ${holder.name} dead, which still serves for ${holder.member.leaseLeftMs} ms`);
+  world.ledger.breach(
+    "leases",
+    `${client} declares ${holder.name} dead, which still serves for ${holder.member.leaseLeftMs} ms`,
+  );
 }
 
 /** A worker that is gone starts nothing, and no host sends it anything. */
@@ -36,8 +39,7 @@ function checkWorker(world: ClusterWorld, entry: StoreEntry, before: StoreEntry 
     world.ledger.breach("claims", `worker ${record.workerId} was gone, and is here again`);
   if (record?.state !== "gone") return;
   const worker = world.workers.find((one) => one.isLive && world.workerIdOf(one) === record.workerId);
-  if (worker?.mayStartTurns === true)
-    world.ledger.breach("leases", `${worker.name} is buried while its lease lasts`);
+  if (worker?.mayStartTurns === true) world.ledger.breach("leases", `${worker.name} is buried while its lease lasts`);
   // A host that is paused may not know yet that the channel of its session is gone: nothing that it sends arrives.
   const host = world.hosts.find((one) => worker !== undefined && one.isLive && one.mayReach(worker, record.workerId));
   if (host !== undefined) world.ledger.breach("leases", `a worker is buried while ${host.name} may send it messages`);
@@ -62,13 +64,12 @@ function checkType(world: ClusterWorld, entry: StoreEntry, before: StoreEntry | 
   if (then === undefined) return;
   if (now.era < then.era) world.ledger.breach("claims", `the era of ${now.type} goes back`);
   if (now.mode !== "exclusive" || then.mode !== "exclusive") return;
-  const isGone = !world.coordination
-    .entries("worker.")
-    .some(({ value }) => {
-      const worker = parseWorker(value);
-      return worker?.workerId === then.workerId && worker.state === "here";
-    });
-  if (now.workerId !== then.workerId && !isGone) world.ledger.breach("claims", `${now.type} is taken from a live worker`);
+  const isGone = !world.coordination.entries("worker.").some(({ value }) => {
+    const worker = parseWorker(value);
+    return worker?.workerId === then.workerId && worker.state === "here";
+  });
+  if (now.workerId !== then.workerId && !isGone)
+    world.ledger.breach("claims", `${now.type} is taken from a live worker`);
 }
 
 /** After everything is healed, records name what lives, and hosts know the same. */
@@ -112,7 +113,13 @@ export function checkLeaks(world: ClusterWorld): void {
   compare(ledger, "leaks", "records of dead hosts", dead, []);
   const living = new Set(world.workers.filter(({ isLive }) => isLive).map((worker) => world.workerIdOf(worker)));
   const serves = coordination.entries("serve.").filter(({ key }) => !living.has(key.split(".")[2] ?? ""));
-  compare(ledger, "leaks", "records of what gone workers served", serves.map(({ key }) => key), []);
+  compare(
+    ledger,
+    "leaks",
+    "records of what gone workers served",
+    serves.map(({ key }) => key),
+    [],
+  );
   for (const host of world.hosts) {
     if (!host.takesWorkers) continue;
     const gone = [...host.member.knownWorkers.values()].filter(({ record }) => record.state === "gone").length;
@@ -134,6 +141,11 @@ function compare(
   found: readonly string[],
   wanted: readonly string[],
 ): void {
-  const [one, other] = [found, wanted].map((list) => [...list].sort().map((id) => id.slice(0, 8)).join(" "));
+  const [one, other] = [found, wanted].map((list) =>
+    [...list]
+      .sort()
+      .map((id) => id.slice(0, 8))
+      .join(" "),
+  );
   if (one !== other) ledger.breach(checker, `${what}: ${one || "none"}, not ${other || "none"}`);
 }

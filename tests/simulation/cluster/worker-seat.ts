@@ -1,7 +1,7 @@
 import { WorkerLease } from "../../../src/cluster/internal.ts";
 import type { AgentName, Epoch } from "../../../src/core/internal.ts";
 import { ProcessClock } from "../../../src/testing/index.ts";
-import { Channel, type ChannelEnd } from "./channel.ts";
+import type { Channel, ChannelEnd } from "./channel.ts";
 import type { ClusterWorld } from "./cluster-world.ts";
 import type { HostSeat } from "./host-seat.ts";
 import type { ClusterCall } from "./ledger.ts";
@@ -9,7 +9,7 @@ import type { ToHost, ToWorker } from "./messages.ts";
 
 export type WorkerKind = "troupe" | "stock";
 
-/** How often a worker asks for its lease. */
+/** Time after which a worker asks again for its lease. */
 const leaseEveryMs = 1_000;
 /** How long a message waits for a lease before it goes back. */
 const leaseWaitMs = 2_000;
@@ -74,7 +74,7 @@ export class WorkerSeat {
     this.#channel?.cut(false);
   }
 
-  /** Stops in order: what runs ends, then it says goodbye. */
+  /** Stops in order: what runs ends, then its host is told. */
   stop(): void {
     this.#isStopping = true;
     this.#endIfIdle();
@@ -102,7 +102,9 @@ export class WorkerSeat {
     const channel: Channel<ToHost, ToWorker> = host.accept(this, end);
     this.#channel = channel;
     const { name, workerId, kind } = this;
-    this.#world.ledger.line(() => `${name} (${kind} ${workerId.slice(0, 8)}) opens session ${this.#session} at ${host.name}`);
+    this.#world.ledger.line(
+      () => `${name} (${kind} ${workerId.slice(0, 8)}) opens session ${this.#session} at ${host.name}`,
+    );
     channel.toHost({ at: "open", workerId, session: this.#session, clientId: name });
   }
 
@@ -174,7 +176,9 @@ export class WorkerSeat {
     const name = nameOf(call.agent);
     // For a stock worker the message counts from when its host has sent it.
     const holder =
-      this.kind === "troupe" ? ledger.started(call.agent, this.workerId, epoch, "turn") : { epoch, workerId: this.workerId };
+      this.kind === "troupe"
+        ? ledger.started(call.agent, this.workerId, epoch, "turn")
+        : { epoch, workerId: this.workerId };
     this.#running.set(name, (this.#running.get(name) ?? 0) + 1);
     this.clock.setTimer(call.turnMs, () => {
       ledger.saved(call.agent, holder);

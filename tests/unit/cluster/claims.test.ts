@@ -9,7 +9,12 @@ import { LifeStore } from "../../../src/cluster/life-store.ts";
 
 function lifeOver(store: CoordinationStore): Life {
   return {
-    ...{ hostId: "h", store: new LifeStore(store, () => undefined), times: defaultTimes, counters: createClusterCounters() },
+    ...{
+      hostId: "h",
+      store: new LifeStore(store, () => undefined),
+      times: defaultTimes,
+      counters: createClusterCounters(),
+    },
     ...{ makeId: () => "id", now: () => 0, monotonicNow: () => 0, isServing: () => true, leaseLeftMs: () => 1 },
     ...{ generation: () => 1, isOver: () => false, announce: () => undefined, pause: () => Promise.resolve() },
   };

@@ -69,7 +69,10 @@ describe("a host in a cluster", () => {
     await joined(one, "w1");
     await joined(two, "w2");
     await pass(10);
-    expect(await run(one.claims.claim(agent, "w1"))).toMatchObject({ at: "held", claim: { workerId: "w1", session: 1 } });
+    expect(await run(one.claims.claim(agent, "w1"))).toMatchObject({
+      at: "held",
+      claim: { workerId: "w1", session: 1 },
+    });
     expect(one.claims.find(agent)).toMatchObject({ workerId: "w1" });
     expect(await run(two.claims.claim(agent, "w2"))).toMatchObject({ at: "elsewhere", workerId: "w1" });
   });
@@ -155,7 +158,10 @@ describe("a host in a cluster", () => {
     const first = await joined(one, "w1");
     const second = await joined(two, "w2");
     expect(await run(one.types.registerExclusive("clerk", first))).toMatchObject({ at: "registered" });
-    expect(await run(two.types.registerExclusive("clerk", second))).toMatchObject({ at: "taken", record: { workerId: "w1" } });
+    expect(await run(two.types.registerExclusive("clerk", second))).toMatchObject({
+      at: "taken",
+      record: { workerId: "w1" },
+    });
     expect(await run(two.types.registerExclusive("writer", second))).toMatchObject({ at: "taken" });
     await pass(10);
     const before = two.types.ownerOf("clerk");

@@ -2,7 +2,11 @@ import { describe, expect, it } from "vitest";
 import { KnownRecords } from "../../../src/cluster/records/known-records.ts";
 
 const parse = (value: Uint8Array) => (value.length === 0 ? undefined : new TextDecoder().decode(value));
-const entryOf = (text: string, revision: number) => ({ key: "worker.a", value: new TextEncoder().encode(text), revision });
+const entryOf = (text: string, revision: number) => ({
+  key: "worker.a",
+  value: new TextEncoder().encode(text),
+  revision,
+});
 
 describe("what a host knows of a record", () => {
   it("stays as it is when a late answer or a late watch brings an older revision", () => {
