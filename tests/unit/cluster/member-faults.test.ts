@@ -26,7 +26,9 @@ function world() {
     for (await nextTurn(); !isOver; await nextTurn()) clock.runNext();
   };
   /** Starts a host. `onWrite` decides what becomes of each of its writes: the text is the value. */
-  const start = async (onWrite: (key: string, text: string, write: Pass) => Promise<WriteOutcome> = (_, __, write) => write()) => {
+  const start = async (
+    onWrite: (key: string, text: string, write: Pass) => Promise<WriteOutcome> = (_, __, write) => write(),
+  ) => {
     const inner = memory.reopen();
     const store: CoordinationStore = {
       read: (key) => inner.read(key),
