@@ -16,6 +16,12 @@
  * @packageDocumentation
  */
 
+export type {
+  CoordinationAdapter,
+  CoordinationFaults,
+  TestedCoordinationOptions,
+} from "./contracts/coordination-store.ts";
+export { describeCoordinationStore } from "./contracts/coordination-store.ts";
 export type { LinkNetwork, LinkNetworkOptions } from "./contracts/link.ts";
 export { describeLink } from "./contracts/link.ts";
 export type { BreakStore, StateStoreAdapter, StoreFaults, TestedStoreOptions } from "./contracts/state-store.ts";
@@ -38,7 +44,10 @@ export { ManualClock } from "./manual-clock.ts";
 export type { SeededRandom } from "./seeded-random.ts";
 export { seededRandom } from "./seeded-random.ts";
 export { Dice } from "./simulation/dice.ts";
+export { ProcessClock, type ProcessClockOptions } from "./simulation/process-clock.ts";
 export { SimulatedClock } from "./simulation/simulated-clock.ts";
+export { SimulatedCoordination, type SimulatedCoordinationOptions } from "./simulation/simulated-coordination.ts";
+export type { CoordinationWrite } from "./simulation/simulated-coordination-table.ts";
 export type { SimulatedLineOptions } from "./simulation/simulated-line.ts";
 export { SimulatedLine } from "./simulation/simulated-line.ts";
 export type { SimulatedProcessParts } from "./simulation/simulated-process.ts";

@@ -1,15 +1,17 @@
 // `npm run simulate`: plays seeds and says what they came to. Exit code 1 when one of them breaks a promise.
 import { availableParallelism } from "node:os";
 import { parseArgs } from "node:util";
+import { playManyClusters, replayCluster } from "./cluster/main.ts";
 import { failureText } from "./failure-text.ts";
 import { makePlan } from "./make-plan.ts";
-import { runInProcesses } from "./processes.ts";
+import { runInProcesses, runParted } from "./processes.ts";
 import { runPlan } from "./run-plan.ts";
 import { keepActions, shrink } from "./shrink.ts";
 import { addReport, noTotals, type Totals, totalsText } from "./totals.ts";
 
 const usage = `usage: npm run simulate -- [--seeds COUNT] [--from SEED] [--jobs COUNT]   plays many seeds (default 2000, from 1)
-       npm run simulate -- --seed SEED [--keep 0,4,7]                  replays one, with its trace`;
+       npm run simulate -- --seed SEED [--keep 0,4,7]                  replays one, with its trace
+       --cluster with any of them                                      worlds of several hosts`;
 
 /** Failures are told at length only so many times. */
 const maxFailuresTold = 3;
@@ -21,6 +23,7 @@ const { values } = parseArgs({
     seeds: { type: "string", default: "2000" },
     from: { type: "string", default: "1" },
     jobs: { type: "string", default: String(Math.min(4, availableParallelism())) },
+    cluster: { type: "boolean", default: false },
     /** Of a helper process: the totals as JSON in the last line. */
     json: { type: "boolean", default: false },
     help: { type: "boolean", default: false },
@@ -28,8 +31,18 @@ const { values } = parseArgs({
 });
 
 if (values.help) console.log(usage);
+else if (values.cluster) await playCluster();
 else if (values.seed !== undefined) await replay(numberOf(values.seed), values.keep);
 else await playMany(numberOf(values.from), numberOf(values.seeds), numberOf(values.jobs));
+
+async function playCluster(): Promise<void> {
+  if (values.seed !== undefined) return replayCluster(numberOf(values.seed), values.keep);
+  const [from, count, jobs] = [numberOf(values.from), numberOf(values.seeds), numberOf(values.jobs)];
+  const runParts = <T>(first: number, length: number, add: (part: T) => void) =>
+    runParted(first, length, { jobs, options: ["--cluster"], add });
+  const isParted = jobs > 1 && count >= 200;
+  await playManyClusters({ from, count, json: values.json, runParts: isParted ? runParts : undefined });
+}
 
 async function replay(seed: number, keep: string | undefined): Promise<void> {
   const whole = makePlan(seed);

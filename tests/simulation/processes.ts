@@ -8,6 +8,21 @@ const maxSeedsPerPart = 1_000;
 /** Plays the seeds in several processes; what they say is passed on, but for the totals in their last lines. */
 export async function runInProcesses(from: number, count: number, jobs: number): Promise<Totals> {
   const totals = noTotals();
+  await runParted<Totals>(from, count, { jobs, options: [], add: (part) => addTotals(totals, part) });
+  return totals;
+}
+
+/** How seeds are played in parts. */
+export interface Parts<T> {
+  readonly jobs: number;
+  /** Further options of each process. */
+  readonly options: readonly string[];
+  /** Takes the totals of a part. */
+  readonly add: (part: T) => void;
+}
+
+/** Plays the seeds in several processes, each with the options of this one's command. */
+export async function runParted<T>(from: number, count: number, { jobs, options, add }: Parts<T>): Promise<void> {
   const end = from + count;
   const size = Math.min(maxSeedsPerPart, Math.ceil(count / jobs));
   let next = from;
@@ -15,15 +30,14 @@ export async function runInProcesses(from: number, count: number, jobs: number):
     while (next < end) {
       const start = next;
       next = Math.min(end, start + size);
-      addTotals(totals, await runPart(start, next - start));
+      add(await runPart<T>(start, next - start, options));
     }
   };
   await Promise.all(Array.from({ length: jobs }, work));
-  return totals;
 }
 
-function runPart(from: number, count: number): Promise<Totals> {
-  const options = ["--from", from, "--seeds", count, "--jobs", 1, "--json"].map(String);
+function runPart<T>(from: number, count: number, more: readonly string[]): Promise<T> {
+  const options = [...more, ...["--from", from, "--seeds", count, "--jobs", 1, "--json"].map(String)];
   const child = spawn(process.execPath, [...process.execArgv, process.argv[1] ?? "", ...options], {
     stdio: ["ignore", "pipe", "inherit"],
   });

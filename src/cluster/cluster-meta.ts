@@ -1,0 +1,104 @@
+import { TroupeError } from "../core/internal.ts";
+import type { Life } from "./life.ts";
+import { KnownRecords } from "./records/known-records.ts";
+import { encodeRecord } from "./records/record-text.ts";
+import { type MetaRecord, parseMeta } from "./records/records.ts";
+import { metaKey, prefixes } from "./records/store-keys.ts";
+
+/** Options of `ClusterMeta`. */
+export interface ClusterMetaOptions {
+  readonly life: Life;
+  /** The generation is at least this one from now on. */
+  readonly leastGeneration: number;
+  /** Seconds since 1970, for the first generation of a new store. */
+  readonly wallSeconds: () => number;
+  readonly onCaughtUp: () => void;
+  /** Called when the cluster's id is another one: the store has forgotten writes, and each host begins a new life. */
+  readonly onNewId: () => void;
+}
+
+/** The record of all hosts of a cluster: its id, its generation, and the time limits that all have. */
+export class ClusterMeta {
+  readonly #options: ClusterMetaOptions;
+  readonly #life: Life;
+  readonly #records: KnownRecords<MetaRecord>;
+  #id: string | undefined;
+
+  constructor(options: ClusterMetaOptions) {
+    this.#options = options;
+    this.#life = options.life;
+    this.#records = new KnownRecords({
+      parse: parseMeta,
+      now: () => options.life.monotonicNow(),
+      onChange: ({ record }) => {
+        if (this.#id !== undefined && record.id !== this.#id) options.onNewId();
+      },
+    });
+  }
+
+  get isCaughtUp(): boolean {
+    return this.#records.isCaughtUp;
+  }
+
+  get generation(): number {
+    return this.#records.get(metaKey)?.record.generation ?? 0;
+  }
+
+  /**
+   * Reads the record, or makes it. Rejects with `invalid-argument` if other hosts have other time limits. Resolves when the generation is
+   * as large as this host wants.
+   */
+  async start(): Promise<void> {
+    while (!this.#life.isOver()) {
+      const found = await this.#life.store.readFresh(metaKey);
+      if (found === "unknown") {
+        await this.#life.pause(this.#life.times.retryMs);
+        continue;
+      }
+      const record = found && parseMeta(found.value);
+      if (found !== undefined) this.#records.learn(found);
+      if (record !== undefined) this.#assertSameTimes(record);
+      if (record !== undefined && record.generation >= this.#options.leastGeneration) {
+        this.#id = record.id;
+        this.#records.watch(this.#life.store, prefixes.meta, this.#options.onCaughtUp);
+        return;
+      }
+      const { leaseMs, workerLeaseMs } = this.#life.times;
+      const least = Math.max(this.#options.leastGeneration, record === undefined ? this.#options.wallSeconds() : 0);
+      const next = record ?? { id: this.#life.makeId(), generation: 0, leaseMs, workerLeaseMs };
+      await this.#write({ ...next, generation: least }, found?.revision ?? 0);
+    }
+  }
+
+  /** Gives the cluster another id and a larger generation, because the store has forgotten writes. It may fail; `onNewId` says when it is done. */
+  async renew(): Promise<void> {
+    const found = await this.#life.store.readFresh(metaKey);
+    if (found === "unknown") return;
+    const record = found && parseMeta(found.value);
+    // Another host was first. A smaller generation is none that a host has chosen since: the store has forgotten this one.
+    if (record !== undefined && record.id !== this.#id && record.generation > this.generation)
+      return this.#options.onNewId();
+    const { leaseMs, workerLeaseMs } = this.#life.times;
+    const generation = Math.max(this.generation, record?.generation ?? 0, this.#options.wallSeconds() - 1) + 1;
+    const next = { ...record, id: this.#life.makeId(), generation, leaseMs, workerLeaseMs };
+    if (await this.#write(next, found?.revision ?? 0)) this.#options.onNewId();
+  }
+
+  end(): void {
+    this.#records.end();
+  }
+
+  async #write(record: MetaRecord, expected: number): Promise<boolean> {
+    const outcome = await this.#life.store.write(metaKey, encodeRecord(record), expected);
+    if (outcome.at === "unknown") await this.#life.pause(this.#life.times.retryMs);
+    return outcome.at === "written";
+  }
+
+  #assertSameTimes({ leaseMs, workerLeaseMs }: MetaRecord): void {
+    const own = this.#life.times;
+    if (leaseMs === own.leaseMs && workerLeaseMs === own.workerLeaseMs) return;
+    const theirs = `leaseMs ${leaseMs} and workerLeaseMs ${workerLeaseMs}`;
+    const text = `The hosts of this cluster have ${theirs}, this one has ${own.leaseMs} and ${own.workerLeaseMs}. Give it the same.`;
+    throw new TroupeError("invalid-argument", text);
+  }
+}

@@ -1,0 +1,92 @@
+import {
+  type CoordinationStore,
+  claimKeyPrefix,
+  type ReadOutcome,
+  type StoreEntry,
+  type StoreWatcher,
+  type WriteOutcome,
+} from "./coordination-store.ts";
+
+/**
+ * The coordination store as one life of a host uses it. It notices a store that has forgotten acknowledged writes: after a power failure,
+ * or because a backup was restored. When the life is over, every outcome is `unknown`.
+ */
+export class LifeStore {
+  readonly #store: CoordinationStore;
+  readonly #onForgotten: () => void;
+  /** The largest revisions that were seen. Claims have their own. */
+  #largest = 0;
+  #largestOfClaims = 0;
+  #underWay = 0;
+  #isOver = false;
+
+  constructor(store: CoordinationStore, onForgotten: () => void) {
+    this.#store = store;
+    this.#onForgotten = onForgotten;
+  }
+
+  /** Writes and fresh reads that have no outcome yet. */
+  get underWay(): number {
+    return this.#underWay;
+  }
+
+  async write(key: string, value: Uint8Array, expected: number): Promise<WriteOutcome> {
+    if (this.#isOver) return { at: "unknown" };
+    const isClaim = key.startsWith(claimKeyPrefix);
+    const largest = isClaim ? this.#largestOfClaims : this.#largest;
+    const outcome = await this.#tracked(this.#store.write(key, value, expected));
+    if (this.#isOver) return { at: "unknown" };
+    if (outcome.at === "written") {
+      // It was written after all that was seen before, so that its revision is larger unless the store has forgotten some of that.
+      if (outcome.revision <= largest) this.#onForgotten();
+      this.#saw({ key, revision: outcome.revision });
+    }
+    if (outcome.at === "conflict" && outcome.found !== undefined) {
+      if (outcome.found.revision < expected) this.#onForgotten();
+      this.#saw(outcome.found);
+    }
+    return outcome;
+  }
+
+  /** Reads from the leader. */
+  async readFresh(key: string): Promise<ReadOutcome> {
+    if (this.#isOver) return "unknown";
+    const found = await this.#tracked(this.#store.read(key, { fresh: true }));
+    if (this.#isOver) return "unknown";
+    if (found !== undefined && found !== "unknown") this.#saw(found);
+    return found;
+  }
+
+  watch(prefix: string, watcher: StoreWatcher): () => void {
+    return this.#store.watch(prefix, {
+      onEntry: (entry) => {
+        this.#saw(entry);
+        watcher.onEntry(entry);
+      },
+      onCaughtUp: () => watcher.onCaughtUp(),
+      onReset: () => watcher.onReset(),
+    });
+  }
+
+  async purge(key: string): Promise<void> {
+    if (!this.#isOver) await this.#tracked(this.#store.purge(key));
+  }
+
+  end(): void {
+    this.#isOver = true;
+  }
+
+  #saw({ key, revision }: Pick<StoreEntry, "key" | "revision">): void {
+    if (key.startsWith(claimKeyPrefix)) this.#largestOfClaims = Math.max(this.#largestOfClaims, revision);
+    else this.#largest = Math.max(this.#largest, revision);
+  }
+
+  async #tracked<T>(asked: Promise<T>): Promise<T> {
+    this.#underWay += 1;
+    try {
+      return await asked;
+    } finally {
+      this.#underWay -= 1;
+    }
+  }
+}

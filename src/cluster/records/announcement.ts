@@ -1,0 +1,18 @@
+import { coordinationLimits, type StoreEntry } from "../coordination-store.ts";
+import { encodeRecord, isCount, isText, readFields } from "./record-text.ts";
+
+const decoder = new TextDecoder();
+const encoder = new TextEncoder();
+
+/** Encodes an entry that was just written, for other hosts to learn before their watches tell it. Undefined: it is too long. */
+export function encodeAnnouncement({ key, value, revision }: StoreEntry): Uint8Array | undefined {
+  const bytes = encodeRecord({ key, value: decoder.decode(value), revision });
+  return bytes.byteLength > coordinationLimits.maxAnnouncementBytes ? undefined : bytes;
+}
+
+/** Reads an announcement. Undefined: it is none. */
+export function readAnnouncement(bytes: Uint8Array): StoreEntry | undefined {
+  const { key, value, revision } = readFields(bytes) ?? {};
+  if (!isText(key) || !isText(value) || !isCount(revision)) return undefined;
+  return { key, value: encoder.encode(value), revision };
+}

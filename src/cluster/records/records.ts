@@ -1,0 +1,139 @@
+import { type Fields, isCount, isText, readFields } from "./record-text.ts";
+
+// Later versions may add fields. A host that writes the record of another one again keeps fields that it does not know.
+
+/** The record of all hosts. */
+export interface MetaRecord {
+  /** Changes when the store was found to have forgotten writes. Each host then begins a new life. */
+  readonly id: string;
+  /** First part of epochs. It only rises. */
+  readonly generation: number;
+  readonly leaseMs: number;
+  readonly workerLeaseMs: number;
+}
+
+/** A host's record. */
+export interface HostRecord {
+  readonly hostId: string;
+  readonly state: "up" | "draining" | "dead";
+  /** Counts the writes that its host has tried. */
+  readonly renewals: number;
+  /** For people. */
+  readonly label: string;
+  /** Where other hosts, and workers, reach it. */
+  readonly peerAddress: string;
+  readonly workerAddress: string;
+  readonly leaseMs: number;
+}
+
+/** A worker's record, whatever it serves. */
+export interface WorkerRecord {
+  readonly workerId: string;
+  /** `gone` is final. */
+  readonly state: "here" | "gone";
+  readonly hostId: string;
+  /** Counts the connections of the worker. */
+  readonly session: number;
+  readonly clientId: string;
+  readonly kind: "troupe" | "stock";
+  /** Stays the same when the worker is started again. */
+  readonly name: string;
+  readonly version: string;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly principal: string;
+}
+
+/** Says who serves an agent type. `era` rises when the type becomes shared or exclusive. */
+export type TypeRecord =
+  | {
+      readonly mode: "exclusive";
+      readonly type: string;
+      readonly workerId: string;
+      readonly principal: string;
+      readonly generation: number;
+      readonly era: number;
+    }
+  | { readonly mode: "shared"; readonly type: string; readonly terms: string; readonly era: number }
+  | { readonly mode: "free"; readonly type: string; readonly era: number };
+
+/** Says that a worker serves a shared type, or that it has ceased to. */
+export interface ServeRecord {
+  readonly type: string;
+  readonly workerId: string;
+  readonly isEnded: boolean;
+}
+
+// What is stored is JSON of the same fields: each check below says which ones it needs.
+
+export function parseMeta(value: Uint8Array): MetaRecord | undefined {
+  return parse(value, isMeta);
+}
+
+export function parseHost(value: Uint8Array): HostRecord | undefined {
+  return parse(value, isHost);
+}
+
+export function parseWorker(value: Uint8Array): WorkerRecord | undefined {
+  return parse(value, isWorker);
+}
+
+export function parseType(value: Uint8Array): TypeRecord | undefined {
+  return parse(value, isType);
+}
+
+export function parseServe(value: Uint8Array): ServeRecord | undefined {
+  return parse(value, isServe);
+}
+
+function parse<T>(value: Uint8Array, isRecord: (fields: unknown) => fields is T): T | undefined {
+  const fields: unknown = readFields(value);
+  return fields !== undefined && isRecord(fields) ? fields : undefined;
+}
+
+type Check<T> = (fields: unknown) => fields is T;
+
+/** Makes a check of fields by their names. */
+function fieldsAre<T>(checks: Readonly<Record<string, (value: unknown) => boolean>>): Check<T> {
+  const all = Object.entries(checks);
+  return (value): value is T => {
+    // `parse` gives nothing but records here.
+    const fields = value as Fields;
+    return all.every(([name, isRight]) => isRight(fields[name]));
+  };
+}
+
+const oneOf =
+  (...words: readonly string[]) =>
+  (value: unknown) =>
+    isText(value) && words.includes(value);
+
+const isLabels = (value: unknown) => typeof value === "object" && value !== null && Object.values(value).every(isText);
+
+const isMeta = fieldsAre<MetaRecord>({ id: isText, generation: isCount, leaseMs: isCount, workerLeaseMs: isCount });
+
+const isHost = fieldsAre<HostRecord>({
+  ...{ hostId: isText, state: oneOf("up", "draining", "dead"), renewals: isCount, label: isText },
+  ...{ peerAddress: isText, workerAddress: isText, leaseMs: isCount },
+});
+
+const isWorker = fieldsAre<WorkerRecord>({
+  ...{ workerId: isText, state: oneOf("here", "gone"), hostId: isText, session: isCount, clientId: isText },
+  ...{ kind: oneOf("troupe", "stock"), name: isText, version: isText, labels: isLabels, principal: isText },
+});
+
+const isServe = fieldsAre<ServeRecord>({
+  type: isText,
+  workerId: isText,
+  isEnded: (value) => typeof value === "boolean",
+});
+
+const ofType = { type: isText, era: isCount };
+const typeChecks: readonly Check<TypeRecord>[] = [
+  fieldsAre({ ...ofType, mode: oneOf("exclusive"), workerId: isText, principal: isText, generation: isCount }),
+  fieldsAre({ ...ofType, mode: oneOf("shared"), terms: isText }),
+  fieldsAre({ ...ofType, mode: oneOf("free") }),
+];
+
+function isType(fields: unknown): fields is TypeRecord {
+  return typeChecks.some((isOfMode) => isOfMode(fields));
+}

@@ -1,0 +1,46 @@
+import { createHash } from "node:crypto";
+import type { AgentName } from "../../core/internal.ts";
+
+/** Where a cluster keeps what all its hosts must agree on. */
+export const metaKey = "cluster.meta";
+
+/** The beginnings of the keys of each kind of record. */
+export const prefixes = { meta: "cluster.", host: "host.", worker: "worker.", type: "type.", serve: "serve." } as const;
+
+export function hostKey(hostId: string): string {
+  return `${prefixes.host}${tokenOf(hostId)}`;
+}
+
+export function workerKey(workerId: string): string {
+  return `${prefixes.worker}${tokenOf(workerId)}`;
+}
+
+export function typeKey(type: string): string {
+  return `${prefixes.type}${tokenOf(type)}`;
+}
+
+/** The key that says that a worker serves a shared type. */
+export function serveKey(type: string, workerId: string): string {
+  return `${prefixes.serve}${tokenOf(type)}.${tokenOf(workerId)}`;
+}
+
+/** The key of an agent's claim. */
+export function claimKey({ type, key }: AgentName): string {
+  // A type has no slash, so that no two agents have the same text.
+  return `claim.${tokenOf(type)}.${hashOf(`${type}/${key}`)}`;
+}
+
+const longestPlainToken = 128;
+const longestEncodedToken = 256;
+
+/** Names of any characters and lengths as a token of a key. Records have the name itself. */
+function tokenOf(name: string): string {
+  if (name.length <= longestPlainToken && /^[\w-]+$/.test(name)) return name;
+  const encoded = Buffer.from(name).toString("base64url");
+  return encoded.length <= longestEncodedToken ? `=${encoded}` : `==${hashOf(name)}`;
+}
+
+/** The first 128 bits of SHA-256, in 22 characters. */
+function hashOf(text: string): string {
+  return createHash("sha256").update(text).digest().subarray(0, 16).toString("base64url");
+}

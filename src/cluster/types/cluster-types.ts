@@ -1,0 +1,218 @@
+import type { Epoch } from "../../core/internal.ts";
+import type { Life } from "../life.ts";
+import { KnownRecords } from "../records/known-records.ts";
+import { encodeRecord } from "../records/record-text.ts";
+import { parseServe, parseType, type ServeRecord, type TypeRecord, type WorkerRecord } from "../records/records.ts";
+import { prefixes, serveKey, typeKey } from "../records/store-keys.ts";
+import type { KnownWorkers } from "../workers/known-workers.ts";
+import { TurnByName } from "../workers/turn-by-name.ts";
+import type { WorkerSession } from "../workers/worker-session.ts";
+
+/**
+ * The outcome of a registration. `taken`: a live worker owns the type, or it is shared and was to be exclusive, or the other way round.
+ * `full`: the cluster has 100 000 types. `unavailable`: the store did not answer in time, or the session is over.
+ */
+export type TypeOutcome =
+  | { readonly at: "registered"; readonly record: TypeRecord }
+  | { readonly at: "taken"; readonly record: TypeRecord }
+  | { readonly at: "full" | "unavailable" };
+
+/** Types that a cluster may have. Their records are never purged. */
+const mostTypes = 100_000;
+
+/** Times that a registration begins again after it has lost a race. */
+const mostTries = 8;
+
+/** Options of `ClusterTypes`. */
+export interface ClusterTypesOptions {
+  readonly life: Life;
+  readonly workers: KnownWorkers;
+  readonly onCaughtUp: () => void;
+  /** Called when the owner of a type, or whether it is shared, has changed. */
+  readonly onChange: (record: TypeRecord) => void;
+}
+
+/** Which workers serve which agent types. */
+export class ClusterTypes {
+  readonly #life: Life;
+  readonly #workers: KnownWorkers;
+  readonly #types: KnownRecords<TypeRecord>;
+  readonly #serves: KnownRecords<ServeRecord>;
+  /** Workers by the shared types that they serve, and the types by worker. */
+  readonly #servers = new Map<string, Set<string>>();
+  readonly #served = new Map<string, Set<string>>();
+  readonly #turns = new TurnByName();
+
+  constructor({ life, workers, onCaughtUp, onChange }: ClusterTypesOptions) {
+    this.#life = life;
+    this.#workers = workers;
+    const now = () => life.monotonicNow();
+    this.#types = new KnownRecords({ parse: parseType, now, onChange: ({ record }) => onChange(record) });
+    this.#serves = new KnownRecords({ parse: parseServe, now, onChange: ({ record }) => this.#noteServer(record) });
+    this.#types.watch(life.store, prefixes.type, onCaughtUp);
+    this.#serves.watch(life.store, prefixes.serve, onCaughtUp);
+  }
+
+  get isCaughtUp(): boolean {
+    return this.#types.isCaughtUp && this.#serves.isCaughtUp;
+  }
+
+  /** Registrations under way. */
+  get underWay(): number {
+    return this.#turns.size;
+  }
+
+  /** A type's record as it is known here. */
+  get(type: string): TypeRecord | undefined {
+    return this.#types.get(typeKey(type))?.record;
+  }
+
+  /** The worker that owns an exclusive type, unless it is gone, and the epoch of all its agents. */
+  ownerOf(type: string): { readonly workerId: string; readonly epoch: Epoch } | undefined {
+    const known = this.#types.get(typeKey(type));
+    if (known?.record.mode !== "exclusive" || !this.#workers.isHere(known.record.workerId)) return undefined;
+    const { workerId, generation, era } = known.record;
+    return { workerId, epoch: { generation, era, number: known.revision } };
+  }
+
+  /** Live workers that serve a shared type, as far as is known here. */
+  serversOf(type: string): WorkerRecord[] {
+    const servers: WorkerRecord[] = [];
+    for (const workerId of this.#servers.get(type) ?? []) {
+      const record = this.#workers.get(workerId)?.record;
+      if (record?.state === "here") servers.push(record);
+    }
+    return servers;
+  }
+
+  /** Makes a worker the owner of a type, unless another live worker owns it or the type is shared. */
+  registerExclusive(type: string, session: WorkerSession): Promise<TypeOutcome> {
+    const { workerId, record } = session;
+    return this.#change(type, session, async (found) => {
+      if (found?.mode === "shared") return "taken";
+      if (found?.mode === "exclusive") {
+        if (found.workerId === workerId) return "as it is";
+        const isGone = await this.#workers.isGone(found.workerId);
+        if (isGone !== true) return isGone === false ? "taken" : "unavailable";
+      }
+      const generation = Math.max(this.#life.generation(), found?.mode === "exclusive" ? found.generation : 0);
+      return { mode: "exclusive", type, workerId, principal: record.principal, generation, era: found?.era ?? 0 };
+    });
+  }
+
+  /**
+   * Makes a worker one of those that serve a shared type. `terms`: the terms of the type's first registration, as the host encodes them. A
+   * type that is shared stays so; `free` ends that.
+   */
+  async registerShared(type: string, session: WorkerSession, terms: string): Promise<TypeOutcome> {
+    const outcome = await this.#change(type, session, async (found) => {
+      if (found?.mode === "shared") return "as it is";
+      if (found?.mode === "exclusive") {
+        const isGone = await this.#workers.isGone(found.workerId);
+        if (isGone !== true) return isGone === false ? "taken" : "unavailable";
+      }
+      return { mode: "shared", type, terms, era: (found?.era ?? 0) + 1 };
+    });
+    if (outcome.at !== "registered") return outcome;
+    return (await this.#serve(type, session, false)) ? outcome : { at: "unavailable" };
+  }
+
+  /** Ends what a worker has registered for a type, while it lives on. Resolves to whether that is written. */
+  async unregister(type: string, session: WorkerSession): Promise<boolean> {
+    if (this.get(type)?.mode === "shared") return this.#serve(type, session, true);
+    const outcome = await this.#change(type, session, async (found) => {
+      if (found?.mode !== "exclusive" || found.workerId !== session.workerId) return "as it is";
+      return { mode: "free", type, era: found.era };
+    });
+    return outcome.at === "registered";
+  }
+
+  /** Forgets a gone worker, and purges its records. */
+  purge(workerId: string): void {
+    for (const type of [...(this.#served.get(workerId) ?? [])]) {
+      const key = serveKey(type, workerId);
+      this.#serves.forget(key);
+      this.#removeServer(type, workerId);
+      void this.#life.store.purge(key);
+    }
+  }
+
+  end(): void {
+    this.#types.end();
+    this.#serves.end();
+  }
+
+  /** Reads a type's record, decides, and writes: again when another host was first. */
+  #change(
+    type: string,
+    session: WorkerSession,
+    decide: (found: TypeRecord | undefined) => Promise<TypeRecord | "as it is" | "taken" | "unavailable">,
+  ): Promise<TypeOutcome> {
+    return this.#turns.run(type, async () => {
+      const key = typeKey(type);
+      for (let tries = 0; tries < mostTries; tries += 1) {
+        // What is known may be old, and a read that does not show a lost write proves nothing. Each try reads, then writes (rule R3).
+        const found = await this.#life.store.readFresh(key);
+        if (found === "unknown" || !session.isCurrent) return { at: "unavailable" };
+        if (found !== undefined) this.#types.learn(found);
+        const record = found && parseType(found.value);
+        const next = await decide(record);
+        if (!session.isCurrent || next === "unavailable") return { at: "unavailable" };
+        if (next === "taken" && record !== undefined) return { at: "taken", record };
+        if (typeof next === "string") return { at: "registered", record: record ?? { mode: "free", type, era: 0 } };
+        if (found === undefined && this.#types.size >= mostTypes) return { at: "full" };
+        const value = encodeRecord(next);
+        const outcome = await this.#life.store.write(key, value, found?.revision ?? 0);
+        if (outcome.at === "unknown") await this.#life.pause(this.#life.times.retryMs);
+        if (outcome.at !== "written") continue;
+        this.#types.learn({ key, value, revision: outcome.revision });
+        return { at: "registered", record: next };
+      }
+      return { at: "unavailable" };
+    });
+  }
+
+  /** Writes whether a worker serves a shared type. */
+  #serve(type: string, session: WorkerSession, isEnded: boolean): Promise<boolean> {
+    const { workerId } = session;
+    const key = serveKey(type, workerId);
+    const value = encodeRecord({ type, workerId, isEnded });
+    return this.#turns.run(key, async () => {
+      for (let tries = 0; tries < mostTries && session.isCurrent; tries += 1) {
+        const known = this.#serves.get(key);
+        if (known?.record.isEnded === isEnded) return true;
+        const outcome = await this.#life.store.write(key, value, known?.revision ?? 0);
+        if (outcome.at === "written") this.#serves.learn({ key, value, revision: outcome.revision });
+        if (outcome.at === "conflict" && outcome.found !== undefined) this.#serves.learn(outcome.found);
+        if (outcome.at === "conflict" && outcome.found === undefined) this.#serves.forget(key);
+        if (outcome.at === "unknown") await this.#life.pause(this.#life.times.retryMs);
+      }
+      return false;
+    });
+  }
+
+  #noteServer({ type, workerId, isEnded }: ServeRecord): void {
+    if (isEnded) {
+      this.#servers.get(type)?.delete(workerId);
+      return;
+    }
+    addTo(this.#servers, type, workerId);
+    addTo(this.#served, workerId, type);
+  }
+
+  #removeServer(type: string, workerId: string): void {
+    removeFrom(this.#servers, type, workerId);
+    removeFrom(this.#served, workerId, type);
+  }
+}
+
+function addTo(sets: Map<string, Set<string>>, name: string, item: string): void {
+  const set = sets.get(name);
+  if (set === undefined) sets.set(name, new Set([item]));
+  else set.add(item);
+}
+
+function removeFrom(sets: Map<string, Set<string>>, name: string, item: string): void {
+  const set = sets.get(name);
+  if (set?.delete(item) === true && set.size === 0) sets.delete(name);
+}

@@ -1,0 +1,86 @@
+import type { Life } from "../life.ts";
+import { type Known, KnownRecords } from "../records/known-records.ts";
+import { parseWorker, type WorkerRecord } from "../records/records.ts";
+import { prefixes, workerKey } from "../records/store-keys.ts";
+
+/** Options of `KnownWorkers`. */
+export interface KnownWorkersOptions {
+  readonly life: Life;
+  readonly onCaughtUp: () => void;
+  readonly onChange: (worker: WorkerRecord, before: WorkerRecord | undefined) => void;
+}
+
+/** The workers of the cluster, as far as this host knows. */
+export class KnownWorkers {
+  readonly #life: Life;
+  readonly #records: KnownRecords<WorkerRecord>;
+  /** Stock workers that are here, by their client ids. */
+  readonly #stock = new Map<string, string>();
+
+  constructor({ life, onCaughtUp, onChange }: KnownWorkersOptions) {
+    this.#life = life;
+    this.#records = new KnownRecords({
+      parse: parseWorker,
+      now: () => life.monotonicNow(),
+      onChange: ({ record }, before) => {
+        this.#noteStock(record);
+        onChange(record, before?.record);
+      },
+    });
+    this.#records.watch(life.store, prefixes.worker, onCaughtUp);
+  }
+
+  get isCaughtUp(): boolean {
+    return this.#records.isCaughtUp;
+  }
+
+  get(workerId: string): Known<WorkerRecord> | undefined {
+    return this.#records.get(workerKey(workerId));
+  }
+
+  values(): Iterable<Known<WorkerRecord>> {
+    return this.#records.values();
+  }
+
+  /** The stock worker that uses this client id. */
+  stockWorkerOf(clientId: string): string | undefined {
+    return this.#stock.get(clientId);
+  }
+
+  learn(entry: Parameters<KnownRecords<WorkerRecord>["learn"]>[0]): void {
+    this.#records.learn(entry);
+  }
+
+  /** Whether a worker's host may still serve it, as far as is known. A worker that is not known may have joined a moment ago. */
+  isHere(workerId: string): boolean {
+    return this.get(workerId)?.record.state === "here";
+  }
+
+  /** Whether a worker is gone for good. Records are purged long after that, so that one that is not there says the same. */
+  async isGone(workerId: string): Promise<boolean | "unknown"> {
+    const known = this.get(workerId);
+    if (known !== undefined) return known.record.state === "gone";
+    const found = await this.#life.store.readFresh(workerKey(workerId));
+    if (found === "unknown") return "unknown";
+    if (found === undefined) return true;
+    this.#records.learn(found);
+    return this.get(workerId)?.record.state === "gone";
+  }
+
+  /** Purges a record. Only that of a worker that is gone. */
+  purge({ key, record }: Known<WorkerRecord>): void {
+    this.#records.forget(key);
+    if (this.#stock.get(record.clientId) === record.workerId) this.#stock.delete(record.clientId);
+    void this.#life.store.purge(key);
+  }
+
+  end(): void {
+    this.#records.end();
+  }
+
+  #noteStock({ kind, state, clientId, workerId }: WorkerRecord): void {
+    if (kind !== "stock") return;
+    if (state === "here") this.#stock.set(clientId, workerId);
+    else if (this.#stock.get(clientId) === workerId) this.#stock.delete(clientId);
+  }
+}

@@ -1,0 +1,349 @@
+import {
+  ClusterMember,
+  type LifeEnd,
+  preferred,
+  type SessionEnd,
+  type WorkerSession,
+} from "../../../src/cluster/internal.ts";
+import type { AgentName, Epoch } from "../../../src/core/internal.ts";
+import { ProcessClock } from "../../../src/testing/index.ts";
+import { Channel, type ChannelEnd } from "./channel.ts";
+import type { ClusterWorld } from "./cluster-world.ts";
+import type { ClusterCall } from "./ledger.ts";
+import type { ToHost, ToWorker } from "./messages.ts";
+import { isShared } from "./types.ts";
+import type { WorkerSeat } from "./worker-seat.ts";
+
+/** A worker's channel at its host. */
+interface Connection {
+  readonly worker: WorkerSeat;
+  readonly channel: Channel<ToHost, ToWorker>;
+  readonly ended: AbortController;
+  clientId: string;
+  session: WorkerSession | undefined;
+}
+
+/** Times that a call is looked up anew, and passed on to another host. */
+const mostLooks = 6;
+/** The longest time for which an agent is frozen. */
+const mostThawMs = 3_000;
+
+/** A host process of the world: its memberships, one after the other, and the channels of its workers. */
+export class HostSeat {
+  readonly name: string;
+  readonly clock: ProcessClock;
+  readonly #world: ClusterWorld;
+  readonly #connections = new Set<Connection>();
+  readonly #bySession = new Map<string, Connection>();
+  readonly #moves = new Map<string, () => void>();
+  #member!: ClusterMember;
+  #isLeaving = false;
+
+  constructor(world: ClusterWorld, name: string, rate: number) {
+    this.#world = world;
+    this.name = name;
+    this.clock = new ProcessClock(world.clock, { rate });
+  }
+
+  get member(): ClusterMember {
+    return this.#member;
+  }
+
+  get isLive(): boolean {
+    return this.clock.isAlive;
+  }
+
+  get takesWorkers(): boolean {
+    return this.isLive && !this.#isLeaving;
+  }
+
+  get moving(): number {
+    return this.#moves.size;
+  }
+
+  start(): void {
+    this.#beginLife();
+  }
+
+  kill(): void {
+    this.clock.kill();
+    this.#addFigures();
+    for (const { channel } of this.#connections) channel.cut(false);
+    this.#connections.clear();
+  }
+
+  /** Leaves the cluster in order. */
+  async leave(): Promise<void> {
+    if (!this.takesWorkers) return;
+    this.#isLeaving = true;
+    const member = this.#member;
+    await member.drain();
+    for (const connection of [...this.#connections]) this.#drop(connection);
+    await member.leave();
+    this.clock.kill();
+  }
+
+  accept(worker: WorkerSeat, end: ChannelEnd<ToWorker>): Channel<ToHost, ToWorker> {
+    const { clock, dice } = this.#world;
+    const channel: Channel<ToHost, ToWorker> = new Channel({
+      clock,
+      dice,
+      worker: end,
+      host: {
+        clock: this.clock,
+        onMessage: (message) => this.#take(connection, message),
+        onLost: () => this.#lost(connection, "lost"),
+      },
+    });
+    const connection: Connection = { worker, channel, ended: new AbortController(), clientId: "", session: undefined };
+    if (this.takesWorkers) this.#connections.add(connection);
+    else channel.cut(false);
+    return channel;
+  }
+
+  /** Whether it may send messages to a worker by the channel that the worker reads. */
+  mayReach(worker: WorkerSeat, workerId: string): boolean {
+    const connection = this.#connectionOf(workerId);
+    return connection !== undefined && connection.channel === worker.channel;
+  }
+
+  /** Routes a call: to a worker of this host, or on to another host. */
+  async route(call: ClusterCall, hint: string | undefined, hops: number): Promise<void> {
+    const { agent } = call;
+    for (let looks = 0; looks < mostLooks; looks += 1) {
+      const member = this.#member;
+      if (!this.isLive || !member.isServing) return call.settle("undeliverable");
+      const place = isShared(agent.type) ? this.#placeOf(agent, hint) : member.types.ownerOf(agent.type);
+      if (place === undefined) return call.settle("undeliverable");
+      const connection = this.#connectionOf(place.workerId);
+      if (connection === undefined) return this.#passOn(call, place.workerId, hops);
+      if (place.epoch !== undefined) return this.#send(connection, call, place.epoch);
+      const outcome = await member.claims.claim(agent, place.workerId);
+      // Rule R2: whatever was claimed, what holds now is looked up anew.
+      if (outcome.at === "elsewhere") hint = outcome.workerId;
+      else if (outcome.at !== "held") return call.settle("undeliverable");
+    }
+    call.settle("undeliverable");
+  }
+
+  /** Moves an agent that this host has to another worker. */
+  async move(agent: AgentName, to: string): Promise<void> {
+    const member = this.#member;
+    const claim = member.claims.find(agent);
+    const connection = claim && this.#connectionOf(claim.workerId);
+    const name = `${agent.type}/${agent.key}`;
+    if (claim === undefined || connection === undefined || claim.workerId === to || this.#moves.has(name)) return;
+    if (connection.worker.kind === "stock") return;
+    const move = await member.claims.freeze(agent);
+    if (move === undefined || this.#member !== member) return;
+    const timer = this.clock.setTimer(this.#world.dice.between(5, mostThawMs), () => {
+      move.thaw();
+      if (move.isOver) this.#moves.delete(name);
+    });
+    this.#moves.set(name, () => {
+      timer.cancel();
+      void move.give(to).then((outcome) => {
+        this.#world.ledger.line(() => `${this.name} gives ${name} to ${to.slice(0, 8)}: ${outcome}`);
+        this.#moves.delete(name);
+      });
+    });
+    connection.channel.toWorker({ at: "let-go", agent });
+  }
+
+  #beginLife(): void {
+    const { coordination, ledger, times, makeId } = this.#world;
+    const store = this.#world.plantAtStore(coordination.client(this.name, this.clock));
+    const member = new ClusterMember({
+      store,
+      host: { label: this.name, peerAddress: `${this.name}:1`, workerAddress: `${this.name}:2` },
+      times,
+      clock: this.clock,
+      makeId,
+      logger: this.#world.logger,
+      listener: {
+        onServing: (isServing) => ledger.line(() => `${this.name} ${isServing ? "serves" : "is isolated"}`),
+        onWorker: ({ workerId, state, hostId, session }) =>
+          ledger.line(
+            () =>
+              `${this.name} learns: ${workerId.slice(0, 8)} is ${state} at ${hostId.slice(0, 8)}, session ${session}`,
+          ),
+      },
+    });
+    this.#member = member;
+    ledger.figures.lives += 1;
+    ledger.line(() => `${this.name} begins life ${member.hostId.slice(0, 8)}`);
+    void member.start();
+    void member.ended.then((end) => this.#lifeEnded(member, end));
+  }
+
+  #lifeEnded(member: ClusterMember, end: LifeEnd): void {
+    this.#world.ledger.line(() => `${this.name}: life ${member.hostId.slice(0, 8)} is over, ${end}`);
+    this.#addFigures();
+    if (this.#isLeaving || !this.isLive || end === "left") return;
+    this.#moves.clear();
+    for (const connection of [...this.#connections]) {
+      if (connection.worker.kind === "troupe") this.#drop(connection);
+    }
+    this.#beginLife();
+    // Stock workers never come back by themselves: they join again by the channels that they have.
+    for (const connection of this.#connections) {
+      connection.session = undefined;
+      if (connection.clientId !== "") void this.#joinAgain(connection);
+    }
+  }
+
+  async #joinAgain(connection: Connection): Promise<void> {
+    const member = this.#member;
+    while (!connection.ended.signal.aborted && this.#member === member && this.isLive) {
+      if (await this.#joinStock(connection)) return;
+      await new Promise<void>((resolve) => this.clock.setTimer(500, resolve));
+    }
+  }
+
+  #addFigures(): void {
+    const { figures } = this.#world.ledger;
+    const { claims, moves, burials, deathsDeclared, joins, rejoins, isolations, storeRegressions } =
+      this.#member.counters;
+    figures.claims += claims;
+    figures.moves += moves;
+    figures.burials += burials;
+    figures.deaths += deathsDeclared;
+    figures.joins += joins;
+    figures.rejoins += rejoins;
+    figures.isolations += isolations;
+    figures.regressions += storeRegressions;
+  }
+
+  #take(connection: Connection, message: ToHost): void {
+    const { channel, session } = connection;
+    switch (message.at) {
+      case "open":
+        connection.clientId = message.clientId;
+        if (connection.worker.kind === "stock") void this.#joinAgain(connection);
+        else void this.#join(connection, message);
+        return;
+      case "ask-lease": {
+        const ms = session?.grantLease();
+        if (ms !== undefined) channel.toWorker({ at: "lease", request: message.request, ms });
+        return;
+      }
+      case "let-gone":
+        // Only the session that was asked has let it go.
+        if (session?.isCurrent === true) this.#moves.get(`${message.agent.type}/${message.agent.key}`)?.();
+        return;
+      case "goodbye":
+        this.#lost(connection, "left");
+        return;
+      case "done":
+        message.call.settle("answered");
+        return;
+      case "not-taken":
+        message.call.settle("not-taken");
+    }
+  }
+
+  async #join(connection: Connection, open: Extract<ToHost, { at: "open" }>): Promise<void> {
+    const { workerId, session, clientId } = open;
+    const outcome = await this.#member.workers.join(
+      { workerId, session, clientId, kind: "troupe", ...undescribed },
+      { signal: connection.ended.signal, onOver: (end) => this.#over(connection, end) },
+    );
+    this.#joined(connection, outcome);
+  }
+
+  async #joinStock(connection: Connection): Promise<boolean> {
+    const outcome = await this.#member.workers.joinStock(
+      { clientId: connection.clientId, ...undescribed },
+      { signal: connection.ended.signal, onOver: (end) => this.#over(connection, end) },
+    );
+    if (outcome.at === "unavailable") return false;
+    this.#joined(connection, outcome);
+    return true;
+  }
+
+  #joined(connection: Connection, outcome: Awaited<ReturnType<ClusterMember["workers"]["join"]>>): void {
+    this.#world.ledger.line(() => `${this.name}: join of ${connection.worker.name} is ${outcome.at}`);
+    if (outcome.at !== "joined") {
+      if (outcome.at === "void") connection.channel.toWorker({ at: "void" });
+      this.#drop(connection);
+      return;
+    }
+    connection.session = outcome.session;
+    this.#bySession.set(outcome.session.workerId, connection);
+    connection.channel.toWorker({ at: "joined" });
+    for (const type of connection.worker.types) void this.#register(connection, outcome.session, type);
+  }
+
+  async #register(connection: Connection, session: WorkerSession, type: string): Promise<void> {
+    while (!session.isOver && connection.session === session && this.isLive) {
+      const { types } = this.#member;
+      const outcome = isShared(type)
+        ? await types.registerShared(type, session, "")
+        : await types.registerExclusive(type, session);
+      this.#world.ledger.line(() => `${this.name}: ${connection.worker.name} registers ${type}: ${outcome.at}`);
+      if (outcome.at === "registered") return;
+      await new Promise<void>((resolve) => this.clock.setTimer(1_000, resolve));
+    }
+  }
+
+  #over(connection: Connection, end: SessionEnd): void {
+    this.#world.ledger.line(() => `${this.name}: session of ${connection.worker.name} is over, ${end}`);
+    if (end === "ended" || end === "life-over") return;
+    connection.session = undefined;
+    if (end === "void" && connection.worker.kind === "troupe") connection.channel.toWorker({ at: "void" });
+    // A stock worker whose host was declared dead joins again, as another worker.
+    if (end === "void" && connection.worker.kind === "stock") void this.#joinAgain(connection);
+    else this.#drop(connection);
+  }
+
+  /** Ends a channel; the worker finds another host. */
+  #drop(connection: Connection): void {
+    connection.channel.endByHost();
+    this.#lost(connection, "lost");
+  }
+
+  #lost(connection: Connection, how: "left" | "lost"): void {
+    if (!this.#connections.delete(connection)) return;
+    connection.ended.abort();
+    const { session } = connection;
+    if (session === undefined) return;
+    if (this.#bySession.get(session.workerId) === connection) this.#bySession.delete(session.workerId);
+    // A stock worker never comes back.
+    this.#member.workers.end(session, connection.worker.kind === "stock" ? "left" : how);
+  }
+
+  #connectionOf(workerId: string): Connection | undefined {
+    const session = this.#member.workers.current(workerId);
+    const connection = this.#bySession.get(workerId);
+    return session !== undefined && connection?.session === session ? connection : undefined;
+  }
+
+  /** The worker that has an agent, or a guess. An epoch says that this host has claimed it for that worker. */
+  #placeOf(agent: AgentName, hint: string | undefined): { workerId: string; epoch?: Epoch } | undefined {
+    const claim = this.#member.claims.find(agent);
+    if (claim !== undefined) return { workerId: claim.workerId, epoch: claim.epoch };
+    if (hint !== undefined && this.#member.knownWorkers.isHere(hint)) return { workerId: hint };
+    const servers = this.#member.types.serversOf(agent.type).map(({ workerId }) => workerId);
+    const workerId = preferred(servers, `${agent.type}/${agent.key}`);
+    return workerId === undefined ? undefined : { workerId };
+  }
+
+  #passOn(call: ClusterCall, workerId: string, hops: number): void {
+    const hostId = this.#member.knownWorkers.get(workerId)?.record.hostId;
+    const host = this.#world.hostOf(hostId);
+    if (host === undefined || host === this || hops >= 3 || !this.#world.isReached(this, host))
+      return call.settle("undeliverable");
+    this.#world.clock.setTimer(this.#world.dice.between(0, 3), () => {
+      host.clock.setTimer(0, () => void host.route(call, workerId, hops + 1));
+    });
+  }
+
+  #send(connection: Connection, call: ClusterCall, epoch: Epoch): void {
+    const { worker, channel, session } = connection;
+    if (worker.kind === "stock" && session !== undefined)
+      this.#world.ledger.started(call.agent, session.workerId, epoch, "send");
+    channel.toWorker({ at: "call", call, epoch });
+  }
+}
+
+const undescribed = { name: "", version: "", labels: {}, principal: "" };

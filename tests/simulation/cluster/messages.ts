@@ -1,0 +1,19 @@
+import type { AgentName, Epoch } from "../../../src/core/internal.ts";
+import type { ClusterCall } from "./ledger.ts";
+
+/** A message of a worker to its host. */
+export type ToHost =
+  | { readonly at: "open"; readonly workerId: string; readonly session: number; readonly clientId: string }
+  | { readonly at: "ask-lease"; readonly request: number }
+  | { readonly at: "let-gone"; readonly agent: AgentName }
+  | { readonly at: "goodbye" }
+  | { readonly at: "done"; readonly call: ClusterCall }
+  | { readonly at: "not-taken"; readonly call: ClusterCall };
+
+/** A message of a host to its worker. */
+export type ToWorker =
+  | { readonly at: "joined" }
+  | { readonly at: "void" }
+  | { readonly at: "lease"; readonly request: number; readonly ms: number }
+  | { readonly at: "call"; readonly call: ClusterCall; readonly epoch: Epoch }
+  | { readonly at: "let-go"; readonly agent: AgentName };

@@ -1,0 +1,70 @@
+import { Dice } from "../../../src/testing/index.ts";
+
+/** Something that goes wrong, or that an operator does. `who` and `other` number hosts or workers. */
+export interface ClusterAction {
+  readonly kind: ClusterActionKind;
+  readonly atMs: number;
+  readonly forMs: number;
+  readonly who: number;
+  readonly other: number;
+}
+
+export const actionKinds = [
+  ...(["kill-host", "pause-host", "cut-store", "store-away", "cut-hosts", "set-clock", "leave-host"] as const),
+  ...(["kill-worker", "pause-worker", "cut-worker", "silence-worker", "stop-worker"] as const),
+  ...(["move", "reset-watches", "forget", "aimed-pause"] as const),
+] as const;
+
+export type ClusterActionKind = (typeof actionKinds)[number];
+
+/** A world of several hosts and workers, and what happens in it. */
+export interface ClusterPlan {
+  readonly seed: number;
+  readonly hosts: number;
+  /** Workers of shared types: of Troupe, and stock ones. */
+  readonly troupeWorkers: number;
+  readonly stockWorkers: number;
+  /** Whether one more worker of Troupe owns an exclusive type. */
+  readonly hasExclusive: boolean;
+  readonly agents: number;
+  readonly callEveryMs: number;
+  readonly clockRates: readonly number[];
+  readonly faultyMs: number;
+  /** Whether the records that are left are looked at in the end. */
+  readonly looksForLeaks: boolean;
+  readonly actions: readonly ClusterAction[];
+}
+
+/** Draws a world from a seed. */
+export function makeClusterPlan(seed: number): ClusterPlan {
+  const dice = new Dice(seed, 0x13);
+  const faultyMs = dice.between(25_000, 60_000);
+  const forgets = dice.chance(0.1);
+  const usual: readonly ClusterActionKind[] = [
+    ...(["kill-host", "pause-host", "pause-host", "cut-store", "cut-store", "store-away", "cut-hosts"] as const),
+    ...(["set-clock", "leave-host", "kill-worker", "pause-worker", "pause-worker", "cut-worker"] as const),
+    ...(["cut-worker", "silence-worker", "stop-worker", "move", "move", "move", "move", "reset-watches"] as const),
+    ...(["aimed-pause", "aimed-pause", "aimed-pause"] as const),
+  ];
+  const kinds = forgets ? [...usual, "forget" as const, "forget" as const] : usual;
+  const actions = Array.from({ length: dice.between(6, 26) }, () => ({
+    kind: dice.pick(kinds),
+    atMs: dice.between(2_000, faultyMs),
+    forMs: dice.chance(0.35) ? dice.between(10_000, 30_000) : dice.between(50, 9_000),
+    who: dice.between(0, 99),
+    other: dice.between(0, 99),
+  }));
+  return {
+    seed,
+    hosts: dice.between(2, 4),
+    troupeWorkers: dice.between(2, 4),
+    stockWorkers: dice.between(0, 1),
+    hasExclusive: dice.chance(0.5),
+    agents: dice.between(2, 8),
+    callEveryMs: dice.between(60, 300),
+    clockRates: Array.from({ length: 12 }, () => 1 + dice.between(-10, 10) / 1_000),
+    faultyMs,
+    looksForLeaks: seed % 8 === 0,
+    actions: actions.sort((one, other) => one.atMs - other.atMs),
+  };
+}

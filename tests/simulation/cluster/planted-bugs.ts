@@ -1,0 +1,154 @@
+/** A bug that is planted into the source of `src/cluster`. */
+export interface PlantedClusterBug {
+  readonly name: string;
+  /** In src/cluster. */
+  readonly file: string;
+  /** Text that the file has once, and what stands in its place. */
+  readonly from: string;
+  readonly to: string;
+  /** The checkers of which at least one must complain. */
+  readonly caughtBy: readonly string[];
+}
+
+/** Each takes one rule out. Those that random worlds seldom meet have tests in tests/unit/cluster. */
+export const plantedClusterBugs: readonly PlantedClusterBug[] = [
+  {
+    name: "an unknown write is taken for a claim (rule R3)",
+    file: "claims/claim-writes.ts",
+    from: `if (outcome.at === "unknown") return { at: "unknown" };
+      if`,
+    to: `if (outcome.at === "unknown") return { at: "written", epoch: numbered(epoch, revision + 1), revision: revision + 1, sentMs };
+      if`,
+    caughtBy: ["activation", "fencing", "claims"],
+  },
+  {
+    name: "workers of dead hosts are never buried (rule R5)",
+    file: "workers/worker-sessions.ts",
+    from: "return this.#mustUndertake(record);",
+    to: "return false;",
+    caughtBy: ["settled"],
+  },
+  {
+    name: "a death is declared after half a lease",
+    file: "hosts/known-hosts.ts",
+    from: "known.record.leaseMs * othersShare",
+    to: "known.record.leaseMs * 0.5",
+    caughtBy: ["leases"],
+  },
+  {
+    name: "the lease of a host counts from the answer",
+    file: "hosts/host-lease.ts",
+    from: "sentMs + this.#life.times.leaseMs * holderShare",
+    to: "this.#life.now() + this.#life.times.leaseMs * 1.03",
+    caughtBy: ["leases"],
+  },
+  {
+    name: "others wait by a wall clock that is set forward",
+    file: "cluster-member.ts",
+    from: "monotonicNow: () => this.#clock.now(),",
+    to: "monotonicNow: () => this.#time.now(),",
+    caughtBy: ["leases"],
+  },
+  {
+    name: "a worker ignores its lease",
+    file: "workers/worker-lease.ts",
+    from: "return this.#time.now() < this.#endsMs;",
+    to: "return true;",
+    caughtBy: ["activation", "leases"],
+  },
+  {
+    name: "a worker's lease is longer than its host's",
+    file: "workers/worker-session.ts",
+    from: "Math.min(this.#life.times.workerLeaseMs, this.#life.leaseLeftMs())",
+    to: "5 * this.#life.times.workerLeaseMs",
+    caughtBy: ["leases", "activation"],
+  },
+  {
+    name: "a worker is buried without waiting for its lease",
+    file: "workers/worker-sessions.ts",
+    from: `how === "left" ? 0 : Math.max(this.#life.times.rejoinGraceMs * othersShare, session.grantedMs)`,
+    to: "0",
+    caughtBy: ["leases", "activation"],
+  },
+  {
+    name: "a gone worker is let in again",
+    file: "workers/worker-sessions.ts",
+    from: `if (before.state === "gone") return "void";`,
+    to: "",
+    caughtBy: ["activation", "leases", "settled"],
+  },
+  {
+    name: "the purged record of a gone worker is made anew",
+    file: "workers/worker-sessions.ts",
+    from: `return record.session === 1 ? undefined : "void";`,
+    to: "return undefined;",
+    caughtBy: ["activation", "claims", "settled", "leases"],
+  },
+  {
+    name: "a claim is taken from a worker that is only away",
+    file: "claims/claim-writes.ts",
+    from: `if (!isGone) return { at: "elsewhere"`,
+    to: `if (false) return { at: "elsewhere"`,
+    caughtBy: ["activation"],
+  },
+  {
+    name: "a moving agent is not frozen",
+    file: "claims/cluster-claims.ts",
+    from: "if (claim === undefined || this.#moves.has(nameOf(agent)) || !this.#isUsable(claim)) return undefined;",
+    to: "if (claim === undefined || !this.#isUsable(claim)) return undefined;",
+    caughtBy: ["activation"],
+  },
+  {
+    name: "a claim is kept after its giving was unknown",
+    file: "claims/cluster-claims.ts",
+    from: `    this.#held.delete(agent);
+    return outcome;`,
+    to: "    return outcome;",
+    caughtBy: ["activation"],
+  },
+  {
+    name: "a claim that was given keeps its epoch",
+    file: "claims/claim-writes.ts",
+    from: "const value = encodeClaim(wanted.agent, to, this.#newEpoch(known.epoch, wanted.era));",
+    to: "const value = encodeClaim(wanted.agent, to, known.epoch);",
+    caughtBy: ["claims", "activation"],
+  },
+  {
+    name: "a type is taken from a live worker",
+    file: "types/cluster-types.ts",
+    from: `        if (isGone !== true) return isGone === false ? "taken" : "unavailable";
+      }
+      const generation`,
+    to: `      }
+      const generation`,
+    caughtBy: ["claims", "activation"],
+  },
+  {
+    name: "a store that has forgotten writes is not noticed",
+    file: "cluster-member.ts",
+    from: "if (this.#hasForgotten) return;",
+    to: "if (!this.#hasForgotten) return;",
+    caughtBy: ["activation", "claims", "settled", "leases"],
+  },
+  {
+    name: "gone workers are never purged",
+    file: "workers/worker-sessions.ts",
+    from: "gone > mostGone || this.#life.monotonicNow() - learntMs > this.#life.times.recordsKeptMs",
+    to: "gone > mostGone",
+    caughtBy: ["leaks"],
+  },
+  {
+    name: "what gone workers served is never purged",
+    file: "workers/worker-sessions.ts",
+    from: "this.#options.onPurged(known.record.workerId);",
+    to: "",
+    caughtBy: ["leaks"],
+  },
+  {
+    name: "dead hosts are never purged",
+    file: "hosts/known-hosts.ts",
+    from: "if (unchangedMs > this.#life.times.recordsKeptMs) this.#purge(known);",
+    to: "",
+    caughtBy: ["leaks"],
+  },
+];

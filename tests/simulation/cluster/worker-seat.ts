@@ -1,0 +1,221 @@
+import { WorkerLease } from "../../../src/cluster/internal.ts";
+import type { AgentName, Epoch } from "../../../src/core/internal.ts";
+import { ProcessClock } from "../../../src/testing/index.ts";
+import type { Channel, ChannelEnd } from "./channel.ts";
+import type { ClusterWorld } from "./cluster-world.ts";
+import type { HostSeat } from "./host-seat.ts";
+import type { ClusterCall } from "./ledger.ts";
+import type { ToHost, ToWorker } from "./messages.ts";
+
+export type WorkerKind = "troupe" | "stock";
+
+/** Time after which a worker asks again for its lease. */
+const leaseEveryMs = 1_000;
+/** How long a message waits for a lease before it goes back. */
+const leaseWaitMs = 2_000;
+
+/** A worker process of the world. */
+export class WorkerSeat {
+  readonly name: string;
+  readonly kind: WorkerKind;
+  readonly types: readonly string[];
+  readonly clock: ProcessClock;
+  readonly #world: ClusterWorld;
+  readonly #lease: WorkerLease;
+  /** Turns that run, by agent. */
+  readonly #running = new Map<string, number>();
+  #leaving = new Map<string, AgentName>();
+  #channel: Channel<ToHost, ToWorker> | undefined;
+  #host: HostSeat | undefined;
+  #workerId: string;
+  #session = 0;
+  #isStopping = false;
+  #isEnded = false;
+  #waiting = 0;
+
+  constructor(world: ClusterWorld, name: string, kind: WorkerKind, types: readonly string[], rate: number) {
+    this.#world = world;
+    this.name = name;
+    this.kind = kind;
+    this.types = types;
+    this.clock = new ProcessClock(world.clock, { rate });
+    this.#lease = new WorkerLease(this.clock);
+    this.#workerId = world.makeId();
+  }
+
+  /** Its id; of a stock worker the one that its host has made. */
+  get workerId(): string {
+    return this.#workerId;
+  }
+
+  get isLive(): boolean {
+    return this.clock.isAlive && !this.#isEnded;
+  }
+
+  get mayStartTurns(): boolean {
+    return this.isLive && this.kind === "troupe" && this.#lease.isHeld;
+  }
+
+  get channel(): Channel<ToHost, ToWorker> | undefined {
+    return this.#channel;
+  }
+
+  get host(): HostSeat | undefined {
+    return this.#host;
+  }
+
+  start(): void {
+    this.#connect();
+    if (this.kind === "troupe") this.#askLease();
+  }
+
+  kill(): void {
+    this.clock.kill();
+    this.#channel?.cut(false);
+  }
+
+  /** Stops in order: what runs ends, then its host is told. */
+  stop(): void {
+    this.#isStopping = true;
+    this.#endIfIdle();
+  }
+
+  #connect(): void {
+    if (!this.isLive) return;
+    const host = this.#world.pickHost();
+    if (host === undefined) {
+      this.clock.setTimer(500, () => this.#connect());
+      return;
+    }
+    this.#session += 1;
+    this.#host = host;
+    this.#lease.end();
+    const end: ChannelEnd<ToWorker> = {
+      clock: this.clock,
+      onMessage: (message) => {
+        if (this.#channel === channel) this.#take(message, channel);
+      },
+      onLost: () => {
+        if (this.#channel === channel) this.#lost();
+      },
+    };
+    const channel: Channel<ToHost, ToWorker> = host.accept(this, end);
+    this.#channel = channel;
+    const { name, workerId, kind } = this;
+    this.#world.ledger.line(
+      () => `${name} (${kind} ${workerId.slice(0, 8)}) opens session ${this.#session} at ${host.name}`,
+    );
+    channel.toHost({ at: "open", workerId, session: this.#session, clientId: name });
+  }
+
+  #lost(): void {
+    this.#channel = undefined;
+    this.#lease.end();
+    this.#leaving.clear();
+    this.#world.ledger.line(() => `${this.name} has lost its host`);
+    if (this.kind === "stock") {
+      this.#isEnded = true;
+      this.clock.kill();
+      this.#world.ended(this);
+      return;
+    }
+    if (this.#isStopping) this.#end();
+    else this.clock.setTimer(this.#world.dice.between(5, 300), () => this.#connect());
+  }
+
+  #askLease(): void {
+    if (!this.isLive) return;
+    this.clock.setTimer(leaseEveryMs, () => this.#askLease());
+    if (this.#channel !== undefined) this.#channel.toHost({ at: "ask-lease", request: this.#lease.request() });
+  }
+
+  #take(message: ToWorker, channel: Channel<ToHost, ToWorker>): void {
+    switch (message.at) {
+      case "joined":
+        if (this.kind === "troupe") channel.toHost({ at: "ask-lease", request: this.#lease.request() });
+        return;
+      case "void":
+        this.#workerId = this.#world.makeId();
+        this.#session = 0;
+        this.#lease.end();
+        this.#world.ledger.line(() => `${this.name} is void and becomes ${this.#workerId.slice(0, 8)}`);
+        return;
+      case "lease":
+        this.#lease.granted(message.request, message.ms);
+        return;
+      case "let-go":
+        this.#leaving.set(nameOf(message.agent), message.agent);
+        this.#letGo(nameOf(message.agent));
+        return;
+      case "call":
+        void this.#handle(message.call, message.epoch, channel);
+    }
+  }
+
+  async #handle(call: ClusterCall, epoch: Epoch, channel: Channel<ToHost, ToWorker>): Promise<void> {
+    if (this.kind === "troupe" && !this.#lease.isHeld) {
+      this.#waiting += 1;
+      const name = nameOf(call.agent);
+      this.#running.set(name, (this.#running.get(name) ?? 0) + 1);
+      const isHeld = await this.#lease.whenHeld(leaseWaitMs);
+      this.#ranOnce(name);
+      this.#waiting -= 1;
+      // The right to the message ended with the session that it came by.
+      if (this.#channel !== channel || !this.isLive) return call.settle("not-taken");
+      if (!isHeld || !this.#lease.isHeld) {
+        channel.toHost({ at: "not-taken", call });
+        this.#letGo(name);
+        return;
+      }
+    }
+    this.#turn(call, epoch, channel);
+  }
+
+  #turn(call: ClusterCall, epoch: Epoch, channel: Channel<ToHost, ToWorker>): void {
+    const { ledger } = this.#world;
+    const name = nameOf(call.agent);
+    // For a stock worker the message counts from when its host has sent it.
+    const holder =
+      this.kind === "troupe"
+        ? ledger.started(call.agent, this.workerId, epoch, "turn")
+        : { epoch, workerId: this.workerId };
+    this.#running.set(name, (this.#running.get(name) ?? 0) + 1);
+    this.clock.setTimer(call.turnMs, () => {
+      ledger.saved(call.agent, holder);
+      this.#ranOnce(name);
+      channel.toHost({ at: "done", call });
+      this.#letGo(name);
+      this.#endIfIdle();
+    });
+  }
+
+  #ranOnce(name: string): void {
+    const left = (this.#running.get(name) ?? 1) - 1;
+    if (left === 0) this.#running.delete(name);
+    else this.#running.set(name, left);
+  }
+
+  #letGo(name: string): void {
+    const agent = this.#leaving.get(name);
+    if (agent === undefined || this.#running.has(name)) return;
+    this.#leaving.delete(name);
+    this.#channel?.toHost({ at: "let-gone", agent });
+  }
+
+  #endIfIdle(): void {
+    if (!this.#isStopping || this.#isEnded || this.#running.size > 0 || this.#waiting > 0) return;
+    this.#channel?.toHost({ at: "goodbye" });
+    this.#end();
+  }
+
+  #end(): void {
+    this.#isEnded = true;
+    this.#channel?.endByWorker();
+    this.#world.ended(this);
+    this.clock.kill();
+  }
+}
+
+function nameOf({ type, key }: AgentName): string {
+  return `${type}/${key}`;
+}

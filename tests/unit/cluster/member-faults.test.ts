@@ -1,0 +1,149 @@
+import { afterEach, describe, expect, it } from "vitest";
+import { type CoordinationStore, MemoryCoordinationStore, type WriteOutcome } from "../../../src/cluster/index.ts";
+import { ClusterMember } from "../../../src/cluster/internal.ts";
+import { nextTurn } from "../../../src/core/internal.ts";
+import { Dice, SimulatedClock } from "../../../src/testing/index.ts";
+
+const silent = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined };
+const members: ClusterMember[] = [];
+
+afterEach(() => {
+  for (const member of members.splice(0)) member.abandon();
+});
+
+/** Passes a write on, at a time of its own. */
+type Pass = () => Promise<WriteOutcome>;
+
+function world() {
+  const dice = new Dice(1);
+  const clock = new SimulatedClock(dice);
+  const memory = new MemoryCoordinationStore({ clock });
+  const pass = async (ms: number) => {
+    let isOver = false;
+    clock.setTimer(ms, () => {
+      isOver = true;
+    });
+    for (await nextTurn(); !isOver; await nextTurn()) clock.runNext();
+  };
+  /** Starts a host. `onWrite` decides what becomes of each of its writes: the text is the value. */
+  const start = async (
+    onWrite: (key: string, text: string, write: Pass) => Promise<WriteOutcome> = (_, __, write) => write(),
+  ) => {
+    const inner = memory.reopen();
+    const store: CoordinationStore = {
+      read: (key) => inner.read(key),
+      watch: (prefix, watcher) => inner.watch(prefix, watcher),
+      purge: (key) => inner.purge(key),
+      announce: (bytes) => inner.announce(bytes),
+      onAnnouncement: (listener) => inner.onAnnouncement(listener),
+      close: () => inner.close(),
+      write: (key, value, expected) =>
+        onWrite(key, new TextDecoder().decode(value), () => inner.write(key, value, expected)),
+    };
+    const host = { label: "host", peerAddress: "host:1", workerAddress: "host:2" };
+    const member = new ClusterMember({ store, host, clock, makeId: () => dice.id(), logger: silent });
+    members.push(member);
+    void member.start();
+    await pass(50);
+    expect(member.isServing).toBe(true);
+    return member;
+  };
+  const join = (member: ClusterMember, session: number, signal = new AbortController().signal) =>
+    member.workers.join(
+      { workerId: "w1", session, clientId: "c", kind: "troupe", name: "", version: "", labels: {}, principal: "" },
+      { signal, onOver: () => undefined },
+    );
+  return { pass, start, join };
+}
+
+/** Holds what waits for it until it is opened. */
+function gate() {
+  let open: () => void = () => undefined;
+  const opened = new Promise<void>((resolve) => {
+    open = resolve;
+  });
+  return { open, opened };
+}
+
+describe("a host in a cluster", () => {
+  it("buries a worker whose connection ended while it joined", async () => {
+    const { pass, start, join } = world();
+    const connection = new AbortController();
+    const one = await start(async (key, _, write) => {
+      const outcome = await write();
+      if (key.startsWith("worker.")) connection.abort();
+      return outcome;
+    });
+    expect(await join(one, 1, connection.signal)).toEqual({ at: "unavailable" });
+    expect(one.knownWorkers.isHere("w1")).toBe(true);
+    await pass(12_000);
+    expect(one.knownWorkers.isHere("w1")).toBe(false);
+  });
+
+  it("declares a host dead, though the store did not answer at first", async () => {
+    const { pass, start } = world();
+    const lost = await start();
+    let unanswered = 2;
+    const one = await start(async (key, text, write) => {
+      if (!key.startsWith("host.") || !text.includes('"dead"') || unanswered === 0) return write();
+      unanswered -= 1;
+      return { at: "unknown" };
+    });
+    lost.abandon();
+    await pass(30_000);
+    expect([unanswered, one.hosts.get(lost.hostId)?.state]).toEqual([0, "dead"]);
+  });
+
+  it("does not bury a worker that comes back while its grace ends", async () => {
+    const { pass, start, join } = world();
+    const { open, opened } = gate();
+    const one = await start(async (key, text, write) => {
+      if (key.startsWith("worker.") && text.includes('"session":2') && text.includes('"here"')) await opened;
+      return write();
+    });
+    const first = await join(one, 1);
+    if (first.at !== "joined") throw new Error(first.at);
+    one.workers.end(first.session, "lost");
+    const second = join(one, 2);
+    await pass(6_000);
+    open();
+    expect(await second).toMatchObject({ at: "joined" });
+    await pass(6_000);
+    expect(one.knownWorkers.isHere("w1")).toBe(true);
+  });
+
+  it("does not serve a worker that has joined another host before the join here was answered", async () => {
+    const { pass, start, join } = world();
+    const { open, opened } = gate();
+    const one = await start(async (key, _, write) => {
+      const outcome = await write();
+      if (key.startsWith("worker.")) await opened;
+      return outcome;
+    });
+    const two = await start();
+    const first = join(one, 1);
+    await pass(10);
+    expect(await join(two, 2)).toMatchObject({ at: "joined" });
+    await pass(10);
+    open();
+    expect(await first).toEqual({ at: "replaced" });
+    expect(one.workers.current("w1")).toBeUndefined();
+  });
+
+  it("begins a new life when the store has forgotten writes, with a larger generation", async () => {
+    const { start, pass } = world();
+    let shift = 0;
+    const one = await start(async (_, __, write) => {
+      const outcome = await write();
+      return outcome.at === "written" ? { at: "written", revision: outcome.revision - shift } : outcome;
+    });
+    const two = await start();
+    const { generation } = one;
+    shift = 1_000_000;
+    await pass(5_000);
+    expect([await one.ended, await two.ended]).toEqual(["store-lost", "store-lost"]);
+    expect(one.counters.storeRegressions).toBe(1);
+    const next = await start();
+    expect(next.generation).toBeGreaterThan(generation);
+  });
+});
