@@ -6,7 +6,7 @@ const layers = [
   ["core"],
   ["protocol", "protobuf", "telemetry", "process", "security", "cron", "context"],
   ["transport", "storage", "cluster", "http"],
-  ["worker", "host"],
+  ["worker", "host", "nats"],
   ["grpc", "admin", "testing"],
   ["cli"],
 ];
@@ -167,6 +167,14 @@ export default {
       from: { path: "^src/", pathNot: "^src/(storage/postgres|testing)/" },
       // The command line loads it when it is used.
       to: { path: "^src/storage/postgres/|/node_modules/pg/|^pg$", dependencyTypesNot: ["dynamic-import"] },
+    },
+    {
+      name: "nats-at-its-entry-point",
+      comment: "who does not open troupe/nats needs no client of NATS",
+      severity: "error",
+      from: { path: "^src/", pathNot: "^src/nats/" },
+      // The command line loads it when it is used.
+      to: { path: "^src/nats/|@nats-io/", dependencyTypesNot: ["dynamic-import"] },
     },
     {
       name: "croner-at-its-entry-point",

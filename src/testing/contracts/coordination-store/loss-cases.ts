@@ -50,7 +50,7 @@ export function lossCases({ loseAnswers, restart, letADayPass }: CoordinationFau
           isWritten = outcome.at === "written";
         }
         await watch.told("worker.a", "2");
-        equal(watch.caughtUp, watch.resets + 1);
+        await watch.until(() => watch.caughtUp === watch.resets + 1);
       },
     });
   }

@@ -1,0 +1,15 @@
+/**
+ * The coordination store of a cluster in NATS JetStream. It needs the package `@nats-io/transport-node`.
+ *
+ * @example
+ * ```ts
+ * import { openNatsStore } from "troupe/nats";
+ *
+ * await using store = await openNatsStore("nats://127.0.0.1:4222");
+ * ```
+ *
+ * @packageDocumentation
+ */
+
+export type { NatsStoreOptions, NatsTlsOptions } from "./nats-options.ts";
+export { openNatsStore } from "./open-nats-store.ts";

@@ -1,0 +1,27 @@
+import type { Msg } from "./driver.ts";
+import type { ApiError } from "./nats-client.ts";
+
+/** JetStream refuses a write on a revision that is not the last. Newer servers have a second code, without the revision. */
+const wrongLastRevision: readonly number[] = [10_071, 10_164];
+
+/** What JetStream has answered to a write. */
+export type Acknowledgement =
+  | { readonly at: "written"; readonly revision: number }
+  | { readonly at: "conflict" }
+  | { readonly at: "unknown"; readonly error?: ApiError };
+
+/** Reads the answer to a write. */
+export function readAcknowledgement(answer: Msg | undefined): Acknowledgement {
+  if (answer === undefined) return { at: "unknown" };
+  let read: { readonly seq?: unknown; readonly error?: ApiError };
+  try {
+    read = JSON.parse(new TextDecoder().decode(answer.data)) as typeof read;
+  } catch {
+    return { at: "unknown" };
+  }
+  const { seq, error } = read;
+  if (error !== undefined) {
+    return wrongLastRevision.includes(error.err_code ?? 0) ? { at: "conflict" } : { at: "unknown", error };
+  }
+  return Number.isSafeInteger(seq) && Number(seq) > 0 ? { at: "written", revision: Number(seq) } : { at: "unknown" };
+}

@@ -1,0 +1,97 @@
+import { rmSync } from "node:fs";
+import { describe, expect, it } from "vitest";
+import { openNatsStore } from "../../../src/nats/index.ts";
+import { openNatsStoreWith } from "../../../src/nats/open-nats-store.ts";
+import { WatchRecorder } from "../../../src/testing/contracts/coordination-store/coordination-case.ts";
+import { NatsRig, untilAnswers } from "../../support/nats-rig.ts";
+import { NatsServer, natsAbsence } from "../../support/nats-server.ts";
+import { RecordingLogger } from "../../support/recording-logger.ts";
+
+const absence = natsAbsence();
+const value = new TextEncoder().encode("1");
+
+describe.skipIf(absence !== undefined)(`a NATS server${absence === undefined ? "" : ` (${absence})`}`, () => {
+  it("is needed: where there is none, the opening says how to start one", async () => {
+    const opening = openNatsStore("nats://127.0.0.1:1", { openTimeoutMs: 1 });
+    await expect(opening).rejects.toMatchObject({
+      code: "disconnected",
+      message: expect.stringContaining("nats-server --jetstream"),
+    });
+  });
+
+  it("without JetStream is refused with what to do", async () => {
+    await using server = await NatsServer.start(["jetstream: disabled"]);
+    const opening = openNatsStore(server.url, { openTimeoutMs: 1 });
+    await expect(opening).rejects.toMatchObject({
+      code: "wrong-state",
+      message: expect.stringContaining("Start the servers with JetStream"),
+    });
+  });
+
+  it("that asks for a login refuses a wrong one, and takes that in its address", async () => {
+    await using server = await NatsServer.start(["authorization { user: troupe, password: 's3cret@' }"]);
+    await expect(openNatsStore(server.url)).rejects.toMatchObject({ code: "not-authorized" });
+    await using store = await openNatsStore(`nats://troupe:s3cret%40@${server.address}`);
+    expect(await store.write("worker.a", value, 0)).toMatchObject({ at: "written" });
+  });
+
+  it("keeps clusters of two names apart", async () => {
+    await using server = await NatsServer.start();
+    await using one = await openNatsStore(server.url, { clusterName: "one" });
+    await using two = await openNatsStore(server.url, { clusterName: "two" });
+    await one.write("worker.a", value, 0);
+    expect(await two.read("worker.a", { fresh: true })).toBeUndefined();
+  });
+
+  it("is not written to while it is away, and again when it is back", async () => {
+    await using server = await NatsServer.start();
+    const rig = new NatsRig([server]);
+    await using store = await rig.open();
+    await server.kill();
+    while ((await store.write("worker.a", value, 0)).at !== "unknown");
+    expect(await store.read("worker.a")).toBe("unknown");
+    await server.restart();
+    await untilAnswers(store);
+    expect(["written", "conflict"]).toContain((await store.write("worker.b", value, 0)).at);
+  });
+
+  it("forgets a claim when its life is over, and nothing else", async () => {
+    await using server = await NatsServer.start();
+    await using store = await openNatsStoreWith(server.url, {}, { claimLifeMs: 200 });
+    const first = await store.write("claim.a.b", value, 0);
+    await store.write("worker.a", value, 0);
+    while ((await store.read("claim.a.b", { fresh: true })) !== undefined);
+    expect(await store.read("worker.a", { fresh: true })).toMatchObject({ key: "worker.a" });
+    const again = await store.write("claim.a.b", value, 0);
+    if (first.at !== "written" || again.at !== "written") throw new Error("Both are written.");
+    expect(again.revision).toBeGreaterThan(first.revision);
+  });
+
+  it("whose stream another program has made is refused with what to do", async () => {
+    await using server = await NatsServer.start();
+    await using _ = await openNatsStoreWith(server.url, {}, { claimLifeMs: 1_000_000 });
+    await expect(openNatsStore(server.url)).rejects.toMatchObject({
+      code: "wrong-state",
+      message: expect.stringContaining("set another clusterName"),
+    });
+  });
+
+  it("that comes back without its files gets an empty store, and the watches begin anew", async () => {
+    await using server = await NatsServer.start();
+    const logger = new RecordingLogger();
+    await using store = await openNatsStore(server.url, { logger });
+    expect(await store.write("worker.a", value, 0)).toMatchObject({ at: "written" });
+    const watch = new WatchRecorder();
+    store.watch("worker.", watch);
+    await watch.until(() => watch.caughtUp === 1);
+    await server.kill();
+    rmSync(server.dataFolder, { recursive: true });
+    await server.restart();
+    await untilAnswers(store);
+    expect(await store.read("worker.a", { fresh: true })).toBeUndefined();
+    expect(await store.write("worker.b", value, 0)).toMatchObject({ at: "written" });
+    await watch.told("worker.b", "1");
+    expect(watch.resets).toBe(1);
+    expect(logger.texts("error")).toContain("NATS has lost the store of the cluster, which was made anew");
+  });
+});
