@@ -4,7 +4,7 @@ import { openNatsStore } from "../../../src/nats/index.ts";
 import { openNatsStoreWith } from "../../../src/nats/open-nats-store.ts";
 import { WatchRecorder } from "../../../src/testing/contracts/coordination-store/coordination-case.ts";
 import { NatsRig, untilAnswers } from "../../support/nats-rig.ts";
-import { NatsServer, natsAbsence } from "../../support/nats-server.ts";
+import { NatsServer, natsAbsence, natsClusterAbsence } from "../../support/nats-server.ts";
 import { RecordingLogger } from "../../support/recording-logger.ts";
 
 const absence = natsAbsence();
@@ -74,6 +74,14 @@ describe.skipIf(absence !== undefined)(`a NATS server${absence === undefined ? "
       code: "wrong-state",
       message: expect.stringContaining("set another clusterName"),
     });
+  });
+
+  it("that is older than 2.11 is refused where several keep copies", async () => {
+    const older = natsClusterAbsence();
+    await using server = await NatsServer.start();
+    const opening = openNatsStore(server.url, { replicas: 3 });
+    const message = older === undefined ? "Three copies need three servers" : "lets two hosts win one race";
+    await expect(opening).rejects.toMatchObject({ code: "wrong-state", message: expect.stringContaining(message) });
   });
 
   it("that comes back without its files gets an empty store, and the watches begin anew", async () => {
