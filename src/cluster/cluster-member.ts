@@ -122,6 +122,7 @@ export class ClusterMember {
       description: { label: host.label, peerAddress: host.peerAddress, workerAddress: host.workerAddress },
       onRenewed: () => this.#renewed(),
       onDead: () => this.#end("dead"),
+      onForgotten: () => this.#forgotten(),
     });
     this.hosts = new KnownHosts({ life, onCaughtUp, onChange: (record) => this.#hostChanged(record) });
     this.knownWorkers = new KnownWorkers({ life, onCaughtUp, onChange: (record) => this.#workerChanged(record) });

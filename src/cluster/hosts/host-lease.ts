@@ -13,8 +13,10 @@ export interface HostLeaseOptions {
   readonly description: HostDescription;
   /** Called when the lease was renewed. */
   readonly onRenewed: () => void;
-  /** Called once, when the record says that this host is dead, or is not there any more. */
+  /** Called once, when the record says that this host is dead, or was purged long after that. */
   readonly onDead: () => void;
+  /** Called when the store has forgotten the record. */
+  readonly onForgotten: () => void;
 }
 
 /** Renewals in a lease. */
@@ -34,6 +36,7 @@ export class HostLease {
   #renewals = 0;
   #revision = 0;
   #endsMs = Number.NEGATIVE_INFINITY;
+  #renewedMs = 0;
   #isOver = false;
   /** The write under way: there is one at a time. */
   #writing: Promise<unknown> = Promise.resolve();
@@ -124,7 +127,7 @@ export class HostLease {
     if (this.#isOver || found === "unknown") return false;
     if (found === undefined) {
       // Rule R3: the first write may still arrive. Of a record that was there, nothing is left.
-      if (this.#revision > 0) this.#die();
+      if (this.#revision > 0) this.#vanished();
       return false;
     }
     const known = parseHost(found.value);
@@ -142,10 +145,17 @@ export class HostLease {
     this.#revision = revision;
     for (const earlier of this.#sentMs.keys()) if (earlier <= renewals) this.#sentMs.delete(earlier);
     if (sentMs === undefined || this.#isOver) return;
+    this.#renewedMs = sentMs;
     this.#life.counters.leaseRenewals += 1;
     // Others count from when they learn of the renewal, which is later.
     this.#endsMs = Math.max(this.#endsMs, sentMs + this.#life.times.leaseMs * holderShare);
     this.#options.onRenewed();
+  }
+
+  /** The record is not there. Other hosts purge it only long after they have declared this host dead. */
+  #vanished(): void {
+    if (this.#life.now() - this.#renewedMs < this.#life.times.recordsKeptMs) this.#options.onForgotten();
+    else this.#die();
   }
 
   #die(): void {

@@ -53,7 +53,7 @@ function world() {
       { workerId: "w1", session, clientId: "c", kind: "troupe", name: "", version: "", labels: {}, principal: "" },
       { signal, onOver: () => undefined },
     );
-  return { pass, start, join };
+  return { pass, start, join, purge: (key: string) => memory.purge(key) };
 }
 
 /** Holds what waits for it until it is opened. */
@@ -128,6 +128,14 @@ describe("a host in a cluster", () => {
     open();
     expect(await first).toEqual({ at: "replaced" });
     expect(one.workers.current("w1")).toBeUndefined();
+  });
+
+  it("takes a record of its own that is not there for a store that has forgotten writes", async () => {
+    const { start, pass, purge } = world();
+    const one = await start();
+    await purge(`host.${one.hostId}`);
+    await pass(5_000);
+    expect(await one.ended).toBe("store-lost");
   });
 
   it("begins a new life when the store has forgotten writes, with a larger generation", async () => {
