@@ -90,6 +90,17 @@ export interface PublishOptions {
    * is written. Events of other agents always leave at once.
    */
   readonly immediately?: boolean | undefined;
+  /**
+   * `durable`: the event is kept for each agent with a durable subscription before the promise resolves. It is tried again until the agent
+   * has handled it, in the order in which its mailbox got its messages. Other subscribers get it as any event. Rejects with `mailbox-full`
+   * if the mailbox of one of these agents is full: nothing is kept then. Default: the event goes to the agents that are there.
+   */
+  readonly delivery?: "durable" | undefined;
+  /**
+   * Names a durable event for the mailboxes that keep it: a second one with the same key within 10 minutes is not kept. So you may publish an
+   * event again of which you do not know whether it was kept. 1 to 256 characters. Default: a new one.
+   */
+  readonly idempotencyKey?: string | undefined;
   /** Default: a new id. */
   readonly messageId?: string | undefined;
 }
@@ -169,7 +180,11 @@ export interface AgentRuntime extends AsyncDisposable {
    * ```
    */
   tell<Message>(message: Sendable<Message>, recipient: AgentId, options?: TellOptions): Promise<void>;
-  /** Publishes an event. Resolves when the event is queued, not when it is handled; rejects as `sendMessage` does. */
+  /**
+   * Publishes an event. Resolves when the event is queued, not when it is handled; rejects as `sendMessage` does. With
+   * `delivery: "durable"` it resolves when the event is kept; in a turn of a persistent agent, `sender`, the event is kept together with the
+   * state.
+   */
   publishMessage<Message>(message: Sendable<Message>, topicId: TopicId, options?: PublishOptions): Promise<void>;
 
   /**

@@ -10,6 +10,7 @@ import { brandClass } from "./copies.ts";
  * - `dropped`: an intervention dropped it. `not-accessible`: the agent lives on another worker, and the request cannot go there.
  * - `invalid-message`: the message cannot be encoded, decoded or validated. `message-too-large`: it is over a size limit.
  * - `unexpected-answer`: the answer is not of the type that the call promises. `overloaded`: a bound is reached.
+ * - `mailbox-full`: an agent has as many kept messages as its mailbox takes, and nothing was kept.
  * - `loop-detected`: too many turns wait for the call, one for the other. `deadlock`: the call and others wait for each other.
  * - `not-authorized`: the host does not let this worker do it.
  * - `invalid-argument`, `not-found`, `already-exists`, `wrong-class`, `wrong-state`: a call on the API that cannot be served.
@@ -33,6 +34,7 @@ export type ErrorCode =
   | "message-too-large"
   | "unexpected-answer"
   | "overloaded"
+  | "mailbox-full"
   | "loop-detected"
   | "deadlock"
   | "not-authorized"

@@ -189,7 +189,7 @@ export {
   ToolNotFoundException,
 } from "./tools/tool-errors.ts";
 export { DefaultSubscription } from "./topics/default-subscription.ts";
-export type { Subscription } from "./topics/subscription.ts";
+export type { Subscription, SubscriptionOptions } from "./topics/subscription.ts";
 export { TypePrefixSubscription, TypeSubscription } from "./topics/subscription.ts";
 export { DefaultTopicId, TopicId } from "./topics/topic-id.ts";
 export type { SpanDetails, SpanOperation, TraceCarrier, Tracing } from "./tracing.ts";

@@ -44,6 +44,7 @@ export { type AgentPost, offerPost } from "./courier/agent-post.ts";
 export { Courier, type CourierCounters } from "./courier/courier.ts";
 export type { CourierCall, CourierDelivery, CourierOutcome } from "./courier/courier-call.ts";
 export { encodeKeptCall } from "./courier/kept-call.ts";
+export { eventCommit, eventRefused } from "./courier/kept-events.ts";
 export { type CommitListener, ObservedStore } from "./courier/observed-store.ts";
 export { assertReminderLength, assertReminderName, reminderInfos } from "./courier/reminders/reminder-change.ts";
 export { formatRule, type ReminderRule, readStoredRule, ruleOf } from "./courier/reminders/reminder-rule.ts";
@@ -153,7 +154,7 @@ export type {
 } from "./state/durable-log.ts";
 export type { TurnEffects } from "./state/effects.ts";
 export { compareEpochs, type Epoch, formatEpoch, parseEpoch } from "./state/epoch.ts";
-export { judgeCommit, limitOver, remindersOver, type StoredVersion } from "./state/judge-commit.ts";
+export { judgeCommit, limitOver, remindersOver, type StoredVersion, withoutMail } from "./state/judge-commit.ts";
 export { fairLevel, letterSize } from "./state/memory/dead-letters.ts";
 export { MemoryStateStore, type MemoryStateStoreOptions } from "./state/memory-state-store.ts";
 export { type KeptCommit, type KeptOutcome, onlySends, type StateKeeper } from "./state/state-keeper.ts";
@@ -197,7 +198,7 @@ export {
 export type { Subscription } from "./topics/subscription.ts";
 export { noSubscription, subscriptionExists, TypePrefixSubscription, TypeSubscription } from "./topics/subscription.ts";
 export { SubscriptionTable } from "./topics/subscription-table.ts";
-export { isValidTopicType, resolveTopic, TopicId } from "./topics/topic-id.ts";
+export { isValidTopicType, resolveTopic, TopicId, topicTypeRule } from "./topics/topic-id.ts";
 export type { SpanDetails, SpanOperation, TraceCarrier, Tracing } from "./tracing.ts";
 export {
   agentIdOf,

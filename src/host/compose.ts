@@ -19,6 +19,8 @@ import { firstListed, limits } from "./limits.ts";
 import { handshakeLog, hostLog } from "./log/host-log.ts";
 import { RateLimitedLogger } from "./log/rate-limited-logger.ts";
 import { CourierPeer } from "./mail/courier-peer.ts";
+import { DurableEvents } from "./mail/durable-events.ts";
+import { DurableSubscriptions } from "./mail/durable-subscriptions.ts";
 import { readRules } from "./mail/effects-check.ts";
 import { HostCourier } from "./mail/host-courier.ts";
 import { ToldCalls } from "./mail/told-calls.ts";
@@ -31,6 +33,7 @@ import { SoloDirectory } from "./placement/solo-directory.ts";
 import { StockUnits } from "./placement/stock-units.ts";
 import { TypeTable } from "./placement/type-table.ts";
 import { LegacyRegistration } from "./registry/legacy-registration.ts";
+import { namePattern } from "./registry/name-checks.ts";
 import { Registry } from "./registry/registry.ts";
 import { TypesBetween } from "./registry/types-between.ts";
 import { Admission } from "./sessions/admission.ts";
@@ -178,8 +181,26 @@ export function composeHost(hostOptions: HostOptions) {
   const events = new EventRouter({
     ...{ counters, owners, placement, directory, leaving, topics: registry.topics, peers: sessions, logger, observer },
   });
+  const subscriptions = hasLog && !allowMultipleOwners ? new DurableSubscriptions(held) : undefined;
+  const durable = new DurableEvents({
+    ...{ held, subscriptions, events, makeId, counters, logger },
+    isDurableTopic: options.durableTopics.length > 0 ? namePattern(options.durableTopics) : undefined,
+  });
   const states = new StateService({
-    ...{ held, owners, between, directory, placement, calls, events, clock, batches, counters, observer },
+    ...{
+      held,
+      owners,
+      between,
+      directory,
+      placement,
+      calls,
+      events,
+      spreader: durable,
+      clock,
+      batches,
+      counters,
+      observer,
+    },
     courier: courier && { readRules, whyNotPatterns: (ask, rules) => courier.whyNotPatterns(ask.agent, rules) },
   });
   const hostAsks = new HostAsks({ clock, makeId });
@@ -192,12 +213,15 @@ export function composeHost(hostOptions: HostOptions) {
     },
     leaving,
   });
-  const told = new ToldCalls({ held, courier, clock, counters });
+  const told = new ToldCalls({
+    ...{ held, courier, clock, makeId, counters },
+    isDurableType: options.durableTypes.length > 0 ? namePattern(options.durableTypes) : undefined,
+  });
   const agents = new AgentOperations({
     ...{ owners, directory, workers, peers: sessions, controlSessions, asks: hostAsks, held, batches },
   });
   const router = new Router({
-    ...{ calls, told },
+    ...{ calls, told, durable },
     events,
     registration: new LegacyRegistration(registry, makeId),
     ...{ registry, owners, between, placement, leaving, drains, counters, logger },
@@ -219,6 +243,7 @@ export function composeHost(hostOptions: HostOptions) {
       workers,
       calls,
       told,
+      durable,
       states,
       courier,
       control,
@@ -260,6 +285,8 @@ export function composeHost(hostOptions: HostOptions) {
     shared,
     held,
     courier,
+    durable,
+    durableSubscriptions: subscriptions,
     drains,
     legacyState: new LegacyState(held, logger),
     inspection,

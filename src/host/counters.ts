@@ -103,6 +103,9 @@ export interface HostCounters {
   /** Told messages that their agents have handled, and messages and reminders that were given up. */
   readonly mailDelivered: number;
   readonly deadLetters: number;
+  /** Durable events that were kept for an agent at least, and those that were not kept since a mailbox was full or the store failed. */
+  readonly keptEvents: number;
+  readonly refusedEvents: number;
   /** Dead letters that were forgotten because all had more than 64 MiB. */
   readonly forgottenLetters: number;
   /** Ticks of reminders that were handled, and ticks that were given up. */
@@ -149,6 +152,8 @@ export function createHostCounters(): MutableHostCounters {
     lateAnswers: 0,
     strayAnswers: 0,
     events: 0,
+    keptEvents: 0,
+    refusedEvents: 0,
     deliveredEvents: 0,
     lostEvents: 0,
     unconfirmedEvents: 0,

@@ -118,6 +118,12 @@ export const limits = {
   dotnetGraceMs: 10_000,
   /** Bytes of what the host remembers of .NET's workers by client id: some 4 000 of them. It forgets the oldest first. */
   dotnetWorkerBytes: 1024 * 1024,
+  // protocol.md §11.18
+  /** Bytes of the durable subscriptions that the host keeps, of which one address gets two thirds; and those of one agent type. */
+  durableSubscriptionBytes: 16 * 1024 * 1024,
+  durablePatterns: 1_000,
+  /** Bytes in all mailboxes of the durable events of one commit. */
+  spreadBytes: 64 * 1024 * 1024,
   // protocol.md §11.15
   /** Asks of one stream of states that the host has taken, those that it has at the store at once, and the loads among them. */
   stateAsks: 10_000,

@@ -9,6 +9,7 @@ import {
   clock,
   flag,
   isValidAgentType,
+  isValidTopicType,
   type Logger,
   listOf,
   loggableText,
@@ -28,6 +29,7 @@ import {
   systemClock,
   TroupeError,
   text,
+  topicTypeRule,
   withMethods,
   word,
 } from "../core/internal.ts";
@@ -101,6 +103,18 @@ export interface HostOptions {
    * (`shared`). It excludes `allowMultipleOwners`. Default: none.
    */
   readonly sharedTypes?: readonly string[] | undefined;
+  // protocol.md §11.18
+  /**
+   * Topic types whose events are durable, also those of AutoGen's workers: names, or beginnings with a `*` behind. The host keeps each event for the
+   * agents with a durable subscription. A publisher of AutoGen's hears nothing of it. Default: none.
+   */
+  readonly durableTopics?: readonly string[] | undefined;
+  // protocol.md §11.16
+  /**
+   * Agent types whose calls from AutoGen's workers are kept: names, or beginnings with a `*` behind. The host answers such a call with nothing
+   * as soon as it is kept, and tries it again until the agent has handled it. Default: none.
+   */
+  readonly durableTypes?: readonly string[] | undefined;
   /**
    * The strategy for shared types whose first worker names none: `hash`, `least-loaded`, `round-robin` or `prefer-local` (see
    * `AgentPlacement`). Default `hash`.
@@ -236,6 +250,8 @@ export const hostKinds: OptionKinds<HostOptions> = {
   ownOnly: flag,
   allowMultipleOwners: flag,
   sharedTypes: listOf(text),
+  durableTopics: listOf(text),
+  durableTypes: listOf(text),
   placement: word(...placements),
   versionPolicy: word("newest", "any"),
   maxClaims: number(someRoom),
@@ -275,13 +291,18 @@ export function resolveHostOptions(options: HostOptions): ResolvedHostOptions {
       `The options sharedTypes and allowMultipleOwners exclude each other. ${advice}`,
     );
   }
-  const invalid = options.sharedTypes?.find((name) => name !== "*" && !isValidAgentType(name.replace(/\*$/, "")));
+  assertAgentTypes(options, "sharedTypes");
+  assertAgentTypes(options, "durableTypes");
+  const invalid = options.durableTopics?.find((name) => name !== "*" && !isValidTopicType(name.replace(/\*$/, "")));
   if (invalid !== undefined) {
-    const allowed = "A name has letters, digits and _ - . alone; a * at its end stands for any rest.";
-    throw new TroupeError(
-      "invalid-argument",
-      `The option sharedTypes has "${loggableText(invalid)}", which no agent type can have as its name. ${allowed}`,
-    );
+    const text = `The option durableTopics has "${loggableText(invalid)}", which no topic type can be. ${topicTypeRule}`;
+    throw new TroupeError("invalid-argument", `${text} A * at its end stands for any rest.`);
+  }
+  const isDurable = (options.durableTopics?.length ?? 0) + (options.durableTypes?.length ?? 0) > 0;
+  if (isDurable && options.stateStore !== undefined && options.stateStore.log === undefined) {
+    const text = "The options durableTopics and durableTypes need a state store with mailboxes.";
+    const advice = "Use a MemoryStateStore, openSqliteStore, or openPostgresStore with one writer.";
+    throw new TroupeError("invalid-argument", `${text} ${advice}`);
   }
   const makeId = options.makeId ?? randomId;
   return {
@@ -298,6 +319,8 @@ export function resolveHostOptions(options: HostOptions): ResolvedHostOptions {
     ownOnly: options.ownOnly ?? false,
     allowMultipleOwners: options.allowMultipleOwners ?? false,
     sharedTypes: options.sharedTypes ?? [],
+    durableTopics: options.durableTopics ?? [],
+    durableTypes: options.durableTypes ?? [],
     placement: options.placement ?? "hash",
     versionPolicy: options.versionPolicy ?? "newest",
     maxClaims: options.maxClaims ?? 2_000_000,
@@ -324,6 +347,17 @@ export function resolveHostOptions(options: HostOptions): ResolvedHostOptions {
     makeId,
     random: options.random ?? Math.random,
   };
+}
+
+/** Throws `invalid-argument` for a name that no agent type can have. */
+function assertAgentTypes(options: HostOptions, option: "sharedTypes" | "durableTypes"): void {
+  const invalid = options[option]?.find((name) => name !== "*" && !isValidAgentType(name.replace(/\*$/, "")));
+  if (invalid === undefined) return;
+  const allowed = "A name has letters, digits and _ - . alone; a * at its end stands for any rest.";
+  throw new TroupeError(
+    "invalid-argument",
+    `The option ${option} has "${loggableText(invalid)}", which no agent type can have as its name. ${allowed}`,
+  );
 }
 
 function finiteOr0(ms: number): number {

@@ -1,5 +1,6 @@
 import { anyTime, assertOptions, assertText, number, optionShape, signal } from "../core/internal.ts";
 import {
+  durableKey,
   type GetStateAnswer,
   isAnnounced,
   readSharing,
@@ -12,6 +13,7 @@ import {
 import {
   type CallContext,
   type LinkService,
+  type MemoryAccount,
   type MemoryAccountant,
   type Metadata,
   type RefusedHandshake,
@@ -25,6 +27,7 @@ import type { HostOperations } from "./host-operations.ts";
 import { type HostSnapshot, type InspectOptions, reportOf, type SessionReport } from "./inspection.ts";
 import { limits } from "./limits.ts";
 import { createLinkService, createSideStreamService, createStateService } from "./link-service.ts";
+import type { DurableOutcome } from "./mail/durable-subscriptions.ts";
 import type { HostOptions } from "./options.ts";
 import type { DrainOutcome, DrainWorkerOptions } from "./placement/worker-drains.ts";
 import { isSamePrincipal } from "./principal.ts";
@@ -111,9 +114,12 @@ export class HostServicer {
     const admitted = this.#parts.admission.admit(call);
     const principal = this.#enter(call, admitted instanceof PendingAdmission ? await admitted.outcome : admitted);
     const from = { principal, account: call.account };
+    const isDurable = call.metadata[durableKey] === "1";
+    if (isDurable && this.#parts.durableSubscriptions === undefined) throw invalid(noDurableText);
     const outcome = this.#parts.registry.addSubscription(clientId, subscription, from);
     switch (outcome.at) {
       case "added":
+        if (isDurable && subscription.pattern !== undefined) await this.#keepSubscription(subscription, call, from);
         return;
       case "exists":
         throw invalid("Subscription already exists");
@@ -130,6 +136,7 @@ export class HostServicer {
     const principal = this.#enter(call, admitted instanceof PendingAdmission ? await admitted.outcome : admitted);
     const restored = this.#parts.registry.restored(clientId);
     if (restored !== undefined) await restored;
+    if (call.metadata[durableKey] === "1") await this.#dropSubscription(clientId, id);
     switch (this.#parts.registry.removeSubscription(clientId, id, principal)) {
       case "removed":
         return;
@@ -137,6 +144,32 @@ export class HostServicer {
         throw new RpcError(StatusCode.notFound, "Subscription does not exist");
       case "foreign":
         throw new RpcError(StatusCode.permissionDenied, "Subscription belongs to another client");
+    }
+  }
+
+  // protocol.md §11.18
+  /** Keeps a durable subscription that was added just now. The worker has none if the host can't keep it. */
+  async #keepSubscription(
+    { id, pattern }: WireSubscription,
+    call: CallContext,
+    from: { readonly principal: Admitted; readonly account: MemoryAccount | undefined },
+  ): Promise<void> {
+    const { registry, durableSubscriptions } = this.#parts;
+    if (pattern === undefined || durableSubscriptions === undefined) return;
+    const kept = await durableSubscriptions.add(pattern, from.account?.party ?? "");
+    if (kept.at === "done") return;
+    registry.removeSubscription(requireClientId(call), id, from.principal);
+    throw notKept(kept);
+  }
+
+  /** Keeps a durable subscription of a client no more. */
+  async #dropSubscription(clientId: string, id: string): Promise<void> {
+    const { registry, durableSubscriptions } = this.#parts;
+    for (const own of registry.subscriptionsOf(clientId)) {
+      if (own.id !== id || own.pattern === undefined) continue;
+      const dropped = await durableSubscriptions?.remove(own.pattern);
+      if (dropped !== undefined && dropped.at !== "done") throw notKept(dropped);
+      return;
     }
   }
 
@@ -296,6 +329,13 @@ export class HostServicer {
     const holder = { [refusalKey.holder]: holderId };
     return address === undefined ? holder : { ...holder, [refusalKey.holderAddress]: address };
   }
+}
+
+const noDurableText =
+  "This host keeps no durable subscriptions: it needs a state store with mailboxes, and excludes allowMultipleOwners.";
+
+function notKept({ at, reason }: Exclude<DurableOutcome, { readonly at: "done" }>): RpcError {
+  return new RpcError(at === "full" ? StatusCode.resourceExhausted : StatusCode.unavailable, reason);
 }
 
 function invalid(details: string, metadata?: Metadata): RpcError {

@@ -130,6 +130,7 @@ function statusOf({ code }: TroupeError): number {
     case "state-too-large":
       return 413;
     case "overloaded":
+    case "mailbox-full":
     case "shutting-down":
     case "state-unavailable":
     case "cancelled":

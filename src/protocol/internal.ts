@@ -58,6 +58,7 @@ export {
   encodeRemoveSubscriptionRequest,
 } from "./registration/unary.ts";
 export { isSamePattern } from "./registration/wire-pattern.ts";
+export { type DurableEvent, encodeKeptEvent, readDurableEvent, senderOf } from "./routing/durable-events.ts";
 export {
   peekFrame,
   readFrameHead,
@@ -68,17 +69,19 @@ export {
   withoutTroupeKeys,
   withPath,
 } from "./routing/frame-peek.ts";
-export { isKeptCall, reminderOf, withMailMarks, withoutMailMarks } from "./routing/mail-marks.ts";
+export { isKeptCall, keptTopicOf, reminderOf, withMailMarks, withoutMailMarks } from "./routing/mail-marks.ts";
 export type { FrameHead, PeekedEvent, PeekedRequest, PeekedResponse } from "./routing/peeked-frame.ts";
 export {
   epochEntry,
   epochOf,
   formatLoneRecipient,
+  formatLoneRecipients,
   formatRecipient,
   isForRecipientsAlone,
   recipientsIn,
   spliceRecipients,
   topicSourceOf,
+  typesAlone,
   withoutRecipients,
 } from "./routing/placement-marks.ts";
 export type { FrameBytes } from "./routing/request-id.ts";
@@ -137,4 +140,15 @@ export type {
   WireMail,
 } from "./states/states-messages.ts";
 export { fromWireAgentId, fromWireSender, fromWireTopic, toWireAgentId } from "./wire-ids.ts";
-export { anyPrefix, clientIdKey, metadataKey, method, refusalKey, serviceName, signals, states } from "./wire-names.ts";
+export {
+  anyPrefix,
+  attribute,
+  clientIdKey,
+  durableKey,
+  metadataKey,
+  method,
+  refusalKey,
+  serviceName,
+  signals,
+  states,
+} from "./wire-names.ts";

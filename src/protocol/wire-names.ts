@@ -66,15 +66,20 @@ export const metadataKey = {
   mail: "agmail",
   attempt: "agattempt",
   reminder: "agreminder",
+  // protocol.md §11.18
+  topic: "agtopic",
+  // Of events, as an attribute: the id under which the publisher of a durable one waits for the answer.
+  request: "agrequest",
 } as const;
 
-// protocol.md §11.14, §11.16
+// protocol.md §11.14, §11.16, §11.18
 /** Keys of the metadata of calls that only a host sets. It takes them out of calls that workers send. */
 export const hostKeys: readonly string[] = [
   metadataKey.epoch,
   metadataKey.mail,
   metadataKey.attempt,
   metadataKey.reminder,
+  metadataKey.topic,
 ];
 
 // protocol.md §11.14
@@ -92,6 +97,10 @@ export const sharingKey = {
   placement: "agplacement",
   requires: "agrequires",
 } as const;
+
+// protocol.md §11.18
+/** Key of the metadata of `AddSubscription` and `RemoveSubscription`, with the value `1`: the subscription is a durable one. */
+export const durableKey = "agdurable";
 
 // protocol.md §11.9
 /** Keys of the metadata beside a refused registration, for announced workers. */

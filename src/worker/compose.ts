@@ -110,7 +110,12 @@ export function composeWorker(options: WorkerRuntimeOptions, runtime: AgentRunti
   const effectsOf = (sender: AgentId | undefined) => catalog.senders.effectsOf(sender);
   const outgoing = { settings, registry, interventions, log, sendQueue, eventGuard };
   const calls = new OutgoingCalls({ ...outgoing, counts, nextRequestNumber, pathOf, callBegins });
-  const events = new OutgoingEvents({ ...outgoing, effectsOf });
+  const events = new OutgoingEvents({
+    ...{ ...outgoing, effectsOf },
+    keepEvent: (...kept) => calls.keepEvent(...kept),
+    durableEffect: (bytes) => post.durableEffect(bytes),
+    assertKeepsMail: () => post.assertHostKeepsMail(),
+  });
 
   const limiter = new ConcurrencyLimiter({ ...settings, onChange: () => lifecycle.reviewReading() });
   const inbox: Inbox = new Inbox({
@@ -128,7 +133,7 @@ export function composeWorker(options: WorkerRuntimeOptions, runtime: AgentRunti
     ...{ inFlight, limiter, claims, leaving, elsewhere, nextRequestNumber },
     hasStore: options.stateStore !== undefined,
   });
-  const post = new HostedPost({
+  const post: HostedPost = new HostedPost({
     ...{ settings, registry, interventions, log, keeper, eventGuard, effectsOf },
     serves: (type) => catalog.hasType(type),
     isMailless: () => lifecycle.host.isMailless,
@@ -146,5 +151,7 @@ export function composeWorker(options: WorkerRuntimeOptions, runtime: AgentRunti
 function createTurnTokens(requestIdPrefix: string): (delivery: Delivery) => string {
   let last = 0;
   return ({ context }) =>
-    context.isRpc && context.topicId === undefined ? context.messageId : `e${requestIdPrefix}${++last}`;
+    context.isOfCourier || (context.isRpc && context.topicId === undefined)
+      ? context.messageId
+      : `e${requestIdPrefix}${++last}`;
 }

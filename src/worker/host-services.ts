@@ -51,7 +51,11 @@ export class HostServices implements ConnectionServices {
       await outbox.host.came(clock);
       return connection.keepsStates;
     };
-    this.registry = new PacedRegistry(new StatesRegistry({ registry, isKeptAtHost, keepsStates }));
+    const keepsMail = async () => {
+      await outbox.host.came(clock);
+      return connection.keepsMail;
+    };
+    this.registry = new PacedRegistry(new StatesRegistry({ registry, isKeptAtHost, keepsStates, keepsMail }));
     this.control = new ControlChannel({ connection, settings, server: controlServer });
   }
 

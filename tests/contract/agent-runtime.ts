@@ -5,6 +5,7 @@ import { describeAgents } from "./agent-runtime/agents.ts";
 import { describeCalls } from "./agent-runtime/calls.ts";
 import { describeContexts } from "./agent-runtime/contexts.ts";
 import { describeCopies } from "./agent-runtime/copies.ts";
+import { describeDurableEvents } from "./agent-runtime/durable-events.ts";
 import { describeEndings } from "./agent-runtime/endings.ts";
 import { describeEventGuards } from "./agent-runtime/event-guards.ts";
 import { describeEvents } from "./agent-runtime/events.ts";
@@ -83,6 +84,7 @@ export function describeAgentRuntime(name: string, makeWorld: MakeWorld, deviati
     describeWhatIsRefused(suite);
     describeWrongArguments(suite);
     describeTold(suite);
+    describeDurableEvents(suite);
     describeReminders(suite);
   });
 }

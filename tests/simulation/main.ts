@@ -9,7 +9,7 @@ import { runPlan } from "./run-plan.ts";
 import { keepActions, shrink } from "./shrink.ts";
 import { addReport, noTotals, type Totals, totalsText } from "./totals.ts";
 
-const usage = `usage: npm run simulate -- [--seeds COUNT] [--from SEED] [--jobs COUNT]   plays many seeds (default 2000, from 1)
+const usage = `usage: npm run simulate -- [--seeds COUNT] [--from SEED] [--jobs COUNT] [--durable]   plays many seeds (default 2000, from 1)
        npm run simulate -- --seed SEED [--keep 0,4,7]                  replays one, with its trace
        --cluster with any of them                                      worlds of several hosts`;
 
@@ -24,11 +24,15 @@ const { values } = parseArgs({
     from: { type: "string", default: "1" },
     jobs: { type: "string", default: String(Math.min(4, availableParallelism())) },
     cluster: { type: "boolean", default: false },
+    /** There are persistent agents in each world, and what is told goes by durable events. */
+    durable: { type: "boolean", default: false },
     /** Of a helper process: the totals as JSON in the last line. */
     json: { type: "boolean", default: false },
     help: { type: "boolean", default: false },
   },
 });
+
+const planOptions = values.durable ? { always: [], tellsByEvents: true } : {};
 
 if (values.help) console.log(usage);
 else if (values.cluster) await playCluster();
@@ -45,7 +49,7 @@ async function playCluster(): Promise<void> {
 }
 
 async function replay(seed: number, keep: string | undefined): Promise<void> {
-  const whole = makePlan(seed);
+  const whole = makePlan(seed, planOptions);
   const plan = keep === undefined ? whole : keepActions(whole, keep === "none" ? [] : keep.split(",").map(Number));
   const report = await runPlan(plan, { keepsLines: true });
   console.log(report.lines.join("\n"));
@@ -58,7 +62,8 @@ async function replay(seed: number, keep: string | undefined): Promise<void> {
 
 async function playMany(from: number, count: number, jobs: number): Promise<void> {
   const startedMs = performance.now();
-  const totals = jobs > 1 && count >= 200 ? await runInProcesses(from, count, jobs) : await playHere(from, count);
+  const totals =
+    jobs > 1 && count >= 200 ? await runInProcesses(from, count, jobs, values.durable) : await playHere(from, count);
   if (values.json) console.log(JSON.stringify(totals));
   else console.log(`${totalsText(totals)}\nin ${((performance.now() - startedMs) / 1_000).toFixed(1)} s`);
   if (totals.failedSeeds.length > 0) {
@@ -70,7 +75,7 @@ async function playMany(from: number, count: number, jobs: number): Promise<void
 async function playHere(from: number, count: number): Promise<Totals> {
   const totals = noTotals();
   for (let seed = from; seed < from + count; seed += 1) {
-    const plan = makePlan(seed);
+    const plan = makePlan(seed, planOptions);
     const report = await runPlan(plan);
     addReport(totals, report);
     if (report.breaches.length === 0 || totals.failedSeeds.length > maxFailuresTold) continue;

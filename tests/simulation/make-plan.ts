@@ -22,10 +22,12 @@ export interface PlanOptions {
   readonly always?: readonly KeptFaultKind[] | undefined;
   /** Agents leave their workers in any case. */
   readonly alwaysLeaves?: boolean | undefined;
+  /** What is told goes by durable events. */
+  readonly tellsByEvents?: boolean | undefined;
 }
 
 /** The plan of a seed. */
-export function makePlan(seed: number, { always, alwaysLeaves }: PlanOptions = {}): Plan {
+export function makePlan(seed: number, { always, alwaysLeaves, tellsByEvents }: PlanOptions = {}): Plan {
   const dice = new Dice(seed, 1);
   const drawnSeats = Array.from({ length: dice.between(2, 4) }, () => makeSeat(dice));
   const tangle = new Dice(seed, 2);
@@ -45,6 +47,7 @@ export function makePlan(seed: number, { always, alwaysLeaves }: PlanOptions = {
     seed,
     seats,
     kept: kept.types,
+    tellsByEvents,
     windowBytes: dice.chance(0.5) ? dice.between(100, 3_000) : 4 * 1024 * 1024,
     highWaterBytes: dice.chance(0.5) ? dice.between(100, 2_000) : 1024 * 1024,
     hostQueue: dice.chance(0.3)

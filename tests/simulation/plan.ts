@@ -99,6 +99,8 @@ export interface Plan {
   readonly seats: readonly PlannedSeat[];
   /** Types of persistent agents. None: no worker keeps anything. */
   readonly kept: readonly PlannedType[];
+  /** What agents and programs tell goes by durable events, to types with a durable subscription. Default: by told messages. */
+  readonly tellsByEvents?: boolean | undefined;
   readonly windowBytes: number;
   readonly highWaterBytes: number;
   /** What the host lets wait for one worker, and what it does with more; undefined: as much as it likes. */

@@ -6,9 +6,13 @@ import { addTotals, noTotals, type Totals } from "./totals.ts";
 const maxSeedsPerPart = 1_000;
 
 /** Plays the seeds in several processes; what they say is passed on, but for the totals in their last lines. */
-export async function runInProcesses(from: number, count: number, jobs: number): Promise<Totals> {
+export async function runInProcesses(from: number, count: number, jobs: number, isDurable: boolean): Promise<Totals> {
   const totals = noTotals();
-  await runParted<Totals>(from, count, { jobs, options: [], add: (part) => addTotals(totals, part) });
+  await runParted<Totals>(from, count, {
+    jobs,
+    options: isDurable ? ["--durable"] : [],
+    add: (part) => addTotals(totals, part),
+  });
   return totals;
 }
 

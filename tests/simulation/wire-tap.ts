@@ -41,6 +41,7 @@ class ChannelBook {
     this.#ledger.trace.note(`${this.#name} > ${describe(frame)}`);
     if (frame.kind === "request") this.#open(this.#asked, frame.requestId, "sent");
     else if (frame.kind === "response") this.#answer(this.#asking, frame.requestId, "sent");
+    else if (frame.kind === "event") this.#publish(frame.event);
     else if (frame.kind === "returned") this.#giveBack(decodeFrame(frame.message));
   }
 
@@ -54,6 +55,11 @@ class ChannelBook {
   #open(requests: Map<string, boolean>, requestId: string, how: string): void {
     if (requests.has(requestId)) this.#breach(`request ${requestId} was ${how} twice`);
     requests.set(requestId, false);
+  }
+
+  /** A durable event is a request. */
+  #publish({ attributes: { agrequest } }: WireEvent): void {
+    if (agrequest !== undefined) this.#open(this.#asked, agrequest, "sent");
   }
 
   #answer(requests: Map<string, boolean>, requestId: string, how: string): void {

@@ -1,10 +1,11 @@
+// Over 400 lines: the whole life of one seat, whose parts share what is held and what is wanted.
 import { AgentId, type Subscription, TopicId, TypePrefixSubscription, TypeSubscription } from "../../src/core/index.ts";
 import { cronPatterns } from "../../src/cron/index.ts";
 import type { SimulatedProcess } from "../../src/testing/index.ts";
 import { type WorkerOptions, WorkerRuntime } from "../../src/worker/index.ts";
 import { aroundStreams, ReaderGate } from "./around-streams.ts";
 import { hostAddresses } from "./host-seat.ts";
-import { KeptAgent, keptType } from "./kept/kept-agent.ts";
+import { KeptAgent, keptType, topicOfTells } from "./kept/kept-agent.ts";
 import { Bell, Look, Note } from "./kept/messages.ts";
 import { goAwayDialer, lateDialer } from "./late-dialer.ts";
 import { type SubscriptionRecord, sharedPart } from "./ledger.ts";
@@ -281,6 +282,11 @@ export class WorkerSeat {
         const id = `${process.name}-${topic}-${type}`;
         await this.#subscribe(process, worker, { subscription: new TypeSubscription(topic, type, id), type });
       }
+      if (plan.tellsByEvents !== true) continue;
+      const options = { id: `${process.name}-told-${type}`, durable: true };
+      const subscription = new TypeSubscription(topicOfTells(new AgentId(type, "any")).type, type, options);
+      await this.#subscribe(process, worker, { subscription, type, isDurable: true });
+      ledger.kept.durableTypes.add(type);
     }
   }
 
@@ -294,7 +300,11 @@ export class WorkerSeat {
   async #subscribe(
     process: SimulatedProcess,
     worker: WorkerRuntime,
-    { subscription, type = this.agentType }: { readonly subscription: Subscription; readonly type?: string },
+    {
+      subscription,
+      type = this.agentType,
+      isDurable = false,
+    }: { readonly subscription: Subscription; readonly type?: string; readonly isDurable?: boolean },
   ): Promise<void> {
     const { ledger } = this.#parts;
     const record: SubscriptionRecord = {
@@ -314,7 +324,8 @@ export class WorkerSeat {
         worker.addSubscription(subscription),
       );
       record.confirmed = ledger.moment();
-      if (this.#present?.process === process) this.#held.set(subscription.id, record);
+      // One that is durable stays: what is told goes by it.
+      if (this.#present?.process === process && !isDurable) this.#held.set(subscription.id, record);
     } catch (error) {
       // A request whose answer was lost may have been granted all the same, until the session ends.
       ledger.trace.note(`${subscription.id} may be there or not`);

@@ -50,7 +50,7 @@ export class KeptChannel implements Peer {
     this.worker = { id: workerId, name: workerId, version: undefined, labels: {} };
     this.traits = {
       ...{ takesJsonEvents: true, maxFrameBytes: 1_000_000, isAnnounced: !isStock, reconnectGraceMs: 0 },
-      capabilities: new Set(isStock ? [] : (["claims"] as const)),
+      capabilities: new Set(isStock ? [] : (["claims", "mail"] as const)),
     };
   }
 

@@ -1,6 +1,12 @@
 import { hostname } from "node:os";
 import { type Command, InvalidArgumentError, Option } from "commander";
-import { type AgentPlacement, isValidAgentType, placements, TroupeError } from "../../core/internal.ts";
+import {
+  type AgentPlacement,
+  isValidAgentType,
+  isValidTopicType,
+  placements,
+  TroupeError,
+} from "../../core/internal.ts";
 import type { GrpcWorkerAgentRuntimeHostOptions } from "../../grpc/internal.ts";
 import type { LogLevel } from "../../telemetry/internal.ts";
 import type { AdminFlags } from "../admin/open-admin.ts";
@@ -29,6 +35,8 @@ export interface HostFlags extends TlsFlags, AdminFlags {
   readonly allowMultipleOwners: boolean;
   readonly ownOnly: boolean;
   readonly sharedTypes?: readonly string[];
+  readonly durableTopics?: readonly string[];
+  readonly durableTypes?: readonly string[];
   readonly placement: AgentPlacement;
   readonly versionPolicy: "newest" | "any";
   readonly maxClaims?: number;
@@ -115,6 +123,16 @@ export function addHostFlags(command: Command): Command {
       "agent types that several workers of AutoGen's share, each agent in one of them: writer,editor*",
       listOfNames,
     )
+    .option(
+      "--durable-topics <types>",
+      "topic types whose events are kept for durable subscriptions, also those of AutoGen's workers: orders,audit.*",
+      listOfTopics,
+    )
+    .option(
+      "--durable-types <types>",
+      "agent types for which calls of AutoGen's workers are kept: answered with nothing at once, and tried until they are handled",
+      listOfNames,
+    )
     .addOption(
       new Option(
         "--placement <how>",
@@ -198,6 +216,8 @@ export function hostOptionsOf(flags: HostFlags): GrpcWorkerAgentRuntimeHostOptio
     ...given("maxMemoryBytes", flags.maxMemoryBytes),
     ...given("maxSessions", flags.maxSessions),
     ...given("sharedTypes", flags.sharedTypes),
+    ...given("durableTopics", flags.durableTopics),
+    ...given("durableTypes", flags.durableTypes),
     ...given("maxClaims", flags.maxClaims),
     ...given("drainGraceMs", flags.drainGraceMs),
     ...given("stockPeerMaxBytes", flags.stockPeerMaxBytes),
@@ -229,4 +249,10 @@ function listOfNames(text: string): readonly string[] {
   const names = text.split(",").map((name) => name.trim());
   if (names.every((name) => isValidAgentType(name.replace(/\*$/, "")) || name === "*")) return names;
   throw new InvalidArgumentError("Not a list of agent types with commas between them, such as writer,editor*.");
+}
+
+function listOfTopics(text: string): readonly string[] {
+  const names = text.split(",").map((name) => name.trim());
+  if (names.every((name) => name === "*" || isValidTopicType(name.replace(/\*$/, "")))) return names;
+  throw new InvalidArgumentError("Not a list of topic types with commas between them, such as orders,audit.*.");
 }

@@ -1,7 +1,7 @@
 import type { AmbientContexts } from "../ambient-contexts.ts";
 import { asList } from "../collections/as-list.ts";
 import { DefaultSubscription, inSubscriptionContext } from "../topics/default-subscription.ts";
-import type { Subscription } from "../topics/subscription.ts";
+import type { Subscription, SubscriptionOptions } from "../topics/subscription.ts";
 import { wrongValue } from "../validation/option-values.ts";
 import type { BaseAgent } from "./base-agent.ts";
 
@@ -28,12 +28,16 @@ export function defaultSubscription(): (agentClass: DecoratedAgentClass, context
   return subscriptionFactory(() => new DefaultSubscription());
 }
 
-/** Decorates an agent class: registering it also subscribes its agents to a topic type. Not inherited. */
+/**
+ * Decorates an agent class: registering it also subscribes its agents to a topic type. Not inherited. `options`: as for `TypeSubscription`,
+ * without an id.
+ */
 export function typeSubscription(
   topicType: string,
+  options: Omit<SubscriptionOptions, "id"> = {},
 ): (agentClass: DecoratedAgentClass, context: ClassDecoratorContext) => void {
   if (typeof topicType !== "string") throw wrongValue("The topic type of @typeSubscription must be a text", topicType);
-  return subscriptionFactory(() => new DefaultSubscription(topicType));
+  return subscriptionFactory(() => new DefaultSubscription(topicType, undefined, options));
 }
 
 /** Decorates an agent class: registering it also adds the subscriptions that the factory makes. Not inherited. */

@@ -169,6 +169,10 @@ export class Courier implements CommitListener {
     if (outcome?.at === "committed") {
       if (commit.write.at === "delete") this.#mail?.drop(commit.agent);
       this.#reminders.noteCommit(commit);
+      for (const index of outcome.knownMail ?? []) {
+        const known = commit.mail[index];
+        if (known !== undefined) this.#mail?.expectNoMore(known.receiver, known.id);
+      }
       return;
     }
     for (const { receiver, id } of commit.mail) this.#mail?.expectNoMore(receiver, id);

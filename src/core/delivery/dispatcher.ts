@@ -183,7 +183,8 @@ export class Dispatcher {
   /** Ends a delivery that had no turn. A call's owner tells its caller; an event that found no place is logged. */
   #refuse<D extends Delivery>(delivery: D, owner: DeliveryOwner<D>, error: unknown): undefined {
     const { context, agentId, message } = delivery;
-    if (context.topicId !== undefined && error instanceof TroupeError && error.code === "overloaded") {
+    const isEvent = context.topicId !== undefined && !context.isOfCourier;
+    if (isEvent && error instanceof TroupeError && error.code === "overloaded") {
       const text = `An event for ${agentId} (${messageTypeText(message)}) was dropped: ${error.message}`;
       this.#logger.warn(loggableText(text), undefined, `An event for ${agentId.type} was dropped`);
     }

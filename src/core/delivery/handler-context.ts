@@ -182,6 +182,11 @@ export class HandlerContext implements MessageContext {
     return this.isWithdrawn || this.runEnded !== undefined ? this.#aborted : undefined;
   }
 
+  /** Whether the courier delivers this message, and tries it again. */
+  get isOfCourier(): boolean {
+    return this.#isOfCourier;
+  }
+
   // protocol.md §11.16
   /** Whether this is a tick or a told message that was given up before its handler began. Only the courier waits for these. */
   get isWithdrawn(): boolean {

@@ -98,6 +98,7 @@ export function composeRuntime(options: SingleThreadedAgentRuntimeOptions, owner
   });
   const outgoing: Outgoing = new Outgoing({
     ...{ runtime, catalog, codecs, arrivals, interventions, pump, kept: () => kept, log, logger, tracing },
+    durableRecipients: (topic) => subscriptions.durableRecipients(topic),
     ...{ clock, makeId, checksMessages, guards, eventGuard },
     bounds: { defaultTimeoutMs: options.defaultTimeoutMs, ambient },
   });

@@ -151,7 +151,7 @@ export class EnvelopeRouter {
         else this.#send(envelope.send, queue);
         return;
       case "publish":
-        if (interventions.seesPublish) return this.#stage.publish(envelope, queue);
+        if (interventions.seesPublish && envelope.except === undefined) return this.#stage.publish(envelope, queue);
         this.#publish(envelope, queue);
         return;
       case "response":
@@ -291,7 +291,7 @@ export class EnvelopeRouter {
    * own kind, fails by itself.
    */
   #deliverAll(envelope: PublishEnvelope): Promise<unknown> | undefined {
-    const { topicId, sender } = envelope;
+    const { topicId, sender, except } = envelope;
     const { logger, onEventFailure, subscriptions } = this.#options;
     const recipients = subscriptions.recipients(topicId, (error, { id }) => {
       const text = `Subscription ${id} failed on an event for ${topicId}, and is passed over: ${errorText(error)}`;
@@ -300,7 +300,7 @@ export class EnvelopeRouter {
     });
     let pending: Promise<void>[] | undefined;
     for (const recipient of recipients) {
-      if (recipient.equals(sender)) continue;
+      if (recipient.equals(sender) || except?.some((kept) => kept.equals(recipient)) === true) continue;
       const handled = this.#deliverTo(recipient, envelope);
       if (handled === undefined) continue;
       if (pending === undefined) pending = [handled];

@@ -52,6 +52,8 @@ export interface PublishEnvelope {
   readonly link: TraceCarrier | undefined;
   /** Handlers of events and told messages that led to it. */
   readonly depth: number;
+  /** The agents for which the event is kept: they do not get this copy, and interventions have seen it. Undefined: it is kept for none. */
+  readonly except?: readonly AgentId[] | undefined;
 }
 
 /** An answer on its way back to its caller. */

@@ -44,12 +44,21 @@ export function deliverKept(delivery: KeptDelivery, parts: KeptDeliveryParts): C
 }
 
 function envelopeOf(
-  { message, recipient, sender, sentMetadata, call: { id, reminder } }: KeptDelivery,
+  { message, recipient, sender, sentMetadata, topicId, call: { id, reminder } }: KeptDelivery,
   { runtime, catalog, pump, clock, handlerTimeoutMs: timeoutMs }: KeptDeliveryParts,
 ): KeptEnvelope {
   const deadline = deadlineAfter(timeoutMs, clock);
   const context = new HandlerContext({
-    ...{ sender, topicId: undefined, isRpc: true, messageId: id, agentId: recipient, runtime, sentMetadata, reminder },
+    ...{
+      sender,
+      topicId,
+      isRpc: topicId === undefined,
+      messageId: id,
+      agentId: recipient,
+      runtime,
+      sentMetadata,
+      reminder,
+    },
     ...{ deadline, isDeadlineWatched: true },
     // A reminder begins anew: nothing led to it but time.
     ...(reminder === undefined && { depth: depthIn(sentMetadata), isMail: true }),

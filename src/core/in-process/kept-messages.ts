@@ -5,6 +5,7 @@ import type { AgentPost } from "../courier/agent-post.ts";
 import { Courier, type CourierCounters } from "../courier/courier.ts";
 import type { CourierCall, CourierDelivery } from "../courier/courier-call.ts";
 import { decodeKeptCall, encodeKeptCall } from "../courier/kept-call.ts";
+import { eventCommit, eventRefused } from "../courier/kept-events.ts";
 import { ObservedStore } from "../courier/observed-store.ts";
 import { assertReminderLength, assertReminderName, reminderInfos } from "../courier/reminders/reminder-change.ts";
 import { formatRule, ruleOf } from "../courier/reminders/reminder-rule.ts";
@@ -24,7 +25,9 @@ import type { CodecRegistry } from "../serialization/codec-registry.ts";
 import type { AgentName } from "../state/agent-name.ts";
 import type { TurnEffects } from "../state/effects.ts";
 import { MemoryStateStore } from "../state/memory-state-store.ts";
-import type { Commit, ReminderChange, StateStore } from "../state/state-store.ts";
+import type { Commit, Mail, ReminderChange, StateStore } from "../state/state-store.ts";
+import { TopicId } from "../topics/topic-id.ts";
+import type { PublishEnvelope } from "./envelope.ts";
 
 /** A call of the courier, decoded. */
 export interface KeptDelivery {
@@ -32,6 +35,8 @@ export interface KeptDelivery {
   readonly recipient: AgentId;
   readonly sender: AgentId | undefined;
   readonly sentMetadata: MessageMetadata;
+  /** The topic of an event. Undefined: the message was told. */
+  readonly topicId: TopicId | undefined;
   readonly call: CourierCall;
 }
 
@@ -57,6 +62,7 @@ export interface KeptMessagesParts {
 /** Metadata of a kept call. */
 const idempotencyKey = "agidempotency";
 const deliveryKey = "agdelivery";
+const topicKey = "agtopic";
 
 /**
  * The told messages and the reminders of a runtime in one process. It opens its own store when it first needs it. The store of a user
@@ -120,6 +126,36 @@ export class KeptMessages implements AgentPost {
     }
   }
 
+  /** Makes the mail of an event: a message for each agent that it is kept for. */
+  eventMail(
+    { message, topicId, sender, metadata, depth, messageId, except = [] }: PublishEnvelope,
+    id: string,
+  ): readonly Mail[] {
+    const payload = this.#parts.codecs.encode(message);
+    const marks = { [deliveryKey]: "durable", [idempotencyKey]: id, [topicKey]: topicId.toString() };
+    const kept = { ...metadata, ...marks, ...depthMetadata(depth) };
+    return except.map((agent): Mail => {
+      const receiver = nameOf(agent);
+      const frame = encodeKeptCall({
+        ...{ requestId: messageId, sender: sender && nameOf(sender), receiver, payload, metadata: kept },
+      });
+      return { id, receiver, kind: "event", frame, isOnce: true };
+    });
+  }
+
+  /** Keeps the mail of an event, all of it or nothing. */
+  async keepEvent({ topicId, sender }: PublishEnvelope, mail: readonly Mail[]): Promise<void> {
+    const release = this.#parts.hold();
+    try {
+      await this.store.open();
+      if (this.store.log === undefined) throw noMailboxes();
+      const [outcome] = await this.store.commit([eventCommit(sender && nameOf(sender), mail)]);
+      if (outcome?.at === "refused") throw eventRefused(topicId, outcome);
+    } finally {
+      release();
+    }
+  }
+
   async remind(agent: AgentId, name: string, when: When, message: unknown, options: ReminderOptions): Promise<void> {
     assertReminderName(name);
     assertReminderOptions(options);
@@ -149,11 +185,7 @@ export class KeptMessages implements AgentPost {
     await opening;
     const message = { id, kind: "call", frame, sentAtMs: this.#parts.clock.wallNow() } as const;
     const { log } = this.store;
-    if (log === undefined) {
-      const text =
-        "This state store has no mailboxes, so that no message can be told. Use a MemoryStateStore, openSqliteStore, or openPostgresStore with one writer.";
-      throw new TroupeError("not-accessible", text);
-    }
+    if (log === undefined) throw noMailboxes();
     const outcome = await (this.#courier?.keep(receiver, message) ?? log.append(receiver, message));
     if (outcome !== "full") return;
     const text = `The mailbox of ${receiver.type}/${receiver.key} is full: its messages wait for the agent.`;
@@ -223,12 +255,24 @@ export class KeptMessages implements AgentPost {
       return this.#parts.deliver({
         ...{ message, call, sentMetadata: metadata, recipient: new AgentId(receiver.type, receiver.key) },
         sender: sender && new AgentId(sender.type, sender.key),
+        topicId: topicOf(call, metadata),
       });
     } catch (thrown) {
       const error = TroupeError.from(thrown);
       return { outcome: Promise.resolve({ at: "failed", error }), withdraw: () => undefined };
     }
   }
+}
+
+function topicOf({ kind }: CourierCall, metadata: MessageMetadata): TopicId | undefined {
+  const text = kind === "event" ? metadata[topicKey] : undefined;
+  return text === undefined ? undefined : TopicId.parse(text);
+}
+
+function noMailboxes(): TroupeError {
+  const text = "This state store has no mailboxes, so that no message can be kept.";
+  const advice = "Use a MemoryStateStore, openSqliteStore, or openPostgresStore with one writer.";
+  return new TroupeError("not-accessible", `${text} ${advice}`);
 }
 
 function nameOf({ type, key }: AgentId): AgentName {

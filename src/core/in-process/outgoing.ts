@@ -39,6 +39,8 @@ export interface OutgoingParts {
   readonly interventions: InterventionChain;
   readonly pump: MessagePump;
   readonly kept: () => KeptMessages;
+  /** Returns the agents with a durable subscription to a topic. */
+  readonly durableRecipients: (topic: TopicId) => readonly AgentId[];
   readonly log: MessageLog | undefined;
   readonly logger: RuntimeLog;
   readonly tracing: Tracing | undefined;
@@ -72,10 +74,14 @@ export class Outgoing {
     return tracing.span("create", details, () => this.#send(message, recipient, options));
   }
 
-  /** Publishes an event. Its options are checked. */
-  publish(message: unknown, topicId: TopicId, options: PublishOptions): void {
-    const { tracing, runtime } = this.#parts;
+  /** Publishes an event. Its options are checked. Returns a promise for one that is kept. */
+  publish(message: unknown, topicId: TopicId, options: PublishOptions): void | Promise<void> {
+    const { tracing, runtime, durableRecipients } = this.#parts;
     const topic = resolveTopic(topicId, options.sender, runtime.ambient);
+    if (options.delivery === "durable") {
+      const keepers = durableRecipients(topic).filter((agent) => !agent.equals(options.sender));
+      if (keepers.length > 0) return this.#publishDurable(message, topic, options, keepers);
+    }
     if (tracing === undefined) {
       this.#publish(message, topic, options);
       return;
@@ -243,9 +249,46 @@ export class Outgoing {
     else effects.addEvent(event);
   }
 
+  /** Keeps an event for agents with a durable subscription. When it is kept, the others get it. */
+  async #publishDurable(
+    original: unknown,
+    topicId: TopicId,
+    options: PublishOptions,
+    keepers: readonly AgentId[],
+  ): Promise<void> {
+    const { codecs, interventions, tracing, log, eventGuard } = this.#parts;
+    const { sender, signal, metadata, messageId = this.#parts.makeId() } = options;
+    const { seesPublish } = interventions;
+    if (this.#parts.checksMessages && !seesPublish) assertSendable(codecs, original);
+    const depth = eventGuard.eventDepth(sender, options, topicId);
+    if (depth === undefined) return;
+    const message = seesPublish ? await this.#intervened(original, topicId, options, messageId) : original;
+    if (message === DropMessage)
+      return log?.dropped("MessageKind.PUBLISH", { message: original, sender, receiver: topicId });
+    const rest = { ...({ kind: "publish", message, topicId, sender, messageId, signal, metadata } as const), depth };
+    const event: PublishEnvelope = { ...rest, link: tracing?.inject(), except: keepers };
+    const effects = options.immediately === true ? undefined : this.#parts.catalog.senders.effectsOf(sender);
+    const mail = this.#parts.kept().eventMail(event, options.idempotencyKey ?? this.#parts.makeId());
+    if (effects !== undefined) return effects.addDurableEvent(mail, event);
+    await this.#parts.kept().keepEvent(event, mail);
+    this.#pushEvent(event);
+  }
+
+  #intervened(message: unknown, topicId: TopicId, options: PublishOptions, messageId: string): unknown {
+    const { sender, signal, metadata } = options;
+    const messageContext = new HandlerContext({ sender, topicId, isRpc: false, messageId, signal, metadata });
+    return this.#parts.interventions.onPublish(message, { messageContext });
+  }
+
   #pushEvent(event: PublishEnvelope): void {
     const { message, sender, topicId: receiver } = event;
     this.#parts.log?.message("MessageKind.PUBLISH", "DeliveryStage.SEND", { message, sender, receiver });
     this.#parts.pump.push(event);
   }
+}
+
+/** Throws the error for a message that a worker could not send. */
+function assertSendable(codecs: CodecRegistry, message: unknown): void {
+  const refusal = codecs.refusalOf(message);
+  if (refusal !== undefined) throw refusal;
 }

@@ -252,7 +252,8 @@ export class SingleThreadedAgentRuntime implements AgentRuntime {
     options: PublishOptions = {},
   ): Promise<void> {
     assertEvent(message, topicId, options);
-    this.#outgoing.publish(message, topicId, withCheckedMetadata(options));
+    const kept = this.#outgoing.publish(message, topicId, withCheckedMetadata(options));
+    if (kept !== undefined) await kept;
   }
 
   async tell<Message>(message: Sendable<Message>, recipient: AgentId, options: TellOptions = {}): Promise<void> {

@@ -58,6 +58,18 @@ export class TurnEffects<Out = unknown> {
     this.mail.push(mail);
   }
 
+  /** Adds several messages and an event, or nothing. Throws `overloaded` when the turn has too many effects. */
+  addDurableEvent(mail: readonly Mail[], event: Out): void {
+    const before = this.savepoint();
+    try {
+      for (const one of mail) this.addMail(one);
+      this.addEvent(event);
+    } catch (error) {
+      this.rollBack(before);
+      throw error;
+    }
+  }
+
   /** Takes all out. */
   take(): TakenEffects<Out> {
     const { events, reminders, mail } = this;

@@ -24,6 +24,13 @@ export function judgeCommit({ epoch, expected }: Commit, stored: StoredVersion |
   }
 }
 
+/** Returns a commit without the mail of these indexes. */
+export function withoutMail(commit: Commit, indexes: readonly number[]): Commit {
+  if (indexes.length === 0) return commit;
+  const leftOut = new Set(indexes);
+  return { ...commit, mail: commit.mail.filter((_, index) => !leftOut.has(index)) };
+}
+
 /** Names the limit that a commit is over by itself, whatever is stored. Undefined: none. */
 export function limitOver(commit: Commit, maxValueBytes: number, maxNameCharacters: number): string | undefined {
   const { agent, write, reminders, mail, remembered } = commit;

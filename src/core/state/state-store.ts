@@ -59,6 +59,11 @@ export interface Mail {
   readonly kind: "call" | "event";
   /** The message as it goes over the wire. */
   readonly frame: Uint8Array;
+  /**
+   * Whether the mailbox keeps it only if it was given no message of this id in the last 10 minutes; else the commit happens without it.
+   * Default: false.
+   */
+  readonly isOnce?: boolean | undefined;
 }
 
 /** A message that an agent has handled, so that it is not handled twice. A later one of the same id and principal replaces it. */
@@ -84,14 +89,25 @@ export interface Commit {
 
 /** The outcome of a commit. Only `committed` has changed anything. */
 export type CommitOutcome =
-  /** The eTag and the revision that hold now; an empty text and 0 if no record is stored. */
-  | { readonly at: "committed"; readonly eTag: string; readonly revision: number }
+  /**
+   * The eTag and the revision that hold now; an empty text and 0 if no record is stored. `knownMail`: indexes of the mail that was left out,
+   * since its mailbox was given it before. Default: none.
+   */
+  | {
+      readonly at: "committed";
+      readonly eTag: string;
+      readonly revision: number;
+      readonly knownMail?: readonly number[] | undefined;
+    }
   /** Another version is stored; its eTag. Undefined: no record is stored. */
   | { readonly at: "conflict"; readonly eTag?: string | undefined }
   /** A commit under this newer epoch was there before. */
   | { readonly at: "stale"; readonly epoch: Epoch }
-  /** This commit is over a limit of the store; `limit` names it, for people. */
-  | { readonly at: "refused"; readonly limit: string };
+  /**
+   * This commit is over a limit of the store; `limit` names it, for people. `isMailboxFull`: the limit is that of a mailbox, which may have
+   * space later. Default: false.
+   */
+  | { readonly at: "refused"; readonly limit: string; readonly isMailboxFull?: boolean | undefined };
 
 /** A reminder as it is stored. */
 export interface StoredReminder {

@@ -2,13 +2,13 @@ import { type AgentType, agentTypeText } from "../agents/agent-id.ts";
 import type { AmbientContexts } from "../ambient-contexts.ts";
 import { brandClass, sharedByCopies } from "../copies.ts";
 import { CantHandleException } from "../errors.ts";
-import { TypeSubscription } from "./subscription.ts";
+import { type SubscriptionOptions, TypeSubscription } from "./subscription.ts";
 
 /** A `TypeSubscription` on the topic type `default`, for the agent type whose subscriptions are being created. */
 export class DefaultSubscription extends TypeSubscription {
   /** Throws `CantHandleException` if no agent type is given and none is being registered. */
-  constructor(topicType = "default", agentType?: string | AgentType) {
-    super(topicType, agentType === undefined ? agentTypeBeingRegistered() : agentTypeText(agentType));
+  constructor(topicType = "default", agentType?: string | AgentType, options?: SubscriptionOptions) {
+    super(topicType, agentType === undefined ? agentTypeBeingRegistered() : agentTypeText(agentType), options);
   }
 }
 brandClass(DefaultSubscription, "DefaultSubscription");

@@ -16,6 +16,7 @@ interface Row {
   readonly pattern: TopicPattern | undefined;
   /** Set together with `pattern`: the type of the agents that get the events. */
   readonly agentType: string | undefined;
+  readonly isDurable: boolean;
 }
 
 /** Called for a user-defined subscription that threw; the table skips it. */
@@ -32,6 +33,7 @@ export class SubscriptionTable {
   /** User-defined subscriptions, which are asked one by one. */
   readonly #others = new Set<Row>();
   #nextOrder = 0;
+  #durableCount = 0;
 
   get size(): number {
     return this.#rows.size;
@@ -58,6 +60,7 @@ export class SubscriptionTable {
     const row = this.#rowOf(subscription);
     if (this.#hasEqual(row)) throw subscriptionExists(subscription);
     this.#rows.set(subscription.id, row);
+    if (row.isDurable) this.#durableCount += 1;
     if (row.pattern === undefined) this.#others.add(row);
     else this.#index.add(row.pattern, row);
   }
@@ -87,6 +90,7 @@ export class SubscriptionTable {
     const row = this.#rows.get(id);
     if (row === undefined) throw noSubscription(id);
     this.#rows.delete(id);
+    if (row.isDurable) this.#durableCount -= 1;
     if (row.pattern === undefined) this.#others.delete(row);
     else this.#index.remove(row.pattern, (other) => other === row);
     return row.subscription;
@@ -95,6 +99,13 @@ export class SubscriptionTable {
   /** Removes all subscriptions of an agent type, except user-defined ones. */
   removeType(agentType: string): void {
     for (const [id, row] of this.#rows) if (row.agentType === agentType) this.remove(id);
+  }
+
+  /** Returns the agents for which a durable event on this topic is kept, each once. */
+  durableRecipients(topic: TopicId): readonly AgentId[] {
+    if (this.#durableCount === 0) return [];
+    const types = this.#index.matches(topic.type).flatMap((row) => (row.isDurable ? [row.agentType] : []));
+    return [...new Set(types)].flatMap((type) => (type === undefined ? [] : [new AgentId(type, topic.source)]));
   }
 
   /** Returns the agents that an event on this topic reaches, each once, in the order of their subscriptions. */
@@ -162,16 +173,16 @@ function rethrow(error: unknown): never {
   throw error;
 }
 
-function patternAndType(subscription: Subscription): Pick<Row, "pattern" | "agentType"> {
+function patternAndType(subscription: Subscription): Pick<Row, "pattern" | "agentType" | "isDurable"> {
   if (subscription instanceof TypeSubscription) {
-    const { topicType, agentType } = subscription;
+    const { topicType, agentType, durable: isDurable } = subscription;
     assertAgentType(agentType);
-    return { pattern: { kind: "type", topicType }, agentType };
+    return { pattern: { kind: "type", topicType }, agentType, isDurable };
   }
   if (subscription instanceof TypePrefixSubscription) {
-    const { topicTypePrefix: prefix, agentType } = subscription;
+    const { topicTypePrefix: prefix, agentType, durable: isDurable } = subscription;
     assertAgentType(agentType);
-    return { pattern: { kind: "prefix", prefix }, agentType };
+    return { pattern: { kind: "prefix", prefix }, agentType, isDurable };
   }
-  return { pattern: undefined, agentType: undefined };
+  return { pattern: undefined, agentType: undefined, isDurable: false };
 }

@@ -2,6 +2,8 @@ import { AgentId, type AgentType, agentTypeText, assertAgentType } from "../agen
 import { randomId } from "../clock.ts";
 import { brandClass } from "../copies.ts";
 import { CantHandleException, TroupeError } from "../errors.ts";
+import { assertOptions, optionShape } from "../validation/assert-options.ts";
+import { flag, text } from "../validation/option-kinds.ts";
 import { quoted, wrongValue } from "../validation/option-values.ts";
 import { isValidTopicType, type TopicId, topicTypeRule } from "./topic-id.ts";
 
@@ -20,6 +22,27 @@ export interface Subscription {
   equals(other: Subscription): boolean;
 }
 
+/** Options of a subscription. All are optional. */
+export interface SubscriptionOptions {
+  /** Default: a new UUID. */
+  readonly id?: string | undefined;
+  /**
+   * Whether events that are published with `delivery: "durable"` are kept for the agent, and tried again until it has handled them. A host
+   * keeps such a subscription until you remove it, also while no worker serves the type. Default: false.
+   */
+  readonly durable?: boolean | undefined;
+}
+
+const shape = optionShape<SubscriptionOptions>({ id: text, durable: flag });
+
+/** Fills in the defaults. Throws `invalid-argument`. */
+function settled(given: string | SubscriptionOptions): { readonly id: string; readonly durable: boolean } {
+  if (typeof given === "string") return { id: given, durable: false };
+  if (typeof given !== "object" || given === null) throw wrongValue("The id of a subscription must be a text", given);
+  assertOptions(given, shape, "A subscription");
+  return { id: given.id ?? randomId(), durable: given.durable ?? false };
+}
+
 // protocol.md §5.2
 /**
  * Subscribes an agent type to one topic type. The source of the topic becomes the key of the agent.
@@ -32,14 +55,18 @@ export interface Subscription {
  */
 export class TypeSubscription implements Subscription {
   readonly id: string;
+  /** Whether durable events are kept for the agent; see `SubscriptionOptions`. */
+  readonly durable: boolean;
   readonly topicType: string;
   readonly agentType: string;
 
-  /** `id` defaults to a new UUID. Throws `invalid-argument` for a text that no topic has as its type. */
-  constructor(topicType: string, agentType: string | AgentType, id: string = randomId()) {
-    assertTexts("topicType", topicType, id);
+  /** `options`: an id, or more. Throws `invalid-argument` for a text that no topic has as its type. */
+  constructor(topicType: string, agentType: string | AgentType, options: string | SubscriptionOptions = {}) {
+    const { id, durable } = settled(options);
+    assertTopicText("topicType", topicType);
     if (!isValidTopicType(topicType)) throw noTopicMatches("topicType", topicType);
     this.id = id;
+    this.durable = durable;
     this.topicType = topicType;
     this.agentType = agentTypeText(agentType);
   }
@@ -66,16 +93,20 @@ brandClass(TypeSubscription, "TypeSubscription");
 /** Subscribes an agent type to all topic types with a prefix. Case-sensitive; an empty prefix matches all. */
 export class TypePrefixSubscription implements Subscription {
   readonly id: string;
+  /** Whether durable events are kept for the agent; see `SubscriptionOptions`. */
+  readonly durable: boolean;
   readonly topicTypePrefix: string;
   readonly agentType: string;
 
-  /** `id` defaults to a new UUID. Throws `invalid-argument` for a prefix that no topic type has. */
-  constructor(topicTypePrefix: string, agentType: string | AgentType, id: string = randomId()) {
-    assertTexts("topicTypePrefix", topicTypePrefix, id);
+  /** `options`: an id, or more. Throws `invalid-argument` for a prefix that no topic type has. */
+  constructor(topicTypePrefix: string, agentType: string | AgentType, options: string | SubscriptionOptions = {}) {
+    const { id, durable } = settled(options);
+    assertTopicText("topicTypePrefix", topicTypePrefix);
     if (topicTypePrefix !== "" && !isValidTopicType(topicTypePrefix)) {
       throw noTopicMatches("topicTypePrefix", topicTypePrefix);
     }
     this.id = id;
+    this.durable = durable;
     this.topicTypePrefix = topicTypePrefix;
     this.agentType = agentTypeText(agentType);
   }
@@ -137,7 +168,6 @@ function noTopicMatches(name: string, pattern: string): TroupeError {
   return new TroupeError("invalid-argument", text);
 }
 
-function assertTexts(name: string, pattern: unknown, id: unknown): void {
+function assertTopicText(name: string, pattern: unknown): void {
   if (typeof pattern !== "string") throw wrongValue(`The ${name} of a subscription must be a text`, pattern);
-  if (typeof id !== "string") throw wrongValue("The id of a subscription must be a text", id);
 }

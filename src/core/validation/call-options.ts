@@ -11,6 +11,7 @@ import type { Agent } from "../agents/agent.ts";
 import { lifeKinds } from "../agents/agent-life.ts";
 import { sharingKinds } from "../agents/sharing.ts";
 import { turnKinds } from "../agents/turns.ts";
+import { TroupeError } from "../errors.ts";
 import { assertWaitOptions, waitKinds } from "../wait-options.ts";
 import { assertAgentId, assertFactory, assertMessage, assertTopic } from "./assert-arguments.ts";
 import { assertOptions, optionShape } from "./assert-options.ts";
@@ -63,6 +64,8 @@ const eventShape = optionShape<PublishOptions>({
   signal,
   metadata,
   immediately: flag,
+  delivery: word("durable"),
+  idempotencyKey,
   messageId: text,
 });
 
@@ -105,7 +108,12 @@ export function assertTold(message: unknown, recipient: unknown, options: unknow
 export function assertEvent(message: unknown, topic: unknown, options: unknown): void {
   assertMessage(message);
   assertTopic(topic);
-  if (options !== undefined) assertOptions(options, eventShape, "publishMessage");
+  if (options === undefined) return;
+  assertOptions(options, eventShape, "publishMessage");
+  const { delivery, idempotencyKey: key } = options as PublishOptions;
+  if (key === undefined || delivery === "durable") return;
+  const text = 'An event has an idempotencyKey only if it is kept: publish it with delivery: "durable".';
+  throw new TroupeError("invalid-argument", text);
 }
 
 /** Checks the id and the options of a request about one agent; `taker` names the method. */

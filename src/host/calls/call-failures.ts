@@ -91,6 +91,11 @@ export const callFailure = {
       `The mailbox of ${type}/${key} is full: its messages wait for the agent. Try again later.`,
       "overloaded",
     ),
+  // protocol.md §11.18
+  noDurableEvents: (agentType: string) =>
+    undeliverable(
+      `The worker of agent type ${agentType} takes no durable events: AutoGen's own workers can't say that they have handled one. Serve the type by a Troupe worker, or remove its durable subscription.`,
+    ),
   longRequestId: (bytes: number) =>
     undeliverable(`The request id of ${bytes} bytes is longer than this host keeps.`, "invalid-message"),
   unreadableRequest: (reason: string) => undeliverable(`The request can't be read: ${reason}`, "invalid-message"),

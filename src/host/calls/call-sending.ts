@@ -8,6 +8,7 @@ import {
 import type { Peer } from "../sessions/peer.ts";
 import type { PendingCall } from "../sessions/pending-call.ts";
 import type { CallEnds } from "./call-ends.ts";
+import { callFailure } from "./call-failures.ts";
 import { whyNotSent } from "./call-refusals.ts";
 import type { CallTable } from "./call-table.ts";
 import { whyNotForDotnet } from "./dotnet-calls.ts";
@@ -33,17 +34,31 @@ export class CallSending {
   /** Sends a call to a worker. `entry`: one more field of the request. Returns the length of the frame. */
   forward(call: PendingCall, request: PeekedRequest, target: Peer, entry?: Uint8Array): number {
     const frame = this.#frameFor(target, call, request, entry);
+    if (frame === undefined) {
+      this.#parts.ends.end(call, callFailure.noDurableEvents(call.targetType));
+      return 0;
+    }
     this.#send(call, frame, target);
     return frame.byteLength;
   }
 
   // protocol.md §11.13
-  /** Returns the frame of a call for its target. The host keeps the path of a call to a worker that knows no paths. */
-  #frameFor(target: Peer, call: PendingCall, given: PeekedRequest, entry: Uint8Array | undefined): FrameBytes {
+  /**
+   * Returns the frame of a call for its target. The host keeps the path of a call to a worker that knows no paths. Undefined: the worker can't
+   * take it.
+   */
+  #frameFor(
+    target: Peer,
+    call: PendingCall,
+    given: PeekedRequest,
+    entry: Uint8Array | undefined,
+  ): FrameBytes | undefined {
     const { calls, chains, courier } = this.#parts;
     const id = calls.idBytesOf(call);
     const isMarked = call.caller === courier && !target.traits.capabilities.has("mail");
-    const request = onWaitingPath(isMarked ? withoutMailMarks(given) : given, calls);
+    const onPath = onWaitingPath(given, calls);
+    const request = isMarked ? withoutMailMarks(onPath) : onPath;
+    if (request === undefined) return undefined;
     if (!request.hasPath || target.traits.capabilities.has("turns")) return spliceRequestId(request, id, entry);
     const { bare, path } = withoutPath(request);
     chains.keep(call, target, request.targetKey, path);

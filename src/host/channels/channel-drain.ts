@@ -22,6 +22,7 @@ export interface ChannelDrainParts {
   readonly states: StateService;
   readonly courier: { stop(): void } | undefined;
   readonly told: { drain(): void };
+  readonly durable: { drain(): void };
 }
 
 // protocol.md H21
@@ -30,7 +31,8 @@ export interface ChannelDrainParts {
  * ends all channels with UNAVAILABLE once their queues are empty, or when `over` resolves. Never rejects.
  */
 export async function drainChannels(parts: ChannelDrainParts, graceMs: number, over: Promise<void>): Promise<void> {
-  const { batches, counters, admission, sessions, controlSessions, calls, states, courier, told, registry } = parts;
+  const { batches, counters, admission, sessions, controlSessions, calls, states, courier, told, durable, registry } =
+    parts;
   const open = sessions.all();
   const leaving = encodeFrame({ kind: "leaving", graceMs: Math.min(Math.ceil(graceMs), limits.timerMs) });
   for (const session of open) {
@@ -40,6 +42,7 @@ export async function drainChannels(parts: ChannelDrainParts, graceMs: number, o
   admission.drain();
   const written = states.drain();
   told.drain();
+  durable.drain();
   const ending = calls.drain();
   if (ending !== undefined) await Promise.race([ending, over]);
   // The calls whose answers ride on commits have their outcome then.

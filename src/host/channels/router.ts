@@ -14,6 +14,7 @@ import type { BadFrame } from "../calls/call-refusals.ts";
 import type { CallRouter } from "../calls/call-router.ts";
 import type { MutableHostCounters } from "../counters.ts";
 import type { EventRouter } from "../events/event-router.ts";
+import type { DurableEvents } from "../mail/durable-events.ts";
 import type { ToldCalls } from "../mail/told-calls.ts";
 import type { LeavingAgents } from "../placement/leaving-agents.ts";
 import type { Placement } from "../placement/placement.ts";
@@ -31,6 +32,8 @@ export interface RouterParts {
   /** Calls that the host keeps. */
   readonly told: ToldCalls;
   readonly events: EventRouter;
+  /** Events that the host keeps. */
+  readonly durable: DurableEvents;
   readonly registration: LegacyRegistration;
   readonly registry: Registry;
   readonly owners: TypeOwners;
@@ -54,17 +57,16 @@ export class Router {
   }
 
   receive(peer: Peer, bytes: Uint8Array): void {
-    const { calls, told, events, registration, registry, counters, logger } = this.#parts;
+    const { calls, told, events, durable, registration, registry, counters, logger } = this.#parts;
     const frame = peekFrame(bytes);
     switch (frame.kind) {
       case "request":
-        // Of any other peer the key means nothing: its call is a call.
-        if (frame.isTold && peer.traits.capabilities.has("mail")) return told.take(peer, frame);
-        return calls.route(peer, frame);
+        return told.isKept(peer, frame) ? told.take(peer, frame) : calls.route(peer, frame);
       case "response":
         return calls.answer(peer, frame);
       case "event":
-        events.route(peer, frame);
+        if (durable.isKept(peer, frame)) durable.take(peer, frame);
+        else events.route(peer, frame);
         return;
       case "cancel":
         return calls.ends.cancel(peer, frame);

@@ -12,6 +12,7 @@ import {
 import type { GetStateAnswer, SaveStateAnswer, StoredData, StoredState, WireAgentId } from "../../protocol/internal.ts";
 import { RpcError, StatusCode } from "../../transport/internal.ts";
 import type { HeldStore } from "../held-store.ts";
+import { ownRecordPrefix } from "../registry/name-checks.ts";
 
 const mismatchText =
   "The provided ETag does not match the current ETag. The state has been modified by another request.";
@@ -64,6 +65,9 @@ export class LegacyState {
 
   async #save({ agentId, eTag, data }: StoredState): Promise<RpcError | undefined> {
     if (agentId === undefined) return new RpcError(StatusCode.invalidArgument, "The state names no agent.");
+    if (agentId.type.startsWith(ownRecordPrefix)) {
+      return new RpcError(StatusCode.invalidArgument, "Records of this type are the host's own, and no agent's.");
+    }
     const write = { at: "put", schemaVersion: 0, ...contentOf(data) } as const;
     const first = await this.#commit(agentId, eTag === "" ? { at: "anything" } : { at: "version", eTag }, write);
     // Any eTag is right while nothing is stored.

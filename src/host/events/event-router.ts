@@ -2,6 +2,7 @@ import { Buffer } from "node:buffer";
 import { isValidTopicType, type Logger } from "../../core/internal.ts";
 import {
   type FrameBytes,
+  formatLoneRecipients,
   formatRecipient,
   type PeekedEvent,
   type ReturnedFrame,
@@ -23,6 +24,7 @@ import type { Peer, PeerTable } from "../sessions/peer.ts";
 import { DotnetEvents } from "./dotnet-events.ts";
 import { EventFans, type FanContent, type NamedWorker, type SoughtType } from "./event-fans.ts";
 import { MovingEvents } from "./moving-events.ts";
+import { lotsOf, RestTargets } from "./rest-targets.ts";
 
 export interface EventRouterParts {
   readonly counters: MutableHostCounters;
@@ -122,6 +124,48 @@ export class EventRouter {
     return found;
   }
 
+  // protocol.md §11.18
+  /**
+   * Sends a durable event to the workers of those types for which it is not kept. A worker that also has a type for which it is kept is told by
+   * name which of its agents get this copy. Returns how many workers it was for.
+   */
+  routeRest(from: Peer, event: PeekedEvent, except: ReadonlySet<string>): number {
+    if (except.size === 0) return this.route(from, event);
+    const { counters, owners, peers } = this.#parts;
+    counters.events += 1;
+    const rest = new RestTargets(this.#parts, { topicType: event.topicType, except });
+    this.#isHeld = false;
+    this.#number += 1;
+    try {
+      let absent = rest.absent;
+      for (const peer of rest.exclusive.keys()) this.#target(peer);
+      this.#exclusiveTargets = this.#targets.length;
+      if (rest.shared.size > 0) absent += this.#findShared(from, event, rest.shared, false);
+      counters.skippedEvents += absent;
+      const own = withoutRecipients(event);
+      const keeping = new Set([...except].flatMap((type) => owners.owners(type).map((clientId) => peers.of(clientId))));
+      for (const target of this.#targets) {
+        const shown = this.#shownTo(target, own);
+        if (!keeping.has(target)) this.#deliver(shown, target, this.#frameFor(shown, target));
+        else
+          for (const names of this.#namesFor(target, rest))
+            this.#deliver(shown, target, spliceRecipients(shown, names));
+      }
+      return this.#targets.length;
+    } finally {
+      this.#targets.length = 0;
+      this.#bare = undefined;
+      if (this.#recipients.size > 0) this.#recipients.clear();
+    }
+  }
+
+  /** The names of all agents of a worker that get a copy, for as many frames as they need. */
+  #namesFor(target: Peer, { exclusive }: RestTargets): readonly string[] {
+    const named = this.#recipients.get(target);
+    const names = named === undefined ? [] : Buffer.from(bytesOf(named)).toString().split(",");
+    return lotsOf([...(exclusive.get(target) ?? []), ...names]).map(formatLoneRecipients);
+  }
+
   /** Finds the peers of all owners, each once: a peer remembers the last event it was found for. Returns how many are absent. */
   #find(from: Peer, event: PeekedEvent): number {
     const { owners, topics } = this.#parts;
@@ -182,9 +226,9 @@ export class EventRouter {
 
   // protocol.md §11.14
   /** Finds the worker of the agent of each shared type. Returns how many have none. */
-  #findShared(from: Peer, event: PeekedEvent, types: ReadonlySet<SharedType>): number {
+  #findShared(from: Peer, event: PeekedEvent, types: ReadonlySet<SharedType>, isRemembered = true): number {
     const search: Search = { from, event, key: topicSourceOf(event), waiting: undefined };
-    const versions = types.size < limits.fanTypes ? undefined : this.#fans.versionsOf(search.key);
+    const versions = !isRemembered || types.size < limits.fanTypes ? undefined : this.#fans.versionsOf(search.key);
     const sought: SoughtType[] = [];
     let [count, absent, unnamed] = [0, 0, 0];
     for (const type of types) {

@@ -121,9 +121,9 @@ export class HostCourier implements CommitListener {
     const requestId = peer.begin((error) =>
       settle(error === undefined ? { at: "handled" } : { at: "failed", error: TroupeError.from(error) }),
     );
-    const { id, attempt, place, reminder, agent, frame } = call;
+    const { id, attempt, place, reminder, agent, frame, kind } = call;
     const request = withMailMarks(frame, requestId, {
-      ...{ id, attempt, reminder, timeoutMs: handlerTimeoutMs },
+      ...{ id, attempt, reminder, isEvent: kind === "event", timeoutMs: handlerTimeoutMs },
       place: place === undefined ? undefined : `${shardOf(agent)}.${place}`,
     });
     if (request === undefined) {

@@ -1,4 +1,4 @@
-import { type AgentName, type Clock, isIdempotencyKey, storeLimits } from "../../core/internal.ts";
+import { type AgentName, type Clock, isIdempotencyKey, type MakeId, storeLimits } from "../../core/internal.ts";
 import { decodeFrame, encodeFrame, metadataKey, type PeekedRequest, requestIdText } from "../../protocol/internal.ts";
 import { type CallFailure, callFailure, failureAnswer } from "../calls/call-failures.ts";
 import type { MutableHostCounters } from "../counters.ts";
@@ -11,7 +11,10 @@ export interface ToldCallsParts {
   readonly held: HeldStore;
   /** Undefined: this host keeps no mail. */
   readonly courier: HostCourier | undefined;
+  /** Whether calls of AutoGen's workers to an agent type are kept. Undefined: of none. */
+  readonly isDurableType: ((agentType: string) => boolean) | undefined;
   readonly clock: Clock;
+  readonly makeId: MakeId;
   readonly counters: MutableHostCounters;
 }
 
@@ -21,6 +24,11 @@ interface Told {
   readonly frame: Uint8Array;
 }
 
+// protocol.md §4.5
+const noneType = {
+  ...{ typeName: "NoneType", contentType: "application/json" },
+  data: new TextEncoder().encode("null"),
+};
 /** Memory of a call beside its bytes, while the store keeps it. */
 const callBytes = 1_000;
 /** Keys of a call that mean nothing once no caller waits for it. */
@@ -36,12 +44,21 @@ export class ToldCalls {
     this.#parts = parts;
   }
 
-  /** Takes a call that asks to be kept. */
+  /** Whether the host keeps a call: its worker asks for it, or a stock worker calls a durable type. .NET's workers can't read the answer. */
+  isKept({ traits, dotnet }: Peer, { isTold, targetType }: PeekedRequest): boolean {
+    const { courier, isDurableType } = this.#parts;
+    // Of any other peer the key means nothing: its call is a call.
+    if (traits.capabilities.has("mail")) return isTold;
+    if (isDurableType === undefined || courier === undefined || dotnet !== undefined) return false;
+    return targetType !== undefined && isDurableType(targetType);
+  }
+
+  /** Takes a call that is to be kept. */
   take(caller: Peer, request: PeekedRequest): void {
     const { counters } = this.#parts;
     counters.calls += 1;
     const requestId = requestIdText(request);
-    const told = this.#read(request);
+    const told = this.#read(request, caller.traits.capabilities.has("mail"));
     if ("errorType" in told) return this.#fail(caller, requestId, told);
     const bytes = told.frame.length + callBytes;
     if (!caller.account.take(bytes)) {
@@ -55,7 +72,8 @@ export class ToldCalls {
     this.#isDraining = true;
   }
 
-  #read({ bytes, targetType, targetKey }: PeekedRequest): Told | CallFailure {
+  /** `isNamed`: the caller names the message. */
+  #read({ bytes, targetType, targetKey }: PeekedRequest, isNamed: boolean): Told | CallFailure {
     if (this.#isDraining) return callFailure.shuttingDown();
     if (this.#parts.courier === undefined) return callFailure.notKept("This host keeps no messages.", "not-accessible");
     if (targetType === undefined) return callFailure.noTarget();
@@ -65,7 +83,8 @@ export class ToldCalls {
       return callFailure.invalid(`Type and key of the target have at most ${storeLimits.nameCharacters} characters.`);
     }
     const frame = decodeFrame(bytes);
-    const id = frame.kind === "request" ? frame.metadata[metadataKey.idempotency] : undefined;
+    const named = frame.kind === "request" ? frame.metadata[metadataKey.idempotency] : undefined;
+    const id = isNamed ? named : this.#parts.makeId();
     if (frame.kind !== "request" || !isIdempotencyKey(id)) {
       return callFailure.notKept("A told message needs an idempotencyKey of 1 to 256 characters.", "invalid-message");
     }
@@ -87,7 +106,9 @@ export class ToldCalls {
     }
     if (failure !== undefined) return this.#fail(caller, requestId, failure);
     counters.answers += 1;
-    caller.send(encodeFrame({ kind: "response", requestId, payload: undefined, error: "", metadata: {} }), "answer");
+    // A stock worker waits for a value of some type.
+    const payload = caller.traits.capabilities.has("mail") ? undefined : noneType;
+    caller.send(encodeFrame({ kind: "response", requestId, payload, error: "", metadata: {} }), "answer");
   }
 
   #fail(caller: Peer, requestId: string, failure: CallFailure): void {

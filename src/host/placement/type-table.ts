@@ -1,5 +1,6 @@
 import type { SharingTerms } from "../../core/internal.ts";
 import { isSamePrincipal } from "../principal.ts";
+import { namePattern } from "../registry/name-checks.ts";
 import { SharedType } from "../registry/shared-type.ts";
 import {
   granted,
@@ -39,7 +40,7 @@ export class TypeTable implements TypeOwners {
   constructor(options: TypeTableOptions = {}) {
     const { isDeaf, sharedTypes = [], onSharedChange, onSharedGone } = options;
     this.#isDeaf = isDeaf ?? (() => false);
-    this.#isSharedHere = typePattern(sharedTypes);
+    this.#isSharedHere = namePattern(sharedTypes);
     this.#onSharedChange = onSharedChange ?? (() => undefined);
     this.#onSharedGone = onSharedGone ?? (() => undefined);
   }
@@ -143,11 +144,4 @@ function isSameTerms(a: SharingTerms, b: SharingTerms): boolean {
     left.length === right.length &&
     left.every(([name, value]) => b.requires[name] === value)
   );
-}
-
-/** Returns whether a name is one of these; a `*` at the end stands for any rest. */
-function typePattern(names: readonly string[]): (agentType: string) => boolean {
-  const exact = new Set(names.filter((name) => !name.endsWith("*")));
-  const prefixes = names.filter((name) => name.endsWith("*")).map((name) => name.slice(0, -1));
-  return (agentType) => exact.has(agentType) || prefixes.some((prefix) => agentType.startsWith(prefix));
 }

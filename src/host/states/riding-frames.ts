@@ -2,6 +2,7 @@ import { type CommitAsk, type PeekedEvent, type PeekedResponse, peekFrame } from
 import type { CallFailure } from "../calls/call-failures.ts";
 import type { CallRouter } from "../calls/call-router.ts";
 import type { EventRouter } from "../events/event-router.ts";
+import type { EventSpreader, SpreadEvent } from "../events/spread-event.ts";
 import type { Peer } from "../sessions/peer.ts";
 import type { PendingCall } from "../sessions/pending-call.ts";
 
@@ -9,6 +10,8 @@ import type { PendingCall } from "../sessions/pending-call.ts";
 export interface FrameRouters {
   readonly calls: CallRouter;
   readonly events: EventRouter;
+  /** Finds the agents that keep durable events. */
+  readonly spreader: EventSpreader;
 }
 
 /** The answers and events of one commit. They leave when it is written, as if they had come on the worker's data channel. */
@@ -18,6 +21,8 @@ export class RidingFrames {
   readonly #events: readonly PeekedEvent[];
   /** The calls whose answers ride; the call router keeps them until they are released. */
   #kept: readonly PendingCall[] = [];
+  /** Where those of the events go that the host keeps. */
+  #spread: ReadonlyMap<PeekedEvent, SpreadEvent> = new Map();
 
   private constructor(from: Peer, answers: readonly PeekedResponse[], events: readonly PeekedEvent[]) {
     this.#from = from;
@@ -49,19 +54,33 @@ export class RidingFrames {
       .filter((call) => call !== undefined);
   }
 
+  /** The events among them that the host keeps. */
+  durableOf({ spreader }: FrameRouters): readonly PeekedEvent[] {
+    if (this.#events.length === 0) return noEvents;
+    return this.#events.filter((event) => spreader.isKept(this.#from, event));
+  }
+
+  /** Notes where these events go. */
+  spread(durable: readonly PeekedEvent[], spread: readonly SpreadEvent[]): void {
+    this.#spread = new Map(
+      spread.flatMap((one, index) => (durable[index] === undefined ? [] : [[durable[index], one]])),
+    );
+  }
+
   /** How many there are. */
   get count(): number {
     return this.#answers.length + this.#events.length;
   }
 
   /** The commit is written: with each task one frame leaves. An event for many workers takes several tasks. */
-  *leaving({ calls, events }: FrameRouters): Iterable<() => void> {
+  *leaving({ calls, events, spreader }: FrameRouters): Iterable<() => void> {
     for (const answer of this.#answers) yield () => calls.answer(this.#from, answer);
     yield () => this.#release(calls, undefined);
     let targets = 0;
     for (const event of this.#events) {
+      const spread = this.#spread.get(event);
       yield () => {
-        targets = events.route(this.#from, event);
+        targets = spread === undefined ? events.route(this.#from, event) : spreader.routeRest(this.#from, spread);
       };
       for (let left = targets; left > targetsPerTask; left -= targetsPerTask) yield doNothing;
     }
@@ -78,6 +97,7 @@ export class RidingFrames {
   }
 }
 
+const noEvents: readonly PeekedEvent[] = [];
 /** Workers that get an event for the time of one task. */
 const targetsPerTask = 4;
 const doNothing = (): void => undefined;

@@ -15,6 +15,7 @@ import {
   type CommitAsk,
   type HostedOutcome,
   type LoadAsk,
+  type PeekedEvent,
   peekFrame,
   type RememberedAsk,
   type RemindersAsk,
@@ -25,6 +26,7 @@ import {
 import type { BatchRunner } from "../batch-runner.ts";
 import { callFailure } from "../calls/call-failures.ts";
 import type { MutableHostCounters } from "../counters.ts";
+import type { SpreadRefusal } from "../events/spread-event.ts";
 import type { HeldStore } from "../held-store.ts";
 import { limits } from "../limits.ts";
 import type { CommitOccurrence, HostObserver } from "../observer.ts";
@@ -211,7 +213,10 @@ export class StateService {
     const takenMs = observer === undefined ? 0 : clock.now();
     return this.#inOrder(ask.agent, async () => {
       const refusal = withCron.length === 0 ? undefined : await this.#parts.courier?.whyNotPatterns(ask, withCron);
-      const outcome = refusal === undefined ? await this.#write(ask, mail, rank) : failure(refusal.code, refusal.text);
+      const outcome =
+        refusal === undefined
+          ? await this.#write(from, ask, { frames, mail, rank })
+          : failure(refusal.code, refusal.text);
       if (outcome.at === "committed") counters.commits += 1;
       else if (outcome.at === "conflict") counters.conflictingCommits += 1;
       else if (outcome.at === "stale") counters.staleCommits += 1;
@@ -222,16 +227,30 @@ export class StateService {
     });
   }
 
-  async #write(ask: CommitAsk, mail: readonly Mail[], { era, number }: Rank): Promise<HostedOutcome> {
+  async #write(
+    from: Peer,
+    ask: CommitAsk,
+    { frames, mail: own, rank }: Pick<CommitLoad, "frames" | "mail" | "rank">,
+  ): Promise<HostedOutcome> {
     const { held } = this.#parts;
     let isAsked = false;
+    let spreadBytes = 0;
     try {
       const store = await held.open();
+      const durable = frames.durableOf(this.#parts);
+      const spread = durable.length === 0 ? noMail : await this.#spread(from, frames, durable);
+      if ("code" in spread) return failure(spread.code, spread.text);
+      const mail = spread.length === 0 ? own : [...own, ...spread];
+      const bytes = spread.reduce((sum, { frame }) => sum + frame.length, 0);
+      if (bytes > 0 && !from.account.take(bytes)) return failure("overloaded", from.account.whyNot(bytes));
+      spreadBytes = bytes;
       isAsked = true;
-      const commit = toCommit(ask, mail, { generation: held.incarnation, era, number });
+      const commit = toCommit(ask, mail, { generation: held.incarnation, era: rank.era, number: rank.number });
       const [outcome] = await store.commit([commit]);
       if (outcome === undefined) throw new TypeError("The state store gave no outcome for a commit.");
-      return outcome;
+      return outcome.at === "refused" && outcome.isMailboxFull === true
+        ? fullMailbox(ask.agent, outcome.limit)
+        : outcome;
     } catch (error) {
       const { code, text } = held.failed(
         error,
@@ -240,7 +259,22 @@ export class StateService {
         isAsked ? "unknown" : "unavailable",
       );
       return { at: code === "state-unknown" ? "unknown" : "failed", code, text };
+    } finally {
+      if (spreadBytes > 0) from.account.release(spreadBytes);
     }
+  }
+
+  // protocol.md §11.18
+  /** The mail of the durable events of a commit. */
+  async #spread(
+    from: Peer,
+    frames: RidingFrames,
+    durable: readonly PeekedEvent[],
+  ): Promise<readonly Mail[] | SpreadRefusal> {
+    const spread = await this.#parts.spreader.spreadAll(from, durable);
+    if ("code" in spread) return spread;
+    frames.spread(durable, spread);
+    return spread.flatMap(({ mail }) => mail);
   }
 
   /** Lets the frames of a written commit go: those of a large one in batches, so that other messages get their turn. */
@@ -283,6 +317,7 @@ function* lastly(tasks: Iterable<() => void>, done: () => void): Iterable<() => 
 }
 
 const noBytes = new Uint8Array();
+const noMail: readonly Mail[] = [];
 const supersededText = "Another worker has the agent by now. Try again.";
 const noSpaceText = "The host had no space for this commit. Try again later.";
 
@@ -302,6 +337,11 @@ export function failedAnswer({ kind, seq }: Pick<StoreAsk, "kind" | "seq">, outc
 
 export function failure(code: ErrorCode, text: string): StateFailure {
   return { at: "failed", code, text };
+}
+
+function fullMailbox({ type, key }: AgentName, limit: string): StateFailure {
+  const text = `A turn of ${type}/${key} sends to a mailbox that is full: its limit is ${limit}. Nothing has changed.`;
+  return failure("mailbox-full", `${text} Try again when the messages there are handled.`);
 }
 
 /** Reads the mail of a commit. The receiver of a call is its target. Returns a text if a message is not a call. */

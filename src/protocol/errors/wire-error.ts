@@ -72,6 +72,7 @@ const kinds: { readonly [Code in ErrorCode]: WireErrorKind } = {
   "not-accessible": { type: "NotAccessibleError", make: (text, options) => new NotAccessibleError(text, options) },
   "handler-failed": { type: "HandlerError", make: (text, options) => new HandlerError(text, options) },
   "invalid-message": plain("invalid-message"),
+  "mailbox-full": plain("mailbox-full"),
   "message-too-large": plain("message-too-large"),
   "unexpected-answer": plain("unexpected-answer"),
   "loop-detected": plain("loop-detected"),

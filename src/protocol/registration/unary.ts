@@ -19,6 +19,8 @@ import { fromWirePattern, toWirePattern } from "./wire-pattern.ts";
 export interface WireSubscription {
   readonly id: string;
   readonly pattern: WirePattern | undefined;
+  /** Whether it is durable: that goes beside the bytes, as metadata. Default: false. */
+  readonly isDurable?: boolean | undefined;
 }
 
 /** Bytes of every message without fields: all registration answers, and the request of GetSubscriptions. */

@@ -16,6 +16,8 @@ export interface MailMarks {
   /** Where the host's log has the message, `<shard>.<place>`. Undefined: the call is a reminder. */
   readonly place: string | undefined;
   readonly reminder: ReminderTickInfo | undefined;
+  /** Whether the message is an event, which names its topic. */
+  readonly isEvent: boolean;
   readonly timeoutMs: number;
 }
 
@@ -30,7 +32,7 @@ const markKeys: readonly string[] = [
 
 /** Returns a kept call with marks, under a request id of the host. Undefined: the bytes are not a call. */
 export function withMailMarks(frame: Uint8Array, requestId: string, marks: MailMarks): PeekedRequest | undefined {
-  const { id, attempt, place, reminder, timeoutMs } = marks;
+  const { id, attempt, place, reminder, isEvent, timeoutMs } = marks;
   return changed(frame, (metadata) => ({
     requestId,
     metadata: {
@@ -41,21 +43,34 @@ export function withMailMarks(frame: Uint8Array, requestId: string, marks: MailM
       [metadataKey.attempt]: String(attempt),
       ...(place !== undefined && { [metadataKey.mail]: place }),
       ...(reminder !== undefined && { [metadataKey.reminder]: formatTick(reminder) }),
+      ...(isEvent && { [metadataKey.topic]: metadata[metadataKey.topic] ?? "" }),
     },
   }));
 }
 
-/** Returns a kept call for a worker that does not know the marks: a plain call. */
-export function withoutMailMarks(request: PeekedRequest): PeekedRequest {
+/** Returns a kept call for a worker that does not know the marks: a plain call. Undefined: it is an event, which such a worker can't take. */
+export function withoutMailMarks(request: PeekedRequest): PeekedRequest | undefined {
+  let isEvent = false;
   const bare = changed(request.bytes, (metadata) => ({
-    metadata: Object.fromEntries(Object.entries(metadata).filter(([key]) => !markKeys.includes(key))),
+    metadata: Object.fromEntries(
+      Object.entries(metadata).filter(([key]) => {
+        isEvent ||= key === metadataKey.topic;
+        return !markKeys.includes(key);
+      }),
+    ),
   }));
-  return bare ?? request;
+  return isEvent ? undefined : (bare ?? request);
 }
 
 /** Whether a host has sent this call from what it keeps: a told message or a reminder. */
 export function isKeptCall(metadata: WireMetadata): boolean {
   return metadataKey.mail in metadata || metadataKey.reminder in metadata;
+}
+
+// protocol.md §11.18
+/** Reads the topic of a kept event, `type/source`. Undefined: the call is not an event. */
+export function keptTopicOf(metadata: WireMetadata): string | undefined {
+  return metadataKey.mail in metadata ? metadata[metadataKey.topic] : undefined;
 }
 
 /** Reads the tick of a reminder. Undefined: the call is none, or its mark can't be read. */

@@ -25,6 +25,9 @@ const responseMetadata = 4;
 const eventShape: Shape = [undefined, "text", "text", "text", "text", attributeEntryShape, "bytes", "text", anyShape];
 const target = 3;
 const eventType = 4;
+const eventAttributes = 5;
+const deliveryLength = metadataKey.delivery.length;
+const deliveryStart = metadataKey.delivery.charCodeAt(0);
 const firstDataArm = 6;
 const protoData = 8;
 
@@ -105,16 +108,31 @@ export function peekEvent(bytes: Uint8Array, bodyStart: number): PeekedEvent | u
   const reader = new RawReader(bytes, bodyStart, bytes.length);
   let topicType = "";
   let dataArm = 0;
+  let isDurable = false;
   while (!reader.atEnd) {
     const tag = reader.tag();
     if (tag < 8) return undefined;
     const field = tag >>> 3;
     const valueStart = reader.position;
     if (!stepOver(eventShape[field], tag & 7, reader)) return undefined;
-    if (field === eventType) topicType = readLengthAndText(bytes, valueStart, reader.position);
+    if (field === eventAttributes) {
+      // The key `dataschema` of each event is as long.
+      const isLikely = bytes[valueStart + 2] === deliveryLength && bytes[valueStart + 3] === deliveryStart;
+      if (isLikely && isDeliveryAttribute(bytes, valueStart, reader.position)) isDurable = true;
+    } else if (field === eventType) topicType = readLengthAndText(bytes, valueStart, reader.position);
     else if (field >= firstDataArm && field <= protoData) dataArm = field;
   }
-  return { kind: "event", bytes, bodyStart, topicType, hasProtoData: dataArm === protoData };
+  return { kind: "event", bytes, bodyStart, topicType, hasProtoData: dataArm === protoData, isDurable };
+}
+
+/**
+ * Whether an entry of the attributes has the key `agdelivery`. The entry is short, so that its length, the tag of its key and the length of the
+ * key are a byte each. Most entries differ in the last of these.
+ */
+function isDeliveryAttribute(bytes: Uint8Array, valueStart: number, end: number): boolean {
+  const keyStart = valueStart + 3;
+  const keyEnd = keyStart + metadataKey.delivery.length;
+  return keyEnd <= end && bytes[valueStart + 1] === keyTag && isKey(metadataKey.delivery, bytes, keyStart, keyEnd);
 }
 
 /** `reader` has just stepped over the text field that began at `fieldStart`. */

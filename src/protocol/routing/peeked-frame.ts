@@ -36,7 +36,7 @@ export interface PeekedRequest {
   /** The value of `agpath`; empty without one. */
   readonly path: string;
   // protocol.md §11.14, §11.16
-  /** Whether the metadata has a key that only hosts set: `agepoch`, `agmail`, `agattempt` or `agreminder`. */
+  /** Whether the metadata has a key that only hosts set: `agepoch`, `agmail`, `agattempt`, `agreminder` or `agtopic`. */
   readonly hasHostKeys: boolean;
   // protocol.md §11.16
   /** Whether the metadata has the key `agdelivery`: the host keeps the call. */
@@ -63,6 +63,9 @@ export interface PeekedEvent {
   /** `CloudEvent.type`, not validated. */
   readonly topicType: string;
   readonly hasProtoData: boolean;
+  // protocol.md §11.18
+  /** Whether it has the attribute `agdelivery`: the host keeps the event for the agents with a durable subscription. */
+  readonly isDurable: boolean;
 }
 
 /** Routing fields of one message of the data channel, as the host needs them. */

@@ -97,6 +97,11 @@ export function formatLoneRecipient(agentType: string, epoch: Epoch): string {
   return aloneMark + formatRecipient(agentType, epoch);
 }
 
+/** Returns how an event that is for these agents alone names them. */
+export function formatLoneRecipients(recipients: readonly string[]): string {
+  return aloneMark + recipients.join(",");
+}
+
 /** Whether an event is for the agents alone that `recipientsIn` returns. */
 export function isForRecipientsAlone(attributes: WireMetadata): boolean {
   return attributes[attribute.recipients]?.startsWith(aloneMark) === true;
@@ -113,6 +118,12 @@ export function recipientsIn(attributes: WireMetadata): ReadonlyMap<string, Epoc
     if (epoch !== undefined) recipients.set(part.slice(0, at), epoch);
   }
   return recipients;
+}
+
+/** The types of the agents that an event is for alone, exclusive ones too. */
+export function typesAlone(attributes: WireMetadata): ReadonlySet<string> {
+  const names = attributes[attribute.recipients]?.slice(aloneMark.length).split(",") ?? [];
+  return new Set(names.map((name) => name.split("=", 1)[0] ?? ""));
 }
 
 const noRecipients: ReadonlyMap<string, Epoch> = new Map();

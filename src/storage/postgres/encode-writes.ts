@@ -7,7 +7,7 @@ import {
   shardOf,
   storeLimits,
 } from "../../core/internal.ts";
-import { idOfAgent, idOfMessage } from "./agent-id.ts";
+import { idOfAgent, idOfMail, idOfMessage } from "./agent-id.ts";
 
 /** A commit or a settlement as `write_group` takes it. */
 export interface EncodedWrite {
@@ -77,7 +77,9 @@ export function encodeCommit(commit: Commit, { nowMs, maxMailboxMessages }: Comm
     fields.mail = mail.map((one) => ({
       ...{ receiver: idOfAgent(one.receiver), kind: one.kind, id: bytes.add(one.id), frame: bytes.add(one.frame) },
       ...encodeName(one.receiver, bytes),
+      ...(one.isOnce === true && { once: idOfMail(one.receiver, one.id) }),
     }));
+    if (mail.some(({ isOnce }) => isOnce === true)) fields.forget = toWhole(nowMs - storeLimits.mailIdMs);
     if (maxMailboxMessages !== undefined) fields.mostMail = maxMailboxMessages;
   }
   if (remembered.length > 0) {
@@ -89,7 +91,8 @@ export function encodeCommit(commit: Commit, { nowMs, maxMailboxMessages }: Comm
     if (remembered.some(({ answer }) => answer === undefined)) fields.ids = true;
   }
   return {
-    agents: [id],
+    // Publishers of one mailbox may be several: no other group writes to it meanwhile, so that its messages keep their order.
+    agents: [id, ...mail.flatMap(({ isOnce, receiver }) => (isOnce === true ? [idOfAgent(receiver)] : []))],
     touchesMail: mail.length > 0 || write.at === "delete",
     generation: epoch?.generation ?? 0,
     fields,
@@ -185,13 +188,15 @@ export function decodeOutcome(result: unknown, maxMailboxMessages: number): Comm
   const [code, first, second, third] = result;
   switch (code) {
     case 0:
-      return { at: "committed", eTag: first, revision: second };
+      return third === undefined
+        ? { at: "committed", eTag: first, revision: second }
+        : { at: "committed", eTag: first, revision: second, knownMail: third };
     case 1:
       return { at: "conflict", eTag: first ?? undefined };
     case 2:
       return { at: "stale", epoch: { generation: first, era: second, number: third } };
     case 4:
-      return { at: "refused", limit: `${maxMailboxMessages} messages of one mailbox` };
+      return { at: "refused", limit: `${maxMailboxMessages} messages of one mailbox`, isMailboxFull: true };
     default:
       return { at: "refused", limit: `${storeLimits.reminders} reminders of one agent` };
   }

@@ -62,7 +62,7 @@ export const schemaSteps: readonly SchemaStep[] = [
   (s) => `${logTablesOf(s)}${functionsOf(s)}`,
   // Dead letters are bounded in bytes.
   (s) => functionsOf(s),
-  // Ids of messages that were kept while the clock was ahead are forgotten.
+  // Ids of messages that were kept while the clock was ahead are forgotten. Mailboxes know the ids of mail that commits bring.
   (s) => functionsOf(s),
 ];
 

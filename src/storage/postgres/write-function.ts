@@ -47,7 +47,7 @@ end $body$;
 
 /**
  * Writes commits and settlements in their order. A write names bytes as an offset from its own `base`, which counts from 1, and a length.
- * A result is [0, eTag, revision] for committed, [1, eTag] for a conflict, [2, generation, era, number] for stale. [3] says that an agent
+ * A result is [0, eTag, revision] for committed, with the indexes of known mail at the end if there is any, [1, eTag] for a conflict, [2, generation, era, number] for stale. [3] says that an agent
  * would have too many reminders, [4] that a mailbox would have too many messages. Writes of the log have the results of the log.
  */
 function writeFunction(s: string): string {
@@ -79,6 +79,7 @@ declare
   v_kept bigint := 0;
   v_forget bigint;
   v_late bigint;
+  v_known jsonb;
 begin${assertIsolation}
   perform pg_advisory_xact_lock_shared(p_fence_lock);
   select writers, fence, holder into strict v_meta from ${s}.meta;
@@ -184,6 +185,20 @@ begin${assertIsolation}
         v_result := jsonb_build_array(3);
       end if;
     end if;
+    -- Mailboxes were given these before: the commit happens without them.
+    v_known := null;
+    if v_result is null and v_write ? 'forget' then
+      v_forget := (v_write->>'forget')::bigint;
+      select jsonb_agg(mail.place - 1) into v_known
+        from jsonb_array_elements(v_write->'mail') with ordinality as mail(value, place) where mail.value ? 'once' and exists(
+          select from ${s}.mail_ids where message = decode(mail.value->>'once', 'hex') and at > v_forget);
+      if v_known is not null then
+        v_write := jsonb_set(v_write, '{mail}', coalesce((
+          select jsonb_agg(mail.value order by mail.place)
+            from jsonb_array_elements(v_write->'mail') with ordinality as mail(value, place)
+            where not v_known @> to_jsonb(mail.place - 1)), '[]'));
+      end if;
+    end if;
     if v_result is null and v_write ? 'mostMail' and exists(
         select from jsonb_array_elements(v_write->'mail') as mail group by mail->>'receiver'
           having count(*) + ${s}.mailbox_size(decode(mail->>'receiver', 'hex'), (v_write->>'mostMail')::bigint)
@@ -257,6 +272,11 @@ begin${assertIsolation}
             ${slice("(v_part->'key')")}, (v_part->>'shard')::smallint, ${slice("(v_write->'type')")},
             ${slice("(v_write->'key')")}, ${slice("(v_part->'id')")}, v_part->>'kind', v_now, 0, v_now,
             ${slice("(v_part->'frame')")});
+        if v_part ? 'once' then
+          insert into ${s}.mail_ids(message, at) values (decode(v_part->>'once', 'hex'), v_now)
+            on conflict (message) do update set at = excluded.at;
+          v_kept := v_kept + 1;
+        end if;
       end loop;
     end if;
     if v_write ? 'remembered' then
@@ -274,6 +294,9 @@ begin${assertIsolation}
         delete from ${s}.remembered where agent = v_agent and answer is null and seq <= (select seq from ${s}.remembered
           where agent = v_agent and answer is null order by seq desc offset p_most_remembered limit 1);
       end if;
+    end if;
+    if v_known is not null then
+      v_result := v_result || jsonb_build_array(v_known);
     end if;
     v_results := array_append(v_results, v_result);
   end loop;

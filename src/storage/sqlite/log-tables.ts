@@ -1,5 +1,6 @@
 import {
   type AgentName,
+  type Commit,
   type DeadPage,
   type DeadQuery,
   type DeadReason,
@@ -78,15 +79,25 @@ export class LogTables {
   }
 
   append(mailbox: AgentName, message: DurableMessage, nowMs: number): "kept" | "known" | "full" {
-    const named = [toBlob(mailbox.type), toBlob(mailbox.key), toBlob(message.id)] as const;
-    const { mailIdMs } = storeLimits;
-    // An id that is from later was kept before the clock was set back.
-    if (this.#knowsId.get(...named, nowMs - mailIdMs, nowMs + mailIdMs) !== undefined) return "known";
+    if (this.#knows(mailbox, message.id, nowMs)) return "known";
     if (this.#isFull(mailbox)) return "full";
-    this.#addId.run(...named, nowMs);
-    this.#newIds += 1;
+    this.know(mailbox, message.id, nowMs);
     this.#keepMail(mailbox, message, message.sentAtMs);
     return "kept";
+  }
+
+  /** Notes that a mailbox was given a message of this id. */
+  know({ type, key }: AgentName, id: string, nowMs: number): void {
+    this.#addId.run(toBlob(type), toBlob(key), toBlob(id), nowMs);
+    this.#newIds += 1;
+  }
+
+  /** Returns the indexes of the mail of a commit that its mailbox was given before. */
+  knownMail({ mail }: Commit, nowMs: number): readonly number[] {
+    if (mail.length === 0) return noMail;
+    return mail.flatMap(({ isOnce, receiver, id }, index) =>
+      isOnce === true && this.#knows(receiver, id, nowMs) ? [index] : [],
+    );
   }
 
   /** One that is not in its mailbox any more stays as it is. Returns how many others were forgotten. */
@@ -162,6 +173,13 @@ export class LogTables {
     return this.#forgetOldestIds.all(count).length > 0;
   }
 
+  #knows({ type, key }: AgentName, id: string, nowMs: number): boolean {
+    const { mailIdMs } = storeLimits;
+    // An id that is from later was kept before the clock was set back.
+    const times = [nowMs - mailIdMs, nowMs + mailIdMs] as const;
+    return this.#knowsId.get(toBlob(type), toBlob(key), toBlob(id), ...times) !== undefined;
+  }
+
   #isFull({ type, key }: AgentName): boolean {
     return Number(this.#size.get(toBlob(type), toBlob(key))?.n) >= this.#maxMailboxMessages;
   }
@@ -171,6 +189,8 @@ export class LogTables {
     this.#keep.run(type, key, shardOf(mailbox), type, key, toBlob(id), kind, atMs, atMs, frame);
   }
 }
+
+const noMail: readonly number[] = [];
 
 /** Returns how many of the first rows have no more bytes together; one at least. */
 function countWithin(rows: readonly Row[], maxBytes = Number.POSITIVE_INFINITY): number {

@@ -335,7 +335,7 @@ export class StateDatabase {
 function writeOf(ask: WriteAsk, { writes, log }: Connection): Written {
   switch (ask.kind) {
     case "commit":
-      return ask.commits.map((commit) => writes.commit(commit, ask.nowMs));
+      return ask.commits.map((commit) => writes.commit(commit, ask.nowMs, log));
     case "settle":
       return void writes.settle(ask.done);
     case "append":

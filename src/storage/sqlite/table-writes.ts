@@ -11,10 +11,12 @@ import {
   type StoredVersion,
   shardOf,
   storeLimits,
+  withoutMail,
 } from "../../core/internal.ts";
 import { numberIn } from "../rows.ts";
 import { epochIn, textIn, toBlob } from "./columns.ts";
 import type { Database, Statement } from "./driver.ts";
+import type { LogTables } from "./log-tables.ts";
 
 /** The name of an agent as it is stored. */
 interface Key {
@@ -96,8 +98,10 @@ export class TableWrites {
     );
   }
 
-  /** Writes one commit, or says why not. */
-  commit(commit: Commit, nowMs: number): CommitOutcome {
+  /** Writes one commit, or says why not. `log`: the tables with the ids that mailboxes know. */
+  commit(given: Commit, nowMs: number, log: LogTables): CommitOutcome {
+    const knownMail = log.knownMail(given, nowMs);
+    const commit = withoutMail(given, knownMail);
     const limit = limitOver(commit, this.#maxValueBytes, storeLimits.nameCharacters);
     if (limit !== undefined) return { at: "refused", limit };
     const { agent, write } = commit;
@@ -108,12 +112,14 @@ export class TableWrites {
     const reminders = commit.reminders.length === 0 ? undefined : remindersOver(commit, this.#namesOf(key));
     if (reminders !== undefined) return { at: "refused", limit: reminders };
     if (commit.mail.length > 0 && this.#isOverMailbox(commit)) {
-      return { at: "refused", limit: `${this.#maxMailboxMessages} messages of one mailbox` };
+      return { at: "refused", limit: `${this.#maxMailboxMessages} messages of one mailbox`, isMailboxFull: true };
     }
     if (write.at === "delete") for (const deletion of this.#deletions) deletion.run(key.type, key.key);
     const version = this.#write(key, commit, stored, nowMs);
     this.#writeEffects(key, commit, nowMs);
-    return { at: "committed", eTag: version?.eTag ?? "", revision: version?.revision ?? 0 };
+    for (const { receiver, id, isOnce } of commit.mail) if (isOnce === true) log.know(receiver, id, nowMs);
+    const written = { at: "committed", eTag: version?.eTag ?? "", revision: version?.revision ?? 0 } as const;
+    return knownMail.length === 0 ? written : { ...written, knownMail };
   }
 
   settle({ ticks, mail }: Settlements): void {

@@ -33,8 +33,18 @@ export interface HostedAnswer {
   left(): void;
 }
 
-/** An answer, or the bytes of an event, that leaves with a commit. */
-export type Hosted = HostedAnswer | Uint8Array;
+// protocol.md §11.18
+/** A durable event of a turn: the host keeps it when it writes the commit. */
+export class HostedEvent {
+  readonly bytes: Uint8Array;
+
+  constructor(bytes: Uint8Array) {
+    this.bytes = bytes;
+  }
+}
+
+/** An answer, a durable event, or the bytes of another event, that leaves with a commit. */
+export type Hosted = HostedAnswer | HostedEvent | Uint8Array;
 
 export interface HostedKeeperOptions {
   /** The way to the present host; undefined without a connection. */
@@ -69,11 +79,15 @@ export class HostedKeeper implements StateKeeper<Hosted> {
   async commit(commit: KeptCommit<Hosted>): Promise<KeptOutcome> {
     const riding: HostedAnswer[] = [];
     const events: Uint8Array[] = [];
+    let isDurable = false;
     for (const one of commit.out) {
       if (one instanceof Uint8Array) events.push(one);
-      else riding.push(one);
+      else if (one instanceof HostedEvent) {
+        isDurable = true;
+        events.push(one.bytes);
+      } else riding.push(one);
     }
-    if (onlySends(commit)) {
+    if (!isDurable && onlySends(commit)) {
       for (const event of events) this.#options.sendEvent(event);
       return { at: "committed", eTag: "", revision: 0 };
     }

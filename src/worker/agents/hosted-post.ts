@@ -36,6 +36,7 @@ import {
 } from "../../core/internal.ts";
 import { metadataKey } from "../../protocol/internal.ts";
 import type { KeptCallRequest } from "../outbound/outgoing-calls.ts";
+import { HostedEvent } from "./hosted-keeper.ts";
 
 export interface HostedPostOptions {
   readonly settings: {
@@ -72,6 +73,21 @@ export class HostedPost implements AgentPost {
     this.#options = options;
   }
 
+  /** Makes the effect of a turn that is a durable event. */
+  durableEffect(bytes: Uint8Array): HostedEvent {
+    this.#keeper();
+    return new HostedEvent(bytes);
+  }
+
+  /** Rejects as `not-accessible` if the host keeps no messages, and as `disconnected` without a host. */
+  async assertHostKeepsMail(): Promise<void> {
+    const keepsMail = await this.#options.hostKeepsMail();
+    if (keepsMail === true) return;
+    if (keepsMail === false) throw mailless();
+    const text = "The worker has no host now, which keeps messages. Try again when it has one.";
+    throw new UndeliverableException(text, { code: "disconnected", notHandled: true });
+  }
+
   /** Keeps a message for an agent. */
   async tell(original: unknown, recipient: AgentId, given: TellOptions): Promise<void> {
     const options = withCheckedMetadata(given);
@@ -81,7 +97,7 @@ export class HostedPost implements AgentPost {
     if (own !== undefined) this.#keeper();
     // The guard looks at the handlers that run now.
     const depth = this.#options.eventGuard.toldDepth(sender, recipient);
-    if (own === undefined) await this.#assertHostKeepsMail();
+    if (own === undefined) await this.assertHostKeepsMail();
     log?.message("MessageKind.DIRECT", "DeliveryStage.SEND", { message: original, sender, receiver: recipient });
     const message = interventions.seesSend ? await this.#intervened(original, recipient, options) : original;
     if (message === DropMessage) {
@@ -152,6 +168,8 @@ export class HostedPost implements AgentPost {
       case "committed":
         return;
       case "failed":
+        if (outcome.error.code === "mailbox-full") throw full(what);
+        throw outcome.error;
       case "unknown":
         throw outcome.error;
       case "refused": {
@@ -164,14 +182,6 @@ export class HostedPost implements AgentPost {
     }
   }
 
-  async #assertHostKeepsMail(): Promise<void> {
-    const keepsMail = await this.#options.hostKeepsMail();
-    if (keepsMail === true) return;
-    if (keepsMail === false) throw mailless();
-    const text = "The worker has no host now, which keeps messages. Try again when it has one.";
-    throw new UndeliverableException(text, { code: "disconnected", notHandled: true });
-  }
-
   #keeper(): StateKeeper<Uint8Array> {
     const { keeper, isMailless } = this.#options;
     if (keeper === undefined) {
@@ -181,6 +191,10 @@ export class HostedPost implements AgentPost {
     if (!isMailless()) return keeper;
     throw mailless();
   }
+}
+
+function full(what: string): UndeliverableException {
+  return new UndeliverableException(`${what} is full. Try again later.`, { code: "overloaded", notHandled: true });
 }
 
 function mailless(): NotAccessibleError {

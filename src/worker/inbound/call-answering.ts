@@ -15,6 +15,7 @@ import {
   type ReminderChange,
   remainingMs,
   TimedOutError,
+  TopicId,
   type TraceCarrier,
   TroupeError,
   tickWithdrawn,
@@ -25,6 +26,7 @@ import {
   type CancelFrame,
   fromWireAgentId,
   isKeptCall,
+  keptTopicOf,
   metadataKey,
   pathOf,
   pathText,
@@ -41,6 +43,7 @@ import { ChangedReminders } from "./changed-reminders.ts";
 import type { ConcurrencyLimiter } from "./concurrency-limiter.ts";
 import { HandlerSlot } from "./handler-slot.ts";
 import type { InFlight } from "./in-flight.ts";
+import { isRpcTopic } from "./incoming-event.ts";
 import { PendingResponse, type PendingResponseOptions } from "./pending-response.ts";
 
 export interface CallAnsweringOptions extends PendingResponseOptions {
@@ -259,11 +262,13 @@ export class CallAnswering {
     if (key !== undefined && !isMail) assertKeyed(key, agentId, catalog);
     const reminder = isMail ? reminderOf(frame.metadata) : undefined;
     if (reminder !== undefined && this.#changedReminders.withdraws(agentId, reminder)) throw tickWithdrawn();
+    const topic = isMail ? keptTopicOf(frame.metadata) : undefined;
+    const topicId = topic === undefined ? undefined : TopicId.parse(topic);
     const messageId = frame.requestId;
     const context = new HandlerContext({
       sender,
-      topicId: undefined,
-      isRpc: true,
+      topicId,
+      isRpc: topicId === undefined || isRpcTopic(topicId.type),
       messageId,
       agentId,
       runtime: catalog.runtime,

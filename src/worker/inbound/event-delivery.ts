@@ -18,6 +18,7 @@ import {
   fromWireTopic,
   isForRecipientsAlone,
   recipientsIn,
+  typesAlone,
   type WireEvent,
 } from "../../protocol/internal.ts";
 import type { Claims } from "../claims/claims.ts";
@@ -105,11 +106,12 @@ export class EventDelivery {
         return this.#passOverUnrouted(topicId);
       }
       recipients = recipients.filter((id) => !id.equals(sender));
-      const placement = from.tellsRecipients && catalog.hasShared ? this.#placementOf(wire, from, bytes) : undefined;
-      if (placement !== undefined) recipients = this.#named(recipients, placement);
+      const isPlaced = from.tellsRecipients && (catalog.hasShared || isForRecipientsAlone(wire.attributes));
+      const placement = isPlaced ? this.#placementOf(wire, from, bytes) : undefined;
+      if (placement !== undefined) recipients = this.#named(recipients, placement, wire);
       if (recipients.length === 0) return;
       // An event without an id never counts as a duplicate. The host may send one again that was given back.
-      if (wire.id !== "" && (placement?.named.size ?? 0) === 0 && this.#isRepeated(wire.id, isFromGateway)) {
+      if (wire.id !== "" && !namesAgents(placement) && this.#isRepeated(wire.id, isFromGateway)) {
         counts.duplicateEvents += 1;
         return;
       }
@@ -143,9 +145,16 @@ export class EventDelivery {
 
   // protocol.md §11.14
   /** Of shared types, an event is for those agents alone that the host names: others are in other workers. */
-  #named(recipients: readonly AgentId[], { named, isAlone }: EventPlacement): readonly AgentId[] {
+  #named(
+    recipients: readonly AgentId[],
+    { named, isAlone }: EventPlacement,
+    { attributes }: WireEvent,
+  ): readonly AgentId[] {
     const { catalog } = this.#options;
-    if (isAlone) return recipients.filter(({ type }) => named.has(type));
+    if (isAlone) {
+      const only = typesAlone(attributes);
+      return recipients.filter(({ type }) => only.has(type));
+    }
     return recipients.filter(({ type }) => catalog.sharingOf(type) === undefined || named.has(type));
   }
 
@@ -229,6 +238,11 @@ export class EventDelivery {
     if (event.handlerSlot === undefined) this.#options.slots.end();
     else event.handlerSlot.end();
   }
+}
+
+/** Whether the host names agents that an event is for: it may send the same event once more, for others. */
+function namesAgents(placement: EventPlacement | undefined): boolean {
+  return placement !== undefined && (placement.isAlone || placement.named.size > 0);
 }
 
 /** Ids that a worker remembers of .NET's gateway, unless the option `rememberedEvents` says otherwise. */

@@ -128,7 +128,7 @@ export class IncomingEvent implements Delivery, Work {
 
 /** Whether the part after the first `:` of a topic type asks for an answer. `rpc` handlers take such events; the worker sends no answer. */
 // protocol.md §3.4
-function isRpcTopic(topicType: string): boolean {
+export function isRpcTopic(topicType: string): boolean {
   const colon = topicType.indexOf(":");
   if (colon < 0) return false;
   const suffix = topicType.slice(colon + 1);

@@ -19,11 +19,13 @@ import {
   messageTypeText,
   type SendOptions,
   scopePathOf,
+  TopicId,
   UndeliverableException,
   undecidedText,
   withCheckedMetadata,
 } from "../../core/internal.ts";
 import {
+  encodeFrame,
   fromWireError,
   metadataKey,
   pathMetadata,
@@ -31,6 +33,7 @@ import {
   type ResponseFrame,
   timeoutMetadata,
   toWireAgentId,
+  type WireEvent,
 } from "../../protocol/internal.ts";
 import type { Outbox, UndeliverableReason } from "../connection/outbox.ts";
 import type { WorkerCounters } from "../worker-counters.ts";
@@ -125,6 +128,24 @@ export class OutgoingCalls {
       ...{ source: sender && toWireAgentId(sender), target: toWireAgentId(receiver) },
     };
     const frame = await this.#pending.answerTo(request, beginBounds({}, receiver, settings));
+    if (frame.error !== "") throw fromWireError(frame.error, frame.metadata, undefined);
+  }
+
+  // protocol.md §11.18
+  /** Gives the host an event to keep. Resolves when it is kept for all agents with a durable subscription. */
+  async keepEvent(event: WireEvent, idempotencyKey: string, signal: AbortSignal | undefined): Promise<void> {
+    const { sendQueue, settings } = this.#parts;
+    const requestId = this.#pending.nextRequestId();
+    const marks = { [metadataKey.delivery]: "durable", [metadataKey.idempotency]: idempotencyKey };
+    const attributes = { ...event.attributes, ...marks, [metadataKey.request]: requestId };
+    const bytes = encodeFrame({ kind: "event", event: { ...event, attributes } });
+    // The event stands for a call, since the host answers it. Its depth stays: a host that keeps messages knows depths.
+    const call: RequestFrame = {
+      ...{ kind: "request", requestId, source: undefined, target: undefined, payload: event.payload, metadata: marks },
+    };
+    sendQueue.assertRoom("event");
+    const topic = new TopicId(event.topicType, event.topicSource);
+    const frame = await this.#pending.answerTo(call, beginBounds({ signal }, topic, settings), bytes);
     if (frame.error !== "") throw fromWireError(frame.error, frame.metadata, undefined);
   }
 
@@ -256,7 +277,7 @@ export class OutgoingCalls {
     }
   }
 
-  async #intervened(message: unknown, options: CallOptions, timed: TimedBounds): Promise<unknown> {
+  async #intervened(message: unknown, options: CallOptions, timed: TimedBounds<AgentId>): Promise<unknown> {
     const { recipient } = timed;
     const { sender, signal, metadata, messageId = this.#parts.settings.makeId() } = options;
     const messageContext = new HandlerContext({

@@ -20,7 +20,7 @@ import {
   UndeliverableException,
   withCheckedMetadata,
 } from "../../core/internal.ts";
-import { encodeFrame, toWireAgentId } from "../../protocol/internal.ts";
+import { encodeFrame, metadataKey, toWireAgentId, type WireEvent } from "../../protocol/internal.ts";
 import { assertLength, type UndeliverableReason } from "../connection/outbox.ts";
 import type { WorkerSettings } from "../worker-options.ts";
 import { InterventionWaits } from "./intervention-waits.ts";
@@ -37,6 +37,12 @@ export interface OutgoingEventsOptions {
   /** Returns the effects of the turn of a persistent agent that publishes. Undefined: the event leaves at once. */
   readonly effectsOf: (sender: AgentId | undefined) => TurnEffects | undefined;
   readonly eventGuard: EventGuard;
+  /** Gives the host an event to keep. */
+  readonly keepEvent: (event: WireEvent, idempotencyKey: string, signal: AbortSignal | undefined) => Promise<void>;
+  /** Makes the effect of a turn that is a durable event. Throws `not-accessible` if the host of this worker keeps none. */
+  readonly durableEffect: (bytes: Uint8Array) => unknown;
+  /** Rejects as `not-accessible` if the host keeps no messages, and as `disconnected` without a host. */
+  readonly assertKeepsMail: () => Promise<void>;
 }
 
 /** Publishes the events of this worker. They go to the host, also events for its own agents. */
@@ -106,8 +112,9 @@ export class OutgoingEvents {
       payload,
       attributes,
     };
-    const bytes = encodeFrame({ kind: "event", event });
     const effects = options.immediately === true ? undefined : this.#parts.effectsOf(sender);
+    if (options.delivery === "durable") return this.#publishDurable(event, { options, effects });
+    const bytes = encodeFrame({ kind: "event", event });
     if (effects !== undefined) {
       assertLength(bytes, settings.maxMessageBytes);
       effects.addEvent(bytes, bytes.length);
@@ -118,6 +125,24 @@ export class OutgoingEvents {
     await traced(settings.tracing, "publish", { destination: topicId, link: attributes }, () =>
       sendQueue.publish({ bytes, withoutPath }, options.signal),
     );
+  }
+
+  // protocol.md §11.18
+  /** In a turn of a persistent agent the event is kept with its commit, else at once. */
+  async #publishDurable(
+    event: WireEvent,
+    { options, effects }: { readonly options: PublishOptions; readonly effects: TurnEffects | undefined },
+  ): Promise<void> {
+    const { settings } = this.#parts;
+    const id = options.idempotencyKey ?? settings.makeId();
+    if (effects === undefined) {
+      await this.#parts.assertKeepsMail();
+      return this.#parts.keepEvent(event, id, options.signal);
+    }
+    const marks = { [metadataKey.delivery]: "durable", [metadataKey.idempotency]: id };
+    const bytes = encodeFrame({ kind: "event", event: { ...event, attributes: { ...event.attributes, ...marks } } });
+    assertLength(bytes, settings.maxMessageBytes);
+    effects.addEvent(this.#parts.durableEffect(bytes), bytes.length);
   }
 
   async #intervened(

@@ -32,10 +32,17 @@ export class PendingCalls {
     return this.#parts.settings.requestIdPrefix + this.#parts.nextRequestNumber();
   }
 
-  /** Sends a call, or queues it within its bounds, and resolves to its answer. Rejects with what can't be sent. */
-  async answerTo(request: RequestFrame, timed: TimedBounds): Promise<ResponseFrame> {
+  /**
+   * Sends a call, or queues it within its bounds, and resolves to its answer. Rejects with what can't be sent. `bytes`: those that leave. Default:
+   * the call's own.
+   */
+  async answerTo(
+    request: RequestFrame,
+    timed: TimedBounds,
+    bytes: Uint8Array = encodeFrame(request),
+  ): Promise<ResponseFrame> {
     const { settings, sendQueue } = this.#parts;
-    const call = new OutgoingCall(request, encodeFrame(request), sendQueue);
+    const call = new OutgoingCall(request, bytes, sendQueue);
     const number = this.#numberIn(request.requestId);
     this.#calls.add(number, call);
     try {

@@ -1,12 +1,20 @@
-import { type AgentId, type CallBounds, type Deadline, deadlineAfter, remainingMs } from "../../core/internal.ts";
+import {
+  type AgentId,
+  type CallBounds,
+  type Deadline,
+  deadlineAfter,
+  remainingMs,
+  type TopicId,
+} from "../../core/internal.ts";
 import type { WorkerSettings } from "../worker-options.ts";
 
 /** The bounds of one call, and the moment at which its timeout is over. */
-export interface TimedBounds {
+export interface TimedBounds<Recipient extends AgentId | TopicId = AgentId | TopicId> {
   readonly bounds: CallBounds;
   /** Undefined: the call has no timeout. */
   readonly deadline: Deadline | undefined;
-  readonly recipient: AgentId;
+  /** Stands in errors and spans. */
+  readonly recipient: Recipient;
   /** Whether the host and the target learn the timeout. They do not learn `lastResortMs`, which no caller has asked for. */
   readonly isTold: boolean;
 }
@@ -16,7 +24,11 @@ const lastResortMs = 330_000;
 const lastResort: CallBounds = Object.freeze({ timeoutMs: lastResortMs });
 
 /** Begins the bounds of a call now. One without a timeout gets the last resort. */
-export function beginBounds(given: CallBounds, recipient: AgentId, { clock }: WorkerSettings): TimedBounds {
+export function beginBounds<Recipient extends AgentId | TopicId>(
+  given: CallBounds,
+  recipient: Recipient,
+  { clock }: WorkerSettings,
+): TimedBounds<Recipient> {
   const isTold = given.timeoutMs !== undefined;
   const bounds = isTold ? given : withLastResort(given);
   return { bounds, deadline: deadlineAfter(bounds.timeoutMs, clock), recipient, isTold };

@@ -221,7 +221,9 @@ export class Registration {
       this.#unconfirmed.types.delete(type);
       for (const { id } of added) this.#unconfirmed.subscriptions.delete(id);
     } catch (error) {
-      await Promise.allSettled(added.map((one) => host?.registry.removeSubscription(toWireSubscription(one))));
+      // A durable one that the host has kept since an earlier run stays there.
+      const removed = added.map((one) => ({ ...toWireSubscription(one), isDurable: false }));
+      await Promise.allSettled(removed.map((one) => host?.registry.removeSubscription(one)));
       for (const { id } of added) this.#forget(id);
       throw error;
     }

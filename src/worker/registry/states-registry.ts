@@ -8,10 +8,12 @@ export interface StatesRegistryOptions {
   readonly isKeptAtHost: (agentType: string) => boolean;
   /** Resolves to whether the host keeps states, once it has said so or seems to say nothing. */
   readonly keepsStates: () => Promise<boolean>;
+  /** The same for messages. */
+  readonly keepsMail: () => Promise<boolean>;
 }
 
 // protocol.md §11.15
-/** Registers no agent type whose state its host would have to keep and does not. */
+/** Registers nothing that its host would have to keep and does not: types of agents with a state, and durable subscriptions. */
 export class StatesRegistry implements HostRegistry {
   readonly #options: StatesRegistryOptions;
 
@@ -28,7 +30,14 @@ export class StatesRegistry implements HostRegistry {
     return registry.registerType(agentType, signal);
   }
 
-  addSubscription(subscription: WireSubscription, signal?: AbortSignal): Promise<void> {
+  // protocol.md §11.18
+  async addSubscription(subscription: WireSubscription, signal?: AbortSignal): Promise<void> {
+    if (subscription.isDurable === true && !(await this.#options.keepsMail())) {
+      const text = `The subscription of agent type ${subscription.pattern?.agentType} is durable, and this host keeps no messages.`;
+      throw new NotAccessibleError(
+        `${text} Use a Troupe host with a MemoryStateStore, openSqliteStore, or openPostgresStore with one writer.`,
+      );
+    }
     return this.#options.registry.addSubscription(subscription, signal);
   }
 

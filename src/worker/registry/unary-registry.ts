@@ -2,6 +2,7 @@ import type { SharingTerms } from "../../core/internal.ts";
 import {
   clientIdKey,
   decodeGetSubscriptionsResponse,
+  durableKey,
   emptyMessage,
   encodeAddSubscriptionRequest,
   encodeRegisterAgentRequest,
@@ -67,7 +68,8 @@ export class UnaryRegistry implements HostRegistry {
   async addSubscription(subscription: WireSubscription, signal?: AbortSignal): Promise<void> {
     try {
       await this.#options.firstRoundTrip.wait(signal);
-      await this.#call(method.addSubscription, encodeAddSubscriptionRequest(subscription), signal);
+      const request = encodeAddSubscriptionRequest(subscription);
+      await this.#call(method.addSubscription, request, signal, durableMetadata(subscription));
     } catch (error) {
       throw isNotImplemented(error) ? error : subscriptionRefusalError(subscription, error);
     }
@@ -76,7 +78,8 @@ export class UnaryRegistry implements HostRegistry {
   async removeSubscription(subscription: WireSubscription, signal?: AbortSignal): Promise<void> {
     const id = await this.#idAtHost(subscription, signal);
     try {
-      await this.#call(method.removeSubscription, encodeRemoveSubscriptionRequest(id), signal);
+      const request = encodeRemoveSubscriptionRequest(id);
+      await this.#call(method.removeSubscription, request, signal, durableMetadata(subscription));
     } catch (error) {
       if (!isNotImplemented(error) && !isUnknownSubscription(error)) {
         throw refusalError("remove the subscription", error);
@@ -116,4 +119,9 @@ export class UnaryRegistry implements HostRegistry {
     const signal = callerSignal === undefined ? connectionSignal : AbortSignal.any([connectionSignal, callerSignal]);
     return link.unary(name, request, { metadata, timeoutMs, signal });
   }
+}
+
+// protocol.md §11.18
+function durableMetadata({ isDurable }: WireSubscription): Metadata | undefined {
+  return isDurable === true ? { [durableKey]: "1" } : undefined;
 }

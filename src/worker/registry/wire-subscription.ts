@@ -9,7 +9,13 @@ import type { WirePattern, WireSubscription } from "../../protocol/internal.ts";
 
 /** Encodes a subscription. Throws `invalid-argument` for a kind that the protocol does not have. */
 export function toWireSubscription(subscription: Subscription): WireSubscription {
-  return { id: subscription.id, pattern: toPattern(subscription) };
+  const wire = { id: subscription.id, pattern: toPattern(subscription) };
+  return isDurable(subscription) ? { ...wire, isDurable: true } : wire;
+}
+
+function isDurable(subscription: Subscription): boolean {
+  const isKnown = subscription instanceof TypeSubscription || subscription instanceof TypePrefixSubscription;
+  return isKnown && subscription.durable;
 }
 
 function toPattern(subscription: Subscription): WirePattern {

@@ -5,6 +5,7 @@ import {
   handlerTable,
   type MessageContext,
   persistentAgent,
+  TopicId,
   type When,
 } from "../../../src/core/index.ts";
 import type { CallRecord, Run } from "../ledger.ts";
@@ -34,6 +35,9 @@ export class KeptAgent extends persistentAgent(Lines) {
     })
     .rpc(Bell, function ({ reminder }, context) {
       return this.tick(reminder, context);
+    })
+    .event(Note, function ({ told }) {
+      return this.told(told);
     })
     .event(News, function ({ event }, context) {
       return this.hear(event, context);
@@ -169,7 +173,11 @@ export class KeptAgent extends persistentAgent(Lines) {
   async #tell(turn: Turn, plan: PlannedTell): Promise<void> {
     const recipient = new AgentId(keptType(plan.type), plan.key);
     const record = this.#parts.ledger.kept.openTell({ plan, agent: recipient.toString(), turn });
-    await this.tell(Note({ told: record.name }), recipient);
+    const note = Note({ told: record.name });
+    // An agent does not get its own events.
+    const isByEvent = this.#parts.ledger.kept.durableTypes.has(recipient.type) && !recipient.equals(this.id);
+    if (isByEvent) await this.publishMessage(note, topicOfTells(recipient), { delivery: "durable" });
+    else await this.tell(note, recipient);
   }
 
   async #turn<T>(details: Pick<Turn, "cause" | "call" | "isReading">, body: (turn: Turn) => Promise<T>): Promise<T> {
@@ -221,6 +229,11 @@ function nextMs(nowMs: number, periodMs: number): number {
 /** Whether an activation may end so while a handler still runs, which writes nothing any more. */
 export function endsTurns(reason: DeactivationReason | undefined): boolean {
   return reason === "stale" || reason === "shutting-down" || reason === "draining" || reason === "moved";
+}
+
+/** The topic on which a type with a durable subscription hears what its agents are told. */
+export function topicOfTells({ type, key }: AgentId): TopicId {
+  return new TopicId(`told-${type}`, key);
 }
 
 export function keptType(index: number): string {

@@ -112,6 +112,8 @@ export class KeptLedger {
   readonly starts: { readonly process: SimulatedProcess; readonly at: number }[] = [];
   /** Told messages that became dead letters, with the reason. */
   readonly deadLetters: string[] = [];
+  /** Agent types whose durable subscription a host has confirmed. */
+  readonly durableTypes = new Set<string>();
   /** Called when a commit has happened. */
   onWritten: (written: Written) => void = () => undefined;
   readonly #parts: KeptLedgerParts;

@@ -3,7 +3,7 @@ import { SimulatedStateStore } from "../../../src/testing/index.ts";
 import type { HostSeat } from "../host-seat.ts";
 import type { WorkerSeat } from "../worker-seat.ts";
 import type { WorldParts } from "../world-parts.ts";
-import { keptType } from "./kept-agent.ts";
+import { keptType, topicOfTells } from "./kept-agent.ts";
 import { Note } from "./messages.ts";
 import type { KeptFault, KeptWork, PlannedTell, WorkOnAgent } from "./plan.ts";
 import { stockSave } from "./stock-client.ts";
@@ -153,7 +153,10 @@ export class KeptWorld {
     const recipient = new AgentId(keptType(plan.type), plan.key);
     const record = ledger.kept.openTell({ plan, agent: recipient.toString(), turn: undefined });
     // A host keeps messages for the agents of its workers only.
-    const told = worker.tell(Note({ told: record.name }), recipient, { sender: seat.id("news") });
+    const [note, sender] = [Note({ told: record.name }), seat.id("news")];
+    const told = ledger.kept.durableTypes.has(recipient.type)
+      ? worker.publishMessage(note, topicOfTells(recipient), { sender, delivery: "durable" })
+      : worker.tell(note, recipient, { sender });
     await ledger.follow(`${process.name} tells ${record.name}`, process, told).then(
       () => {
         record.outcome = "kept";

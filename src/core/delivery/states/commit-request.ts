@@ -4,7 +4,7 @@ import { jsonContentType } from "../../serialization/message-type.ts";
 import type { StateDefinition } from "../../state/define-state.ts";
 import { bytesOfText } from "../../state/state-codec.ts";
 import type { StateSlot } from "../../state/state-slot.ts";
-import type { Expected, RememberedMessage, StateWrite } from "../../state/state-store.ts";
+import type { CommitOutcome, Expected, RememberedMessage, StateWrite } from "../../state/state-store.ts";
 import type { WritingTurn } from "../../state/writing-turns.ts";
 
 /** The parts of a commit beside the state and its effects. */
@@ -22,6 +22,9 @@ export interface CommitRequest<Out> {
   /** Whether `onActivate` or `onDeactivate` has changed the state, and no message. */
   readonly isOfLife?: boolean | undefined;
 }
+
+/** A commit that is over a limit of the store. */
+type RefusedCommit = Extract<CommitOutcome, { readonly at: "refused" }>;
 
 const nothing = { at: "nothing" } as const;
 
@@ -100,7 +103,11 @@ export function ended(id: AgentId): UndeliverableException {
 }
 
 /** The error of a turn whose commit is over a limit of the store. */
-export function refused(id: AgentId, limit: string): TroupeError {
+export function refused(id: AgentId, { limit, isMailboxFull }: RefusedCommit): TroupeError {
+  if (isMailboxFull === true) {
+    const text = `A turn of ${id} sends to a mailbox that is full: its limit is ${limit}. Nothing has changed.`;
+    return new TroupeError("mailbox-full", `${text} Try again when the messages there are handled.`);
+  }
   const text = `The store refuses the state of ${id}: it is over the limit of ${limit}. Nothing has changed.`;
   return new TroupeError("state-too-large", text);
 }

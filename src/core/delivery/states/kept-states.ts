@@ -342,7 +342,7 @@ export class KeptStates<Out = unknown> implements ActivationStates, SlotHome {
         else slot.committed({ put: text, eTag: outcome.eTag, effects });
         return;
       case "refused":
-        throw refused(id, outcome.limit);
+        throw refused(id, outcome);
       case "failed":
         throw outcome.error;
       case "conflict":

@@ -50,7 +50,7 @@ const mostWaitingBytes = 16 * 1024 * 1024;
 const mostCommitBytes = 1024 * 1024;
 
 /** Failures of a commit that one turn may have caused. */
-const onePartCodes: ReadonlySet<string> = new Set(["message-too-large", "disconnected"]);
+const onePartCodes: ReadonlySet<string> = new Set(["message-too-large", "disconnected", "mailbox-full"]);
 
 /**
  * The turns of one persistent agent that run on its state in memory while a commit is under way. One commit writes many of them: the last
@@ -231,7 +231,7 @@ export class TurnsAhead<Out> implements SlotAhead {
         break;
       case "refused":
         if (steps.length > 1) return this.#writeSingly(steps);
-        this.#goBack(steps, refused(id, outcome.limit));
+        this.#goBack(steps, refused(id, outcome));
         break;
       case "failed":
         if (steps.length > 1 && onePartCodes.has(outcome.error.code)) return this.#writeSingly(steps);

@@ -3,7 +3,7 @@ import { type AgentName, textOfName } from "../agent-name.ts";
 import type { Mail, MailSettlement, StoredMail } from "../state-store.ts";
 import { storeLimits } from "../store-limits.ts";
 import type { MailPageQuery } from "../store-log.ts";
-import { sizeOfMail, sizeOfMailId } from "./memory-sizes.ts";
+import { mailIdName, sizeOfMail, sizeOfMailId } from "./memory-sizes.ts";
 
 /** The mail of a store in memory, and the ids that its mailboxes know. Methods that change them return how many bytes they add. */
 export class MemoryMailboxes {
@@ -34,16 +34,16 @@ export class MemoryMailboxes {
   }
 
   knows(mailbox: string, id: string): boolean {
-    return this.#ids.has(nameOf(mailbox, id));
+    return this.#ids.has(mailIdName(mailbox, id));
   }
 
   /** The bytes that `know` adds. */
   sizeOfId(mailbox: string, id: string): number {
-    return sizeOfMailId(nameOf(mailbox, id).length);
+    return sizeOfMailId(mailIdName(mailbox, id).length);
   }
 
   know(mailbox: string, id: string, nowMs: number): number {
-    const name = nameOf(mailbox, id);
+    const name = mailIdName(mailbox, id);
     this.#ids.set(name, nowMs);
     return sizeOfMailId(name.length);
   }
@@ -117,11 +117,6 @@ export class MemoryMailboxes {
     }
     return found;
   }
-}
-
-/** Returns one text for an id of a mailbox. No other id, of this or another mailbox, has the same. */
-function nameOf(mailbox: string, id: string): string {
-  return `${mailbox.length}:${mailbox}${id}`;
 }
 
 function copyOf({ type, key }: AgentName): AgentName {

@@ -2,7 +2,7 @@ import type { MakeId } from "../../clock.ts";
 import { type AgentName, shardOf, textOfName } from "../agent-name.ts";
 import type { DeadReason, DurableMessage, KeptMessage } from "../durable-log.ts";
 import type { Epoch } from "../epoch.ts";
-import { judgeCommit, limitOver, remindersOver } from "../judge-commit.ts";
+import { judgeCommit, limitOver, remindersOver, withoutMail } from "../judge-commit.ts";
 import type { Commit, CommitOutcome, Settlements, StateRecord } from "../state-store.ts";
 import { StoreError } from "../store-error.ts";
 import { DeadLetters } from "./dead-letters.ts";
@@ -59,7 +59,9 @@ export class StateMemory {
   }
 
   /** Writes one commit, or says why not. */
-  commit(commit: Commit, moment: Moment): CommitOutcome {
+  commit(given: Commit, moment: Moment): CommitOutcome {
+    const knownMail = this.#knownMail(given, moment);
+    const commit = withoutMail(given, knownMail);
     const limit = limitOver(commit, Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY);
     if (limit !== undefined) return { at: "refused", limit };
     const name = textOfName(commit.agent);
@@ -72,11 +74,17 @@ export class StateMemory {
       if (change.at === "cancel") this.#bytes += this.reminders.remove(name, change.name);
       else this.#bytes += this.reminders.set(name, { ...change, agent: commit.agent, attempts: 0 });
     }
-    for (const mail of commit.mail) this.#bytes += this.mailboxes.keep(mail, commit.agent, moment.wallMs);
+    for (const mail of commit.mail) {
+      if (mail.isOnce === true) {
+        this.#bytes += this.mailboxes.know(textOfName(mail.receiver), mail.id, moment.nowMs);
+      }
+      this.#bytes += this.mailboxes.keep(mail, commit.agent, moment.wallMs);
+    }
     if (commit.mail.length > 0) this.onMail();
     if (commit.remembered.length > 0) this.#bytes += this.remembered.add(name, commit.remembered, moment.wallMs);
     this.newestGeneration = Math.max(this.newestGeneration, commit.epoch?.generation ?? 0);
-    return { at: "committed", eTag: record?.eTag ?? "", revision: record?.revision ?? 0 };
+    const written = { at: "committed", eTag: record?.eTag ?? "", revision: record?.revision ?? 0 } as const;
+    return knownMail.length === 0 ? written : { ...written, knownMail };
   }
 
   settle({ ticks, mail }: Settlements): void {
@@ -170,9 +178,20 @@ export class StateMemory {
       added.set(text, (added.get(text) ?? 0) + 1);
     }
     for (const [mailbox, count] of added) {
-      if (this.#mailboxIsFull(mailbox, count)) return { at: "refused", limit: this.#mailboxLimit };
+      if (this.#mailboxIsFull(mailbox, count)) {
+        return { at: "refused", limit: this.#mailboxLimit, isMailboxFull: true };
+      }
     }
     return undefined;
+  }
+
+  /** Returns the indexes of mail that its mailbox was given before. */
+  #knownMail({ mail }: Commit, { nowMs }: Moment): readonly number[] {
+    if (!mail.some(({ isOnce }) => isOnce === true)) return noMail;
+    this.#bytes += this.mailboxes.forgetIds(nowMs);
+    return mail.flatMap(({ isOnce, receiver, id }, index) =>
+      isOnce === true && this.mailboxes.knows(textOfName(receiver), id) ? [index] : [],
+    );
   }
 
   /** Makes space if need be: ids of messages that mailboxes were given are worth less than what is stored. */
@@ -233,6 +252,8 @@ export class StateMemory {
     this.#bytes -= sizeOfRecord(name, record.data);
   }
 }
+
+const noMail: readonly number[] = [];
 
 /** Sorts mail and reminders by shard. Undefined: all shards. */
 export function inShards(shards: readonly number[] | undefined): (agent: AgentName) => boolean {

@@ -1,7 +1,7 @@
 import { deepEqual, equal, ok } from "node:assert/strict";
 import { type Mail, shardOf } from "../../../core/internal.ts";
 import { handedOver, idsOf, messageOf, minuteMs, openLog, other, Reading } from "./log-reading.ts";
-import { agent, bytesOf, commitOf, committed, type StoreCase } from "./store-case.ts";
+import { agent, bytesOf, commitOf, committed, loaded, putOf, type StoreCase, textOf } from "./store-case.ts";
 
 /** Makes `count` messages for one mailbox, with ids from `m0`. */
 function manyMail(count: number): readonly Mail[] {
@@ -108,6 +108,56 @@ export const mailboxCases: readonly StoreCase[] = [
       for (const [key, id] of named) {
         equal(await again.log?.append({ ...agent, key }, messageOf(lab, id)), "known");
       }
+    },
+  },
+  {
+    promise: "a commit leaves out mail that its mailbox was given in the last 10 minutes, and writes the rest",
+    tryIt: async (lab) => {
+      const opened = await openLog(lab);
+      if (opened === undefined) return;
+      const { store, log } = opened;
+      const once = (id: string, receiver = agent): Mail => {
+        return { id, receiver, kind: "event", frame: bytesOf(id), isOnce: true };
+      };
+      equal(await log.append(agent, messageOf(lab, "1")), "kept");
+      await committed(store, putOf("one", { mail: [once("1"), once("2"), once("1", other)] }));
+      const two = await committed(store, putOf("two", { mail: [once("2"), once("3"), once("1", other)] }));
+      deepEqual(two.knownMail, [0, 2]);
+      equal(textOf((await loaded(store)).data), "two");
+      equal(await log.append(agent, messageOf(lab, "3")), "known");
+      lab.clock.advance(10 * minuteMs);
+      await committed(store, commitOf({ mail: [once("1")] }));
+      const mail = await store.mail({ limit: 100 });
+      deepEqual(
+        mail.map(({ receiver, id }) => [receiver.key, id]),
+        [
+          [agent.key, "1"],
+          [agent.key, "2"],
+          [other.key, "1"],
+          [agent.key, "3"],
+          [agent.key, "1"],
+        ],
+      );
+    },
+  },
+  {
+    promise:
+      "a commit with mail that a full mailbox was given before happens; one with other mail to it says that it is full",
+    tryIt: async (lab) => {
+      const opened = await openLog(lab);
+      if (opened === undefined) return;
+      const { store } = opened;
+      await committed(store, commitOf({ mail: manyMail(9_999) }));
+      const last: Mail = { id: "last", receiver: agent, kind: "event", frame: bytesOf("x"), isOnce: true };
+      await committed(store, commitOf({ mail: [last] }));
+      await committed(store, commitOf({ mail: [last] }));
+      const mail = [
+        { ...last, receiver: other },
+        { ...last, id: "more" },
+      ];
+      const [outcome] = await store.commit([commitOf({ mail })]);
+      ok(outcome?.at === "refused" && outcome.isMailboxFull === true);
+      equal((await store.stats()).mail, 10_000);
     },
   },
   {

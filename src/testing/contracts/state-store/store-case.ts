@@ -141,7 +141,10 @@ export async function commitOne(store: StateStore, commit: Commit): Promise<Comm
 }
 
 /** Tries one commit that must succeed. */
-export async function committed(store: StateStore, commit: Commit): Promise<{ eTag: string; revision: number }> {
+export async function committed(
+  store: StateStore,
+  commit: Commit,
+): Promise<Extract<CommitOutcome, { readonly at: "committed" }>> {
   const outcome = await commitOne(store, commit);
   ok(outcome.at === "committed", `expected it to be committed, but it is ${JSON.stringify(outcome)}`);
   return outcome;

@@ -61,6 +61,10 @@ describe("a message that was not handled", () => {
     },
   );
 
+  test("a full mailbox to which its turn sends is no attempt either: the turn has changed nothing", () => {
+    expect(course(errorOf("mailbox-full")).delays.slice(0, 3)).toEqual([100, 200, 400]);
+  });
+
   test("what could not be delivered for 7 days has expired", () => {
     expect(course(errorOf("undeliverable"), 7 * dayMs - 1).why).toBeUndefined();
     expect(course(errorOf("undeliverable"), 7 * dayMs)).toEqual({

@@ -25,7 +25,11 @@ it("a host that stops refuses to keep what it is told, so that its worker tells 
   };
   // Of the courier this method alone is used.
   const courier = { keep } as unknown as HostCourier;
-  const told = new ToldCalls({ held, courier, clock: new ManualClock(), counters });
+  const told = new ToldCalls({
+    ...{ held, courier, clock: new ManualClock(), counters },
+    isDurableType: undefined,
+    makeId: () => "id",
+  });
   const caller = new KeptChannel("C", "C");
   told.take(caller, toldRequest("1"));
   await expect.poll(() => caller.arrived.length, { interval: 1 }).toBe(1);

@@ -1,0 +1,207 @@
+import {
+  type AgentName,
+  type CommitOutcome,
+  eventCommit,
+  eventRefused,
+  isValidTopicType,
+  type Logger,
+  type Mail,
+  type MakeId,
+  type StateStore,
+  storeLimits,
+} from "../../core/internal.ts";
+import {
+  type DurableEvent,
+  encodeFrame,
+  encodeKeptEvent,
+  type PeekedEvent,
+  readDurableEvent,
+  senderOf,
+} from "../../protocol/internal.ts";
+import { type CallFailure, callFailure, failureAnswer } from "../calls/call-failures.ts";
+import type { MutableHostCounters } from "../counters.ts";
+import type { EventRouter } from "../events/event-router.ts";
+import type { EventSpreader, SpreadEvent } from "../events/spread-event.ts";
+import type { HeldStore } from "../held-store.ts";
+import { limits } from "../limits.ts";
+import type { Peer } from "../sessions/peer.ts";
+import type { DurableSubscriptions } from "./durable-subscriptions.ts";
+
+export interface DurableEventsParts {
+  readonly held: HeldStore;
+  /** Undefined: this host keeps no mail. */
+  readonly subscriptions: DurableSubscriptions | undefined;
+  readonly events: EventRouter;
+  /** Whether all events of a topic type are durable. Undefined: of none. */
+  readonly isDurableTopic: ((topicType: string) => boolean) | undefined;
+  readonly makeId: MakeId;
+  readonly counters: MutableHostCounters;
+  readonly logger: Logger | undefined;
+}
+
+/** Memory of a message beside its bytes, while the store keeps it. */
+const messageBytes = 1_000;
+const noMail: readonly Mail[] = [];
+
+// protocol.md §11.18
+/** Keeps durable events for the agents with a durable subscription, and answers their publishers when all of them are kept. */
+export class DurableEvents implements EventSpreader {
+  readonly #parts: DurableEventsParts;
+  #isDraining = false;
+
+  constructor(parts: DurableEventsParts) {
+    this.#parts = parts;
+  }
+
+  /** Whether the host keeps an event. Of a peer that does not know durable events the mark means nothing. */
+  isKept({ traits }: Peer, { isDurable, topicType }: PeekedEvent): boolean {
+    if (this.#parts.subscriptions === undefined) return false;
+    return (isDurable && traits.capabilities.has("mail")) || this.#parts.isDurableTopic?.(topicType) === true;
+  }
+
+  /** Takes an event that is to be kept. */
+  take(from: Peer, peeked: PeekedEvent): void {
+    const read = this.#read(from, peeked);
+    if (read === undefined) {
+      // No worker can read it, nor can the host answer.
+      this.#parts.counters.invalidEvents += 1;
+      return;
+    }
+    const failure = this.#isDraining ? callFailure.shuttingDown() : whyNot(read);
+    if (failure !== undefined) return this.#refuse(from, read, failure);
+    if (this.#parts.subscriptions?.mayHaveAny !== true) {
+      this.#parts.events.route(from, read.rest);
+      return this.#answer(from, read);
+    }
+    const bytes = peeked.bytes.length + messageBytes;
+    if (!from.account.take(bytes)) return this.#refuse(from, read, callFailure.noRoom(from.account.whyNot(bytes)));
+    void this.#keep(from, read).finally(() => from.account.release(bytes));
+  }
+
+  /** Refuses what comes from now on. */
+  drain(): void {
+    this.#isDraining = true;
+  }
+
+  /**
+   * Finds the agents that keep the events of a commit. Rejects as the store does. Returns a failure if the messages for their mailboxes would
+   * take too many bytes.
+   */
+  async spreadAll(from: Peer, events: readonly PeekedEvent[]): Promise<readonly SpreadEvent[] | CallFailure> {
+    await this.#parts.subscriptions?.ready();
+    const spread: SpreadEvent[] = [];
+    let bytes = 0;
+    for (const peeked of events) {
+      const read = this.#read(from, peeked);
+      const failure = read === undefined ? callFailure.invalid("An event can't be read.") : whyNot(read);
+      if (read === undefined || failure !== undefined) return failure ?? callFailure.invalid("An event can't be read.");
+      const one = this.#spread(read);
+      bytes += bytesOf(one.mail);
+      if (bytes > limits.spreadBytes) return callFailure.noRoom(tooManyText);
+      spread.push(one);
+    }
+    return spread;
+  }
+
+  /** Sends the event of a commit that is written to those for whom it is not kept. Returns how many workers it was for. */
+  routeRest(from: Peer, { mail, except, rest }: SpreadEvent): number {
+    if (mail.length > 0) this.#parts.counters.keptEvents += 1;
+    return this.#parts.events.routeRest(from, rest, except);
+  }
+
+  #read(from: Peer, peeked: PeekedEvent): DurableEvent | undefined {
+    return readDurableEvent(peeked, peeked.isDurable && from.traits.capabilities.has("mail"));
+  }
+
+  #spread({ event, id = this.#parts.makeId(), rest }: DurableEvent): SpreadEvent {
+    const sender = senderOf(event);
+    const isSender = (type: string) => sender?.type === type && sender.key === event.topicSource;
+    const types = this.#parts.subscriptions?.typesOf(event.topicType) ?? [];
+    const mail = types.flatMap((type): readonly Mail[] => {
+      if (isSender(type)) return noMail;
+      const receiver: AgentName = { type, key: event.topicSource };
+      return [{ id, receiver, kind: "event", frame: encodeKeptEvent(event, receiver, id), isOnce: true }];
+    });
+    return { mail, except: new Set(types), rest };
+  }
+
+  async #keep(from: Peer, read: DurableEvent): Promise<void> {
+    const { held, subscriptions } = this.#parts;
+    let failure: CallFailure | undefined;
+    let isAsked = false;
+    try {
+      await subscriptions?.ready();
+      const spread = this.#spread(read);
+      if (spread.mail.length > 0) {
+        const bytes = bytesOf(spread.mail);
+        if (from.account.take(bytes)) {
+          isAsked = true;
+          failure = await this.#write(read, spread.mail).finally(() => from.account.release(bytes));
+        } else failure = callFailure.noRoom(from.account.whyNot(bytes));
+      }
+      if (failure === undefined) this.routeRest(from, spread);
+    } catch (error) {
+      const { code, text } = held.failed(
+        error,
+        "a durable event could not be kept",
+        isAsked ? "unknown" : "unavailable",
+      );
+      failure = callFailure.notKept(text, code);
+    }
+    if (failure === undefined) this.#answer(from, read);
+    else this.#refuse(from, read, failure);
+  }
+
+  /** Writes all messages together. A publisher that hears of no failure wants those kept that can be: then each is written alone. */
+  async #write({ event, requestId }: DurableEvent, mail: readonly Mail[]): Promise<CallFailure | undefined> {
+    const store = await this.#parts.held.open();
+    const sender = senderOf(event);
+    const outcome = await commit(store, sender, mail);
+    if (outcome.at !== "refused") return undefined;
+    if (requestId === undefined && mail.length > 1) {
+      for (const one of mail) {
+        const alone = await commit(store, sender, [one]);
+        if (alone.at === "refused") this.#noteRefusal(event.topicType, alone.limit);
+      }
+      return undefined;
+    }
+    const { code, message } = eventRefused(`${event.topicType}/${event.topicSource}`, outcome);
+    return callFailure.notKept(message, code);
+  }
+
+  #answer(from: Peer, { requestId }: DurableEvent): void {
+    if (requestId === undefined) return;
+    from.send(encodeFrame({ kind: "response", requestId, payload: undefined, error: "", metadata: {} }), "answer");
+  }
+
+  #refuse(from: Peer, { requestId, event }: DurableEvent, failure: CallFailure): void {
+    this.#noteRefusal(event.topicType, failure.text);
+    if (requestId !== undefined) from.send(failureAnswer(requestId, failure, true), "answer");
+  }
+
+  #noteRefusal(topicType: string, reason: string): void {
+    const { counters, logger } = this.#parts;
+    counters.refusedEvents += 1;
+    logger?.warn("a durable event was not kept", { topicType, reason });
+  }
+}
+
+const tooManyText = `The durable events of one commit take at most ${limits.spreadBytes} bytes in all mailboxes. Publish fewer of them in one turn.`;
+
+async function commit(store: StateStore, sender: AgentName | undefined, mail: readonly Mail[]): Promise<CommitOutcome> {
+  const [outcome] = await store.commit([eventCommit(sender, mail)]);
+  if (outcome === undefined) throw new TypeError("The state store gave no outcome for a commit.");
+  return outcome;
+}
+
+/** Says why no mailbox can take an event. */
+function whyNot({ event: { topicType, topicSource } }: DurableEvent): CallFailure | undefined {
+  if (!isValidTopicType(topicType)) return callFailure.notKept("The topic type is not valid.", "invalid-message");
+  if (topicSource.length <= storeLimits.nameCharacters) return undefined;
+  const text = `The source of a durable event has at most ${storeLimits.nameCharacters} characters.`;
+  return callFailure.notKept(text, "invalid-message");
+}
+
+function bytesOf(mail: readonly Mail[]): number {
+  return mail.reduce((sum, { frame }) => sum + frame.length + messageBytes, 0);
+}
