@@ -6,7 +6,9 @@ import { ensureInstalled } from "./setup.mjs";
 await ensureInstalled();
 const program = await ensureNewerNats();
 if (program === undefined) {
-  console.log("Set TROUPE_NATS_SERVER to a nats-server of 2.11 or newer, and run the tests of tests/integration/nats with it.");
+  console.log(
+    "Set TROUPE_NATS_SERVER to a nats-server of 2.11 or newer, and run the tests of tests/integration/nats with it.",
+  );
   console.log("0 passed, 0 failed, 1 skipped");
 } else {
   const env = { ...process.env, TROUPE_NATS_SERVER: program };

@@ -52,8 +52,8 @@ export class EntryReads {
   }
 
   /**
-   * A leader that was replaced answers as if it were one until it learns of it. So an entry counts only beside a write that was
-   * acknowledged after the read began: a server that has that write has all acknowledged ones before it.
+   * A leader that was replaced answers as if it were one until it learns of it. So the store writes an entry of its own after the read
+   * began. What a server answers counts if it has that entry: it then has all that was acknowledged before.
    */
   async #behindFence(key: string): Promise<ReadOutcome> {
     const { stream, subjectPrefix } = this.#bucket;

@@ -22,7 +22,7 @@ export interface ApiError {
   readonly description?: string;
 }
 
-/** What JetStream's API has answered. Undefined: there was no answer in time, or the request was not sent. */
+/** The answer of JetStream's API. Undefined: there was no answer in time, or the request was not sent. */
 export type ApiAnswer<T> = { readonly value: T } | { readonly error: ApiError } | undefined;
 
 /** The parts of a `NatsClient`. */
@@ -94,7 +94,7 @@ export class NatsClient {
     return () => this.#connectedListeners.delete(listener);
   }
 
-  /** Sends a request. Undefined: no answer in time, nobody there to answer, or not connected. */
+  /** Sends a request. Undefined: no answer in time, no server that answers, or no connection. */
   async request(subject: string, payload: Uint8Array, headers?: MsgHdrs): Promise<Msg | undefined> {
     if (!this.isConnected) return await nobody();
     return await this.#slots.run(payload.byteLength, async () => {

@@ -33,7 +33,7 @@ export interface NatsStoreOptions {
   readonly replicas?: number | undefined;
   /** The text of a credentials file (`.creds`). */
   readonly credentials?: string | undefined;
-  /** The seed of an nkey. */
+  /** The seed of a NATS key pair, `SU…`. */
   readonly nkeySeed?: string | undefined;
   /** A user and a password, or a token, may also stand in the address of the first server. */
   readonly user?: string | undefined;

@@ -26,8 +26,8 @@ export interface NatsParts {
  * `servers`: `nats://n1:4222,n2:4222,n3:4222`, or a list of such texts. `tls://` asks for TLS. `user:password@` or `token@` may stand
  * before a host.
  *
- * Rejects with a `TroupeError`: `invalid-argument` for wrong options, `disconnected` if no server can be reached, `not-authorized` if they
- * refuse the login, and `wrong-state` for servers that can't keep the store, or without the package.
+ * Rejects with a `TroupeError`. It is `invalid-argument` for wrong options, `disconnected` if no server can be reached, and
+ * `not-authorized` if the servers refuse the login. It is `wrong-state` for servers that can't keep the store, and without the package.
  *
  * @example
  * ```ts

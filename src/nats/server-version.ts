@@ -2,7 +2,7 @@
 export const oldestVersion = "2.9.0";
 /** The oldest server that keeps compare-and-set right over several servers. */
 export const clusteredVersion = "2.11.0";
-/** What the guide tells people to run. */
+/** The oldest server that the guide advises. */
 export const recommendedVersion = "2.12.3";
 
 /** Says whether a version such as `2.10.4-beta.1` is at least another one. An unknown version is not. */

@@ -4,7 +4,7 @@ import type { ApiError } from "./nats-client.ts";
 /** JetStream refuses a write on a revision that is not the last. Newer servers have a second code, without the revision. */
 const wrongLastRevision: readonly number[] = [10_071, 10_164];
 
-/** What JetStream has answered to a write. */
+/** The answer of JetStream to a write. */
 export type Acknowledgement =
   | { readonly at: "written"; readonly revision: number }
   | { readonly at: "conflict" }

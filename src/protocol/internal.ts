@@ -142,7 +142,6 @@ export type {
 export { fromWireAgentId, fromWireSender, fromWireTopic, toWireAgentId } from "./wire-ids.ts";
 export {
   anyPrefix,
-  attribute,
   clientIdKey,
   durableKey,
   metadataKey,

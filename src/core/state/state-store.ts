@@ -60,8 +60,8 @@ export interface Mail {
   /** The message as it goes over the wire. */
   readonly frame: Uint8Array;
   /**
-   * Whether the mailbox keeps it only if it was given no message of this id in the last 10 minutes; else the commit happens without it.
-   * Default: false.
+   * Whether the mailbox keeps it only if it was given no message of this id in the last 10 minutes. If it was, the commit happens without
+   * this one. Default: false.
    */
   readonly isOnce?: boolean | undefined;
 }

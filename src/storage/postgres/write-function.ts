@@ -47,8 +47,9 @@ end $body$;
 
 /**
  * Writes commits and settlements in their order. A write names bytes as an offset from its own `base`, which counts from 1, and a length.
- * A result is [0, eTag, revision] for committed, with the indexes of known mail at the end if there is any, [1, eTag] for a conflict, [2, generation, era, number] for stale. [3] says that an agent
- * would have too many reminders, [4] that a mailbox would have too many messages. Writes of the log have the results of the log.
+ * A result is [0, eTag, revision] for committed, with the indexes of known mail at the end if there is any. It is [1, eTag] for a conflict and
+ * [2, generation, era, number] for stale. [3] says that an agent would have too many reminders, [4] that a mailbox would have too many
+ * messages. Writes of the log have the results of the log.
  */
 function writeFunction(s: string): string {
   const slice = (value: string): string => `substr(p_bytes, v_base + (${value}->>0)::integer, (${value}->>1)::integer)`;
