@@ -49,6 +49,10 @@ export class HostSeat {
     return this.#present?.host;
   }
 
+  get process(): SimulatedProcess | undefined {
+    return this.#present?.process;
+  }
+
   get address(): string {
     return this.#address;
   }

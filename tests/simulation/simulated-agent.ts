@@ -23,6 +23,12 @@ export interface SimulatedAgentParts extends WorldParts {
 /** Outcomes after which the same call is not made again. */
 const finalCodes: ReadonlySet<string> = new Set(["handler-failed", "cancelled", "wrong-state"]);
 const againMs = 700;
+/**
+ * So often is a call made that fails as `state-conflict`. A handler may give up a call that comes back to its agent, and go on beside the turn inside
+ * it. If that fails, the handler fails, too, and each time that it does the same. A caller that tries again for ever would never end. Other
+ * outcomes end with the fault that brings them about, or with the turn for which a ring waits.
+ */
+const mostConflicts = 20;
 
 /** An agent that does for each call what the plan says, and writes down all that reaches it. */
 export class SimulatedAgent implements Agent {
@@ -222,7 +228,10 @@ export async function makeCall(
     }
   };
   let outcome = await send(plan.timeoutMs);
+  let conflicts = 0;
   while (isRepeated && outcome.at === "failed" && !finalCodes.has(outcome.code)) {
+    if (outcome.code === "state-conflict") conflicts += 1;
+    if (conflicts === mostConflicts) break;
     ledger.trace.note(`${record.name} is called again after ${outcome.code} ${outcome.text}`);
     await new Promise<void>((resolve) => simulation.clock.setTimer(againMs, resolve));
     if (!process.isAlive || ledger.isRetired(process, ledger.moment())) break;

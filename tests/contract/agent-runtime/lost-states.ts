@@ -156,6 +156,24 @@ export function describeLostStates(suite: Suite): void {
       expect(await cast.stored()).toEqual({ total: 1, log: ["1"] });
     });
 
+    test("goes with the end of a turn inside the one that called destroySelf, and the events leave, though the outer turn fails", async () => {
+      await using cast = await openCast(suite, async (text, agent, { signal }) => {
+        if (text !== "outer") return add(text, agent);
+        await agent.publishMessage(Note({ text: "goodbye" }), topic);
+        agent.destroySelf();
+        await agent.sendMessage(Ask({ text: "2" }), id, { signal });
+        await agent.publishMessage(Note({ text: "never said" }), topic);
+        throw new Error("it failed");
+      });
+      await cast.stage.listen("notes", "listener");
+      await cast.ask("5");
+      await expect(cast.ask("outer")).rejects.toThrow("it failed");
+      expect(await cast.stored()).toBeUndefined();
+      expect((await cast.stage.seen.take()).text).toBe("goodbye");
+      expect(await cast.ask("1")).toBe("1");
+      expect(cast.stage.seen.rest).toEqual([]);
+    });
+
     test("after a nested turn has destroyed it ends when the readOnly handler around that has ended", async () => {
       await using stage = await suite.openStage({ stateStore: new WatchedStore() });
       const seen: string[] = [];

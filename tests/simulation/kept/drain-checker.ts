@@ -55,9 +55,15 @@ function left(drain: DrainRecord, ledger: Ledger): readonly string[] {
   ];
 }
 
-/** When the host takes the rest away: by the last word that an operator has said about this worker, which may be sooner than the words before. */
+/**
+ * When the host takes the rest away: by the last word that an operator has said about this worker, which may be sooner than the words before.
+ * What is said to another host counts there alone, and what is said to a host that does not know the worker counts nowhere: it has no outcome.
+ */
 function dueOf(drain: DrainRecord, ledger: Ledger): number {
-  const said = ledger.kept.drains.filter((one) => one.process === drain.process && one.beganAt < drain.endedAt);
+  const { host, process, endedAt } = drain;
+  const said = ledger.kept.drains.filter(
+    (one) => one.host === host && one.process === process && one.beganAt < endedAt && one.outcome !== undefined,
+  );
   const { beganMs, graceMs } = said.at(-1) ?? drain;
   return beganMs + graceMs;
 }

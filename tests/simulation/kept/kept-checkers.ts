@@ -96,7 +96,9 @@ function failedCallsChangeNothing(ledger: Ledger, report: Report): void {
       if (outcome.code === "deadlock" && turn.begunAt > call.endedAt) continue;
       const told = `${name} to ${target} failed with ${outcome.code} (${outcome.text})`;
       if (story.hasLeftTrace(turn)) report(`${told}, and ${turn.token} was stored`);
-      const effect = turn.effects.find(hasArrived);
+      const effect = turn.effects.find(
+        (one) => hasArrived(one) && !story.hasLeftInside(turn, effectMoment(ledger, one) ?? Number.POSITIVE_INFINITY),
+      );
       if (effect !== undefined) report(`${told}, and ${effect} of ${turn.token} left`);
     }
   }
@@ -178,6 +180,12 @@ function arrivalsOf(ledger: Ledger): (effect: string) => boolean {
     const isHeard = event !== undefined && event.receipts.length + event.keptReceipts.length > 0;
     return isHeard || handled.has(effect);
   };
+}
+
+/** When a turn published an event, told a message or set a reminder. */
+function effectMoment(ledger: Ledger, effect: string): number | undefined {
+  const { kept } = ledger;
+  return ledger.eventNamed(effect)?.publishedAt ?? kept.tellNamed(effect)?.toldAt ?? kept.reminderNamed(effect)?.setAt;
 }
 
 /** A told message that was kept is handled once in the end. */

@@ -69,6 +69,8 @@ export interface DrainRecord {
   readonly name: string;
   readonly seat: number;
   readonly process: SimulatedProcess;
+  /** The host that was asked. Undefined: none was there. */
+  readonly host: SimulatedProcess | undefined;
   readonly graceMs: number;
   readonly beganAt: number;
   readonly beganMs: number;
@@ -172,7 +174,7 @@ export class KeptLedger {
     return record;
   }
 
-  openDrain(details: Pick<DrainRecord, "seat" | "process" | "graceMs">): DrainRecord {
+  openDrain(details: Pick<DrainRecord, "seat" | "process" | "host" | "graceMs">): DrainRecord {
     const record: DrainRecord = {
       ...{ ...details, name: `the drain ${this.drains.length} of ${details.process.name}`, outcome: undefined },
       ...{ beganAt: this.#parts.moment(), beganMs: this.#parts.now() },

@@ -172,8 +172,9 @@ export class KeptWorld {
     const { process } = seat.present;
     const { ledger, simulation } = this.#parts;
     seat.disturbOwn();
-    const record = ledger.kept.openDrain({ seat: seat.index, process, graceMs });
-    const outcome = await this.#parts.host().drainWorker(seat.agentType, graceMs);
+    const host = this.#parts.host();
+    const record = ledger.kept.openDrain({ seat: seat.index, process, host: host.process, graceMs });
+    const outcome = await host.drainWorker(seat.agentType, graceMs);
     if (outcome !== undefined) ledger.kept.closeDrain(record, outcome);
     // Calls of those that are taken from their worker fail there.
     if (outcome?.at === "drained" && outcome.revokedAgents > 0) seat.disturb();

@@ -59,9 +59,15 @@ export class Story {
 
   /** Whether its effects may leave: it was written, or a call that came back to it has deleted the state that it wanted to be deleted. */
   hasWritten(turn: Turn): boolean {
-    if (this.writtenAt(turn) !== undefined) return true;
-    if (!this.#destroyers.has(turn.activation)) return false;
-    return this.#kept.turns.some((inner) => this.#isInside(inner, turn) && this.writtenAt(inner) !== undefined);
+    return this.writtenAt(turn) !== undefined || this.#deletionsInside(turn).length > 0;
+  }
+
+  /**
+   * Whether an effect from that moment may leave though its turn fails later: a turn inside it has written it by a deletion. A commit has what the
+   * turns around it have changed and sent so far, also a `destroySelf` that the outer one has called. No list tells of that: the deletion leaves none.
+   */
+  hasLeftInside(turn: Turn, moment: number): boolean {
+    return this.#deletionsInside(turn).some((at) => at > moment);
   }
 
   /** When a turn's effect from that moment was written: with the turn, or the agent's next commit if that was before. Infinity: never. */
@@ -133,6 +139,15 @@ export class Story {
       const { at = moment } = this.#firsts.get(later.token) ?? {};
       return (later.cause === cause && later.begunAt > begunAt) || (later.begunAt > endedAt && at < moment);
     });
+  }
+
+  /** When turns inside that one were written, if one of its activation destroys the agent. */
+  #deletionsInside(turn: Turn): readonly number[] {
+    if (!this.#destroyers.has(turn.activation)) return [];
+    return this.#kept.turns
+      .filter((inner) => this.#isInside(inner, turn))
+      .map((inner) => this.writtenAt(inner))
+      .filter((at) => at !== undefined);
   }
 
   #isInside(inner: Turn | undefined, outer: Turn): boolean {

@@ -75,9 +75,10 @@ export function written(id: AgentId): TroupeError {
 /** The error of a turn whose changes were undone with those of a turn inside it. A turn that is nested in it later has the same. */
 export function changedTogether(id: AgentId): TroupeError {
   const text = `Nested turns of ${id} have changed its state together, since one had not awaited its call. One of them has failed`;
+  const advice = "Try again. If that fails each time, let the handler await such a call before it changes the state.";
   return new TroupeError(
     "state-conflict",
-    `${text}, and the changes of the others are undone with it. Nothing of this turn is written since its last commit. Try again.`,
+    `${text}, and the changes of the others are undone with it. Nothing of this turn is written since its last commit. ${advice}`,
   );
 }
 
