@@ -60,8 +60,7 @@ export class Story {
   /** Whether its effects may leave: it was written, or a call that came back to it has deleted the state that it wanted to be deleted. */
   hasWritten(turn: Turn): boolean {
     if (this.writtenAt(turn) !== undefined) return true;
-    if (!this.#destroyers.has(turn.activation)) return false;
-    return this.#kept.turns.some((inner) => this.#isInside(inner, turn) && this.writtenAt(inner) !== undefined);
+    return this.#hasDeletedInside(turn);
   }
 
   /** When a turn's effect from that moment was written: with the turn, or the agent's next commit if that was before. Infinity: never. */
@@ -76,13 +75,15 @@ export class Story {
   }
 
   /**
-   * Whether a turn that failed may have left its line: it had saved, or a call that came back to it was stored. So does a turn beside it that
-   * saves: one that its own caller had given up, and for which the path of a call without its handler's signal stands.
+   * Whether a turn that failed may have left its line or its effects: it had saved, or a call that came back to it was stored or has deleted
+   * the state. So does a turn beside it that saves: one that its own caller had given up, and for which the path of a call without its
+   * handler's signal stands.
    */
   isExposed(turn: Turn): boolean {
     if (turn.hasSaved || this.#hasSavedBeside(turn)) return true;
     const first = this.#firsts.get(turn.token);
-    return first?.list.some((line) => this.#isInside(this.#turns.get(line), turn)) === true;
+    if (first !== undefined) return first.list.some((line) => this.#isInside(this.#turns.get(line), turn));
+    return this.#hasDeletedInside(turn);
   }
 
   /** Whether the line is of a turn that was stored in part: the rest may have failed, also after its handler. */
@@ -115,6 +116,12 @@ export class Story {
   /** Whether others have written the agent's state: then a turn may be tried again, behind later ones. */
   hasConflicts(agent: string): boolean {
     return this.#kept.hasOtherWriters(agent);
+  }
+
+  /** Whether a call that came back to a turn was stored in an activation that destroys its agent. A deletion leaves no line of the turn. */
+  #hasDeletedInside(turn: Turn): boolean {
+    if (!this.#destroyers.has(turn.activation)) return false;
+    return this.#kept.turns.some((inner) => this.#isInside(inner, turn) && this.writtenAt(inner) !== undefined);
   }
 
   #hasSavedBeside({ activation, begunAt, endedAt, token }: Turn): boolean {
