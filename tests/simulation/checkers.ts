@@ -2,7 +2,7 @@ import { hostCallTimeoutMs } from "./host-seat.ts";
 import { areServersQuiet, keptCheckers } from "./kept/kept-checkers.ts";
 import { Story } from "./kept/story.ts";
 import type { CallRecord, EventRecord, Ledger } from "./ledger.ts";
-import { ringOf } from "./rings.ts";
+import { ringAsTold, ringOf } from "./rings.ts";
 
 export interface Breach {
   readonly checker: string;
@@ -145,24 +145,25 @@ function mayMeetChange({ servers, startedAt, endedAt }: CallRecord, ledger: Ledg
   });
 }
 
-/** A call that fails as `deadlock` was in a ring, and no ring waits until the time of its calls is up. */
+/** A call that fails as `deadlock` was in a ring, as far as its host could know. No ring waits until the time of its calls is up. */
 function deadlocksAreRings(ledger: Ledger, report: Report): void {
-  const moments = new Set<number>();
+  const moments = new Set(ledger.hearing.moments());
   for (const { startedMs, endedMs, runs } of ledger.calls) {
     for (const ms of [startedMs, endedMs, ...runs.flatMap(({ begunMs, endedMs: ended }) => [begunMs, ended])])
-      if (Number.isFinite(ms)) moments.add(ms);
+      moments.add(ms);
   }
+  moments.delete(Number.POSITIVE_INFINITY);
   for (const call of ledger.calls) {
     if (call.outcome?.at !== "failed") continue;
     const { code } = call.outcome;
     const { name, target, startedMs, endedMs } = call;
     if (code === "deadlock") {
-      const isRing = [...moments].some((ms) => ms > startedMs && ms <= endedMs && ringOf(call, ledger, ms, "as told"));
+      const isRing = [...moments].some((ms) => ms > startedMs && ms <= endedMs && ringAsTold(call, ledger, ms));
       if (!isRing) report(`${name} to ${target} failed as deadlock, and was in no ring`);
     }
     if (code !== "timed-out" || ledger.hasSlots) continue;
-    const ring = ringOf(call, ledger, endedMs, "as it is");
-    const before = ringOf(call, ledger, endedMs - longestWayMs, "as it is");
+    const ring = ringOf(call, ledger, endedMs);
+    const before = ringOf(call, ledger, endedMs - longestWayMs);
     // One ring after the other may be found and broken meanwhile.
     if (ring === undefined || before === undefined || ring.some((one) => !before.includes(one))) continue;
     const parties = ring.flatMap(partiesOf);

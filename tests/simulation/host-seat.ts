@@ -195,11 +195,14 @@ export class HostSeat {
   }
 
   #listener(onListening: (listening: { close(graceMs: number): Promise<void> }) => void): Listener {
-    const { simulation, plant } = this.#parts;
+    const { simulation, plant, ledger } = this.#parts;
     return {
       listen: async (address, services) => {
         const atHost = plant?.atHost;
-        const late = services.map((one) => lateService(one, simulation.clock, () => this.#lateMs));
+        const late = services.map((one) => {
+          const heard = aroundService(one, () => ledger.hearing.channel());
+          return lateService(heard, simulation.clock, () => this.#lateMs);
+        });
         const served = atHost === undefined ? late : late.map((one) => aroundService(one, atHost));
         const listening = await simulation.listener.listen(address, served);
         onListening(listening);

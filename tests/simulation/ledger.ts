@@ -1,6 +1,7 @@
 import { type AgentId, TroupeError, UndeliverableException } from "../../src/core/index.ts";
 import { errorText } from "../../src/core/internal.ts";
 import type { SimulatedProcess } from "../../src/testing/index.ts";
+import { HostHearing } from "./host-hearing.ts";
 import { KeptLedger, type Turn } from "./kept/kept-ledger.ts";
 import type { PlannedCall } from "./plan.ts";
 import type { Trace } from "./trace.ts";
@@ -108,6 +109,7 @@ export class Ledger {
   /** When the worker of a process began to change its connection, and when the older one ended. */
   readonly changes: { readonly process: SimulatedProcess; readonly at: number; endedAt: number }[] = [];
   readonly kept: KeptLedger;
+  readonly hearing: HostHearing;
   /** The seats that serve a type of persistent agents. */
   serversOf: (type: string) => readonly number[] = () => [];
   /** Agent types whose agents take one message after the other. */
@@ -130,6 +132,7 @@ export class Ledger {
   constructor(trace: Trace, now: () => number) {
     this.trace = trace;
     this.#now = now;
+    this.hearing = new HostHearing(now);
     this.kept = new KeptLedger({ moment: () => this.moment(), now, note: (text) => trace.note(text) });
   }
 

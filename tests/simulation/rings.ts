@@ -1,26 +1,65 @@
 import type { CallRecord, Ledger, Run } from "./ledger.ts";
 
+/** Returns the calls of a ring through this one, at that time: each handler waits for the call that it makes. */
+export function ringOf(call: CallRecord, ledger: Ledger, ms: number): readonly CallRecord[] | undefined {
+  return ringIn(call, ledger, {
+    isPending: ({ startedMs, endedMs }) => startedMs < ms && endedMs >= ms,
+    isAwaited: (from, { of, run }) => {
+      if (!isOpen(run, ms)) return false;
+      return from.runs.some((own) => isOpen(own, ms)) ? of === from : waitsBehind(from, run, ledger, ms);
+    },
+    isMadeBy: (to, run) => to.parentRun === run,
+  });
+}
+
 /**
- * Returns the calls of a ring through this one, at that time. `as it is`: a handler waits for the call that it makes. `as told`: the path of
- * a call without its handler's signal names all handlers of its agent that run.
+ * Returns the calls of a ring through this one, as a host must see it at that time. It differs from what is in two ways. The path of a call
+ * without its handler's signal names all handlers of its agent that run. And the word of a worker may be on its way: for the host, a caller
+ * waits until it has read that the caller has given the call up; a call waits behind a turn until it has read that the turn has ended.
  */
-export function ringOf(
-  call: CallRecord,
-  ledger: Ledger,
-  ms: number,
-  how: "as it is" | "as told",
-): readonly CallRecord[] | undefined {
-  const calls = ledger.calls.filter(({ startedMs, endedMs }) => startedMs < ms && endedMs >= ms);
+export function ringAsTold(call: CallRecord, ledger: Ledger, ms: number): readonly CallRecord[] | undefined {
+  const { hearing } = ledger;
+  return ringIn(call, ledger, {
+    isPending: ({ name, startedMs, endedMs }) => startedMs < ms && (endedMs >= ms || hearing.isPending(name, ms)),
+    isAwaited: (from, { of, run }) => {
+      if (run.begunMs >= ms) return false;
+      // The answer of an own run that has ended is on its way.
+      if (from.runs.some((own) => isOpen(own, ms)) || of === from) return of === from;
+      if (run.endedMs >= ms) return waitsBehind(from, run, ledger, ms);
+      return hearing.isBehind(from.name, of.name, ms) && waitsBehind(from, run, ledger, run.endedMs);
+    },
+    isMadeBy: (to, run) => {
+      if (to.parentRun === run) return true;
+      if (to.parent === undefined || to.plan.inheritsSignal) return false;
+      return to.parent.target.toString() === run.agent && to.process.name === run.process;
+    },
+  });
+}
+
+interface RunOf {
+  readonly of: CallRecord;
+  readonly run: Run;
+}
+
+/** What waits for what at one time. */
+interface View {
+  isPending(call: CallRecord): boolean;
+  /** Whether a pending call waits for a run: of its own handler, or of another one before it. */
+  isAwaited(from: CallRecord, running: RunOf): boolean;
+  isMadeBy(to: CallRecord, run: Run): boolean;
+}
+
+function ringIn(call: CallRecord, ledger: Ledger, view: View): readonly CallRecord[] | undefined {
+  const calls = ledger.calls.filter((one) => view.isPending(one));
   if (!calls.includes(call)) return undefined;
-  const running = ledger.calls.flatMap((of) => of.runs.filter(isOpen(ms)).map((run) => ({ of, run })));
+  const runs = ledger.calls.flatMap((of) => of.runs.map((run) => ({ of, run })));
   const reachedBy = new Map<CallRecord, CallRecord>();
   const reached = [call];
   for (const from of reached) {
-    for (const { of, run } of running) {
-      const isAwaited = from.runs.some(isOpen(ms)) ? of === from : waitsBehind(from, run, ledger, ms);
-      if (!isAwaited) continue;
+    for (const running of runs) {
+      if (!view.isAwaited(from, running)) continue;
       for (const to of calls) {
-        if (!isMadeBy(to, run, how)) continue;
+        if (!view.isMadeBy(to, running.run)) continue;
         if (to === call) return wayTo(from, reachedBy);
         if (reachedBy.has(to)) continue;
         reachedBy.set(to, from);
@@ -31,8 +70,8 @@ export function ringOf(
   return undefined;
 }
 
-function isOpen(ms: number): (run: Run) => boolean {
-  return ({ begunMs, endedMs }) => begunMs < ms && endedMs >= ms;
+function isOpen({ begunMs, endedMs }: Run, ms: number): boolean {
+  return begunMs < ms && endedMs >= ms;
 }
 
 /**
@@ -44,12 +83,6 @@ function waitsBehind(waiting: CallRecord, run: Run, ledger: Ledger, ms: number):
   for (let one: CallRecord | undefined = waiting; one !== undefined && one.endedMs >= ms; one = one.parent)
     if (one.parentRun === run) return false;
   return true;
-}
-
-function isMadeBy(call: CallRecord, run: Run, how: "as it is" | "as told"): boolean {
-  if (call.parentRun === run) return true;
-  if (how === "as it is" || call.parent === undefined || call.plan.inheritsSignal) return false;
-  return call.parent.target.toString() === run.agent && call.process.name === run.process;
 }
 
 function wayTo(last: CallRecord, reachedBy: ReadonlyMap<CallRecord, CallRecord>): readonly CallRecord[] {

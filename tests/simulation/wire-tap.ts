@@ -39,6 +39,7 @@ class ChannelBook {
 
   sent(frame: Frame): void {
     this.#ledger.trace.note(`${this.#name} > ${describe(frame)}`);
+    this.#ledger.hearing.sees(frame);
     if (frame.kind === "request") this.#open(this.#asked, frame.requestId, "sent");
     else if (frame.kind === "response") this.#answer(this.#asking, frame.requestId, "sent");
     else if (frame.kind === "event") this.#publish(frame.event);
@@ -47,6 +48,7 @@ class ChannelBook {
 
   received(frame: Frame): void {
     this.#ledger.trace.note(`${this.#name} < ${describe(frame)}`);
+    this.#ledger.hearing.sees(frame);
     if (frame.kind === "request") this.#open(this.#asking, frame.requestId, "received");
     else if (frame.kind === "response") this.#answer(this.#asked, frame.requestId, "received");
     else if (frame.kind === "event") this.#event(frame.event);
