@@ -74,7 +74,8 @@ export function changedTogether(id: AgentId): TroupeError {
   const text = `Nested turns of ${id} have changed its state together, since one had not awaited its call. One of them has failed`;
   return new TroupeError(
     "state-conflict",
-    `${text}, and the changes of the others are undone with it. Nothing of this turn is written since its last commit. Try again.`,
+    `${text}, and the changes of the others are undone with it. Nothing of this turn is written since its last commit. ` +
+      "Try again, or await a call that comes back before you change the state again.",
   );
 }
 
