@@ -1,6 +1,7 @@
+import { TroupeError } from "../errors.ts";
 import type { OptionKinds } from "../validation/assert-options.ts";
 import { flag, type OptionKind, word } from "../validation/option-kinds.ts";
-import { wrongValue } from "../validation/option-values.ts";
+import { describe } from "../validation/option-values.ts";
 
 /**
  * The strategy by which a host chooses the worker for an agent of a shared type. `hash`: by the agent's key and the worker's name, so that the same
@@ -46,7 +47,7 @@ export function whyInvalidLabels(labels: WorkerLabels): string | undefined {
     if (name.length > labelBounds.chars || !labelName.test(name))
       return `has the label name ${JSON.stringify(name.slice(0, labelBounds.chars))}; a name is at most ${labelBounds.chars} letters, digits, ".", "_" and "-"`;
     if (typeof value !== "string" || value.length > labelBounds.chars)
-      return `has a value of label ${name} that is not a text of at most ${labelBounds.chars} characters`;
+      return `has the label ${name}, whose value must be a text of at most ${labelBounds.chars} characters, not ${describe(value)}`;
   }
   return undefined;
 }
@@ -57,7 +58,7 @@ export const labelsKind: OptionKind = {
   assertInside: (value, name) => {
     // Each value has its own check.
     const why = whyInvalidLabels(value as WorkerLabels);
-    if (why !== undefined) throw wrongValue(`The option ${name} ${why}`, value);
+    if (why !== undefined) throw new TroupeError("invalid-argument", `The option ${name} ${why}.`);
   },
 };
 

@@ -64,7 +64,8 @@ type Waiter = (error: Error | undefined) => void;
 /** Creates the outcome of a call whose agent type was not registered within `waitForTarget`. */
 export function notServedError(type: string, waitedMs: number): UndeliverableException {
   return new UndeliverableException(
-    `Recipient not found: no worker registered agent type ${type} within ${waitedMs} ms (waitForTarget).`,
+    `Recipient not found: no worker registered agent type ${type} within ${waitedMs} ms (waitForTarget). ` +
+      "Register the type, correct it in the call, or wait longer.",
     { notHandled: true },
   );
 }

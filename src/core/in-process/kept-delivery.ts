@@ -23,7 +23,7 @@ export interface KeptDeliveryParts {
 export function deliverKept(delivery: KeptDelivery, parts: KeptDeliveryParts): CourierDelivery {
   const { recipient } = delivery;
   if (!parts.catalog.hasType(recipient.type)) {
-    const text = `Recipient not found: no agent type ${recipient.type} is registered in this runtime.`;
+    const text = `Recipient not found: no agent type ${recipient.type} is registered in this runtime. Register the type.`;
     const error = new UndeliverableException(text, { notHandled: true });
     return { outcome: Promise.resolve({ at: "failed", error }), withdraw: () => undefined };
   }

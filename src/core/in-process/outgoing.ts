@@ -180,7 +180,7 @@ export class Outgoing {
     }
     log?.message("MessageKind.DIRECT", "DeliveryStage.SEND", { message, sender, receiver: recipient });
     if (!catalog.hasType(recipient.type)) {
-      const hint = `no agent type ${recipient.type} is registered in this runtime.`;
+      const hint = `no agent type ${recipient.type} is registered in this runtime. Register the type, or correct it in the call.`;
       return Promise.reject(new UndeliverableException(`Recipient not found: ${hint}`, { notHandled: true }));
     }
     if (idempotencyKey !== undefined && !catalog.keepsState(recipient.type)) {

@@ -44,6 +44,7 @@ export function describe(value: unknown): string {
   }
   if (value === null) return "null";
   if (value instanceof Date) return Number.isNaN(value.getTime()) ? "an invalid Date" : "a Date";
+  if (value instanceof Promise) return "a Promise: await it first";
   return Array.isArray(value) ? "a list" : `a value of ${value.constructor?.name || "no class"}`;
 }
 

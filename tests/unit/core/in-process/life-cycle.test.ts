@@ -59,6 +59,7 @@ describe("start and stop", () => {
     const runtime = await openRuntime();
     const call = runtime.sendMessage(say("x"), new AgentId("nobody", "k"));
     await expect(call).rejects.toThrow("Recipient not found");
+    await expect(call).rejects.toThrow("Register the type, or correct it in the call.");
     await expect(call).rejects.toMatchObject({ code: "undeliverable" });
     expect(runtime.unprocessedMessagesCount).toBe(0);
   });

@@ -101,6 +101,29 @@ describe("a wrong item of a list is named with its place and value", () => {
   });
 });
 
+test.each([
+  [
+    { labels: given({ gpu: true }) },
+    "The option labels has the label gpu, whose value must be a text of at most 64 characters, not true.",
+  ],
+  [
+    { labels: { gpu: "x".repeat(65) } },
+    `The option labels has the label gpu, whose value must be a text of at most 64 characters, not the text "${"x".repeat(65)}".`,
+  ],
+  [
+    { labels: { "a b": "x" } },
+    'The option labels has the label name "a b"; a name is at most 64 letters, digits, ".", "_" and "-".',
+  ],
+])("wrong labels %o of a worker are named with their value", (options, text) => {
+  const make = () => new GrpcWorkerAgentRuntime("127.0.0.1:1", options);
+  expect(make).toThrow(expect.objectContaining({ code: "invalid-argument", message: text }));
+});
+
+test("a store that was not awaited is refused, and the error says to await it", () => {
+  const stateStore = given(Promise.resolve());
+  expect(() => new SingleThreadedAgentRuntime({ stateStore })).toThrow(/not a Promise: await it first\.$/);
+});
+
 test("options of a worker or a host that are no object, or that their channel lacks, are named as the user wrote them", () => {
   expect(() => new GrpcWorkerAgentRuntime("127.0.0.1:1", given(5))).toThrow(
     "The options of a worker must be an object",
