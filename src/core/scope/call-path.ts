@@ -53,7 +53,7 @@ export function joinedPath(paths: readonly CallPath[]): CallPath {
     else if (!isSameVia(known, turn)) joined[at] = withVia(known, undefined);
   }
   const [first] = joined;
-  const isOnePath = joined.length === 1 || paths.every(({ length }) => length === joined.length);
+  const isOnePath = joined.length === 1 || paths.every((path) => path.length === joined.length && endOfJoined(path) === 0);
   return first === undefined || isOnePath ? joined : [...joined, withVia(first, undefined)];
 }
 
@@ -109,13 +109,32 @@ function isOverHere({ isAwaited }: PassingCall): boolean {
 
 /** Returns the turn with other calls behind it. It says as before whether its caller waits. */
 function withVia(turn: CallingTurn, via: readonly PassingCall[] | undefined): CallingTurn {
-  const { token, type, key } = turn;
-  return {
-    ...{ token, type, key, via },
-    get isAwaited() {
-      return turn.isAwaited;
-    },
-  };
+  return new TurnWithCalls(turn instanceof TurnWithCalls ? turn.own : turn, via);
+}
+
+/** A turn with the calls behind it. It keeps the turn itself, and not the calls that stood behind it before. */
+class TurnWithCalls implements CallingTurn {
+  readonly token: string;
+  readonly type: string;
+  readonly key: string;
+  readonly via: readonly PassingCall[] | undefined;
+  readonly #own: CallingTurn;
+
+  constructor(own: CallingTurn, via: readonly PassingCall[] | undefined) {
+    this.token = own.token;
+    this.type = own.type;
+    this.key = own.key;
+    this.via = via;
+    this.#own = own;
+  }
+
+  get own(): CallingTurn {
+    return this.#own;
+  }
+
+  get isAwaited(): boolean | undefined {
+    return this.#own.isAwaited;
+  }
 }
 
 function isSameVia({ via: one = [] }: CallingTurn, { via: other = [] }: CallingTurn): boolean {

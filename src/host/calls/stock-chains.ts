@@ -1,4 +1,5 @@
-import { decodeFrame, type PeekedRequest, parsePath, withPath } from "../../protocol/internal.ts";
+import { withoutVia } from "../../core/internal.ts";
+import { decodeFrame, type PeekedRequest, parsePath, pathText, withPath } from "../../protocol/internal.ts";
 import type { Peer } from "../sessions/peer.ts";
 import type { PendingCall, StockPath } from "../sessions/pending-call.ts";
 
@@ -14,11 +15,13 @@ export class StockChains {
 
   /** Keeps the path of a call on the account of its caller. Without space there the path ends at this worker. */
   keep(call: PendingCall, target: Peer, targetKey: string, path: string): void {
-    if (parsePath(path).length === 0) return;
+    const parsed = parsePath(path);
+    if (parsed.length === 0) return;
     const agent = `${call.targetType}/${targetKey}`;
-    const bytes = keptBytes + 2 * (path.length + agent.length);
+    const turns = pathText(withoutVia(parsed));
+    const bytes = keptBytes + 2 * (path.length + turns.length + agent.length);
     if (!call.caller.account.take(bytes)) return;
-    call.stockPath = { target, agent, path, bytes };
+    call.stockPath = { target, agent, path, turns, bytes };
     const agents = this.#kept.get(target) ?? new Map<string, Set<PendingCall>>();
     this.#kept.set(target, agents.set(agent, (agents.get(agent) ?? new Set()).add(call)));
   }
@@ -35,11 +38,13 @@ export class StockChains {
     const agents = this.#kept.get(caller);
     const source = agents === undefined ? undefined : sourceOf(request.bytes);
     const calls = source === undefined ? undefined : agents?.get(source);
-    const paths = [...(calls ?? [])].map((call) => call.stockPath?.path ?? "");
-    const longest = paths.reduce((one, other) => (other.length > one.length ? other : one), "");
-    // A chain may come to the same agent several times. Then each path begins with the one before.
-    const isOneChain = paths.every((path) => path === longest || longest.startsWith(`${path},`));
-    return longest !== "" && isOneChain ? longest : undefined;
+    const kept = [...(calls ?? [])].flatMap(({ stockPath }) => stockPath ?? []);
+    const [first] = kept;
+    if (first === undefined || kept.every(({ path }) => path === first.path)) return first?.path;
+    const longest = kept.reduce((one, { turns }) => (turns.length > one.length ? turns : one), "");
+    // A chain may come to the same agent several times. Then each path begins with the turns of the one before. The calls between them may differ.
+    const isOneChain = kept.every(({ turns }) => turns === longest || longest.startsWith(`${turns},`));
+    return isOneChain ? longest : undefined;
   }
 
   /** Forgets the path of a call that leaves the table. */

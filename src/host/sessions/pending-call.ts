@@ -11,6 +11,8 @@ export interface StockPath {
   readonly agent: string;
   /** The value of `agpath`. */
   readonly path: string;
+  /** The same without the calls between its turns. */
+  readonly turns: string;
   /** Memory of all this, taken from the caller's account. */
   readonly bytes: number;
 }

@@ -158,6 +158,41 @@ describe.each(hostTransports)("a chain of calls through stock agents over $name"
     expect((await a.nextRequest()).metadata).toEqual({ agpath: "h-1@a/k,h-2@a/k" });
   });
 
+  it.each([
+    ["comes back by way of an agent that interleaves", "h-1@a/k", "h-1@a/k@i-1"],
+    ["comes twice, each time by way of another agent that interleaves", "h-1@a/k@i-1", "h-1@a/k@i-2"],
+  ])("keeps the turns of a chain that %s", async (_what, one, other) => {
+    await using world = await open();
+    const { a, p } = world;
+    a.request("1", "p/k", { metadata: { agpath: one } });
+    a.request("2", "p/k", { metadata: { agpath: other } });
+    await p.nextRequest();
+    await p.nextRequest();
+    p.request("3", "a/k", source("p"));
+    expect((await a.nextRequest()).metadata).toEqual({ agpath: "h-1@a/k" });
+  });
+
+  it("keeps the longest of its paths if an agent that interleaves is between", async () => {
+    await using world = await open();
+    const { a, p } = world;
+    a.request("1", "p/k", { metadata });
+    a.request("2", "p/k", { metadata: { agpath: "h-1@a/k@i-1,h-2@a/k" } });
+    await p.nextRequest();
+    await p.nextRequest();
+    p.request("3", "a/k", source("p"));
+    expect((await a.nextRequest()).metadata).toEqual({ agpath: "h-1@a/k,h-2@a/k" });
+  });
+
+  it("keeps the calls between the turns if all calls to the stock agent have the same", async () => {
+    await using world = await open();
+    const { a, p } = world;
+    for (const id of ["1", "2"]) a.request(id, "p/k", { metadata: { agpath: "h-1@a/k@i-1" } });
+    await p.nextRequest();
+    await p.nextRequest();
+    p.request("3", "a/k", source("p"));
+    expect((await a.nextRequest()).metadata).toEqual({ agpath: "h-1@a/k@i-1" });
+  });
+
   it("keeps no more of a path whose call has its outcome", async () => {
     await using world = await open();
     const { a, p } = world;

@@ -66,6 +66,14 @@ describe("the path of several handlers together", () => {
     ],
     ["says that it is no chain", [[turn("a"), turn("b")], [turn("c")]], ["a", "b", "c", "a"]],
     ["says so also if one is nested in the other", [[turn("a")], [turn("a"), turn("b")]], ["a", "b", "a"]],
+    [
+      "says so also if one of them has the same turns, and says so itself",
+      [
+        [turn("a"), turn("b"), turn("a")],
+        [turn("a"), turn("b"), turn("c")],
+      ],
+      ["a", "b", "c", "a"],
+    ],
     ["says so once", [[turn("a"), turn("b"), turn("a")], [turn("c")]], ["a", "b", "c", "a"]],
     ["has no calls in which they differ", [[turn("a", ["p"])], [turn("a", ["q"])]], ["a"]],
     ["has the calls that they share", [[turn("a", ["p"])], [turn("a", ["p"])]], ["a p"]],
@@ -82,4 +90,19 @@ test("a path names the latest 8 calls in a row whose handlers interleave", () =>
   for (let at = 1; at <= 10; at += 1) path = pathVia(path, { token: `q${at}` });
   expect(tokens(path)).toEqual(["a q3 q4 q5 q6 q7 q8 q9 q10"]);
   expect(pathVia([], { token: "q" })).toEqual([]);
+});
+
+test("a path tells which turns wait behind 50,000 calls in a row whose handlers interleave", () => {
+  let isAwaited = true;
+  const own: CallingTurn = {
+    ...turn("b"),
+    get isAwaited() {
+      return isAwaited;
+    },
+  };
+  let path: CallPath = [turn("a"), own];
+  for (let at = 1; at <= 50_000; at += 1) path = pathVia(path, { token: `q${at}` });
+  expect(waitingTurns(path)).toHaveLength(2);
+  isAwaited = false;
+  expect(waitingTurns(path)).toHaveLength(1);
 });
