@@ -89,6 +89,10 @@ export interface NatsServers {
   readonly token: string | undefined;
 }
 
+const serversKind: OptionKind = {
+  expected: 'a text such as "nats://127.0.0.1:4222", or a list of such texts',
+  accepts: (value) => typeof value === "string" || Array.isArray(value),
+};
 const portNumber = number({ from: 1, to: 65_535 });
 
 /** Checks the options. Throws `invalid-argument`. */
@@ -101,6 +105,7 @@ export function assertNatsOptions(options: NatsStoreOptions): void {
  * `invalid-argument`; the text does not repeat a password.
  */
 export function readServers(given: string | readonly string[]): NatsServers {
+  assertArgument(given, "The first argument of openNatsStore", serversKind);
   const texts = (typeof given === "string" ? [given] : [...given]).flatMap((each) => splitList(each));
   if (texts.length === 0) throw new TroupeError("invalid-argument", "NATS needs the address of a server.");
   const parsed = texts.map((each) => readServer(each));

@@ -1,8 +1,10 @@
 import { readFileSync } from "node:fs";
 import { AnySchema } from "@bufbuild/protobuf/wkt";
 import * as troupe from "troupe";
+import * as cluster from "troupe/cluster";
 import * as grpc from "troupe/grpc";
 import * as host from "troupe/host";
+import * as nats from "troupe/nats";
 import * as protobuf from "troupe/protobuf";
 import * as storage from "troupe/storage";
 import * as postgres from "troupe/storage/postgres";
@@ -70,6 +72,9 @@ const takers: Record<string, (options: never) => (() => unknown) | readonly (() 
   GrpcListenerOptions: (options) => [() => transport.grpcListener(options), () => newHost({ channelOptions: options })],
   MemoryNetworkOptions: (options) => () => transport.createMemoryNetwork(options),
   MemoryStateStoreOptions: (options) => () => new storage.MemoryStateStore(options),
+  MemoryCoordinationStoreOptions: (options) => () => new cluster.MemoryCoordinationStore(options),
+  NatsStoreOptions: (options) => () => nats.openNatsStore("nats://127.0.0.1:1", options),
+  NatsTlsOptions: (options) => () => nats.openNatsStore("nats://127.0.0.1:1", { tls: options }),
   OpenStoreOptions: (options) => () => new storage.MemoryStateStore().open(options),
   PostgresStoreOptions: (options) => () => postgres.openPostgresStore("postgres://127.0.0.1:1/none", options),
   SqliteStoreOptions: (options) => () => sqlite.openSqliteStore(":memory:", options),
@@ -107,6 +112,11 @@ const takers: Record<string, (options: never) => (() => unknown) | readonly (() 
   AgentTimerOptions: (options) => () => bound().startTimer(1, Note({ text: "tick" }), options),
   TurnOptions: (options) => onBoth((runtime) => runtime.registerFactory("turns", () => bound(), options)),
   SharingOptions: (options) => onBoth((runtime) => runtime.registerFactory("shared", () => bound(), options)),
+  SubscriptionOptions: (options) => [
+    () => new troupe.TypeSubscription("news", "reader", options),
+    () => new troupe.TypePrefixSubscription("news", "reader", options),
+    () => new troupe.DefaultSubscription("news", "reader", options),
+  ],
   GetOptions: (options) => onBoth((runtime) => runtime.get(id, undefined, options)),
   WaitOptions: (options) => [
     ...onBoth((runtime) => runtime.start(options)),
@@ -153,6 +163,11 @@ const takers: Record<string, (options: never) => (() => unknown) | readonly (() 
     const { clock, dice } = new testing.Simulation({ seed: 1 });
     return new testing.SimulatedStateStore({ clock, dice, ...options });
   },
+  SimulatedCoordinationOptions: (options: object) => () => {
+    const { clock, dice } = new testing.Simulation({ seed: 1 });
+    return new testing.SimulatedCoordination({ clock, dice, ...options });
+  },
+  ProcessClockOptions: (options) => () => new testing.ProcessClock(new testing.ManualClock(), options),
   SimulatedLineOptions: (options: object) => () => {
     const simulation = new testing.Simulation({ seed: 1 });
     return new testing.SimulatedLine({ clock: simulation.clock, dice: simulation.dice, ...options });
@@ -171,6 +186,8 @@ const takenByNothing: Record<string, string> = {
   ToolRunOptions: "Troupe gives them to a user's tool",
   TimerOptions: "Troupe gives them to a user's clock",
   LinkNetworkOptions: "a suite gives them to a user's network",
+  TestedCoordinationOptions: "a suite gives them to a user's store",
+  ReadOptions: "a cluster gives them to a store",
   TestedStoreOptions: "a suite gives them to a user's store",
   StreamOptions: "a worker gives them to a user's link",
   UnaryOptions: "a worker gives them to a user's link",
@@ -247,10 +264,17 @@ test("a test host is taken as the options of a worker", async () => {
 });
 
 const modules: Record<string, object> = {
-  ...{ troupe, "troupe/grpc": grpc, "troupe/host": host, "troupe/protobuf": protobuf, "troupe/storage": storage },
+  ...{
+    troupe,
+    "troupe/cluster": cluster,
+    "troupe/grpc": grpc,
+    "troupe/host": host,
+    "troupe/protobuf": protobuf,
+    "troupe/storage": storage,
+  },
   ...{ "troupe/storage/postgres": postgres, "troupe/storage/sqlite": sqlite },
   ...{ "troupe/telemetry": telemetry, "troupe/telemetry/otel": otel, "troupe/testing": testing },
-  ...{ "troupe/transport": transport, "troupe/worker": worker },
+  ...{ "troupe/nats": nats, "troupe/transport": transport, "troupe/worker": worker },
 };
 
 /** Functions and classes whose first argument is not checked, with the reason. */

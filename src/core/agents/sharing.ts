@@ -1,7 +1,7 @@
 import { TroupeError } from "../errors.ts";
 import type { OptionKinds } from "../validation/assert-options.ts";
 import { flag, type OptionKind, word } from "../validation/option-kinds.ts";
-import { describe } from "../validation/option-values.ts";
+import { describe, wrongValue } from "../validation/option-values.ts";
 
 /**
  * The strategy by which a host chooses the worker for an agent of a shared type. `hash`: by the agent's key and the worker's name, so that the same

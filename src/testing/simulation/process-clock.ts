@@ -1,4 +1,13 @@
-import { assertOptions, type Clock, longestTimerMs, number, optionShape, type Timer } from "../../core/internal.ts";
+import {
+  assertArgument,
+  assertOptions,
+  type Clock,
+  clock as clockKind,
+  longestTimerMs,
+  number,
+  optionShape,
+  type Timer,
+} from "../../core/internal.ts";
 
 /** Options of a `ProcessClock`. */
 export interface ProcessClockOptions {
@@ -28,6 +37,7 @@ export class ProcessClock implements Clock {
 
   /** Throws `invalid-argument` for unknown options and for values of a wrong kind. */
   constructor(clock: Clock, options: ProcessClockOptions = {}) {
+    assertArgument(clock, "The clock of a simulation", clockKind);
     assertOptions(options, shape, "ProcessClock");
     this.#clock = clock;
     this.#rate = options.rate ?? 1;

@@ -159,7 +159,7 @@ describe("the mailboxes of a PostgreSQL store", () => {
     expect(await Promise.all(ids.map((id) => log.append(agent, messageOf(id))))).toEqual([
       ...["kept", "known", "kept", "kept", "full"],
     ]);
-    const refused = { at: "refused", limit: "3 messages of one mailbox" };
+    const refused = { at: "refused", limit: "3 messages of one mailbox", isMailboxFull: true };
     expect(await commitOne(rig.store, putOf("1", { mail: [mailOf("5")] }))).toEqual(refused);
     const [first] = await rig.store.mail({ limit: 1 });
     await log.bury({ ...letterOf("1"), place: first?.place ?? 0 }, why);

@@ -45,6 +45,8 @@ const wrong: Readonly<Record<string, readonly [value: string, says: RegExp]>> = 
   "--heartbeat-ms": ["-5", wholeNumber],
   "--heartbeat-timeout-ms": ["1e3", wholeNumber],
   "--shared-types": ["wri*ter", /with commas between them/],
+  "--durable-topics": ["ord*ers", /with commas between them/],
+  "--durable-types": ["wri*ter", /with commas between them/],
   "--placement": ["random", choices],
   "--version-policy": ["oldest", choices],
   "--drain-grace-ms": ["0", wholeNumber],
