@@ -82,7 +82,7 @@ async function detailOf(host: AdminHost, agent: AgentName): Promise<AgentDetail>
   const row = rowOf(host, agent);
   const state = (await findListed(host.store, agent)) ?? null;
   if (row.sharing !== "unserved" || state !== null) return { ...row, state };
-  throw new TroupeError("not-found", `No worker serves ${nameOf(agent)}, and nothing is stored for it.`);
+  throw new TroupeError("not-found", `No worker serves ${nameOf(agent)}, and no state is stored for it.`);
 }
 
 function rowOf({ agents }: AdminHost, { type, key }: AgentName): AgentRow {

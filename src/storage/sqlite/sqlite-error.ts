@@ -58,8 +58,9 @@ function meaningOf(error: unknown): { readonly storeCode: StoreErrorCode; readon
   switch (codeOf(error)) {
     case sqliteCode.full:
       return { storeCode: "full", advice: fullAdvice };
-    case sqliteCode.corrupt:
     case sqliteCode.notDatabase:
+      return { storeCode: "corrupt", advice: `Name the file of a store. If it was one: ${corruptAdvice}` };
+    case sqliteCode.corrupt:
       return { storeCode: "corrupt", advice: corruptAdvice };
     case sqliteCode.busy:
     case sqliteCode.locked:

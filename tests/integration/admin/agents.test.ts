@@ -110,7 +110,7 @@ describe("troupe agents", () => {
     expect((await run(agentsCommand(), "counter/", ...rig.flags)).out).toMatch(/nothing is stored/);
     await expect(run(agentsCommand(), "nowhere/x", ...rig.flags)).rejects.toMatchObject({
       code: "not-found",
-      message: "No worker serves nowhere/x, and nothing is stored for it.",
+      message: "No worker serves nowhere/x, and no state is stored for it.",
     });
   });
 

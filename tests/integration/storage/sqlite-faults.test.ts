@@ -210,12 +210,12 @@ function smallDisk(): string | undefined {
 }
 
 describe("a SQLite file that is not what it was", () => {
-  it("is refused if it is no database", async () => {
+  it("is refused if it is no database, and the error says to name a store or to restore a backup", async () => {
     const file = join(newFolder(), "notes.txt");
     writeFileSync(file, "These are my notes. ".repeat(500));
     await expect(openRig(file)).rejects.toMatchObject({
       storeCode: "corrupt",
-      message: expect.stringContaining("restore a backup"),
+      message: expect.stringMatching(/Name the file of a store\. If it was one: .*restore a backup/),
     });
     expect(readFileSync(file, "utf8")).toBe("These are my notes. ".repeat(500));
   });
