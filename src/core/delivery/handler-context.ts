@@ -130,13 +130,13 @@ export class HandlerContext implements MessageContext {
   }
 
   /**
-   * The turns that wait for a call of this handler. If its caller has given it up, only its own turn waits. If the handler has ended, no
-   * turn waits for what its code still calls.
+   * The turns that wait for a call of this handler. If its caller has given it up, its own turn waits, and the one in which that is nested. If
+   * the handler has ended, no turn waits for what its code still calls.
    */
   get callPath(): CallPath {
     if (this.hasEnded) return noPath;
-    const path = this.isAwaited ? waitingTurns(this.path) : noPath;
-    return this.turn === undefined ? this.#passedOn(path) : [...path, this.turn];
+    if (this.turn !== undefined) return waitingTurns([...this.path, this.turn]);
+    return this.isAwaited ? this.#passedOn(waitingTurns(this.path)) : noPath;
   }
 
   /** As `depth`, for what the handler sends now: the handler of a call counts when its caller has given the call up. */

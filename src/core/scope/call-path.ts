@@ -53,7 +53,8 @@ export function joinedPath(paths: readonly CallPath[]): CallPath {
     else if (!isSameVia(known, turn)) joined[at] = withVia(known, undefined);
   }
   const [first] = joined;
-  const isOnePath = joined.length === 1 || paths.every((path) => path.length === joined.length && endOfJoined(path) === 0);
+  const isOnePath =
+    joined.length === 1 || paths.every((path) => path.length === joined.length && endOfJoined(path) === 0);
   return first === undefined || isOnePath ? joined : [...joined, withVia(first, undefined)];
 }
 
@@ -79,6 +80,9 @@ export function withoutVia(path: CallPath): CallPath {
  * turns after it, and those that stand at turns because their handlers interleave. A call is over when it has its outcome, or its caller has given it
  * up. So the waiting turns begin behind the last call that is over: with its own turn, if it has one.
  *
+ * An agent that stands in the path twice has let the second turn in while the first one ran. The first turn of a persistent agent can't end before
+ * the second one does. So it waits for the call of the second, even if it has given up the call to it.
+ *
  * Turns up to one that stands there for the second time are those of several paths. No place tells to which of these a turn belongs, so that
  * they wait all or none.
  */
@@ -87,10 +91,26 @@ export function waitingTurns(path: CallPath, isOver: (call: PassingCall) => bool
   for (let at = path.length - 1; at >= end; at -= 1) {
     const turn = path[at];
     if (turn === undefined) continue;
-    if (turn.via?.some(isOver) === true) return path.slice(at + 1);
-    if (at > end && isOver(turn)) return path.slice(at);
+    if (turn.via?.some(isOver) === true) return withTurnsAround(path, at + 1, isOver);
+    if (at > end && isOver(turn)) return withTurnsAround(path, at, isOver);
   }
   return path;
+}
+
+/** Returns the path from a place on, behind the last turn before it in which one of these is nested, and the turns that wait for that one. */
+function withTurnsAround(path: CallPath, from: number, isOver: (call: PassingCall) => boolean): CallPath {
+  const rest = path.slice(from);
+  const isOfRest = ({ type, key }: CallingTurn) => rest.some((turn) => turn.type === type && turn.key === key);
+  const at = path.slice(0, from).findLastIndex(isOfRest);
+  if (at < 0) return rest;
+  const end = endOfJoined(path);
+  const around = withoutViaAtEnd(path.slice(0, Math.max(at, end < from ? end : 0) + 1));
+  return [...waitingTurns(around, isOver), ...rest];
+}
+
+/** Returns a path without the calls behind its last turn. */
+function withoutViaAtEnd(path: CallPath): CallPath {
+  return path.map((turn, at) => (at === path.length - 1 && turn.via !== undefined ? withVia(turn, undefined) : turn));
 }
 
 /** Calls without a turn that a path has between two of its turns, at most. Without an older one, a turn may seem to wait longer than it does. */

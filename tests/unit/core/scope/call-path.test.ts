@@ -12,6 +12,8 @@ const turn = (token: string, via: readonly string[] = []): CallingTurn => ({
   ...{ token, type: `type-${token}`, key: "k" },
   ...(via.length > 0 && { via: via.map((one) => ({ token: one })) }),
 });
+/** Another turn of the agent of the first one. */
+const again = (first: string, token: string): CallingTurn => ({ ...turn(token), type: `type-${first}` });
 const tokens = (path: CallPath) =>
   path.map(({ token, via = [] }) => [token, ...via.map((call) => call.token)].join(" "));
 
@@ -26,6 +28,9 @@ describe("the turns of a path that still wait", () => {
     ["begin with the last turn whose call is over", [turn("a"), turn("b"), turn("c")], ["b", "c"], ["c"]],
     ["begin behind a turn that gave up a call which interleaves", [turn("a", ["q"]), turn("b")], ["q"], ["b"]],
     ["are none if the last one gave up a call which interleaves", [turn("a"), turn("b", ["p", "q"])], ["p"], []],
+    ["have the turn in which one is nested", [turn("a"), turn("b"), again("a", "c")], ["c"], ["a", "c"]],
+    ["have it also behind a call which interleaves", [turn("a", ["q"]), again("a", "c")], ["q"], ["a", "c"]],
+    ["have those that wait for it", [turn("z"), turn("a"), turn("b"), again("a", "c")], ["c"], ["z", "a", "c"]],
     ["are all of several paths, or none", [turn("a"), turn("b"), turn("a")], ["b"], ["a", "b", "a"]],
     ["begin behind several paths", [turn("a"), turn("b"), turn("a"), turn("c")], ["c", "b"], ["c"]],
     ["are none of several paths", [turn("a"), turn("b", ["p"]), turn("a", ["q"]), turn("c")], ["q"], ["c"]],
