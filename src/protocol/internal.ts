@@ -48,7 +48,7 @@ export type {
   RarePeerFrame,
   WorkerHere,
 } from "./peers/peer-frame.ts";
-export { encodePeerAnswer, encodePeerCall, encodePeerEvent } from "./peers/quick-peer-codec.ts";
+export { encodePeerAnswer, encodePeerCall, encodePeerEvent, readPeerMessageHead } from "./peers/quick-peer-codec.ts";
 export type { WorkerIdentity } from "./registration/sharing.ts";
 export {
   identityMetadata,
@@ -159,6 +159,7 @@ export {
   peerLinks,
   refusalKey,
   serviceName,
+  sharingKey,
   signals,
   states,
 } from "./wire-names.ts";

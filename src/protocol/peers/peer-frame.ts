@@ -79,12 +79,9 @@ export interface PeerUnaryAnswer {
   readonly metadata: WireMetadata;
 }
 
-/** A frame on a link between two hosts. */
-export type PeerFrame =
+/** A frame on a link that carries no message of a worker to its target; such frames are seldom. */
+export type RarePeerFrame =
   | PeerHello
-  | PeerCall
-  | { readonly kind: "answer"; readonly frame: Uint8Array }
-  | PeerEvent
   | { readonly kind: "notice"; readonly notice: Uint8Array }
   | PeerBounce
   | WorkerHere
@@ -93,9 +90,13 @@ export type PeerFrame =
   | { readonly kind: "barrier" | "barrier-read"; readonly number: number }
   | { readonly kind: "control"; readonly envelope: Uint8Array }
   | PeerUnary
-  | PeerUnaryAnswer
+  | PeerUnaryAnswer;
+
+/** A frame on a link between two hosts. */
+export type PeerFrame =
+  | RarePeerFrame
+  | PeerCall
+  | { readonly kind: "answer"; readonly frame: Uint8Array }
+  | PeerEvent
   /** Of a later version: ignored. */
   | { readonly kind: "empty" };
-
-/** The frames that are seldom: those with messages of workers in them have functions of their own. */
-export type RarePeerFrame = Exclude<PeerFrame, { readonly kind: "call" | "answer" | "event" | "empty" }>;

@@ -1,5 +1,7 @@
 import { Buffer } from "node:buffer";
 import { nameAt, RawReader } from "../frames/raw-reader.ts";
+import { readFrameHead } from "../routing/frame-peek.ts";
+import type { FrameHead } from "../routing/peeked-frame.ts";
 import { type FrameBytes, type SplicedFrame, varintLength, writeVarint } from "../routing/request-id.ts";
 import type { PeerFrame } from "./peer-frame.ts";
 
@@ -68,6 +70,19 @@ export function decodePeerFrameQuickly(bytes: Uint8Array): PeerFrame | undefined
   if ((tag !== callTag && tag !== answerTag && tag !== eventTag) || reader.length() !== bytes.length) return undefined;
   if (tag === answerTag) return { kind: "answer", frame: bytes.subarray(reader.position) };
   return tag === callTag ? readCall(reader) : readEvent(reader);
+}
+
+/** Reads kind and request id of the call or answer in a frame of which only the beginning is there. Undefined if the bytes do not tell. */
+export function readPeerMessageHead(bytes: Uint8Array): FrameHead | undefined {
+  const reader = new RawReader(bytes, 0, bytes.length);
+  const tag = reader.number();
+  if ((tag !== callTag && tag !== answerTag) || reader.number() < 0) return undefined;
+  if (tag === callTag) {
+    let field = reader.number();
+    if (field === slotTag) field = reader.number() < 0 ? -1 : reader.number();
+    if (field !== frameTag || reader.number() < 0) return undefined;
+  }
+  return readFrameHead(bytes.subarray(reader.position));
 }
 
 function readCall(reader: RawReader): PeerFrame | undefined {

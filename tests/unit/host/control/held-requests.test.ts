@@ -25,7 +25,7 @@ function openRequests() {
   };
   // Nothing reads the agent, or the request but for its bytes.
   const hold = (from: ControlSession, bytes: Uint8Array): boolean =>
-    requests.hold({} as MovingAgent, { from, bytes } as CameRequest);
+    requests.hold({} as MovingAgent, { from, bytes } as unknown as CameRequest);
   return { held, placed, holder, requests, asker, hold };
 }
 
