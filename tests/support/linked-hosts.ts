@@ -1,14 +1,9 @@
+import { grpcPeerTransport } from "../../src/grpc/internal.ts";
 import { Host, type HostOptions } from "../../src/host/index.ts";
-import { type JoinedOthers, type JoinOthersOptions, joinOthers } from "../../src/host/join-others.ts";
-import { HostServicer } from "../../src/host/servicer.ts";
-import {
-  createMemoryNetwork,
-  grpcDialer,
-  grpcListener,
-  type Link,
-  type MemoryNetwork,
-} from "../../src/transport/index.ts";
+import { HostServicer, type JoinedOthers, type JoinOthersOptions, joinOthers } from "../../src/host/internal.ts";
+import { createMemoryNetwork, type Link, type MemoryNetwork } from "../../src/transport/index.ts";
 import { FakeCluster } from "./fake-cluster.ts";
+import { testCertificate, testKey } from "./test-certificate.ts";
 
 export interface LinkedHost {
   readonly hostId: string;
@@ -37,16 +32,20 @@ export interface LinkedTransport {
   start(options?: LinkedHostsOptions): Promise<LinkedHostsRig>;
 }
 
+const peerTls = { ca: testCertificate, cert: testCertificate, key: testKey };
+
 /** Tests of links between hosts run over each of these. */
 export const linkedTransports: readonly LinkedTransport[] = [
   { name: "memory links", start: (options) => start(options, createMemoryNetwork()) },
   { name: "gRPC links", start: (options) => start(options, undefined) },
+  { name: "links with mutual TLS", start: (options) => start(options, undefined, peerTls) },
 ];
 
 /** Starts hosts that are linked with each other both ways. */
 async function start(
   { host: hostOptions = {}, join = {}, count = 2 }: LinkedHostsOptions = {},
   network: MemoryNetwork | undefined,
+  tls?: typeof peerTls,
 ): Promise<LinkedHostsRig> {
   const cluster = new FakeCluster();
   const workers = createMemoryNetwork();
@@ -56,9 +55,7 @@ async function start(
     const hostId = `h${index}`;
     const servicer = new HostServicer(hostOptions);
     const transport =
-      network === undefined
-        ? { dialer: grpcDialer(), listener: grpcListener(), isMutual: false }
-        : { dialer: network, listener: network, isMutual: false };
+      network === undefined ? grpcPeerTransport({ tls }) : { dialer: network, listener: network, isMutual: false };
     const joined = await joinOthers(servicer, {
       ...{ cluster: cluster.viewOf(hostId), transport, address: "127.0.0.1:0" },
       ...join,

@@ -140,8 +140,7 @@ export class IncomingLink implements ServerStreamReceiver, ToldHost {
     } catch {
       return this.cut("It has sent a frame that can't be read.");
     }
-    if (frame.kind === "hello") return this.#greeted(frame);
-    if (!this.isOpen) return this.cut("It did not say first who it is.");
+    if (frame.kind !== "hello" && !this.isOpen) return this.cut("It did not say first who it is.");
     this.#receive(frame);
   }
 
@@ -192,9 +191,11 @@ export class IncomingLink implements ServerStreamReceiver, ToldHost {
     this.#parts.host.linkOpened(this);
   }
 
-  #receive(frame: Exclude<PeerFrame, PeerHello>): void {
+  #receive(frame: PeerFrame): void {
     const { host } = this.#parts;
     switch (frame.kind) {
+      case "hello":
+        return this.#greeted(frame);
       case "call":
         return host.called(this, frame);
       case "event":

@@ -161,8 +161,7 @@ export class OutgoingLink implements CallLink, StreamReceiver {
     } catch {
       return this.cut("it has sent a frame that can't be read");
     }
-    if (frame.kind === "hello") return this.#greeted(frame);
-    if (!this.#isOpen) return this.cut("it did not say first who it is");
+    if (frame.kind !== "hello" && !this.#isOpen) return this.cut("it did not say first who it is");
     this.#receive(frame);
   }
 
@@ -196,9 +195,11 @@ export class OutgoingLink implements CallLink, StreamReceiver {
     onOpened(this);
   }
 
-  #receive(frame: Exclude<PeerFrame, PeerHello>): void {
+  #receive(frame: PeerFrame): void {
     const { host } = this.#parts;
     switch (frame.kind) {
+      case "hello":
+        return this.#greeted(frame);
       case "answer":
         return host.answered(this, frame.frame);
       case "bounce":

@@ -1,11 +1,19 @@
 import { describe, expect, it } from "vitest";
-import { type JoinOthersOptions, joinOthers } from "../../../../src/host/join-others.ts";
-import { HostServicer } from "../../../../src/host/servicer.ts";
+import { grpcPeerTransport } from "../../../../src/grpc/internal.ts";
+import { HostServicer, type JoinOthersOptions, joinOthers } from "../../../../src/host/internal.ts";
 import { encodePeerFrame, peerLinks } from "../../../../src/protocol/internal.ts";
-import { createMemoryNetwork, type StreamEnd } from "../../../../src/transport/index.ts";
+import { createMemoryNetwork, grpcDialer, type StreamEnd } from "../../../../src/transport/index.ts";
 import { FakeCluster } from "../../../support/fake-cluster.ts";
+import { testCertificate, testKey } from "../../../support/test-certificate.ts";
 
-const hello = { kind: "hello", cluster: "test", hostId: "h2", oldest: 1, newest: 1, features: new Set<never>() } as const;
+const hello = {
+  kind: "hello",
+  cluster: "test",
+  hostId: "h2",
+  oldest: 1,
+  newest: 1,
+  features: new Set<never>(),
+} as const;
 
 /** A host that waits for links, and a way to dial it frame by frame. */
 async function openHost(options: Partial<JoinOthersOptions> = {}) {
@@ -17,7 +25,13 @@ async function openHost(options: Partial<JoinOthersOptions> = {}) {
   const dial = (frames: readonly Uint8Array[], metadata: Record<string, string> = {}): Promise<StreamEnd> =>
     new Promise((resolve) => {
       const nothing = (): void => undefined;
-      const receiver = { onFrame: nothing, onHalfClose: nothing, onBadFrame: nothing, onDrain: nothing, onEnd: resolve };
+      const receiver = {
+        onFrame: nothing,
+        onHalfClose: nothing,
+        onBadFrame: nothing,
+        onDrain: nothing,
+        onEnd: resolve,
+      };
       const stream = network.dial(joined.address).openStream(peerLinks.path, receiver, { metadata });
       for (const frame of frames) stream.send(frame);
     });
@@ -40,8 +54,32 @@ describe("a link of another host", () => {
     await using host = await openHost({ secret: "right" });
     for (const metadata of [{}, { agcluster: "wrong" }]) {
       const end = await host.dial([encodePeerFrame(hello)], metadata);
-      expect(end).toMatchObject({ by: "status", status: { details: expect.stringContaining("secret of the cluster") } });
+      expect(end).toMatchObject({
+        by: "status",
+        status: { details: expect.stringContaining("secret of the cluster") },
+      });
     }
+  });
+
+  it("is refused without a certificate where hosts have certificates", async () => {
+    const tls = { ca: testCertificate, cert: testCertificate, key: testKey };
+    await using host = await openHost({ transport: grpcPeerTransport({ tls }) });
+    const link = grpcDialer({ tls: { ca: testCertificate } }).dial(host.joined.address);
+    const end = await new Promise<StreamEnd>((resolve) => {
+      const nothing = (): void => undefined;
+      const receiver = {
+        onFrame: nothing,
+        onHalfClose: nothing,
+        onBadFrame: nothing,
+        onDrain: nothing,
+        onEnd: resolve,
+      };
+      link.openStream(peerLinks.path, receiver, {}).send(encodePeerFrame(hello));
+    });
+    expect(end.by === "status" || end.by === "connection-lost").toBe(true);
+    await link.close();
+    expect(host.joined.counters().openedLinks).toBe(0);
+    expect(() => grpcPeerTransport({ tls: { ...tls, ca: "" } })).toThrow("ca, cert and key");
   });
 
   it.each([

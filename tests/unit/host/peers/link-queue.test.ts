@@ -18,7 +18,10 @@ function openQueue(maxQueuedBytes = 10_000) {
   const account = createMemoryAccountant().openAccount({ party: "here", name: "link", giveWay: () => undefined });
   let overflows = 0;
   const bounds = { maxQueuedBytes, maxQueuedFrames: 1_000 };
-  const queue = new LinkQueue({ stream, bounds, account, onOverflow: () => void (overflows += 1) });
+  const onOverflow = (): void => {
+    overflows += 1;
+  };
+  const queue = new LinkQueue({ stream, bounds, account, onOverflow });
   return { queue, account, waiting, overflows: () => overflows };
 }
 
@@ -37,16 +40,16 @@ describe("the queue for another host", () => {
 
   it("takes answers beyond the space for calls, and is cut when they find none", () => {
     const { queue, overflows } = openQueue();
-    while (queue.send(frame, "call", "greedy") === "queued") continue;
+    while (queue.send(frame, "call", "greedy") === "queued");
     expect(queue.send(frame, "answer")).toBe("queued");
     expect(overflows()).toBe(0);
-    while (queue.send(frame, "answer") === "queued") continue;
+    while (queue.send(frame, "answer") === "queued");
     expect(overflows()).toBe(1);
   });
 
   it("frees the space and the memory of what has left", () => {
     const { queue, account, waiting } = openQueue();
-    while (queue.send(frame, "call", "greedy") === "queued") continue;
+    while (queue.send(frame, "call", "greedy") === "queued");
     expect(account.held).toBeGreaterThan(0);
     waiting.length = 0;
     queue.settle();
