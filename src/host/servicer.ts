@@ -2,22 +2,19 @@ import { anyTime, assertOptions, assertText, number, optionShape, signal } from 
 import {
   type GetStateAnswer,
   isAnnounced,
+  method,
   readSharing,
-  refusalKey,
   type SaveStateAnswer,
   type StoredState,
   type WireAgentId,
   type WireSubscription,
 } from "../protocol/internal.ts";
-import {
-  type CallContext,
-  type LinkService,
-  type MemoryAccountant,
-  type Metadata,
-  type RefusedHandshake,
-  RpcError,
-  type ServerStreamReceiver,
-  StatusCode,
+import type {
+  CallContext,
+  LinkService,
+  MemoryAccountant,
+  RefusedHandshake,
+  ServerStreamReceiver,
 } from "../transport/internal.ts";
 import { composeHost, type HostComposition } from "./compose.ts";
 import type { HostCounters } from "./counters.ts";
@@ -27,13 +24,15 @@ import { limits } from "./limits.ts";
 import { createLinkService, createSideStreamService, createStateService } from "./link-service.ts";
 import type { HostOptions } from "./options.ts";
 import type { DrainOutcome, DrainWorkerOptions } from "./placement/worker-drains.ts";
-import { isSamePrincipal } from "./principal.ts";
+import { invalid, type Registering, requestOf } from "./registrations.ts";
 import { HealthService } from "./services/health-service.ts";
 import { ReflectionServices } from "./services/reflection-service.ts";
 import { type Admitted, clientIdOf, PendingAdmission, requireClientId } from "./sessions/admission.ts";
 
 /** Returns the operations for the operator of a host. A function, because a method would be public. */
 export let operationsOf: (servicer: HostServicer) => HostOperations;
+/** Returns the parts of a host that joins others. */
+export let partsOf: (servicer: HostServicer) => HostComposition;
 
 const drainShape = optionShape<DrainWorkerOptions>({ graceMs: number(anyTime), signal });
 
@@ -49,6 +48,7 @@ export class HostServicer {
 
   static {
     operationsOf = (servicer) => servicer.#parts.operations;
+    partsOf = (servicer) => servicer.#parts;
   }
 
   /** Throws `invalid-argument` for invalid options. */
@@ -81,70 +81,34 @@ export class HostServicer {
   }
 
   async registerAgent({ agentType }: { readonly agentType: string }, call: CallContext): Promise<void> {
-    const clientId = requireClientId(call);
     const sharing = readSharing(call.metadata);
-    if (sharing !== undefined && "invalid" in sharing) throw invalid(sharing.invalid);
-    const admitted = this.#parts.admission.admit(call);
-    const principal = this.#enter(call, admitted instanceof PendingAdmission ? await admitted.outcome : admitted);
-    const outcome = this.#parts.registry.registerType(clientId, agentType, {
-      ...{ principal, account: call.account, sharing },
-    });
-    switch (outcome.at) {
-      case "registered":
-        return this.#parts.registry.routed(agentType);
-      case "taken": {
-        // protocol.md §11.9
-        const isOwn = isSamePrincipal(this.#parts.registry.ownerOf(outcome.by)?.principal, principal);
-        if (!isOwn) throw invalid(`Agent type ${agentType} already registered.`);
-        const text = `Agent type ${agentType} already registered with client ${outcome.by}.`;
-        throw invalid(text, this.#holderMetadata(outcome.by, clientId, call));
-      }
-      case "invalid":
-        throw invalid(outcome.reason);
-      case "full":
-        throw new RpcError(StatusCode.resourceExhausted, outcome.reason);
+    if (sharing !== undefined && "invalid" in sharing) {
+      requireClientId(call);
+      throw invalid(sharing.invalid);
     }
+    const from = await this.#admitClient(call);
+    const { registrations } = this.#parts;
+    const elsewhere = registrations.forward(method.registerAgent, requestOf.registerType(agentType), from, call);
+    await (elsewhere ?? registrations.registerType(agentType, from, sharing));
   }
 
   async addSubscription(subscription: WireSubscription, call: CallContext): Promise<void> {
-    const clientId = requireClientId(call);
-    const admitted = this.#parts.admission.admit(call);
-    const principal = this.#enter(call, admitted instanceof PendingAdmission ? await admitted.outcome : admitted);
-    const from = { principal, account: call.account };
-    const outcome = this.#parts.registry.addSubscription(clientId, subscription, from);
-    switch (outcome.at) {
-      case "added":
-        return;
-      case "exists":
-        throw invalid("Subscription already exists");
-      case "invalid":
-        throw invalid(outcome.reason);
-      case "full":
-        throw new RpcError(StatusCode.resourceExhausted, outcome.reason);
-    }
+    const from = await this.#admitClient(call);
+    const { registrations } = this.#parts;
+    const elsewhere = registrations.forward(method.addSubscription, requestOf.subscribe(subscription), from, call);
+    await (elsewhere ?? registrations.subscribe(subscription, from));
   }
 
   async removeSubscription({ id }: { readonly id: string }, call: CallContext): Promise<void> {
-    const clientId = requireClientId(call);
-    const admitted = this.#parts.admission.admit(call);
-    const principal = this.#enter(call, admitted instanceof PendingAdmission ? await admitted.outcome : admitted);
-    const restored = this.#parts.registry.restored(clientId);
-    if (restored !== undefined) await restored;
-    switch (this.#parts.registry.removeSubscription(clientId, id, principal)) {
-      case "removed":
-        return;
-      case "unknown":
-        throw new RpcError(StatusCode.notFound, "Subscription does not exist");
-      case "foreign":
-        throw new RpcError(StatusCode.permissionDenied, "Subscription belongs to another client");
-    }
+    const from = await this.#admitClient(call);
+    const { registrations } = this.#parts;
+    const elsewhere = registrations.forward(method.removeSubscription, requestOf.unsubscribe(id), from, call);
+    await (elsewhere ?? registrations.unsubscribe(id, from, call));
   }
 
   /** Returns all clients' subscriptions, in the order in which they came, under the ids that their clients gave. */
   async getSubscriptions(call: CallContext): Promise<readonly WireSubscription[]> {
-    requireClientId(call);
-    const admitted = this.#parts.admission.admit(call);
-    this.#enter(call, admitted instanceof PendingAdmission ? await admitted.outcome : admitted);
+    await this.#admitClient(call);
     return this.#parts.registry.subscriptions();
   }
 
@@ -259,10 +223,11 @@ export class HostServicer {
    * store. You may call it twice; it never rejects.
    */
   async drain(graceMs: number, over: Promise<void>): Promise<void> {
-    const { lifecycle, drains, batches, rateLimited } = this.#parts;
+    const { lifecycle, drains, batches, rateLimited, others } = this.#parts;
     this.#health.drain();
     drains.close();
     await lifecycle.drain(graceMs, over);
+    await Promise.race([others.now.close(), over]);
     this.#health.close();
     this.#reflection?.close();
     batches.close();
@@ -270,12 +235,17 @@ export class HostServicer {
     rateLimited?.flush();
   }
 
-  /** As `getSubscriptions`, encoded, over several turns of the event loop. */
+  /** As `getSubscriptions`, encoded, over several turns of the event loop; of all hosts of a cluster. */
   async #listSubscriptions(call: CallContext): Promise<Uint8Array> {
-    requireClientId(call);
+    return this.#parts.registrations.list(await this.#admitClient(call), call);
+  }
+
+  /** Lets in a call of a client that names itself. */
+  async #admitClient(call: CallContext): Promise<Registering> {
+    const clientId = requireClientId(call);
     const admitted = this.#parts.admission.admit(call);
-    this.#enter(call, admitted instanceof PendingAdmission ? await admitted.outcome : admitted);
-    return this.#parts.registry.listing.list(call);
+    const principal = this.#enter(call, admitted instanceof PendingAdmission ? await admitted.outcome : admitted);
+    return { clientId, principal, account: call.account, isAnnounced: isAnnounced(call.metadata) };
   }
 
   /**
@@ -287,17 +257,4 @@ export class HostServicer {
     this.#parts.clientIds.check(call, principal);
     return principal;
   }
-
-  /** Says who holds an agent type, to an announced worker only. */
-  #holderMetadata(holderId: string, clientId: string, call: CallContext): Metadata | undefined {
-    const { sessions } = this.#parts;
-    if (!isAnnounced(call.metadata) && !sessions.of(clientId)?.traits.isAnnounced) return undefined;
-    const address = sessions.of(holderId)?.owner.address;
-    const holder = { [refusalKey.holder]: holderId };
-    return address === undefined ? holder : { ...holder, [refusalKey.holderAddress]: address };
-  }
-}
-
-function invalid(details: string, metadata?: Metadata): RpcError {
-  return new RpcError(StatusCode.invalidArgument, details, { metadata });
 }

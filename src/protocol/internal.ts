@@ -35,6 +35,20 @@ export { decodeControlHeartbeat, encodeControlHeartbeat } from "./frames/heartbe
 export { mostAgentsOfNotice } from "./frames/leaving-notices.ts";
 export { isVoidPayload } from "./frames/payload.ts";
 export { flawForProtobuf, rpcStatusPayload } from "./frames/protobuf-payload.ts";
+export { decodePeerFrame, encodePeerFrame } from "./peers/peer-codec.ts";
+export type {
+  PeerBounce,
+  PeerCall,
+  PeerEvent,
+  PeerFrame,
+  PeerHello,
+  PeerInterest,
+  PeerUnary,
+  PeerUnaryAnswer,
+  RarePeerFrame,
+  WorkerHere,
+} from "./peers/peer-frame.ts";
+export { encodePeerAnswer, encodePeerCall, encodePeerEvent, readPeerMessageHead } from "./peers/quick-peer-codec.ts";
 export type { WorkerIdentity } from "./registration/sharing.ts";
 export {
   identityMetadata,
@@ -137,4 +151,15 @@ export type {
   WireMail,
 } from "./states/states-messages.ts";
 export { fromWireAgentId, fromWireSender, fromWireTopic, toWireAgentId } from "./wire-ids.ts";
-export { anyPrefix, clientIdKey, metadataKey, method, refusalKey, serviceName, signals, states } from "./wire-names.ts";
+export {
+  anyPrefix,
+  clientIdKey,
+  metadataKey,
+  method,
+  peerLinks,
+  refusalKey,
+  serviceName,
+  sharingKey,
+  signals,
+  states,
+} from "./wire-names.ts";

@@ -1,0 +1,187 @@
+import { Buffer } from "node:buffer";
+import type { SharingTerms } from "../core/internal.ts";
+import {
+  decodeAddSubscriptionRequest,
+  decodeRegisterAgentRequest,
+  decodeRemoveSubscriptionRequest,
+  emptyMessage,
+  encodeAddSubscriptionRequest,
+  encodeRegisterAgentRequest,
+  encodeRemoveSubscriptionRequest,
+  method,
+  type PeerUnary,
+  readSharing,
+  refusalKey,
+  type WireSubscription,
+} from "../protocol/internal.ts";
+import { type CallContext, type MemoryAccount, type Metadata, RpcError, StatusCode } from "../transport/internal.ts";
+import type { OthersSeat } from "./peers/other-hosts.ts";
+import { isSamePrincipal, type Principal } from "./principal.ts";
+import type { Registry } from "./registry/registry.ts";
+import type { Session } from "./sessions/session.ts";
+
+/** The client that registers something, admitted. */
+export interface Registering {
+  readonly clientId: string;
+  readonly principal: Principal | undefined;
+  readonly account: MemoryAccount | undefined;
+  /** Whether the client has announced itself with this call. */
+  readonly isAnnounced: boolean;
+}
+
+export interface RegistrationsParts {
+  readonly registry: Registry;
+  readonly sessions: { of(clientId: string): Session | undefined };
+  readonly others: OthersSeat;
+}
+
+const granted = { at: "granted" } as const;
+
+/**
+ * Registers agent types and subscriptions for clients, whether they ask this host or, in a cluster, another one. Methods reject with the
+ * `RpcError` that refuses the call.
+ */
+export class Registrations {
+  readonly #parts: RegistrationsParts;
+
+  constructor(parts: RegistrationsParts) {
+    this.#parts = parts;
+  }
+
+  // protocol.md §12.5
+  /** Has the host answer that has the client's data channel, if that is another one. Undefined: it is this one, or no host has it. */
+  forward(name: string, request: () => Uint8Array, from: Registering, call: CallContext): Promise<unknown> | undefined {
+    const { others, sessions } = this.#parts;
+    const { clientId, principal } = from;
+    if (!others.now.areThere || sessions.of(clientId) !== undefined) return undefined;
+    return others.now.forward({ method: name, clientId, principal, request: request(), call });
+  }
+
+  async registerType(agentType: string, from: Registering, sharing: SharingTerms | undefined): Promise<void> {
+    const { registry, others } = this.#parts;
+    const { clientId, principal, account } = from;
+    const claiming = others.now.claimType({ agentType, clientId, isShared: sharing !== undefined });
+    const grant = claiming === undefined ? granted : await claiming;
+    if (grant.at === "unavailable") throw new RpcError(StatusCode.unavailable, grant.reason);
+    // protocol.md §12.5: its principal is not known here.
+    if (grant.at === "held") throw invalid(`Agent type ${agentType} already registered with client ${grant.by}.`);
+    const outcome = registry.registerType(clientId, agentType, { principal, account, sharing });
+    if (outcome.at !== "registered" && !registry.isServed(agentType)) others.now.releaseType(agentType);
+    switch (outcome.at) {
+      case "registered":
+        await registry.routed(agentType);
+        return others.now.subscribed();
+      case "taken": {
+        // protocol.md §11.9
+        const isOwn = isSamePrincipal(registry.ownerOf(outcome.by)?.principal, principal);
+        if (!isOwn) throw invalid(`Agent type ${agentType} already registered.`);
+        const text = `Agent type ${agentType} already registered with client ${outcome.by}.`;
+        throw invalid(text, this.#holderMetadata(outcome.by, from));
+      }
+      case "invalid":
+        throw invalid(outcome.reason);
+      case "full":
+        throw new RpcError(StatusCode.resourceExhausted, outcome.reason);
+    }
+  }
+
+  async subscribe(subscription: WireSubscription, { clientId, principal, account }: Registering): Promise<void> {
+    const { registry, others } = this.#parts;
+    const outcome = registry.addSubscription(clientId, subscription, { principal, account });
+    switch (outcome.at) {
+      case "added":
+        return others.now.subscribed();
+      case "exists":
+        throw invalid("Subscription already exists");
+      case "invalid":
+        throw invalid(outcome.reason);
+      case "full":
+        throw new RpcError(StatusCode.resourceExhausted, outcome.reason);
+    }
+  }
+
+  /** `call`: undefined for one that another host has passed on; it is not passed on again. */
+  async unsubscribe(id: string, from: Registering, call: CallContext | undefined): Promise<void> {
+    const { registry, others } = this.#parts;
+    const { clientId, principal } = from;
+    const restored = registry.restored(clientId);
+    if (restored !== undefined) await restored;
+    switch (registry.removeSubscription(clientId, id, principal)) {
+      case "removed":
+        return;
+      case "unknown": {
+        const request = encodeRemoveSubscriptionRequest(id);
+        const ask = { method: method.removeSubscription, clientId, principal, request };
+        const isRemoved = call !== undefined && (await others.now.askAll({ ...ask, call })).length > 0;
+        if (!isRemoved) throw new RpcError(StatusCode.notFound, "Subscription does not exist");
+        return;
+      }
+      case "foreign":
+        throw new RpcError(StatusCode.permissionDenied, "Subscription belongs to another client");
+    }
+  }
+
+  /** Returns the encoded subscriptions of all hosts; of those hosts that answer within a second. */
+  async list({ clientId, principal }: Registering, call: CallContext): Promise<Uint8Array> {
+    const { registry, others } = this.#parts;
+    if (!others.now.areThere) return registry.listing.list(call);
+    const ask = { method: method.getSubscriptions, clientId, principal, request: emptyMessage, call };
+    const [own, lists] = await Promise.all([registry.listing.list(call), others.now.askAll(ask)]);
+    // The encodings of parts of a list are the encoding of the list when they are put together.
+    return Buffer.concat([own, ...lists]);
+  }
+
+  // protocol.md §12.5
+  /** Answers a call that another host has passed on; that host has admitted it. */
+  async answer(ask: PeerUnary, account: MemoryAccount): Promise<Uint8Array> {
+    const { registry, sessions } = this.#parts;
+    const { clientId, request } = ask;
+    const principal = ask.principal === undefined ? undefined : { name: ask.principal };
+    const session = sessions.of(clientId);
+    const from = { clientId, principal, account: session?.account ?? account, isAnnounced: false };
+    if (session !== undefined && !isSamePrincipal(session.owner.principal, principal)) {
+      throw new RpcError(
+        StatusCode.permissionDenied,
+        "Another principal uses this client-id. Use a client-id of your own.",
+      );
+    }
+    switch (ask.method) {
+      case method.registerAgent: {
+        const sharing = readSharing(ask.metadata);
+        if (sharing !== undefined && "invalid" in sharing) throw invalid(sharing.invalid);
+        await this.registerType(decodeRegisterAgentRequest(request), from, sharing);
+        return emptyMessage;
+      }
+      case method.addSubscription:
+        await this.subscribe(decodeAddSubscriptionRequest(request), from);
+        return emptyMessage;
+      case method.removeSubscription:
+        await this.unsubscribe(decodeRemoveSubscriptionRequest(request), from, undefined);
+        return emptyMessage;
+      case method.getSubscriptions:
+        return registry.listing.list({ signal: new AbortController().signal, account });
+      default:
+        throw new RpcError(StatusCode.unimplemented, `This host does not answer ${ask.method} for other hosts.`);
+    }
+  }
+
+  /** Says who holds an agent type, to an announced worker only. */
+  #holderMetadata(holderId: string, { clientId, isAnnounced }: Registering): Metadata | undefined {
+    const { sessions } = this.#parts;
+    if (!isAnnounced && !sessions.of(clientId)?.traits.isAnnounced) return undefined;
+    const address = sessions.of(holderId)?.owner.address;
+    const holder = { [refusalKey.holder]: holderId };
+    return address === undefined ? holder : { ...holder, [refusalKey.holderAddress]: address };
+  }
+}
+
+/** The request of a call that another host has to answer. */
+export const requestOf = {
+  registerType: (agentType: string) => () => encodeRegisterAgentRequest(agentType),
+  subscribe: (subscription: WireSubscription) => () => encodeAddSubscriptionRequest(subscription),
+  unsubscribe: (id: string) => () => encodeRemoveSubscriptionRequest(id),
+} as const;
+
+export function invalid(details: string, metadata?: Metadata): RpcError {
+  return new RpcError(StatusCode.invalidArgument, details, { metadata });
+}
