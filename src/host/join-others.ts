@@ -2,6 +2,7 @@ import { errorText, TroupeError } from "../core/internal.ts";
 import { peekFrame, peerLinks } from "../protocol/internal.ts";
 import { type Dialer, type Listener, parseAddress, RpcError, StatusCode } from "../transport/internal.ts";
 import type { HostComposition } from "./compose.ts";
+import { limits } from "./limits.ts";
 import { capabilitiesOf } from "./options.ts";
 import { AcceptedLinks } from "./peers/accepted-links.ts";
 import type { ClusterView } from "./peers/cluster-view.ts";
@@ -32,7 +33,6 @@ export interface JoinOthersOptions {
   /** Milliseconds of silence on a link after which a host asks for a sign of life, and those for the answer. Default: 2 000 and 4 000. */
   readonly keepAliveMs?: number | undefined;
   readonly keepAliveTimeoutMs?: number | undefined;
-  readonly helloMs?: number | undefined;
 }
 
 /** A host that has joined others. The stop of the host ends the links. */
@@ -67,7 +67,7 @@ export async function joinOthers(servicer: HostServicer, options: JoinOthersOpti
     bounds: { maxQueuedBytes: 64 * 1024 * 1024, maxQueuedFrames: 200_000, ...options.bounds },
     keepAliveMs: options.keepAliveMs ?? 2_000,
     keepAliveTimeoutMs: options.keepAliveTimeoutMs ?? 4_000,
-    helloMs: options.helloMs ?? 5_000,
+    helloMs: limits.helloMs,
     hello: helloOf(cluster.name, cluster.hostId, capabilitiesOf(host.options)),
   };
   const ways = waysOf(host);
@@ -155,6 +155,7 @@ function waysOf({ calls, control, events, registry, registrations }: HostComposi
     bounced: (link, bounce) => calls.elsewhere.bounced(link, bounce),
     workerGone: (worker) => calls.workerGone(worker),
     placeKnown: (key, isServed) => calls.elsewhere.placeKnown(key, isServed),
+    isServed: (agentType) => registry.isServed(agentType),
     typeLost: ({ clientId, agentType }) => registry.loseType(clientId, agentType),
     called: (caller, bytes, channel) => {
       const frame = peekFrame(bytes);

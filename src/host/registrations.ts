@@ -35,11 +35,9 @@ export interface RegistrationsParts {
   readonly others: OthersSeat;
 }
 
-const granted = { at: "granted" } as const;
-
 /**
- * Registers agent types and subscriptions for clients, whether they ask this host or, in a cluster, another one. Methods reject with the
- * `RpcError` that refuses the call.
+ * Registers agent types and subscriptions for clients, whether they ask this host or, in a cluster, another one. Methods throw or reject
+ * with the `RpcError` that refuses the call. A lone host does all of it at once, and returns undefined where nothing needs time.
  */
 export class Registrations {
   readonly #parts: RegistrationsParts;
@@ -50,27 +48,37 @@ export class Registrations {
 
   // protocol.md §12.5
   /** Has the host answer that has the client's data channel, if that is another one. Undefined: it is this one, or no host has it. */
-  forward(name: string, request: () => Uint8Array, from: Registering, call: CallContext): Promise<unknown> | undefined {
+  forward(name: string, request: () => Uint8Array, from: Registering, call: CallContext): Promise<void> | undefined {
     const { others, sessions } = this.#parts;
     const { clientId, principal } = from;
     if (!others.now.areThere || sessions.of(clientId) !== undefined) return undefined;
-    return others.now.forward({ method: name, clientId, principal, request: request(), call });
+    return others.now.forward({ method: name, clientId, principal, request: request(), call })?.then(() => undefined);
   }
 
-  async registerType(agentType: string, from: Registering, sharing: SharingTerms | undefined): Promise<void> {
+  registerType(agentType: string, from: Registering, sharing: SharingTerms | undefined): Promise<void> | undefined {
+    const { clientId } = from;
+    const claiming = this.#parts.others.now.claimType({ agentType, clientId, isShared: sharing !== undefined });
+    return claiming === undefined
+      ? this.#registerHere(agentType, from, sharing)
+      : claiming.then((grant) => {
+          if (grant.at === "unavailable") throw new RpcError(StatusCode.unavailable, grant.reason);
+          // protocol.md §12.5: its principal is not known here.
+          if (grant.at === "held") throw invalid(`Agent type ${agentType} already registered with client ${grant.by}.`);
+          return this.#registerHere(agentType, from, sharing);
+        });
+  }
+
+  #registerHere(agentType: string, from: Registering, sharing: SharingTerms | undefined): Promise<void> | undefined {
     const { registry, others } = this.#parts;
     const { clientId, principal, account } = from;
-    const claiming = others.now.claimType({ agentType, clientId, isShared: sharing !== undefined });
-    const grant = claiming === undefined ? granted : await claiming;
-    if (grant.at === "unavailable") throw new RpcError(StatusCode.unavailable, grant.reason);
-    // protocol.md §12.5: its principal is not known here.
-    if (grant.at === "held") throw invalid(`Agent type ${agentType} already registered with client ${grant.by}.`);
     const outcome = registry.registerType(clientId, agentType, { principal, account, sharing });
     if (outcome.at !== "registered" && !registry.isServed(agentType)) others.now.releaseType(agentType);
     switch (outcome.at) {
-      case "registered":
-        await registry.routed(agentType);
-        return others.now.subscribed();
+      case "registered": {
+        const routed = registry.routed(agentType);
+        if (!others.now.areThere) return routed;
+        return routed === undefined ? others.now.subscribed() : routed.then(() => others.now.subscribed());
+      }
       case "taken": {
         // protocol.md §11.9
         const isOwn = isSamePrincipal(registry.ownerOf(outcome.by)?.principal, principal);
@@ -85,7 +93,7 @@ export class Registrations {
     }
   }
 
-  async subscribe(subscription: WireSubscription, { clientId, principal, account }: Registering): Promise<void> {
+  subscribe(subscription: WireSubscription, { clientId, principal, account }: Registering): Promise<void> | undefined {
     const { registry, others } = this.#parts;
     const outcome = registry.addSubscription(clientId, subscription, { principal, account });
     switch (outcome.at) {
@@ -101,20 +109,30 @@ export class Registrations {
   }
 
   /** `call`: undefined for one that another host has passed on; it is not passed on again. */
-  async unsubscribe(id: string, from: Registering, call: CallContext | undefined): Promise<void> {
+  unsubscribe(id: string, from: Registering, call: CallContext | undefined): Promise<void> | undefined {
+    const restored = this.#parts.registry.restored(from.clientId);
+    return restored === undefined
+      ? this.#unsubscribeHere(id, from, call)
+      : restored.then(() => this.#unsubscribeHere(id, from, call));
+  }
+
+  #unsubscribeHere(
+    id: string,
+    { clientId, principal }: Registering,
+    call: CallContext | undefined,
+  ): Promise<void> | undefined {
     const { registry, others } = this.#parts;
-    const { clientId, principal } = from;
-    const restored = registry.restored(clientId);
-    if (restored !== undefined) await restored;
+    const unknown = (): RpcError => new RpcError(StatusCode.notFound, "Subscription does not exist");
     switch (registry.removeSubscription(clientId, id, principal)) {
       case "removed":
-        return;
+        return undefined;
       case "unknown": {
+        if (call === undefined || !others.now.areThere) throw unknown();
         const request = encodeRemoveSubscriptionRequest(id);
         const ask = { method: method.removeSubscription, clientId, principal, request };
-        const isRemoved = call !== undefined && (await others.now.askAll({ ...ask, call })).length > 0;
-        if (!isRemoved) throw new RpcError(StatusCode.notFound, "Subscription does not exist");
-        return;
+        return others.now.askAll({ ...ask, call }).then((answers) => {
+          if (answers.length === 0) throw unknown();
+        });
       }
       case "foreign":
         throw new RpcError(StatusCode.permissionDenied, "Subscription belongs to another client");
@@ -122,9 +140,12 @@ export class Registrations {
   }
 
   /** Returns the encoded subscriptions of all hosts; of those hosts that answer within a second. */
-  async list({ clientId, principal }: Registering, call: CallContext): Promise<Uint8Array> {
+  list(from: Registering, call: CallContext): Promise<Uint8Array> {
+    return this.#parts.others.now.areThere ? this.#listAll(from, call) : this.#parts.registry.listing.list(call);
+  }
+
+  async #listAll({ clientId, principal }: Registering, call: CallContext): Promise<Uint8Array> {
     const { registry, others } = this.#parts;
-    if (!others.now.areThere) return registry.listing.list(call);
     const ask = { method: method.getSubscriptions, clientId, principal, request: emptyMessage, call };
     const [own, lists] = await Promise.all([registry.listing.list(call), others.now.askAll(ask)]);
     // The encodings of parts of a list are the encoding of the list when they are put together.

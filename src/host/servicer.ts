@@ -86,29 +86,33 @@ export class HostServicer {
       requireClientId(call);
       throw invalid(sharing.invalid);
     }
-    const from = await this.#admitClient(call);
+    const admitted = this.#admitClient(call);
+    const from = admitted instanceof Promise ? await admitted : admitted;
     const { registrations } = this.#parts;
     const elsewhere = registrations.forward(method.registerAgent, requestOf.registerType(agentType), from, call);
-    await (elsewhere ?? registrations.registerType(agentType, from, sharing));
+    return elsewhere ?? registrations.registerType(agentType, from, sharing);
   }
 
   async addSubscription(subscription: WireSubscription, call: CallContext): Promise<void> {
-    const from = await this.#admitClient(call);
+    const admitted = this.#admitClient(call);
+    const from = admitted instanceof Promise ? await admitted : admitted;
     const { registrations } = this.#parts;
     const elsewhere = registrations.forward(method.addSubscription, requestOf.subscribe(subscription), from, call);
-    await (elsewhere ?? registrations.subscribe(subscription, from));
+    return elsewhere ?? registrations.subscribe(subscription, from);
   }
 
   async removeSubscription({ id }: { readonly id: string }, call: CallContext): Promise<void> {
-    const from = await this.#admitClient(call);
+    const admitted = this.#admitClient(call);
+    const from = admitted instanceof Promise ? await admitted : admitted;
     const { registrations } = this.#parts;
     const elsewhere = registrations.forward(method.removeSubscription, requestOf.unsubscribe(id), from, call);
-    await (elsewhere ?? registrations.unsubscribe(id, from, call));
+    return elsewhere ?? registrations.unsubscribe(id, from, call);
   }
 
   /** Returns all clients' subscriptions, in the order in which they came, under the ids that their clients gave. */
   async getSubscriptions(call: CallContext): Promise<readonly WireSubscription[]> {
-    await this.#admitClient(call);
+    const admitted = this.#admitClient(call);
+    if (admitted instanceof Promise) await admitted;
     return this.#parts.registry.subscriptions();
   }
 
@@ -227,7 +231,7 @@ export class HostServicer {
     this.#health.drain();
     drains.close();
     await lifecycle.drain(graceMs, over);
-    await Promise.race([others.now.close(), over]);
+    if (others.now.areThere) await Promise.race([others.now.close(), over]);
     this.#health.close();
     this.#reflection?.close();
     batches.close();
@@ -237,15 +241,20 @@ export class HostServicer {
 
   /** As `getSubscriptions`, encoded, over several turns of the event loop; of all hosts of a cluster. */
   async #listSubscriptions(call: CallContext): Promise<Uint8Array> {
-    return this.#parts.registrations.list(await this.#admitClient(call), call);
+    const admitted = this.#admitClient(call);
+    const from = admitted instanceof Promise ? await admitted : admitted;
+    return this.#parts.registrations.list(from, call);
   }
 
-  /** Lets in a call of a client that names itself. */
-  async #admitClient(call: CallContext): Promise<Registering> {
+  /** Lets in a call of a client that names itself: at once, unless its admission takes time. */
+  #admitClient(call: CallContext): Registering | Promise<Registering> {
     const clientId = requireClientId(call);
+    const enter = (admitted: Admitted): Registering => {
+      const principal = this.#enter(call, admitted);
+      return { clientId, principal, account: call.account, isAnnounced: isAnnounced(call.metadata) };
+    };
     const admitted = this.#parts.admission.admit(call);
-    const principal = this.#enter(call, admitted instanceof PendingAdmission ? await admitted.outcome : admitted);
-    return { clientId, principal, account: call.account, isAnnounced: isAnnounced(call.metadata) };
+    return admitted instanceof PendingAdmission ? admitted.outcome.then(enter) : enter(admitted);
   }
 
   /**

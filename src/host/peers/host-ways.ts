@@ -34,6 +34,8 @@ export interface HostWays {
   readonly workerGone: (worker: WorkerElsewhere) => void;
   /** The calls that wait under this key go where they belong. False: no host serves their type. */
   readonly placeKnown: (key: string, isServed: boolean) => void;
+  /** Whether a client of this host serves an agent type. */
+  readonly isServed: (agentType: string) => boolean;
   /** A client of this host has lost an agent type to a worker of another host. */
   readonly typeLost: (applicant: TypeApplicant) => void;
 

@@ -39,15 +39,6 @@ export class InterestElsewhere<Host extends object> {
     this.#byHost.delete(host);
   }
 
-  /** Whether a host has this very pattern. */
-  has(pattern: Pattern): boolean {
-    const text = patternText(pattern);
-    for (const host of this.#hosts.get(pattern.agentType) ?? []) {
-      if (this.#byHost.get(host)?.patterns.has(text)) return true;
-    }
-    return false;
-  }
-
   /** Calls `visit` for each agent type that an event on this topic is for; once for one that matches in several ways, or more often. */
   visit(topicType: string, visit: (agentType: string) => void): void {
     this.#index.visit(topicType, visit);

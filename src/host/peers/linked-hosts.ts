@@ -10,7 +10,7 @@ import type { BadFrame, ControlLink, HostWays, LinkCounters, LinkOccurrence } fr
 import { InterestElsewhere } from "./interest-elsewhere.ts";
 import type { ForwardedCall, FoundElsewhere, OtherHosts } from "./other-hosts.ts";
 import type { AskingHost, LinkSettings, OutgoingLink } from "./outgoing-link.ts";
-import type { Pattern, ToldPresence } from "./told-presence.ts";
+import type { ToldPresence } from "./told-presence.ts";
 import { TypeClaims } from "./type-claims.ts";
 import { UnaryAsks } from "./unary-asks.ts";
 import type { CallLink, WorkerElsewhere } from "./worker-elsewhere.ts";
@@ -52,7 +52,11 @@ export class LinkedHosts implements OtherHosts, AskingHost, ClusterHostsListener
     this.#parts = parts;
     const { cluster, ways, clock } = parts;
     this.#asks = new UnaryAsks(clock);
-    this.#types = new TypeClaims({ cluster, onRefused: (applicant) => ways.typeLost(applicant) });
+    this.#types = new TypeClaims({
+      cluster,
+      isServed: ways.isServed,
+      onRefused: (applicant) => ways.typeLost(applicant),
+    });
     this.#unwatch = cluster.watchHosts(this);
   }
 
@@ -144,10 +148,6 @@ export class LinkedHosts implements OtherHosts, AskingHost, ClusterHostsListener
   subscribed(): Promise<void> | undefined {
     const barrier = this.#parts.accepted.barrier();
     return barrier && this.#within(barrier);
-  }
-
-  hasPattern(pattern: Pattern | undefined): boolean {
-    return pattern !== undefined && this.#interest.has(pattern);
   }
 
   forward(forwarded: ForwardedCall): Promise<Uint8Array> | undefined {

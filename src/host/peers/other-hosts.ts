@@ -1,4 +1,4 @@
-import type { PeekedEvent, WireSubscription } from "../../protocol/internal.ts";
+import type { PeekedEvent } from "../../protocol/internal.ts";
 import type { CallContext } from "../../transport/internal.ts";
 import type { Admitted } from "../sessions/admission.ts";
 import type { Peer } from "../sessions/peer.ts";
@@ -44,8 +44,6 @@ export interface OtherHosts {
   releaseType(agentType: string): void;
   /** Resolves when all hosts know the subscriptions that this host has now, or after 2 s. Undefined: there are no others. */
   subscribed(): Promise<void> | undefined;
-  /** Whether a subscription with the same pattern is known of another host. */
-  hasPattern(pattern: WireSubscription["pattern"]): boolean;
   /** Has the host that has the client's data channel answer a unary call. Undefined: no other host has it. */
   forward(call: ForwardedCall): Promise<Uint8Array> | undefined;
   /** Has all other hosts answer a unary call; returns the answers of those that gave one in time. */
@@ -73,7 +71,6 @@ export const noOthers: OtherHosts = {
   typeOwned: () => undefined,
   releaseType: () => undefined,
   subscribed: () => undefined,
-  hasPattern: () => false,
   forward: () => undefined,
   askAll: async () => [],
   close: async () => undefined,

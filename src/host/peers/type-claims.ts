@@ -2,6 +2,8 @@ import type { ClusterView, TypeApplicant, TypeGrant } from "./cluster-view.ts";
 
 export interface TypeClaimsParts {
   readonly cluster: Pick<ClusterView, "claimType" | "releaseType">;
+  /** Whether a client of this host serves the type. */
+  readonly isServed: (agentType: string) => boolean;
   /** A worker of another host serves the type: the client of this host loses it. */
   readonly onRefused: (applicant: TypeApplicant) => void;
 }
@@ -24,6 +26,8 @@ export class TypeClaims {
   typeOwned(applicant: TypeApplicant): void {
     void this.claim(applicant)?.then((grant) => {
       if (grant.at !== "granted") this.#parts.onRefused(applicant);
+      // Its client has left while the cluster was asked.
+      else if (!this.#parts.isServed(applicant.agentType)) this.typeGone(applicant.agentType);
     });
   }
 
