@@ -14,6 +14,8 @@ export class FakeCluster {
   readonly #types = new Map<string, ServedType>();
   /** Worker ids by client id, as channels open. */
   readonly #workers = new Map<string, string>();
+  /** What hosts believe wrongly: worker ids by agent type. */
+  readonly #rumours = new Map<string, { readonly workerId: string; readonly survivesLookUp: boolean }>();
   #sessions = 0;
 
   constructor(name = "test") {
@@ -30,8 +32,11 @@ export class FakeCluster {
         for (const host of this.#hosts.values()) if (host.hostId !== hostId) listener.hostUp(host);
         return () => void this.#listeners.delete(hostId);
       },
-      workerOf: (agentType) => this.#workerOf(agentType),
-      lookUp: async (agentType) => this.#workerOf(agentType),
+      workerOf: (agentType) => this.#rumours.get(agentType)?.workerId ?? this.#workerOf(agentType),
+      lookUp: async (agentType) => {
+        if (this.#rumours.get(agentType)?.survivesLookUp === false) this.#rumours.delete(agentType);
+        return this.#workerOf(agentType);
+      },
       claimType: async ({ agentType, clientId }): Promise<TypeGrant> => {
         const known = this.#types.get(agentType);
         if (known !== undefined && known.hostId !== hostId) return { at: "held", by: known.clientId };
@@ -59,6 +64,11 @@ export class FakeCluster {
     this.#hosts.delete(hostId);
     for (const [agentType, served] of this.#types) if (served.hostId === hostId) this.#types.delete(agentType);
     for (const [other, listener] of this.#listeners) if (other !== hostId) listener.hostDown(hostId);
+  }
+
+  /** All hosts believe that a worker serves the type: until one looks it up, or for good. */
+  spreadRumour(agentType: string, workerId: string, { survivesLookUp }: { readonly survivesLookUp: boolean }): void {
+    this.#rumours.set(agentType, { workerId, survivesLookUp });
   }
 
   /** Whether the cluster has granted the type to some host. */

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { linked, linkedTransports } from "../../../support/linked-hosts.ts";
 import { RawWorker, textOf } from "../../../support/raw-worker.ts";
 
-describe.each(linkedTransports)("calls between hosts over $name", ({ name, start }) => {
+describe.each(linkedTransports)("calls between hosts over $name", ({ start }) => {
   it("reach a worker of another host, and the answer comes back under the caller's own id", async () => {
     await using rig = await start();
     const target = await new RawWorker(rig.two.dial(), "T").join();
@@ -111,26 +111,60 @@ describe.each(linkedTransports)("calls between hosts over $name", ({ name, start
     own.respond(request.requestId, "here");
     expect(textOf(await caller.nextResponse())).toBe("here");
   });
+});
 
-  it.runIf(name === "memory links")(
-    "fail as disconnected when the link is cut, and work again on the next link",
-    async () => {
-      await using rig = await start();
-      const target = await new RawWorker(rig.two.dial(), "T", { isAnnounced: true }).join();
-      await target.register("echo");
-      const caller = await new RawWorker(rig.one.dial(), "C").join();
-      caller.request("1", "echo/k");
-      const lost = await target.nextRequest();
-      rig.cutLinks();
-      expect(await caller.nextResponse()).toMatchObject({ requestId: "1", metadata: { agerrorcode: "disconnected" } });
-      expect(await target.nextCancel()).toMatchObject({ requestId: lost.requestId, reason: "caller-gone" });
-      await linked(rig.hosts);
-      caller.request("2", "echo/k");
-      const request = await target.nextRequest();
-      target.respond(request.requestId, "again");
-      expect(textOf(await caller.nextResponse())).toBe("again");
-      expect(rig.one.host.counters().pendingCalls).toBe(0);
-      expect(rig.two.host.counters().pendingCalls).toBe(0);
-    },
-  );
+const [overMemory] = linkedTransports;
+if (overMemory === undefined) throw new Error("There are memory links.");
+
+describe("calls to a worker of another host", () => {
+  it("fail as disconnected when the link is cut, and work again on the next link", async () => {
+    await using rig = await overMemory.start();
+    const target = await new RawWorker(rig.two.dial(), "T", { isAnnounced: true }).join();
+    await target.register("echo");
+    const caller = await new RawWorker(rig.one.dial(), "C").join();
+    caller.request("1", "echo/k");
+    const lost = await target.nextRequest();
+    rig.cutLinks();
+    expect(await caller.nextResponse()).toMatchObject({ requestId: "1", metadata: { agerrorcode: "disconnected" } });
+    expect(await target.nextCancel()).toMatchObject({ requestId: lost.requestId, reason: "caller-gone" });
+    await linked(rig.hosts);
+    caller.request("2", "echo/k");
+    const request = await target.nextRequest();
+    target.respond(request.requestId, "again");
+    expect(textOf(await caller.nextResponse())).toBe("again");
+    expect(rig.one.host.counters().pendingCalls).toBe(0);
+    expect(rig.two.host.counters().pendingCalls).toBe(0);
+  });
+
+  it("come back from a worker that serves the type no more, and go to the one that does", async () => {
+    await using rig = await overMemory.start();
+    const [former, target] = [new RawWorker(rig.two.dial(), "F"), new RawWorker(rig.two.dial(), "T")];
+    await former.join();
+    await (await target.join()).register("echo");
+    const caller = await new RawWorker(rig.one.dial(), "C").join();
+    rig.cluster.spreadRumour("echo", "F", { survivesLookUp: false });
+    caller.request("1", "echo/k");
+    caller.request("2", "echo/k");
+    for (const text of ["one", "two"]) target.respond((await target.nextRequest()).requestId, text);
+    const answers = [await caller.nextResponse(), await caller.nextResponse()];
+    expect(answers.map((answer) => [answer.requestId, textOf(answer)])).toEqual([
+      ["1", "one"],
+      ["2", "two"],
+    ]);
+    expect(rig.one.joined.counters().bouncedCalls).toBeGreaterThan(0);
+    expect(await former.settled()).toEqual([]);
+    expect([rig.one, rig.two].map(({ host }) => host.counters().pendingCalls)).toEqual([0, 0]);
+  });
+
+  it("fail as undeliverable when they come back again and again", async () => {
+    await using rig = await overMemory.start();
+    await new RawWorker(rig.two.dial(), "F").join();
+    await (await new RawWorker(rig.two.dial(), "T").join()).register("echo");
+    const caller = await new RawWorker(rig.one.dial(), "C").join();
+    rig.cluster.spreadRumour("echo", "F", { survivesLookUp: true });
+    caller.request("1", "echo/k");
+    expect(await caller.nextResponse()).toMatchObject({ requestId: "1", metadata: { agerrorcode: "undeliverable" } });
+    expect(rig.one.joined.counters().bouncedCalls).toBe(4);
+    expect([rig.one, rig.two].map(({ host }) => host.counters().pendingCalls)).toEqual([0, 0]);
+  });
 });

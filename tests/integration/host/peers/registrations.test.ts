@@ -1,7 +1,9 @@
 import { describe, expect, it } from "vitest";
+import { encodeAddSubscriptionRequest, encodeRemoveSubscriptionRequest } from "../../../../src/protocol/internal.ts";
+import type { CallContext } from "../../../../src/transport/index.ts";
 import { linkedTransports } from "../../../support/linked-hosts.ts";
 import { RawControl } from "../../../support/raw-control.ts";
-import { RawWorker } from "../../../support/raw-worker.ts";
+import { exact, RawWorker } from "../../../support/raw-worker.ts";
 
 const [memory] = linkedTransports;
 if (memory === undefined) throw new Error("There are memory links.");
@@ -45,6 +47,29 @@ describe("registrations in a cluster", () => {
     publisher.publish("news", "default", "e1");
     expect((await worker.nextEvent()).id).toBe("e1");
     await astray.unsubscribe("s1");
+    expect(rig.two.host.counters().subscriptions).toBe(0);
+  });
+
+  it("of a client whose channel is at another host are made in the name of the principal that asks", async () => {
+    const authorize = ({ metadata }: CallContext) => ({ name: metadata.authorization ?? "nobody" });
+    await using rig = await start({ host: { authorize } });
+    const alice = { authorization: "alice" };
+    await new RawWorker(rig.two.dial(), "W", { metadata: alice }).join();
+    const astray = new RawWorker(rig.one.dial(), "W");
+    await expect(astray.register("writer", { authorization: "bob" })).rejects.toThrow(
+      "Another principal uses this client-id",
+    );
+    expect(rig.two.host.counters().agentTypes).toBe(0);
+    await astray.register("writer", alice);
+    expect(rig.two.host.counters().agentTypes).toBe(1);
+    const subscription = { id: "s1", pattern: exact("news", "writer") };
+    await astray.unary("AddSubscription", encodeAddSubscriptionRequest(subscription), alice);
+    const others = new RawWorker(rig.one.dial(), "O");
+    const remove = (authorization: string) =>
+      others.unary("RemoveSubscription", encodeRemoveSubscriptionRequest("s1"), { authorization });
+    await expect(remove("bob")).rejects.toThrow("Subscription does not exist");
+    expect(rig.two.host.counters().subscriptions).toBe(1);
+    await remove("alice");
     expect(rig.two.host.counters().subscriptions).toBe(0);
   });
 
