@@ -28,7 +28,7 @@ export interface JoinOthersOptions {
   readonly address: string;
   /** The secret that all hosts of the cluster name. It is needed beyond loopback where the transport is not mutual. */
   readonly secret?: string | undefined;
-  /** What may wait for one other host. Default: 64 MiB and 200 000 frames. */
+  /** Bounds of the queue for each other host. Default: 64 MiB and 200 000 frames. */
   readonly bounds?: Partial<LinkBounds> | undefined;
   /** Milliseconds of silence on a link after which a host asks for a sign of life, and those for the answer. Default: 2 000 and 4 000. */
   readonly keepAliveMs?: number | undefined;
@@ -46,8 +46,8 @@ export interface JoinedOthers {
 
 // protocol.md §12
 /**
- * Links a host with the other hosts of its cluster, before workers connect to it. Rejects with `invalid-argument` for options that are not safe or do
- * not fit the host, with `wrong-state` for a host that has registrations already, and as the listener does.
+ * Links a host with the other hosts of its cluster, before workers connect to it. Rejects with `invalid-argument` for options that are not
+ * safe or do not fit the host. Rejects with `wrong-state` for a host that has registrations already, and as the listener does.
  */
 export async function joinOthers(servicer: HostServicer, options: JoinOthersOptions): Promise<JoinedOthers> {
   const host = partsOf(servicer);
@@ -141,7 +141,7 @@ function linkLog(logger: HostComposition["rateLimited"]): (what: LinkOccurrence)
   };
 }
 
-/** What the rooms of the host do with what comes from other hosts. */
+/** Makes the ways by which frames of other hosts reach the rooms of the host. */
 function waysOf({ calls, control, events, registry, registrations }: HostComposition): HostWays {
   return {
     answered: (link, bytes) => {

@@ -31,8 +31,7 @@ export interface TypeApplicant {
 
 // protocol.md §12
 /**
- * What links between hosts need to know of their cluster. What this host itself has changed is seen at once; changes of others may be seen
- * late. Methods never reject and never throw.
+ * The cluster as the links between hosts see it. A host sees its own changes at once, and changes of other hosts perhaps late. Methods never reject and never throw.
  */
 export interface ClusterView {
   readonly name: string;

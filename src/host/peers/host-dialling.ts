@@ -14,7 +14,7 @@ export interface HostDiallingParts extends Omit<OutgoingLinkParts, "hostId" | "l
 const firstWaitMs = 100;
 const longestWaitMs = 2_000;
 
-/** Keeps one link to another host for as long as that is up: it dials again at once when a good link is lost, and then with growing waits. */
+/** Keeps one link to another host for as long as that is up. It dials again at once when a good link is lost, and then with growing waits. */
 export class HostDialling {
   readonly hostId: string;
   readonly #parts: HostDiallingParts;

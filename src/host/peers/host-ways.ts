@@ -16,14 +16,14 @@ export interface BadFrame {
 export interface ControlLink {
   readonly id: string;
   readonly account: MemoryAccount;
-  /** Nobody's: what only a worker of the same principal may ask is refused. */
+  /** Without a principal: the host refuses requests that only workers of the same principal may make. */
   readonly owner: { readonly principal: Admitted };
   readonly isElsewhere: true;
   /** False: it takes nothing now. */
   send(envelope: Uint8Array): boolean;
 }
 
-/** What the rooms of a host do with what comes from other hosts. None of it throws. */
+/** The ways by which frames of other hosts reach the rooms of a host. None of them throws. */
 export interface HostWays {
   /** The answer to a call that this host has sent on the link; or the beginning of one that can't be read. */
   readonly answered: (link: CallLink, frame: Uint8Array) => void;
@@ -43,7 +43,7 @@ export interface HostWays {
   readonly called: (caller: HostCaller, frame: Uint8Array, channel: Peer) => boolean;
   readonly calledBadly: (caller: HostCaller, head: FrameHead, bad: BadFrame) => void;
   readonly noticed: (caller: HostCaller, notice: Uint8Array) => void;
-  /** The link of the caller has ended: nobody waits for its calls. */
+  /** The link of the caller has ended: no caller waits for its calls. */
   readonly callerGone: (caller: HostCaller) => void;
   /** Hands an event to the workers here that serve these exclusive types. */
   readonly published: (caller: HostCaller, types: readonly string[], frame: Uint8Array) => void;
@@ -54,7 +54,7 @@ export interface HostWays {
   readonly controlGone: (from: ControlLink) => void;
 }
 
-/** What has happened on links, for the host's log. */
+/** An occurrence on a link, for the host's log. */
 export interface LinkOccurrence {
   readonly what: "opened" | "lost" | "not-opened" | "accepted" | "ended" | "refused";
   readonly hostId: string;

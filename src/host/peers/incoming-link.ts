@@ -28,7 +28,7 @@ import { LinkQueue } from "./link-queue.ts";
 import type { LinkSettings } from "./outgoing-link.ts";
 import type { ToldHost } from "./told-presence.ts";
 
-/** What becomes of the frames that another host sends on a link that it has dialled. */
+/** Takes the frames that another host sends on a link that it has dialled. */
 export interface AskedHost {
   /** The other host has said who it is, and may have had a link before. */
   linkOpened(link: IncomingLink): void;

@@ -1,14 +1,14 @@
 import { TopicIndex } from "../registry/topic-index.ts";
 import { type Pattern, patternText } from "./told-presence.ts";
 
-/** What a host subscribes to, and how many of its patterns are for each agent type. */
+/** The patterns of a host, and how many of them are for each agent type. */
 interface Interest {
   readonly patterns: Map<string, Pattern>;
   readonly types: Map<string, number>;
 }
 
 /**
- * What other hosts subscribe to, all in one index. An exclusive type is served at one host. While it changes to another one, two may have
+ * The subscriptions of all other hosts in one index. An exclusive type is served at one host. While it changes to another one, two may have
  * patterns for it.
  */
 export class InterestElsewhere<Host extends object> {
@@ -44,7 +44,7 @@ export class InterestElsewhere<Host extends object> {
     this.#index.visit(topicType, visit);
   }
 
-  /** Returns the host that gets the events of an agent type: the preferred one if it has a pattern for it, else the one that began last. */
+  /** Returns the host that gets the events of an agent type. It is the preferred one if that has a pattern for the type, else the one that began last. */
   hostOf(agentType: string, preferred: Host | undefined): Host | undefined {
     const hosts = this.#hosts.get(agentType);
     if (hosts === undefined || (preferred !== undefined && hosts.has(preferred))) return hosts && preferred;

@@ -22,7 +22,7 @@ const urgentRooms = 2;
 /** Bytes that the transport adds to each frame, and about what the queue keeps for one. */
 const frameCost = 64;
 
-/** What a party has in the queue. */
+/** A frame in the queue, and the party that pays for it. */
 interface Waiting {
   readonly party: string | undefined;
   readonly bytes: number;

@@ -226,7 +226,7 @@ export class LinkedHosts implements OtherHosts, AskingHost, ClusterHostsListener
     counters.unconfirmedEvents += link.queue.unconfirmedEvents;
   }
 
-  /** Asks the cluster for a type that is not known here. Undefined: too many are asked for, or it is no name of a type. */
+  /** Asks the cluster for a type that is not known here. Undefined: too many are asked for, or the text can't name a type. */
   #lookUp(agentType: string): FoundElsewhere | undefined {
     if (this.#isClosed || this.#lookUps.size >= limits.lookUps) return undefined;
     if (!isValidAgentType(agentType) || agentType.length > limits.nameChars) return undefined;

@@ -26,7 +26,7 @@ export interface OtherHosts {
   readonly areThere: boolean;
   /** Finds the worker of another host that serves an exclusive type. Undefined: no host serves it. */
   find(agentType: string): FoundElsewhere | undefined;
-  /** A worker elsewhere did not take a call for this type: what is known of the type's place is looked up before it is used again. */
+  /** A worker elsewhere did not take a call for this type. The host looks up the place of the type before it uses it again. */
   doubt(agentType: string): void;
   /** Sends an event to each worker of another host that subscribes, except for types of this host. Returns how many got it. */
   publish(from: Peer, event: PeekedEvent, isServedHere: (agentType: string) => boolean): number;

@@ -33,7 +33,7 @@ import { LinkLiveness } from "./link-liveness.ts";
 import { type LinkBounds, LinkQueue } from "./link-queue.ts";
 import { type CallLink, WorkerElsewhere } from "./worker-elsewhere.ts";
 
-/** What becomes of the frames that another host sends on the link that this host has dialled. */
+/** Takes the frames that another host sends on the link that this host has dialled. */
 export interface AskingHost {
   answered(link: OutgoingLink, frame: Uint8Array): void;
   /** Only the beginning of an answer could be read. */
@@ -58,7 +58,7 @@ export interface LinkSettings {
   readonly helloMs: number;
   readonly keepAliveMs: number;
   readonly keepAliveTimeoutMs: number;
-  /** What this host says of itself. */
+  /** The first frame of this host on each link. */
   readonly hello: PeerHello;
 }
 

@@ -33,7 +33,7 @@ export class UnaryAsks {
     this.#settle(answer.number, answer);
   }
 
-  /** What was asked on the link stays without an answer. */
+  /** Ends the calls that were asked on the link: no answer will come. */
   linkEnded(link: OutgoingLink): void {
     for (const [number, { link: asked }] of this.#waiting) {
       if (asked === link) this.#settle(number, unavailable("The link to the host that has to answer was lost."));

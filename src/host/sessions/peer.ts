@@ -34,7 +34,7 @@ export interface PeerTraits {
   readonly reconnectGraceMs: number;
 }
 
-/** Who calls and events go to and come from: a worker with a session at this host, a worker of another host, or another host that calls. */
+/** The sender or receiver of calls and events. It is a worker with a session at this host, a worker of another host, or another host that calls. */
 export interface Peer {
   /** The client id of the worker. */
   readonly id: string;
