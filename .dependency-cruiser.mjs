@@ -38,6 +38,7 @@ const innerRooms = {
     ["states", "mail"],
     ["control", "calls", "events"],
     ["placement"],
+    ["peers"],
     ["registry"],
     ["sessions", "log"],
   ],

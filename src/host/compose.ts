@@ -6,6 +6,7 @@ import { DotnetAnswers } from "./calls/dotnet-answers.ts";
 import { ChannelLifecycle } from "./channels/channel-lifecycle.ts";
 import { ClientIdOwners } from "./channels/client-id-owners.ts";
 import { Router } from "./channels/router.ts";
+import type { ControlPeer } from "./control/control-peer.ts";
 import { ControlRouter } from "./control/control-router.ts";
 import type { ControlSession } from "./control/control-session.ts";
 import { HostAsks } from "./control/host-asks.ts";
@@ -27,11 +28,13 @@ import { ToldCalls } from "./mail/told-calls.ts";
 import { bothObservers, guardedObserver } from "./observer.ts";
 import { AgentOperations } from "./operations/agent-operations.ts";
 import { type HostOptions, resolveHostOptions } from "./options.ts";
+import { noOthers, type OthersSeat } from "./peers/other-hosts.ts";
 import { composePlacement } from "./placement/compose-placement.ts";
 import { SharedOwners } from "./placement/shared-owners.ts";
 import { SoloDirectory } from "./placement/solo-directory.ts";
 import { StockUnits } from "./placement/stock-units.ts";
 import { TypeTable } from "./placement/type-table.ts";
+import { Registrations } from "./registrations.ts";
 import { LegacyRegistration } from "./registry/legacy-registration.ts";
 import { namePattern } from "./registry/name-checks.ts";
 import { Registry } from "./registry/registry.ts";
@@ -80,12 +83,15 @@ export function composeHost(hostOptions: HostOptions) {
     onGaveWay: ({ name, heldBytes }) =>
       logger?.warn("a client gave way: it held most, and others needed space", { name, heldBytes, maxMemoryBytes }),
   });
+  const others: OthersSeat = { now: noOthers };
   const dotnetWorkers = new DotnetWorkers();
   const isDeaf = (clientId: string): boolean => dotnetWorkers.hasReopened(clientId);
   const owners = allowMultipleOwners
     ? new SharedOwners(options.random, { isDeaf, maxPlacementBytes: maxMemoryBytes / 8 })
     : new TypeTable({
         ...{ isDeaf, sharedTypes: options.sharedTypes },
+        onTypeOwned: (agentType, clientId, isShared) => others.now.typeOwned({ agentType, clientId, isShared }),
+        onTypeGone: (agentType) => others.now.releaseType(agentType),
         onSharedChange: (type) => {
           units.changed(type);
           placement.changed();
@@ -165,9 +171,9 @@ export function composeHost(hostOptions: HostOptions) {
   const dotnetAnswers = new DotnetAnswers({ ...options, counters });
   const calls: CallRouter = new CallRouter({
     ...{ ...options, bounds: options, batches, counters, owners, placement, leaving, peers: sessions, dotnetAnswers },
-    ...{ observer, workers, courier: courierPeer },
+    ...{ observer, workers, courier: courierPeer, others },
   });
-  const locate = (agentType: string, key: string, asker: ControlSession): string | undefined => {
+  const locate = (agentType: string, key: string, asker: ControlPeer): string | undefined => {
     const type = owners.shared(agentType);
     if (type === undefined) return owners.locate(agentType, key);
     const located = placement.locate(type, key, { caller: undefined, payer: asker });
@@ -180,6 +186,7 @@ export function composeHost(hostOptions: HostOptions) {
   };
   const events = new EventRouter({
     ...{ counters, owners, placement, directory, leaving, topics: registry.topics, peers: sessions, logger, observer },
+    others,
   });
   const subscriptions = hasLog && !allowMultipleOwners ? new DurableSubscriptions(held) : undefined;
   const durable = new DurableEvents({
@@ -205,7 +212,7 @@ export function composeHost(hostOptions: HostOptions) {
   });
   const hostAsks = new HostAsks({ clock, makeId });
   const control = new ControlRouter({
-    ...{ counters, batches, locate, epochOf, sessions: controlSessions, hostAsks, clientIds, logger },
+    ...{ counters, batches, locate, epochOf, sessions: controlSessions, hostAsks, clientIds, logger, others },
     hasShared: () => owners.hasShared,
     movingAgent: (agentType, key) => {
       const type = leaving.size > 0 ? owners.shared(agentType) : undefined;
@@ -223,7 +230,7 @@ export function composeHost(hostOptions: HostOptions) {
   const router = new Router({
     ...{ calls, told, durable },
     events,
-    registration: new LegacyRegistration(registry, makeId),
+    registration: new LegacyRegistration(registry, makeId, others),
     ...{ registry, owners, between, placement, leaving, drains, counters, logger },
   });
   const lifecycle = new ChannelLifecycle({
@@ -248,6 +255,7 @@ export function composeHost(hostOptions: HostOptions) {
       courier,
       control,
       router,
+      others,
     },
     observer: seldom,
   });
@@ -275,18 +283,19 @@ export function composeHost(hostOptions: HostOptions) {
       heldMessages: leaving.heldCount,
     };
   };
+  const registrations = new Registrations({ registry, sessions, others, durableSubscriptions: subscriptions });
   const inspection = new Inspection({
     ...{ batches, sessions, controlSessions, registry, owners, workers, directory, leaving },
     counters: readCounters,
   });
   return {
+    ...{ options, others, registrations, owners, calls, events, control, counters },
     noteRefusedHandshake: logger === undefined ? () => undefined : handshakeLog(logger, clock),
     ...{ accountant, batches, rateLimited, admission, clientIds, registry, sessions, lifecycle, readCounters },
     shared,
     held,
     courier,
     durable,
-    durableSubscriptions: subscriptions,
     drains,
     legacyState: new LegacyState(held, logger),
     inspection,

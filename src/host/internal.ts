@@ -3,6 +3,8 @@ export { keepHeapRoom } from "./heap-room.ts";
 export type { HostStartOptions, HostStopOptions } from "./host.ts";
 export { Host } from "./host.ts";
 export type { HostSnapshot, InspectedWorker, InspectOptions } from "./inspection.ts";
+export type { JoinedOthers, JoinOthersOptions, PeerTransport } from "./join-others.ts";
+export { joinOthers } from "./join-others.ts";
 export type { AgentOperations } from "./operations/agent-operations.ts";
 export { type HostOptions, hostKinds } from "./options.ts";
 export type { DrainOutcome, DrainWorkerOptions } from "./placement/worker-drains.ts";

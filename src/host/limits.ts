@@ -131,6 +131,22 @@ export const limits = {
   stateLoadsAtOnce: 16,
   /** Answers and events of one commit that leave together. Those of a larger one leave in batches. */
   ridingFramesAtOnce: 20,
+  // protocol.md §12
+  /** Milliseconds for which calls wait for the place of their agent type at another host, and types that are looked up at once. */
+  elsewhereMs: 5_000,
+  lookUps: 1_000,
+  /** Unary calls that wait for other hosts, milliseconds for which each waits, and those for which a list of all hosts waits. */
+  peerUnaries: 1_000,
+  peerUnaryMs: 10_000,
+  peerListMs: 1_000,
+  /** Milliseconds for which a subscription waits until other hosts know it. */
+  barrierMs: 2_000,
+  /** Milliseconds in which a host must say on a link who it is. */
+  helloMs: 5_000,
+  /** Times that one call may come back from other hosts. */
+  bouncesOfCall: 3,
+  /** Links that a host accepts: one of each of 63 others, and as many that are about to be replaced. */
+  incomingLinks: 126,
   /** The longest delay that timers take, in milliseconds. */
   timerMs: 2 ** 31 - 1,
 } as const;

@@ -3,23 +3,19 @@ import {
   durableKey,
   type GetStateAnswer,
   isAnnounced,
+  method,
   readSharing,
-  refusalKey,
   type SaveStateAnswer,
   type StoredState,
   type WireAgentId,
   type WireSubscription,
 } from "../protocol/internal.ts";
-import {
-  type CallContext,
-  type LinkService,
-  type MemoryAccount,
-  type MemoryAccountant,
-  type Metadata,
-  type RefusedHandshake,
-  RpcError,
-  type ServerStreamReceiver,
-  StatusCode,
+import type {
+  CallContext,
+  LinkService,
+  MemoryAccountant,
+  RefusedHandshake,
+  ServerStreamReceiver,
 } from "../transport/internal.ts";
 import { composeHost, type HostComposition } from "./compose.ts";
 import type { HostCounters } from "./counters.ts";
@@ -27,16 +23,17 @@ import type { HostOperations } from "./host-operations.ts";
 import { type HostSnapshot, type InspectOptions, reportOf, type SessionReport } from "./inspection.ts";
 import { limits } from "./limits.ts";
 import { createLinkService, createSideStreamService, createStateService } from "./link-service.ts";
-import type { DurableOutcome } from "./mail/durable-subscriptions.ts";
 import type { HostOptions } from "./options.ts";
 import type { DrainOutcome, DrainWorkerOptions } from "./placement/worker-drains.ts";
-import { isSamePrincipal } from "./principal.ts";
+import { invalid, type Registering, requestOf } from "./registrations.ts";
 import { HealthService } from "./services/health-service.ts";
 import { ReflectionServices } from "./services/reflection-service.ts";
 import { type Admitted, clientIdOf, PendingAdmission, requireClientId } from "./sessions/admission.ts";
 
 /** Returns the operations for the operator of a host. A function, because a method would be public. */
 export let operationsOf: (servicer: HostServicer) => HostOperations;
+/** Returns the parts of a host that joins others. */
+export let partsOf: (servicer: HostServicer) => HostComposition;
 
 const drainShape = optionShape<DrainWorkerOptions>({ graceMs: number(anyTime), signal });
 
@@ -52,6 +49,7 @@ export class HostServicer {
 
   static {
     operationsOf = (servicer) => servicer.#parts.operations;
+    partsOf = (servicer) => servicer.#parts;
   }
 
   /** Throws `invalid-argument` for invalid options. */
@@ -84,100 +82,38 @@ export class HostServicer {
   }
 
   async registerAgent({ agentType }: { readonly agentType: string }, call: CallContext): Promise<void> {
-    const clientId = requireClientId(call);
     const sharing = readSharing(call.metadata);
-    if (sharing !== undefined && "invalid" in sharing) throw invalid(sharing.invalid);
-    const admitted = this.#parts.admission.admit(call);
-    const principal = this.#enter(call, admitted instanceof PendingAdmission ? await admitted.outcome : admitted);
-    const outcome = this.#parts.registry.registerType(clientId, agentType, {
-      ...{ principal, account: call.account, sharing },
-    });
-    switch (outcome.at) {
-      case "registered":
-        return this.#parts.registry.routed(agentType);
-      case "taken": {
-        // protocol.md §11.9
-        const isOwn = isSamePrincipal(this.#parts.registry.ownerOf(outcome.by)?.principal, principal);
-        if (!isOwn) throw invalid(`Agent type ${agentType} already registered.`);
-        const text = `Agent type ${agentType} already registered with client ${outcome.by}.`;
-        throw invalid(text, this.#holderMetadata(outcome.by, clientId, call));
-      }
-      case "invalid":
-        throw invalid(outcome.reason);
-      case "full":
-        throw new RpcError(StatusCode.resourceExhausted, outcome.reason);
+    if (sharing !== undefined && "invalid" in sharing) {
+      requireClientId(call);
+      throw invalid(sharing.invalid);
     }
+    const admitted = this.#admitClient(call);
+    const from = admitted instanceof Promise ? await admitted : admitted;
+    const { registrations } = this.#parts;
+    const elsewhere = registrations.forward(method.registerAgent, requestOf.registerType(agentType), from, call);
+    return elsewhere ?? registrations.registerType(agentType, from, sharing);
   }
 
   async addSubscription(subscription: WireSubscription, call: CallContext): Promise<void> {
-    const clientId = requireClientId(call);
-    const admitted = this.#parts.admission.admit(call);
-    const principal = this.#enter(call, admitted instanceof PendingAdmission ? await admitted.outcome : admitted);
-    const from = { principal, account: call.account };
-    const isDurable = call.metadata[durableKey] === "1";
-    if (isDurable && this.#parts.durableSubscriptions === undefined) throw invalid(noDurableText);
-    const outcome = this.#parts.registry.addSubscription(clientId, subscription, from);
-    switch (outcome.at) {
-      case "added":
-        if (isDurable && subscription.pattern !== undefined) await this.#keepSubscription(subscription, call, from);
-        return;
-      case "exists":
-        throw invalid("Subscription already exists");
-      case "invalid":
-        throw invalid(outcome.reason);
-      case "full":
-        throw new RpcError(StatusCode.resourceExhausted, outcome.reason);
-    }
+    const admitted = this.#admitClient(call);
+    const from = admitted instanceof Promise ? await admitted : admitted;
+    const { registrations } = this.#parts;
+    const elsewhere = registrations.forward(method.addSubscription, requestOf.subscribe(subscription), from, call);
+    return elsewhere ?? registrations.subscribe(subscription, from, call.metadata[durableKey] === "1");
   }
 
   async removeSubscription({ id }: { readonly id: string }, call: CallContext): Promise<void> {
-    const clientId = requireClientId(call);
-    const admitted = this.#parts.admission.admit(call);
-    const principal = this.#enter(call, admitted instanceof PendingAdmission ? await admitted.outcome : admitted);
-    const restored = this.#parts.registry.restored(clientId);
-    if (restored !== undefined) await restored;
-    if (call.metadata[durableKey] === "1") await this.#dropSubscription(clientId, id);
-    switch (this.#parts.registry.removeSubscription(clientId, id, principal)) {
-      case "removed":
-        return;
-      case "unknown":
-        throw new RpcError(StatusCode.notFound, "Subscription does not exist");
-      case "foreign":
-        throw new RpcError(StatusCode.permissionDenied, "Subscription belongs to another client");
-    }
-  }
-
-  // protocol.md §11.18
-  /** Keeps a durable subscription that was added just now. The worker has none if the host can't keep it. */
-  async #keepSubscription(
-    { id, pattern }: WireSubscription,
-    call: CallContext,
-    from: { readonly principal: Admitted; readonly account: MemoryAccount | undefined },
-  ): Promise<void> {
-    const { registry, durableSubscriptions } = this.#parts;
-    if (pattern === undefined || durableSubscriptions === undefined) return;
-    const kept = await durableSubscriptions.add(pattern, from.account?.party ?? "");
-    if (kept.at === "done") return;
-    registry.removeSubscription(requireClientId(call), id, from.principal);
-    throw notKept(kept);
-  }
-
-  /** Keeps a durable subscription of a client no more. */
-  async #dropSubscription(clientId: string, id: string): Promise<void> {
-    const { registry, durableSubscriptions } = this.#parts;
-    for (const own of registry.subscriptionsOf(clientId)) {
-      if (own.id !== id || own.pattern === undefined) continue;
-      const dropped = await durableSubscriptions?.remove(own.pattern);
-      if (dropped !== undefined && dropped.at !== "done") throw notKept(dropped);
-      return;
-    }
+    const admitted = this.#admitClient(call);
+    const from = admitted instanceof Promise ? await admitted : admitted;
+    const { registrations } = this.#parts;
+    const elsewhere = registrations.forward(method.removeSubscription, requestOf.unsubscribe(id), from, call);
+    return elsewhere ?? registrations.unsubscribe(id, from, { call, isDurable: call.metadata[durableKey] === "1" });
   }
 
   /** Returns all clients' subscriptions, in the order in which they came, under the ids that their clients gave. */
   async getSubscriptions(call: CallContext): Promise<readonly WireSubscription[]> {
-    requireClientId(call);
-    const admitted = this.#parts.admission.admit(call);
-    this.#enter(call, admitted instanceof PendingAdmission ? await admitted.outcome : admitted);
+    const admitted = this.#admitClient(call);
+    if (admitted instanceof Promise) await admitted;
     return this.#parts.registry.subscriptions();
   }
 
@@ -292,10 +228,11 @@ export class HostServicer {
    * store. You may call it twice; it never rejects.
    */
   async drain(graceMs: number, over: Promise<void>): Promise<void> {
-    const { lifecycle, drains, batches, rateLimited } = this.#parts;
+    const { lifecycle, drains, batches, rateLimited, others } = this.#parts;
     this.#health.drain();
     drains.close();
     await lifecycle.drain(graceMs, over);
+    if (others.now.areThere) await Promise.race([others.now.close(), over]);
     this.#health.close();
     this.#reflection?.close();
     batches.close();
@@ -303,12 +240,22 @@ export class HostServicer {
     rateLimited?.flush();
   }
 
-  /** As `getSubscriptions`, encoded, over several turns of the event loop. */
+  /** As `getSubscriptions`, encoded, over several turns of the event loop; of all hosts of a cluster. */
   async #listSubscriptions(call: CallContext): Promise<Uint8Array> {
-    requireClientId(call);
+    const admitted = this.#admitClient(call);
+    const from = admitted instanceof Promise ? await admitted : admitted;
+    return this.#parts.registrations.list(from, call);
+  }
+
+  /** Lets in a call of a client that names itself: at once, unless its admission takes time. */
+  #admitClient(call: CallContext): Registering | Promise<Registering> {
+    const clientId = requireClientId(call);
+    const enter = (admitted: Admitted): Registering => {
+      const principal = this.#enter(call, admitted);
+      return { clientId, principal, account: call.account, isAnnounced: isAnnounced(call.metadata) };
+    };
     const admitted = this.#parts.admission.admit(call);
-    this.#enter(call, admitted instanceof PendingAdmission ? await admitted.outcome : admitted);
-    return this.#parts.registry.listing.list(call);
+    return admitted instanceof PendingAdmission ? admitted.outcome.then(enter) : enter(admitted);
   }
 
   /**
@@ -320,24 +267,4 @@ export class HostServicer {
     this.#parts.clientIds.check(call, principal);
     return principal;
   }
-
-  /** Says who holds an agent type, to an announced worker only. */
-  #holderMetadata(holderId: string, clientId: string, call: CallContext): Metadata | undefined {
-    const { sessions } = this.#parts;
-    if (!isAnnounced(call.metadata) && !sessions.of(clientId)?.traits.isAnnounced) return undefined;
-    const address = sessions.of(holderId)?.owner.address;
-    const holder = { [refusalKey.holder]: holderId };
-    return address === undefined ? holder : { ...holder, [refusalKey.holderAddress]: address };
-  }
-}
-
-const noDurableText =
-  "This host keeps no durable subscriptions: it needs a state store with mailboxes, and excludes allowMultipleOwners.";
-
-function notKept({ at, reason }: Exclude<DurableOutcome, { readonly at: "done" }>): RpcError {
-  return new RpcError(at === "full" ? StatusCode.resourceExhausted : StatusCode.unavailable, reason);
-}
-
-function invalid(details: string, metadata?: Metadata): RpcError {
-  return new RpcError(StatusCode.invalidArgument, details, { metadata });
 }

@@ -24,12 +24,12 @@ const mostCharacters = 1_024;
 export function readCapabilities(metadata: { readonly [name: string]: string | undefined }): ReadonlySet<Capability> {
   const text = metadata[capabilitiesKey];
   if (text === undefined || text.length > mostCharacters || !isAnnounced(metadata)) return none;
-  return new Set(
-    text
-      .split(",")
-      .map((word) => word.trim())
-      .filter(isCapability),
-  );
+  return capabilitiesIn(text.split(",").map((word) => word.trim()));
+}
+
+/** Returns those words that are capabilities. */
+export function capabilitiesIn(words: readonly string[]): ReadonlySet<Capability> {
+  return new Set(words.filter(isCapability));
 }
 
 /** Returns the metadata that announces a Troupe peer with its capabilities. */

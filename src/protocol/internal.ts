@@ -35,6 +35,20 @@ export { decodeControlHeartbeat, encodeControlHeartbeat } from "./frames/heartbe
 export { mostAgentsOfNotice } from "./frames/leaving-notices.ts";
 export { isVoidPayload } from "./frames/payload.ts";
 export { flawForProtobuf, rpcStatusPayload } from "./frames/protobuf-payload.ts";
+export { decodePeerFrame, encodePeerFrame } from "./peers/peer-codec.ts";
+export type {
+  PeerBounce,
+  PeerCall,
+  PeerEvent,
+  PeerFrame,
+  PeerHello,
+  PeerInterest,
+  PeerUnary,
+  PeerUnaryAnswer,
+  RarePeerFrame,
+  WorkerHere,
+} from "./peers/peer-frame.ts";
+export { encodePeerAnswer, encodePeerCall, encodePeerEvent, readPeerMessageHead } from "./peers/quick-peer-codec.ts";
 export type { WorkerIdentity } from "./registration/sharing.ts";
 export {
   identityMetadata,
@@ -146,8 +160,10 @@ export {
   durableKey,
   metadataKey,
   method,
+  peerLinks,
   refusalKey,
   serviceName,
+  sharingKey,
   signals,
   states,
 } from "./wire-names.ts";

@@ -32,6 +32,18 @@ export const states = {
   path: "/troupe.v1.States/OpenStates",
 } as const;
 
+// protocol.md §12
+/** The stream between two hosts of one cluster. */
+export const peerLinks = {
+  serviceName: "troupe.v1.Peer",
+  method: "OpenLink",
+  path: "/troupe.v1.Peer/OpenLink",
+  /** Metadata with the secret that the hosts of a cluster share. */
+  secretKey: "agcluster",
+  /** The version of the protocol between hosts that this host speaks; it speaks no other. */
+  version: 1,
+} as const;
+
 // protocol.md §2.1
 /** Call metadata that binds streams and unary calls to one connection. */
 export const clientIdKey = "client-id";

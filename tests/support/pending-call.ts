@@ -25,6 +25,7 @@ export function pendingCall({ caller, ...given }: Omit<Partial<PendingCall>, "ca
     sentBytes: 0,
     returns: 0,
     conflicts: 0,
+    bounces: 0,
     outgoingSlot: 0,
     incomingSlot: 0,
   };

@@ -87,8 +87,12 @@ export class CallEnds {
       return outcomes.refuse(from, head.requestId, failure);
     }
     const call = calls.named(head.requestId);
-    if (call === undefined || call.target !== from) return;
-    calls.take(call);
+    if (call !== undefined && call.target === from) this.giveUpAnswer(call, { reason, isOverload });
+  }
+
+  /** Ends a call of whose answer the host could read only the beginning. */
+  giveUpAnswer(call: PendingCall, { reason, isOverload }: BadFrame): void {
+    if (!this.#parts.calls.take(call)) return;
     const failure = isOverload
       ? callFailure.noRoom(`The answer of agent type ${call.targetType} was refused. ${reason}`)
       : callFailure.unreadableAnswer(call.targetType, reason);

@@ -1,6 +1,7 @@
 import type { MakeId } from "../../core/internal.ts";
 import {
   type FrameBytes,
+  type FrameHead,
   type PeekedRequest,
   type PeekedResponse,
   peekFrame,
@@ -12,6 +13,8 @@ import {
 } from "../../protocol/internal.ts";
 import type { BatchRunner } from "../batch-runner.ts";
 import type { MutableHostCounters } from "../counters.ts";
+import { noOthers, type OthersSeat } from "../peers/other-hosts.ts";
+import type { CallLink, WorkerElsewhere } from "../peers/worker-elsewhere.ts";
 import type { LeavingAgents } from "../placement/leaving-agents.ts";
 import type { Placement } from "../placement/placement.ts";
 import type { Workers } from "../placement/workers.ts";
@@ -23,10 +26,11 @@ import { CallEndings } from "./call-endings.ts";
 import { CallEnds } from "./call-ends.ts";
 import { callFailure } from "./call-failures.ts";
 import { CallOutcomes, type CallOutcomesParts } from "./call-outcomes.ts";
-import { type CallBounds, unknownTarget, whyNotTaken } from "./call-refusals.ts";
+import { type BadFrame, type CallBounds, unknownTarget, whyNotTaken } from "./call-refusals.ts";
 import { CallRings } from "./call-rings.ts";
 import { CallSending } from "./call-sending.ts";
 import { CallTable } from "./call-table.ts";
+import { CallsElsewhere, isOn } from "./calls-elsewhere.ts";
 import { GivenUpTypes } from "./given-up-types.ts";
 import { HeldCalls } from "./held-calls.ts";
 import { HeldWaits } from "./held-waits.ts";
@@ -47,12 +51,16 @@ export interface CallRouterParts extends CallOutcomesParts {
   readonly peers: PeerTable;
   /** The caller of the calls that the host keeps. */
   readonly courier?: Peer | undefined;
+  /** Default: this host is alone. */
+  readonly others?: OthersSeat | undefined;
 }
 
 // protocol.md H1–H7
 /** Takes calls to the worker that serves their target, and the answers back. Every call gets exactly one outcome. */
 export class CallRouter {
   readonly #bounds: CallBounds;
+  /** A link of another host has the calls of all its workers. */
+  readonly #boundsOfHosts: CallBounds;
   readonly #counters: MutableHostCounters;
   readonly #owners: TypeOwners;
   readonly #placement: Placement;
@@ -72,6 +80,9 @@ export class CallRouter {
   /** Calls whose answers ride on commits. */
   readonly commits: CallCommits;
   readonly #sending: CallSending;
+  /** Calls that other hosts serve. */
+  readonly elsewhere: CallsElsewhere;
+  readonly #others: OthersSeat;
   /** Gives their outcome to the calls of a worker that has left; there may be thousands. */
   readonly #batches: BatchRunner;
   readonly #givenUp = new GivenUpTypes();
@@ -81,6 +92,7 @@ export class CallRouter {
     const { bounds, callTimeoutMs, channelWaitMs, clock, batches, makeId, counters, owners, peers, observer } = parts;
     this.#courier = parts.courier;
     this.#bounds = bounds;
+    this.#boundsOfHosts = { ...bounds, maxPendingCallsPerSession: bounds.maxPendingCalls };
     this.#counters = counters;
     this.#owners = owners;
     this.#placement = parts.placement;
@@ -107,6 +119,7 @@ export class CallRouter {
       onOver: (call) => {
         this.#held.forget(call);
         this.shared.forget(call);
+        this.elsewhere.forget(call);
       },
     });
     this.#sending = new CallSending({ calls, ends: this.ends, chains: this.#chains, courier: parts.courier });
@@ -120,7 +133,12 @@ export class CallRouter {
     this.#held = new HeldCalls(clock, channelWaitMs, (call) =>
       this.ends.end(call, callFailure.notReached(call.targetType)),
     );
-    const { placement, leaving } = parts;
+    const { placement, leaving, others = { now: noOthers } } = parts;
+    this.#others = others;
+    const release = (call: PendingCall): void => this.#release(call);
+    const routeAnew = (call: PendingCall, request: PeekedRequest): void => this.#routeAnew(call, request);
+    const [sending, ends] = [this.#sending, this.ends];
+    this.elsewhere = new CallsElsewhere({ clock, others, calls, ends, sending, release, routeAnew });
     this.#endings = new CallEndings({ calls, batches, ends: this.ends });
     this.commits = new CallCommits({
       ...{ calls, ends: this.ends, endings: this.#endings, placement, counters, isDraining: () => this.#isDraining },
@@ -148,16 +166,42 @@ export class CallRouter {
     if (shared !== undefined) return this.shared.route(caller, request, shared);
     const isOwn = this.#givenUp.isOwnCall(caller, request);
     const clientId = isOwn ? caller.id : this.#owners.locate(targetType, targetKey);
-    if (clientId === undefined)
+    if (clientId === undefined && this.#others.now.find(targetType) === undefined)
       return this.#outcomes.refuse(caller, requestIdText(request), unknownTarget(targetType), targetType);
     const refusal = whyNotTaken(caller, request, targetType, { calls: this.#calls, bounds: this.#bounds });
     if (refusal !== undefined) return this.#outcomes.refuse(caller, requestIdText(request), refusal, targetType);
     const callerId = requestIdBytes(request);
     const call = this.#calls.open({ caller, callerId, targetType, targetKey }, request.timeoutMs);
-    const target = this.#peers.of(clientId);
     const onPath = this.#chains.onPath(caller, request);
+    if (clientId === undefined) return this.elsewhere.send(call, onPath);
+    const target = this.#peers.of(clientId);
     if (target !== undefined) this.#sending.forward(call, onPath, target);
     else this.#expect(clientId, call, spliceRequestId(onPath, this.#calls.idBytesOf(call)));
+  }
+
+  // protocol.md §12
+  /**
+   * Takes a call that another host has sent for the worker of a channel here, and sends it to no other host. False: the worker does not serve the
+   * type, and nothing was done.
+   */
+  routeFrom(caller: Peer, request: PeekedRequest, channel: Peer): boolean {
+    const { targetType = "", targetKey } = request;
+    const shared = this.#owners.hasShared ? this.#owners.shared(targetType) : undefined;
+    const clientId = this.#owners.locate(targetType, targetKey);
+    const target = clientId === undefined ? undefined : this.#peers.of(clientId);
+    if (shared === undefined && target?.worker.id !== channel.worker.id) return false;
+    this.#counters.calls += 1;
+    const refusal = this.#isDraining
+      ? callFailure.shuttingDown()
+      : whyNotTaken(caller, request, targetType, { calls: this.#calls, bounds: this.#boundsOfHosts });
+    if (refusal !== undefined) this.#outcomes.refuse(caller, requestIdText(request), refusal, targetType);
+    else if (shared !== undefined) this.shared.route(caller, request, shared);
+    else if (target !== undefined) {
+      const callerId = requestIdBytes(request);
+      const call = this.#calls.open({ caller, callerId, targetType, targetKey }, request.timeoutMs);
+      this.#sending.forward(call, request, target);
+    }
+    return true;
   }
 
   /** Returns what the room for calls of shared types needs of this router. */
@@ -177,12 +221,14 @@ export class CallRouter {
       },
       expect: (clientId, call, frame) => this.#expect(clientId, call, frame),
       end: (call, failure) => this.ends.end(call, failure),
-      release: (call) => {
-        if (call.reportBytes > 0) this.rings.forget(call);
-        if (call.stockPath !== undefined) this.#chains.forget(call, call.stockPath);
-      },
+      release: (call) => this.#release(call),
       routeAnew: (call, request) => this.#routeAnew(call, request),
     };
+  }
+
+  #release(call: PendingCall): void {
+    if (call.reportBytes > 0) this.rings.forget(call);
+    if (call.stockPath !== undefined) this.#chains.forget(call, call.stockPath);
   }
 
   /** Sends a call that waited for an agent whose type is not the same any more. */
@@ -190,7 +236,7 @@ export class CallRouter {
     const shared = this.#owners.shared(call.targetType);
     if (shared !== undefined) return this.shared.placeAgain(call, request, shared);
     const clientId = this.#owners.locate(call.targetType, request.targetKey);
-    if (clientId === undefined) return this.ends.end(call, unknownTarget(call.targetType));
+    if (clientId === undefined) return this.elsewhere.send(call, request);
     const target = this.#peers.of(clientId);
     if (target === undefined) this.#expect(clientId, call, spliceRequestId(request, this.#calls.idBytesOf(call)));
     else this.#sending.forward(call, request, target);
@@ -215,6 +261,29 @@ export class CallRouter {
     }
     this.#calls.take(call);
     this.#outcomes.answer(call, response);
+  }
+
+  // protocol.md §12
+  /** Takes an answer that came on the link to another host. */
+  answerFrom(link: CallLink, response: PeekedResponse): void {
+    const call = this.#calls.answeredBy(response);
+    if (call === undefined) this.#counters.lateAnswers += 1;
+    else if (!isOn(link, call)) this.#counters.strayAnswers += 1;
+    else {
+      this.#calls.take(call);
+      this.#outcomes.answer(call, response);
+    }
+  }
+
+  /** Only the beginning of an answer that came on such a link could be read. */
+  giveUpFrom(link: CallLink, { requestId }: FrameHead, bad: BadFrame): void {
+    const call = this.#calls.named(requestId);
+    if (call !== undefined && isOn(link, call)) this.ends.giveUpAnswer(call, bad);
+  }
+
+  /** A worker of another host can't be reached any more: the calls that it has fail. */
+  workerGone(worker: WorkerElsewhere): void {
+    this.#endings.ofPeer(worker, callFailure.disconnected);
   }
 
   /** Whether a worker that leaves has given up the type. It may still have calls of it. */

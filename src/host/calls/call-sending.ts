@@ -70,7 +70,7 @@ export class CallSending {
     calls.assign(call, target);
     const refusal = target.dotnet && whyNotForDotnet(target.dotnet, call.targetType, frame);
     if (refusal !== undefined) return ends.end(call, refusal);
-    const outcome = target.send(frame, "call");
+    const outcome = target.send(frame, "call", call.caller);
     if (outcome !== "queued") ends.end(call, whyNotSent(outcome, call, frame, target));
   }
 }

@@ -90,6 +90,7 @@ export class CallTable {
       sentBytes: 0,
       returns: 0,
       conflicts: 0,
+      bounces: 0,
       outgoingSlot: 0,
       incomingSlot: 0,
     };

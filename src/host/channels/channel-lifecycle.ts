@@ -11,6 +11,7 @@ import type { ControlRouter } from "../control/control-router.ts";
 import type { ControlSession } from "../control/control-session.ts";
 import type { HostObserver } from "../observer.ts";
 import { capabilitiesOf } from "../options.ts";
+import type { OthersSeat } from "../peers/other-hosts.ts";
 import { identityCost, type Workers } from "../placement/workers.ts";
 import { isSamePrincipal } from "../principal.ts";
 import { type Admitted, clientIdOf, requireClientId } from "../sessions/admission.ts";
@@ -35,6 +36,7 @@ export interface ChannelLifecycleParts
   readonly workers: Workers;
   readonly control: ControlRouter;
   readonly router: Router;
+  readonly others: OthersSeat;
   readonly observer: HostObserver | undefined;
 }
 
@@ -189,7 +191,7 @@ export class ChannelLifecycle {
   }
 
   #dataOpened(session: Session): Session {
-    const { sessions, counters, calls, registry, placement } = this.#parts;
+    const { sessions, counters, calls, registry, placement, others } = this.#parts;
     const replaced = sessions.enter(session);
     // After the entry, so that an observer that looks at the host finds the session.
     this.#reports.opened("data", session.owner, session.traits.isAnnounced);
@@ -197,9 +199,11 @@ export class ChannelLifecycle {
       counters.replacedChannels += 1;
       replaced.finish(replacedStatus, "replaced");
       placement.peerEnded(replaced);
+      others.now.workerEnded(replaced);
       calls.peerEnded(replaced, { inOrder: false });
     }
     placement.peerOpened(session);
+    others.now.workerOpened(session);
     registry.clientArrived(session.id, { principal: session.owner.principal, account: session.account });
     calls.peerOpened(session);
     this.#sideWaits.channelOpened(session.id, session.owner.principal);
@@ -208,13 +212,14 @@ export class ChannelLifecycle {
   }
 
   #dataGone(session: Session, closing: StreamClosing): void {
-    const { sessions, calls, registry, placement, between } = this.#parts;
+    const { sessions, calls, registry, placement, between, others } = this.#parts;
     session.account.release(identityCost(session.worker));
     const isCurrent = sessions.leave(session);
     // A channel that was replaced has left its types to the one that replaced it.
     this.#reports.dataClosed(session, closing, () => (isCurrent ? registry.declaredBy(session.id).types : noTypes));
     if (isCurrent) keepTypes(session, this.#parts);
     between.peerEnded(session);
+    others.now.workerEnded(session);
     if (isCurrent) registry.clientLeft(session.id, session.traits.reconnectGraceMs);
     placement.peerEnded(session, { isLost: closing.reason === "lost" || closing.reason === "reset" });
     calls.peerEnded(session, { inOrder: closing.reason === "left" });

@@ -13,11 +13,11 @@ import {
 } from "../../protocol/internal.ts";
 import type { BatchRunner } from "../batch-runner.ts";
 import type { MutableHostCounters } from "../counters.ts";
+import type { OthersSeat } from "../peers/other-hosts.ts";
 import type { Placed } from "../placement/located.ts";
 import type { MovingAgent } from "../placement/moving-agent.ts";
 import type { Principal } from "../principal.ts";
-import type { ChannelTable } from "../sessions/channel-table.ts";
-import type { ControlSession } from "./control-session.ts";
+import type { ControlPeer } from "./control-peer.ts";
 import { type ControlWait, ControlWaits } from "./control-waits.ts";
 import { type CameRequest, HeldRequests, type MessageHolder } from "./held-requests.ts";
 import type { HostAsks } from "./host-asks.ts";
@@ -27,7 +27,7 @@ export interface ControlRouterParts {
   readonly batches: BatchRunner;
   readonly counters: MutableHostCounters;
   /** Returns the client that an agent's requests go to; undefined: there is none. */
-  readonly locate: (agentType: string, key: string, asker: ControlSession) => string | undefined;
+  readonly locate: (agentType: string, key: string, asker: ControlPeer) => string | undefined;
   /** Whether any agent type is shared; the epoch of the claim of an agent, if its type is. */
   readonly hasShared: () => boolean;
   readonly epochOf: (agentType: string, key: string) => Epoch | undefined;
@@ -35,7 +35,9 @@ export interface ControlRouterParts {
   readonly movingAgent: (agentType: string, key: string) => MovingAgent | undefined;
   /** Holds what comes for such agents. */
   readonly leaving: MessageHolder;
-  readonly sessions: ChannelTable<ControlSession>;
+  readonly sessions: { of(clientId: string): ControlPeer | undefined };
+  /** Default: this host is alone. */
+  readonly others?: OthersSeat | undefined;
   /** The requests of the host itself. */
   readonly hostAsks: HostAsks;
   /** Tells whether a principal may use a client id. */
@@ -55,11 +57,13 @@ export class ControlRouter {
     this.#held = new HeldRequests(parts.leaving, (came, placed) => this.#placed(came, placed));
   }
 
-  route(from: ControlSession, bytes: Uint8Array): void {
+  route(from: ControlPeer, bytes: Uint8Array): void {
     const envelope = this.#read(from, bytes);
     if (envelope === undefined || this.#parts.hostAsks.answered(from, envelope)) return;
-    const isAsked = this.#waits.answered(from, envelope);
-    if (!isAsked && this.#isForged(from, envelope)) return this.#refuseForged(from, envelope);
+    const asker = this.#waits.answered(from, envelope);
+    // protocol.md §12.4: the host that has asked knows where its client is.
+    if (asker?.isElsewhere) return this.#answerElsewhere(asker, bytes);
+    if (asker === undefined && this.#isForged(from, envelope)) return this.#refuseForged(from, envelope);
     const agent = this.#movingAt(envelope);
     if (agent !== undefined && isControlRequest(envelope.body)) {
       return this.#hold(agent, { from, envelope, request: envelope.body, bytes });
@@ -67,8 +71,26 @@ export class ControlRouter {
     this.#pass(from, envelope, bytes, this.#clientAt(envelope.destination, from));
   }
 
+  #answerElsewhere(asker: ControlPeer, bytes: Uint8Array): void {
+    const { counters } = this.#parts;
+    if (asker.send(bytes)) counters.controlMessages += 1;
+    else counters.unroutableControlMessages += 1;
+  }
+
+  // protocol.md §12.4
+  /** The link to the host that has the client or the agent of a destination. Envelopes from another host go to no third one. */
+  #elsewhere(from: ControlPeer, text: string): ControlPeer | undefined {
+    const { others } = this.#parts;
+    if (from.isElsewhere || others === undefined || !others.now.areThere) return undefined;
+    const destination = parseControlDestination(text);
+    if (destination === undefined) return undefined;
+    return destination.kind === "client"
+      ? others.now.controlOf(destination.clientId)
+      : others.now.controlOfType(destination.type);
+  }
+
   /** Passes an envelope to a client. Answers the sender when there is no such client, or when it has gone. */
-  #pass(from: ControlSession, envelope: ControlEnvelope, bytes: Uint8Array, clientId: string | undefined): void {
+  #pass(from: ControlPeer, envelope: ControlEnvelope, bytes: Uint8Array, clientId: string | undefined): void {
     const { counters, clientIds, sessions } = this.#parts;
     if (isEnding(envelope.body) && clientId !== undefined && !clientIds.isFree(clientId, from.owner.principal))
       return this.#refuseEnding(from, envelope, envelope.body);
@@ -77,7 +99,8 @@ export class ControlRouter {
       counters.refusedByLimit += 1;
       return this.#refuse(from, envelope, envelope.body, full);
     }
-    const target = clientId === undefined ? undefined : sessions.of(clientId);
+    const here = clientId === undefined ? undefined : sessions.of(clientId);
+    const target = here ?? this.#elsewhere(from, envelope.destination);
     if (!target?.send(this.#withEpoch(envelope, bytes))) return this.#returnToSender(from, envelope);
     counters.controlMessages += 1;
     this.#waits.passed(target, from, envelope);
@@ -106,7 +129,7 @@ export class ControlRouter {
   }
 
   /** Tells each client that waits for an answer of this channel that it will not come. */
-  sessionEnded(session: ControlSession): void {
+  sessionEnded(session: ControlPeer): void {
     this.#parts.hostAsks.sessionEnded(session);
     this.#held.askerEnded(session);
     const { party } = session.account;
@@ -132,7 +155,7 @@ export class ControlRouter {
     }
   }
 
-  #read(from: ControlSession, bytes: Uint8Array): ControlEnvelope | undefined {
+  #read(from: ControlPeer, bytes: Uint8Array): ControlEnvelope | undefined {
     try {
       return decodeControl(bytes);
     } catch (error) {
@@ -152,12 +175,12 @@ export class ControlRouter {
     return epoch === undefined ? bytes : withControlEpoch(bytes, epoch);
   }
 
-  #find(text: string, from: ControlSession): ControlSession | undefined {
+  #find(text: string, from: ControlPeer): ControlPeer | undefined {
     const clientId = this.#clientAt(text, from);
     return clientId === undefined ? undefined : this.#parts.sessions.of(clientId);
   }
 
-  #clientAt(text: string, from: ControlSession): string | undefined {
+  #clientAt(text: string, from: ControlPeer): string | undefined {
     const destination = parseControlDestination(text);
     if (destination === undefined) return undefined;
     return destination.kind === "client"
@@ -167,23 +190,23 @@ export class ControlRouter {
 
   // protocol.md §1.8
   /** Whether a request asks in the name of another principal's client, or an answer goes to one that has not asked for it. */
-  #isForged(from: ControlSession, { destination, respondTo }: ControlEnvelope): boolean {
+  #isForged(from: ControlPeer, { destination, respondTo }: ControlEnvelope): boolean {
     const clientId = this.#clientAt(respondTo === "" ? destination : (respondTo ?? ""), from);
     return clientId !== undefined && !this.#parts.clientIds.isFree(clientId, from.owner.principal);
   }
 
   /** Only workers of its own principal may end the activation of an agent, or have what is kept of it forgotten. */
-  #refuseEnding(from: ControlSession, envelope: ControlEnvelope, request: ControlRequest): void {
+  #refuseEnding(from: ControlPeer, envelope: ControlEnvelope, request: ControlRequest): void {
     const { counters, logger } = this.#parts;
     counters.unroutableControlMessages += 1;
     logger?.warn("a control message that would end another principal's agent is refused", { clientId: from.id });
-    const own = { ...envelope, respondTo: clientDestination(from.id) };
+    const own = from.isElsewhere ? envelope : { ...envelope, respondTo: clientDestination(from.id) };
     const error =
       "A worker of another principal serves this agent. Only workers of that principal may deactivate or destroy it.";
     from.send(encodeControl(controlReply(own, controlFailure(request, error))));
   }
 
-  #refuseForged(from: ControlSession, envelope: ControlEnvelope): void {
+  #refuseForged(from: ControlPeer, envelope: ControlEnvelope): void {
     const { counters, logger } = this.#parts;
     const { body, respondTo } = envelope;
     counters.unroutableControlMessages += 1;
@@ -194,12 +217,12 @@ export class ControlRouter {
       return;
     }
     logger?.warn("a control message in the name of another principal is refused", { clientId: from.id });
-    const own = { ...envelope, respondTo: clientDestination(from.id) };
+    const own = from.isElsewhere ? envelope : { ...envelope, respondTo: clientDestination(from.id) };
     const error = "The respond_to of this request is another principal's. Name your own client-id there.";
     from.send(encodeControl(controlReply(own, controlFailure(body, error))));
   }
 
-  #returnToSender(from: ControlSession, envelope: ControlEnvelope): void {
+  #returnToSender(from: ControlPeer, envelope: ControlEnvelope): void {
     const { counters, logger } = this.#parts;
     const { body, destination, respondTo } = envelope;
     counters.unroutableControlMessages += 1;
@@ -210,9 +233,9 @@ export class ControlRouter {
   }
 
   /** Answers for the target: to where the request says, or else to its sender. */
-  #refuse(from: ControlSession, envelope: ControlEnvelope, request: ControlRequest, error: string): void {
+  #refuse(from: ControlPeer, envelope: ControlEnvelope, request: ControlRequest, error: string): void {
     const respondTo = envelope.respondTo ?? clientDestination(from.id);
-    const asker = this.#find(respondTo, from) ?? from;
+    const asker = from.isElsewhere ? from : (this.#find(respondTo, from) ?? from);
     asker.send(encodeControl(controlReply({ ...envelope, respondTo }, controlFailure(request, error))));
   }
 }

@@ -4,6 +4,7 @@ import type { CloseReason } from "../observer.ts";
 import { GracefulClose } from "../sessions/graceful-close.ts";
 import { QueueBound, type QueueBounds } from "../sessions/queue-bound.ts";
 import type { StreamOwner } from "../sessions/session.ts";
+import type { ControlPeer } from "./control-peer.ts";
 
 export interface ControlSessionParts {
   readonly owner: StreamOwner;
@@ -18,11 +19,12 @@ export interface ControlSessionParts {
 
 // protocol.md §1.8
 /** One client's open control channel, apart from its data channel. */
-export class ControlSession {
+export class ControlSession implements ControlPeer {
   readonly id: string;
   readonly owner: StreamOwner;
   readonly openedAs: number;
   readonly account: MemoryAccount;
+  readonly isElsewhere = false;
   readonly #stream: ServerStream;
   readonly #bound: QueueBound;
   readonly #close: GracefulClose;

@@ -1,11 +1,11 @@
 import { type ControlEnvelope, type ControlRequest, isControlRequest } from "../../protocol/internal.ts";
 import { limits } from "../limits.ts";
-import type { ControlSession } from "./control-session.ts";
+import type { ControlPeer } from "./control-peer.ts";
 
 /** A control request that the host passed on and that has no answer yet. */
 export interface ControlWait {
-  readonly asker: ControlSession;
-  readonly target: ControlSession;
+  readonly asker: ControlPeer;
+  readonly target: ControlPeer;
   readonly name: string;
   readonly envelope: ControlEnvelope;
   readonly request: ControlRequest;
@@ -35,11 +35,11 @@ const waitBytes = 600;
  * are those of each asker, and one more request of that asker is refused.
  */
 export class ControlWaits {
-  readonly #byTarget = new Map<ControlSession, Map<string, ControlWait>>();
+  readonly #byTarget = new Map<ControlPeer, Map<string, ControlWait>>();
   readonly #byAsker = new Map<string, Asked>();
 
   /** Returns why the host can't remember one more request of this asker; undefined: it can, or need not. Call it before `passed`. */
-  whyFull(asker: ControlSession, envelope: ControlEnvelope): string | undefined {
+  whyFull(asker: ControlPeer, envelope: ControlEnvelope): string | undefined {
     if (!isAwaited(envelope)) return undefined;
     const { waits, bytes } = this.#byAsker.get(asker.id) ?? createAsked();
     const { controlWaitsPerAsker, controlWaitBytesPerAsker } = limits;
@@ -56,7 +56,7 @@ export class ControlWaits {
   }
 
   /** Notes a request that went to `target`; ignores everything else. */
-  passed(target: ControlSession, asker: ControlSession, envelope: ControlEnvelope): void {
+  passed(target: ControlPeer, asker: ControlPeer, envelope: ControlEnvelope): void {
     const { body, respondTo } = envelope;
     if (!isControlRequest(body) || !respondTo) return;
     const name = nameOf(envelope.rpcId, respondTo);
@@ -74,19 +74,19 @@ export class ControlWaits {
     asker.account.add(chargeOf(bytes));
   }
 
-  /** Removes the request that an answer from `target` belongs to. False: the host knows of no such request. */
-  answered(target: ControlSession, { rpcId, destination, respondTo }: ControlEnvelope): boolean {
-    if (respondTo !== "") return false;
+  /** Removes the request that an answer from `target` belongs to. Returns its asker; undefined: the host knows of no such request. */
+  answered(target: ControlPeer, { rpcId, destination, respondTo }: ControlEnvelope): ControlPeer | undefined {
+    if (respondTo !== "") return undefined;
     const wait = this.#byTarget.get(target)?.get(nameOf(rpcId, destination));
     this.#forget(wait);
-    return wait !== undefined && !wait.asked.isOver;
+    return wait === undefined || wait.asked.isOver ? undefined : wait.asker;
   }
 
   /**
    * The channel has ended: returns the requests that it will not answer any more. Call `forget` for each; until then they count. The
    * host may forget one earlier, when its asker leaves.
    */
-  release(target: ControlSession): Iterable<ControlWait> {
+  release(target: ControlPeer): Iterable<ControlWait> {
     const waits = this.#byTarget.get(target);
     this.#byTarget.delete(target);
     return waits?.values() ?? [];

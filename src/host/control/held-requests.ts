@@ -2,12 +2,12 @@ import type { ControlEnvelope, ControlRequest } from "../../protocol/internal.ts
 import type { MemoryAccount } from "../../transport/internal.ts";
 import type { Placed } from "../placement/located.ts";
 import type { HeldMessage, MovingAgent } from "../placement/moving-agent.ts";
-import type { ControlSession } from "./control-session.ts";
+import type { ControlPeer } from "./control-peer.ts";
 import { costOf, withoutState } from "./control-waits.ts";
 
 /** A control request as it came. */
 export interface CameRequest {
-  readonly from: ControlSession;
+  readonly from: ControlPeer;
   readonly envelope: ControlEnvelope;
   readonly request: ControlRequest;
   readonly bytes: Uint8Array;
@@ -47,7 +47,7 @@ class HeldRequest implements HeldMessage {
 export class HeldRequests {
   readonly #holder: MessageHolder;
   readonly #onPlaced: (came: CameRequest, placed: Placed | undefined) => void;
-  readonly #byAsker = new Map<ControlSession, Set<HeldRequest>>();
+  readonly #byAsker = new Map<ControlPeer, Set<HeldRequest>>();
 
   constructor(holder: MessageHolder, onPlaced: (came: CameRequest, placed: Placed | undefined) => void) {
     this.#holder = holder;
@@ -76,7 +76,7 @@ export class HeldRequests {
   }
 
   /** The channel of the asker has ended: the host holds its requests no more. */
-  askerEnded(session: ControlSession): void {
+  askerEnded(session: ControlPeer): void {
     const ofAsker = this.#byAsker.get(session);
     this.#byAsker.delete(session);
     for (const held of ofAsker ?? []) this.#holder.forget(held);

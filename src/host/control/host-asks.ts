@@ -20,11 +20,11 @@ import {
   withControlEpoch,
 } from "../../protocol/internal.ts";
 import { limits } from "../limits.ts";
-import type { ControlSession } from "./control-session.ts";
+import type { ControlPeer } from "./control-peer.ts";
 
 /** A request of the host that waits for its answer. */
 interface HostAsk {
-  readonly target: ControlSession;
+  readonly target: ControlPeer;
   readonly settle: (outcome: ControlAnswer | Error) => void;
 }
 
@@ -64,7 +64,7 @@ export class HostAsks {
    * as `not-accessible`. Rejects as `timed-out`, as `disconnected` when the channel ends, and with the reason of `signal`.
    */
   async ask(
-    target: ControlSession,
+    target: ControlPeer,
     request: ControlRequest,
     { timeoutMs, signal, epoch }: HostAskOptions,
   ): Promise<ControlAnswer> {
@@ -107,7 +107,7 @@ export class HostAsks {
   }
 
   /** Takes an answer to a request of the host. False: it is none. */
-  answered(from: ControlSession, { rpcId, respondTo, body }: ControlEnvelope): boolean {
+  answered(from: ControlPeer, { rpcId, respondTo, body }: ControlEnvelope): boolean {
     const ask = this.#waiting.get(rpcId);
     if (ask === undefined || ask.target !== from || respondTo !== "") return false;
     if (body === undefined || body.kind === "unknown" || isControlRequest(body)) {
@@ -118,7 +118,7 @@ export class HostAsks {
   }
 
   /** The channel has ended: what it was asked stays without an answer. */
-  sessionEnded(session: ControlSession): void {
+  sessionEnded(session: ControlPeer): void {
     for (const [rpcId, { target }] of this.#waiting) {
       if (target !== session) continue;
       const text = `Worker ${session.id} has gone before it answered.`;

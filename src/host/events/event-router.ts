@@ -14,6 +14,7 @@ import {
 import type { MutableHostCounters } from "../counters.ts";
 import { limits } from "../limits.ts";
 import type { HostObserver } from "../observer.ts";
+import { noOthers, type OthersSeat } from "../peers/other-hosts.ts";
 import type { AgentDirectory } from "../placement/agent-directory.ts";
 import type { LeavingAgents } from "../placement/leaving-agents.ts";
 import type { Placement } from "../placement/placement.ts";
@@ -34,6 +35,8 @@ export interface EventRouterParts {
   readonly leaving: LeavingAgents;
   readonly topics: TopicIndex;
   readonly peers: PeerTable;
+  /** Default: this host is alone. */
+  readonly others?: OthersSeat | undefined;
   readonly logger: Logger | undefined;
   readonly observer: HostObserver | undefined;
 }
@@ -74,12 +77,16 @@ export class EventRouter {
   #bare: { readonly of: PeekedEvent; readonly event: PeekedEvent } | undefined;
   readonly #moving: MovingEvents;
   readonly #fans: EventFans;
+  readonly #others: OthersSeat;
+  readonly #isServedHere: (agentType: string) => boolean;
   #number = 0;
   /** Whether the event that the router works on waits for an agent that moves. */
   #isHeld = false;
 
   constructor(parts: EventRouterParts) {
     this.#parts = parts;
+    this.#others = parts.others ?? { now: noOthers };
+    this.#isServedHere = (agentType) => parts.owners.owners(agentType).length > 0;
     this.#fans = new EventFans({ ...parts, versions: parts.directory.versions });
     this.#moving = new MovingEvents({
       ...parts,
@@ -104,9 +111,39 @@ export class EventRouter {
     }
     this.#isHeld = false;
     const absent = this.#find(from, event);
+    const elsewhere = this.#others.now.areThere ? this.#others.now.publish(from, event, this.#isServedHere) : 0;
     const found = this.#targets.length;
-    if (found === 0 && !this.#isHeld) counters.unroutableEvents += 1;
+    if (found === 0 && elsewhere === 0 && !this.#isHeld) counters.unroutableEvents += 1;
     const deliveredBefore = counters.deliveredEvents;
+    this.#deliverAll(event);
+    if (observer === undefined) return found;
+    const delivered = counters.deliveredEvents - deliveredBefore;
+    observer({ at: "event", topicType: event.topicType, delivered, missed: absent + found - delivered });
+    return found;
+  }
+
+  // protocol.md §12
+  /** Sends an event of another host to the workers here that serve these types. That host has decided who gets it. */
+  routeFrom(from: Peer, event: PeekedEvent, types: readonly string[]): void {
+    const { counters, owners } = this.#parts;
+    counters.events += 1;
+    this.#number += 1;
+    this.#isHeld = false;
+    const shared = new Set<SharedType>();
+    for (const agentType of types) {
+      const type = owners.hasShared ? owners.shared(agentType) : undefined;
+      const [clientId] = owners.owners(agentType);
+      if (type !== undefined) shared.add(type);
+      else if (clientId === undefined || !this.#findOwner(clientId)) counters.skippedEvents += 1;
+    }
+    this.#exclusiveTargets = this.#targets.length;
+    const search: Search = { from, event, key: topicSourceOf(event), waiting: undefined };
+    for (const type of shared) if (isMissing(this.#findAgent(search, type, true))) counters.skippedEvents += 1;
+    this.#deliverAll(event);
+  }
+
+  /** Sends the event to all peers that were found for it. */
+  #deliverAll(event: PeekedEvent): void {
     try {
       const own = this.#parts.owners.hasShared ? withoutRecipients(event) : event;
       for (const target of this.#targets) {
@@ -118,10 +155,6 @@ export class EventRouter {
       this.#bare = undefined;
       if (this.#recipients.size > 0) this.#recipients.clear();
     }
-    if (observer === undefined) return found;
-    const delivered = counters.deliveredEvents - deliveredBefore;
-    observer({ at: "event", topicType: event.topicType, delivered, missed: absent + found - delivered });
-    return found;
   }
 
   // protocol.md §11.18

@@ -16,6 +16,9 @@ export interface TypeTableOptions {
   readonly isDeaf?: IsDeaf;
   /** Names of types that are shared whatever their owners say; a `*` at the end stands for any rest. Default: none. */
   readonly sharedTypes?: readonly string[];
+  /** A client has become the first to serve a type, and the last one that served a type serves it no more. */
+  readonly onTypeOwned?: (agentType: string, clientId: string, isShared: boolean) => void;
+  readonly onTypeGone?: (agentType: string) => void;
   /** The owners of a shared type have changed. */
   readonly onSharedChange?: (type: SharedType) => void;
   /** A shared type has lost its last owner. */
@@ -32,13 +35,17 @@ export class TypeTable implements TypeOwners {
   readonly #shared = new Map<string, SharedType>();
   readonly #isDeaf: IsDeaf;
   readonly #isSharedHere: (agentType: string) => boolean;
+  readonly #onTypeOwned: (agentType: string, clientId: string, isShared: boolean) => void;
+  readonly #onTypeGone: (agentType: string) => void;
   readonly #onSharedChange: (type: SharedType) => void;
   readonly #onSharedGone: (type: SharedType) => void;
   #era = 0;
   #version = 0;
 
   constructor(options: TypeTableOptions = {}) {
-    const { isDeaf, sharedTypes = [], onSharedChange, onSharedGone } = options;
+    const { isDeaf, sharedTypes = [], onTypeOwned, onTypeGone, onSharedChange, onSharedGone } = options;
+    this.#onTypeOwned = onTypeOwned ?? (() => undefined);
+    this.#onTypeGone = onTypeGone ?? (() => undefined);
     this.#isDeaf = isDeaf ?? (() => false);
     this.#isSharedHere = namePattern(sharedTypes);
     this.#onSharedChange = onSharedChange ?? (() => undefined);
@@ -82,6 +89,7 @@ export class TypeTable implements TypeOwners {
     if (known !== undefined) return this.#join(known, clientId, from);
     if (from.sharing === undefined && !this.#isSharedHere(agentType)) {
       this.#exclusive.set(agentType, [clientId]);
+      this.#onTypeOwned(agentType, clientId, false);
       return granted;
     }
     // Higher than that of any earlier type of this name, without remembering names.
@@ -89,6 +97,7 @@ export class TypeTable implements TypeOwners {
     const { sharing: terms = plainTerms, principal } = from;
     const type = new SharedType({ name: agentType, terms, principal, era: this.#era });
     this.#shared.set(agentType, type);
+    this.#onTypeOwned(agentType, clientId, true);
     return this.#join(type, clientId, from);
   }
 
@@ -96,6 +105,7 @@ export class TypeTable implements TypeOwners {
     this.#version += 1;
     if (this.#exclusive.get(agentType)?.[0] === clientId) {
       this.#exclusive.delete(agentType);
+      this.#onTypeGone(agentType);
       return;
     }
     const type = this.#shared.get(agentType);
@@ -105,6 +115,7 @@ export class TypeTable implements TypeOwners {
     if (type.firstOwner !== undefined) return;
     this.#shared.delete(agentType);
     this.#era += 1;
+    this.#onTypeGone(agentType);
     this.#onSharedGone(type);
   }
 

@@ -3,19 +3,49 @@ import { encodeFrame, type WirePattern } from "../../protocol/internal.ts";
 import type { Peer } from "../sessions/peer.ts";
 import type { Registry } from "./registry.ts";
 
+/** Takes an agent type for this host in its cluster. Undefined: there is no other host, or this one has the type. */
+interface TypeClaimer {
+  readonly now: {
+    claimType(applicant: {
+      readonly agentType: string;
+      readonly clientId: string;
+      readonly isShared: boolean;
+    }): Promise<TypeGrant> | undefined;
+    releaseType(agentType: string): void;
+  };
+}
+
+type TypeGrant =
+  | { readonly at: "granted" }
+  | { readonly at: "held" }
+  | { readonly at: "unavailable"; readonly reason: string };
+
 // protocol.md §1.6
 /** Generation 1's registration inside the data channel. The host answers on the channel that asked, and only there. */
 export class LegacyRegistration {
   readonly #registry: Registry;
   readonly #makeId: MakeId;
+  readonly #claimer: TypeClaimer;
 
-  constructor(registry: Registry, makeId: MakeId) {
+  constructor(registry: Registry, makeId: MakeId, claimer: TypeClaimer) {
     this.#registry = registry;
     this.#makeId = makeId;
+    this.#claimer = claimer;
   }
 
   registerType(peer: Peer, requestId: string, agentType: string): void {
+    const claiming = this.#claimer.now.claimType({ agentType, clientId: peer.id, isShared: false });
+    if (claiming === undefined) return this.#registerType(peer, requestId, agentType);
+    void claiming.then((grant) => {
+      if (grant.at === "granted") return this.#registerType(peer, requestId, agentType);
+      const error = grant.at === "held" ? `Agent type ${agentType} already registered.` : grant.reason;
+      acknowledge(peer, "register-type", requestId, error);
+    });
+  }
+
+  #registerType(peer: Peer, requestId: string, agentType: string): void {
     const outcome = this.#registry.registerType(peer.id, agentType, { account: peer.account });
+    if (outcome.at !== "registered" && !this.#registry.isServed(agentType)) this.#claimer.now.releaseType(agentType);
     switch (outcome.at) {
       case "registered": {
         const routed = this.#registry.routed(agentType);

@@ -6,15 +6,19 @@ export class Multiset<T> {
     return this.#counts.size === 0;
   }
 
-  add(item: T): void {
-    this.#counts.set(item, (this.#counts.get(item) ?? 0) + 1);
+  /** Returns whether it is the first of its kind. */
+  add(item: T): boolean {
+    const count = this.#counts.get(item) ?? 0;
+    this.#counts.set(item, count + 1);
+    return count === 0;
   }
 
-  /** Takes back one `add`; an unknown item is fine. */
-  remove(item: T): void {
+  /** Takes back one `add`, and returns whether it was the last of its kind; an unknown item is fine. */
+  remove(item: T): boolean {
     const count = this.#counts.get(item) ?? 0;
-    if (count > 1) this.#counts.set(item, count - 1);
-    else this.#counts.delete(item);
+    if (count <= 1) return this.#counts.delete(item);
+    this.#counts.set(item, count - 1);
+    return false;
   }
 
   /** Calls `visit` once for each different item. */

@@ -24,28 +24,30 @@ export class PrefixTrie {
     return countBelow(this.#root);
   }
 
-  add(prefix: string, agentType: string): void {
+  /** Returns whether it is the first of its kind. */
+  add(prefix: string, agentType: string): boolean {
     let node = this.#root;
     for (let at = 0; at < prefix.length; at += node.edge.length) node = descend(node, prefix, at);
-    node.types.add(agentType);
+    return node.types.add(agentType);
   }
 
-  /** Takes back one `add`, and the nodes that then hold nothing. */
-  remove(prefix: string, agentType: string): void {
+  /** Takes back one `add`, and the nodes that then hold nothing. Returns whether it was the last of its kind. */
+  remove(prefix: string, agentType: string): boolean {
     const path = [this.#root];
     let node = this.#root;
     for (let at = 0; at < prefix.length; at += node.edge.length) {
       const child = node.children.get(prefix.charCodeAt(at));
-      if (child === undefined || !prefix.startsWith(child.edge, at)) return;
+      if (child === undefined || !prefix.startsWith(child.edge, at)) return false;
       node = child;
       path.push(node);
     }
-    node.types.remove(agentType);
+    const isLast = node.types.remove(agentType);
     const parent = path.at(-2);
-    if (parent === undefined || !node.types.isEmpty) return;
+    if (parent === undefined || !node.types.isEmpty) return isLast;
     shrink(parent, node);
     const grandparent = path.at(-3);
     if (grandparent !== undefined && parent.types.isEmpty) shrink(grandparent, parent);
+    return isLast;
   }
 
   visit(topicType: string, visit: (agentType: string) => void): void {

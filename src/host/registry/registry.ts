@@ -156,6 +156,11 @@ export class Registry {
     return this.#subscriptions.all();
   }
 
+  /** Whether a client of this host serves the agent type. */
+  isServed(agentType: string): boolean {
+    return this.#parts.owners.owners(agentType).length > 0;
+  }
+
   /** Resolves when events go to the agent type by all its subscriptions. Undefined: they do so now. */
   routed(agentType: string): Promise<void> | undefined {
     return this.#routes.settled(agentType);
@@ -201,6 +206,15 @@ export class Registry {
     this.#accounts.forget(clientId);
   }
 
+  /** Takes an agent type from a client, with its subscriptions for the type: a worker of another host serves it. */
+  loseType(clientId: string, agentType: string): void {
+    this.#parts.logger?.warn("a worker loses an agent type, which a worker of another host serves", {
+      agentType,
+      clientId,
+    });
+    this.#takeAway(clientId, agentType);
+  }
+
   /** Stops all timers. */
   close(): void {
     this.#clients.close();
@@ -241,6 +255,10 @@ export class Registry {
   /** Another client has taken a type from a deaf one: what that had for the type would stand in the way, and routes nothing more. */
   #displace(clientId: string, agentType: string): void {
     this.#parts.logger?.info("a .NET worker that answers no calls loses an agent type", { agentType, clientId });
+    this.#takeAway(clientId, agentType);
+  }
+
+  #takeAway(clientId: string, agentType: string): void {
     const client = this.#clients.find(clientId);
     if (client === undefined) return;
     if (client.deleteType(agentType)) this.#releases.releaseNow(clientId, agentType);

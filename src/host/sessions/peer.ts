@@ -34,7 +34,7 @@ export interface PeerTraits {
   readonly reconnectGraceMs: number;
 }
 
-/** A worker that calls and events go to and come from, wherever it is. Today each peer is a session of this host. */
+/** The sender or receiver of calls and events. It is a worker with a session at this host, a worker of another host, or another host that calls. */
 export interface Peer {
   /** The client id of the worker. */
   readonly id: string;
@@ -51,8 +51,8 @@ export interface Peer {
   readonly incomingCalls: IncomingCalls;
   /** The number of the last event that the event router found this peer for, so that it needs no set for each event. */
   lastEvent: number;
-  /** Queues a frame within the peer's bound. */
-  send(frame: FrameBytes, use: FrameUse): SendOutcome;
+  /** Queues a frame within the peer's bound. `from`: the caller of a call; a link to another host shares its queue between callers. */
+  send(frame: FrameBytes, use: FrameUse, from?: Peer): SendOutcome;
   /** Sends a notice on the fastest way that the peer has opened. Only for announced peers. */
   notify(notice: Uint8Array): SendOutcome;
 }

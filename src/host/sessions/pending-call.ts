@@ -56,6 +56,9 @@ export interface PendingCall {
   sentBytes: number;
   returns: number;
   conflicts: number;
+  // protocol.md §12
+  /** Times that the call came back from another host. */
+  bounces: number;
   /** Places of the call in the sets of its caller and of its target. */
   outgoingSlot: number;
   incomingSlot: number;

@@ -1,0 +1,87 @@
+import type { Clock } from "../../core/internal.ts";
+import { type PeekedRequest, type PeerBounce, peekFrame, spliceRequestId } from "../../protocol/internal.ts";
+import { limits } from "../limits.ts";
+import type { OthersSeat } from "../peers/other-hosts.ts";
+import { type CallLink, WorkerElsewhere } from "../peers/worker-elsewhere.ts";
+import type { PendingCall } from "../sessions/pending-call.ts";
+import type { CallEnds } from "./call-ends.ts";
+import { callFailure } from "./call-failures.ts";
+import { unknownTarget } from "./call-refusals.ts";
+import type { CallSending } from "./call-sending.ts";
+import type { CallTable } from "./call-table.ts";
+import { HeldCalls } from "./held-calls.ts";
+
+export interface CallsElsewhereParts {
+  readonly clock: Clock;
+  readonly others: OthersSeat;
+  readonly calls: CallTable;
+  readonly ends: CallEnds;
+  readonly sending: CallSending;
+  /** Looks again where a call goes, also among the workers of this host. */
+  readonly routeAnew: (call: PendingCall, request: PeekedRequest) => void;
+  /** The call is not its target's any more: forgets what the host keeps about that. */
+  readonly release: (call: PendingCall) => void;
+}
+
+// protocol.md §12
+/** Calls to agent types that other hosts serve. While the place of a type is not known, its calls wait in order. */
+export class CallsElsewhere {
+  readonly #parts: CallsElsewhereParts;
+  readonly #held: HeldCalls;
+
+  constructor(parts: CallsElsewhereParts) {
+    this.#parts = parts;
+    this.#held = new HeldCalls(parts.clock, limits.elsewhereMs, (call) =>
+      parts.ends.end(call, callFailure.notReached(call.targetType)),
+    );
+  }
+
+  /** Sends a call to the worker of another host, or holds it until more is known. It fails if no host serves its type. */
+  send(call: PendingCall, request: PeekedRequest): void {
+    const { others, calls, ends, sending } = this.#parts;
+    const found = others.now.find(call.targetType);
+    if (found === undefined) return ends.end(call, unknownTarget(call.targetType));
+    if (found.at === "found") {
+      sending.forward(call, request, found.peer);
+      return;
+    }
+    const failure = this.#held.hold(found.key, call, spliceRequestId(request, calls.idBytesOf(call)));
+    if (failure !== undefined) ends.end(call, failure);
+  }
+
+  /** More is known about where the calls under a key go. False: no host serves their type. */
+  placeKnown(key: string, isServed: boolean): void {
+    const { ends, routeAnew } = this.#parts;
+    for (const { call, frame } of this.#held.release(key)) {
+      const request = peekFrame(frame);
+      if (!isServed || request.kind !== "request") ends.end(call, unknownTarget(call.targetType));
+      else routeAnew(call, request);
+    }
+  }
+
+  /** A call comes back from another host, which has handed it to no worker. */
+  bounced(link: CallLink, { requestId, frame }: PeerBounce): void {
+    const { calls, ends, others, release } = this.#parts;
+    const call = calls.named(requestId);
+    if (call === undefined || !isOn(link, call)) return;
+    const request = peekFrame(frame);
+    call.bounces += 1;
+    if (request.kind !== "request" || call.bounces > limits.bouncesOfCall) {
+      return ends.end(call, callFailure.notReached(call.targetType));
+    }
+    release(call);
+    calls.unassign(call);
+    others.now.doubt(call.targetType);
+    this.#parts.routeAnew(call, request);
+  }
+
+  /** The call has its outcome. */
+  forget(call: PendingCall): void {
+    this.#held.forget(call);
+  }
+}
+
+/** Whether a link leads to the target of a call. */
+export function isOn(link: CallLink, { target }: PendingCall): boolean {
+  return target instanceof WorkerElsewhere && target.link === link;
+}

@@ -1,0 +1,13 @@
+import type { MemoryAccount } from "../../transport/internal.ts";
+import type { Principal } from "../principal.ts";
+
+/** Where control envelopes come from and go to: the control channel of a client, or the link to another host. */
+export interface ControlPeer {
+  readonly id: string;
+  readonly account: MemoryAccount;
+  readonly owner: { readonly principal: Principal | undefined };
+  /** True: the link to another host, which passes envelopes on to clients there. */
+  readonly isElsewhere: boolean;
+  /** False: it takes nothing now. */
+  send(envelope: Uint8Array): boolean;
+}

@@ -1,0 +1,189 @@
+import { errorText, TroupeError } from "../core/internal.ts";
+import { peekFrame, peerLinks } from "../protocol/internal.ts";
+import { type Dialer, type Listener, parseAddress, RpcError, StatusCode } from "../transport/internal.ts";
+import type { HostComposition } from "./compose.ts";
+import { limits } from "./limits.ts";
+import { capabilitiesOf } from "./options.ts";
+import { AcceptedLinks } from "./peers/accepted-links.ts";
+import type { ClusterView } from "./peers/cluster-view.ts";
+import { helloOf } from "./peers/hello.ts";
+import { createLinkCounters, type HostWays, type LinkCounters, type LinkOccurrence } from "./peers/host-ways.ts";
+import type { LinkBounds } from "./peers/link-queue.ts";
+import { LinkedHosts } from "./peers/linked-hosts.ts";
+import { ToldPresence } from "./peers/told-presence.ts";
+import { type HostServicer, partsOf } from "./servicer.ts";
+
+/** The network between the hosts of a cluster. */
+export interface PeerTransport {
+  readonly dialer: Dialer;
+  readonly listener: Listener;
+  /** Whether both ends of each connection prove who they are, as by mutual TLS. */
+  readonly isMutual: boolean;
+}
+
+export interface JoinOthersOptions {
+  readonly cluster: ClusterView;
+  readonly transport: PeerTransport;
+  /** `host:port` on which this host listens for the links of others; port 0 takes a free one. */
+  readonly address: string;
+  /** The secret that all hosts of the cluster name. It is needed beyond loopback where the transport is not mutual. */
+  readonly secret?: string | undefined;
+  /** Bounds of the queue for each other host. Default: 64 MiB and 200 000 frames. */
+  readonly bounds?: Partial<LinkBounds> | undefined;
+  /** Milliseconds of silence on a link after which a host asks for a sign of life, and those for the answer. Default: 2 000 and 4 000. */
+  readonly keepAliveMs?: number | undefined;
+  readonly keepAliveTimeoutMs?: number | undefined;
+}
+
+/** A host that has joined others. The stop of the host ends the links. */
+export interface JoinedOthers {
+  /** The address for the links of others, with the real port. */
+  readonly address: string;
+  counters(): Readonly<LinkCounters>;
+  /** The ids of the hosts to which this one has a link, and of those that have one to this. */
+  linkedHosts(): { readonly to: readonly string[]; readonly from: readonly string[] };
+}
+
+// protocol.md §12
+/**
+ * Links a host with the other hosts of its cluster, before workers connect to it. Rejects with `invalid-argument` for options that are not
+ * safe or do not fit the host. Rejects with `wrong-state` for a host that has registrations already, and as the listener does.
+ */
+export async function joinOthers(servicer: HostServicer, options: JoinOthersOptions): Promise<JoinedOthers> {
+  const host = partsOf(servicer);
+  assertSafe(options);
+  assertFits(host);
+  const { cluster, transport, address, secret } = options;
+  const { accountant, batches } = host;
+  const { clock, random, logger } = host.options;
+  const counters = createLinkCounters();
+  const account = accountant.openAccount({
+    ...{ party: "the host", name: "subscriptions that other hosts are told", giveWay: () => undefined },
+  });
+  const presence = new ToldPresence({ batches, account, sessionNumber: (channel) => cluster.sessionNumber(channel) });
+  const report = linkLog(host.rateLimited);
+  const settings = {
+    clock,
+    bounds: { maxQueuedBytes: 64 * 1024 * 1024, maxQueuedFrames: 200_000, ...options.bounds },
+    keepAliveMs: options.keepAliveMs ?? 2_000,
+    keepAliveTimeoutMs: options.keepAliveTimeoutMs ?? 4_000,
+    helloMs: limits.helloMs,
+    hello: helloOf(cluster.name, cluster.hostId, capabilitiesOf(host.options)),
+  };
+  const ways = waysOf(host);
+  const accepted = new AcceptedLinks({ ...settings, ways, presence, counters, secret, report });
+  const listening = await transport.listener.listen(address, [accepted], { accountant });
+  host.registry.topics.watch((pattern, begins) => presence.patternChanged(pattern, begins));
+  const linked = new LinkedHosts({
+    ...{ ...settings, cluster, ways, accepted, presence, counters, report, random, dialer: transport.dialer },
+    metadata: secret === undefined ? {} : { [peerLinks.secretKey]: secret },
+    openAccount: (giveWay) =>
+      accountant.openAccount({
+        ...{ party: "the other hosts", name: "link to another host", giveWay: () => clock.setTimer(0, giveWay) },
+      }),
+    onClosed: () => listening.close(closeMs),
+  });
+  host.others.now = linked;
+  logger?.info("this host links with others", { address: listening.address, cluster: cluster.name });
+  return {
+    address: listening.address,
+    counters: () => ({ ...counters }),
+    linkedHosts: () => ({ to: linked.hostIds, from: accepted.hostIds }),
+  };
+}
+
+/** Milliseconds in which the connections of other hosts close. */
+const closeMs = 1_000;
+
+/** Throws for links that anybody in the network could read, and by which anybody could pretend to be a host. */
+function assertSafe({ transport, address, secret }: JoinOthersOptions): void {
+  if (secret === "") throw new TroupeError("invalid-argument", "The secret of a cluster (peerSecret) is empty.");
+  if (transport.isMutual || secret !== undefined || isLoopback(address)) return;
+  throw new TroupeError(
+    "invalid-argument",
+    `The host would take links of other hosts on ${address} from anybody in the network. Give it certificates (peerTls), or a secret that all hosts of the cluster share (peerSecret).`,
+  );
+}
+
+function isLoopback(address: string): boolean {
+  const parsed = parseAddress(address);
+  if (parsed.kind !== "tcp") return true;
+  return parsed.host === "localhost" || parsed.host === "::1" || parsed.host.startsWith("127.");
+}
+
+function assertFits({ options, others, registry }: HostComposition): void {
+  if (options.allowMultipleOwners) {
+    const text = "A host of a cluster can't let several clients own a type: leave allowMultipleOwners out.";
+    throw new TroupeError("invalid-argument", text);
+  }
+  if (others.now.areThere) throw new TroupeError("wrong-state", "This host has joined others already.");
+  if (registry.subscriptionCount === 0) return;
+  throw new TroupeError("wrong-state", "A host must join others before workers connect to it.");
+}
+
+function linkLog(logger: HostComposition["rateLimited"]): (what: LinkOccurrence) => void {
+  return ({ what, hostId, detail }) => {
+    const fields = { hostId, detail: detail === "" ? undefined : detail };
+    switch (what) {
+      case "opened":
+        return logger?.info("a link to another host is open", fields);
+      case "accepted":
+        return logger?.info("another host has opened a link", fields);
+      case "lost":
+        return logger?.warn("the link to another host is lost; calls on it fail", fields);
+      case "not-opened":
+        return logger?.warn("another host can't be reached", fields);
+      case "ended":
+        return logger?.info("the link of another host has ended", fields);
+      case "refused":
+        return logger?.warn("a link is refused", fields);
+    }
+  };
+}
+
+/** Makes the ways by which frames of other hosts reach the rooms of the host. */
+function waysOf({ calls, control, events, registry, registrations }: HostComposition): HostWays {
+  return {
+    answered: (link, bytes) => {
+      const frame = peekFrame(bytes);
+      if (frame.kind === "response") calls.answerFrom(link, frame);
+      else if (frame.kind === "bad" && frame.head !== undefined) {
+        calls.giveUpFrom(link, frame.head, { reason: frame.reason, isOverload: false });
+      }
+    },
+    answeredBadly: (link, head, bad) => calls.giveUpFrom(link, head, bad),
+    bounced: (link, bounce) => calls.elsewhere.bounced(link, bounce),
+    workerGone: (worker) => calls.workerGone(worker),
+    placeKnown: (key, isServed) => calls.elsewhere.placeKnown(key, isServed),
+    isServed: (agentType) => registry.isServed(agentType),
+    typeLost: ({ clientId, agentType }) => registry.loseType(clientId, agentType),
+    called: (caller, bytes, channel) => {
+      const frame = peekFrame(bytes);
+      if (frame.kind === "request") return calls.routeFrom(caller, frame, channel);
+      if (frame.kind === "bad" && frame.head !== undefined) {
+        calls.ends.giveUp(caller, frame.head, { reason: frame.reason, isOverload: false });
+      }
+      return true;
+    },
+    calledBadly: (caller, head, bad) => calls.ends.giveUp(caller, head, bad),
+    noticed: (caller, bytes) => {
+      const notice = peekFrame(bytes);
+      if (notice.kind === "cancel") calls.ends.cancel(caller, notice);
+    },
+    callerGone: (caller) => calls.peerEnded(caller, { inOrder: false }),
+    published: (caller, types, bytes) => {
+      const event = peekFrame(bytes);
+      if (event.kind === "event") events.routeFrom(caller, event, types);
+    },
+    controlCame: (from, envelope) => control.route(from, envelope),
+    controlGone: (from) => control.sessionEnded(from),
+    asked: async (ask, account) => {
+      try {
+        return await registrations.answer(ask, account);
+      } catch (error) {
+        if (error instanceof RpcError) return error;
+        return new RpcError(StatusCode.invalidArgument, errorText(error), { cause: error });
+      }
+    },
+  };
+}

@@ -1,0 +1,288 @@
+import { type Clock, isValidAgentType } from "../../core/internal.ts";
+import type { FrameHead, PeekedEvent, PeerBounce, PeerInterest, PeerUnaryAnswer } from "../../protocol/internal.ts";
+import type { Dialer, MemoryAccount, Metadata } from "../../transport/internal.ts";
+import { limits } from "../limits.ts";
+import type { Peer } from "../sessions/peer.ts";
+import type { AcceptedLinks } from "./accepted-links.ts";
+import type { ClusterHost, ClusterHostsListener, ClusterView, TypeApplicant, TypeGrant } from "./cluster-view.ts";
+import { HostDialling } from "./host-dialling.ts";
+import type { BadFrame, ControlLink, HostWays, LinkCounters, LinkOccurrence } from "./host-ways.ts";
+import { InterestElsewhere } from "./interest-elsewhere.ts";
+import type { ForwardedCall, FoundElsewhere, OtherHosts } from "./other-hosts.ts";
+import type { AskingHost, LinkSettings, OutgoingLink } from "./outgoing-link.ts";
+import type { ToldPresence } from "./told-presence.ts";
+import { TypeClaims } from "./type-claims.ts";
+import { UnaryAsks } from "./unary-asks.ts";
+import type { CallLink, WorkerElsewhere } from "./worker-elsewhere.ts";
+import { WorkersElsewhere } from "./workers-elsewhere.ts";
+
+export interface LinkedHostsParts extends LinkSettings {
+  readonly clock: Clock;
+  readonly cluster: ClusterView;
+  readonly ways: HostWays;
+  readonly dialer: Dialer;
+  readonly metadata: Metadata;
+  readonly random: () => number;
+  readonly openAccount: (giveWay: () => void) => MemoryAccount;
+  readonly accepted: AcceptedLinks;
+  readonly presence: ToldPresence;
+  readonly counters: LinkCounters;
+  readonly report: (what: LinkOccurrence) => void;
+  /** Ends the listener when the links have ended. Never rejects. */
+  readonly onClosed: () => Promise<void>;
+}
+
+// protocol.md §12
+/** The other hosts of a cluster: dials each that is up, and knows what is there. */
+export class LinkedHosts implements OtherHosts, AskingHost, ClusterHostsListener {
+  readonly areThere = true;
+  readonly #parts: LinkedHostsParts;
+  readonly #diallings = new Map<string, HostDialling>();
+  readonly #types: TypeClaims;
+  readonly #workers = new WorkersElsewhere();
+  readonly #interest = new InterestElsewhere<CallLink>();
+  readonly #asks: UnaryAsks;
+  readonly #control = new Map<OutgoingLink, ControlLink>();
+  /** Types whose place the cluster is asked for; calls for them wait. */
+  readonly #lookUps = new Set<string>();
+  readonly #unwatch: () => void;
+  #isClosed = false;
+
+  constructor(parts: LinkedHostsParts) {
+    this.#parts = parts;
+    const { cluster, ways, clock } = parts;
+    this.#asks = new UnaryAsks(clock);
+    this.#types = new TypeClaims({
+      cluster,
+      isServed: ways.isServed,
+      onRefused: (applicant) => ways.typeLost(applicant),
+    });
+    this.#unwatch = cluster.watchHosts(this);
+  }
+
+  /** The ids of the hosts to which this one has an open link. */
+  get hostIds(): readonly string[] {
+    return [...this.#diallings.values()].filter(({ openLink }) => openLink !== undefined).map(({ hostId }) => hostId);
+  }
+
+  hostUp(host: ClusterHost): void {
+    if (this.#isClosed || host.hostId === this.#parts.cluster.hostId) return;
+    this.hostDown(host.hostId);
+    this.#diallings.set(
+      host.hostId,
+      new HostDialling(host, {
+        ...this.#parts,
+        host: this,
+        onOpened: (link) => this.#opened(link),
+        onLost: (link, reason, wasOpen) => this.#lost(host.hostId, link, reason, wasOpen),
+      }),
+    );
+  }
+
+  hostDown(hostId: string): void {
+    const dialling = this.#diallings.get(hostId);
+    this.#diallings.delete(hostId);
+    dialling?.stop();
+  }
+
+  find(agentType: string): FoundElsewhere | undefined {
+    if (this.#lookUps.has(agentType)) return laterByType(agentType);
+    const workerId = this.#parts.cluster.workerOf(agentType);
+    if (workerId === undefined) return this.#lookUp(agentType);
+    return this.#workers.ofWorker(workerId)?.place ?? { at: "later", key: keyOfWorker(workerId) };
+  }
+
+  doubt(agentType: string): void {
+    if (!this.#lookUps.has(agentType)) this.#lookUp(agentType);
+  }
+
+  publish(from: Peer, event: PeekedEvent, isServedHere: (agentType: string) => boolean): number {
+    if (this.#interest.isEmpty) return 0;
+    const { counters, cluster } = this.#parts;
+    const types = new Map<CallLink, Set<string>>();
+    this.#interest.visit(event.topicType, (agentType) => {
+      if (isServedHere(agentType)) return;
+      const workerId = cluster.workerOf(agentType);
+      const preferred = workerId === undefined ? undefined : this.#workers.ofWorker(workerId)?.link;
+      const link = this.#interest.hostOf(agentType, preferred);
+      if (link !== undefined) types.set(link, (types.get(link) ?? new Set()).add(agentType));
+    });
+    let sent = 0;
+    for (const [link, names] of types) {
+      if (link.sendEvent([...names], event.bytes, from.account.party) === "queued") sent += names.size;
+      else counters.droppedEvents += 1;
+    }
+    counters.sentEvents += sent;
+    return sent;
+  }
+
+  controlOf(clientId: string): ControlLink | undefined {
+    return this.#controlTo(this.#workers.ofClient(clientId));
+  }
+
+  controlOfType(agentType: string): ControlLink | undefined {
+    const workerId = this.#parts.cluster.workerOf(agentType);
+    return workerId === undefined ? undefined : this.#controlTo(this.#workers.ofWorker(workerId));
+  }
+
+  workerOpened(channel: Peer): void {
+    this.#parts.presence.workerOpened(channel);
+  }
+
+  workerEnded(channel: Peer): void {
+    this.#parts.presence.workerEnded(channel);
+  }
+
+  claimType(applicant: TypeApplicant): Promise<TypeGrant> | undefined {
+    return this.#types.claim(applicant);
+  }
+
+  typeOwned(applicant: TypeApplicant): void {
+    this.#types.typeOwned(applicant);
+  }
+
+  releaseType(agentType: string): void {
+    this.#types.typeGone(agentType);
+  }
+
+  subscribed(): Promise<void> | undefined {
+    const barrier = this.#parts.accepted.barrier();
+    return barrier && this.#within(barrier);
+  }
+
+  forward(forwarded: ForwardedCall): Promise<Uint8Array> | undefined {
+    const worker = this.#workers.ofClient(forwarded.clientId);
+    const link = worker && this.#diallings.get(worker.link.hostId)?.openLink;
+    return link && this.#asks.ask(link, forwarded, limits.peerUnaryMs);
+  }
+
+  async askAll(forwarded: ForwardedCall): Promise<readonly Uint8Array[]> {
+    const links = [...this.#diallings.values()].flatMap(({ openLink }) => openLink ?? []);
+    const asked = await Promise.allSettled(links.map((link) => this.#asks.ask(link, forwarded, limits.peerListMs)));
+    return asked.flatMap((outcome) => (outcome.status === "fulfilled" ? [outcome.value] : []));
+  }
+
+  async close(): Promise<void> {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    this.#unwatch();
+    for (const dialling of this.#diallings.values()) dialling.close();
+    this.#parts.accepted.close();
+    await this.#parts.onClosed();
+  }
+
+  answered(link: OutgoingLink, frame: Uint8Array): void {
+    this.#parts.ways.answered(link, frame);
+  }
+
+  answeredBadly(link: OutgoingLink, head: FrameHead, bad: BadFrame): void {
+    this.#parts.ways.answeredBadly(link, head, bad);
+  }
+
+  bounced(link: OutgoingLink, bounce: PeerBounce): void {
+    this.#parts.counters.bouncedCalls += 1;
+    this.#parts.ways.bounced(link, bounce);
+  }
+
+  workerHere(worker: WorkerElsewhere): void {
+    this.#workers.add(worker);
+    this.#parts.ways.placeKnown(keyOfWorker(worker.worker.id), true);
+  }
+
+  workerAway(worker: WorkerElsewhere): void {
+    this.#workers.remove(worker);
+    this.#parts.ways.workerGone(worker);
+  }
+
+  interestChanged(link: OutgoingLink, { pattern, begins }: PeerInterest): boolean {
+    return this.#interest.change(link, pattern, begins);
+  }
+
+  unaryAnswered(answer: PeerUnaryAnswer): void {
+    this.#asks.answered(answer);
+  }
+
+  controlCame(link: OutgoingLink, envelope: Uint8Array): void {
+    this.#parts.ways.controlCame(this.#controlOn(link), envelope);
+  }
+
+  #opened(link: OutgoingLink): void {
+    this.#parts.counters.openedLinks += 1;
+    this.#parts.report({ what: "opened", hostId: link.hostId, detail: "" });
+  }
+
+  #lost(hostId: string, link: OutgoingLink | undefined, detail: string, wasOpen: boolean): void {
+    const { counters, report, ways } = this.#parts;
+    if (!this.#isClosed) report({ what: wasOpen ? "lost" : "not-opened", hostId, detail });
+    if (link === undefined) return;
+    this.#interest.forget(link);
+    this.#asks.linkEnded(link);
+    const control = this.#control.get(link);
+    this.#control.delete(link);
+    if (control !== undefined) ways.controlGone(control);
+    if (!wasOpen) return;
+    counters.endedLinks += 1;
+    counters.lostEvents += link.queue.lostEvents;
+    counters.unconfirmedEvents += link.queue.unconfirmedEvents;
+  }
+
+  /** Asks the cluster for a type that is not known here. Undefined: too many are asked for, or the text can't name a type. */
+  #lookUp(agentType: string): FoundElsewhere | undefined {
+    if (this.#isClosed || this.#lookUps.size >= limits.lookUps) return undefined;
+    if (!isValidAgentType(agentType) || agentType.length > limits.nameChars) return undefined;
+    const { cluster, ways } = this.#parts;
+    this.#lookUps.add(agentType);
+    void cluster.lookUp(agentType).then((workerId) => {
+      this.#lookUps.delete(agentType);
+      ways.placeKnown(keyOfType(agentType), workerId !== undefined);
+    });
+    return laterByType(agentType);
+  }
+
+  #controlTo(worker: WorkerElsewhere | undefined): ControlLink | undefined {
+    const link = worker && this.#diallings.get(worker.link.hostId)?.openLink;
+    return link && this.#controlOn(link);
+  }
+
+  #controlOn(link: OutgoingLink): ControlLink {
+    const known = this.#control.get(link);
+    if (known !== undefined) return known;
+    const control: ControlLink = {
+      id: `host ${link.hostId}`,
+      account: link.account,
+      owner: { principal: undefined },
+      isElsewhere: true,
+      send: (envelope) => link.sendControl(envelope, "") === "queued",
+    };
+    this.#control.set(link, control);
+    return control;
+  }
+
+  async #within(barrier: Promise<unknown>): Promise<void> {
+    const { clock, counters } = this.#parts;
+    let isLate = false;
+    let end = (): void => undefined;
+    const late = new Promise<void>((resolve) => {
+      end = resolve;
+    });
+    const timer = clock.setTimer(limits.barrierMs, () => {
+      isLate = true;
+      end();
+    });
+    await Promise.race([barrier, late]);
+    timer.cancel();
+    if (isLate) counters.lateSubscriptions += 1;
+  }
+}
+
+function keyOfType(agentType: string): string {
+  return `type ${agentType}`;
+}
+
+function keyOfWorker(workerId: string): string {
+  return `worker ${workerId}`;
+}
+
+function laterByType(agentType: string): FoundElsewhere {
+  return { at: "later", key: keyOfType(agentType) };
+}

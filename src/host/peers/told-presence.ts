@@ -1,0 +1,115 @@
+import type { RarePeerFrame, WireSubscription } from "../../protocol/internal.ts";
+import type { MemoryAccount } from "../../transport/internal.ts";
+import type { BatchRunner } from "../batch-runner.ts";
+import { topicOf } from "../registry/name-checks.ts";
+import type { Peer } from "../sessions/peer.ts";
+
+export type Pattern = NonNullable<WireSubscription["pattern"]>;
+
+/** A host that is told who and what is here. */
+export interface ToldHost {
+  readonly isOpen: boolean;
+  tell(frame: RarePeerFrame): void;
+}
+
+export interface ToldPresenceParts {
+  readonly batches: BatchRunner;
+  readonly sessionNumber: (channel: Peer) => number;
+  /** Holds the patterns. */
+  readonly account: MemoryAccount;
+}
+
+/** About what a pattern takes beside its names. */
+const patternBytes = 250;
+
+/**
+ * The workers and subscriptions of this host, for other hosts. Each is told of all when its link opens, in batches, and of each change after
+ * that. It may hear of one twice, and that one has gone of which it has not heard.
+ */
+export class ToldPresence {
+  readonly #parts: ToldPresenceParts;
+  readonly #hosts = new Set<ToldHost>();
+  readonly #slots = new Map<Peer, number>();
+  readonly #channels = new Map<number, Peer>();
+  /** By a text of the pattern. */
+  readonly #patterns = new Map<string, Pattern>();
+  #lastSlot = 0;
+
+  constructor(parts: ToldPresenceParts) {
+    this.#parts = parts;
+  }
+
+  /** The data channel that a slot names; undefined: it has ended. */
+  channelAt(slot: number): Peer | undefined {
+    return this.#channels.get(slot);
+  }
+
+  /** Tells a host all that is here, and `onDone` when it has been told. */
+  greet(host: ToldHost, onDone: () => void): void {
+    this.#hosts.add(host);
+    // Both tables may change meanwhile: their iterators pass over what has gone.
+    this.#parts.batches.add(host, this.#greetings(host, onDone));
+  }
+
+  forget(host: ToldHost): void {
+    this.#hosts.delete(host);
+  }
+
+  workerOpened(channel: Peer): void {
+    this.#lastSlot += 1;
+    this.#slots.set(channel, this.#lastSlot);
+    this.#channels.set(this.#lastSlot, channel);
+    this.#tell(this.#hereOf(channel, this.#lastSlot));
+  }
+
+  workerEnded(channel: Peer): void {
+    const slot = this.#slots.get(channel);
+    if (slot === undefined) return;
+    this.#slots.delete(channel);
+    this.#channels.delete(slot);
+    this.#tell({ kind: "away", slot });
+  }
+
+  /** The first subscription with this pattern has come, or the last one has gone. */
+  patternChanged(pattern: Pattern, begins: boolean): void {
+    const text = patternText(pattern);
+    if (this.#patterns.has(text) === begins) return;
+    const bytes = patternBytes + 4 * text.length;
+    if (begins) {
+      this.#patterns.set(text, pattern);
+      this.#parts.account.add(bytes);
+    } else {
+      this.#patterns.delete(text);
+      this.#parts.account.release(bytes);
+    }
+    this.#tell({ kind: "interest", begins, pattern });
+  }
+
+  #tell(frame: RarePeerFrame): void {
+    for (const host of this.#hosts) host.tell(frame);
+  }
+
+  *#greetings(host: ToldHost, onDone: () => void): Iterable<() => void> {
+    for (const [channel, slot] of this.#slots) {
+      if (!host.isOpen) return;
+      yield () => host.tell(this.#hereOf(channel, slot));
+    }
+    for (const pattern of this.#patterns.values()) {
+      if (!host.isOpen) return;
+      yield () => host.tell({ kind: "interest", begins: true, pattern });
+    }
+    yield onDone;
+  }
+
+  #hereOf(channel: Peer, slot: number): RarePeerFrame {
+    const { id: clientId, worker, traits } = channel;
+    const session = this.#parts.sessionNumber(channel);
+    const { isAnnounced, capabilities } = traits;
+    return { kind: "here", slot, session, clientId, isAnnounced, worker, capabilities };
+  }
+}
+
+/** Two patterns that are the same have the same text. */
+export function patternText(pattern: Pattern): string {
+  return `${pattern.kind === "type" ? "=" : "*"}${pattern.agentType} ${topicOf(pattern)}`;
+}
