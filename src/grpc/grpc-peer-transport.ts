@@ -2,7 +2,7 @@ import { TroupeError } from "../core/internal.ts";
 import type { PeerTransport } from "../host/internal.ts";
 import { grpcDialer, grpcListener } from "../transport/internal.ts";
 
-/** What a host proves itself with to other hosts, and knows them by: PEM texts, or several of them. */
+/** Certificates by which the hosts of a cluster know each other: PEM texts. */
 export interface PeerTls {
   /** The authority that has signed the certificates of all hosts of the cluster. */
   readonly ca: string | readonly string[];

@@ -101,7 +101,8 @@ export class Registrations {
     }
   }
 
-  /** `isDurable`: the host keeps it, too (protocol.md §11.18). */
+  // protocol.md §11.18
+  /** `isDurable`: the host keeps it, too. */
   subscribe(subscription: WireSubscription, from: Registering, isDurable: boolean): Promise<void> | undefined {
     const { registry, others, durableSubscriptions } = this.#parts;
     const { clientId, principal, account } = from;

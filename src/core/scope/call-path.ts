@@ -97,7 +97,7 @@ export function waitingTurns(path: CallPath, isOver: (call: PassingCall) => bool
   return path;
 }
 
-/** Returns the path from a place on, behind the last turn before it in which one of these is nested, and the turns that wait for that one. */
+/** Returns the path from a place on. Before it stands the last turn in which one of these is nested, with the turns that wait for it. */
 function withTurnsAround(path: CallPath, from: number, isOver: (call: PassingCall) => boolean): CallPath {
   const rest = path.slice(from);
   const isOfRest = ({ type, key }: CallingTurn) => rest.some((turn) => turn.type === type && turn.key === key);

@@ -78,7 +78,7 @@ export class EventRouter {
   readonly #moving: MovingEvents;
   readonly #fans: EventFans;
   readonly #others: OthersSeat;
-  readonly #isServedHere: (agentType: string) => boolean;
+  readonly #isServedHere = (agentType: string): boolean => this.#parts.owners.owners(agentType).length > 0;
   #number = 0;
   /** Whether the event that the router works on waits for an agent that moves. */
   #isHeld = false;
@@ -86,7 +86,6 @@ export class EventRouter {
   constructor(parts: EventRouterParts) {
     this.#parts = parts;
     this.#others = parts.others ?? { now: noOthers };
-    this.#isServedHere = (agentType) => parts.owners.owners(agentType).length > 0;
     this.#fans = new EventFans({ ...parts, versions: parts.directory.versions });
     this.#moving = new MovingEvents({
       ...parts,
