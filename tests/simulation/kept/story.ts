@@ -132,8 +132,12 @@ export class Story {
     );
   }
 
-  /** Whether a turn was undone before that moment: its message came again, or the line of a turn behind it was stored without its own. */
-  #wasUndone({ activation, cause, begunAt, endedAt }: Turn, moment: number): boolean {
+  /** Whether a turn was undone before that moment: the store could not write it, its message came again, or the line of a turn behind it was stored without its own. */
+  #wasUndone({ activation, cause, call, destroys, begunAt, endedAt }: Turn, moment: number): boolean {
+    // The store has refused the turn's own commit. One that wanted the deletion itself stays in question.
+    const { plan, outcome } = call ?? {};
+    const isRefused = outcome?.at === "failed" && outcome.code === "state-unavailable";
+    if (isRefused && !destroys && plan?.kept?.isRepeated !== true) return true;
     return this.#kept.turns.some((later) => {
       if (later.activation !== activation || later.begunAt < begunAt || later.begunAt > moment) return false;
       const { at = moment } = this.#firsts.get(later.token) ?? {};
