@@ -49,6 +49,12 @@ export class StateRights {
     }
     const shared = owners.hasShared ? owners.shared(type) : undefined;
     if (shared !== undefined) return this.#ofShared(from, agent, shared, named);
+    // The worker was the last one of a shared type, and has given it up. While no worker serves the type anew, its last turns commit.
+    if (named !== undefined && calls.hasGivenUp(from, type)) {
+      const newest = directory.newestEpoch(owners);
+      const isFree = owners.owners(type).length === 0;
+      return isFree ? { at: "granted", rank: newest } : { at: "superseded", epoch: newest };
+    }
     if (named !== undefined) {
       return { at: "failed", code: "invalid-argument", text: "The agent's type is exclusive; name no epoch." };
     }

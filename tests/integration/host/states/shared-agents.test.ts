@@ -120,6 +120,23 @@ describe.each(hostTransports)("the state of a shared agent at the host over $nam
     expect(await epochStored(stateStore)).toBe(formatEpoch(next.epoch));
   });
 
+  it("takes the last commits of a worker that leaves as the last of their type, until another worker serves it", async () => {
+    const stateStore = new MemoryStateStore();
+    await using rig = await start({ stateStore });
+    const only = await startServer(rig, "A");
+    const caller = await new RawWorker(rig.dial(), "C", { isAnnounced: true }).join();
+    const { epoch } = await callRoom(caller, [only]);
+    only.worker.send({ kind: "leaving", graceMs: 1_000 });
+    await only.worker.settled();
+    only.states.commit("room/k", { epoch });
+    const { outcome } = await only.states.next();
+    if (outcome.at !== "committed") throw new Error(`expected a commit, got ${outcome.at}`);
+    const next = await callRoom(caller, [await startServer(rig, "B")]);
+    only.states.commit("room/k", { epoch, expected: { at: "version", eTag: outcome.eTag } });
+    expect((await only.states.next()).outcome).toEqual({ at: "stale", epoch: next.epoch });
+    expect(await epochStored(stateStore)).not.toBe(undefined);
+  });
+
   it("takes no commit of a worker whose agents were revoked, also when no other worker has the agent [L10]", async () => {
     const [stateStore, clock] = [new MemoryStateStore(), new ManualClock()];
     await using rig = await start({ stateStore, clock, drainGraceMs: 5_000, heartbeatTimeoutMs: 0 });
