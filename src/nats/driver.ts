@@ -1,15 +1,49 @@
-import type { Authenticator, ConnectionOptions, Msg, MsgHdrs, NatsConnection } from "@nats-io/transport-node";
 import { errorText, TroupeError } from "../core/internal.ts";
 
-export type { Authenticator, ConnectionOptions, Msg, MsgHdrs, NatsConnection };
+/** Headers of a message, as the package `@nats-io/transport-node` has them. */
+export interface MsgHdrs {
+  readonly code: number;
+  readonly description: string;
+  get(name: string): string;
+  has(name: string): boolean;
+  set(name: string, value: string): void;
+}
+
+/** A message that has arrived. */
+export interface Msg {
+  readonly subject: string;
+  readonly data: Uint8Array;
+  readonly reply?: string | undefined;
+  readonly headers?: MsgHdrs | undefined;
+}
+
+/** A connection: the part of the class of the package that the adapter uses. */
+export interface NatsConnection {
+  readonly info?: { readonly version: string; readonly max_payload: number; readonly cluster?: string } | undefined;
+  request(
+    subject: string,
+    payload: Uint8Array,
+    options: { readonly timeout: number; readonly headers?: MsgHdrs },
+  ): Promise<Msg>;
+  publish(subject: string, payload: Uint8Array, options?: { readonly reply: string }): void;
+  subscribe(
+    subject: string,
+    options: { readonly callback: (error: Error | null, message: Msg) => void },
+  ): { unsubscribe(): void };
+  status(): AsyncIterable<{ readonly type: string; readonly server?: unknown; readonly error?: Error }>;
+  close(): Promise<void>;
+}
+
+/** Options with which the package connects. */
+export type ConnectionOptions = Readonly<Record<string, unknown>>;
 
 /** The part of the package `@nats-io/transport-node` that the adapter uses. */
 export interface NatsModule {
   connect(options: ConnectionOptions): Promise<NatsConnection>;
   createInbox(prefix?: string): string;
   headers(): MsgHdrs;
-  credsAuthenticator(credentials: Uint8Array): Authenticator;
-  nkeyAuthenticator(seed: Uint8Array): Authenticator;
+  credsAuthenticator(credentials: Uint8Array): unknown;
+  nkeyAuthenticator(seed: Uint8Array): unknown;
 }
 
 /** Imports the package `@nats-io/transport-node`. Rejects with what to install. */

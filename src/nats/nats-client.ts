@@ -78,9 +78,7 @@ export class NatsClient {
 
   /** Whether that server is one of a cluster of NATS servers. */
   get isClustered(): boolean {
-    // The field is not in the library's type.
-    const info: { readonly cluster?: unknown } | undefined = this.#parts.connection.info;
-    return typeof info?.cluster === "string" && info.cluster !== "";
+    return (this.#parts.connection.info?.cluster ?? "") !== "";
   }
 
   /** Largest message that the server takes, in bytes. */
@@ -199,7 +197,7 @@ export class NatsClient {
         log.info("connected to NATS again", { server: status.server });
         for (const listener of this.#connectedListeners) listener();
       } else if (status.type === "error") {
-        log.warn("NATS refuses something", { reason: loggableText(status.error.message) });
+        log.warn("NATS refuses something", { reason: loggableText(errorText(status.error)) });
       }
     }
   }

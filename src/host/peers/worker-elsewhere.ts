@@ -28,7 +28,7 @@ export class WorkerElsewhere implements Peer {
   readonly outgoingCalls = createOutgoingCalls();
   readonly incomingCalls = createIncomingCalls();
   /** This worker as the place of an agent type. */
-  readonly place = { at: "found", peer: this } as const;
+  readonly place: { readonly at: "found"; readonly peer: WorkerElsewhere } = { at: "found", peer: this };
   lastEvent = 0;
   #isOpen = true;
 
