@@ -75,7 +75,7 @@ export class ClusterMeta {
     const found = await this.#life.store.readFresh(metaKey);
     if (found === "unknown") return;
     const record = found && parseMeta(found.value);
-    // Another host was first. A smaller generation is none that a host has chosen since: the store has forgotten this one.
+    // Another host was first. Hosts choose rising generations only, so that the store has forgotten this one if its generation is smaller.
     if (record !== undefined && record.id !== this.#id && record.generation > this.generation)
       return this.#options.onNewId();
     const { leaseMs, workerLeaseMs } = this.#life.times;

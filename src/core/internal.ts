@@ -39,6 +39,7 @@ export {
 export { ChurnedMap } from "./collections/churned-map.ts";
 export { IndexedSet, NamedIndexedSet } from "./collections/indexed-set.ts";
 export { NumberMap } from "./collections/number-map.ts";
+export { hashOfText } from "./collections/text-hash.ts";
 export { brandClass, sharedByCopies } from "./copies.ts";
 export { type AgentPost, offerPost } from "./courier/agent-post.ts";
 export { Courier, type CourierCounters } from "./courier/courier.ts";

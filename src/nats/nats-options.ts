@@ -146,7 +146,7 @@ function readServer(given: string): {
   const isKnown = scheme === "nats" || scheme === "tls";
   if (!isKnown || host === undefined || (port !== undefined && !portNumber.accepts(Number(port)))) {
     const shown = JSON.stringify(place.slice(0, 100));
-    const text = `The address of a NATS server is nats://HOST:PORT or tls://HOST:PORT, with USER:PASSWORD@ or TOKEN@ before HOST if needed. ${shown} is none.`;
+    const text = `The address of a NATS server is nats://HOST:PORT or tls://HOST:PORT, with USER:PASSWORD@ or TOKEN@ before HOST if needed. Correct ${shown}.`;
     throw new TroupeError("invalid-argument", text);
   }
   const address = `${host}:${port ?? "4222"}`;

@@ -1,4 +1,4 @@
-import type { CoordinationStore, StoreWatcher } from "../../src/cluster/index.ts";
+import type { CoordinationStore } from "../../src/cluster/index.ts";
 import type { NatsStoreOptions } from "../../src/nats/index.ts";
 import { type NatsParts, openNatsStoreWith } from "../../src/nats/open-nats-store.ts";
 import { type CoordinationAdapter, type FaultProxy, startFaultProxy } from "../../src/testing/index.ts";
@@ -80,10 +80,16 @@ export class NatsRig {
 
 /** Resolves when a store answers again. */
 export async function untilAnswers(store: CoordinationStore): Promise<void> {
-  while ((await store.read("some.key", { fresh: true })) === "unknown") {
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
+  while ((await store.read("some.key", { fresh: true })) === "unknown") await caughtUp(store);
 }
 
-/** A watcher that does nothing. */
-export const deafWatcher: StoreWatcher = { onEntry: () => {}, onCaughtUp: () => {}, onReset: () => {} };
+/** Resolves when a new watch of a store has caught up: then its servers are there. */
+function caughtUp(store: CoordinationStore): Promise<void> {
+  return new Promise((resolve) => {
+    const end = store.watch("some.", { onEntry: () => {}, onReset: () => {}, onCaughtUp });
+    function onCaughtUp(): void {
+      end();
+      resolve();
+    }
+  });
+}

@@ -1,3 +1,5 @@
+import { hashOfText } from "../../core/internal.ts";
+
 /** The name that a text prefers among others, the same at all hosts: highest rendezvous hash. */
 export function preferred(names: readonly string[], text: string): string | undefined {
   let best: string | undefined;
@@ -12,10 +14,9 @@ export function preferred(names: readonly string[], text: string): string | unde
   return best;
 }
 
-/** FNV-1a with a last mixing, since rendezvous compares the high bits. */
+/** Mixes the bits of a text's hash: the high ones of FNV-1a alone differ too seldom to be compared. */
 function hashOf(text: string): number {
-  let hash = 0x811c9dc5;
-  for (let index = 0; index < text.length; index += 1) hash = Math.imul(hash ^ text.charCodeAt(index), 0x01000193);
+  let hash = hashOfText(text);
   hash = Math.imul(hash ^ (hash >>> 15), 0x2c1b3c6d);
   return (hash ^ (hash >>> 13)) >>> 0;
 }

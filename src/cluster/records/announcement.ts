@@ -10,7 +10,7 @@ export function encodeAnnouncement({ key, value, revision }: StoreEntry): Uint8A
   return bytes.byteLength > coordinationLimits.maxAnnouncementBytes ? undefined : bytes;
 }
 
-/** Reads an announcement. Undefined: it is none. */
+/** Reads an announcement. Undefined: it can't be read. */
 export function readAnnouncement(bytes: Uint8Array): StoreEntry | undefined {
   const { key, value, revision } = readFields(bytes) ?? {};
   if (!isText(key) || !isText(value) || !isCount(revision)) return undefined;

@@ -21,7 +21,7 @@ export function encodeClaim(
   return encodeRecord({ t: type, k: key, w: workerId, g: generation, r: era, e: number });
 }
 
-/** Reads a claim. Undefined: it is none. */
+/** Reads a claim. Undefined: it can't be read. */
 export function readClaim({ value, revision }: StoreEntry): ClaimRecord | undefined {
   const fields = readFields(value);
   if (fields === undefined) return undefined;

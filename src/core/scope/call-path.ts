@@ -1,4 +1,5 @@
 import type { TurnKind } from "../agents/turns.ts";
+import { hashOfText } from "../collections/text-hash.ts";
 
 /** A turn of a sequential agent that waits for a call. */
 export interface CallingTurn {
@@ -32,9 +33,7 @@ const cutLength = 48;
 /** Returns a type or key as paths have it: a long one is cut, with a hash of all of it. */
 export function nameInPath(name: string): string {
   if (name.length <= longestName) return name;
-  let hash = 0x811c9dc5;
-  for (let index = 0; index < name.length; index += 1) hash = Math.imul(hash ^ name.charCodeAt(index), 0x01000193);
-  return `${name.slice(0, cutLength)}~${(hash >>> 0).toString(16).padStart(8, "0")}`;
+  return `${name.slice(0, cutLength)}~${hashOfText(name).toString(16).padStart(8, "0")}`;
 }
 
 export function isSameTurn(one: CallingTurn, other: CallingTurn): boolean {

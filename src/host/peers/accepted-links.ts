@@ -119,7 +119,7 @@ export class AcceptedLinks implements AskedHost, LinkService {
     const channel = presence.channelAt(slot);
     if (channel !== undefined && ways.called(caller, frame, channel)) return;
     const call = peekFrame(frame);
-    if (call.kind !== "request") return link.cut("It has sent a call that is none.");
+    if (call.kind !== "request") return link.cut("It has sent a call whose frame is not a request.");
     const reason = "The worker does not serve the agent type here any more.";
     link.tell({ kind: "bounce", requestId: requestIdText(call), reason, frame });
   }

@@ -1,4 +1,4 @@
-import type { AgentPlacement } from "../../core/internal.ts";
+import { type AgentPlacement, hashOfText } from "../../core/internal.ts";
 import type { WorkerIdentity } from "../../protocol/internal.ts";
 import type { Peer } from "../sessions/peer.ts";
 
@@ -6,7 +6,7 @@ import type { Peer } from "../sessions/peer.ts";
 export interface Candidate {
   readonly worker: WorkerIdentity;
   readonly peer: Peer;
-  /** `hashOf` of its name: one event may place thousands of agents. */
+  /** The hash of its name: one event may place thousands of agents. */
   readonly nameHash: number;
 }
 
@@ -29,7 +29,7 @@ const claimsPerCall = 4;
 
 /** Rendezvous: the same worker gets the same key while it is there, and no other key moves when a worker comes or goes. */
 const byHash: Director = ({ key }, candidates) => {
-  const keyHash = hashOf(key);
+  const keyHash = hashOfText(key);
   let best: Candidate | undefined;
   let bestScore = -1;
   for (const candidate of candidates) {
@@ -79,13 +79,6 @@ function compareParts(a: string, b: string): number {
   const areNumbers = /^\d{1,15}$/.test(a) && /^\d{1,15}$/.test(b);
   if (areNumbers) return Number(a) - Number(b);
   return a < b ? -1 : a > b ? 1 : 0;
-}
-
-/** FNV-1a over UTF-16 units. */
-export function hashOf(text: string): number {
-  let hash = 0x811c9dc5;
-  for (let at = 0; at < text.length; at += 1) hash = Math.imul(hash ^ text.charCodeAt(at), 0x01000193);
-  return hash >>> 0;
 }
 
 /** Mixes two hashes so that each bit of both counts. */

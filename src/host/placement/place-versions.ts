@@ -1,4 +1,4 @@
-import { hashOf } from "./directors.ts";
+import { hashOfText } from "../../core/internal.ts";
 
 /** Keys share so many numbers. */
 const slots = 4_096;
@@ -22,7 +22,7 @@ export class PlaceVersions {
 
   /** Returns which number the agents with this key have. */
   slotOf(key: string): number {
-    return hashOf(key) % slots;
+    return hashOfText(key) % slots;
   }
 
   /** While the sum is the same, the agents are where they were, under the same epochs. */

@@ -1,4 +1,4 @@
-import type { AgentPlacement } from "../../core/internal.ts";
+import { type AgentPlacement, hashOfText } from "../../core/internal.ts";
 import type { MutableHostCounters } from "../counters.ts";
 import { limits } from "../limits.ts";
 import type { HostObserver } from "../observer.ts";
@@ -7,7 +7,7 @@ import type { IsDeaf } from "../registry/type-owners.ts";
 import type { Peer, PeerTable } from "../sessions/peer.ts";
 import type { AgentDirectory, Claim } from "./agent-directory.ts";
 import { mostKeyChars } from "./claim-table.ts";
-import { type Candidate, compareVersions, directors, hashOf } from "./directors.ts";
+import { type Candidate, compareVersions, directors } from "./directors.ts";
 import type { LeavingAgents } from "./leaving-agents.ts";
 import type { Located, Nowhere, Placed, Seeker } from "./located.ts";
 import { type LostAgents, nameOf } from "./lost-agents.ts";
@@ -227,7 +227,7 @@ export class Placement {
       const newest = workers.peerOf(peer.worker.id);
       const current = newest !== undefined && type.isOwner(newest.id) ? newest : peer;
       const { worker } = peer;
-      byWorker.set(worker.id, { worker, peer: current, nameHash: hashOf(worker.name) });
+      byWorker.set(worker.id, { worker, peer: current, nameHash: hashOfText(worker.name) });
     }
     const all = [...byWorker.values()].filter(({ worker }) => !workers.isDraining(worker.id));
     const areOthersDraining = all.length < byWorker.size;

@@ -1,3 +1,4 @@
+import { hashOfText } from "../../core/internal.ts";
 import { limits } from "../limits.ts";
 import { granted, type IsDeaf, nobody, type TypeClaim, type TypeOwners } from "../registry/type-owners.ts";
 
@@ -70,7 +71,7 @@ export class SharedOwners implements TypeOwners {
   locate(agentType: string, key: string): string | undefined {
     const owners = this.#answering(agentType);
     if (owners.length === 0) return undefined;
-    if (key.length > limits.placementKeyChars) return owners[hashOf(key) % owners.length];
+    if (key.length > limits.placementKeyChars) return owners[hashOfText(key) % owners.length];
     const agent = `${agentType}/${key}`;
     const known = this.#placements.get(agent);
     if (known !== undefined && owners.includes(known)) return known;
@@ -108,11 +109,4 @@ const defaultPlacementBytes = 64 * 1024 * 1024;
 /** Memory of a placement: an entry of the map and the name. The owner's id is the client's. */
 function costOf(agent: string): number {
   return 100 + 2 * agent.length;
-}
-
-/** FNV-1a over UTF-16 units. */
-function hashOf(text: string): number {
-  let hash = 0x811c9dc5;
-  for (let at = 0; at < text.length; at += 1) hash = Math.imul(hash ^ text.charCodeAt(at), 0x01000193);
-  return hash >>> 0;
 }

@@ -1,3 +1,4 @@
+import { hashOfText } from "../../core/internal.ts";
 import { seededRandom } from "../seeded-random.ts";
 
 /** Random choices, the same for the same seeds on every machine. Not for secrets. */
@@ -40,15 +41,6 @@ export class Dice {
 
   /** Creates independent dice: draws from them do not change these. */
   fork(name: string): Dice {
-    return new Dice(...this.#seeds, hash(name));
+    return new Dice(...this.#seeds, hashOfText(name));
   }
-}
-
-/** FNV-1a. */
-function hash(text: string): number {
-  let value = 0x811c9dc5;
-  for (let index = 0; index < text.length; index += 1) {
-    value = Math.imul(value ^ text.charCodeAt(index), 0x01000193);
-  }
-  return value >>> 0;
 }

@@ -1,13 +1,13 @@
 import { describe, expect, it } from "vitest";
-import type { AgentPlacement } from "../../../../src/core/index.ts";
-import { type Candidate, compareVersions, directors, hashOf } from "../../../../src/host/placement/directors.ts";
+import { type AgentPlacement, hashOfText } from "../../../../src/core/internal.ts";
+import { type Candidate, compareVersions, directors } from "../../../../src/host/placement/directors.ts";
 import type { Peer } from "../../../../src/host/sessions/peer.ts";
 
 /** What the directors read of a peer. */
 const peer = (calls: number) => ({ incomingCalls: { size: calls } }) as unknown as Peer;
 
 function candidate(name: string, calls = 0): Candidate {
-  return { worker: { id: name, name, version: undefined, labels: {} }, peer: peer(calls), nameHash: hashOf(name) };
+  return { worker: { id: name, name, version: undefined, labels: {} }, peer: peer(calls), nameHash: hashOfText(name) };
 }
 
 function place(placement: AgentPlacement, candidates: readonly Candidate[], given: object = {}): string | undefined {
