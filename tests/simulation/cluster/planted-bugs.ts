@@ -75,7 +75,7 @@ export const plantedClusterBugs: readonly PlantedClusterBug[] = [
     file: "workers/worker-sessions.ts",
     from: `if (before.state === "gone") return "void";`,
     to: "",
-    caughtBy: ["activation", "leases", "settled"],
+    caughtBy: ["activation", "leases", "settled", "claims"],
   },
   {
     name: "the purged record of a gone worker is made anew",
