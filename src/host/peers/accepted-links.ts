@@ -121,14 +121,22 @@ export class AcceptedLinks implements AskedHost, LinkService {
     const call = peekFrame(frame);
     if (call.kind !== "request") return link.cut("It has sent a call whose frame is not a request.");
     const reason = "The worker does not serve the agent type here any more.";
-    link.tell({ kind: "bounce", requestId: requestIdText(call), reason, frame });
+    link.tell({
+      kind: "bounce",
+      what: { requestId: requestIdText(call) },
+      types: [],
+      reason,
+      heldBy: undefined,
+      frame,
+    });
   }
 
   calledBadly(link: IncomingLink, head: FrameHead, bad: BadFrame): void {
     if (link.caller !== undefined) this.#parts.ways.calledBadly(link.caller, head, bad);
   }
 
-  published(link: IncomingLink, { types, frame }: PeerEvent): void {
+  published(link: IncomingLink, { targets, frame }: PeerEvent): void {
+    const types = targets.flatMap((target) => target.types);
     if (link.caller !== undefined) this.#parts.ways.published(link.caller, types, frame);
   }
 

@@ -109,7 +109,8 @@ export class LinkedHosts implements OtherHosts, AskingHost, ClusterHostsListener
     });
     let sent = 0;
     for (const [link, names] of types) {
-      if (link.sendEvent([...names], event.bytes, from.account.party) === "queued") sent += names.size;
+      if (link.sendEvent([{ slot: 0, types: [...names] }], event.bytes, from.account.party) === "queued")
+        sent += names.size;
       else counters.droppedEvents += 1;
     }
     counters.sentEvents += sent;
