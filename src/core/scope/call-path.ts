@@ -86,25 +86,35 @@ export function withoutVia(path: CallPath): CallPath {
  * they wait all or none.
  */
 export function waitingTurns(path: CallPath, isOver: (call: PassingCall) => boolean = isOverHere): CallPath {
+  const first = firstWaiting(path, isOver);
+  return first === 0 ? path : withTurnsAround(path, first, isOver);
+}
+
+/** Returns the place behind the last call of a path that is over, without regard to turns that are nested. */
+function firstWaiting(path: CallPath, isOver: (call: PassingCall) => boolean): number {
   const end = endOfJoined(path);
   for (let at = path.length - 1; at >= end; at -= 1) {
     const turn = path[at];
     if (turn === undefined) continue;
-    if (turn.via?.some(isOver) === true) return withTurnsAround(path, at + 1, isOver);
-    if (at > end && isOver(turn)) return withTurnsAround(path, at, isOver);
+    if (turn.via?.some(isOver) === true) return at + 1;
+    if (at > end && isOver(turn)) return at;
   }
-  return path;
+  return 0;
 }
 
-/** Returns the path from a place on. Before it stands the last turn in which one of these is nested, with the turns that wait for it. */
+/** Returns the path from a place on. Before it stand the turns in which these are nested, with the turns that wait for those. */
 function withTurnsAround(path: CallPath, from: number, isOver: (call: PassingCall) => boolean): CallPath {
-  const rest = path.slice(from);
-  const isOfRest = ({ type, key }: CallingTurn) => rest.some((turn) => turn.type === type && turn.key === key);
-  const at = path.slice(0, from).findLastIndex(isOfRest);
-  if (at < 0) return rest;
   const end = endOfJoined(path);
-  const around = withoutViaAtEnd(path.slice(0, Math.max(at, end < from ? end : 0) + 1));
-  return [...waitingTurns(around, isOver), ...rest];
+  let waiting = path.slice(from);
+  for (let first = from; first > 0; ) {
+    const isOfWaiting = ({ type, key }: CallingTurn) => waiting.some((turn) => turn.type === type && turn.key === key);
+    const at = path.slice(0, first).findLastIndex(isOfWaiting);
+    if (at < 0) return waiting;
+    const around = withoutViaAtEnd(path.slice(0, Math.max(at, end) + 1));
+    first = firstWaiting(around, isOver);
+    waiting = [...around.slice(first), ...waiting];
+  }
+  return waiting;
 }
 
 /** Returns a path without the calls behind its last turn. */

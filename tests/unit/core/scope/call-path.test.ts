@@ -53,6 +53,11 @@ describe("the turns of a path that still wait", () => {
     expect(waiting([turn("z"), turn("a"), turn("b"), again("a", "c")], ["c"])).toEqual(["z", "a", "c"]);
   });
 
+  test("have the turn in which one is nested, though another turn between has given a call up too", () => {
+    const path = [turn("z"), turn("a"), turn("b"), again("b", "c"), again("a", "d")];
+    expect(waiting(path, ["b", "c"])).toEqual(["z", "a", "b", "c", "d"]);
+  });
+
   test("are known by the turns of this runtime", () => {
     let isAwaited = true;
     const own: CallingTurn = {
