@@ -26,6 +26,9 @@ export interface OwnTurn extends CallingTurn {
 
 export const noPath: CallPath = Object.freeze([]);
 
+/** The part of a path that turns of several chains may take. The rest is for the turns behind them. */
+const joinedShare = 0.75;
+
 /** Characters of a type or a key that a path has in full, and of one that it cuts. */
 const longestName = 64;
 const cutLength = 48;
@@ -41,20 +44,31 @@ export function isSameTurn(one: CallingTurn, other: CallingTurn): boolean {
 }
 
 /**
- * Returns the turns of all paths, each once. If these are not one path, the first turn stands once more at the end: see `waitingTurns`.
+ * Returns the turns of all paths, each once. If these are not one path, the first turn stands once more at the end: see `waitingTurns`. Turns of
+ * different chains that would leave too little of a path with `mostTurns` are not joined: the longest of their paths stands for all. So no call
+ * counts as part of a loop because many chains have come to one agent. It looks at no more paths than it needs.
  */
-export function joinedPath(paths: readonly CallPath[]): CallPath {
-  const joined: CallingTurn[] = [];
-  for (const turn of paths.flat()) {
-    const at = joined.findIndex((known) => isSameTurn(known, turn));
-    const known = joined[at];
-    if (known === undefined) joined.push(turn);
-    else if (!isSameVia(known, turn)) joined[at] = withVia(known, undefined);
+export function joinedPath(paths: Iterable<CallPath>, mostTurns = Number.POSITIVE_INFINITY): CallPath {
+  const joined = new Map<string, CallingTurn>();
+  const looked: CallPath[] = [];
+  let longest = noPath;
+  for (const path of paths) {
+    if (path.length > longest.length) longest = path;
+    looked.push(path);
+    for (const turn of path) joinTurn(joined, turn);
+    if (joined.size > mostTurns * joinedShare && turnsOf(longest).length < joined.size) return longest;
   }
-  const [first] = joined;
-  const isOnePath =
-    joined.length === 1 || paths.every((path) => path.length === joined.length && endOfJoined(path) === 0);
-  return first === undefined || isOnePath ? joined : [...joined, withVia(first, undefined)];
+  const all = [...joined.values()];
+  const [first] = all;
+  const isOnePath = all.length === 1 || looked.every((path) => path.length === all.length && endOfJoined(path) === 0);
+  return first === undefined || isOnePath ? all : [...all, withVia(first, undefined)];
+}
+
+function joinTurn(joined: Map<string, CallingTurn>, turn: CallingTurn): void {
+  const name = `${turn.token} ${turn.type}/${turn.key}`;
+  const known = joined.get(name);
+  if (known === undefined) joined.set(name, turn);
+  else if (!isSameVia(known, turn)) joined.set(name, withVia(known, undefined));
 }
 
 /** Returns the turns of a path, each once. */
