@@ -4,5 +4,6 @@ export type { ClusterTimes } from "./cluster-times.ts";
 export { preferred } from "./hosts/preferred.ts";
 export { readClaim } from "./records/claim-record.ts";
 export { parseHost, parseType, parseWorker } from "./records/records.ts";
+export { hashOf, tokenOf } from "./records/store-keys.ts";
 export { WorkerLease } from "./workers/worker-lease.ts";
 export type { SessionEnd, WorkerSession } from "./workers/worker-session.ts";
