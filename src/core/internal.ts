@@ -141,17 +141,20 @@ export {
   protobufContentType,
 } from "./serialization/message-type.ts";
 export type { Sendable } from "./serialization/sendable.ts";
-export { type AgentName, shardOf, textOfName } from "./state/agent-name.ts";
-export type {
-  DeadLetter,
-  DeadQuery,
-  DeadReason,
-  DurableLog,
-  DurableMessage,
-  KeptMessage,
-  MailReceiver,
-  ShardHold,
-  ShardReader,
+export { type AgentName, shardCount, shardOf, textOfName } from "./state/agent-name.ts";
+export {
+  type DeadLetter,
+  type DeadQuery,
+  type DeadReason,
+  type DurableLog,
+  type DurableMessage,
+  type KeptMessage,
+  type LostReaders,
+  type MailReceiver,
+  type ShardHold,
+  type ShardReader,
+  type TakeOptions,
+  takeoversAt,
 } from "./state/durable-log.ts";
 export type { TurnEffects } from "./state/effects.ts";
 export { compareEpochs, type Epoch, formatEpoch, parseEpoch } from "./state/epoch.ts";
