@@ -1,6 +1,7 @@
 // What other rooms and tests use of this room. index.ts holds what users use.
 export { ClusterMember, type LifeEnd } from "./cluster-member.ts";
 export type { ClusterTimes } from "./cluster-times.ts";
+export { ElapsedTime } from "./elapsed-time.ts";
 export { preferred } from "./hosts/preferred.ts";
 export { readClaim } from "./records/claim-record.ts";
 export { parseHost, parseType, parseWorker } from "./records/records.ts";
