@@ -25,8 +25,6 @@ export interface ClusterMembershipOptions {
   readonly lease: LeasedTurns;
   readonly identities: WorkerIdentities;
   readonly hosts: HostList;
-  /** Whether the worker keeps the states of its agents itself. */
-  readonly hasStore: boolean;
   /** Whether the worker stops, or has stopped. */
   readonly isStopping: () => boolean;
 }
@@ -106,10 +104,10 @@ export class ClusterMembership {
 
   /** The worker has no connection any more. Returns true if it keeps its agents: no host gives them away as long as the worker is not gone. */
   keepAgents(): boolean {
-    const { lease, claims, catalog, hasStore, isStopping } = this.#options;
+    const { lease, claims, catalog, isStopping } = this.#options;
     if (!lease.isNeeded || isStopping()) return false;
     claims.hostGone();
-    if (!hasStore) catalog.hostLost();
+    catalog.hostLost();
     return true;
   }
 

@@ -142,6 +142,8 @@ export class ConnectionHandover<Services extends ConnectionServices> {
    */
   #discard(connection: HostConnection<Services>): void {
     const state = this.#options.state();
+    // protocol.md §11.19 E11: a goodbye on the newest channel would end the worker at its cluster.
+    if (connection.outbox.host.knowsLease) return connection.cut("the worker could not take it in time.");
     if (state.at === "connected") connection.outbox.continueIn(state.connection.outbox);
     connection.handOver();
     if (connection.isOpen) void this.#retiring.retire(connection, false);

@@ -140,7 +140,7 @@ export class ConnectionSupervisor<Services extends ConnectionServices> {
   }
 
   // protocol.md §11.19 E10
-  /** Goes to another host of the cluster when all that this one has sent has begun, and it has read all that this worker has sent. */
+  /** Goes to another host of the cluster when all that this one has sent has begun. The host has read by then what this worker has sent. */
   async #moveInOrder({ connection, graceMs }: LeavingHost<Services>, reason: string): Promise<void> {
     const { takeLast, settings } = this.#options;
     const { clock } = settings;

@@ -132,7 +132,7 @@ export class HostSearch<Services extends ConnectionServices> {
       const now = this.#options.state();
       if (now.at === "registering" && now.search === search) become({ at: "connecting", search, step: now.step });
       const isLinkLeaving = connection.isOpen && connection.isLinkLeaving;
-      await connection.leave(hurry());
+      await giveUp(connection, signal.aborted, hurry());
       // The host is there: only this link takes no calls (GOAWAY).
       if (isLinkLeaving && tries < mostLeavingLinks && isUnreachable(error) && !signal.aborted)
         return await this.#open(address, search, tries + 1);
@@ -141,6 +141,17 @@ export class HostSearch<Services extends ConnectionServices> {
       unfollowAbort(signal, onAbort);
     }
   }
+}
+
+// protocol.md §11.19 E11
+/**
+ * Leaves a connection on which the worker could not register. A host of a cluster must not take that for the end of the worker, which tries
+ * another host next.
+ */
+async function giveUp(connection: HostConnection, isOver: boolean, hurry: AbortSignal): Promise<void> {
+  if (isOver || !connection.outbox.host.knowsLease) return connection.leave(hurry);
+  connection.cut("the worker could not register there.");
+  await connection.closed;
 }
 
 /** Creates the reason with which a stop cancels a search. */

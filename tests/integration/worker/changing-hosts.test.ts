@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
-import type { Frame } from "../../../src/protocol/index.ts";
+import { emptyMessage, type Frame } from "../../../src/protocol/index.ts";
+import { RpcError, StatusCode } from "../../../src/transport/index.ts";
 import { Gate } from "../../support/gate.ts";
 import { jsonPayload, requestFrame } from "../../support/worker/frames.ts";
 import { FunctionAgent } from "../../support/worker/function-agent.ts";
@@ -174,4 +175,21 @@ describe("a worker whose id no host of the cluster serves any more", () => {
     expect(identityOf(channel)).toEqual([identityOf(at.channel)[0], "2"]);
     expect(await takeShortOf(channel, 1)).toEqual(["holds a@1"]);
   });
+});
+
+test("a worker that can't register at the next host of its cluster does not say goodbye there", async () => {
+  await using at = await atTwoHosts();
+  at.second.script = () => {
+    throw new RpcError(StatusCode.unavailable, "not now");
+  };
+  expect(await answersOf(at.channel, callTo("a", "h1"))).toEqual(["answer h1"]);
+  await at.first.kill();
+  const refused = await at.second.channels.take();
+  // A half-close would be a goodbye.
+  expect((await refused.ended).by).toBe("peer");
+  at.second.script = () => emptyMessage;
+  let channel = await at.second.channels.take();
+  while (channel.received.rest.length === 0 && at.second.channels.rest.length > 0) channel = await at.second.channels.take();
+  expect(await takeShortOf(channel, 1)).toEqual(["holds a@1"]);
+  expect(Number(channel.metadata.agsession)).toBeGreaterThan(2);
 });
