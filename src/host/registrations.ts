@@ -20,6 +20,7 @@ import { type CallContext, type MemoryAccount, type Metadata, RpcError, StatusCo
 import type { DurableOutcome, DurableSubscriptions } from "./mail/durable-subscriptions.ts";
 import type { OthersSeat } from "./peers/other-hosts.ts";
 import { isSamePrincipal, type Principal } from "./principal.ts";
+import { whyTooLong } from "./registry/name-checks.ts";
 import type { Registry } from "./registry/registry.ts";
 import type { Session } from "./sessions/session.ts";
 
@@ -64,8 +65,10 @@ export class Registrations {
   }
 
   registerType(agentType: string, from: Registering, sharing: SharingTerms | undefined): Promise<void> | undefined {
-    const { clientId } = from;
-    const claiming = this.#parts.others.now.claimType({ agentType, clientId, isShared: sharing !== undefined });
+    const { clientId, account } = from;
+    this.#assertServing();
+    const applicant = { agentType, clientId, isShared: sharing !== undefined, party: account?.party };
+    const claiming = this.#parts.others.now.claimType(applicant);
     return claiming === undefined
       ? this.#registerHere(agentType, from, sharing)
       : claiming.then((grant) => {
@@ -74,6 +77,13 @@ export class Registrations {
           if (grant.at === "held") throw invalid(`Agent type ${agentType} already registered with client ${grant.by}.`);
           return this.#registerHere(agentType, from, sharing);
         });
+  }
+
+  // protocol.md §12.7
+  #assertServing(): void {
+    if (this.#parts.others.now.isServing) return;
+    const text = "This host has lost touch with its cluster. Try again later, or at another host.";
+    throw new RpcError(StatusCode.unavailable, text);
   }
 
   #registerHere(agentType: string, from: Registering, sharing: SharingTerms | undefined): Promise<void> | undefined {
@@ -106,6 +116,7 @@ export class Registrations {
   subscribe(subscription: WireSubscription, from: Registering, isDurable: boolean): Promise<void> | undefined {
     const { registry, others, durableSubscriptions } = this.#parts;
     const { clientId, principal, account } = from;
+    this.#assertServing();
     if (isDurable && durableSubscriptions === undefined) throw invalid(noDurableText);
     const outcome = registry.addSubscription(clientId, subscription, { principal, account });
     switch (outcome.at) {
@@ -212,6 +223,7 @@ export class Registrations {
   async answer(ask: PeerUnary, account: MemoryAccount): Promise<Uint8Array> {
     const { registry, sessions } = this.#parts;
     const { clientId, request } = ask;
+    if (clientId === "" || whyTooLong(clientId) !== undefined) throw invalid("The client id is empty or too long.");
     const principal = ask.principal === undefined ? undefined : { name: ask.principal };
     const session = sessions.of(clientId);
     const from = { clientId, principal, account: session?.account ?? account, isAnnounced: false };
@@ -220,6 +232,10 @@ export class Registrations {
         StatusCode.permissionDenied,
         "Another principal uses this client-id. Use a client-id of your own.",
       );
+    }
+    const isForClient = ask.method === method.registerAgent || ask.method === method.addSubscription;
+    if (session === undefined && isForClient) {
+      throw new RpcError(StatusCode.unavailable, `Client ${clientId} has left this host. Try again later.`);
     }
     switch (ask.method) {
       case method.registerAgent: {

@@ -5,6 +5,7 @@ import {
   type FrameHead,
   type PeerCall,
   type PeerEvent,
+  type PeerHello,
   type PeerUnary,
   peekFrame,
   peerLinks,
@@ -33,8 +34,14 @@ export interface AcceptedLinksParts extends LinkSettings {
   readonly report: (what: LinkOccurrence) => void;
 }
 
-/** Bytes that a host keeps of a unary call beside its request. */
+/** Bytes that a host keeps of a unary call beside its request and texts. */
 const unaryBytes = 1_000;
+
+/** The memory of a unary call of another host while it waits. */
+function costOfAsk({ method, clientId, principal = "", request, metadata }: PeerUnary): number {
+  const texts = [method, clientId, principal, ...Object.entries(metadata).flat()];
+  return unaryBytes + request.length + 2 * texts.reduce((sum, { length }) => sum + length, 0);
+}
 
 // protocol.md §12
 /** The links that other hosts have dialled: serves what they ask, and tells them who is here. */
@@ -48,10 +55,19 @@ export class AcceptedLinks implements AskedHost, LinkService {
   readonly #byHost = new Map<string, IncomingLink>();
   readonly #control = new Map<IncomingLink, ControlLink>();
   readonly #uncounted = createUncountedAccount();
+  #hello: PeerHello;
   #isClosed = false;
 
   constructor(parts: AcceptedLinksParts) {
     this.#parts = parts;
+    this.#hello = parts.hello;
+  }
+
+  /** This host has another id from now on: ends all links. */
+  renew(hello: PeerHello): void {
+    this.#hello = hello;
+    const status = { code: StatusCode.unavailable, details: "The host begins anew in its cluster." };
+    for (const link of [...this.#links]) link.finish(status, "this host begins anew in its cluster");
   }
 
   /** The ids of the hosts that have a link to this one. */
@@ -75,7 +91,7 @@ export class AcceptedLinks implements AskedHost, LinkService {
       throw new RpcError(StatusCode.resourceExhausted, `This host has ${this.#links.size} links of other hosts.`);
     }
     const account = call.account ?? this.#uncounted;
-    const link = new IncomingLink({ ...settings, account, address: call.peer, host: this });
+    const link = new IncomingLink({ ...settings, hello: this.#hello, account, address: call.peer, host: this });
     this.#links.add(link);
     return link;
   }
@@ -121,14 +137,22 @@ export class AcceptedLinks implements AskedHost, LinkService {
     const call = peekFrame(frame);
     if (call.kind !== "request") return link.cut("It has sent a call whose frame is not a request.");
     const reason = "The worker does not serve the agent type here any more.";
-    link.tell({ kind: "bounce", requestId: requestIdText(call), reason, frame });
+    link.tell({
+      kind: "bounce",
+      what: { requestId: requestIdText(call) },
+      types: [],
+      reason,
+      heldBy: undefined,
+      frame,
+    });
   }
 
   calledBadly(link: IncomingLink, head: FrameHead, bad: BadFrame): void {
     if (link.caller !== undefined) this.#parts.ways.calledBadly(link.caller, head, bad);
   }
 
-  published(link: IncomingLink, { types, frame }: PeerEvent): void {
+  published(link: IncomingLink, { targets, frame }: PeerEvent): void {
+    const types = targets.flatMap((target) => target.types);
     if (link.caller !== undefined) this.#parts.ways.published(link.caller, types, frame);
   }
 
@@ -152,7 +176,7 @@ export class AcceptedLinks implements AskedHost, LinkService {
   }
 
   async #answer(link: IncomingLink, ask: PeerUnary): Promise<void> {
-    const bytes = unaryBytes + ask.request.length;
+    const bytes = costOfAsk(ask);
     const outcome = link.account.take(bytes)
       ? await this.#parts.ways.asked(ask, link.account).finally(() => link.account.release(bytes))
       : new RpcError(StatusCode.resourceExhausted, link.account.whyNot(bytes));
