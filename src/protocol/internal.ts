@@ -12,6 +12,9 @@ export type {
   ClaimedAgent,
   Frame,
   HeartbeatFrame,
+  HostsFrame,
+  LastFrame,
+  LeaseNotice,
   LeaveFrame,
   LeaveReason,
   LeavingFrame,
@@ -25,6 +28,7 @@ export type {
   StayFrame,
   StuckFrame,
   UnstuckFrame,
+  VoidFrame,
   WireAgentId,
   WireEvent,
   WireMetadata,
@@ -172,4 +176,5 @@ export {
   sharingKey,
   signals,
   states,
+  voidStatusPrefix,
 } from "./wire-names.ts";
