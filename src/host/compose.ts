@@ -29,6 +29,7 @@ import { bothObservers, guardedObserver } from "./observer.ts";
 import { AgentOperations } from "./operations/agent-operations.ts";
 import { type HostOptions, resolveHostOptions } from "./options.ts";
 import { noOthers, type OthersSeat } from "./peers/other-hosts.ts";
+import { DirectorySeat } from "./placement/cluster/directory-seat.ts";
 import { composePlacement } from "./placement/compose-placement.ts";
 import { SharedOwners } from "./placement/shared-owners.ts";
 import { SoloDirectory } from "./placement/solo-directory.ts";
@@ -125,7 +126,8 @@ export function composeHost(hostOptions: HostOptions) {
   const held = new HeldStore({
     ...{ store, takesOver, counters, logger, onOpen: (incarnation) => courier?.opened(incarnation) },
   });
-  const directory = new SoloDirectory({ maxClaims: options.maxClaims, batches, generation: () => held.incarnation });
+  const solo = new SoloDirectory({ maxClaims: options.maxClaims, batches, generation: () => held.incarnation });
+  const directory = new DirectorySeat(solo);
   const units: StockUnits = new StockUnits({
     sharedTypes: () => owners.sharedTypes(),
     maxBytes: maxMemoryBytes / 8,
@@ -136,7 +138,7 @@ export function composeHost(hostOptions: HostOptions) {
       logger?.warn(text, { types: firstListed(types.map(({ name }) => name)) });
     },
   });
-  const { placement, workers, leaving, drains } = composePlacement({
+  const { placement, workers, leaving, drains, messages, across } = composePlacement({
     ...{ directory, units, peers: sessions, isDeaf, batches, clock, counters, observer: seldom },
     ...{ placement: options.placement, versionPolicy: options.versionPolicy, random: options.random },
     drainGraceMs: options.drainGraceMs,
@@ -171,11 +173,12 @@ export function composeHost(hostOptions: HostOptions) {
   const dotnetAnswers = new DotnetAnswers({ ...options, counters });
   const calls: CallRouter = new CallRouter({
     ...{ ...options, bounds: options, batches, counters, owners, placement, leaving, peers: sessions, dotnetAnswers },
-    ...{ observer, workers, courier: courierPeer, others },
+    ...{ observer, workers, courier: courierPeer, others, across },
   });
   const locate = (agentType: string, key: string, asker: ControlPeer): string | undefined => {
     const type = owners.shared(agentType);
     if (type === undefined) return owners.locate(agentType, key);
+    if (across.now !== undefined) return across.now.clientOf(type, key);
     const located = placement.locate(type, key, { caller: undefined, payer: asker });
     if (located.at === "moving") return located.holder?.peer.id;
     return located.at === "found" ? located.peer.id : undefined;
@@ -186,7 +189,7 @@ export function composeHost(hostOptions: HostOptions) {
   };
   const events = new EventRouter({
     ...{ counters, owners, placement, directory, leaving, topics: registry.topics, peers: sessions, logger, observer },
-    others,
+    ...{ others, across },
   });
   const subscriptions = hasLog && !allowMultipleOwners ? new DurableSubscriptions(held) : undefined;
   const durable = new DurableEvents({
@@ -290,6 +293,7 @@ export function composeHost(hostOptions: HostOptions) {
   });
   return {
     ...{ options, others, registrations, owners, calls, events, control, counters },
+    ...{ directory, placement, workers, leaving, messages, across, observer: seldom },
     noteRefusedHandshake: logger === undefined ? () => undefined : handshakeLog(logger, clock),
     ...{ accountant, batches, rateLimited, admission, clientIds, registry, sessions, lifecycle, readCounters },
     shared,

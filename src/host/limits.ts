@@ -144,7 +144,7 @@ export const limits = {
   /** Milliseconds in which a host must say on a link who it is. */
   helloMs: 5_000,
   /** Times that one call may come back from other hosts. */
-  bouncesOfCall: 3,
+  bouncesOfCall: 5,
   /** Links that a host accepts: one of each of 63 others, and as many that are about to be replaced. */
   incomingLinks: 126,
   /** The longest delay that timers take, in milliseconds. */

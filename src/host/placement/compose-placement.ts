@@ -4,15 +4,17 @@ import type { MutableHostCounters } from "../counters.ts";
 import type { HostObserver } from "../observer.ts";
 import type { Peer } from "../sessions/peer.ts";
 import type { AgentDirectory } from "./agent-directory.ts";
+import type { AgentRoutes } from "./cluster/agent-routes.ts";
 import { LeaveNotices } from "./leave-notices.ts";
-import { LeavingAgents } from "./leaving-agents.ts";
+import { type AcrossSeat, LeavingAgents } from "./leaving-agents.ts";
 import { LostAgents } from "./lost-agents.ts";
+import { HeldMessages } from "./moving-agent.ts";
 import { Placement, type PlacementParts } from "./placement.ts";
 import { WorkerDrains } from "./worker-drains.ts";
 import { Workers } from "./workers.ts";
 
 export interface ComposedPlacementParts
-  extends Omit<PlacementParts, "workers" | "leaving" | "drains" | "lost" | "directory"> {
+  extends Omit<PlacementParts, "workers" | "leaving" | "drains" | "lost" | "directory" | "across"> {
   readonly directory: AgentDirectory;
   readonly batches: BatchRunner;
   readonly clock: Clock;
@@ -27,13 +29,15 @@ export interface ComposedPlacementParts
 export function composePlacement(parts: ComposedPlacementParts) {
   const { directory, batches, clock, counters, observer, drainGraceMs, sharedType, endCalls } = parts;
   const workers = new Workers();
+  const messages = new HeldMessages();
+  const across: AcrossSeat<AgentRoutes> = { now: undefined };
   const lost = new LostAgents(clock, counters);
   const notices: LeaveNotices = new LeaveNotices({
     ...{ clock, workers, batches },
     graceMsOf: (workerId, reason) => (reason === "draining" ? drains.graceMsOf(workerId) : 0),
   });
   const leaving: LeavingAgents = new LeavingAgents({
-    ...{ directory, workers, notices, batches, counters, observer, sharedType },
+    ...{ directory, workers, notices, batches, counters, observer, sharedType, messages, across },
     place: (type, key, message, above) => placement.place(type, key, message, above),
     onLeft: (workerId) => drains.left(workerId),
   });
@@ -41,6 +45,6 @@ export function composePlacement(parts: ComposedPlacementParts) {
     ...{ directory, workers, leaving, notices, batches, clock, counters, observer, drainGraceMs, endCalls },
     onDraining: () => placement.changed(),
   });
-  const placement: Placement = new Placement({ ...parts, workers, leaving, drains, lost });
-  return { placement, workers, leaving, drains };
+  const placement: Placement = new Placement({ ...parts, workers, leaving, drains, lost, across });
+  return { placement, workers, leaving, drains, messages, across };
 }
