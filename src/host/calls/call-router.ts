@@ -18,15 +18,17 @@ import { noOthers, type OthersSeat } from "../peers/other-hosts.ts";
 import type { CallLink, WorkerElsewhere } from "../peers/worker-elsewhere.ts";
 import type { AgentRoutes } from "../placement/cluster/agent-routes.ts";
 import type { AcrossSeat, LeavingAgents } from "../placement/leaving-agents.ts";
+import type { MessageOrigin } from "../placement/located.ts";
 import type { Placement } from "../placement/placement.ts";
 import type { Workers } from "../placement/workers.ts";
+import type { SharedType } from "../registry/shared-type.ts";
 import type { TypeOwners } from "../registry/type-owners.ts";
 import type { Peer, PeerTable } from "../sessions/peer.ts";
 import type { PendingCall } from "../sessions/pending-call.ts";
 import { CallCommits } from "./call-commits.ts";
 import { CallEndings } from "./call-endings.ts";
 import { CallEnds } from "./call-ends.ts";
-import { callFailure } from "./call-failures.ts";
+import { type CallFailure, callFailure } from "./call-failures.ts";
 import { CallOutcomes, type CallOutcomesParts } from "./call-outcomes.ts";
 import { type BadFrame, type CallBounds, unknownTarget, whyNotTaken } from "./call-refusals.ts";
 import { CallRings } from "./call-rings.ts";
@@ -125,7 +127,8 @@ export class CallRouter {
         this.elsewhere.forget(call);
       },
     });
-    this.#sending = new CallSending({ calls, ends: this.ends, chains: this.#chains, courier: parts.courier });
+    const { placement, leaving, others = { now: noOthers } } = parts;
+    this.#sending = new CallSending({ calls, ends: this.ends, chains: this.#chains, courier: parts.courier, others });
     this.rings = new CallRings({
       ...{ counters, batches },
       callNamed: (idText) => calls.named(idText),
@@ -136,7 +139,6 @@ export class CallRouter {
     this.#held = new HeldCalls(clock, channelWaitMs, (call) =>
       this.ends.end(call, callFailure.notReached(call.targetType)),
     );
-    const { placement, leaving, others = { now: noOthers } } = parts;
     this.#others = others;
     const release = (call: PendingCall): void => this.#release(call);
     const routeAnew = (call: PendingCall, request: PeekedRequest): void => this.#routeAnew(call, request);
@@ -178,8 +180,8 @@ export class CallRouter {
     if (shared !== undefined) return this.shared.route(caller, request, shared);
     const isOwn = this.#givenUp.isOwnCall(caller, request);
     const clientId = isOwn ? caller.id : this.#owners.locate(targetType, targetKey);
-    if (clientId === undefined && this.#others.now.find(targetType) === undefined)
-      return this.#outcomes.refuse(caller, requestIdText(request), unknownTarget(targetType), targetType);
+    const nowhere = clientId === undefined ? this.#whyNotElsewhere(targetType) : undefined;
+    if (nowhere !== undefined) return this.#outcomes.refuse(caller, requestIdText(request), nowhere, targetType);
     const refusal = whyNotTaken(caller, request, targetType, { calls: this.#calls, bounds: this.#bounds });
     if (refusal !== undefined) return this.#outcomes.refuse(caller, requestIdText(request), refusal, targetType);
     const callerId = requestIdBytes(request);
@@ -191,14 +193,28 @@ export class CallRouter {
     else this.#expect(clientId, call, spliceRequestId(onPath, this.#calls.idBytesOf(call)));
   }
 
+  /** The reason why a call can't go to another host; undefined: it can. */
+  #whyNotElsewhere(targetType: string): CallFailure | undefined {
+    const others = this.#others.now;
+    if (!others.isServing) return callFailure.isolated();
+    return others.find(targetType) === undefined ? unknownTarget(targetType) : undefined;
+  }
+
   // protocol.md §12
   /**
    * Takes a call that another host has sent for the worker of a channel here, and sends it to no other host. `isFirst`: it is the first one on a
-   * route to an agent of a shared type. False: the worker does not serve the type, and nothing was done.
+   * route to an agent of a shared type. False: the worker does not serve the type, or this host has lost touch with its cluster; nothing was done.
    */
   routeFrom(caller: HostCaller, request: PeekedRequest, channel: Peer, isFirst: boolean): boolean {
     const { targetType = "", targetKey } = request;
+    const { isServing } = this.#others.now;
     const shared = this.#owners.hasShared ? this.#owners.shared(targetType) : undefined;
+    if (shared !== undefined && this.#placement.isAcross) {
+      this.#counters.calls += 1;
+      this.#routeToAgent(caller, request, shared, { channel, isFirst });
+      return true;
+    }
+    if (!isServing) return false;
     const clientId = this.#owners.locate(targetType, targetKey);
     const target = clientId === undefined ? undefined : this.#peers.of(clientId);
     if (shared === undefined && target?.worker.id !== channel.worker.id) return false;
@@ -207,8 +223,6 @@ export class CallRouter {
       ? callFailure.shuttingDown()
       : whyNotTaken(caller, request, targetType, { calls: this.#calls, bounds: this.#boundsOfHosts });
     if (refusal !== undefined) this.#outcomes.refuse(caller, requestIdText(request), refusal, targetType);
-    else if (shared !== undefined && this.#placement.isAcross)
-      this.shared.routeFrom(caller, request, shared, { channel, isFirst });
     else if (shared !== undefined) this.shared.route(caller, request, shared);
     else if (target !== undefined) {
       const callerId = requestIdBytes(request);
@@ -216,6 +230,20 @@ export class CallRouter {
       this.#sending.forward(call, request, target);
     }
     return true;
+  }
+
+  // protocol.md §12.8
+  #routeToAgent(
+    caller: HostCaller,
+    request: PeekedRequest,
+    type: SharedType,
+    named: Pick<MessageOrigin, "channel" | "isFirst">,
+  ): void {
+    // Another host may have a worker for the agent.
+    if (this.#isDraining || !this.#others.now.isServing) return this.shared.refuseFrom(caller, request, named);
+    const refusal = whyNotTaken(caller, request, type.name, { calls: this.#calls, bounds: this.#boundsOfHosts });
+    if (refusal !== undefined) this.#outcomes.refuse(caller, requestIdText(request), refusal, type.name);
+    else this.shared.routeFrom(caller, request, type, named);
   }
 
   /** Returns what the room for calls of shared types needs of this router. */

@@ -156,6 +156,11 @@ export class SharedCalls {
     this.#send(call, request, { at: "moving", agent: located, holder }, origin);
   }
 
+  /** Gives a call of another host back at once: this host hands nothing to workers now. */
+  refuseFrom(host: HostCaller, request: PeekedRequest, named: Pick<MessageOrigin, "channel" | "isFirst">): void {
+    this.#bounce(request, { host, ...named, number: 0 }, notHere);
+  }
+
   /** A call comes back from the worker of another host. False: its type is not shared. */
   bounced(call: PendingCall, request: PeekedRequest, from: WorkerElsewhere, heldBy: string | undefined): boolean {
     const { across, owners } = this.#parts;

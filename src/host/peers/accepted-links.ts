@@ -6,6 +6,7 @@ import {
   type PeerCall,
   type PeerEvent,
   type PeerFlush,
+  type PeerHello,
   type PeerUnary,
   peekFrame,
   peerLinks,
@@ -50,10 +51,19 @@ export class AcceptedLinks implements AskedHost, LinkService {
   readonly #control = new Map<IncomingLink, ControlLink>();
   readonly #uncounted = createUncountedAccount();
   #lastNumber = 0;
+  #hello: PeerHello;
   #isClosed = false;
 
   constructor(parts: AcceptedLinksParts) {
     this.#parts = parts;
+    this.#hello = parts.hello;
+  }
+
+  /** This host has another id from now on: ends all links. */
+  renew(hello: PeerHello): void {
+    this.#hello = hello;
+    const status = { code: StatusCode.unavailable, details: "The host begins anew in its cluster." };
+    for (const link of [...this.#links]) link.finish(status, "this host begins anew in its cluster");
   }
 
   /** The ids of the hosts that have a link to this one. */
@@ -78,7 +88,8 @@ export class AcceptedLinks implements AskedHost, LinkService {
     }
     const account = call.account ?? this.#uncounted;
     this.#lastNumber += 1;
-    const link = new IncomingLink({ ...settings, account, address: call.peer, number: this.#lastNumber, host: this });
+    const own = { hello: this.#hello, number: this.#lastNumber };
+    const link = new IncomingLink({ ...settings, ...own, account, address: call.peer, host: this });
     this.#links.add(link);
     return link;
   }
