@@ -40,6 +40,7 @@ import { Registrations } from "./registrations.ts";
 import { LegacyRegistration } from "./registry/legacy-registration.ts";
 import { namePattern } from "./registry/name-checks.ts";
 import { Registry } from "./registry/registry.ts";
+import { formatTerms } from "./registry/shared-terms.ts";
 import { TypesBetween } from "./registry/types-between.ts";
 import { Admission } from "./sessions/admission.ts";
 import { ChannelTable } from "./sessions/channel-table.ts";
@@ -93,7 +94,12 @@ export function composeHost(hostOptions: HostOptions) {
     ? new SharedOwners(options.random, { isDeaf, maxPlacementBytes: maxMemoryBytes / 8 })
     : new TypeTable({
         ...{ isDeaf, sharedTypes: options.sharedTypes },
-        onTypeOwned: (agentType, clientId, isShared) => others.now.typeOwned({ agentType, clientId, isShared }),
+        onTypeOwned: (agentType, clientId, isShared) => {
+          if (!isShared) others.now.typeOwned({ agentType, clientId, isShared });
+        },
+        onSharedJoined: (type, clientId) =>
+          others.now.typeOwned({ agentType: type.name, clientId, isShared: true, terms: formatTerms(type) }),
+        onSharedLeft: ({ name }, clientId) => others.now.releaseShared(name, clientId),
         onTypeGone: (agentType) => others.now.releaseType(agentType),
         onSharedChange: (type) => {
           units.changed(type);
@@ -146,6 +152,11 @@ export function composeHost(hostOptions: HostOptions) {
     drainGraceMs: options.drainGraceMs,
     sharedType: (name) => owners.shared(name),
     endCalls: (peers) => calls.endShared(peers),
+    onDraining: (channels) => others.now.workerDraining(channels),
+    endChannels: (channels) => {
+      const details = "The worker did not let its agents go in time (drainGraceMs).";
+      for (const { id } of channels) sessions.of(id)?.finish({ code: StatusCode.aborted, details }, "too-much");
+    },
   });
   const admission = new Admission({
     ...{ ...options, counters, observer: seldom },

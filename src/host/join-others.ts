@@ -58,7 +58,12 @@ export async function joinOthers(servicer: HostServicer, options: JoinOthersOpti
   const account = accountant.openAccount({
     ...{ party: "the host", name: "subscriptions that other hosts are told", giveWay: () => undefined },
   });
-  const presence = new ToldPresence({ batches, account, sessionNumber: (channel) => cluster.sessionNumber(channel) });
+  const presence = new ToldPresence({
+    batches,
+    account,
+    sessionNumber: (channel) => cluster.sessionNumber(channel),
+    isDraining: (channel) => host.workers.isDraining(channel.worker.id),
+  });
   const report = linkLog(host.rateLimited);
   const hello = () => helloOf(cluster.name, cluster.hostId, capabilitiesOf(host.options));
   const settings = {
@@ -184,7 +189,8 @@ function waysOf(host: HostComposition): HostWays {
       across.now?.linkEnded(link, workers);
     },
     placeKnown: (key, isServed) => calls.elsewhere.placeKnown(key, isServed),
-    isServed: (agentType) => registry.isServed(agentType),
+    isServed: ({ agentType, clientId, isShared }) =>
+      isShared ? owners.owners(agentType).includes(clientId) : registry.isServed(agentType),
     typeLost: ({ clientId, agentType }) => registry.loseType(clientId, agentType),
     called: (caller, bytes, channel, isFirst) => {
       const frame = peekFrame(bytes);
@@ -209,6 +215,7 @@ function waysOf(host: HostComposition): HostWays {
     },
     flush: (caller, { agentType, key }, onDone) => {
       const type = owners.shared(agentType);
+      caller.setBouncing(agentType, key, false);
       if (type === undefined || across.now === undefined) return onDone();
       across.now.flush(caller, type, key, onDone);
     },

@@ -173,11 +173,7 @@ export class EventRouter {
   /** Sends an event of another host to the workers here that it names. That host has decided who gets it. */
   routeFrom(from: HostCaller, event: PeekedEvent, { number, exclusive, shared }: EventOfHost): void {
     this.#parts.counters.events += 1;
-    if (this.#isIsolated()) {
-      if (number !== 0) from.taken({ event: number });
-      return;
-    }
-    if (exclusive.length > 0) this.#routeToTypes(from, event, exclusive);
+    if (exclusive.length > 0 && !this.#isIsolated()) this.#routeToTypes(from, event, exclusive);
     for (const { channel, types } of shared) this.#routeToAgents(from, event, { channel, types, number });
   }
 
@@ -196,15 +192,17 @@ export class EventRouter {
       const type = owners.shared(name);
       const origin = channel && { host, channel, isFirst, number };
       kept ??= MovingEvents.waiting(event);
-      if (type === undefined || origin === undefined || this.#across.now === undefined) {
+      const isHere = this.#across.now !== undefined && this.#others.now.isServing;
+      if (type === undefined || origin === undefined || !isHere) {
+        if (!isFirst) host.setBouncing(name, key, true);
         host.bounce({
-          ...{ what: { event: number }, types: [name], reason: "The worker has left this host.", heldBy: undefined },
+          ...{ what: { event: number }, types: [name], reason: notHere.reason, heldBy: undefined },
           frame: kept,
         });
         continue;
       }
       if (isFirst) host.setBouncing(name, key, false);
-      const located = this.#across.now.locateFor(type, key, origin);
+      const located = this.#across.now?.locateFor(type, key, origin) ?? notHere;
       if ("lane" in located) this.#moving.holdFor(kept, located, origin);
       else if (located.at !== "found" || host.isBouncing(name, key)) {
         const { heldBy = undefined, reason = "" } = located.at === "elsewhere" ? located : {};
@@ -511,6 +509,8 @@ export class EventRouter {
     }
   }
 }
+
+const notHere = { at: "elsewhere", heldBy: undefined, reason: "The worker has left this host." } as const;
 
 function isMissing(found: FoundAgent): boolean {
   return found === "nowhere" || found === "unnamed";

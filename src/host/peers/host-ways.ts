@@ -53,8 +53,8 @@ export interface HostWays {
   readonly linkLost: (link: CallLink, workers: readonly WorkerElsewhere[]) => void;
   /** The calls that wait under this key go where they belong. False: no host serves their type. */
   readonly placeKnown: (key: string, isServed: boolean) => void;
-  /** Whether a client of this host serves an agent type. */
-  readonly isServed: (agentType: string) => boolean;
+  /** Whether a client of this host serves an agent type; of a shared one, whether this client does. */
+  readonly isServed: (applicant: TypeApplicant) => boolean;
   /** A client of this host has lost an agent type to a worker of another host. */
   readonly typeLost: (applicant: TypeApplicant) => void;
 

@@ -192,6 +192,14 @@ export class LinkedHosts implements OtherHosts, AskingHost, ClusterHostsListener
     this.#types.typeGone(agentType);
   }
 
+  releaseShared(agentType: string, clientId: string): void {
+    this.#types.sharedLeft(agentType, clientId);
+  }
+
+  workerDraining(channels: readonly Peer[]): void {
+    for (const channel of channels) this.#parts.presence.workerChanged(channel);
+  }
+
   subscribed(): Promise<void> | undefined {
     const barrier = this.#parts.accepted.barrier();
     return barrier && this.#within(barrier);
@@ -317,7 +325,7 @@ export class LinkedHosts implements OtherHosts, AskingHost, ClusterHostsListener
     this.#lookUps.add(agentType);
     void cluster.lookUp(agentType).then((workerId) => {
       this.#lookUps.delete(agentType);
-      ways.placeKnown(keyOfType(agentType), workerId !== undefined);
+      ways.placeKnown(keyOfType(agentType), workerId !== undefined || cluster.isShared(agentType));
     });
     return laterByType(agentType);
   }

@@ -52,6 +52,10 @@ export interface OtherHosts {
   typeOwned(applicant: TypeApplicant): void;
   /** No client of this host serves the type: it lost its last one, or the registration that the claim was for has failed. */
   releaseType(agentType: string): void;
+  /** A client of this host does not serve a shared type any more. */
+  releaseShared(agentType: string, clientId: string): void;
+  /** A worker of this host gets no new agents of shared types any more. */
+  workerDraining(channels: readonly Peer[]): void;
   /** Resolves when all hosts know the subscriptions that this host has now, or after 2 s. Undefined: there are no others. */
   subscribed(): Promise<void> | undefined;
   /** Has the host that has the client's data channel answer a unary call. Undefined: no other host has it. */
@@ -84,6 +88,8 @@ export const noOthers: OtherHosts = {
   claimType: () => undefined,
   typeOwned: () => undefined,
   releaseType: () => undefined,
+  releaseShared: () => undefined,
+  workerDraining: () => undefined,
   subscribed: () => undefined,
   forward: () => undefined,
   askAll: async () => [],

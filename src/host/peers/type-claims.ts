@@ -2,8 +2,8 @@ import type { ClusterView, TypeApplicant, TypeGrant } from "./cluster-view.ts";
 
 export interface TypeClaimsParts {
   readonly cluster: Pick<ClusterView, "claimType" | "releaseType">;
-  /** Whether a client of this host serves the type. */
-  readonly isServed: (agentType: string) => boolean;
+  /** Whether a client of this host serves the type; of a shared one, whether this client does. */
+  readonly isServed: (applicant: TypeApplicant) => boolean;
   /** A worker of another host serves the type: the client of this host loses it. */
   readonly onRefused: (applicant: TypeApplicant) => void;
 }
@@ -17,9 +17,9 @@ export class TypeClaims {
     this.#parts = parts;
   }
 
-  /** Undefined: this host has the type already. */
+  /** Undefined: this host has the type already; of a shared one, this client has it. */
   claim(applicant: TypeApplicant): Promise<TypeGrant> | undefined {
-    return this.#granted.has(applicant.agentType) ? undefined : this.#claim(applicant);
+    return this.#granted.has(nameOf(applicant)) ? undefined : this.#claim(applicant);
   }
 
   /** A client has become the first of this host to serve a type. One that comes back has got its types again without asking. */
@@ -27,7 +27,7 @@ export class TypeClaims {
     void this.claim(applicant)?.then((grant) => {
       if (grant.at !== "granted") this.#parts.onRefused(applicant);
       // Its client has left while the cluster was asked.
-      else if (!this.#parts.isServed(applicant.agentType)) this.typeGone(applicant.agentType);
+      else if (!this.#parts.isServed(applicant)) this.#release(applicant);
     });
   }
 
@@ -36,9 +36,25 @@ export class TypeClaims {
     if (this.#granted.delete(agentType)) this.#parts.cluster.releaseType(agentType);
   }
 
+  /** A client of this host does not serve a shared type any more. */
+  sharedLeft(agentType: string, clientId: string): void {
+    const name = nameOf({ agentType, clientId, isShared: true });
+    if (this.#granted.delete(name)) this.#parts.cluster.releaseType(agentType, clientId);
+  }
+
   async #claim(applicant: TypeApplicant): Promise<TypeGrant> {
     const grant = await this.#parts.cluster.claimType(applicant);
-    if (grant.at === "granted") this.#granted.add(applicant.agentType);
+    if (grant.at === "granted") this.#granted.add(nameOf(applicant));
     return grant;
   }
+
+  #release({ agentType, clientId, isShared }: TypeApplicant): void {
+    if (isShared) this.sharedLeft(agentType, clientId);
+    else this.typeGone(agentType);
+  }
+}
+
+/** A name of an agent type has no space. */
+function nameOf({ agentType, clientId, isShared }: TypeApplicant): string {
+  return isShared ? `${agentType} ${clientId}` : agentType;
 }

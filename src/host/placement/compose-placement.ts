@@ -21,13 +21,17 @@ export interface ComposedPlacementParts
   readonly counters: MutableHostCounters;
   readonly observer: HostObserver | undefined;
   readonly drainGraceMs: number;
+  /** A worker gets no new agents from now on. */
+  readonly onDraining: (channels: readonly Peer[]) => void;
+  /** Ends the channels of a worker that has not let its agents go in time, in a cluster. */
+  readonly endChannels: (channels: readonly Peer[]) => void;
   /** Ends the calls that a worker has for agents of shared types, whose claims are revoked. */
   readonly endCalls: (peers: readonly Peer[]) => void;
 }
 
 /** The parts of a host that place the agents of shared types, and let them move. */
 export function composePlacement(parts: ComposedPlacementParts) {
-  const { directory, batches, clock, counters, observer, drainGraceMs, sharedType, endCalls } = parts;
+  const { directory, batches, clock, counters, observer, drainGraceMs, sharedType, endCalls, endChannels } = parts;
   const workers = new Workers();
   const messages = new HeldMessages();
   const across: AcrossSeat<AgentRoutes> = { now: undefined };
@@ -42,8 +46,24 @@ export function composePlacement(parts: ComposedPlacementParts) {
     onLeft: (workerId) => drains.left(workerId),
   });
   const drains: WorkerDrains = new WorkerDrains({
-    ...{ directory, workers, leaving, notices, batches, clock, counters, observer, drainGraceMs, endCalls },
-    onDraining: () => placement.changed(),
+    ...{
+      directory,
+      workers,
+      leaving,
+      notices,
+      batches,
+      clock,
+      counters,
+      observer,
+      drainGraceMs,
+      endCalls,
+      endChannels,
+    },
+    across,
+    onDraining: (workerId) => {
+      placement.changed();
+      parts.onDraining(workers.peersOf(workerId));
+    },
   });
   const placement: Placement = new Placement({ ...parts, workers, leaving, drains, lost, across });
   return { placement, workers, leaving, drains, messages, across };

@@ -24,6 +24,8 @@ export interface LocatesAcross {
   /** Workers of other hosts that serve a type. */
   peersOf(type: SharedType): readonly Peer[];
   isDraining(peer: Peer): boolean;
+  /** A worker of this host has opened a channel. */
+  workerHere(workerId: string): void;
   /** Agents that a worker of another host has, as far as this host knows. */
   countOf(peer: Peer): number;
 }
@@ -91,6 +93,7 @@ export class Placement {
     this.#parts.workers.opened(peer);
     this.changed();
     this.#parts.drains.workerOpened(peer);
+    this.#parts.across.now?.workerHere(peer.worker.id);
   }
 
   /** The channel has ended, or its worker takes no more calls on it. With its last channel a worker loses its claims. `isLost`: not in order. */
@@ -163,7 +166,10 @@ export class Placement {
     const { directory, workers } = this.#parts;
     const claim = directory.find(type, key);
     const peer = claim && workers.peerOf(claim.workerId);
-    return peer && { at: "found", peer, epoch: claim?.epoch };
+    if (peer === undefined || claim === undefined) return undefined;
+    // In a cluster workers have claims that know nothing of them.
+    const isTold = this.#parts.across.now === undefined || isAware(type, peer);
+    return { at: "found", peer, epoch: isTold ? claim.epoch : undefined };
   }
 
   /** Finds or chooses the worker of an agent that does not leave. `above`: the version of its worker must be higher. */

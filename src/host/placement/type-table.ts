@@ -94,6 +94,10 @@ export class TypeTable implements TypeOwners {
     return this.#shared.get(agentType) ?? this.#elsewhere?.(agentType);
   }
 
+  sharesHere(agentType: string): boolean {
+    return this.#isSharedHere(agentType);
+  }
+
   sharedTypes(): Iterable<SharedType> {
     return this.#shared.values();
   }

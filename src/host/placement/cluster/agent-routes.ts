@@ -246,7 +246,6 @@ export class AgentRoutes implements PlacesAcross, LocatesAcross {
    * calls `onDone` behind it.
    */
   flush(host: HostCaller, type: SharedType, key: string, onDone: () => void): void {
-    host.setBouncing(type.name, key, false);
     const { leaving } = this.#parts;
     const entry = leaving.size > 0 ? leaving.find(type, key) : undefined;
     if (entry === undefined || !leaving.hold(entry, new FlushMark(host, onDone))) onDone();
@@ -256,6 +255,11 @@ export class AgentRoutes implements PlacesAcross, LocatesAcross {
   workerHere(workerId: string): void {
     this.#waits.over(workerId);
     this.#waits.over(anyWorker);
+  }
+
+  /** The workers that serve shared types have changed. */
+  serversChanged(): void {
+    this.#waits.allOver();
   }
 
   /** A worker is gone for good: others may have its agents. */
@@ -393,7 +397,9 @@ export class AgentRoutes implements PlacesAcross, LocatesAcross {
     const here = workers.peersOf(workerId);
     if (here.some(({ id }) => type.isOwner(id))) return { at: "claim", workerId };
     const there = others.workerOf(workerId);
-    if (there?.isOpen) return { at: "ask", peer: there };
+    // One that stops has given up its types, and keeps its agents until it is gone.
+    const serves = places.serversOf(type.name).includes(workerId);
+    if (there?.isOpen && serves) return { at: "ask", peer: there };
     return places.isGone(workerId) ? undefined : { at: "wait", for: workerId };
   }
 

@@ -43,6 +43,11 @@ export class AgentWaits {
     }
   }
 
+  /** Something has changed for all. */
+  allOver(): void {
+    for (const name of [...this.#byName.keys()]) this.over(name);
+  }
+
   /** The agent waits no more, for another reason. */
   drop(agent: MovingAgent): void {
     this.#remove(agent);

@@ -20,18 +20,23 @@ export interface ClusterPlaces {
   isGone(workerId: string): boolean;
 }
 
-/** The places of a host that is a member of a cluster. */
-export function placesOf(member: ClusterMember): ClusterPlaces {
+/** The places of a host that is a member of a cluster. `member`: its present life. */
+export function placesOf(member: () => ClusterMember): ClusterPlaces {
   return {
     get generation() {
-      return member.generation;
+      return member().generation;
     },
-    claims: member.claims,
+    get claims() {
+      return member().claims;
+    },
     sharedType: (agentType) => {
-      const record = member.types.get(agentType);
+      const record = member().types.get(agentType);
       return record?.mode === "shared" ? record : undefined;
     },
-    serversOf: (agentType) => member.types.serversOf(agentType).map(({ workerId }) => workerId),
-    isGone: (workerId) => member.knownWorkers.get(workerId)?.record.state === "gone",
+    serversOf: (agentType) =>
+      member()
+        .types.serversOf(agentType)
+        .map(({ workerId }) => workerId),
+    isGone: (workerId) => member().knownWorkers.get(workerId)?.record.state === "gone",
   };
 }
