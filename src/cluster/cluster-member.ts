@@ -40,6 +40,8 @@ export interface MemberListener {
   /** A worker has joined, changed its host, or is gone. */
   onWorker?(worker: WorkerRecord): void;
   onType?(type: TypeRecord): void;
+  /** A worker begins or ceases to serve a shared type. */
+  onServers?(type: string): void;
 }
 
 /** Options of a `ClusterMember`. */
@@ -129,6 +131,7 @@ export class ClusterMember {
     this.types = new ClusterTypes({
       ...{ life, workers: this.knownWorkers, onCaughtUp },
       onChange: (record) => listener.onType?.(record),
+      onServers: (type) => listener.onServers?.(type),
     });
     this.workers = new WorkerSessions({
       ...{ life, workers: this.knownWorkers, hosts: this.hosts },

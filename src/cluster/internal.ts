@@ -1,4 +1,7 @@
 // What other rooms and tests use of this room. index.ts holds what users use.
+export type { AgentMove, GiveOutcome } from "./claims/agent-move.ts";
+export type { ClaimOutcome, ClusterClaims } from "./claims/cluster-claims.ts";
+export type { HeldClaim, HeldClaims } from "./claims/held-claims.ts";
 export { ClusterMember, type LifeEnd, type MemberListener } from "./cluster-member.ts";
 export type { ClusterTimes } from "./cluster-times.ts";
 export type { CoordinationStore } from "./coordination-store.ts";

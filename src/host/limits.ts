@@ -152,7 +152,7 @@ export const limits = {
   /** Milliseconds in which a host must say on a link who it is. */
   helloMs: 5_000,
   /** Times that one call may come back from other hosts. */
-  bouncesOfCall: 3,
+  bouncesOfCall: 5,
   /** The longest id of a host, in characters. */
   hostIdChars: 256,
   /** Links that a host accepts: one of each of 63 others, and as many that are about to be replaced. */

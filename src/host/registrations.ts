@@ -22,6 +22,7 @@ import type { OthersSeat } from "./peers/other-hosts.ts";
 import { isSamePrincipal, type Principal } from "./principal.ts";
 import { whyTooLong } from "./registry/name-checks.ts";
 import type { Registry } from "./registry/registry.ts";
+import { formatTerms } from "./registry/shared-terms.ts";
 import type { Session } from "./sessions/session.ts";
 
 /** The client that registers something, admitted. */
@@ -65,10 +66,17 @@ export class Registrations {
   }
 
   registerType(agentType: string, from: Registering, sharing: SharingTerms | undefined): Promise<void> | undefined {
-    const { clientId, account } = from;
+    const { clientId, account, principal } = from;
+    const { registry, others } = this.#parts;
     this.#assertServing();
-    const applicant = { agentType, clientId, isShared: sharing !== undefined, party: account?.party };
-    const claiming = this.#parts.others.now.claimType(applicant);
+    if (others.now.areThere && sharing === undefined && registry.wouldMix(clientId, agentType))
+      throw invalid(
+        "A worker that does not register its types as shared serves only one type in a cluster, if that type is shared (sharedTypes).",
+      );
+    const shared = registry.termsOf(agentType, { sharing, principal });
+    const terms = shared && formatTerms(shared);
+    const applicant = { agentType, clientId, isShared: shared !== undefined, terms, party: account?.party };
+    const claiming = others.now.claimType(applicant);
     return claiming === undefined
       ? this.#registerHere(agentType, from, sharing)
       : claiming.then((grant) => {
@@ -90,7 +98,10 @@ export class Registrations {
     const { registry, others } = this.#parts;
     const { clientId, principal, account } = from;
     const outcome = registry.registerType(clientId, agentType, { principal, account, sharing });
-    if (outcome.at !== "registered" && !registry.isServed(agentType)) others.now.releaseType(agentType);
+    if (outcome.at !== "registered") {
+      if (!registry.isServed(agentType)) others.now.releaseType(agentType);
+      others.now.releaseShared(agentType, clientId);
+    }
     switch (outcome.at) {
       case "registered": {
         const routed = registry.routed(agentType);

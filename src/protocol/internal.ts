@@ -98,10 +98,12 @@ export type { FrameHead, PeekedEvent, PeekedRequest, PeekedResponse } from "./ro
 export {
   epochEntry,
   epochOf,
+  formatLinkMark,
   formatLoneRecipient,
   formatLoneRecipients,
   formatRecipient,
   isForRecipientsAlone,
+  linkIn,
   recipientsIn,
   spliceRecipients,
   topicSourceOf,

@@ -50,6 +50,7 @@ export class FakeCluster {
       releaseType: (agentType) => {
         if (this.#types.get(agentType)?.hostId === hostId) this.#types.delete(agentType);
       },
+      isShared: () => false,
       sessionNumber: (channel: Peer) => {
         this.#workers.set(channel.id, channel.worker.id);
         this.#sessions += 1;

@@ -10,6 +10,7 @@ import { unknownTarget } from "./call-refusals.ts";
 import type { CallSending } from "./call-sending.ts";
 import type { CallTable } from "./call-table.ts";
 import { HeldCalls } from "./held-calls.ts";
+import type { SharedCalls } from "./shared-calls.ts";
 
 export interface CallsElsewhereParts {
   readonly clock: Clock;
@@ -21,6 +22,7 @@ export interface CallsElsewhereParts {
   readonly routeAnew: (call: PendingCall, request: PeekedRequest) => void;
   /** The call is not its target's any more: forgets what the host keeps about that. */
   readonly release: (call: PendingCall) => void;
+  readonly shared: () => SharedCalls;
 }
 
 // protocol.md §12
@@ -60,10 +62,11 @@ export class CallsElsewhere {
   }
 
   /** A call comes back from another host, which has handed it to no worker. */
-  bounced(link: CallLink, { what, frame }: PeerBounce): void {
-    const { calls, ends, others, release } = this.#parts;
+  bounced(link: CallLink, { what, frame, heldBy }: PeerBounce): void {
+    const { calls, ends, others, release, shared } = this.#parts;
     const call = "requestId" in what ? calls.named(what.requestId) : undefined;
     if (call === undefined || !isOn(link, call)) return;
+    const from = call.target;
     const request = peekFrame(frame);
     call.bounces += 1;
     if (request.kind !== "request" || call.bounces > limits.bouncesOfCall) {
@@ -71,8 +74,15 @@ export class CallsElsewhere {
     }
     release(call);
     calls.unassign(call);
+    if (from instanceof WorkerElsewhere && shared().bounced(call, request, from, heldBy)) return;
     others.now.doubt(call.targetType);
     this.#parts.routeAnew(call, request);
+  }
+
+  /** The first call on a route was handed over. */
+  taken(link: CallLink, requestId: string): void {
+    const call = this.#parts.calls.named(requestId);
+    if (call !== undefined && isOn(link, call)) this.#parts.shared().taken(call);
   }
 
   /** The call has its outcome. */

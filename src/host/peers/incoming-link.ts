@@ -5,6 +5,7 @@ import {
   type FrameHead,
   type PeerCall,
   type PeerEvent,
+  type PeerFlush,
   type PeerFrame,
   type PeerHello,
   type PeerUnary,
@@ -41,6 +42,7 @@ export interface AskedHost {
     bad: { readonly reason: string; readonly isOverload: boolean },
   ): void;
   published(link: IncomingLink, event: PeerEvent): void;
+  flush(link: IncomingLink, flush: PeerFlush): void;
   noticed(link: IncomingLink, notice: Uint8Array): void;
   asked(link: IncomingLink, ask: PeerUnary): void;
   controlCame(link: IncomingLink, envelope: Uint8Array): void;
@@ -50,6 +52,8 @@ export interface IncomingLinkParts extends LinkSettings {
   /** The account of its connection. */
   readonly account: MemoryAccount;
   readonly address: string;
+  /** Of two links of this host each has another number. */
+  readonly number: number;
   readonly host: AskedHost;
 }
 
@@ -187,7 +191,10 @@ export class IncomingLink implements ServerStreamReceiver, ToldHost {
     if (this.#caller !== undefined || this.#queue === undefined) return;
     this.#helloTimer?.cancel();
     this.#hostId = hello.hostId;
-    this.#caller = new HostCaller(hello.hostId, this.account, this.#queue);
+    this.#caller = new HostCaller({
+      ...{ hostId: hello.hostId, number: this.#parts.number, account: this.account, queue: this.#queue },
+      tell: (frame) => this.tell(frame),
+    });
     this.#parts.host.linkOpened(this);
   }
 
@@ -208,6 +215,8 @@ export class IncomingLink implements ServerStreamReceiver, ToldHost {
       }
       case "barrier-read":
         return this.#barrierRead(frame.number);
+      case "flush":
+        return host.flush(this, frame);
       case "control":
         return host.controlCame(this, frame.envelope);
       case "unary":
@@ -215,7 +224,6 @@ export class IncomingLink implements ServerStreamReceiver, ToldHost {
       case "answer":
       case "bounce":
       case "taken":
-      case "flush":
       case "flushed":
       case "here":
       case "away":

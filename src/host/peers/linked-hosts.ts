@@ -1,5 +1,13 @@
 import { type Clock, isValidAgentType, type Timer } from "../../core/internal.ts";
-import type { FrameHead, PeekedEvent, PeerBounce, PeerInterest, PeerUnaryAnswer } from "../../protocol/internal.ts";
+import type {
+  FrameHead,
+  PeekedEvent,
+  PeerBounce,
+  PeerEventTarget,
+  PeerInterest,
+  PeerTaken,
+  PeerUnaryAnswer,
+} from "../../protocol/internal.ts";
 import type { Dialer, MemoryAccount, Metadata } from "../../transport/internal.ts";
 import { limits } from "../limits.ts";
 import type { Peer } from "../sessions/peer.ts";
@@ -122,6 +130,21 @@ export class LinkedHosts implements OtherHosts, AskingHost, ClusterHostsListener
     if (!this.#lookUps.has(agentType)) this.#lookUp(agentType);
   }
 
+  visitTypes(topicType: string, visit: (agentType: string) => void): void {
+    if (!this.#interest.isEmpty) this.#interest.visit(topicType, visit);
+  }
+
+  sendEvent(from: Peer, bytes: Uint8Array, targets: ReadonlyMap<CallLink, readonly PeerEventTarget[]>): number {
+    const { counters } = this.#parts;
+    let sent = 0;
+    for (const [link, ofLink] of targets) {
+      if (link.sendEvent(ofLink, bytes, from.account.party, 0) === "queued") sent += 1;
+      else counters.droppedEvents += 1;
+    }
+    counters.sentEvents += sent;
+    return sent;
+  }
+
   publish(from: Peer, event: PeekedEvent, isServedHere: (agentType: string) => boolean): number {
     if (this.#interest.isEmpty) return 0;
     const { counters, cluster } = this.#parts;
@@ -135,7 +158,7 @@ export class LinkedHosts implements OtherHosts, AskingHost, ClusterHostsListener
     });
     let sent = 0;
     for (const [link, names] of types) {
-      if (link.sendEvent([{ slot: 0, types: [...names] }], event.bytes, from.account.party) === "queued")
+      if (link.sendEvent([{ slot: 0, types: [...names] }], event.bytes, from.account.party, 0) === "queued")
         sent += names.size;
       else counters.droppedEvents += 1;
     }
@@ -170,6 +193,14 @@ export class LinkedHosts implements OtherHosts, AskingHost, ClusterHostsListener
 
   releaseType(agentType: string): void {
     this.#types.typeGone(agentType);
+  }
+
+  releaseShared(agentType: string, clientId: string): void {
+    this.#types.sharedLeft(agentType, clientId);
+  }
+
+  workerDraining(channels: readonly Peer[]): void {
+    for (const channel of channels) this.#parts.presence.workerChanged(channel);
   }
 
   subscribed(): Promise<void> | undefined {
@@ -220,14 +251,37 @@ export class LinkedHosts implements OtherHosts, AskingHost, ClusterHostsListener
     this.#parts.ways.bounced(link, bounce);
   }
 
+  taken(link: OutgoingLink, { what }: PeerTaken): void {
+    this.#parts.ways.taken(link, what);
+  }
+
+  flushed(number: number): void {
+    this.#parts.ways.flushed(number);
+  }
+
   workerHere(worker: WorkerElsewhere): void {
     this.#workers.add(worker);
-    this.#parts.ways.placeKnown(keyOfWorker(worker.worker.id), true);
+    const { ways } = this.#parts;
+    ways.placeKnown(keyOfWorker(worker.worker.id), true);
+    ways.workerHere(worker);
+  }
+
+  workerChanged(worker: WorkerElsewhere): void {
+    this.#parts.ways.workerHere(worker);
   }
 
   workerAway(worker: WorkerElsewhere): void {
     this.#workers.remove(worker);
-    this.#parts.ways.workerGone(worker);
+    this.#parts.ways.workerAway(worker);
+  }
+
+  workersLost(link: OutgoingLink, workers: readonly WorkerElsewhere[]): void {
+    for (const worker of workers) this.#workers.remove(worker);
+    this.#parts.ways.linkLost(link, workers);
+  }
+
+  workerOf(workerId: string): WorkerElsewhere | undefined {
+    return this.#workers.ofWorker(workerId);
   }
 
   interestChanged(link: OutgoingLink, { pattern, begins }: PeerInterest): boolean {
@@ -279,7 +333,7 @@ export class LinkedHosts implements OtherHosts, AskingHost, ClusterHostsListener
     this.#lookUps.add(agentType);
     void cluster.lookUp(agentType).then((workerId) => {
       this.#lookUps.delete(agentType);
-      ways.placeKnown(keyOfType(agentType), workerId !== undefined);
+      ways.placeKnown(keyOfType(agentType), workerId !== undefined || cluster.isShared(agentType));
     });
     return laterByType(agentType);
   }

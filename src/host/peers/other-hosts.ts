@@ -1,9 +1,10 @@
-import type { PeekedEvent } from "../../protocol/internal.ts";
+import type { PeekedEvent, PeerEventTarget } from "../../protocol/internal.ts";
 import type { CallContext } from "../../transport/internal.ts";
 import type { Admitted } from "../sessions/admission.ts";
 import type { Peer } from "../sessions/peer.ts";
 import type { TypeApplicant, TypeGrant } from "./cluster-view.ts";
 import type { ControlLink } from "./host-ways.ts";
+import type { CallLink, WorkerElsewhere } from "./worker-elsewhere.ts";
 
 /** Where the calls to agents of a type go that no worker of this host serves. `later`: they wait under a key until `HeldElsewhere` says more. */
 export type FoundElsewhere =
@@ -33,6 +34,12 @@ export interface OtherHosts {
   doubt(agentType: string): void;
   /** Sends an event to each worker of another host that subscribes, except for types of this host. Returns how many got it. */
   publish(from: Peer, event: PeekedEvent, isServedHere: (agentType: string) => boolean): number;
+  /** Calls `visit` for each agent type of other hosts that subscribes to a topic. */
+  visitTypes(topicType: string, visit: (agentType: string) => void): void;
+  /** Sends an event to agents of shared types at other hosts. Returns how many hosts get it. */
+  sendEvent(from: Peer, bytes: Uint8Array, targets: ReadonlyMap<CallLink, readonly PeerEventTarget[]>): number;
+  /** Finds the newest channel that a worker has at another host. */
+  workerOf(workerId: string): WorkerElsewhere | undefined;
   /** Finds the way to the control channel of a client of another host, and to that of the worker which serves an exclusive type there. */
   controlOf(clientId: string): ControlLink | undefined;
   controlOfType(agentType: string): ControlLink | undefined;
@@ -45,6 +52,10 @@ export interface OtherHosts {
   typeOwned(applicant: TypeApplicant): void;
   /** No client of this host serves the type: it lost its last one, or the registration that the claim was for has failed. */
   releaseType(agentType: string): void;
+  /** A client of this host does not serve a shared type any more. */
+  releaseShared(agentType: string, clientId: string): void;
+  /** A worker of this host gets no new agents of shared types any more. */
+  workerDraining(channels: readonly Peer[]): void;
   /** Resolves when all hosts know the subscriptions that this host has now, or after 2 s. Undefined: there are no others. */
   subscribed(): Promise<void> | undefined;
   /** Has the host that has the client's data channel answer a unary call. Undefined: no other host has it. */
@@ -67,6 +78,9 @@ export const noOthers: OtherHosts = {
   find: () => undefined,
   doubt: () => undefined,
   publish: () => 0,
+  visitTypes: () => undefined,
+  sendEvent: () => 0,
+  workerOf: () => undefined,
   controlOf: () => undefined,
   controlOfType: () => undefined,
   workerOpened: () => undefined,
@@ -74,6 +88,8 @@ export const noOthers: OtherHosts = {
   claimType: () => undefined,
   typeOwned: () => undefined,
   releaseType: () => undefined,
+  releaseShared: () => undefined,
+  workerDraining: () => undefined,
   subscribed: () => undefined,
   forward: () => undefined,
   askAll: async () => [],
