@@ -138,7 +138,10 @@ export class CallRouter {
     const release = (call: PendingCall): void => this.#release(call);
     const routeAnew = (call: PendingCall, request: PeekedRequest): void => this.#routeAnew(call, request);
     const [sending, ends] = [this.#sending, this.ends];
-    this.elsewhere = new CallsElsewhere({ clock, others, calls, ends, sending, release, routeAnew });
+    this.elsewhere = new CallsElsewhere({
+      ...{ clock, others, calls, ends, sending, release, routeAnew },
+      courier: parts.courier,
+    });
     this.#endings = new CallEndings({ calls, batches, ends: this.ends });
     this.commits = new CallCommits({
       ...{ calls, ends: this.ends, endings: this.#endings, placement, counters, isDraining: () => this.#isDraining },
