@@ -208,7 +208,8 @@ export class Registrations {
         const request = encodeRemoveSubscriptionRequest(id);
         const ask = { method: method.removeSubscription, clientId, principal, request };
         return others.now.askAll({ ...ask, call }).then((answers) => {
-          if (answers.length === 0) throw unknown();
+          if (!answers.every((answer) => answer instanceof RpcError)) return;
+          throw answers.find(isUnsure) ?? unknown();
         });
       }
       case "foreign":
@@ -226,7 +227,7 @@ export class Registrations {
     const ask = { method: method.getSubscriptions, clientId, principal, request: emptyMessage, call };
     const [own, lists] = await Promise.all([registry.listing.list(call), others.now.askAll(ask)]);
     // The encodings of parts of a list are the encoding of the list when they are put together.
-    return Buffer.concat([own, ...lists]);
+    return Buffer.concat([own, ...lists.flatMap((list) => (list instanceof RpcError ? [] : [list]))]);
   }
 
   // protocol.md §12.5
@@ -290,6 +291,12 @@ export const requestOf = {
 
 function notKept({ at, reason }: Exclude<DurableOutcome, { readonly at: "done" }>): RpcError {
   return new RpcError(at === "full" ? StatusCode.resourceExhausted : StatusCode.unavailable, reason);
+}
+
+/** Whether a host may have a subscription although it has removed none. */
+function isUnsure(answer: Uint8Array | RpcError): boolean {
+  const code = answer instanceof RpcError ? answer.status.code : StatusCode.ok;
+  return code === StatusCode.unavailable || code === StatusCode.resourceExhausted;
 }
 
 export function invalid(details: string, metadata?: Metadata): RpcError {

@@ -144,13 +144,8 @@ export class CallRouter {
     const routeAnew = (call: PendingCall, request: PeekedRequest): void => this.#routeAnew(call, request);
     const [sending, ends] = [this.#sending, this.ends];
     this.elsewhere = new CallsElsewhere({
-      clock,
-      others,
-      calls,
-      ends,
-      sending,
-      release,
-      routeAnew,
+      ...{ clock, others, calls, ends, sending, release, routeAnew },
+      courier: parts.courier,
       shared: () => this.shared,
     });
     this.#endings = new CallEndings({ calls, batches, ends: this.ends });

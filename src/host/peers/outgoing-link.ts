@@ -64,7 +64,7 @@ export interface AskingHost {
   workersLost(link: OutgoingLink, workers: readonly WorkerElsewhere[]): void;
   /** Returns whether it changes anything. */
   interestChanged(link: OutgoingLink, interest: PeerInterest): boolean;
-  unaryAnswered(answer: PeerUnaryAnswer): void;
+  unaryAnswered(link: OutgoingLink, answer: PeerUnaryAnswer): void;
   controlCame(link: OutgoingLink, envelope: Uint8Array): void;
 }
 
@@ -253,7 +253,7 @@ export class OutgoingLink implements CallLink, StreamReceiver {
       case "control":
         return host.controlCame(this, frame.envelope);
       case "unary-answer":
-        return host.unaryAnswered(frame);
+        return host.unaryAnswered(this, frame);
       case "call":
       case "event":
       case "unary":
