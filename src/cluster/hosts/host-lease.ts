@@ -10,7 +10,7 @@ export type HostDescription = Pick<HostRecord, "label" | "peerAddress" | "worker
 /** Options of a `HostLease`. */
 export interface HostLeaseOptions {
   readonly life: Life;
-  readonly description: HostDescription;
+  readonly description: HostDescription & Pick<HostRecord, "readsMail">;
   /** Called when the lease was renewed. */
   readonly onRenewed: () => void;
   /** Called once, when the record says that this host is dead, or was purged long after that. */
