@@ -46,7 +46,7 @@ export { Courier, type CourierCounters } from "./courier/courier.ts";
 export type { CourierCall, CourierDelivery, CourierOutcome } from "./courier/courier-call.ts";
 export { encodeKeptCall } from "./courier/kept-call.ts";
 export { eventCommit, eventRefused } from "./courier/kept-events.ts";
-export { type CommitListener, ObservedStore } from "./courier/observed-store.ts";
+export { type CommitListener, type Decided, ObservedStore } from "./courier/observed-store.ts";
 export { assertReminderLength, assertReminderName, reminderInfos } from "./courier/reminders/reminder-change.ts";
 export { formatRule, type ReminderRule, readStoredRule, ruleOf } from "./courier/reminders/reminder-rule.ts";
 export {

@@ -55,7 +55,7 @@ export async function joinOthers(servicer: HostServicer, options: JoinOthersOpti
   assertFits(host);
   const { cluster, transport, address, secret } = options;
   const { accountant, batches } = host;
-  const { clock, random, logger } = host.options;
+  const { clock, random, logger, maxSessions, maxSubscriptions, maxMemoryBytes } = host.options;
   const counters = createLinkCounters();
   const account = accountant.openAccount({
     ...{ party: "the host", name: "subscriptions that other hosts are told", giveWay: () => undefined },
@@ -76,6 +76,7 @@ export async function joinOthers(servicer: HostServicer, options: JoinOthersOpti
   host.registry.topics.watch((pattern, begins) => presence.patternChanged(pattern, begins));
   const linked = new LinkedHosts({
     ...{ ...settings, cluster, ways, accepted, presence, counters, report, random, dialer: transport.dialer },
+    telling: { maxWorkers: maxSessions, maxPatterns: maxSubscriptions, maxBytes: maxMemoryBytes / 4 },
     metadata: secret === undefined ? {} : { [peerLinks.secretKey]: secret },
     openAccount: (giveWay) =>
       accountant.openAccount({
@@ -137,6 +138,8 @@ function linkLog(logger: HostComposition["rateLimited"]): (what: LinkOccurrence)
         return logger?.info("the link of another host has ended", fields);
       case "refused":
         return logger?.warn("a link is refused", fields);
+      case "passed-by":
+        return logger?.warn("another host tells of what no host takes, and is not believed", fields);
     }
   };
 }
