@@ -8,7 +8,8 @@ const longestFinishMs = 3_000;
 
 /** What a host of a world does with its shards: it reads nothing, but says when it would. */
 export function shardUseOf(world: ClusterWorld, host: HostSeat): ShardUse {
-  const { ledger, clock, dice, reachedPlaces } = world;
+  const { ledger, clock, reachedPlaces } = world;
+  const dice = world.dice.fork(`shards of ${host.name}`);
   const owned = new Map<number, () => void>();
   return {
     count: shardsOfWorld,
