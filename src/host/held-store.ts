@@ -15,6 +15,7 @@ export class HeldStore {
   readonly #parts: HeldStoreParts;
   #opening: Promise<StateStore> | undefined;
   #incarnation = 0;
+  #newestGeneration = 0;
   #closing: Promise<void> | undefined;
   #isFencedLogged = false;
 
@@ -25,6 +26,11 @@ export class HeldStore {
   /** The number of this opening of the store; 0 before it is open. */
   get incarnation(): number {
     return this.#incarnation;
+  }
+
+  /** The newest first part of an epoch that the store knew when it was opened. */
+  get newestGeneration(): number {
+    return this.#newestGeneration;
   }
 
   get hasOpened(): boolean {
@@ -76,7 +82,8 @@ export class HeldStore {
 
   async #open(): Promise<StateStore> {
     const { store, takesOver, onOpen } = this.#parts;
-    const { incarnation } = await store.open({ takesOver });
+    const { incarnation, newestGeneration } = await store.open({ takesOver });
+    this.#newestGeneration = newestGeneration;
     this.#incarnation = incarnation;
     onOpen?.(incarnation);
     return store;

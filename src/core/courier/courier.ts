@@ -108,7 +108,10 @@ export class Courier implements CommitListener {
         isActive: (shard) => given.isActive(shard),
       });
     } else if (log !== undefined) {
-      this.#own = new OwnShards({ ...{ store, log, clock, logger, onMessage, onLost }, onCleared: () => mail?.clear() });
+      this.#own = new OwnShards({
+        ...{ store, log, clock, logger, onMessage, onLost },
+        onCleared: () => mail?.clear(),
+      });
     }
     this.#reminders = new ReminderFiring({
       store,

@@ -5,6 +5,7 @@ import {
   type FrameHead,
   type PeerCall,
   type PeerEvent,
+  type PeerHello,
   type PeerUnary,
   peekFrame,
   peerLinks,
@@ -54,10 +55,19 @@ export class AcceptedLinks implements AskedHost, LinkService {
   readonly #byHost = new Map<string, IncomingLink>();
   readonly #control = new Map<IncomingLink, ControlLink>();
   readonly #uncounted = createUncountedAccount();
+  #hello: PeerHello;
   #isClosed = false;
 
   constructor(parts: AcceptedLinksParts) {
     this.#parts = parts;
+    this.#hello = parts.hello;
+  }
+
+  /** This host has another id from now on: ends all links. */
+  renew(hello: PeerHello): void {
+    this.#hello = hello;
+    const status = { code: StatusCode.unavailable, details: "The host begins anew in its cluster." };
+    for (const link of [...this.#links]) link.finish(status, "this host begins anew in its cluster");
   }
 
   /** The ids of the hosts that have a link to this one. */
@@ -81,7 +91,7 @@ export class AcceptedLinks implements AskedHost, LinkService {
       throw new RpcError(StatusCode.resourceExhausted, `This host has ${this.#links.size} links of other hosts.`);
     }
     const account = call.account ?? this.#uncounted;
-    const link = new IncomingLink({ ...settings, account, address: call.peer, host: this });
+    const link = new IncomingLink({ ...settings, hello: this.#hello, account, address: call.peer, host: this });
     this.#links.add(link);
     return link;
   }

@@ -24,6 +24,9 @@ export interface ForwardedCall {
 export interface OtherHosts {
   /** False: this host is alone, and no message pays for other hosts. */
   readonly areThere: boolean;
+  // protocol.md §12.7
+  /** Whether this host may hand anything to workers now. False: it has lost touch with its cluster. */
+  readonly isServing: boolean;
   /** Finds the worker of another host that serves an exclusive type. Undefined: no host serves it. */
   find(agentType: string): FoundElsewhere | undefined;
   /** A worker elsewhere did not take a call for this type. The host looks up the place of the type before it uses it again. */
@@ -60,6 +63,7 @@ export interface OthersSeat {
 /** The others of a lone host. */
 export const noOthers: OtherHosts = {
   areThere: false,
+  isServing: true,
   find: () => undefined,
   doubt: () => undefined,
   publish: () => 0,

@@ -118,6 +118,38 @@ export function describeNestedTurns(suite: Suite): void {
       expect(await cast.ask("16")).toBe("31");
     });
 
+    test("lets in what the turn inside it calls, though another agent has given up a call between its own turns", async () => {
+      const [inside, go] = [new Gate(), new Gate()];
+      const helper = new AgentId("helper", "ada");
+      const call = (text: string, to: AgentId, agent: Probe | Keeper, options: SendOptions) =>
+        agent.sendMessage(Ask({ text }), to, options);
+      const body = async (text: string, agent: Keeper, { scope }: MessageContext) => {
+        add(text, agent);
+        if (text === "2") {
+          inside.open();
+          await go.opened;
+          await call("4", id, agent, { scope });
+        }
+        if (text !== "1") return agent.state.total;
+        await call("outer", helper, agent, { scope });
+        setImmediate(() => go.open());
+        return agent.state.total;
+      };
+      await using cast = await openCast(suite, body, { register });
+      const help = async ({ text }: { readonly text: string }, { scope }: MessageContext, probe: Probe) => {
+        if (text === "inner") return call("2", id, probe, { scope });
+        const giving = new AbortController();
+        const inner = call("inner", helper, probe, { scope, signal: giving.signal });
+        await inside.opened;
+        giving.abort();
+        await inner.catch(() => undefined);
+        return Answer({ text: "given up" });
+      };
+      await cast.stage.callee.registerFactory("helper", () => new Probe(help), { concurrency: "sequential" });
+      expect(await cast.ask("1")).toBe("3");
+      expect(await cast.stored()).toEqual({ total: 7, log: ["1", "2", "4"] });
+    });
+
     test("goes well if it has changed nothing since: the other one takes back its own changes", async () => {
       await using cast = await openPair(suite, { outer: () => undefined, register });
       await cast.ask("outer");
