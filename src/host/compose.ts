@@ -28,7 +28,7 @@ import { ToldCalls } from "./mail/told-calls.ts";
 import type { JoinsSeat } from "./membership/joins-seat.ts";
 import { bothObservers, guardedObserver } from "./observer.ts";
 import { AgentOperations } from "./operations/agent-operations.ts";
-import { type HostOptions, resolveHostOptions } from "./options.ts";
+import { type HostOptions, knowsCallers, resolveHostOptions } from "./options.ts";
 import { noOthers, type OthersSeat } from "./peers/other-hosts.ts";
 import { DirectorySeat } from "./placement/cluster/directory-seat.ts";
 import { composePlacement } from "./placement/compose-placement.ts";
@@ -43,6 +43,7 @@ import { Registry } from "./registry/registry.ts";
 import { formatTerms } from "./registry/shared-terms.ts";
 import { TypesBetween } from "./registry/types-between.ts";
 import { Admission } from "./sessions/admission.ts";
+import { callerCheckOf } from "./sessions/caller-check.ts";
 import { ChannelTable } from "./sessions/channel-table.ts";
 import { DotnetWorkers } from "./sessions/dotnet-worker.ts";
 import type { Session } from "./sessions/session.ts";
@@ -159,7 +160,7 @@ export function composeHost(hostOptions: HostOptions) {
     },
   });
   const admission = new Admission({
-    ...{ ...options, counters, observer: seldom },
+    ...{ clock, counters, logger, observer: seldom, check: callerCheckOf(options) },
     places: shared("pendingAdmissions", limits.pendingAdmissions),
   });
   const pendingOf: Admission["pendingOf"] = (clientId, method) => admission.pendingOf(clientId, method);
@@ -181,7 +182,7 @@ export function composeHost(hostOptions: HostOptions) {
       accountant.openAccount({ party: "the host", name: "list of subscriptions", giveWay: onGiveWay }),
   });
   const between = new TypesBetween();
-  const isEnforced = options.authorize !== undefined;
+  const isEnforced = knowsCallers(options);
   const clientIds = new ClientIdOwners({ isEnforced, admission, sessions, controlSessions, registry });
   const dotnetAnswers = new DotnetAnswers({ ...options, counters });
   const calls: CallRouter = new CallRouter({
