@@ -168,4 +168,5 @@ export {
   sharingKey,
   signals,
   states,
+  voidStatusPrefix,
 } from "./wire-names.ts";

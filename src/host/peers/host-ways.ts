@@ -30,7 +30,7 @@ export interface HostWays {
   readonly answeredBadly: (link: CallLink, head: FrameHead, bad: BadFrame) => void;
   /** A call comes back that no worker got. */
   readonly bounced: (link: CallLink, bounce: PeerBounce) => void;
-  /** The channel of a worker at another host has ended, or the link: its calls fail. */
+  /** The link to the host of a worker has ended: its calls fail. */
   readonly workerGone: (worker: WorkerElsewhere) => void;
   /** The calls that wait under this key go where they belong. False: no host serves their type. */
   readonly placeKnown: (key: string, isServed: boolean) => void;

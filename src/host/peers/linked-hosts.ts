@@ -8,7 +8,7 @@ import type { ClusterHost, ClusterHostsListener, ClusterView, TypeApplicant, Typ
 import { HostDialling } from "./host-dialling.ts";
 import type { BadFrame, ControlLink, HostWays, LinkCounters, LinkOccurrence } from "./host-ways.ts";
 import { InterestElsewhere } from "./interest-elsewhere.ts";
-import type { ForwardedCall, FoundElsewhere, OtherHosts } from "./other-hosts.ts";
+import { type ForwardedCall, type FoundElsewhere, keyOfType, keyOfWorker, type OtherHosts } from "./other-hosts.ts";
 import type { AskingHost, LinkSettings, OutgoingLink } from "./outgoing-link.ts";
 import type { ToldPresence } from "./told-presence.ts";
 import { TypeClaims } from "./type-claims.ts";
@@ -108,11 +108,20 @@ export class LinkedHosts implements OtherHosts, AskingHost, ClusterHostsListener
     dialling?.stop();
   }
 
+  workerGone(workerId: string): void {
+    // The calls that wait for it are routed anew: another worker may serve its types by now.
+    this.#parts.ways.placeKnown(keyOfWorker(workerId), true);
+  }
+
   find(agentType: string): FoundElsewhere | undefined {
     if (this.#lookUps.has(agentType)) return laterByType(agentType);
     const workerId = this.#parts.cluster.workerOf(agentType);
     if (workerId === undefined) return this.#lookUp(agentType);
     return this.#workers.ofWorker(workerId)?.place ?? { at: "later", key: keyOfWorker(workerId) };
+  }
+
+  isPlaceOf(channel: Peer, agentType: string): boolean {
+    return this.#parts.cluster.workerOf(agentType) === channel.worker.id;
   }
 
   doubt(agentType: string): void {
@@ -162,6 +171,7 @@ export class LinkedHosts implements OtherHosts, AskingHost, ClusterHostsListener
 
   typeOwned(applicant: TypeApplicant): void {
     this.#types.typeOwned(applicant);
+    queueMicrotask(() => this.#typeIsHere(applicant.agentType));
   }
 
   releaseType(agentType: string): void {
@@ -223,7 +233,13 @@ export class LinkedHosts implements OtherHosts, AskingHost, ClusterHostsListener
 
   workerAway(worker: WorkerElsewhere): void {
     this.#workers.remove(worker);
-    this.#parts.ways.workerGone(worker);
+  }
+
+  workersLost(_link: OutgoingLink, workers: readonly WorkerElsewhere[]): void {
+    for (const worker of workers) {
+      this.#workers.remove(worker);
+      this.#parts.ways.workerGone(worker);
+    }
   }
 
   interestChanged(link: OutgoingLink, { pattern, begins }: PeerInterest): boolean {
@@ -260,6 +276,14 @@ export class LinkedHosts implements OtherHosts, AskingHost, ClusterHostsListener
     counters.endedLinks += 1;
     counters.lostEvents += link.queue.lostEvents;
     counters.unconfirmedEvents += link.queue.unconfirmedEvents;
+  }
+
+  /** A worker here serves the type: calls may wait for it which came before the worker did. */
+  #typeIsHere(agentType: string): void {
+    const { cluster, ways } = this.#parts;
+    const workerId = cluster.workerOf(agentType);
+    ways.placeKnown(keyOfType(agentType), true);
+    if (workerId !== undefined) ways.placeKnown(keyOfWorker(workerId), true);
   }
 
   /** Asks the cluster for a type that is not known here. Undefined: too many are asked for, or the text can't name a type. */
@@ -309,14 +333,6 @@ export class LinkedHosts implements OtherHosts, AskingHost, ClusterHostsListener
     timer.cancel();
     if (isLate) counters.lateSubscriptions += 1;
   }
-}
-
-function keyOfType(agentType: string): string {
-  return `type ${agentType}`;
-}
-
-function keyOfWorker(workerId: string): string {
-  return `worker ${workerId}`;
 }
 
 function laterByType(agentType: string): FoundElsewhere {

@@ -44,7 +44,10 @@ export interface AskingHost {
   ): void;
   bounced(link: OutgoingLink, bounce: PeerBounce): void;
   workerHere(worker: WorkerElsewhere): void;
+  /** The channel of a worker has ended, or takes no more calls. Its host still answers those that it has. */
   workerAway(worker: WorkerElsewhere): void;
+  /** The link has ended, and these workers are out of reach. */
+  workersLost(link: OutgoingLink, workers: readonly WorkerElsewhere[]): void;
   /** Returns whether it changes anything. */
   interestChanged(link: OutgoingLink, interest: PeerInterest): boolean;
   unaryAnswered(answer: PeerUnaryAnswer): void;
@@ -268,7 +271,7 @@ export class OutgoingLink implements CallLink, StreamReceiver {
     this.#liveness.stop();
     for (const worker of this.#workers.values()) worker.markClosed();
     this.#parts.onEnded(this, reason);
-    for (const worker of this.#workers.values()) this.#parts.host.workerAway(worker);
+    this.#parts.host.workersLost(this, [...this.#workers.values()]);
     this.queue.close();
     this.account.close();
   }
