@@ -69,9 +69,9 @@ export class CallsElsewhere {
   }
 
   /** A call comes back from another host, which has handed it to no worker. */
-  bounced(link: CallLink, { requestId, frame }: PeerBounce): void {
+  bounced(link: CallLink, { what, frame }: PeerBounce): void {
     const { calls, ends, others, release } = this.#parts;
-    const call = calls.named(requestId);
+    const call = "requestId" in what ? calls.named(what.requestId) : undefined;
     if (call === undefined || !isOn(link, call)) return;
     const request = peekFrame(frame);
     call.bounces += 1;

@@ -34,8 +34,14 @@ export interface AcceptedLinksParts extends LinkSettings {
   readonly report: (what: LinkOccurrence) => void;
 }
 
-/** Bytes that a host keeps of a unary call beside its request. */
+/** Bytes that a host keeps of a unary call beside its request and texts. */
 const unaryBytes = 1_000;
+
+/** The memory of a unary call of another host while it waits. */
+function costOfAsk({ method, clientId, principal = "", request, metadata }: PeerUnary): number {
+  const texts = [method, clientId, principal, ...Object.entries(metadata).flat()];
+  return unaryBytes + request.length + 2 * texts.reduce((sum, { length }) => sum + length, 0);
+}
 
 // protocol.md §12
 /** The links that other hosts have dialled: serves what they ask, and tells them who is here. */
@@ -131,14 +137,22 @@ export class AcceptedLinks implements AskedHost, LinkService {
     const call = peekFrame(frame);
     if (call.kind !== "request") return link.cut("It has sent a call whose frame is not a request.");
     const reason = "The worker does not serve the agent type here any more.";
-    link.tell({ kind: "bounce", requestId: requestIdText(call), reason, frame });
+    link.tell({
+      kind: "bounce",
+      what: { requestId: requestIdText(call) },
+      types: [],
+      reason,
+      heldBy: undefined,
+      frame,
+    });
   }
 
   calledBadly(link: IncomingLink, head: FrameHead, bad: BadFrame): void {
     if (link.caller !== undefined) this.#parts.ways.calledBadly(link.caller, head, bad);
   }
 
-  published(link: IncomingLink, { types, frame }: PeerEvent): void {
+  published(link: IncomingLink, { targets, frame }: PeerEvent): void {
+    const types = targets.flatMap((target) => target.types);
     if (link.caller !== undefined) this.#parts.ways.published(link.caller, types, frame);
   }
 
@@ -162,7 +176,7 @@ export class AcceptedLinks implements AskedHost, LinkService {
   }
 
   async #answer(link: IncomingLink, ask: PeerUnary): Promise<void> {
-    const bytes = unaryBytes + ask.request.length;
+    const bytes = costOfAsk(ask);
     const outcome = link.account.take(bytes)
       ? await this.#parts.ways.asked(ask, link.account).finally(() => link.account.release(bytes))
       : new RpcError(StatusCode.resourceExhausted, link.account.whyNot(bytes));

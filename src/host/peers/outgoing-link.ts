@@ -7,6 +7,7 @@ import {
   type FrameBytes,
   type FrameHead,
   type PeerBounce,
+  type PeerEventTarget,
   type PeerFrame,
   type PeerHello,
   type PeerInterest,
@@ -26,11 +27,18 @@ import type {
   StreamEnd,
   StreamReceiver,
 } from "../../transport/internal.ts";
-import { topicOf } from "../registry/name-checks.ts";
 import type { SendOutcome } from "../sessions/peer.ts";
 import { whyHelloDiffers } from "./hello.ts";
 import { LinkLiveness } from "./link-liveness.ts";
 import { type LinkBounds, LinkQueue } from "./link-queue.ts";
+import {
+  costOfPattern,
+  costOfWorker,
+  type TellingBounds,
+  ToldBounds,
+  whyNoPattern,
+  whyNoWorker,
+} from "./told-bounds.ts";
 import { type CallLink, WorkerElsewhere } from "./worker-elsewhere.ts";
 
 /** Takes the frames that another host sends on the link that this host has dialled. */
@@ -73,8 +81,11 @@ export interface OutgoingLinkParts extends LinkSettings {
   /** Opens the account of what waits for the other host. */
   readonly openAccount: (giveWay: () => void) => MemoryAccount;
   readonly host: AskingHost;
+  readonly telling: TellingBounds;
   /** The other host has said who it is: calls and events may go there. */
   readonly onOpened: (link: OutgoingLink) => void;
+  /** The other host has told names that no host takes, and is not believed. `reason`: the predicate of a sentence about it. */
+  readonly onWrongName: (reason: string) => void;
   /** Called once. */
   readonly onEnded: (link: OutgoingLink, reason: string) => void;
 }
@@ -89,7 +100,9 @@ export class OutgoingLink implements CallLink, StreamReceiver {
   readonly #stream: FrameStream;
   readonly #liveness: LinkLiveness;
   readonly #helloTimer: Timer;
-  readonly #workers = new Map<number, WorkerElsewhere>();
+  readonly #told: ToldBounds;
+  /** Workers by slot, each with its memory. */
+  readonly #workers = new Map<number, { readonly worker: WorkerElsewhere; readonly bytes: number }>();
   #isOpen = false;
   #hasEnded = false;
 
@@ -98,6 +111,7 @@ export class OutgoingLink implements CallLink, StreamReceiver {
     this.hostId = parts.hostId;
     const { clock, bounds, link, metadata, hello, helloMs, keepAliveMs, keepAliveTimeoutMs } = parts;
     this.account = parts.openAccount(() => this.cut("others needed the memory that its queue takes"));
+    this.#told = new ToldBounds(parts.telling, this.account);
     this.#stream = link.openStream(peerLinks.path, this, { metadata });
     const stream = this.#stream;
     const onOverflow = (): void => this.cut("it does not read what it is sent");
@@ -121,9 +135,9 @@ export class OutgoingLink implements CallLink, StreamReceiver {
     return this.#isOpen ? this.queue.send(encodePeerCall(slot, frame), "call", party) : "closed";
   }
 
-  /** Sends an event for the workers there that serve these types. `party`: the address of its publisher. */
-  sendEvent(types: readonly string[], frame: Uint8Array, party: string): SendOutcome {
-    return this.#isOpen ? this.queue.send(encodePeerEvent(types, frame), "event", party) : "closed";
+  /** Sends an event for workers there. `party`: the address of its publisher. */
+  sendEvent(targets: readonly PeerEventTarget[], frame: Uint8Array, party: string): SendOutcome {
+    return this.#isOpen ? this.queue.send(encodePeerEvent(targets, frame), "event", party) : "closed";
   }
 
   sendNotice(notice: Uint8Array): SendOutcome {
@@ -212,12 +226,12 @@ export class OutgoingLink implements CallLink, StreamReceiver {
       case "here":
         return this.#workerHere(frame);
       case "away": {
-        const worker = this.#workers.get(frame.slot);
-        if (worker === undefined) return;
+        const known = this.#workers.get(frame.slot);
+        if (known === undefined) return;
         this.#workers.delete(frame.slot);
-        this.account.release(workerBytes);
-        worker.markClosed();
-        return host.workerAway(worker);
+        this.#told.leaveWorker(known.bytes);
+        known.worker.markClosed();
+        return host.workerAway(known.worker);
       }
       case "interest":
         return this.#interestChanged(frame);
@@ -230,6 +244,9 @@ export class OutgoingLink implements CallLink, StreamReceiver {
       case "call":
       case "event":
       case "unary":
+      case "taken":
+      case "flush":
+      case "flushed":
       case "barrier-read":
       case "empty":
         // Only the host that dials asks; and a later version may say more.
@@ -244,18 +261,26 @@ export class OutgoingLink implements CallLink, StreamReceiver {
 
   #workerHere(here: WorkerHere): void {
     if (this.#workers.has(here.slot)) return;
-    if (!this.account.take(workerBytes)) return this.cut(tooMuch);
+    const flaw = whyNoWorker(here);
+    if (flaw !== undefined) return this.#parts.onWrongName(flaw);
+    const bytes = costOfWorker(here);
+    const refusal = this.#told.takeWorker(bytes);
+    if (refusal !== undefined) return this.cut(refusal);
     const worker = new WorkerElsewhere(here, this);
-    this.#workers.set(here.slot, worker);
+    this.#workers.set(here.slot, { worker, bytes });
     this.#parts.host.workerHere(worker);
   }
 
   #interestChanged(interest: PeerInterest): void {
-    if (!this.#parts.host.interestChanged(this, interest)) return;
     const { pattern, begins } = interest;
-    const bytes = patternBytes + 4 * (pattern.agentType.length + topicOf(pattern).length);
-    if (!begins) this.account.release(bytes);
-    else if (!this.account.take(bytes)) this.cut(tooMuch);
+    const flaw = whyNoPattern(pattern);
+    if (flaw !== undefined) return this.#parts.onWrongName(flaw);
+    const bytes = costOfPattern(pattern);
+    const refusal = begins ? this.#told.takePattern(bytes) : undefined;
+    if (refusal !== undefined) return this.cut(refusal);
+    const hasChanged = this.#parts.host.interestChanged(this, interest);
+    // One that is known already costs nothing more.
+    if (begins !== hasChanged) this.#told.leavePattern(bytes);
   }
 
   #send(frame: Parameters<typeof encodePeerFrame>[0]): SendOutcome {
@@ -269,18 +294,16 @@ export class OutgoingLink implements CallLink, StreamReceiver {
     this.#isOpen = false;
     this.#helloTimer.cancel();
     this.#liveness.stop();
-    for (const worker of this.#workers.values()) worker.markClosed();
+    for (const { worker } of this.#workers.values()) worker.markClosed();
     this.#parts.onEnded(this, reason);
-    this.#parts.host.workersLost(this, [...this.#workers.values()]);
+    this.#parts.host.workersLost(
+      this,
+      Array.from(this.#workers.values(), ({ worker }) => worker),
+    );
     this.queue.close();
     this.account.close();
   }
 }
-
-/** About what a worker takes in the tables, and a pattern beside its names. */
-const workerBytes = 1_500;
-const patternBytes = 500;
-const tooMuch = "this host has no space for the workers and subscriptions that it tells (maxMemoryBytes)";
 
 function reasonOf(end: StreamEnd): string {
   switch (end.by) {
