@@ -43,7 +43,7 @@ const innerRooms = {
     ["registry"],
     ["sessions", "log"],
   ],
-  worker: [["agents"], ["control"], ["inbound"], ["claims"], ["outbound", "registry"], ["connection"]],
+  worker: [["agents"], ["control"], ["inbound"], ["claims"], ["outbound", "registry"], ["connection"], ["lease"]],
 };
 
 /** Files in the root of such a folder that its rooms may import: they import no room themselves. */

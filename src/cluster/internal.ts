@@ -2,6 +2,7 @@
 export { ClusterMember, type LifeEnd, type MemberListener } from "./cluster-member.ts";
 export type { ClusterTimes } from "./cluster-times.ts";
 export type { CoordinationStore } from "./coordination-store.ts";
+export { ElapsedTime } from "./elapsed-time.ts";
 export { preferred } from "./hosts/preferred.ts";
 export { readClaim } from "./records/claim-record.ts";
 export { type HostRecord, parseHost, parseType, parseWorker } from "./records/records.ts";

@@ -11,7 +11,7 @@ import {
   noPath,
   type PlacedAgents,
 } from "../../core/internal.ts";
-import type { LeaveReason } from "../../protocol/internal.ts";
+import type { ClaimedAgent, LeaveReason } from "../../protocol/internal.ts";
 import { Claim, type ClaimedWork } from "./claim.ts";
 import { ClaimNotices, type ClaimNoticesOptions } from "./claim-notices.ts";
 
@@ -187,6 +187,27 @@ export class Claims implements PlacedAgents {
     this.#left.clear();
     this.notices.clear();
     return all;
+  }
+
+  // protocol.md §11.19
+  /** Returns the agents that the worker has, for a host that it has joined. */
+  held(): readonly { readonly agent: ClaimedAgent; readonly isHeld: () => boolean }[] {
+    return [...this.#claims.values()].map((claim) => {
+      const { type, key, epoch } = claim;
+      return { agent: { type, key, epoch }, isHeld: () => claim.state === "held" && this.isCurrent(claim) };
+    });
+  }
+
+  /** The host is lost, and the worker keeps its agents until it has another one. */
+  hostGone(): void {
+    // Nothing comes any more by the channel on which they left.
+    this.#left.clear();
+    for (const [name, claim] of this.#claims) {
+      if (claim.state !== "worthless") continue;
+      this.#claims.delete(name);
+      this.notices.forget(claim);
+    }
+    this.notices.hostGone();
   }
 
   /** The host of this connection is gone, and the worker has another one. Returns the claims that only the first host had given. */
