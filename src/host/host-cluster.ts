@@ -161,7 +161,8 @@ export class HostCluster {
 
   // protocol.md §11.19
   /** Tells Troupe's workers to go to other hosts. Returns their channels. */
-  #tellLeaving(graceMs: number): readonly Session[] {
+  #tellLeaving(givenMs: number): readonly Session[] {
+    const graceMs = Math.min(Math.ceil(givenMs), limits.timerMs);
     const { counters, options } = this.#host;
     const { member } = this.#lives;
     const channels = this.#joins.open.map(({ channel }) => channel).filter(({ traits }) => traits.isAnnounced);
