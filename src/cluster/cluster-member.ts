@@ -37,6 +37,7 @@ export type LifeEnd = "left" | "dead" | "store-lost";
 export interface MemberListener {
   /** This host serves from now on, or it is isolated: it hands nothing to workers. */
   onServing?(isServing: boolean): void;
+  /** A host is new, or has another state or address for workers. */
   onHost?(host: HostRecord): void;
   /** A worker has joined, changed its host, or is gone. */
   onWorker?(worker: WorkerRecord): void;

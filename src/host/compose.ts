@@ -248,7 +248,7 @@ export function composeHost(hostOptions: HostOptions) {
     ...{ calls, told, durable },
     events,
     registration: new LegacyRegistration(registry, makeId, others),
-    ...{ registry, owners, between, placement, leaving, drains, counters, logger, joins },
+    ...{ registry, owners, between, placement, leaving, drains, counters, logger, joins, others },
   });
   const lifecycle = new ChannelLifecycle({
     ...{

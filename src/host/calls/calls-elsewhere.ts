@@ -8,7 +8,7 @@ import {
   withoutHostKeys,
 } from "../../protocol/internal.ts";
 import { limits } from "../limits.ts";
-import type { OthersSeat } from "../peers/other-hosts.ts";
+import { keyOfType, type OthersSeat } from "../peers/other-hosts.ts";
 import { type CallLink, WorkerElsewhere } from "../peers/worker-elsewhere.ts";
 import type { Peer } from "../sessions/peer.ts";
 import { keptText, type PendingCall } from "../sessions/pending-call.ts";
@@ -59,6 +59,15 @@ export class CallsElsewhere {
       return;
     }
     const failure = this.#held.hold(found.key, call, spliceRequestId(request, calls.idBytesOf(call)));
+    if (failure !== undefined) ends.end(call, failure);
+  }
+
+  // protocol.md §12.7
+  /** Holds a call until the worker registers the type here: it has come from another host a moment ago. */
+  expect(call: PendingCall, request: PeekedRequest): void {
+    const { calls, ends } = this.#parts;
+    const frame = spliceRequestId(request, calls.idBytesOf(call));
+    const failure = this.#held.hold(keyOfType(call.targetType), call, frame);
     if (failure !== undefined) ends.end(call, failure);
   }
 

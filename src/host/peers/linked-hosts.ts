@@ -17,7 +17,7 @@ import { HostDialling } from "./host-dialling.ts";
 import type { BadFrame, ControlLink, HostWays, LinkCounters, LinkOccurrence } from "./host-ways.ts";
 import { InterestElsewhere } from "./interest-elsewhere.ts";
 import { LookUps } from "./look-ups.ts";
-import type { ForwardedCall, FoundElsewhere, OtherHosts } from "./other-hosts.ts";
+import { type ForwardedCall, type FoundElsewhere, keyOfType, keyOfWorker, type OtherHosts } from "./other-hosts.ts";
 import type { AskingHost, LinkSettings, OutgoingLink } from "./outgoing-link.ts";
 import type { TellingBounds } from "./told-bounds.ts";
 import type { ToldPresence } from "./told-presence.ts";
@@ -124,11 +124,20 @@ export class LinkedHosts implements OtherHosts, AskingHost, ClusterHostsListener
     dialling?.stop();
   }
 
+  workerGone(workerId: string): void {
+    // The calls that wait for it are routed anew: another worker may serve its types by now.
+    this.#parts.ways.placeKnown(keyOfWorker(workerId), true);
+  }
+
   find(agentType: string, party?: string): FoundElsewhere | undefined {
     if (this.#lookUps.has(agentType)) return laterByType(agentType);
     const workerId = this.#parts.cluster.workerOf(agentType);
     if (workerId === undefined) return this.#lookUp(agentType, party);
     return this.#workers.ofWorker(workerId)?.place ?? { at: "later", key: keyOfWorker(workerId) };
+  }
+
+  isPlaceOf(channel: Peer, agentType: string): boolean {
+    return this.#parts.cluster.workerOf(agentType) === channel.worker.id;
   }
 
   doubt(agentType: string, party: string): void {
@@ -194,6 +203,7 @@ export class LinkedHosts implements OtherHosts, AskingHost, ClusterHostsListener
 
   typeOwned(applicant: TypeApplicant): void {
     this.#types.typeOwned(applicant);
+    queueMicrotask(() => this.#typeIsHere(applicant.agentType));
   }
 
   releaseType(agentType: string): void {
@@ -329,6 +339,14 @@ export class LinkedHosts implements OtherHosts, AskingHost, ClusterHostsListener
     counters.unconfirmedEvents += link.queue.unconfirmedEvents;
   }
 
+  /** A worker here serves the type: calls may wait for it which came before the worker did. */
+  #typeIsHere(agentType: string): void {
+    const { cluster, ways } = this.#parts;
+    const workerId = cluster.workerOf(agentType);
+    ways.placeKnown(keyOfType(agentType), true);
+    if (workerId !== undefined) ways.placeKnown(keyOfWorker(workerId), true);
+  }
+
   /** Asks the cluster for a type that is not known here. Undefined: no host serves a type of this name. */
   #lookUp(agentType: string, party: string | undefined): FoundElsewhere | undefined {
     const isName = isValidAgentType(agentType) && agentType.length <= limits.nameChars;
@@ -366,14 +384,6 @@ export class LinkedHosts implements OtherHosts, AskingHost, ClusterHostsListener
     if (!(await Promise.race([barrier, late]))) counters.lateSubscriptions += 1;
     timer.cancel();
   }
-}
-
-function keyOfType(agentType: string): string {
-  return `type ${agentType}`;
-}
-
-function keyOfWorker(workerId: string): string {
-  return `worker ${workerId}`;
 }
 
 function laterByType(agentType: string): FoundElsewhere {

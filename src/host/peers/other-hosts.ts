@@ -37,6 +37,8 @@ export interface OtherHosts {
    * the host asks the cluster. Without it the host asks nothing, and a type that it does not know comes `later`.
    */
   find(agentType: string, party?: string): FoundElsewhere | undefined;
+  /** Whether the worker of a channel here serves an exclusive type. It may not have registered the type at this host yet. */
+  isPlaceOf(channel: Peer, agentType: string): boolean;
   /** A worker elsewhere did not take a call for this type. The host looks up the place of the type before it uses it again. `party`: as above. */
   doubt(agentType: string, party: string): void;
   /** Sends an event to each worker of another host that subscribes, except for types of this host. Returns how many got it. */
@@ -73,6 +75,15 @@ export interface OtherHosts {
   close(): Promise<void>;
 }
 
+/** The keys under which calls wait: until more is known of a type, or of the channel of a worker. */
+export function keyOfType(agentType: string): string {
+  return `type ${agentType}`;
+}
+
+export function keyOfWorker(workerId: string): string {
+  return `worker ${workerId}`;
+}
+
 /** Where a host keeps its `OtherHosts`. It is alone until it joins others. */
 export interface OthersSeat {
   now: OtherHosts;
@@ -83,6 +94,7 @@ export const noOthers: OtherHosts = {
   areThere: false,
   isServing: true,
   find: () => undefined,
+  isPlaceOf: () => false,
   doubt: () => undefined,
   publish: () => 0,
   visitTypes: () => undefined,

@@ -56,7 +56,7 @@ export interface AskingHost {
   taken(link: OutgoingLink, taken: PeerTaken): void;
   flushed(number: number): void;
   workerHere(worker: WorkerElsewhere): void;
-  /** The channel of a worker has ended. Its host still answers its calls, or gives them back. */
+  /** The channel of a worker has ended, or takes no more calls. Its host still answers those that it has, or gives them back. */
   workerAway(worker: WorkerElsewhere): void;
   /** It takes new agents no more, or again. */
   workerChanged(worker: WorkerElsewhere): void;

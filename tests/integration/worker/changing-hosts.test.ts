@@ -189,7 +189,8 @@ test("a worker that can't register at the next host of its cluster does not say 
   expect((await refused.ended).by).toBe("peer");
   at.second.script = () => emptyMessage;
   let channel = await at.second.channels.take();
-  while (channel.received.rest.length === 0 && at.second.channels.rest.length > 0) channel = await at.second.channels.take();
+  while (channel.received.rest.length === 0 && at.second.channels.rest.length > 0)
+    channel = await at.second.channels.take();
   expect(await takeShortOf(channel, 1)).toEqual(["holds a@1"]);
   expect(Number(channel.metadata.agsession)).toBeGreaterThan(2);
 });

@@ -8,7 +8,7 @@ interface SigningKey {
 }
 
 export type TokenClaims = Omit<JWTPayload, "exp"> & {
-  readonly exp?: number;
+  readonly exp?: number | undefined;
   readonly expiresInS?: number;
 };
 
@@ -55,7 +55,7 @@ export class TokenIssuer implements AsyncDisposable {
     const key = this.#current;
     const nowS = Math.floor(atMs / 1_000);
     const all = { iss: this.issuer, aud: this.audience, sub, iat: nowS, exp: nowS + expiresInS, ...claims };
-    return new SignJWT(all).setProtectedHeader({ alg: "ES256", kid: key.kid }).sign(key.privateKey);
+    return new SignJWT(all as JWTPayload).setProtectedHeader({ alg: "ES256", kid: key.kid }).sign(key.privateKey);
   }
 
   /** A token that its attacker has signed with the public key as a secret. */
