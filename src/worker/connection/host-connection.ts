@@ -1,5 +1,13 @@
 import { errorText, TroupeError, UndeliverableException } from "../../core/internal.ts";
-import { clientIdKey, decodeFrame, type Frame, hostTraits, method, readCapabilities } from "../../protocol/internal.ts";
+import {
+  clientIdKey,
+  decodeFrame,
+  type Frame,
+  type HeartbeatFrame,
+  hostTraits,
+  method,
+  readCapabilities,
+} from "../../protocol/internal.ts";
 import type { FrameStream, Link, Metadata, StreamEnd, StreamReceiver } from "../../transport/internal.ts";
 import { ChannelReading } from "./channel-reading.ts";
 import { type ConnectionEnd, endError, leavingError, lossOf, saysVoid } from "./connection-end.ts";
@@ -357,11 +365,15 @@ export class HostConnection<Services extends ConnectionServices = ConnectionServ
   }
 
   #askForLease(): void {
-    const seq = this.#options.lease.request(this);
-    if (seq === undefined) return;
-    const question = heartbeatQuestion(seq);
-    if (this.#sideStream.isOpen) this.#sideStream.sayHeartbeat(question);
-    else this.outbox.sayLease(question);
+    const { lease } = this.#options;
+    const ask = (say: (question: HeartbeatFrame) => unknown) => {
+      const seq = lease.request(this);
+      if (seq !== undefined) say(heartbeatQuestion(seq));
+    };
+    const isOnSide = this.#sideStream.isOpen;
+    if (isOnSide) ask((question) => this.#sideStream.sayHeartbeat(question));
+    // One of the two streams may be held up, also by a proxy.
+    if (!isOnSide || !lease.mayBegin) ask((question) => this.outbox.sayLease(question));
   }
 
   #onEnd(end: StreamEnd): void {
