@@ -20,7 +20,7 @@ interface KeptType {
   readonly patterns: readonly KeptPattern[];
 }
 
-/** Who changes the durable subscriptions of an agent type. */
+/** The client that changes the durable subscriptions of an agent type. */
 export interface DurableChanger {
   readonly principal: string | undefined;
   readonly party: string;
