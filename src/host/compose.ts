@@ -326,6 +326,8 @@ export function composeHost(hostOptions: HostOptions) {
       inspection,
       drains,
       forgottenLetters: () => courier?.counters.forgottenLetters ?? 0,
+      durableSubscriptions: subscriptions,
+      isServed: (agentType) => registry.isServed(agentType),
     }),
   };
 }
