@@ -5,6 +5,7 @@ import {
   type Commit,
   type Epoch,
   type ErrorCode,
+  isIdempotencyKey,
   type Mail,
   type ReminderRule,
   type StateStore,
@@ -351,7 +352,10 @@ function readMail(mail: readonly WireMail[]): readonly Mail[] | string {
     if (frame.kind !== "request" || frame.targetType === undefined) {
       return "A message among the mail of the commit is not a call to an agent.";
     }
-    read.push({ id, receiver: { type: frame.targetType, key: frame.targetKey }, kind: "call", frame: message });
+    if (!isIdempotencyKey(id)) return "A message among the mail of the commit needs an id of 1 to 256 characters.";
+    const receiver = { type: frame.targetType, key: frame.targetKey };
+    // A mailbox keeps an id once, as of messages that are told outside a turn.
+    read.push({ id, receiver, kind: "call", frame: message, isOnce: true });
   }
   return read;
 }
