@@ -24,6 +24,7 @@ import { DurableEvents } from "./mail/durable-events.ts";
 import { DurableSubscriptions } from "./mail/durable-subscriptions.ts";
 import { readRules } from "./mail/effects-check.ts";
 import { HostCourier } from "./mail/host-courier.ts";
+import { MailShards } from "./mail/mail-shards.ts";
 import { ToldCalls } from "./mail/told-calls.ts";
 import type { JoinsSeat } from "./membership/joins-seat.ts";
 import { bothObservers, guardedObserver } from "./observer.ts";
@@ -104,7 +105,9 @@ export function composeHost(hostOptions: HostOptions) {
         },
       });
   const { takesOver, stateStore: given, retry, cron, random } = options;
-  const hasLog = options.keepsStates && given.log !== undefined;
+  const { log } = options;
+  const hasLog = log !== undefined;
+  const sharedLog = options.cluster?.log;
   const courierPeer = new CourierPeer(
     accountant.openAccount({ party: "the host", name: "kept calls", giveWay: () => undefined }),
   );
@@ -115,18 +118,21 @@ export function composeHost(hostOptions: HostOptions) {
   const courier = !hasLog
     ? undefined
     : new HostCourier({
-        ...{ store, peer: courierPeer, clock, logger, random, cron, retry },
+        ...{ store, sharedLog, peer: courierPeer, clock, logger, random, cron, retry },
+        onCommitted: (shards) => mailShards?.committed(shards),
         isStoreGiven: hostOptions.stateStore !== undefined,
         calls: () => calls,
         partyOf: ({ type }) => {
           const [owner = ""] = owners.owners(type);
           return sessions.of(owner)?.account.party ?? "";
         },
-        isServed: (type) => owners.owners(type).length > 0,
+        isServed: (type) => owners.owners(type).length > 0 || others.now.find(type) !== undefined,
       });
   const held = new HeldStore({
     ...{ store, takesOver, counters, logger, onOpen: (incarnation) => courier?.opened(incarnation) },
   });
+  const mailShards =
+    courier && sharedLog && new MailShards({ log: sharedLog, courier, openStore: () => held.open(), clock, logger });
   const directory = new SoloDirectory({ maxClaims: options.maxClaims, batches, generation: () => held.incarnation });
   const units: StockUnits = new StockUnits({
     sharedTypes: () => owners.sharedTypes(),
@@ -190,7 +196,10 @@ export function composeHost(hostOptions: HostOptions) {
     ...{ counters, owners, placement, directory, leaving, topics: registry.topics, peers: sessions, logger, observer },
     others,
   });
-  const subscriptions = hasLog && !allowMultipleOwners ? new DurableSubscriptions(held) : undefined;
+  const keepsTopics = hasLog && options.keepsStates && !allowMultipleOwners;
+  const subscriptions = keepsTopics
+    ? new DurableSubscriptions(held, { isShared: options.cluster !== undefined })
+    : undefined;
   const durable = new DurableEvents({
     ...{ held, subscriptions, events, makeId, counters, logger },
     isDurableTopic: options.durableTopics.length > 0 ? namePattern(options.durableTopics) : undefined,
@@ -298,6 +307,7 @@ export function composeHost(hostOptions: HostOptions) {
     shared,
     held,
     courier,
+    mailShards,
     durable,
     drains,
     legacyState: new LegacyState(held, logger, { isUsed: options.keepsStates }),
@@ -305,6 +315,7 @@ export function composeHost(hostOptions: HostOptions) {
     operations: new HostOperations({
       agents,
       held,
+      log,
       accountant,
       clock,
       inspection,

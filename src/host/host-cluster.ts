@@ -36,13 +36,14 @@ export class HostCluster {
       onOver: (channel, end) => this.#sessionOver(channel, end),
     });
     this.#lives = new HostLives({
-      ...{ options, clock, makeId, logger: host.rateLimited },
+      ...{ options, clock, makeId, logger: host.rateLimited, shards: host.mailShards },
       listenerOf: (member) => this.#listenerOf(member),
       leastGeneration: () => (host.options.keepsStates ? host.held.newestGeneration + 1 : 0),
       onNextLife: (member, end) => this.#nextLife(member, end),
       onBegun: () => this.#begun(),
     });
     this.#view = this.#viewOf(this.#lives.member);
+    if (host.mailShards !== undefined) host.mailShards.tellOthers = (shards) => this.#lives.member.tellMail(shards);
   }
 
   /** The links to the other hosts. Undefined: the host has not started. */
@@ -113,6 +114,7 @@ export class HostCluster {
       onHost: (record) => {
         if (isNow()) this.#view.hostChanged(record);
       },
+      onMail: (shards) => this.#host.mailShards?.hear(shards),
     };
   }
 

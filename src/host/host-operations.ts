@@ -1,4 +1,4 @@
-import type { Clock, StateStore } from "../core/internal.ts";
+import type { Clock, DurableLog, StateStore } from "../core/internal.ts";
 import type { MemoryAccount, MemoryAccountant } from "../transport/internal.ts";
 import type { HeldStore } from "./held-store.ts";
 import type { HostSnapshot, Inspection, InspectOptions } from "./inspection.ts";
@@ -8,6 +8,8 @@ import type { DrainOutcome, DrainWorkerOptions, WorkerDrains } from "./placement
 export interface HostOperationsParts {
   readonly agents: AgentOperations;
   readonly held: HeldStore;
+  /** Undefined: the host keeps no mail. */
+  readonly log: DurableLog | undefined;
   readonly accountant: MemoryAccountant;
   readonly clock: Clock;
   readonly inspection: Inspection;
@@ -19,17 +21,20 @@ export interface HostOperationsParts {
 export class HostOperations {
   readonly agents: AgentOperations;
   readonly clock: Clock;
+  /** The mail of the host, or of its cluster. Undefined: it keeps none. */
+  readonly log: DurableLog | undefined;
   readonly #held: HeldStore;
   readonly #accountant: MemoryAccountant;
   readonly #inspection: Inspection;
   readonly #drains: WorkerDrains;
   readonly #forgottenLetters: () => number;
 
-  constructor({ agents, held, accountant, clock, inspection, drains, forgottenLetters }: HostOperationsParts) {
+  constructor({ agents, held, log, accountant, clock, inspection, drains, forgottenLetters }: HostOperationsParts) {
     this.agents = agents;
     this.#inspection = inspection;
     this.#drains = drains;
     this.clock = clock;
+    this.log = log;
     this.#held = held;
     this.#accountant = accountant;
     this.#forgottenLetters = forgottenLetters;

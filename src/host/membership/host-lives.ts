@@ -1,4 +1,4 @@
-import { ClusterMember, type LifeEnd, type MemberListener } from "../../cluster/internal.ts";
+import { ClusterMember, type LifeEnd, type MemberListener, type ShardUse } from "../../cluster/internal.ts";
 import { type Clock, errorText, type Logger, type MakeId } from "../../core/internal.ts";
 import type { HostClusterOptions } from "../cluster-options.ts";
 import type { PresentLife } from "./channel-joins.ts";
@@ -8,6 +8,8 @@ export interface HostLivesParts {
   readonly clock: Clock;
   readonly makeId: MakeId;
   readonly logger: Logger | undefined;
+  /** Undefined: the host reads no mail. */
+  readonly shards: ShardUse | undefined;
   /** Listens to a member that begins. */
   readonly listenerOf: (member: () => ClusterMember) => MemberListener;
   /** The generation of the cluster is at least this. */
@@ -113,6 +115,7 @@ export class HostLives {
       host: { label, ...this.#addresses },
       listener: listenerOf(() => member),
       leastGeneration: this.#parts.leastGeneration(),
+      shards: this.#parts.shards,
     });
     return new Life(member);
   }
