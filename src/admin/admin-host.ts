@@ -1,4 +1,4 @@
-import type { Clock, StateStore } from "../core/internal.ts";
+import type { Clock, DurableLog, StateStore } from "../core/internal.ts";
 import type {
   AgentOperations,
   DrainOutcome,
@@ -15,6 +15,8 @@ export interface AdminHost {
   readonly clock: Clock;
   /** The state store of the host, for reading. */
   readonly store: StateStore;
+  /** The mail of the host, or of its cluster. Undefined: it keeps none. */
+  readonly log: DurableLog | undefined;
   /** The store for writing. */
   openStore(): Promise<StateStore>;
   /** Shows the present of the host, its workers among it. */

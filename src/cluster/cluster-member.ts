@@ -19,7 +19,7 @@ import { HostLease } from "./hosts/host-lease.ts";
 import { KnownHosts } from "./hosts/known-hosts.ts";
 import { type ClusterCounters, createClusterCounters, type Life } from "./life.ts";
 import { LifeStore } from "./life-store.ts";
-import { encodeAnnouncement, readAnnouncement } from "./records/announcement.ts";
+import { encodeAnnouncement, encodeMailNews, readAnnouncement, readMailNews } from "./records/announcement.ts";
 import type { HostRecord, TypeRecord, WorkerRecord } from "./records/records.ts";
 import { prefixes } from "./records/store-keys.ts";
 import { ShardOwners, type ShardUse } from "./shards/shard-owners.ts";
@@ -44,6 +44,8 @@ export interface MemberListener {
   onType?(type: TypeRecord): void;
   /** A worker begins or ceases to serve a shared type. */
   onServers?(type: string): void;
+  /** Another host has left mail or reminders for agents of these shards in the state store. */
+  onMail?(shards: readonly number[]): void;
 }
 
 /** Options of a `ClusterMember`. */
@@ -301,12 +303,19 @@ export class ClusterMember {
     });
   }
 
+  /** Tells the other hosts that there is mail, or that there are reminders, for agents of these shards. They may not hear of it. */
+  tellMail(shards: readonly number[]): void {
+    if (!this.#isOver) this.#store.announce(encodeMailNews(shards));
+  }
+
   #announce(entry: StoreEntry): void {
     const bytes = this.#isOver ? undefined : encodeAnnouncement(entry);
     if (bytes !== undefined) this.#store.announce(bytes);
   }
 
   #hear(bytes: Uint8Array): void {
+    const shards = readMailNews(bytes);
+    if (shards !== undefined) this.#listener.onMail?.(shards);
     const entry = readAnnouncement(bytes);
     if (entry?.key.startsWith(prefixes.host)) this.hosts.learn(entry);
     if (entry?.key.startsWith(prefixes.worker)) this.knownWorkers.learn(entry);

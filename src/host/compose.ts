@@ -24,6 +24,7 @@ import { DurableEvents } from "./mail/durable-events.ts";
 import { DurableSubscriptions } from "./mail/durable-subscriptions.ts";
 import { readRules } from "./mail/effects-check.ts";
 import { HostCourier } from "./mail/host-courier.ts";
+import { MailShards } from "./mail/mail-shards.ts";
 import { ToldCalls } from "./mail/told-calls.ts";
 import type { JoinsSeat } from "./membership/joins-seat.ts";
 import { bothObservers, guardedObserver } from "./observer.ts";
@@ -112,7 +113,9 @@ export function composeHost(hostOptions: HostOptions) {
         },
       });
   const { takesOver, stateStore: given, retry, cron, random } = options;
-  const hasLog = options.keepsStates && given.log !== undefined;
+  const { log } = options;
+  const hasLog = log !== undefined;
+  const sharedLog = options.cluster?.log;
   const courierPeer = new CourierPeer(
     accountant.openAccount({ party: "the host", name: "kept calls", giveWay: () => undefined }),
   );
@@ -123,20 +126,23 @@ export function composeHost(hostOptions: HostOptions) {
   const courier = !hasLog
     ? undefined
     : new HostCourier({
-        ...{ store, peer: courierPeer, clock, logger, random, cron, retry },
+        ...{ store, sharedLog, peer: courierPeer, clock, logger, random, cron, retry },
+        onCommitted: (shards) => mailShards?.committed(shards),
         isStoreGiven: hostOptions.stateStore !== undefined,
         calls: () => calls,
         partyOf: ({ type }) => {
           const [owner = ""] = owners.owners(type);
           return sessions.of(owner)?.account.party ?? "";
         },
-        isServed: (type) => owners.owners(type).length > 0,
+        isServed: (type) => owners.owners(type).length > 0 || others.now.find(type) !== undefined,
       });
   const held = new HeldStore({
     ...{ store, takesOver, counters, logger, onOpen: (incarnation) => courier?.opened(incarnation) },
   });
   const solo = new SoloDirectory({ maxClaims: options.maxClaims, batches, generation: () => held.incarnation });
   const directory = new DirectorySeat(solo);
+  const mailShards =
+    courier && sharedLog && new MailShards({ log: sharedLog, courier, openStore: () => held.open(), clock, logger });
   const units: StockUnits = new StockUnits({
     sharedTypes: () => owners.sharedTypes(),
     maxBytes: maxMemoryBytes / 8,
@@ -205,7 +211,10 @@ export function composeHost(hostOptions: HostOptions) {
     ...{ counters, owners, placement, directory, leaving, topics: registry.topics, peers: sessions, logger, observer },
     ...{ others, across },
   });
-  const subscriptions = hasLog && !allowMultipleOwners ? new DurableSubscriptions(held) : undefined;
+  const keepsTopics = hasLog && options.keepsStates && !allowMultipleOwners;
+  const subscriptions = keepsTopics
+    ? new DurableSubscriptions(held, { isShared: options.cluster !== undefined })
+    : undefined;
   const durable = new DurableEvents({
     ...{ held, subscriptions, events, makeId, counters, logger },
     isDurableTopic: options.durableTopics.length > 0 ? namePattern(options.durableTopics) : undefined,
@@ -314,6 +323,7 @@ export function composeHost(hostOptions: HostOptions) {
     shared,
     held,
     courier,
+    mailShards,
     durable,
     drains,
     legacyState: new LegacyState(held, logger, { isUsed: options.keepsStates }),
@@ -321,6 +331,7 @@ export function composeHost(hostOptions: HostOptions) {
     operations: new HostOperations({
       agents,
       held,
+      log,
       accountant,
       clock,
       inspection,

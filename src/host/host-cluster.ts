@@ -46,7 +46,7 @@ export class HostCluster {
       onOver: (channel, end) => this.#sessionOver(channel, end),
     });
     this.#lives = new HostLives({
-      ...{ options, clock, makeId, logger: host.rateLimited },
+      ...{ options, clock, makeId, logger: host.rateLimited, shards: host.mailShards },
       listenerOf: (member) => this.#listenerOf(member),
       leastGeneration: () => (host.options.keepsStates ? host.held.newestGeneration + 1 : 0),
       onNextLife: (member, end) => this.#nextLife(member, end),
@@ -56,6 +56,7 @@ export class HostCluster {
     const { maxRoutes = 1_000_000, moveTimeoutMs = 30_000 } = options;
     this.#routes = shareAgents(host, { member: () => this.#lives.member, held, maxRoutes, moveTimeoutMs });
     this.#view = this.#viewOf(this.#lives.member);
+    if (host.mailShards !== undefined) host.mailShards.tellOthers = (shards) => this.#lives.member.tellMail(shards);
   }
 
   /** The links to the other hosts. Undefined: the host has not started. */
@@ -152,6 +153,7 @@ export class HostCluster {
       },
       onType: () => this.#placesChanged(isNow()),
       onServers: () => this.#placesChanged(isNow()),
+      onMail: (shards) => this.#host.mailShards?.hear(shards),
     };
   }
 

@@ -1,4 +1,4 @@
-import { type Clock, type StateStore, TroupeError } from "../core/internal.ts";
+import { type Clock, type DurableLog, type StateStore, TroupeError } from "../core/internal.ts";
 import type { MemoryAccount, MemoryAccountant } from "../transport/internal.ts";
 import type { HeldStore } from "./held-store.ts";
 import type { HostSnapshot, Inspection, InspectOptions } from "./inspection.ts";
@@ -9,6 +9,8 @@ import type { DrainOutcome, DrainWorkerOptions, WorkerDrains } from "./placement
 export interface HostOperationsParts {
   readonly agents: AgentOperations;
   readonly held: HeldStore;
+  /** Undefined: the host keeps no mail. */
+  readonly log: DurableLog | undefined;
   readonly accountant: MemoryAccountant;
   readonly clock: Clock;
   readonly inspection: Inspection;
@@ -28,6 +30,8 @@ export interface ServedSubscriptions extends Omit<DurablePage, "rows"> {
 export class HostOperations {
   readonly agents: AgentOperations;
   readonly clock: Clock;
+  /** The mail of the host, or of its cluster. Undefined: it keeps none. */
+  readonly log: DurableLog | undefined;
   readonly #held: HeldStore;
   readonly #accountant: MemoryAccountant;
   readonly #inspection: Inspection;
@@ -37,13 +41,14 @@ export class HostOperations {
   readonly #isServed: (agentType: string) => boolean;
 
   constructor(parts: HostOperationsParts) {
-    const { agents, held, accountant, clock, inspection, drains, forgottenLetters } = parts;
+    const { agents, held, log, accountant, clock, inspection, drains, forgottenLetters } = parts;
     this.#durable = parts.durableSubscriptions;
     this.#isServed = parts.isServed;
     this.agents = agents;
     this.#inspection = inspection;
     this.#drains = drains;
     this.clock = clock;
+    this.log = log;
     this.#held = held;
     this.#accountant = accountant;
     this.#forgottenLetters = forgottenLetters;

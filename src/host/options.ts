@@ -7,6 +7,7 @@ import {
   type CronPatterns,
   callable,
   clock,
+  type DurableLog,
   flag,
   isValidAgentType,
   isValidTopicType,
@@ -236,6 +237,8 @@ export interface ResolvedHostOptions extends Resolved<WithDefault> {
   readonly cluster: HostClusterOptions | undefined;
   /** False: `stateStore` is of no use to workers, since hosts of a cluster need one that takes several writers. */
   readonly keepsStates: boolean;
+  /** The mail: that of the cluster, or of the state store. Undefined: the host keeps none. */
+  readonly log: DurableLog | undefined;
 }
 
 const defaultMemoryBytes = 512 * 1024 * 1024;
@@ -314,12 +317,20 @@ export function resolveHostOptions(options: HostOptions): ResolvedHostOptions {
   const keepsStates = options.cluster === undefined || options.stateStore !== undefined;
   if (options.cluster !== undefined) assertFitsCluster(options);
   const isDurable = (options.durableTopics?.length ?? 0) + (options.durableTypes?.length ?? 0) > 0;
-  if (isDurable && (!keepsStates || (options.stateStore !== undefined && options.stateStore.log === undefined))) {
-    const text = "The options durableTopics and durableTypes need a state store with mailboxes.";
-    const advice = "Use a MemoryStateStore, openSqliteStore, or openPostgresStore with one writer.";
+  const makeId = options.makeId ?? randomId;
+  const stateStore = options.stateStore ?? new MemoryStateStore({ makeId, clock: options.clock });
+  const log = options.cluster === undefined ? stateStore.log : options.cluster.log;
+  if (isDurable && log === undefined) {
+    const text = "The options durableTopics and durableTypes need mailboxes.";
+    const advice =
+      "Use a MemoryStateStore, openSqliteStore, or openPostgresStore with one writer; in a cluster the option log of cluster, as openNatsLog opens it.";
     throw new TroupeError("invalid-argument", `${text} ${advice}`);
   }
-  const makeId = options.makeId ?? randomId;
+  if (!keepsStates && (options.durableTopics?.length ?? 0) > 0) {
+    const text =
+      'The option durableTopics needs a state store, which keeps the durable subscriptions: openPostgresStore with writers: "many".';
+    throw new TroupeError("invalid-argument", text);
+  }
   return {
     callTimeoutMs: options.callTimeoutMs ?? 300_000,
     registrationOrphanMs: options.registrationOrphanMs ?? 30_000,
@@ -354,7 +365,8 @@ export function resolveHostOptions(options: HostOptions): ResolvedHostOptions {
     authorize: options.authorize,
     observer: options.observer,
     reflection: options.reflection ?? false,
-    stateStore: options.stateStore ?? new MemoryStateStore({ makeId, clock: options.clock }),
+    stateStore,
+    log,
     takesOver: options.takesOver ?? false,
     retry: options.retry,
     cron: options.cron,

@@ -1,4 +1,4 @@
-import type { AgentName, StateStore } from "../../core/internal.ts";
+import type { AgentName, Expected, StateStore } from "../../core/internal.ts";
 import { isSamePattern, type WirePattern } from "../../protocol/internal.ts";
 import { FairShare } from "../../transport/internal.ts";
 import type { HeldStore } from "../held-store.ts";
@@ -64,6 +64,11 @@ const nothingKept: KeptType = { principal: undefined, patterns: [] };
 const recordType = `${ownRecordPrefix}topics`;
 const json = "application/json";
 
+export interface DurableSubscriptionsOptions {
+  /** Whether other hosts write to the same store. Default: false. */
+  readonly isShared?: boolean;
+}
+
 // protocol.md §11.18
 /**
  * The durable subscriptions of agent types. They stay when their workers leave and when the host restarts, until a worker removes them.
@@ -71,6 +76,7 @@ const json = "application/json";
  */
 export class DurableSubscriptions {
   readonly #held: HeldStore;
+  readonly #isShared: boolean;
   readonly #topics = new TopicIndex();
   /** By agent type. */
   readonly #kept = new Map<string, KeptType>();
@@ -80,24 +86,45 @@ export class DurableSubscriptions {
   /** The number of the opening whose records were read. */
   #readOf = 0;
   #reading: Promise<void> | undefined;
+  /** A reading that begins when the present one has ended. */
+  #next: Promise<void> | undefined;
+  /** The versions of the records that were read, by agent type. */
+  readonly #eTags = new Map<string, string>();
 
-  constructor(held: HeldStore) {
+  constructor(held: HeldStore, { isShared = false }: DurableSubscriptionsOptions = {}) {
     this.#held = held;
+    this.#isShared = isShared;
   }
 
   /** Whether an event may have subscribers. False only if what is kept was read, and is nothing. */
   get mayHaveAny(): boolean {
-    return this.#kept.size > 0 || this.#readOf === 0;
+    return this.#isShared || this.#kept.size > 0 || this.#readOf === 0;
   }
 
   /** Opens the store and reads what it keeps. Rejects as the store does; the next call tries again. */
   async ready(): Promise<void> {
     const store = await this.#held.open();
+    if (this.#isShared) return await this.#readFresh(store);
     if (this.#readOf === this.#held.incarnation) return;
+    await this.#begin(store);
+  }
+
+  #begin(store: StateStore): Promise<void> {
     this.#reading ??= this.#read(store).finally(() => {
       this.#reading = undefined;
     });
-    await this.#reading;
+    return this.#reading;
+  }
+
+  /** Reads what all hosts have written before the call. Calls that come together share a reading. */
+  #readFresh(store: StateStore): Promise<void> {
+    if (this.#reading === undefined) return this.#begin(store);
+    const next = () => {
+      this.#next = undefined;
+      return this.#begin(store);
+    };
+    this.#next ??= this.#reading.then(next, next);
+    return this.#next;
   }
 
   /** Returns the agent types that keep the events of a topic type. */
@@ -168,7 +195,8 @@ export class DurableSubscriptions {
         const after = change(before);
         if ("at" in after) return after;
         if (after !== before && (after.patterns.length > 0 || before.patterns.length > 0)) {
-          await this.#write(agentType, after);
+          // False: another host has written meanwhile.
+          if (!(await this.#write(agentType, after))) return await task();
           this.#enter(agentType, before, after);
         }
         return { at: "done", changed: Math.abs(after.patterns.length - before.patterns.length) };
@@ -184,30 +212,46 @@ export class DurableSubscriptions {
     return changed;
   }
 
-  async #write(agentType: string, { principal, patterns }: KeptType): Promise<void> {
+  /** False: another host has written the record since it was read. */
+  async #write(agentType: string, { principal, patterns }: KeptType): Promise<boolean> {
+    const eTag = this.#eTags.get(agentType);
+    const known: Expected = eTag === undefined ? { at: "nothing" } : { at: "version", eTag };
+    const expected: Expected = this.#isShared ? known : { at: "anything" };
     const record = { principal, topics: patterns.map(({ pattern }) => toRecord(pattern)) };
     const data = new TextEncoder().encode(JSON.stringify(record));
     const [outcome] = await this.#held.readable.commit([
       {
-        ...{ agent: nameOf(agentType), epoch: undefined, expected: { at: "anything" } },
+        ...{ agent: nameOf(agentType), epoch: undefined, expected },
         write: patterns.length === 0 ? { at: "delete" } : { at: "put", contentType: json, schemaVersion: 1, data },
         ...{ reminders: [], mail: [], remembered: [] },
       },
     ]);
+    if (outcome?.at === "conflict") return false;
     if (outcome?.at !== "committed") throw new Error(`The store has not written it: ${JSON.stringify(outcome)}`);
+    if (outcome.eTag === "") this.#eTags.delete(agentType);
+    else this.#eTags.set(agentType, outcome.eTag);
+    return true;
   }
 
   async #read(store: StateStore): Promise<void> {
     const { incarnation } = this.#held;
+    const gone = new Set(this.#eTags.keys());
     for (let after: AgentName | undefined; ; ) {
       const page = await store.list({ type: recordType, after });
-      for (const { agent } of page.records) {
+      for (const { agent, eTag } of page.records) {
+        gone.delete(agent.key);
+        if (this.#eTags.get(agent.key) === eTag) continue;
         const record = await store.load(agent);
         if (record === undefined || record === "unchanged") continue;
+        this.#eTags.set(agent.key, record.eTag);
         this.#enterRecord(agent.key, record.data);
       }
       if (page.isLast) break;
       after = page.records.at(-1)?.agent;
+    }
+    for (const agentType of gone) {
+      this.#eTags.delete(agentType);
+      this.#enter(agentType, this.#kept.get(agentType) ?? nothingKept, nothingKept);
     }
     this.#readOf = incarnation;
   }
