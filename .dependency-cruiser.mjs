@@ -38,6 +38,7 @@ const innerRooms = {
     ["states", "mail"],
     ["control", "calls", "events"],
     ["placement"],
+    ["membership"],
     ["peers"],
     ["registry"],
     ["sessions", "log"],
@@ -47,7 +48,17 @@ const innerRooms = {
 
 /** Files in the root of such a folder that its rooms may import: they import no room themselves. */
 const rootLeaves = {
-  host: ["batch-runner", "counters", "held-store", "limits", "observer", "options", "principal"],
+  host: [
+    "batch-runner",
+    "cluster-options",
+    "counters",
+    "held-store",
+    "host-capabilities",
+    "limits",
+    "observer",
+    "options",
+    "principal",
+  ],
   worker: ["load-context", "reconnect-options", "worker-counters", "worker-options"],
 };
 

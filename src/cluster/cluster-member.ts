@@ -119,7 +119,7 @@ export class ClusterMember {
     });
     this.#lease = new HostLease({
       life,
-      description: { label: host.label, peerAddress: host.peerAddress, workerAddress: host.workerAddress },
+      description: host,
       onRenewed: () => this.#renewed(),
       onDead: () => this.#end("dead"),
       onForgotten: () => this.#forgotten(),
@@ -178,6 +178,14 @@ export class ClusterMember {
     while (!this.isServing && !this.#isOver) await this.#pause(this.#times.retryMs);
   }
 
+  /**
+   * Says where this host is reached, when that is known. Before the start it says nothing to the cluster; later it renews the host's record at
+   * once.
+   */
+  describe(change: Partial<HostDescription>): void {
+    this.#lease.describe(change);
+  }
+
   /** Tells the cluster that this host takes no new workers. */
   async drain(): Promise<void> {
     await this.#lease.drain();
@@ -191,7 +199,7 @@ export class ClusterMember {
     if (this.#isOver) return;
     this.#isLeaving = true;
     this.workers.takeNoMore();
-    for (const session of [...this.workers.values()]) this.workers.end(session, "lost");
+    for (const session of [...this.workers.values()]) void this.workers.end(session, "lost");
     await this.#pause(this.workers.grantedMs);
     await this.workers.buryAll();
     // While it does not serve, others may have had reasons to bury: its record ends by itself.

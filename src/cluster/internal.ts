@@ -1,8 +1,12 @@
 // What other rooms and tests use of this room. index.ts holds what users use.
-export { ClusterMember, type LifeEnd } from "./cluster-member.ts";
+export { ClusterMember, type LifeEnd, type MemberListener } from "./cluster-member.ts";
 export type { ClusterTimes } from "./cluster-times.ts";
+export type { CoordinationStore } from "./coordination-store.ts";
 export { preferred } from "./hosts/preferred.ts";
 export { readClaim } from "./records/claim-record.ts";
-export { parseHost, parseType, parseWorker } from "./records/records.ts";
+export { type HostRecord, parseHost, parseType, parseWorker } from "./records/records.ts";
+export { hashOf, tokenOf } from "./records/store-keys.ts";
+export type { TypeOutcome } from "./types/cluster-types.ts";
 export { WorkerLease } from "./workers/worker-lease.ts";
 export type { SessionEnd, WorkerSession } from "./workers/worker-session.ts";
+export type { JoinOutcome } from "./workers/worker-sessions.ts";

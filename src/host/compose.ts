@@ -25,6 +25,7 @@ import { DurableSubscriptions } from "./mail/durable-subscriptions.ts";
 import { readRules } from "./mail/effects-check.ts";
 import { HostCourier } from "./mail/host-courier.ts";
 import { ToldCalls } from "./mail/told-calls.ts";
+import type { JoinsSeat } from "./membership/joins-seat.ts";
 import { bothObservers, guardedObserver } from "./observer.ts";
 import { AgentOperations } from "./operations/agent-operations.ts";
 import { type HostOptions, resolveHostOptions } from "./options.ts";
@@ -84,6 +85,7 @@ export function composeHost(hostOptions: HostOptions) {
       logger?.warn("a client gave way: it held most, and others needed space", { name, heldBytes, maxMemoryBytes }),
   });
   const others: OthersSeat = { now: noOthers };
+  const joins: JoinsSeat = { now: undefined };
   const dotnetWorkers = new DotnetWorkers();
   const isDeaf = (clientId: string): boolean => dotnetWorkers.hasReopened(clientId);
   const owners = allowMultipleOwners
@@ -102,7 +104,7 @@ export function composeHost(hostOptions: HostOptions) {
         },
       });
   const { takesOver, stateStore: given, retry, cron, random } = options;
-  const hasLog = given.log !== undefined;
+  const hasLog = options.keepsStates && given.log !== undefined;
   const courierPeer = new CourierPeer(
     accountant.openAccount({ party: "the host", name: "kept calls", giveWay: () => undefined }),
   );
@@ -231,7 +233,7 @@ export function composeHost(hostOptions: HostOptions) {
     ...{ calls, told, durable },
     events,
     registration: new LegacyRegistration(registry, makeId, others),
-    ...{ registry, owners, between, placement, leaving, drains, counters, logger },
+    ...{ registry, owners, between, placement, leaving, drains, counters, logger, joins },
   });
   const lifecycle = new ChannelLifecycle({
     ...{
@@ -256,6 +258,7 @@ export function composeHost(hostOptions: HostOptions) {
       control,
       router,
       others,
+      joins,
     },
     observer: seldom,
   });
@@ -289,7 +292,7 @@ export function composeHost(hostOptions: HostOptions) {
     counters: readCounters,
   });
   return {
-    ...{ options, others, registrations, owners, calls, events, control, counters },
+    ...{ options, others, joins, registrations, owners, placement, calls, events, control, counters },
     noteRefusedHandshake: logger === undefined ? () => undefined : handshakeLog(logger, clock),
     ...{ accountant, batches, rateLimited, admission, clientIds, registry, sessions, lifecycle, readCounters },
     shared,
@@ -297,7 +300,7 @@ export function composeHost(hostOptions: HostOptions) {
     courier,
     durable,
     drains,
-    legacyState: new LegacyState(held, logger),
+    legacyState: new LegacyState(held, logger, { isUsed: options.keepsStates }),
     inspection,
     operations: new HostOperations({
       agents,

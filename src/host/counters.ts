@@ -81,6 +81,8 @@ export interface HostCounters {
   readonly deniedCalls: number;
   /** Deliveries skipped: the worker has no open channel, or an agent of a shared type got no worker. */
   readonly skippedEvents: number;
+  /** Events that were dropped since the host had lost touch with its cluster. */
+  readonly isolatedEvents: number;
   /** Deliveries withheld from a peer that can't take them (`filterByPeer`). */
   readonly filteredEvents: number;
   // protocol.md §7
@@ -174,6 +176,7 @@ export function createHostCounters(): MutableHostCounters {
     refusedByLimit: 0,
     deniedCalls: 0,
     skippedEvents: 0,
+    isolatedEvents: 0,
     filteredEvents: 0,
     withheldAnswers: 0,
     emptyFrames: 0,

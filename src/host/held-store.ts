@@ -15,6 +15,7 @@ export class HeldStore {
   readonly #parts: HeldStoreParts;
   #opening: Promise<StateStore> | undefined;
   #incarnation = 0;
+  #newestGeneration = 0;
   #closing: Promise<void> | undefined;
   #isFencedLogged = false;
 
@@ -25,6 +26,11 @@ export class HeldStore {
   /** The number of this opening of the store; 0 before it is open. */
   get incarnation(): number {
     return this.#incarnation;
+  }
+
+  /** The newest first part of an epoch that the store knew when it was opened. */
+  get newestGeneration(): number {
+    return this.#newestGeneration;
   }
 
   get hasOpened(): boolean {
@@ -59,7 +65,7 @@ export class HeldStore {
     error: unknown,
     what: string,
     byDefault: "unavailable" | "unknown" = "unavailable",
-  ): { readonly code: "state-unavailable" | "state-unknown"; readonly text: string } {
+  ): { readonly code: "state-unavailable" | "state-unknown" | "message-too-large"; readonly text: string } {
     const { counters, logger } = this.#parts;
     const code = error instanceof StoreError ? error.storeCode : byDefault;
     counters.storeErrors += 1;
@@ -70,12 +76,14 @@ export class HeldStore {
         "another process has taken the state store over; this host keeps no states any more: stop one of the two";
       logger?.error(text, { error: loggableError(error) });
     }
+    if (code === "too-large") return { code: "message-too-large", text: textOf(code) };
     return { code: code === "unknown" ? "state-unknown" : "state-unavailable", text: textOf(code) };
   }
 
   async #open(): Promise<StateStore> {
     const { store, takesOver, onOpen } = this.#parts;
-    const { incarnation } = await store.open({ takesOver });
+    const { incarnation, newestGeneration } = await store.open({ takesOver });
+    this.#newestGeneration = newestGeneration;
     this.#incarnation = incarnation;
     onOpen?.(incarnation);
     return store;
@@ -99,6 +107,8 @@ function textOf(code: StoreErrorCode): string {
       return "The state store of the host is full. Its operator has to make space.";
     case "overloaded":
       return "The state store of the host has too much to do. Try again later.";
+    case "too-large":
+      return "The message is longer than the log of the host takes. The log of the host says which limit to raise.";
     case "unknown":
       return "The state store of the host can't say whether it has written.";
     case "unavailable":

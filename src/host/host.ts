@@ -24,10 +24,11 @@ import {
   type Listening,
 } from "../transport/internal.ts";
 import type { HostCounters } from "./counters.ts";
+import { HostCluster } from "./host-cluster.ts";
 import type { HostSnapshot, InspectOptions, SessionReport } from "./inspection.ts";
 import type { HostOptions } from "./options.ts";
 import type { DrainOutcome, DrainWorkerOptions } from "./placement/worker-drains.ts";
-import { HostServicer } from "./servicer.ts";
+import { HostServicer, partsOf } from "./servicer.ts";
 import { assertQueueFits } from "./sessions/queue-bound.ts";
 import { ShutdownDeadline } from "./shutdown-deadline.ts";
 import { startError } from "./start-error.ts";
@@ -100,6 +101,8 @@ export class Host implements AsyncDisposable {
   readonly servicer: HostServicer;
   readonly #listener: Listener;
   readonly #clock: Clock;
+  /** Undefined: the host is alone. */
+  readonly #cluster: HostCluster | undefined;
   /** Resolves when the host has stopped; never rejects. */
   readonly closed: Promise<void>;
   #markClosed: () => void = () => {};
@@ -128,6 +131,8 @@ export class Host implements AsyncDisposable {
       this.#markClosed = resolve;
     });
     this.servicer = ownServicer;
+    const { cluster } = partsOf(ownServicer).options;
+    this.#cluster = cluster && new HostCluster(ownServicer, cluster);
   }
 
   /** The address that workers dial, with the real port once the host has started. */
@@ -138,7 +143,8 @@ export class Host implements AsyncDisposable {
   /**
    * Resolves when workers can connect. Rejects with the reason of `signal`, or with `wrong-state` the second time. An address in use
    * is `already-exists`. An address of another machine, or a text that is not an address, is `invalid-argument`. A state store that
-   * can't be opened is its `StoreError`. A start that you have stopped, and that has not ended in time, is `shutting-down`.
+   * can't be opened is its `StoreError`. A start that you have stopped, and that has not ended in time, is `shutting-down`. A host of a cluster
+   * joins it first. Peers that are not safe, and other time limits than those of the other hosts, are `invalid-argument`.
    */
   async start(options: HostStartOptions = {}): Promise<void> {
     assertOptions(options, startShape, "start");
@@ -222,6 +228,7 @@ export class Host implements AsyncDisposable {
   async #open(services: readonly LinkService[]): Promise<Listening> {
     const { servicer } = this;
     await servicer.openStateStore();
+    await this.#cluster?.start();
     return this.#listener.listen(this.#address, services, {
       accountant: servicer.accountant,
       onRefusedHandshake: (refused) => servicer.noteRefusedHandshake(refused),
@@ -231,6 +238,7 @@ export class Host implements AsyncDisposable {
   #opened(listening: Listening): void {
     this.#listening = listening;
     this.#address = listening.address;
+    this.#cluster?.takesWorkersAt(listening.address);
     if (this.#isStarting()) this.#state = { at: "serving", listening };
   }
 
@@ -261,6 +269,8 @@ export class Host implements AsyncDisposable {
   }
 
   #endWithin(graceMs: number, starting: Promise<Listening>): Promise<void> {
+    // A start may wait for the cluster.
+    if (this.#isStarting()) this.#cluster?.abandon();
     const grace = new ShutdownDeadline(this.#clock, graceMs);
     const patience = new ShutdownDeadline(this.#clock, Math.max(graceMs, defaultGraceMs));
     const started = this.#started(starting, patience);
@@ -276,6 +286,8 @@ export class Host implements AsyncDisposable {
       void grace.over.then(() => listening.close(0));
       await listening.close(grace.leftMs);
     }
+    if (this.#cluster !== undefined) await Promise.race([this.#cluster.leave(), grace.over]);
+    this.#cluster?.abandon();
     await Promise.race([this.servicer.closeStateStore(), grace.over]);
     grace.done();
     this.#markClosed();

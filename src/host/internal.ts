@@ -1,9 +1,15 @@
 // What other rooms and tests use of this room. index.ts holds what users use.
+export {
+  clusterSettingsKinds,
+  type HostClusterOptions,
+  type HostClusterSettings,
+  type PeerTransport,
+} from "./cluster-options.ts";
 export { keepHeapRoom } from "./heap-room.ts";
 export type { HostStartOptions, HostStopOptions } from "./host.ts";
 export { Host } from "./host.ts";
 export type { HostSnapshot, InspectedWorker, InspectOptions } from "./inspection.ts";
-export type { JoinedOthers, JoinOthersOptions, PeerTransport } from "./join-others.ts";
+export type { JoinedOthers, JoinOthersOptions } from "./join-others.ts";
 export { joinOthers } from "./join-others.ts";
 export type { AgentOperations } from "./operations/agent-operations.ts";
 export { type HostOptions, hostKinds } from "./options.ts";

@@ -1,9 +1,10 @@
-import { errorText, TroupeError } from "../core/internal.ts";
+import { errorText, type Timer, TroupeError } from "../core/internal.ts";
 import { peekFrame, peerLinks } from "../protocol/internal.ts";
-import { type Dialer, type Listener, parseAddress, RpcError, StatusCode } from "../transport/internal.ts";
+import { parseAddress, RpcError, StatusCode } from "../transport/internal.ts";
+import type { PeerTransport } from "./cluster-options.ts";
 import type { HostComposition } from "./compose.ts";
+import { capabilitiesOf } from "./host-capabilities.ts";
 import { limits } from "./limits.ts";
-import { capabilitiesOf } from "./options.ts";
 import { AcceptedLinks } from "./peers/accepted-links.ts";
 import type { ClusterView } from "./peers/cluster-view.ts";
 import { helloOf } from "./peers/hello.ts";
@@ -12,14 +13,6 @@ import type { LinkBounds } from "./peers/link-queue.ts";
 import { LinkedHosts } from "./peers/linked-hosts.ts";
 import { ToldPresence } from "./peers/told-presence.ts";
 import { type HostServicer, partsOf } from "./servicer.ts";
-
-/** The network between the hosts of a cluster. */
-export interface PeerTransport {
-  readonly dialer: Dialer;
-  readonly listener: Listener;
-  /** Whether both ends of each connection prove who they are, as by mutual TLS. */
-  readonly isMutual: boolean;
-}
 
 export interface JoinOthersOptions {
   readonly cluster: ClusterView;
@@ -42,6 +35,10 @@ export interface JoinedOthers {
   counters(): Readonly<LinkCounters>;
   /** The ids of the hosts to which this one has a link, and of those that have one to this. */
   linkedHosts(): { readonly to: readonly string[]; readonly from: readonly string[] };
+  /** Resolves when this host has a link to each of these hosts, or when the time is up that `startTimer` begins. */
+  linkedTo(hostIds: readonly string[], startTimer: (onLate: () => void) => Timer): Promise<void>;
+  /** Ends all links, and makes others under the next id of this host. */
+  continueAs(cluster: ClusterView): void;
 }
 
 // protocol.md §12
@@ -53,7 +50,8 @@ export async function joinOthers(servicer: HostServicer, options: JoinOthersOpti
   const host = partsOf(servicer);
   assertSafe(options);
   assertFits(host);
-  const { cluster, transport, address, secret } = options;
+  const { transport, address, secret } = options;
+  let cluster = options.cluster;
   const { accountant, batches } = host;
   const { clock, random, logger, maxSessions, maxSubscriptions, maxMemoryBytes } = host.options;
   const counters = createLinkCounters();
@@ -62,34 +60,46 @@ export async function joinOthers(servicer: HostServicer, options: JoinOthersOpti
   });
   const presence = new ToldPresence({ batches, account, sessionNumber: (channel) => cluster.sessionNumber(channel) });
   const report = linkLog(host.rateLimited);
+  const hello = () => helloOf(cluster.name, cluster.hostId, capabilitiesOf(host.options));
   const settings = {
     clock,
     bounds: { maxQueuedBytes: 64 * 1024 * 1024, maxQueuedFrames: 200_000, ...options.bounds },
     keepAliveMs: options.keepAliveMs ?? 2_000,
     keepAliveTimeoutMs: options.keepAliveTimeoutMs ?? 4_000,
     helloMs: limits.helloMs,
-    hello: helloOf(cluster.name, cluster.hostId, capabilitiesOf(host.options)),
+    hello: hello(),
   };
   const ways = waysOf(host);
   const accepted = new AcceptedLinks({ ...settings, ways, presence, counters, secret, report });
   const listening = await transport.listener.listen(address, [accepted], { accountant });
   host.registry.topics.watch((pattern, begins) => presence.patternChanged(pattern, begins));
-  const linked = new LinkedHosts({
-    ...{ ...settings, cluster, ways, accepted, presence, counters, report, random, dialer: transport.dialer },
-    telling: { maxWorkers: maxSessions, maxPatterns: maxSubscriptions, maxBytes: maxMemoryBytes / 4 },
-    metadata: secret === undefined ? {} : { [peerLinks.secretKey]: secret },
-    openAccount: (giveWay) =>
-      accountant.openAccount({
-        ...{ party: "the other hosts", name: "link to another host", giveWay: () => clock.setTimer(0, giveWay) },
-      }),
-    onClosed: () => listening.close(closeMs),
-  });
+  const link = (): LinkedHosts =>
+    new LinkedHosts({
+      ...{ ...settings, hello: hello(), cluster, ways, accepted, presence, counters, report, random },
+      dialer: transport.dialer,
+      telling: { maxWorkers: maxSessions, maxPatterns: maxSubscriptions, maxBytes: maxMemoryBytes / 4 },
+      metadata: secret === undefined ? {} : { [peerLinks.secretKey]: secret },
+      openAccount: (giveWay) =>
+        accountant.openAccount({
+          ...{ party: "the other hosts", name: "link to another host", giveWay: () => clock.setTimer(0, giveWay) },
+        }),
+      onClosed: () => listening.close(closeMs),
+    });
+  let linked = link();
   host.others.now = linked;
   logger?.info("this host links with others", { address: listening.address, cluster: cluster.name });
   return {
     address: listening.address,
     counters: () => ({ ...counters }),
     linkedHosts: () => ({ to: linked.hostIds, from: accepted.hostIds }),
+    linkedTo: (hostIds, startTimer) => linked.linkedTo(hostIds, startTimer),
+    continueAs: (next) => {
+      cluster = next;
+      linked.end();
+      accepted.renew(hello());
+      linked = link();
+      host.others.now = linked;
+    },
   };
 }
 

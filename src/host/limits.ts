@@ -141,6 +141,14 @@ export const limits = {
   peerListMs: 1_000,
   /** Milliseconds for which a subscription waits until other hosts know it. */
   barrierMs: 2_000,
+  // protocol.md §12.7
+  /** Milliseconds for which a data channel waits until its worker has joined the cluster, and registrations that wait for that at once. */
+  joinMs: 10_000,
+  waitingRegistrations: 10_000,
+  /** Milliseconds after which a host that has lost touch with its cluster ends the channels of Troupe's workers. */
+  isolatedChannelMs: 1_000,
+  /** Milliseconds for which the start of a host waits until it has links to the hosts that are up. */
+  firstLinksMs: 2_000,
   /** Milliseconds in which a host must say on a link who it is. */
   helloMs: 5_000,
   /** Times that one call may come back from other hosts. */

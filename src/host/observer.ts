@@ -17,7 +17,11 @@ export type CloseReason =
   /** The host kept more for this client than for any other, and others needed the space. */
   | "too-much"
   /** The host stops. */
-  | "stopping";
+  | "stopping"
+  /** The host has lost touch with its cluster, or begins anew there. */
+  | "isolated"
+  /** The worker is gone for the cluster of the host. */
+  | "gone";
 
 /** The kind of a worker's stream. */
 export type ChannelKind = "data" | "control" | "side" | "states";

@@ -19,6 +19,7 @@ import {
   number,
   type OptionKinds,
   optionShape,
+  options as optionsOf,
   placements,
   type RetryOptions,
   randomId,
@@ -33,7 +34,7 @@ import {
   withMethods,
   word,
 } from "../core/internal.ts";
-import type { Capability } from "../protocol/internal.ts";
+import { clusterKinds, type HostClusterOptions } from "./cluster-options.ts";
 import type { HostObserver } from "./observer.ts";
 import type { Authorize } from "./principal.ts";
 
@@ -193,6 +194,13 @@ export interface HostOptions {
   readonly retry?: RetryOptions | undefined;
   /** Finds the times of reminders with cron patterns: `cronPatterns` of `troupe/cron`. Default: the host refuses such reminders. */
   readonly cron?: CronPatterns | undefined;
+  // protocol.md §12
+  /**
+   * The cluster that the host joins when it starts, so that workers of all its hosts reach each other. Such a host keeps states only in a store that
+   * takes several writers; without `stateStore` it keeps none, and persistent agents are refused. It excludes `allowMultipleOwners`.
+   * Default: the host is alone.
+   */
+  readonly cluster?: HostClusterOptions | undefined;
   /** Serves gRPC's server reflection, so that command line tools know the host's methods and messages. Default: false. */
   readonly reflection?: boolean | undefined;
   /** Gets the host's log: who joins, leaves and registers, what the host refuses, and problems. Never payloads. Default: no log. */
@@ -204,7 +212,10 @@ export interface HostOptions {
 }
 
 /** Options that have a default. */
-type WithDefault = Omit<HostOptions, "authorize" | "logger" | "observer" | "reconnectGraceMs" | "retry" | "cron">;
+type WithDefault = Omit<
+  HostOptions,
+  "authorize" | "logger" | "observer" | "reconnectGraceMs" | "retry" | "cron" | "cluster"
+>;
 type Resolved<Options> = { readonly [Name in keyof Options]-?: Exclude<Options[Name], undefined> };
 
 /** The options with all defaults. */
@@ -215,20 +226,9 @@ export interface ResolvedHostOptions extends Resolved<WithDefault> {
   readonly logger: Logger | undefined;
   readonly retry: RetryOptions | undefined;
   readonly cron: CronPatterns | undefined;
-}
-
-/** Returns the capabilities that a host with these options names to announced workers. */
-export function capabilitiesOf(
-  options: Pick<ResolvedHostOptions, "heartbeatMs" | "allowMultipleOwners" | "stateStore">,
-): ReadonlySet<Capability> {
-  const { heartbeatMs, allowMultipleOwners, stateStore } = options;
-  const words = new Set<Capability>();
-  if (heartbeatMs > 0 && Number.isFinite(heartbeatMs)) words.add("heartbeat");
-  words.add("turns");
-  words.add("states");
-  if (!allowMultipleOwners) words.add("claims");
-  if (stateStore.log !== undefined) words.add("mail");
-  return words;
+  readonly cluster: HostClusterOptions | undefined;
+  /** False: `stateStore` is of no use to workers, since hosts of a cluster need one that takes several writers. */
+  readonly keepsStates: boolean;
 }
 
 const defaultMemoryBytes = 512 * 1024 * 1024;
@@ -273,6 +273,7 @@ export const hostKinds: OptionKinds<HostOptions> = {
   takesOver: flag,
   retry: retryKind,
   cron: withMethods("the cronPatterns of troupe/cron", "next"),
+  cluster: optionsOf(clusterKinds),
   logger,
   clock,
   makeId: callable,
@@ -298,8 +299,10 @@ export function resolveHostOptions(options: HostOptions): ResolvedHostOptions {
     const text = `The option durableTopics has "${loggableText(invalid)}", which no topic type can be. ${topicTypeRule}`;
     throw new TroupeError("invalid-argument", `${text} A * at its end stands for any rest.`);
   }
+  const keepsStates = options.cluster === undefined || options.stateStore !== undefined;
+  if (options.cluster !== undefined) assertFitsCluster(options);
   const isDurable = (options.durableTopics?.length ?? 0) + (options.durableTypes?.length ?? 0) > 0;
-  if (isDurable && options.stateStore !== undefined && options.stateStore.log === undefined) {
+  if (isDurable && (!keepsStates || (options.stateStore !== undefined && options.stateStore.log === undefined))) {
     const text = "The options durableTopics and durableTypes need a state store with mailboxes.";
     const advice = "Use a MemoryStateStore, openSqliteStore, or openPostgresStore with one writer.";
     throw new TroupeError("invalid-argument", `${text} ${advice}`);
@@ -342,11 +345,27 @@ export function resolveHostOptions(options: HostOptions): ResolvedHostOptions {
     takesOver: options.takesOver ?? false,
     retry: options.retry,
     cron: options.cron,
+    cluster: options.cluster,
+    keepsStates,
     logger: options.logger,
     clock: options.clock ?? systemClock,
     makeId,
     random: options.random ?? Math.random,
   };
+}
+
+/** Throws `invalid-argument` for options that exclude a cluster. */
+function assertFitsCluster({ allowMultipleOwners, stateStore }: HostOptions): void {
+  if (allowMultipleOwners === true) {
+    const text = "A host of a cluster can't let several clients own a type: leave allowMultipleOwners out.";
+    throw new TroupeError("invalid-argument", text);
+  }
+  if (stateStore === undefined || stateStore.writers === "many") return;
+  const text =
+    "A host of a cluster can't keep states in a store that takes one writer: the other hosts could not write them.";
+  const advice =
+    'Use openPostgresStore with writers: "many", or leave stateStore out: then the cluster keeps no states, and persistent agents are refused.';
+  throw new TroupeError("invalid-argument", `${text} ${advice}`);
 }
 
 /** Throws `invalid-argument` for a name that no agent type can have. */

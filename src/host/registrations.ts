@@ -65,8 +65,10 @@ export class Registrations {
   }
 
   registerType(agentType: string, from: Registering, sharing: SharingTerms | undefined): Promise<void> | undefined {
-    const { clientId } = from;
-    const claiming = this.#parts.others.now.claimType({ agentType, clientId, isShared: sharing !== undefined });
+    const { clientId, account } = from;
+    this.#assertServing();
+    const applicant = { agentType, clientId, isShared: sharing !== undefined, party: account?.party };
+    const claiming = this.#parts.others.now.claimType(applicant);
     return claiming === undefined
       ? this.#registerHere(agentType, from, sharing)
       : claiming.then((grant) => {
@@ -75,6 +77,13 @@ export class Registrations {
           if (grant.at === "held") throw invalid(`Agent type ${agentType} already registered with client ${grant.by}.`);
           return this.#registerHere(agentType, from, sharing);
         });
+  }
+
+  // protocol.md §12.7
+  #assertServing(): void {
+    if (this.#parts.others.now.isServing) return;
+    const text = "This host has lost touch with its cluster. Try again later, or at another host.";
+    throw new RpcError(StatusCode.unavailable, text);
   }
 
   #registerHere(agentType: string, from: Registering, sharing: SharingTerms | undefined): Promise<void> | undefined {
@@ -107,6 +116,7 @@ export class Registrations {
   subscribe(subscription: WireSubscription, from: Registering, isDurable: boolean): Promise<void> | undefined {
     const { registry, others, durableSubscriptions } = this.#parts;
     const { clientId, principal, account } = from;
+    this.#assertServing();
     if (isDurable && durableSubscriptions === undefined) throw invalid(noDurableText);
     const outcome = registry.addSubscription(clientId, subscription, { principal, account });
     switch (outcome.at) {

@@ -40,9 +40,13 @@ export type {
   PeerBounce,
   PeerCall,
   PeerEvent,
+  PeerEventTarget,
+  PeerFlush,
   PeerFrame,
   PeerHello,
   PeerInterest,
+  PeerMessageName,
+  PeerTaken,
   PeerUnary,
   PeerUnaryAnswer,
   RarePeerFrame,
@@ -54,7 +58,9 @@ export {
   identityMetadata,
   mostIdentityChars,
   readIdentity,
+  readSession,
   readSharing,
+  sessionMetadata,
   sharingMetadata,
 } from "./registration/sharing.ts";
 export type { WireSubscription } from "./registration/unary.ts";

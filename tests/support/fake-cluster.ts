@@ -30,6 +30,7 @@ export class FakeCluster {
     return {
       name: this.name,
       hostId,
+      isServing: true,
       watchHosts: (listener) => {
         this.#listeners.set(hostId, listener);
         for (const host of this.#hosts.values()) if (host.hostId !== hostId) listener.hostUp(host);

@@ -30,6 +30,7 @@ export class HostLease {
   readonly #life: Life;
   readonly #key: string;
   readonly #options: HostLeaseOptions;
+  #description: HostDescription;
   /** When each renewal was sent that may have been written. */
   readonly #sentMs = new Map<number, number>();
   #state: HostRecord["state"] = "up";
@@ -47,6 +48,8 @@ export class HostLease {
     this.#life = options.life;
     this.#key = hostKey(options.life.hostId);
     this.#options = options;
+    const { label, peerAddress, workerAddress } = options.description;
+    this.#description = { label, peerAddress, workerAddress };
   }
 
   /** When the lease is over, by this host's clock. */
@@ -77,6 +80,12 @@ export class HostLease {
   /** Milliseconds between renewals. */
   get renewalMs(): number {
     return this.#life.times.leaseMs / renewalsPerLease;
+  }
+
+  /** Changes the description, and writes it if the record is there. */
+  describe(change: Partial<HostDescription>): void {
+    this.#description = { ...this.#description, ...change };
+    if (this.#revision > 0) void this.#write();
   }
 
   /** Tells all hosts that this one takes no new workers. */
@@ -113,7 +122,7 @@ export class HostLease {
       state: this.#state,
       renewals,
       leaseMs: times.leaseMs,
-      ...this.#options.description,
+      ...this.#description,
     };
     const sentMs = this.#life.now();
     this.#sentMs.set(renewals, sentMs);

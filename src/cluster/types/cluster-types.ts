@@ -75,6 +75,16 @@ export class ClusterTypes {
     return { workerId, epoch: { generation, era, number: known.revision } };
   }
 
+  /** Asks the store who serves a type. `get` and `ownerOf` know its answer afterwards, unless it gave none in time. */
+  async refresh(type: string): Promise<void> {
+    const found = await this.#life.store.readFresh(typeKey(type));
+    if (found === undefined || found === "unknown") return;
+    this.#types.learn(found);
+    const record = this.get(type);
+    // Its owner may have joined a moment ago, and not be known here.
+    if (record?.mode === "exclusive") await this.#workers.isGone(record.workerId);
+  }
+
   /** Live workers that serve a shared type, as far as is known here. */
   serversOf(type: string): WorkerRecord[] {
     const servers: WorkerRecord[] = [];

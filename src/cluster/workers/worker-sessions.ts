@@ -126,15 +126,15 @@ export class WorkerSessions {
 
   /**
    * Ends a session whose channel is gone. `left`: the worker has stopped, or it is a stock worker, which never comes back. It is buried at
-   * once. `lost`: it has time to join another host.
+   * once. `lost`: it has time to join another host. Resolves when a worker that has left is buried, or could not be buried now.
    */
-  end(session: WorkerSession, how: "left" | "lost"): void {
+  async end(session: WorkerSession, how: "left" | "lost"): Promise<void> {
     session.over("ended");
     if (this.#sessions.get(session.workerId) !== session) return;
     this.#sessions.delete(session.workerId);
     const graceMs = how === "left" ? 0 : Math.max(this.#life.times.rejoinGraceMs * othersShare, session.grantedMs);
     this.#burials.set(session.workerId, { session: session.number, dueMs: this.#life.monotonicNow() + graceMs });
-    if (how === "left") void this.#bury(session.workerId);
+    if (how === "left") await this.#bury(session.workerId);
   }
 
   /** A record has changed: sessions here may be over by it. */
@@ -177,7 +177,7 @@ export class WorkerSessions {
 
   /** Buries all workers whose records name this host. Only when all leases are over. */
   async buryAll(): Promise<void> {
-    for (const session of [...this.#sessions.values()]) this.end(session, "left");
+    for (const session of [...this.#sessions.values()]) void this.end(session, "left");
     const ownIds: string[] = [];
     for (const { record } of this.#workers.values()) {
       if (record.state === "here" && record.hostId === this.#life.hostId) ownIds.push(record.workerId);

@@ -69,6 +69,8 @@ export const callFailure = {
   /** The target's worker stops, and its time was over while it had the call. */
   revoked: (agentType: string) =>
     mayBeHandled(`The worker of agent type ${agentType} stops, and the call took too long there.`, "shutting-down"),
+  // protocol.md §12.7
+  isolated: () => undeliverable("This host has lost touch with its cluster; nothing was sent."),
   noTarget: () => undeliverable("The request names no target agent."),
   invalid: (reason: string) => undeliverable(reason),
   overloaded: (agentType: string) =>

@@ -24,7 +24,7 @@ import type { PendingCall } from "../sessions/pending-call.ts";
 import { CallCommits } from "./call-commits.ts";
 import { CallEndings } from "./call-endings.ts";
 import { CallEnds } from "./call-ends.ts";
-import { callFailure } from "./call-failures.ts";
+import { type CallFailure, callFailure } from "./call-failures.ts";
 import { CallOutcomes, type CallOutcomesParts } from "./call-outcomes.ts";
 import { type BadFrame, type CallBounds, unknownTarget, whyNotTaken } from "./call-refusals.ts";
 import { CallRings } from "./call-rings.ts";
@@ -122,7 +122,8 @@ export class CallRouter {
         this.elsewhere.forget(call);
       },
     });
-    this.#sending = new CallSending({ calls, ends: this.ends, chains: this.#chains, courier: parts.courier });
+    const { placement, leaving, others = { now: noOthers } } = parts;
+    this.#sending = new CallSending({ calls, ends: this.ends, chains: this.#chains, courier: parts.courier, others });
     this.rings = new CallRings({
       ...{ counters, batches },
       callNamed: (idText) => calls.named(idText),
@@ -133,7 +134,6 @@ export class CallRouter {
     this.#held = new HeldCalls(clock, channelWaitMs, (call) =>
       this.ends.end(call, callFailure.notReached(call.targetType)),
     );
-    const { placement, leaving, others = { now: noOthers } } = parts;
     this.#others = others;
     const release = (call: PendingCall): void => this.#release(call);
     const routeAnew = (call: PendingCall, request: PeekedRequest): void => this.#routeAnew(call, request);
@@ -169,8 +169,8 @@ export class CallRouter {
     if (shared !== undefined) return this.shared.route(caller, request, shared);
     const isOwn = this.#givenUp.isOwnCall(caller, request);
     const clientId = isOwn ? caller.id : this.#owners.locate(targetType, targetKey);
-    if (clientId === undefined && this.#others.now.find(targetType) === undefined)
-      return this.#outcomes.refuse(caller, requestIdText(request), unknownTarget(targetType), targetType);
+    const nowhere = clientId === undefined ? this.#whyNotElsewhere(targetType) : undefined;
+    if (nowhere !== undefined) return this.#outcomes.refuse(caller, requestIdText(request), nowhere, targetType);
     const refusal = whyNotTaken(caller, request, targetType, { calls: this.#calls, bounds: this.#bounds });
     if (refusal !== undefined) return this.#outcomes.refuse(caller, requestIdText(request), refusal, targetType);
     const callerId = requestIdBytes(request);
@@ -182,13 +182,21 @@ export class CallRouter {
     else this.#expect(clientId, call, spliceRequestId(onPath, this.#calls.idBytesOf(call)));
   }
 
+  /** The reason why a call can't go to another host; undefined: it can. */
+  #whyNotElsewhere(targetType: string): CallFailure | undefined {
+    const others = this.#others.now;
+    if (!others.isServing) return callFailure.isolated();
+    return others.find(targetType) === undefined ? unknownTarget(targetType) : undefined;
+  }
+
   // protocol.md §12
   /**
    * Takes a call that another host has sent for the worker of a channel here, and sends it to no other host. False: the worker does not serve the
-   * type, and nothing was done.
+   * type, or this host has lost touch with its cluster; nothing was done.
    */
   routeFrom(caller: Peer, request: PeekedRequest, channel: Peer): boolean {
     const { targetType = "", targetKey } = request;
+    if (!this.#others.now.isServing) return false;
     const shared = this.#owners.hasShared ? this.#owners.shared(targetType) : undefined;
     const clientId = this.#owners.locate(targetType, targetKey);
     const target = clientId === undefined ? undefined : this.#peers.of(clientId);

@@ -5,6 +5,7 @@ import {
   withoutMailMarks,
   withoutPath,
 } from "../../protocol/internal.ts";
+import type { OthersSeat } from "../peers/other-hosts.ts";
 import type { Peer } from "../sessions/peer.ts";
 import type { PendingCall } from "../sessions/pending-call.ts";
 import type { CallEnds } from "./call-ends.ts";
@@ -21,6 +22,7 @@ export interface CallSendingParts {
   readonly chains: StockChains;
   /** The caller of the calls that the host keeps. */
   readonly courier: Peer | undefined;
+  readonly others: OthersSeat;
 }
 
 /** Sends calls to their targets, as each target knows them. */
@@ -33,6 +35,10 @@ export class CallSending {
 
   /** Sends a call to a worker. `entry`: one more field of the request. Returns the length of the frame. */
   forward(call: PendingCall, request: PeekedRequest, target: Peer, entry?: Uint8Array): number {
+    if (!this.#parts.others.now.isServing) {
+      this.#parts.ends.end(call, callFailure.isolated());
+      return 0;
+    }
     const frame = this.#frameFor(target, call, request, entry);
     if (frame === undefined) {
       this.#parts.ends.end(call, callFailure.noDurableEvents(call.targetType));

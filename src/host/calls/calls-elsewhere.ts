@@ -71,9 +71,9 @@ export class CallsElsewhere {
   }
 
   /** A call comes back from another host, which has handed it to no worker. */
-  bounced(link: CallLink, { requestId, frame }: PeerBounce): void {
+  bounced(link: CallLink, { what, frame }: PeerBounce): void {
     const { calls, ends, others, courier, release } = this.#parts;
-    const call = calls.named(requestId);
+    const call = "requestId" in what ? calls.named(what.requestId) : undefined;
     if (call === undefined || !isOn(link, call)) return;
     const came = peekFrame(frame);
     call.bounces += 1;

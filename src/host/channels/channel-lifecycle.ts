@@ -9,8 +9,9 @@ import {
 import { ControlChannel } from "../control/control-channel.ts";
 import type { ControlRouter } from "../control/control-router.ts";
 import type { ControlSession } from "../control/control-session.ts";
+import { capabilitiesOf } from "../host-capabilities.ts";
+import type { Joining } from "../membership/joining.ts";
 import type { HostObserver } from "../observer.ts";
-import { capabilitiesOf } from "../options.ts";
 import type { OthersSeat } from "../peers/other-hosts.ts";
 import { identityCost, type Workers } from "../placement/workers.ts";
 import { isSamePrincipal } from "../principal.ts";
@@ -24,7 +25,7 @@ import { SideWaits } from "../sessions/side-waits.ts";
 import { type ChannelDrainParts, drainChannels } from "./channel-drain.ts";
 import { ChannelReports } from "./channel-reports.ts";
 import type { Router } from "./router.ts";
-import { type CreateReceiver, ownerOf, StreamOpenings } from "./stream-openings.ts";
+import { type CreateReceiver, type OpenOptions, ownerOf, StreamOpenings } from "./stream-openings.ts";
 import { StreamsBeside, type StreamsBesideParts } from "./streams-beside.ts";
 import { type ConnectionChangeParts, keepTypes } from "./types-of-change.ts";
 
@@ -74,23 +75,26 @@ export class ChannelLifecycle {
 
   /** Opens a worker's data channel. Without `client-id` the worker is of generation 1, and the host makes an id for it. */
   openData(call: CallContext): ServerStreamReceiver {
-    const { options, sessions, router } = this.#parts;
+    const { options, sessions, router, joins } = this.#parts;
     const { acceptLegacyWorkers, makeId } = options;
     const clientId = clientIdOf(call) ?? (acceptLegacyWorkers ? makeId() : requireClientId(call));
     const capabilities = capabilitiesOf(options);
     const traits = peerTraits(call.metadata, { ...options, capabilities });
     const openedAs = this.#opened++;
+    let joining: Joining | undefined;
     const createReceiver: CreateReceiver = (principal) => {
-      this.#checkEntry(sessions, { call, clientId, openedAs, principal });
+      this.#checkEntry(sessions, { call, clientId, openedAs, principal }, () => joining?.cancel());
       const owner = ownerOf(call, clientId, principal);
       const account = this.#openings.accountOf(call);
       return new DataChannel({
         traits,
         capabilities,
         createSession: (stream) => {
-          const worker = this.#identify(call, owner);
+          const worker = joining?.identity ?? this.#identify(call, owner);
           account.add(identityCost(worker));
-          return this.#dataOpened(this.#createSession({ owner, openedAs, traits, worker, stream, account }));
+          const session = this.#createSession({ owner, openedAs, traits, worker, stream, account });
+          if (joining !== undefined) joins.now?.opened(session, joining);
+          return this.#dataOpened(session);
         },
         onFrame: (session, frame) => router.receive(session, frame),
         onBadFrame: (session, bad, head) => router.receiveBad(session, bad, head && readFrameHead(head)),
@@ -101,7 +105,22 @@ export class ChannelLifecycle {
     };
     return this.#openings.open(call, createReceiver, {
       onPending: (outcome) => this.#sideWaits.channelWaits(clientId, outcome),
+      hold: this.#joinOf(call, clientId, (began) => {
+        joining = began;
+      }),
     });
+  }
+
+  // protocol.md §12.7
+  /** Holds a data channel until its worker has joined the cluster. Undefined: this host is alone. */
+  #joinOf(call: CallContext, clientId: string, onBegan: (joining: Joining) => void): OpenOptions["hold"] {
+    const joins = this.#parts.joins.now;
+    if (joins === undefined) return undefined;
+    return (principal) => {
+      const joining = joins.join(call, clientId, principal);
+      onBegan(joining);
+      return joining;
+    };
   }
 
   openControl(call: CallContext): ServerStreamReceiver {
@@ -173,6 +192,19 @@ export class ChannelLifecycle {
    */
   #checkEntry(
     channels: ChannelTable<Session> | ChannelTable<ControlSession>,
+    entry: Entry,
+    onRefused: () => void = () => undefined,
+  ): void {
+    try {
+      this.#assertMayEnter(channels, entry);
+    } catch (refusal) {
+      onRefused();
+      throw refusal;
+    }
+  }
+
+  #assertMayEnter(
+    channels: ChannelTable<Session> | ChannelTable<ControlSession>,
     { call, clientId, openedAs, principal }: Entry,
   ): void {
     const { options, admission, clientIds } = this.#parts;
@@ -212,8 +244,9 @@ export class ChannelLifecycle {
   }
 
   #dataGone(session: Session, closing: StreamClosing): void {
-    const { sessions, calls, registry, placement, between, others } = this.#parts;
+    const { sessions, calls, registry, placement, between, others, joins } = this.#parts;
     session.account.release(identityCost(session.worker));
+    joins.now?.ended(session, closing);
     const isCurrent = sessions.leave(session);
     // A channel that was replaced has left its types to the one that replaced it.
     this.#reports.dataClosed(session, closing, () => (isCurrent ? registry.declaredBy(session.id).types : noTypes));

@@ -16,6 +16,7 @@ import type { MutableHostCounters } from "../counters.ts";
 import type { EventRouter } from "../events/event-router.ts";
 import type { DurableEvents } from "../mail/durable-events.ts";
 import type { ToldCalls } from "../mail/told-calls.ts";
+import type { JoinsSeat } from "../membership/joins-seat.ts";
 import type { LeavingAgents } from "../placement/leaving-agents.ts";
 import type { Placement } from "../placement/placement.ts";
 import type { WorkerDrains } from "../placement/worker-drains.ts";
@@ -41,6 +42,7 @@ export interface RouterParts {
   readonly between: TypesBetween;
   readonly leaving: LeavingAgents;
   readonly drains: WorkerDrains;
+  readonly joins: JoinsSeat;
   readonly counters: MutableHostCounters;
   readonly logger: Logger | undefined;
 }
@@ -78,6 +80,7 @@ export class Router {
         // A peer that did not announce itself can't mean this notice.
         if (!peer.traits.isAnnounced) counters.emptyFrames += 1;
         else {
+          this.#parts.joins.now?.noteLeaving(peer);
           keepTypes(peer, this.#parts);
           const revoked = revokedTypes(peer, this.#parts);
           calls.peerLeaving(peer, registry.clientLeaving(peer.id), revoked);
@@ -102,6 +105,12 @@ export class Router {
       case "ack":
       case "leave":
       case "drain":
+      case "void":
+      case "hosts":
+      case "last":
+      // A lone host takes no lease notices.
+      case "holds":
+      case "moving":
       case "empty":
         // Only hosts send these.
         counters.emptyFrames += 1;
@@ -135,11 +144,13 @@ export class Router {
 
   /** Answers in the same stream, and counts nothing. The bytes of a worker's answer have shown already that it lives. */
   #answerHeartbeat(peer: Peer, frame: HeartbeatFrame): void {
-    if (!peer.traits.capabilities.has("heartbeat")) {
-      this.#parts.counters.emptyFrames += 1;
+    const { counters, joins } = this.#parts;
+    const { capabilities } = peer.traits;
+    if (!capabilities.has("heartbeat") && !capabilities.has("lease")) {
+      counters.emptyFrames += 1;
       return;
     }
-    const answer = heartbeatAnswer(frame);
+    const answer = heartbeatAnswer(frame, () => joins.now?.leaseOf(peer) ?? 0);
     if (answer !== undefined) peer.send(encodeFrame(answer), "heartbeat");
   }
 

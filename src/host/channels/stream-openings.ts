@@ -10,11 +10,19 @@ import type { StreamOwner } from "../sessions/session.ts";
 
 export type CreateReceiver = (principal: Admitted) => ServerStreamReceiver;
 
-interface OpenOptions {
+/** Something that an admitted stream waits for. */
+export interface Held {
+  /** Rejects with the `RpcError` that refuses the stream. */
+  readonly outcome: Promise<Admitted>;
+  /** The stream has ended. */
+  cancel(): void;
+}
+
+export interface OpenOptions {
   /** Learns of an admission that is not decided. */
   readonly onPending?: (outcome: Promise<Admitted>) => void;
   /** Says what an admitted stream still waits for. Undefined: nothing. */
-  readonly hold?: (principal: Admitted) => PendingAdmission | undefined;
+  readonly hold?: ((principal: Admitted) => Held | undefined) | undefined;
 }
 
 /** Opens each stream once it is admitted. Until then it holds the frames that come on it. */
@@ -38,7 +46,7 @@ export class StreamOpenings {
     if (pending !== undefined) onPending?.(pending.outcome);
     const own = admitted instanceof PendingAdmission ? admitted.outcome : admitted;
     if (!(own instanceof Promise) && hold === undefined) return createReceiver(own);
-    let held: PendingAdmission | undefined;
+    let held: Held | undefined;
     const heldBack = async (): Promise<Admitted> => {
       const principal = await own;
       held = hold?.(principal);

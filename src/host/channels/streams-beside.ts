@@ -1,5 +1,6 @@
 import { type CallContext, RpcError, type ServerStreamReceiver, StatusCode } from "../../transport/internal.ts";
 import type { MutableHostCounters } from "../counters.ts";
+import type { JoinsSeat } from "../membership/joins-seat.ts";
 import type { ResolvedHostOptions } from "../options.ts";
 import { isSamePrincipal } from "../principal.ts";
 import { type Admission, type Admitted, type PendingAdmission, requireClientId } from "../sessions/admission.ts";
@@ -24,6 +25,7 @@ export interface StreamsBesideParts {
   readonly reports: ChannelReports;
   readonly openings: StreamOpenings;
   readonly sideWaits: SideWaits;
+  readonly joins: JoinsSeat;
 }
 
 interface BesideOptions {
@@ -45,7 +47,12 @@ export class StreamsBeside {
   openSide(call: CallContext): ServerStreamReceiver {
     return this.#open(call, {
       takes: ({ traits }) => traits.isAnnounced,
-      createReceiver: (session, owner) => new SideStream({ session, ...this.#partsOf(call, "side", owner) }),
+      createReceiver: (session, owner) =>
+        new SideStream({
+          session,
+          leaseMs: () => this.#parts.joins.now?.leaseOf(session) ?? 0,
+          ...this.#partsOf(call, "side", owner),
+        }),
     });
   }
 

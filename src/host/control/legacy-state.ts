@@ -23,13 +23,22 @@ export class LegacyState {
   readonly #held: HeldStore;
   readonly #logger: Logger | undefined;
 
-  constructor(held: HeldStore, logger: Logger | undefined) {
+  readonly #isUsed: boolean;
+
+  /** `isUsed` false: the host keeps no states. */
+  constructor(
+    held: HeldStore,
+    logger: Logger | undefined,
+    { isUsed }: { readonly isUsed: boolean } = { isUsed: true },
+  ) {
     this.#held = held;
     this.#logger = logger;
+    this.#isUsed = isUsed;
   }
 
   /** Answers an unknown agent with its id alone. */
   async get(agentId: WireAgentId): Promise<GetStateAnswer> {
+    this.#assertUsed();
     const record = await this.#load(agentId).catch((error: unknown) => {
       throw this.#failure(error);
     });
@@ -38,6 +47,13 @@ export class LegacyState {
       success: true,
       error: undefined,
     };
+  }
+
+  #assertUsed(): void {
+    if (this.#isUsed) return;
+    const text =
+      "This host keeps no states: it belongs to a cluster, and has no state store that takes several writers.";
+    throw new RpcError(StatusCode.unimplemented, text);
   }
 
   /** Forgets a state, and all that belongs to its agent. False: there was none. */
@@ -57,6 +73,7 @@ export class LegacyState {
    * a refusal is a status.
    */
   async save(state: StoredState, clientId: string | undefined): Promise<SaveStateAnswer> {
+    this.#assertUsed();
     const refusal = await this.#save(state).catch((error: unknown) => this.#failure(error));
     if (refusal === undefined) return { success: true, error: undefined };
     if (clientId !== undefined) throw refusal;

@@ -25,6 +25,7 @@ import type { Peer, PeerTable } from "../sessions/peer.ts";
 import { DotnetEvents } from "./dotnet-events.ts";
 import { EventFans, type FanContent, type NamedWorker, type SoughtType } from "./event-fans.ts";
 import { MovingEvents } from "./moving-events.ts";
+import { bytesOf, onlyThese, type Recipients } from "./recipients.ts";
 import { lotsOf, RestTargets } from "./rest-targets.ts";
 
 export interface EventRouterParts {
@@ -39,12 +40,6 @@ export interface EventRouterParts {
   readonly others?: OthersSeat | undefined;
   readonly logger: Logger | undefined;
   readonly observer: HostObserver | undefined;
-}
-
-/** Agents of shared types that an event is for, as the frame for their worker names them: those known before, and others. */
-interface Recipients {
-  readonly known: Uint8Array | undefined;
-  text: string;
 }
 
 /** The search for the agents of one event. */
@@ -89,7 +84,7 @@ export class EventRouter {
     this.#fans = new EventFans({ ...parts, versions: parts.directory.versions });
     this.#moving = new MovingEvents({
       ...parts,
-      send: (event, target, frame) => this.#deliver(event, target, frame),
+      send: (event, target, frame) => void (this.#isIsolated() || this.#deliver(event, target, frame)),
       shownTo: (target, event) => (knowsDepths(target) ? event : withoutDepth(event)),
     });
   }
@@ -103,6 +98,7 @@ export class EventRouter {
   route(from: Peer, event: PeekedEvent): number {
     const { counters, logger, observer } = this.#parts;
     counters.events += 1;
+    if (this.#isIsolated()) return 0;
     if (!isValidTopicType(event.topicType)) {
       counters.invalidEvents += 1;
       logger?.warn("an event was dropped: its topic type is not valid", { topicType: event.topicType });
@@ -126,6 +122,7 @@ export class EventRouter {
   routeFrom(from: Peer, event: PeekedEvent, types: readonly string[]): void {
     const { counters, owners } = this.#parts;
     counters.events += 1;
+    if (this.#isIsolated()) return;
     this.#number += 1;
     this.#isHeld = false;
     const shared = new Set<SharedType>();
@@ -139,6 +136,14 @@ export class EventRouter {
     const search: Search = { from, event, key: topicSourceOf(event), waiting: undefined };
     for (const type of shared) if (isMissing(this.#findAgent(search, type, true))) counters.skippedEvents += 1;
     this.#deliverAll(event);
+  }
+
+  // protocol.md §12.7
+  /** Whether the host has lost touch with its cluster. It drops the event then, and counts it. */
+  #isIsolated(): boolean {
+    if (this.#others.now.isServing) return false;
+    this.#parts.counters.isolatedEvents += 1;
+    return true;
   }
 
   /** Sends the event to all peers that were found for it. */
@@ -165,6 +170,7 @@ export class EventRouter {
     if (except.size === 0) return this.route(from, event);
     const { counters, owners, peers } = this.#parts;
     counters.events += 1;
+    if (this.#isIsolated()) return 0;
     const rest = new RestTargets(this.#parts, { topicType: event.topicType, except });
     this.#isHeld = false;
     this.#number += 1;
@@ -382,17 +388,8 @@ export class EventRouter {
   }
 }
 
-// protocol.md §11.14
-/** Stands before the names of an event that is for these agents alone. */
-const onlyThese = Buffer.from("!");
-
 function isMissing(found: FoundAgent): boolean {
   return found === "nowhere" || found === "unnamed";
-}
-
-function bytesOf({ known, text }: Recipients): Uint8Array {
-  if (known === undefined) return Buffer.from(text);
-  return text === "" ? known : Buffer.concat([known, Buffer.from(`,${text}`)]);
 }
 
 function knowsDepths({ traits }: Peer): boolean {

@@ -5,6 +5,7 @@ import {
   type FrameHead,
   type PeerCall,
   type PeerEvent,
+  type PeerHello,
   type PeerUnary,
   peekFrame,
   peerLinks,
@@ -54,10 +55,19 @@ export class AcceptedLinks implements AskedHost, LinkService {
   readonly #byHost = new Map<string, IncomingLink>();
   readonly #control = new Map<IncomingLink, ControlLink>();
   readonly #uncounted = createUncountedAccount();
+  #hello: PeerHello;
   #isClosed = false;
 
   constructor(parts: AcceptedLinksParts) {
     this.#parts = parts;
+    this.#hello = parts.hello;
+  }
+
+  /** This host has another id from now on: ends all links. */
+  renew(hello: PeerHello): void {
+    this.#hello = hello;
+    const status = { code: StatusCode.unavailable, details: "The host begins anew in its cluster." };
+    for (const link of [...this.#links]) link.finish(status, "this host begins anew in its cluster");
   }
 
   /** The ids of the hosts that have a link to this one. */
@@ -81,7 +91,7 @@ export class AcceptedLinks implements AskedHost, LinkService {
       throw new RpcError(StatusCode.resourceExhausted, `This host has ${this.#links.size} links of other hosts.`);
     }
     const account = call.account ?? this.#uncounted;
-    const link = new IncomingLink({ ...settings, account, address: call.peer, host: this });
+    const link = new IncomingLink({ ...settings, hello: this.#hello, account, address: call.peer, host: this });
     this.#links.add(link);
     return link;
   }
@@ -127,7 +137,14 @@ export class AcceptedLinks implements AskedHost, LinkService {
     const call = peekFrame(frame);
     if (call.kind !== "request") return link.cut("It has sent a call whose frame is not a request.");
     const reason = "The worker does not serve the agent type here any more.";
-    const bounce = encodePeerFrame({ kind: "bounce", requestId: requestIdText(call), reason, frame });
+    const bounce = encodePeerFrame({
+      kind: "bounce",
+      what: { requestId: requestIdText(call) },
+      types: [],
+      reason,
+      heldBy: undefined,
+      frame,
+    });
     if (link.tellIfRoom(bounce)) return;
     const head = { kind: "request", requestId: requestIdText(call) } as const;
     this.calledBadly(link, head, { reason: "The call finds no space on the way back to its host.", isOverload: true });
@@ -137,7 +154,8 @@ export class AcceptedLinks implements AskedHost, LinkService {
     if (link.caller !== undefined) this.#parts.ways.calledBadly(link.caller, head, bad);
   }
 
-  published(link: IncomingLink, { types, frame }: PeerEvent): void {
+  published(link: IncomingLink, { targets, frame }: PeerEvent): void {
+    const types = targets.flatMap((target) => target.types);
     if (link.caller !== undefined) this.#parts.ways.published(link.caller, types, frame);
   }
 

@@ -27,6 +27,8 @@ export interface TypeApplicant {
   readonly clientId: string;
   /** Whether its worker shares the type with others. */
   readonly isShared: boolean;
+  /** The address of the client: registrations of one address have their share of what waits. Default: none. */
+  readonly party?: string | undefined;
 }
 
 // protocol.md §12
@@ -37,6 +39,8 @@ export interface ClusterView {
   readonly name: string;
   /** This host. */
   readonly hostId: string;
+  /** Whether this host may hand anything to workers now. False: it has lost touch with the cluster. */
+  readonly isServing: boolean;
   /** Tells of each other host that is up, at once, and of each change after that. Ends with the returned function. */
   watchHosts(listener: ClusterHostsListener): () => void;
   /** Returns the id of the worker that serves an exclusive type anywhere in the cluster; undefined: none is known. */

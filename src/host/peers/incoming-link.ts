@@ -212,6 +212,9 @@ export class IncomingLink implements ServerStreamReceiver, ToldHost {
         return host.asked(this, frame);
       case "answer":
       case "bounce":
+      case "taken":
+      case "flush":
+      case "flushed":
       case "here":
       case "away":
       case "interest":

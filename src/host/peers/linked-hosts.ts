@@ -1,4 +1,4 @@
-import { type Clock, isValidAgentType } from "../../core/internal.ts";
+import { type Clock, isValidAgentType, type Timer } from "../../core/internal.ts";
 import type { FrameHead, PeekedEvent, PeerBounce, PeerInterest, PeerUnaryAnswer } from "../../protocol/internal.ts";
 import type { Dialer, MemoryAccount, Metadata, RpcError } from "../../transport/internal.ts";
 import { limits } from "../limits.ts";
@@ -49,6 +49,7 @@ export class LinkedHosts implements OtherHosts, AskingHost, ClusterHostsListener
   /** Types whose place the cluster is asked for; calls for them wait. */
   readonly #lookUps: LookUps;
   readonly #unwatch: () => void;
+  readonly #onLinked = new Set<() => void>();
   #isClosed = false;
 
   constructor(parts: LinkedHostsParts) {
@@ -67,9 +68,31 @@ export class LinkedHosts implements OtherHosts, AskingHost, ClusterHostsListener
     this.#unwatch = cluster.watchHosts(this);
   }
 
+  get isServing(): boolean {
+    return this.#parts.cluster.isServing;
+  }
+
   /** The ids of the hosts to which this one has an open link. */
   get hostIds(): readonly string[] {
     return [...this.#diallings.values()].filter(({ openLink }) => openLink !== undefined).map(({ hostId }) => hostId);
+  }
+
+  /** Resolves when this host has an open link to each of these hosts, or when the time is up that `startTimer` begins. */
+  async linkedTo(hostIds: readonly string[], startTimer: (onLate: () => void) => Timer): Promise<void> {
+    const isThere = (): boolean => hostIds.every((hostId) => this.#diallings.get(hostId)?.openLink !== undefined);
+    if (isThere()) return;
+    await new Promise<void>((resolve) => {
+      const settle = (): void => {
+        timer.cancel();
+        this.#onLinked.delete(look);
+        resolve();
+      };
+      const look = (): void => {
+        if (isThere()) settle();
+      };
+      const timer = startTimer(settle);
+      this.#onLinked.add(look);
+    });
   }
 
   hostUp(host: ClusterHost): void {
@@ -117,7 +140,8 @@ export class LinkedHosts implements OtherHosts, AskingHost, ClusterHostsListener
     });
     let sent = 0;
     for (const [link, names] of types) {
-      if (link.sendEvent([...names], event.bytes, from.account.party) === "queued") sent += names.size;
+      if (link.sendEvent([{ slot: 0, types: [...names] }], event.bytes, from.account.party) === "queued")
+        sent += names.size;
       else counters.droppedEvents += 1;
     }
     counters.sentEvents += sent;
@@ -178,6 +202,15 @@ export class LinkedHosts implements OtherHosts, AskingHost, ClusterHostsListener
     await this.#parts.onClosed();
   }
 
+  /** Ends all links that this host has dialled, at once: it has another id from now on. */
+  end(): void {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    this.#unwatch();
+    for (const dialling of this.#diallings.values()) dialling.stop();
+    this.#diallings.clear();
+  }
+
   answered(link: OutgoingLink, frame: Uint8Array): void {
     this.#parts.ways.answered(link, frame);
   }
@@ -216,6 +249,10 @@ export class LinkedHosts implements OtherHosts, AskingHost, ClusterHostsListener
   #opened(link: OutgoingLink): void {
     this.#parts.counters.openedLinks += 1;
     this.#parts.report({ what: "opened", hostId: link.hostId, detail: "" });
+    // The link counts as open when this callback has returned.
+    queueMicrotask(() => {
+      for (const look of [...this.#onLinked]) look();
+    });
   }
 
   #passBy(hostId: string, detail: string): void {

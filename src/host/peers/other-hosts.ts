@@ -28,6 +28,9 @@ export interface ForwardedCall {
 export interface OtherHosts {
   /** False: this host is alone, and no message pays for other hosts. */
   readonly areThere: boolean;
+  // protocol.md §12.7
+  /** Whether this host may hand anything to workers now. False: it has lost touch with its cluster. */
+  readonly isServing: boolean;
   /**
    * Finds the worker of another host that serves an exclusive type. Undefined: no host serves it. `party`: the address of the caller, for whom
    * the host asks the cluster. Without it the host asks nothing, and a type that it does not know comes `later`.
@@ -67,6 +70,7 @@ export interface OthersSeat {
 /** The others of a lone host. */
 export const noOthers: OtherHosts = {
   areThere: false,
+  isServing: true,
   find: () => undefined,
   doubt: () => undefined,
   publish: () => 0,

@@ -7,6 +7,7 @@ import {
   type FrameBytes,
   type FrameHead,
   type PeerBounce,
+  type PeerEventTarget,
   type PeerFrame,
   type PeerHello,
   type PeerInterest,
@@ -131,9 +132,9 @@ export class OutgoingLink implements CallLink, StreamReceiver {
     return this.#isOpen ? this.queue.send(encodePeerCall(slot, frame), "call", party) : "closed";
   }
 
-  /** Sends an event for the workers there that serve these types. `party`: the address of its publisher. */
-  sendEvent(types: readonly string[], frame: Uint8Array, party: string): SendOutcome {
-    return this.#isOpen ? this.queue.send(encodePeerEvent(types, frame), "event", party) : "closed";
+  /** Sends an event for workers there. `party`: the address of its publisher. */
+  sendEvent(targets: readonly PeerEventTarget[], frame: Uint8Array, party: string): SendOutcome {
+    return this.#isOpen ? this.queue.send(encodePeerEvent(targets, frame), "event", party) : "closed";
   }
 
   sendNotice(notice: Uint8Array): SendOutcome {
@@ -240,6 +241,9 @@ export class OutgoingLink implements CallLink, StreamReceiver {
       case "call":
       case "event":
       case "unary":
+      case "taken":
+      case "flush":
+      case "flushed":
       case "barrier-read":
       case "empty":
         // Only the host that dials asks; and a later version may say more.

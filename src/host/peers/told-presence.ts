@@ -105,7 +105,7 @@ export class ToldPresence {
     const { id: clientId, worker, traits } = channel;
     const session = this.#parts.sessionNumber(channel);
     const { isAnnounced, capabilities } = traits;
-    return { kind: "here", slot, session, clientId, isAnnounced, worker, capabilities };
+    return { kind: "here", slot, session, clientId, isAnnounced, worker, capabilities, isDraining: false };
   }
 }
 

@@ -1,4 +1,4 @@
-import type { Capability, FrameBytes, WorkerHere, WorkerIdentity } from "../../protocol/internal.ts";
+import type { Capability, FrameBytes, PeerEventTarget, WorkerHere, WorkerIdentity } from "../../protocol/internal.ts";
 import type { MemoryAccount } from "../../transport/internal.ts";
 import type { FrameUse, Peer, PeerTraits, SendOutcome } from "../sessions/peer.ts";
 import { createIncomingCalls, createOutgoingCalls } from "../sessions/pending-call.ts";
@@ -10,7 +10,7 @@ export interface CallLink {
   /** Sends a call to the worker in a slot. `party`: the address of the caller. */
   sendCall(slot: number, frame: FrameBytes, party: string): SendOutcome;
   /** Sends an event for the workers there that serve these types. `party`: the address of its publisher. */
-  sendEvent(types: readonly string[], frame: Uint8Array, party: string): SendOutcome;
+  sendEvent(targets: readonly PeerEventTarget[], frame: Uint8Array, party: string): SendOutcome;
   sendNotice(notice: Uint8Array): SendOutcome;
 }
 

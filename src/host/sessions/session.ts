@@ -73,7 +73,6 @@ export class Session implements Peer {
   readonly owner: StreamOwner;
   readonly openedAs: number;
   readonly traits: PeerTraits;
-  readonly worker: WorkerIdentity;
   readonly dotnet: DotnetWorker | undefined;
   readonly account: MemoryAccount;
   readonly outgoingCalls = createOutgoingCalls();
@@ -90,6 +89,7 @@ export class Session implements Peer {
   readonly #signsOfLife: SignsOfLife | undefined;
   #sentFrames = 0;
   #asked = 0;
+  #worker: WorkerIdentity;
   #noticePath: NoticePath | undefined;
   #stateStream: StreamBeside | undefined;
   #isOpen = true;
@@ -100,7 +100,7 @@ export class Session implements Peer {
     this.owner = parts.owner;
     this.openedAs = parts.openedAs;
     this.traits = parts.traits;
-    this.worker = parts.worker;
+    this.#worker = parts.worker;
     this.dotnet = parts.dotnet;
     this.account = parts.account;
     this.#stream = parts.stream;
@@ -108,6 +108,16 @@ export class Session implements Peer {
     this.#close = new GracefulClose(parts.stream, parts.clock);
     this.#parts = parts;
     this.#signsOfLife = this.#watch();
+  }
+
+  get worker(): WorkerIdentity {
+    return this.#worker;
+  }
+
+  // protocol.md §12.7
+  /** A stock worker has another worker id in the next life of its host. No table may know the session meanwhile. */
+  identifyAnew(workerId: string): void {
+    this.#worker = { ...this.#worker, id: workerId };
   }
 
   get isOpen(): boolean {

@@ -20,6 +20,9 @@ export interface SideStreamParts {
   readonly account: MemoryAccount;
   readonly bounds: QueueBounds;
   readonly clock: Clock;
+  // protocol.md §11.19
+  /** Returns the milliseconds of the lease that the worker gets when it asks; 0: none. */
+  readonly leaseMs: () => number;
   readonly onOpened: () => void;
   readonly onEnded: (closing: StreamClosing) => void;
 }
@@ -50,10 +53,12 @@ export class SideStream implements ServerStreamReceiver, NoticePath {
 
   /** Workers send nothing but heartbeats here. */
   onFrame(bytes: Uint8Array): void {
-    const { capabilities } = this.#parts.session.traits;
-    if (!capabilities.has("heartbeat") || !this.#open?.bound.hasRoom(bytes.length, "heartbeat")) return;
+    const { session, leaseMs } = this.#parts;
+    const { capabilities } = session.traits;
+    const isAwaited = capabilities.has("heartbeat") || capabilities.has("lease");
+    if (!isAwaited || !this.#open?.bound.hasRoom(bytes.length, "heartbeat")) return;
     const frame = peekFrame(bytes);
-    const answer = frame.kind === "heartbeat" ? heartbeatAnswer(frame) : undefined;
+    const answer = frame.kind === "heartbeat" ? heartbeatAnswer(frame, leaseMs) : undefined;
     if (answer !== undefined) this.#open.stream.send(encodeFrame(answer));
   }
 

@@ -7,12 +7,13 @@ import {
   type Interest,
   PeerFrameSchema,
   type PeerHelloSchema,
+  type Taken,
   type PeerFrame as WirePeerFrame,
   type WorkerHere as WireWorkerHere,
   type WorkerHereSchema,
 } from "../gen/troupe/v1/peer_pb.ts";
-import type { PeerFrame, PeerHello, RarePeerFrame, WorkerHere } from "./peer-frame.ts";
-import { decodePeerFrameQuickly } from "./quick-peer-codec.ts";
+import type { PeerFrame, PeerHello, PeerMessageName, RarePeerFrame, WorkerHere } from "./peer-frame.ts";
+import { decodePeerFrameQuickly, isFirst } from "./quick-peer-codec.ts";
 
 type WireKind = NonNullable<MessageInitShape<typeof PeerFrameSchema>["kind"]>;
 
@@ -37,9 +38,17 @@ function toWireKind(frame: RarePeerFrame): WireKind {
     case "notice":
       return { case: "notice", value: frame.notice };
     case "bounce": {
-      const { requestId, reason, frame: message } = frame;
-      return { case: "bounce", value: { what: { case: "requestId", value: requestId }, reason, frame: message } };
+      const { what, types, reason, heldBy = "", frame: message } = frame;
+      return { case: "bounce", value: { what: toWireName(what), types: [...types], reason, heldBy, frame: message } };
     }
+    case "taken":
+      return { case: "taken", value: { what: toWireName(frame.what) } };
+    case "flush": {
+      const { number, slot, agentType, key } = frame;
+      return { case: "flush", value: { number: BigInt(number), slot, type: agentType, key } };
+    }
+    case "flushed":
+      return { case: "flushed", value: { number: BigInt(frame.number) } };
     case "here":
       return { case: "here", value: toWireHere(frame) };
     case "away":
@@ -74,6 +83,10 @@ function toWireKind(frame: RarePeerFrame): WireKind {
   }
 }
 
+function toWireName(name: PeerMessageName): Exclude<Taken["what"], { case: undefined }> {
+  return "event" in name ? { case: "event", value: BigInt(name.event) } : { case: "requestId", value: name.requestId };
+}
+
 function toWireHello({
   cluster,
   hostId,
@@ -85,22 +98,27 @@ function toWireHello({
 }
 
 function toWireHere(here: WorkerHere): MessageInitShape<typeof WorkerHereSchema> {
-  const { slot, session, clientId, isAnnounced, worker, capabilities } = here;
+  const { slot, session, clientId, isAnnounced, worker, capabilities, isDraining } = here;
   const { id, name, version = "", labels } = worker;
   return {
     ...{ slot, workerId: id, session: BigInt(session), clientId, announced: isAnnounced, version, name },
-    ...{ labels: { ...labels }, capabilities: [...capabilities] },
+    ...{ labels: { ...labels }, capabilities: [...capabilities], draining: isDraining },
   };
 }
 
 function fromWireKind(kind: WirePeerFrame["kind"]): PeerFrame {
   switch (kind.case) {
     case "call":
-      return { kind: "call", slot: kind.value.slot, frame: kind.value.frame };
+      return { kind: "call", slot: kind.value.slot, isFirst: isFirst(kind.value.flags), frame: kind.value.frame };
     case "answer":
       return { kind: "answer", frame: kind.value };
     case "event":
-      return { kind: "event", types: kind.value.targets.flatMap(({ types }) => types), frame: kind.value.frame };
+      return {
+        kind: "event",
+        number: safe(kind.value.number),
+        targets: kind.value.targets.map(({ slot, types }) => ({ slot, types })),
+        frame: kind.value.frame,
+      };
     case "hello": {
       const { cluster, hostId, oldest, newest, features } = kind.value;
       return { kind: "hello", cluster, hostId, oldest, newest, features: capabilitiesIn(features) };
@@ -108,9 +126,21 @@ function fromWireKind(kind: WirePeerFrame["kind"]): PeerFrame {
     case "notice":
       return { kind: "notice", notice: kind.value };
     case "bounce": {
-      const { what, reason, frame } = kind.value;
-      return what.case === undefined ? { kind: "empty" } : { kind: "bounce", requestId: what.value, reason, frame };
+      const { types, reason, heldBy, frame } = kind.value;
+      const what = fromWireName(kind.value.what);
+      if (what === undefined) return { kind: "empty" };
+      return { kind: "bounce", what, types, reason, heldBy: heldBy === "" ? undefined : heldBy, frame };
     }
+    case "taken": {
+      const what = fromWireName(kind.value.what);
+      return what === undefined ? { kind: "empty" } : { kind: "taken", what };
+    }
+    case "flush": {
+      const { number, slot, type: agentType, key } = kind.value;
+      return { kind: "flush", number: safe(number), slot, agentType, key };
+    }
+    case "flushed":
+      return { kind: "flushed", number: safe(kind.value.number) };
     case "here":
       return fromWireHere(kind.value);
     case "away":
@@ -136,12 +166,24 @@ function fromWireKind(kind: WirePeerFrame["kind"]): PeerFrame {
   }
 }
 
+function fromWireName(what: Taken["what"]): PeerMessageName | undefined {
+  switch (what.case) {
+    case "requestId":
+      return { requestId: what.value };
+    case "event":
+      return { event: safe(what.value) };
+    case undefined:
+      return undefined;
+  }
+}
+
 function fromWireHere(here: WireWorkerHere): WorkerHere {
-  const { slot, workerId: id, session, clientId, announced, version, labels, name, capabilities } = here;
+  const { slot, workerId: id, session, clientId, announced, version, labels, name, capabilities, draining } = here;
   return {
     ...{ kind: "here", slot, session: safe(session), clientId, isAnnounced: announced },
     worker: { id, name, version: version === "" ? undefined : version, labels },
     capabilities: capabilitiesIn(capabilities),
+    isDraining: draining,
   };
 }
 

@@ -18,23 +18,56 @@ export interface PeerHello {
 export interface PeerCall {
   readonly kind: "call";
   readonly slot: number;
+  /** The first message on a route to an agent of a shared type: the other host says `taken` when it has handed it over. */
+  readonly isFirst: boolean;
   readonly frame: Uint8Array;
 }
 
-/** An event for the workers that serve these exclusive types. */
+/** The receivers of an event at another host. */
+export interface PeerEventTarget {
+  /** The slot of a worker that has agents of these shared types. 0: the types are exclusive. */
+  readonly slot: number;
+  readonly types: readonly string[];
+}
+
+/** An event for workers of another host. `frame` may be a view into a larger buffer. */
 export interface PeerEvent {
   readonly kind: "event";
-  readonly types: readonly string[];
+  /** Not 0: the first message on a route to its agent. */
+  readonly number: number;
+  readonly targets: readonly PeerEventTarget[];
   readonly frame: Uint8Array;
 }
 
-/** A call that was handed to no worker comes back to the host that has asked. */
+/** A call by the asker's request id, or an event by its number. */
+export type PeerMessageName = { readonly requestId: string } | { readonly event: number };
+
+/** A call or event that was handed to no worker comes back to the host that has asked. */
 export interface PeerBounce {
   readonly kind: "bounce";
-  readonly requestId: string;
+  readonly what: PeerMessageName;
+  /** Of an event: the types of its agents that did not get it. */
+  readonly types: readonly string[];
   /** For people. */
   readonly reason: string;
+  /** The id of the worker that has the agent. Undefined: it is not known. */
+  readonly heldBy: string | undefined;
   readonly frame: Uint8Array;
+}
+
+/** The first message on a route was handed over. */
+export interface PeerTaken {
+  readonly kind: "taken";
+  readonly what: PeerMessageName;
+}
+
+/** Asks for all messages for an agent that were not handed over to the worker in a slot. */
+export interface PeerFlush {
+  readonly kind: "flush";
+  readonly number: number;
+  readonly slot: number;
+  readonly agentType: string;
+  readonly key: string;
 }
 
 /** A worker has a data channel at the host that says so. */
@@ -48,6 +81,8 @@ export interface WorkerHere {
   readonly isAnnounced: boolean;
   readonly worker: WorkerIdentity;
   readonly capabilities: ReadonlySet<Capability>;
+  /** It gets no new agents of shared types. Of a known slot, this is all that may change. */
+  readonly isDraining: boolean;
 }
 
 /** A subscription begins or ceases to matter at the host that says so. */
@@ -84,6 +119,9 @@ export type RarePeerFrame =
   | PeerHello
   | { readonly kind: "notice"; readonly notice: Uint8Array }
   | PeerBounce
+  | PeerTaken
+  | PeerFlush
+  | { readonly kind: "flushed"; readonly number: number }
   | WorkerHere
   | { readonly kind: "away"; readonly slot: number }
   | PeerInterest

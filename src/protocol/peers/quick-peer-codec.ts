@@ -3,7 +3,7 @@ import { nameAt, RawReader } from "../frames/raw-reader.ts";
 import { readFrameHead } from "../routing/frame-peek.ts";
 import type { FrameHead } from "../routing/peeked-frame.ts";
 import { type FrameBytes, type SplicedFrame, varintLength, writeVarint } from "../routing/request-id.ts";
-import type { PeerFrame } from "./peer-frame.ts";
+import type { PeerEventTarget, PeerFrame } from "./peer-frame.ts";
 
 // The frames that carry messages of workers. They are a new beginning before the message, whose bytes are not copied.
 
@@ -11,22 +11,32 @@ const callTag = 0x0a;
 const answerTag = 0x12;
 const eventTag = 0x1a;
 const slotTag = 0x08;
+const flagsTag = 0x10;
+const numberTag = 0x08;
 const targetTag = 0x12;
 const typeTag = 0x12;
 const frameTag = 0x7a;
 
-/** Encodes a call for the worker in a slot. The frame must be sent or joined before the next one is encoded. */
-export function encodePeerCall(slot: number, frame: FrameBytes): SplicedFrame {
-  const slotLength = slot === 0 ? 0 : 1 + varintLength(slot);
-  const bodyLength = slotLength + fieldHead(frame.byteLength) + frame.byteLength;
-  const start = 1 + varintLength(bodyLength) + slotLength + fieldHead(frame.byteLength);
+const firstFlag = 1;
+
+/** Whether the flags of a call say that it is the first one on its route. */
+export function isFirst(flags: number): boolean {
+  return (flags & firstFlag) !== 0;
+}
+
+/**
+ * Encodes a call for the worker in a slot. `first`: it is the first on a route to its agent. The frame must be sent or joined before the next
+ * one is encoded.
+ */
+export function encodePeerCall(slot: number, frame: FrameBytes, first = false): SplicedFrame {
+  const slotLength = numberLength(slot);
+  const flagsLength = first ? 2 : 0;
+  const bodyLength = slotLength + flagsLength + fieldHead(frame.byteLength) + frame.byteLength;
+  const start = 1 + varintLength(bodyLength) + slotLength + flagsLength + fieldHead(frame.byteLength);
   const { bytes, spliced } = headOf(start, frame);
   bytes[0] = callTag;
-  let at = writeVarint(bytes, 1, bodyLength);
-  if (slotLength > 0) {
-    bytes[at] = slotTag;
-    at = writeVarint(bytes, at + 1, slot);
-  }
+  let at = writeNumber(bytes, writeVarint(bytes, 1, bodyLength), slotTag, slot);
+  if (first) at = writeNumber(bytes, at, flagsTag, firstFlag);
   bytes[at] = frameTag;
   writeVarint(bytes, at + 1, frame.byteLength);
   return spliced;
@@ -40,23 +50,28 @@ export function encodePeerAnswer(frame: FrameBytes): SplicedFrame {
   return spliced;
 }
 
-/** Encodes an event for the workers that serve these types. */
-export function encodePeerEvent(types: readonly string[], frame: Uint8Array): SplicedFrame {
-  const names = types.map((type) => Buffer.from(type));
-  const targetLength = names.reduce((sum, name) => sum + fieldHead(name.length) + name.length, 0);
-  const bodyLength = fieldHead(targetLength) + targetLength + fieldHead(frame.length) + frame.length;
-  const head = new Uint8Array(
-    1 + varintLength(bodyLength) + fieldHead(targetLength) + targetLength + fieldHead(frame.length),
-  );
+/** Encodes an event for workers of another host. `number`: not 0 for the first message on a route to its agent. */
+export function encodePeerEvent(targets: readonly PeerEventTarget[], frame: Uint8Array, number = 0): SplicedFrame {
+  const named = targets.map(({ slot, types }) => {
+    const names = types.map((type) => Buffer.from(type));
+    const length = names.reduce((sum, name) => sum + fieldHead(name.length) + name.length, numberLength(slot));
+    return { slot, names, length };
+  });
+  const targetsLength = named.reduce((sum, { length }) => sum + fieldHead(length) + length, 0);
+  const headLength = numberLength(number) + targetsLength + fieldHead(frame.length);
+  const bodyLength = headLength + frame.length;
+  const head = new Uint8Array(1 + varintLength(bodyLength) + headLength);
   head[0] = eventTag;
-  let at = writeVarint(head, 1, bodyLength);
-  head[at] = targetTag;
-  at = writeVarint(head, at + 1, targetLength);
-  for (const name of names) {
-    head[at] = typeTag;
-    at = writeVarint(head, at + 1, name.length);
-    head.set(name, at);
-    at += name.length;
+  let at = writeNumber(head, writeVarint(head, 1, bodyLength), numberTag, number);
+  for (const { slot, names, length } of named) {
+    head[at] = targetTag;
+    at = writeNumber(head, writeVarint(head, at + 1, length), slotTag, slot);
+    for (const name of names) {
+      head[at] = typeTag;
+      at = writeVarint(head, at + 1, name.length);
+      head.set(name, at);
+      at += name.length;
+    }
   }
   head[at] = frameTag;
   writeVarint(head, at + 1, frame.length);
@@ -79,7 +94,7 @@ export function readPeerMessageHead(bytes: Uint8Array): FrameHead | undefined {
   if ((tag !== callTag && tag !== answerTag) || reader.number() < 0) return undefined;
   if (tag === callTag) {
     let field = reader.number();
-    if (field === slotTag) field = reader.number() < 0 ? -1 : reader.number();
+    while (field === slotTag || field === flagsTag) field = reader.number() < 0 ? -1 : reader.number();
     if (field !== frameTag || reader.number() < 0) return undefined;
   }
   return readFrameHead(bytes.subarray(reader.position));
@@ -88,35 +103,70 @@ export function readPeerMessageHead(bytes: Uint8Array): FrameHead | undefined {
 function readCall(reader: RawReader): PeerFrame | undefined {
   let tag = reader.number();
   let slot = 0;
+  let flags = 0;
   if (tag === slotTag) {
     slot = reader.number();
-    if (slot < 0) return undefined;
-    tag = reader.number();
+    tag = slot < 0 ? -1 : reader.number();
+  }
+  if (tag === flagsTag) {
+    flags = reader.number();
+    tag = flags < 0 ? -1 : reader.number();
   }
   const frame = tag === frameTag ? readLast(reader) : undefined;
-  return frame && { kind: "call", slot, frame };
+  return frame && { kind: "call", slot, isFirst: isFirst(flags), frame };
 }
 
 function readEvent(reader: RawReader): PeerFrame | undefined {
+  const targets: PeerEventTarget[] = [];
+  let tag = reader.number();
+  let number = 0;
+  if (tag === numberTag) {
+    number = reader.number();
+    tag = number < 0 ? -1 : reader.number();
+  }
+  for (; tag === targetTag; tag = reader.number()) {
+    const end = reader.length();
+    const target = end < 0 ? undefined : readTarget(reader, end);
+    if (target === undefined) return undefined;
+    targets.push(target);
+  }
+  const frame = tag === frameTag ? readLast(reader) : undefined;
+  return frame && { kind: "event", number, targets, frame };
+}
+
+function readTarget(reader: RawReader, end: number): PeerEventTarget | undefined {
   const types: string[] = [];
-  if (reader.number() !== targetTag) return undefined;
-  const end = reader.length();
-  if (end < 0) return undefined;
+  let slot = 0;
   while (reader.position < end) {
-    if (reader.number() !== typeTag) return undefined;
-    const textEnd = reader.length();
+    const tag = reader.number();
+    if (tag === slotTag && types.length === 0) {
+      slot = reader.number();
+      if (slot < 0 || reader.position > end) return undefined;
+      continue;
+    }
+    const textEnd = tag === typeTag ? reader.length() : -1;
     if (textEnd < 0 || textEnd > end) return undefined;
     types.push(nameAt(reader.bytes, reader.position, textEnd));
     reader.position = textEnd;
   }
-  const frame = reader.number() === frameTag ? readLast(reader) : undefined;
-  return frame && { kind: "event", types, frame };
+  return reader.position === end ? { slot, types } : undefined;
 }
 
 /** The rest of the bytes, if they are one field. */
 function readLast(reader: RawReader): Uint8Array | undefined {
   const end = reader.length();
   return end === reader.end ? reader.bytes.subarray(reader.position) : undefined;
+}
+
+/** Length of a number with a tag of one byte; 0 is not written. */
+function numberLength(value: number): number {
+  return value === 0 ? 0 : 1 + varintLength(value);
+}
+
+function writeNumber(bytes: Uint8Array, at: number, tag: number, value: number): number {
+  if (value === 0) return at;
+  bytes[at] = tag;
+  return writeVarint(bytes, at + 1, value);
 }
 
 /** Tag and length of a field with so many bytes. */

@@ -309,7 +309,7 @@ export class HostSeat {
     if (session === undefined) return;
     if (this.#bySession.get(session.workerId) === connection) this.#bySession.delete(session.workerId);
     // A stock worker never comes back.
-    this.#member.workers.end(session, connection.worker.kind === "stock" ? "left" : how);
+    void this.#member.workers.end(session, connection.worker.kind === "stock" ? "left" : how);
   }
 
   #connectionOf(workerId: string): Connection | undefined {

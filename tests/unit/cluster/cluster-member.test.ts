@@ -98,7 +98,7 @@ describe("a host in a cluster", () => {
     await joined(two, "w2");
     await run(one.claims.claim(agent, "w1"));
     expect(session.grantLease()).toBe(3_000);
-    one.workers.end(session, "lost");
+    void one.workers.end(session, "lost");
     await pass(2_900);
     expect(two.knownWorkers.isHere("w1")).toBe(true);
     await pass(2_000);
@@ -165,7 +165,7 @@ describe("a host in a cluster", () => {
     expect(await run(two.types.registerExclusive("writer", second))).toMatchObject({ at: "taken" });
     await pass(10);
     const before = two.types.ownerOf("clerk");
-    one.workers.end(first, "left");
+    void one.workers.end(first, "left");
     await pass(10);
     expect(two.types.ownerOf("clerk")).toBeUndefined();
     await run(two.types.registerExclusive("clerk", second));

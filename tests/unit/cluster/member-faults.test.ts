@@ -103,7 +103,7 @@ describe("a host in a cluster", () => {
     });
     const first = await join(one, 1);
     if (first.at !== "joined") throw new Error(first.at);
-    one.workers.end(first.session, "lost");
+    void one.workers.end(first.session, "lost");
     const second = join(one, 2);
     await pass(6_000);
     open();

@@ -11,6 +11,7 @@ import {
   type Frame,
   joinFrame,
   type PeerFrame,
+  type RarePeerFrame,
 } from "../../../../src/protocol/internal.ts";
 import type { Link } from "../../../../src/transport/index.ts";
 import { RawControl } from "../../../support/raw-control.ts";
@@ -19,7 +20,15 @@ import { RawWorker, textOf } from "../../../support/raw-worker.ts";
 
 const hello = encodePeerFrame(helloOfHost("h2"));
 const worker = { id: "T", name: "T", version: undefined, labels: {} };
-const hereT = { kind: "here", slot: 1, session: 1, clientId: "T", isAnnounced: false, worker } as const;
+const hereT = {
+  kind: "here",
+  slot: 1,
+  session: 1,
+  clientId: "T",
+  isAnnounced: false,
+  worker,
+  isDraining: false,
+} as const;
 
 /** A host that is linked with one which does only what a test says. That one claims to have a worker of the type `echo`. */
 async function linkedWithRaw(
@@ -50,6 +59,10 @@ async function nextCall(from: { next(): Promise<PeerFrame> }): Promise<Request> 
   return request;
 }
 
+function bounceOf({ requestId }: Request, frame: Uint8Array): RarePeerFrame {
+  return { kind: "bounce", what: { requestId }, types: [], reason: "", heldBy: undefined, frame };
+}
+
 describe("a call that another host hands back", () => {
   it.each<[string, (request: Request) => Frame]>([
     ["for another agent type", (request) => ({ ...request, target: { type: "own", key: "k" } })],
@@ -67,7 +80,7 @@ describe("a call that another host hands back", () => {
     caller.request("1", "echo/k");
     const request = await nextCall(rig.raw);
     const frame = encodeFrame(forge(request));
-    rig.say({ kind: "bounce", requestId: request.requestId, reason: "", frame });
+    rig.say(bounceOf(request, frame));
     expect(await caller.nextResponse()).toMatchObject({ requestId: "1", metadata: { agerrorcode: "undeliverable" } });
     expect(await own.settled()).toEqual([]);
   });
@@ -78,7 +91,7 @@ describe("a call that another host hands back", () => {
     caller.request("1", "echo/k", { metadata: { text: "x".repeat(100) } });
     const request = await nextCall(rig.raw);
     const frame = encodeFrame({ ...request, metadata: { agmail: "1.1", agepoch: "1.1.1" } });
-    rig.say({ kind: "bounce", requestId: request.requestId, reason: "", frame });
+    rig.say(bounceOf(request, frame));
     expect((await nextCall(rig.raw)).metadata).toEqual({});
   });
 });

@@ -54,7 +54,9 @@ describe("calls to a worker of a host that freezes", () => {
     await host.start();
     const worker = { id: "T", name: "T", version: undefined, labels: {} };
     const here = { kind: "here", slot: 1, session: 1, clientId: "T", isAnnounced: false, worker } as const;
-    const frozen = await openRawHost(network, [encodePeerFrame({ ...here, capabilities: new Set() })]);
+    const frozen = await openRawHost(network, [
+      encodePeerFrame({ ...here, capabilities: new Set(), isDraining: false }),
+    ]);
     await cluster.viewOf("h2").claimType({ agentType: "echo", clientId: "T", isShared: false });
     cluster.up({ hostId: "h2", address: frozen.address });
     const caller = await new RawWorker(network.dial(host.address), "C").join();

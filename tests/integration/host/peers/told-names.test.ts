@@ -29,7 +29,16 @@ function here(slot: number, over: Partial<{ clientId: string; id: string; name: 
   const labels = label === undefined ? {} : { zone: label };
   const worker = { id, name, version: undefined, labels };
   const capabilities = new Set<never>();
-  return { kind: "here", slot, session: slot, clientId, isAnnounced: true, worker, capabilities } as const;
+  return {
+    kind: "here",
+    slot,
+    session: slot,
+    clientId,
+    isAnnounced: true,
+    isDraining: false,
+    worker,
+    capabilities,
+  } as const;
 }
 
 function interest(pattern: WirePattern): RarePeerFrame {

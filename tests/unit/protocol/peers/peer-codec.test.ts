@@ -20,14 +20,25 @@ const worker = { id: "w1", name: "eu", version: "2", labels: { zone: "a" } };
 const rare: readonly RarePeerFrame[] = [
   { kind: "hello", cluster: "troupe", hostId: "h1", oldest: 1, newest: 2, features: new Set(["heartbeat", "turns"]) },
   { kind: "notice", notice: Buffer.from("notice") },
-  { kind: "bounce", requestId: "m-7", reason: "It is not here.", frame: Buffer.from("call") },
+  {
+    ...{ kind: "bounce", what: { requestId: "m-7" }, types: [], reason: "It is not here.", heldBy: undefined },
+    frame: Buffer.from("call"),
+  },
+  {
+    ...{ kind: "bounce", what: { event: 0 }, types: ["room", "hall"], reason: "It has moved.", heldBy: "w2" },
+    frame: Buffer.from("event"),
+  },
+  { kind: "taken", what: { requestId: "m-7" } },
+  { kind: "taken", what: { event: 2 ** 31 - 1 } },
+  { kind: "flush", number: 7, slot: 3, agentType: "room", key: "größe" },
+  { kind: "flushed", number: 7 },
   {
     ...{ kind: "here", slot: 3, session: 4, clientId: "c1", isAnnounced: true, worker },
-    capabilities: new Set(["turns"]),
+    ...{ capabilities: new Set(["turns"]), isDraining: true },
   },
   {
     ...{ kind: "here", slot: 300, session: 0, clientId: "c2", isAnnounced: false },
-    ...{ worker: { id: "c2", name: "c2", version: undefined, labels: {} }, capabilities: new Set() },
+    ...{ worker: { id: "c2", name: "c2", version: undefined, labels: {} }, capabilities: new Set(), isDraining: false },
   },
   { kind: "away", slot: 3 },
   { kind: "interest", begins: true, pattern: { kind: "type", topicType: "news", agentType: "reader" } },
@@ -54,24 +65,27 @@ describe("frames between hosts", () => {
     expect(plain(decodePeerFrame(encodePeerFrame(frame)))).toEqual(plain(frame));
   });
 
-  it.each([0, 1, 127, 128, 70_000])("carry a call to slot %i in a few bytes before its own", (slot) => {
-    const message = encodeFrame({
-      ...{ kind: "request", requestId: "1", source: undefined, target: { type: "echo", key: "k" } },
-      ...{ payload: { typeName: "t", contentType: "c", data: new Uint8Array(300) }, metadata: {} },
-    });
-    const peeked = peekFrame(message);
-    if (peeked.kind !== "request") throw new Error("It is no call.");
-    const id = Buffer.from("host-12");
-    const bytes = Buffer.from(joinFrame(encodePeerCall(slot, spliceRequestId(peeked, id))));
-    const frame = Buffer.from(joinFrame(spliceRequestId(peeked, id)));
-    expect(plain(decodePeerFrame(bytes))).toEqual(plain({ kind: "call", slot, frame }));
-    const generated = toBinary(
-      PeerFrameSchema,
-      create(PeerFrameSchema, { kind: { case: "call", value: { slot, frame } } }),
-    );
-    expect(bytes.equals(generated)).toBe(true);
-    expect(decodePeerFrameQuickly(generated)).toBeDefined();
-  });
+  it.each([0, 1, 127, 128, 70_000].flatMap((slot) => [[slot, false] as const, [slot, true] as const]))(
+    "carry a call to slot %i in a few bytes before its own, first on its route: %s",
+    (slot, isFirst) => {
+      const message = encodeFrame({
+        ...{ kind: "request", requestId: "1", source: undefined, target: { type: "echo", key: "k" } },
+        ...{ payload: { typeName: "t", contentType: "c", data: new Uint8Array(300) }, metadata: {} },
+      });
+      const peeked = peekFrame(message);
+      if (peeked.kind !== "request") throw new Error("It is no call.");
+      const id = Buffer.from("host-12");
+      const bytes = Buffer.from(joinFrame(encodePeerCall(slot, spliceRequestId(peeked, id), isFirst)));
+      const frame = Buffer.from(joinFrame(spliceRequestId(peeked, id)));
+      expect(plain(decodePeerFrame(bytes))).toEqual(plain({ kind: "call", slot, isFirst, frame }));
+      const generated = toBinary(
+        PeerFrameSchema,
+        create(PeerFrameSchema, { kind: { case: "call", value: { slot, flags: isFirst ? 1 : 0, frame } } }),
+      );
+      expect(bytes.equals(generated)).toBe(true);
+      expect(decodePeerFrameQuickly(generated)).toBeDefined();
+    },
+  );
 
   it.each([0, 5, 200, 100_000])("carry an answer of %i bytes", (length) => {
     const frame = Buffer.alloc(length, 7);
@@ -81,28 +95,39 @@ describe("frames between hosts", () => {
     expect(bytes.equals(generated)).toBe(true);
   });
 
-  it.each([[["reader"]], [["reader", "größe"]], [Array.from({ length: 300 }, (_, at) => `type-${at}`)]])(
-    "carry an event for the types %#",
-    (types) => {
-      const frame = Buffer.alloc(500, 9);
-      const bytes = Buffer.from(joinFrame(encodePeerEvent(types, frame)));
-      expect(plain(decodePeerFrame(bytes))).toEqual(plain({ kind: "event", types, frame }));
-      const value = { targets: [{ types }], frame };
-      const generated = toBinary(PeerFrameSchema, create(PeerFrameSchema, { kind: { case: "event", value } }));
-      expect(bytes.equals(generated)).toBe(true);
-    },
-  );
+  it.each([
+    [0, [{ slot: 0, types: ["reader"] }]],
+    [0, [{ slot: 0, types: ["reader", "größe"] }]],
+    [0, [{ slot: 0, types: Array.from({ length: 300 }, (_, at) => `type-${at}`) }]],
+    [
+      0,
+      [
+        { slot: 0, types: ["reader"] },
+        { slot: 7, types: ["room", "hall"] },
+        { slot: 70_000, types: ["room"] },
+      ],
+    ],
+    [2 ** 31 - 1, [{ slot: 7, types: ["room"] }]],
+  ])("carry an event %#", (number, targets) => {
+    const frame = Buffer.alloc(500, 9);
+    const bytes = Buffer.from(joinFrame(encodePeerEvent(targets, frame, number)));
+    expect(plain(decodePeerFrame(bytes))).toEqual(plain({ kind: "event", number, targets, frame }));
+    const value = { number: BigInt(number), targets, frame };
+    const generated = toBinary(PeerFrameSchema, create(PeerFrameSchema, { kind: { case: "event", value } }));
+    expect(bytes.equals(generated)).toBe(true);
+    expect(decodePeerFrameQuickly(generated)).toBeDefined();
+  });
 
   it("are read by the generated code where they are written in another way", () => {
     const frame = Buffer.from("frame");
-    const two = toBinary(
+    const call = toBinary(
       PeerFrameSchema,
-      create(PeerFrameSchema, {
-        kind: { case: "event", value: { targets: [{ types: ["a"] }, { types: ["b"] }], frame } },
-      }),
+      create(PeerFrameSchema, { kind: { case: "call", value: { slot: 1, frame } } }),
     );
-    expect(decodePeerFrameQuickly(two)).toBeUndefined();
-    expect(plain(decodePeerFrame(two))).toEqual(plain({ kind: "event", types: ["a", "b"], frame }));
+    // The slot stands twice; the last one counts.
+    const twice = Buffer.from([0x0a, (call[1] ?? 0) + 2, 0x08, 0x05, ...call.subarray(2)]);
+    expect(decodePeerFrameQuickly(twice)).toBeUndefined();
+    expect(plain(decodePeerFrame(twice))).toEqual(plain({ kind: "call", slot: 1, isFirst: false, frame }));
   });
 
   it("are ignored if a later version has made them, and refused if they are broken", () => {

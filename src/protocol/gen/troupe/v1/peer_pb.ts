@@ -14,7 +14,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file troupe/v1/peer.proto.
  */
 export const file_troupe_v1_peer: GenFile = /*@__PURE__*/
-  fileDesc("ChR0cm91cGUvdjEvcGVlci5wcm90bxIJdHJvdXBlLnYxIp0ECglQZWVyRnJhbWUSIwoEY2FsbBgBIAEoCzITLnRyb3VwZS52MS5QZWVyQ2FsbEgAEhAKBmFuc3dlchgCIAEoDEgAEiUKBWV2ZW50GAMgASgLMhQudHJvdXBlLnYxLlBlZXJFdmVudEgAEhAKBm5vdGljZRgEIAEoDEgAEiMKBmJvdW5jZRgFIAEoCzIRLnRyb3VwZS52MS5Cb3VuY2VIABIlCgRoZXJlGAkgASgLMhUudHJvdXBlLnYxLldvcmtlckhlcmVIABIlCgRhd2F5GAogASgLMhUudHJvdXBlLnYxLldvcmtlckF3YXlIABInCghpbnRlcmVzdBgLIAEoCzITLnRyb3VwZS52MS5JbnRlcmVzdEgAEiUKB2JhcnJpZXIYDCABKAsyEi50cm91cGUudjEuQmFycmllckgAEi4KDGJhcnJpZXJfcmVhZBgNIAEoCzIWLnRyb3VwZS52MS5CYXJyaWVyUmVhZEgAEhEKB2NvbnRyb2wYDiABKAxIABIlCgV1bmFyeRgPIAEoCzIULnRyb3VwZS52MS5QZWVyVW5hcnlIABIyCgx1bmFyeV9hbnN3ZXIYECABKAsyGi50cm91cGUudjEuUGVlclVuYXJ5QW5zd2VySAASJQoFaGVsbG8YEiABKAsyFC50cm91cGUudjEuUGVlckhlbGxvSABCBgoEa2luZEoECAYQCUoECBEQEkoECBMQFCJfCglQZWVySGVsbG8SDwoHY2x1c3RlchgBIAEoCRIPCgdob3N0X2lkGAIgASgJEg4KBm9sZGVzdBgDIAEoDRIOCgZuZXdlc3QYBCABKA0SEAoIZmVhdHVyZXMYBSADKAkiLQoIUGVlckNhbGwSDAoEc2xvdBgBIAEoDRINCgVmcmFtZRgPIAEoDEoECAIQAyJJCglQZWVyRXZlbnQSJwoHdGFyZ2V0cxgCIAMoCzIWLnRyb3VwZS52MS5FdmVudFRhcmdldBINCgVmcmFtZRgPIAEoDEoECAEQAiIiCgtFdmVudFRhcmdldBINCgV0eXBlcxgCIAMoCUoECAEQAiJXCgZCb3VuY2USFAoKcmVxdWVzdF9pZBgBIAEoCUgAEg4KBnJlYXNvbhgEIAEoCRINCgVmcmFtZRgPIAEoDEIGCgR3aGF0SgQIAhADSgQIAxAESgQIBRAGIoECCgpXb3JrZXJIZXJlEgwKBHNsb3QYASABKA0SEQoJd29ya2VyX2lkGAIgASgJEg8KB3Nlc3Npb24YAyABKAQSEQoJY2xpZW50X2lkGAQgASgJEhEKCWFubm91bmNlZBgFIAEoCBIPCgd2ZXJzaW9uGAYgASgJEjEKBmxhYmVscxgHIAMoCzIhLnRyb3VwZS52MS5Xb3JrZXJIZXJlLkxhYmVsc0VudHJ5EgwKBG5hbWUYCSABKAkSFAoMY2FwYWJpbGl0aWVzGAogAygJGi0KC0xhYmVsc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAFKBAgIEAkiGgoKV29ya2VyQXdheRIMCgRzbG90GAEgASgNIksKCEludGVyZXN0Eg4KBmJlZ2lucxgBIAEoCBIMCgRraW5kGAIgASgNEg0KBXRvcGljGAMgASgJEhIKCmFnZW50X3R5cGUYBCABKAkiGQoHQmFycmllchIOCgZudW1iZXIYASABKAQiHQoLQmFycmllclJlYWQSDgoGbnVtYmVyGAEgASgEItwBCglQZWVyVW5hcnkSDgoGbnVtYmVyGAEgASgEEg4KBm1ldGhvZBgCIAEoCRIRCgljbGllbnRfaWQYAyABKAkSFgoJcHJpbmNpcGFsGAQgASgJSACIAQESDwoHcmVxdWVzdBgFIAEoDBI0CghtZXRhZGF0YRgGIAMoCzIiLnRyb3VwZS52MS5QZWVyVW5hcnkuTWV0YWRhdGFFbnRyeRovCg1NZXRhZGF0YUVudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAFCDAoKX3ByaW5jaXBhbCK9AQoPUGVlclVuYXJ5QW5zd2VyEg4KBm51bWJlchgBIAEoBBIMCgRjb2RlGAIgASgNEg8KB2RldGFpbHMYAyABKAkSDgoGYW5zd2VyGAQgASgMEjoKCG1ldGFkYXRhGAUgAygLMigudHJvdXBlLnYxLlBlZXJVbmFyeUFuc3dlci5NZXRhZGF0YUVudHJ5Gi8KDU1ldGFkYXRhRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4AWIGcHJvdG8z");
+  fileDesc("ChR0cm91cGUvdjEvcGVlci5wcm90bxIJdHJvdXBlLnYxIoQFCglQZWVyRnJhbWUSIwoEY2FsbBgBIAEoCzITLnRyb3VwZS52MS5QZWVyQ2FsbEgAEhAKBmFuc3dlchgCIAEoDEgAEiUKBWV2ZW50GAMgASgLMhQudHJvdXBlLnYxLlBlZXJFdmVudEgAEhAKBm5vdGljZRgEIAEoDEgAEiMKBmJvdW5jZRgFIAEoCzIRLnRyb3VwZS52MS5Cb3VuY2VIABIhCgV0YWtlbhgGIAEoCzIQLnRyb3VwZS52MS5UYWtlbkgAEiEKBWZsdXNoGAcgASgLMhAudHJvdXBlLnYxLkZsdXNoSAASJQoHZmx1c2hlZBgIIAEoCzISLnRyb3VwZS52MS5GbHVzaGVkSAASJQoEaGVyZRgJIAEoCzIVLnRyb3VwZS52MS5Xb3JrZXJIZXJlSAASJQoEYXdheRgKIAEoCzIVLnRyb3VwZS52MS5Xb3JrZXJBd2F5SAASJwoIaW50ZXJlc3QYCyABKAsyEy50cm91cGUudjEuSW50ZXJlc3RIABIlCgdiYXJyaWVyGAwgASgLMhIudHJvdXBlLnYxLkJhcnJpZXJIABIuCgxiYXJyaWVyX3JlYWQYDSABKAsyFi50cm91cGUudjEuQmFycmllclJlYWRIABIRCgdjb250cm9sGA4gASgMSAASJQoFdW5hcnkYDyABKAsyFC50cm91cGUudjEuUGVlclVuYXJ5SAASMgoMdW5hcnlfYW5zd2VyGBAgASgLMhoudHJvdXBlLnYxLlBlZXJVbmFyeUFuc3dlckgAEiUKBWhlbGxvGBIgASgLMhQudHJvdXBlLnYxLlBlZXJIZWxsb0gAQgYKBGtpbmRKBAgREBJKBAgTEBQiXwoJUGVlckhlbGxvEg8KB2NsdXN0ZXIYASABKAkSDwoHaG9zdF9pZBgCIAEoCRIOCgZvbGRlc3QYAyABKA0SDgoGbmV3ZXN0GAQgASgNEhAKCGZlYXR1cmVzGAUgAygJIjYKCFBlZXJDYWxsEgwKBHNsb3QYASABKA0SDQoFZmxhZ3MYAiABKA0SDQoFZnJhbWUYDyABKAwiUwoJUGVlckV2ZW50Eg4KBm51bWJlchgBIAEoBBInCgd0YXJnZXRzGAIgAygLMhYudHJvdXBlLnYxLkV2ZW50VGFyZ2V0Eg0KBWZyYW1lGA8gASgMIioKC0V2ZW50VGFyZ2V0EgwKBHNsb3QYASABKA0SDQoFdHlwZXMYAiADKAkidgoGQm91bmNlEhQKCnJlcXVlc3RfaWQYASABKAlIABIPCgVldmVudBgCIAEoBEgAEg0KBXR5cGVzGAMgAygJEg4KBnJlYXNvbhgEIAEoCRIPCgdoZWxkX2J5GAUgASgJEg0KBWZyYW1lGA8gASgMQgYKBHdoYXQiNgoFVGFrZW4SFAoKcmVxdWVzdF9pZBgBIAEoCUgAEg8KBWV2ZW50GAIgASgESABCBgoEd2hhdCJACgVGbHVzaBIOCgZudW1iZXIYASABKAQSDAoEc2xvdBgCIAEoDRIMCgR0eXBlGAMgASgJEgsKA2tleRgEIAEoCSIZCgdGbHVzaGVkEg4KBm51bWJlchgBIAEoBCKNAgoKV29ya2VySGVyZRIMCgRzbG90GAEgASgNEhEKCXdvcmtlcl9pZBgCIAEoCRIPCgdzZXNzaW9uGAMgASgEEhEKCWNsaWVudF9pZBgEIAEoCRIRCglhbm5vdW5jZWQYBSABKAgSDwoHdmVyc2lvbhgGIAEoCRIxCgZsYWJlbHMYByADKAsyIS50cm91cGUudjEuV29ya2VySGVyZS5MYWJlbHNFbnRyeRIQCghkcmFpbmluZxgIIAEoCBIMCgRuYW1lGAkgASgJEhQKDGNhcGFiaWxpdGllcxgKIAMoCRotCgtMYWJlbHNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIhoKCldvcmtlckF3YXkSDAoEc2xvdBgBIAEoDSJLCghJbnRlcmVzdBIOCgZiZWdpbnMYASABKAgSDAoEa2luZBgCIAEoDRINCgV0b3BpYxgDIAEoCRISCgphZ2VudF90eXBlGAQgASgJIhkKB0JhcnJpZXISDgoGbnVtYmVyGAEgASgEIh0KC0JhcnJpZXJSZWFkEg4KBm51bWJlchgBIAEoBCLcAQoJUGVlclVuYXJ5Eg4KBm51bWJlchgBIAEoBBIOCgZtZXRob2QYAiABKAkSEQoJY2xpZW50X2lkGAMgASgJEhYKCXByaW5jaXBhbBgEIAEoCUgAiAEBEg8KB3JlcXVlc3QYBSABKAwSNAoIbWV0YWRhdGEYBiADKAsyIi50cm91cGUudjEuUGVlclVuYXJ5Lk1ldGFkYXRhRW50cnkaLwoNTWV0YWRhdGFFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBQgwKCl9wcmluY2lwYWwivQEKD1BlZXJVbmFyeUFuc3dlchIOCgZudW1iZXIYASABKAQSDAoEY29kZRgCIAEoDRIPCgdkZXRhaWxzGAMgASgJEg4KBmFuc3dlchgEIAEoDBI6CghtZXRhZGF0YRgFIAMoCzIoLnRyb3VwZS52MS5QZWVyVW5hcnlBbnN3ZXIuTWV0YWRhdGFFbnRyeRovCg1NZXRhZGF0YUVudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAFiBnByb3RvMw");
 
 /**
  * @generated from message troupe.v1.PeerFrame
@@ -63,6 +63,30 @@ export type PeerFrame = Message<"troupe.v1.PeerFrame"> & {
      */
     value: Bounce;
     case: "bounce";
+  } | {
+    /**
+     * answers
+     *
+     * @generated from field: troupe.v1.Taken taken = 6;
+     */
+    value: Taken;
+    case: "taken";
+  } | {
+    /**
+     * asks
+     *
+     * @generated from field: troupe.v1.Flush flush = 7;
+     */
+    value: Flush;
+    case: "flush";
+  } | {
+    /**
+     * answers
+     *
+     * @generated from field: troupe.v1.Flushed flushed = 8;
+     */
+    value: Flushed;
+    case: "flushed";
   } | {
     /**
      * answers
@@ -200,6 +224,13 @@ export type PeerCall = Message<"troupe.v1.PeerCall"> & {
   slot: number;
 
   /**
+   * 1: the first message on a route to an agent of a shared type; say taken
+   *
+   * @generated from field: uint32 flags = 2;
+   */
+  flags: number;
+
+  /**
    * an agents.Message with a request, under the asker's request id
    *
    * @generated from field: bytes frame = 15;
@@ -220,6 +251,13 @@ export const PeerCallSchema: GenMessage<PeerCall> = /*@__PURE__*/
  * @generated from message troupe.v1.PeerEvent
  */
 export type PeerEvent = Message<"troupe.v1.PeerEvent"> & {
+  /**
+   * not 0: the first message on a route to the agent; say taken
+   *
+   * @generated from field: uint64 number = 1;
+   */
+  number: bigint;
+
   /**
    * @generated from field: repeated troupe.v1.EventTarget targets = 2;
    */
@@ -245,7 +283,14 @@ export const PeerEventSchema: GenMessage<PeerEvent> = /*@__PURE__*/
  */
 export type EventTarget = Message<"troupe.v1.EventTarget"> & {
   /**
-   * exclusive types that a worker here serves
+   * of the worker with these agents of shared types; 0: the types are exclusive
+   *
+   * @generated from field: uint32 slot = 1;
+   */
+  slot: number;
+
+  /**
+   * the key of an agent is the topic's source
    *
    * @generated from field: repeated string types = 2;
    */
@@ -260,7 +305,7 @@ export const EventTargetSchema: GenMessage<EventTarget> = /*@__PURE__*/
   messageDesc(file_troupe_v1_peer, 4);
 
 /**
- * A call that was handed to no worker comes back.
+ * A call or event that was handed to no worker comes back.
  *
  * @generated from message troupe.v1.Bounce
  */
@@ -274,7 +319,22 @@ export type Bounce = Message<"troupe.v1.Bounce"> & {
      */
     value: string;
     case: "requestId";
+  } | {
+    /**
+     * its number
+     *
+     * @generated from field: uint64 event = 2;
+     */
+    value: bigint;
+    case: "event";
   } | { case: undefined; value?: undefined };
+
+  /**
+   * the types of the event's agents that did not get it
+   *
+   * @generated from field: repeated string types = 3;
+   */
+  types: string[];
 
   /**
    * @generated from field: string reason = 4;
@@ -282,7 +342,14 @@ export type Bounce = Message<"troupe.v1.Bounce"> & {
   reason: string;
 
   /**
-   * the call as it came
+   * id of the worker that has the agent, as far as is known here
+   *
+   * @generated from field: string held_by = 5;
+   */
+  heldBy: string;
+
+  /**
+   * the call or event as it came
    *
    * @generated from field: bytes frame = 15;
    */
@@ -295,6 +362,90 @@ export type Bounce = Message<"troupe.v1.Bounce"> & {
  */
 export const BounceSchema: GenMessage<Bounce> = /*@__PURE__*/
   messageDesc(file_troupe_v1_peer, 5);
+
+/**
+ * The first message on a route was handed over: others may follow.
+ *
+ * @generated from message troupe.v1.Taken
+ */
+export type Taken = Message<"troupe.v1.Taken"> & {
+  /**
+   * @generated from oneof troupe.v1.Taken.what
+   */
+  what: {
+    /**
+     * @generated from field: string request_id = 1;
+     */
+    value: string;
+    case: "requestId";
+  } | {
+    /**
+     * @generated from field: uint64 event = 2;
+     */
+    value: bigint;
+    case: "event";
+  } | { case: undefined; value?: undefined };
+};
+
+/**
+ * Describes the message troupe.v1.Taken.
+ * Use `create(TakenSchema)` to create a new message.
+ */
+export const TakenSchema: GenMessage<Taken> = /*@__PURE__*/
+  messageDesc(file_troupe_v1_peer, 6);
+
+/**
+ * Send back all messages of this link for an agent that were not handed over, and say then that this is done.
+ *
+ * @generated from message troupe.v1.Flush
+ */
+export type Flush = Message<"troupe.v1.Flush"> & {
+  /**
+   * @generated from field: uint64 number = 1;
+   */
+  number: bigint;
+
+  /**
+   * where the route went; its channel may have ended
+   *
+   * @generated from field: uint32 slot = 2;
+   */
+  slot: number;
+
+  /**
+   * @generated from field: string type = 3;
+   */
+  type: string;
+
+  /**
+   * @generated from field: string key = 4;
+   */
+  key: string;
+};
+
+/**
+ * Describes the message troupe.v1.Flush.
+ * Use `create(FlushSchema)` to create a new message.
+ */
+export const FlushSchema: GenMessage<Flush> = /*@__PURE__*/
+  messageDesc(file_troupe_v1_peer, 7);
+
+/**
+ * @generated from message troupe.v1.Flushed
+ */
+export type Flushed = Message<"troupe.v1.Flushed"> & {
+  /**
+   * @generated from field: uint64 number = 1;
+   */
+  number: bigint;
+};
+
+/**
+ * Describes the message troupe.v1.Flushed.
+ * Use `create(FlushedSchema)` to create a new message.
+ */
+export const FlushedSchema: GenMessage<Flushed> = /*@__PURE__*/
+  messageDesc(file_troupe_v1_peer, 8);
 
 /**
  * A worker has a data channel here, under a slot that is never used again on this host.
@@ -340,6 +491,13 @@ export type WorkerHere = Message<"troupe.v1.WorkerHere"> & {
   labels: { [key: string]: string };
 
   /**
+   * it gets no new agents of shared types
+   *
+   * @generated from field: bool draining = 8;
+   */
+  draining: boolean;
+
+  /**
    * @generated from field: string name = 9;
    */
   name: string;
@@ -355,7 +513,7 @@ export type WorkerHere = Message<"troupe.v1.WorkerHere"> & {
  * Use `create(WorkerHereSchema)` to create a new message.
  */
 export const WorkerHereSchema: GenMessage<WorkerHere> = /*@__PURE__*/
-  messageDesc(file_troupe_v1_peer, 6);
+  messageDesc(file_troupe_v1_peer, 9);
 
 /**
  * That channel has ended.
@@ -374,7 +532,7 @@ export type WorkerAway = Message<"troupe.v1.WorkerAway"> & {
  * Use `create(WorkerAwaySchema)` to create a new message.
  */
 export const WorkerAwaySchema: GenMessage<WorkerAway> = /*@__PURE__*/
-  messageDesc(file_troupe_v1_peer, 7);
+  messageDesc(file_troupe_v1_peer, 10);
 
 /**
  * A subscription of a worker here begins or ceases to matter.
@@ -410,7 +568,7 @@ export type Interest = Message<"troupe.v1.Interest"> & {
  * Use `create(InterestSchema)` to create a new message.
  */
 export const InterestSchema: GenMessage<Interest> = /*@__PURE__*/
-  messageDesc(file_troupe_v1_peer, 8);
+  messageDesc(file_troupe_v1_peer, 11);
 
 /**
  * Say when you have read all that came before.
@@ -429,7 +587,7 @@ export type Barrier = Message<"troupe.v1.Barrier"> & {
  * Use `create(BarrierSchema)` to create a new message.
  */
 export const BarrierSchema: GenMessage<Barrier> = /*@__PURE__*/
-  messageDesc(file_troupe_v1_peer, 9);
+  messageDesc(file_troupe_v1_peer, 12);
 
 /**
  * @generated from message troupe.v1.BarrierRead
@@ -446,7 +604,7 @@ export type BarrierRead = Message<"troupe.v1.BarrierRead"> & {
  * Use `create(BarrierReadSchema)` to create a new message.
  */
 export const BarrierReadSchema: GenMessage<BarrierRead> = /*@__PURE__*/
-  messageDesc(file_troupe_v1_peer, 10);
+  messageDesc(file_troupe_v1_peer, 13);
 
 /**
  * A unary call of agents.AgentRpc for a client whose channel is at the host that accepts, or for all hosts.
@@ -498,7 +656,7 @@ export type PeerUnary = Message<"troupe.v1.PeerUnary"> & {
  * Use `create(PeerUnarySchema)` to create a new message.
  */
 export const PeerUnarySchema: GenMessage<PeerUnary> = /*@__PURE__*/
-  messageDesc(file_troupe_v1_peer, 11);
+  messageDesc(file_troupe_v1_peer, 14);
 
 /**
  * @generated from message troupe.v1.PeerUnaryAnswer
@@ -539,5 +697,5 @@ export type PeerUnaryAnswer = Message<"troupe.v1.PeerUnaryAnswer"> & {
  * Use `create(PeerUnaryAnswerSchema)` to create a new message.
  */
 export const PeerUnaryAnswerSchema: GenMessage<PeerUnaryAnswer> = /*@__PURE__*/
-  messageDesc(file_troupe_v1_peer, 12);
+  messageDesc(file_troupe_v1_peer, 15);
 

@@ -1,0 +1,66 @@
+import type { CoordinationStore } from "../cluster/internal.ts";
+import { anything, number, type OptionKind, type OptionKinds, text, withMethods } from "../core/internal.ts";
+import type { Dialer, Listener } from "../transport/internal.ts";
+
+/** The network between the hosts of a cluster. */
+export interface PeerTransport {
+  readonly dialer: Dialer;
+  readonly listener: Listener;
+  /** Whether both ends of each connection prove who they are, as by mutual TLS. */
+  readonly isMutual: boolean;
+}
+
+/** The cluster that a host joins, whatever the network between its hosts is. */
+export interface HostClusterSettings {
+  /** The store on which all hosts of the cluster agree: `openNatsStore` of `troupe/nats`. The host does not close it. */
+  readonly store: CoordinationStore;
+  /** Names the cluster: `a-z`, `0-9` and `-`, at most 32. All its hosts have the same name. Default: `troupe`. */
+  readonly name?: string | undefined;
+  /** Names this host for people. Default: no name. */
+  readonly label?: string | undefined;
+  /** `host:port` on which this host listens for the links of other hosts; port 0 takes a free one. */
+  readonly peerAddress: string;
+  /** `host:port` at which other hosts reach `peerAddress`. Default: the address on which it listens. */
+  readonly advertisePeer?: string | undefined;
+  /** `host:port` at which workers reach this host; the cluster tells it to workers that leave another host. Default: the address on which it listens. */
+  readonly advertiseWorkers?: string | undefined;
+  /** A secret that all hosts of the cluster know. Beyond loopback a cluster needs it, or certificates. */
+  readonly peerSecret?: string | undefined;
+  /**
+   * Milliseconds after which a host that does not renew its lease counts as dead. All hosts of a cluster have the same. An election of NATS may
+   * take 9 s, so that less than 12 000 loses hosts. Default: 20 000.
+   */
+  readonly leaseMs?: number | undefined;
+  /** Milliseconds of the lease that a host gives to a worker. All hosts of a cluster have the same. Default: 3 000. */
+  readonly workerLeaseMs?: number | undefined;
+  /** Milliseconds that a worker has for joining another host before its agents and types are free. Default: 3 000. */
+  readonly rejoinGraceMs?: number | undefined;
+}
+
+/** The cluster that a host joins, and the network between its hosts. */
+export interface HostClusterOptions extends HostClusterSettings {
+  readonly transport: PeerTransport;
+}
+
+const nameKind: OptionKind = {
+  expected: "a text of a-z, 0-9 and -, of at most 32 characters",
+  accepts: (value) => typeof value === "string" && /^[a-z0-9-]{1,32}$/.test(value),
+};
+
+/** An election of a NATS leader takes longer than less would allow. */
+const someLease = { from: 3_000, to: 3_600_000 };
+
+export const clusterSettingsKinds: OptionKinds<HostClusterSettings> = {
+  store: withMethods("a coordination store, such as that of openNatsStore,", "read", "write", "watch", "announce"),
+  name: nameKind,
+  label: text,
+  peerAddress: text,
+  advertisePeer: text,
+  advertiseWorkers: text,
+  peerSecret: text,
+  leaseMs: number(someLease),
+  workerLeaseMs: number({ from: 500, to: 60_000 }),
+  rejoinGraceMs: number({ from: 0, to: 60_000 }),
+};
+
+export const clusterKinds: OptionKinds<HostClusterOptions> = { ...clusterSettingsKinds, transport: anything };

@@ -1,0 +1,210 @@
+import type { ClusterMember, LifeEnd, MemberListener, SessionEnd, WorkerSession } from "../cluster/internal.ts";
+import { encodeFrame } from "../protocol/internal.ts";
+import { type RpcStatus, StatusCode } from "../transport/internal.ts";
+import type { HostClusterOptions } from "./cluster-options.ts";
+import type { HostComposition } from "./compose.ts";
+import { type JoinedOthers, joinOthers } from "./join-others.ts";
+import { limits } from "./limits.ts";
+import { ChannelJoins, voidText } from "./membership/channel-joins.ts";
+import { HostLives } from "./membership/host-lives.ts";
+import { MemberView } from "./membership/member-view.ts";
+import { type HostServicer, partsOf } from "./servicer.ts";
+import type { Session } from "./sessions/session.ts";
+
+// protocol.md §12.7
+/** A host in its cluster: its lives, the joins of its workers, and its links to the other hosts. It starts once, before the host takes workers. */
+export class HostCluster {
+  readonly #servicer: HostServicer;
+  readonly #host: HostComposition;
+  readonly #options: HostClusterOptions;
+  readonly #joins: ChannelJoins;
+  readonly #lives: HostLives;
+  /** The view of the present life. */
+  #view: MemberView;
+  #links: JoinedOthers | undefined;
+  #isEnding = false;
+
+  constructor(servicer: HostServicer, options: HostClusterOptions) {
+    const host = partsOf(servicer);
+    this.#servicer = servicer;
+    this.#host = host;
+    this.#options = options;
+    const { clock, makeId } = host.options;
+    this.#joins = new ChannelJoins({
+      ...{ clock, admission: host.admission, life: () => this.#lives.now },
+      places: host.shared("waiting registrations", limits.waitingRegistrations),
+      onOver: (channel, end) => this.#sessionOver(channel, end),
+    });
+    this.#lives = new HostLives({
+      ...{ options, clock, makeId, logger: host.rateLimited },
+      listenerOf: (member) => this.#listenerOf(member),
+      leastGeneration: () => (host.options.keepsStates ? host.held.newestGeneration + 1 : 0),
+      onNextLife: (member, end) => this.#nextLife(member, end),
+      onBegun: () => this.#begun(),
+    });
+    this.#view = this.#viewOf(this.#lives.member);
+  }
+
+  /** The links to the other hosts. Undefined: the host has not started. */
+  get links(): JoinedOthers | undefined {
+    return this.#links;
+  }
+
+  /**
+   * Joins the cluster: afterwards the host may take workers. Rejects with `invalid-argument` for peers that are not safe, and if the other hosts
+   * have other time limits. It also rejects as the listener for the other hosts does.
+   */
+  async start(): Promise<void> {
+    const { transport, peerAddress, peerSecret, advertisePeer } = this.#options;
+    const { joins } = this.#host;
+    this.#warnOfStates();
+    joins.now = this.#joins;
+    const links = await joinOthers(this.#servicer, {
+      ...{ cluster: this.#view, transport, address: peerAddress, secret: peerSecret },
+    });
+    this.#links = links;
+    this.#lives.describe({ peerAddress: advertisePeer ?? links.address });
+    await this.#lives.start();
+    if (this.#lives.member.isServing) await this.#firstLinks(links);
+  }
+
+  /** The host takes workers at this address. */
+  takesWorkersAt(address: string): void {
+    this.#lives.describe({ workerAddress: this.#options.advertiseWorkers ?? address });
+  }
+
+  /** Ends the life at once, also while it begins. */
+  abandon(): void {
+    this.#isEnding = true;
+    this.#lives.abandon();
+  }
+
+  /** Leaves the cluster, when the channels of all workers have ended. Never rejects. */
+  async leave(): Promise<void> {
+    this.#isEnding = true;
+    await this.#lives.leave();
+  }
+
+  #warnOfStates(): void {
+    const { options, rateLimited } = this.#host;
+    if (options.keepsStates) return;
+    rateLimited?.warn(
+      'this host keeps no states, so that persistent agents are refused: a cluster needs a state store that takes several writers, such as openPostgresStore with writers: "many"',
+    );
+  }
+
+  #viewOf(member: ClusterMember): MemberView {
+    const { name = "troupe" } = this.#options;
+    return new MemberView({ name, member, joins: this.#joins, isMoving: (session) => this.#isMoving(session) });
+  }
+
+  #isMoving(session: WorkerSession): boolean {
+    return this.#joins.open.some(
+      ({ channel }) => this.#joins.sessionOf(channel) === session && this.#joins.isMoving(channel),
+    );
+  }
+
+  #listenerOf(member: () => ClusterMember): MemberListener {
+    const isNow = (): boolean => this.#lives.member === member();
+    return {
+      onServing: (isServing) => {
+        if (!isServing && isNow() && !this.#isEnding) this.#isolated();
+      },
+      onHost: (record) => {
+        if (isNow()) this.#view.hostChanged(record);
+      },
+    };
+  }
+
+  /** Resolves when this host has a link to each host that is up, or after 2 s. */
+  async #firstLinks(links: JoinedOthers): Promise<void> {
+    const { clock } = this.#host.options;
+    const ownId = this.#lives.member.hostId;
+    const others = this.#lives.member.hosts.living().filter(({ hostId }) => hostId !== ownId);
+    await links.linkedTo(
+      others.map(({ hostId }) => hostId),
+      (onLate) => clock.setTimer(limits.firstLinksMs, onLate),
+    );
+  }
+
+  /** The lease of this host is over: Troupe's workers go to other hosts. Stock ones stay, since they would not come back. */
+  #isolated(): void {
+    const { clock } = this.#host.options;
+    const leaving = encodeFrame({ kind: "leaving", graceMs: limits.isolatedChannelMs });
+    const channels = this.#joins.open.map(({ channel }) => channel).filter(({ traits }) => traits.isAnnounced);
+    for (const channel of channels) channel.notify(leaving);
+    clock.setTimer(limits.isolatedChannelMs, () => {
+      for (const channel of channels) channel.finish(isolatedStatus, "isolated");
+    });
+  }
+
+  /** The session of an open channel is over. */
+  #sessionOver(channel: Session, end: Exclude<SessionEnd, "ended">): void {
+    switch (end) {
+      case "elsewhere": {
+        // A worker that changes its connection has two channels here; one that moves to another host finishes on the older what it has.
+        const { member } = this.#lives;
+        const isHere = member.knownWorkers.get(channel.worker.id)?.record.hostId === member.hostId;
+        if (!isHere && !this.#joins.isLeaving(channel)) channel.finish(replacedStatus, "replaced");
+        return;
+      }
+      case "void":
+        channel.finish({ code: StatusCode.aborted, details: voidText }, "gone");
+        return;
+      case "life-over":
+        // The next life decides.
+        return;
+    }
+  }
+
+  /** The life of this host is over, and the next one begins: nothing that was known counts. */
+  #nextLife(member: ClusterMember, end: Exclude<LifeEnd, "left">): void {
+    this.#view = this.#viewOf(member);
+    const { others } = this.#host;
+    const why = end === "dead" ? "was declared dead" : "has lost the store of its cluster";
+    const status = { code: StatusCode.aborted, details: `This host ${why}, and begins anew. Connect again.` };
+    for (const { channel, worker } of this.#joins.open) {
+      others.now.workerEnded(channel);
+      if (worker.kind === "troupe" || channel.traits.isAnnounced) channel.finish(status, "isolated");
+    }
+    this.#links?.continueAs(this.#view);
+  }
+
+  /** The life serves: stock workers whose channels stand join it. */
+  #begun(): void {
+    for (const { channel, worker } of this.#joins.open)
+      if (worker.kind === "stock" && this.#joins.sessionOf(channel)?.isOver === true) void this.#joinAgain(channel);
+  }
+
+  async #joinAgain(channel: Session): Promise<void> {
+    const { placement, registry, others } = this.#host;
+    const life = this.#lives.now;
+    const session = await this.#joins.joinAgain(channel);
+    // The next life joins it once more.
+    if (this.#lives.now !== life || !channel.isOpen) return;
+    if (session === undefined) {
+      channel.finish(
+        { code: StatusCode.aborted, details: "This host could not join the worker to its cluster." },
+        "gone",
+      );
+      return;
+    }
+    placement.peerEnded(channel);
+    channel.identifyAnew(session.workerId);
+    placement.peerOpened(channel);
+    others.now.workerOpened(channel);
+    for (const agentType of [...registry.declaredBy(channel.id).types]) {
+      if (!channel.isOpen) return;
+      const grant = await others.now.claimType({ agentType, clientId: channel.id, isShared: false });
+      if (grant?.at !== "held") continue;
+      const details = `Agent type ${agentType} already registered with client ${grant.by}.`;
+      channel.finish({ code: StatusCode.aborted, details }, "gone");
+    }
+  }
+}
+
+const isolatedStatus: RpcStatus = {
+  code: StatusCode.unavailable,
+  details: "This host has lost touch with its cluster. Connect to another one.",
+};
+const replacedStatus: RpcStatus = { code: StatusCode.aborted, details: "replaced by a newer channel" };
