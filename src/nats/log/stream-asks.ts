@@ -102,7 +102,7 @@ export class StreamAsks {
       const outcome = await tryIt();
       if (outcome !== undefined) return outcome;
       if (this.#clock.now() >= untilMs) throw noAnswer(wasSent ? otherwise : "unavailable");
-      await new Promise<void>((resolve) => void this.#clock.setTimer(retryMs, resolve, { keepAlive: true }));
+      await this.#client.pause(retryMs);
     }
   }
 

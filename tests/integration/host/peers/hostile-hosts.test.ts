@@ -20,7 +20,15 @@ import { RawWorker, textOf } from "../../../support/raw-worker.ts";
 
 const hello = encodePeerFrame(helloOfHost("h2"));
 const worker = { id: "T", name: "T", version: undefined, labels: {} };
-const hereT = { kind: "here", slot: 1, session: 1, clientId: "T", isAnnounced: false, worker } as const;
+const hereT = {
+  kind: "here",
+  slot: 1,
+  session: 1,
+  clientId: "T",
+  isAnnounced: false,
+  worker,
+  isDraining: false,
+} as const;
 
 /** A host that is linked with one which does only what a test says. That one claims to have a worker of the type `echo`. */
 async function linkedWithRaw(
