@@ -48,7 +48,17 @@ const innerRooms = {
 
 /** Files in the root of such a folder that its rooms may import: they import no room themselves. */
 const rootLeaves = {
-  host: ["batch-runner", "cluster-options", "counters", "held-store", "host-capabilities", "limits", "observer", "options", "principal"],
+  host: [
+    "batch-runner",
+    "cluster-options",
+    "counters",
+    "held-store",
+    "host-capabilities",
+    "limits",
+    "observer",
+    "options",
+    "principal",
+  ],
   worker: ["load-context", "reconnect-options", "worker-counters", "worker-options"],
 };
 

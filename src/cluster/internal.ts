@@ -8,6 +8,7 @@ export type { CoordinationStore } from "./coordination-store.ts";
 export { preferred } from "./hosts/preferred.ts";
 export { readClaim } from "./records/claim-record.ts";
 export { type HostRecord, parseHost, parseType, parseWorker } from "./records/records.ts";
+export { hashOf, tokenOf } from "./records/store-keys.ts";
 export type { TypeOutcome } from "./types/cluster-types.ts";
 export { WorkerLease } from "./workers/worker-lease.ts";
 export type { SessionEnd, WorkerSession } from "./workers/worker-session.ts";

@@ -46,7 +46,7 @@ export { Courier, type CourierCounters } from "./courier/courier.ts";
 export type { CourierCall, CourierDelivery, CourierOutcome } from "./courier/courier-call.ts";
 export { encodeKeptCall } from "./courier/kept-call.ts";
 export { eventCommit, eventRefused } from "./courier/kept-events.ts";
-export { type CommitListener, ObservedStore } from "./courier/observed-store.ts";
+export { type CommitListener, type Decided, ObservedStore } from "./courier/observed-store.ts";
 export { assertReminderLength, assertReminderName, reminderInfos } from "./courier/reminders/reminder-change.ts";
 export { formatRule, type ReminderRule, readStoredRule, ruleOf } from "./courier/reminders/reminder-rule.ts";
 export {
@@ -141,17 +141,20 @@ export {
   protobufContentType,
 } from "./serialization/message-type.ts";
 export type { Sendable } from "./serialization/sendable.ts";
-export { type AgentName, shardOf, textOfName } from "./state/agent-name.ts";
-export type {
-  DeadLetter,
-  DeadQuery,
-  DeadReason,
-  DurableLog,
-  DurableMessage,
-  KeptMessage,
-  MailReceiver,
-  ShardHold,
-  ShardReader,
+export { type AgentName, shardCount, shardOf, textOfName } from "./state/agent-name.ts";
+export {
+  type DeadLetter,
+  type DeadQuery,
+  type DeadReason,
+  type DurableLog,
+  type DurableMessage,
+  type KeptMessage,
+  type LostReaders,
+  type MailReceiver,
+  type ShardHold,
+  type ShardReader,
+  type TakeOptions,
+  takeoversAt,
 } from "./state/durable-log.ts";
 export type { TurnEffects } from "./state/effects.ts";
 export { compareEpochs, type Epoch, formatEpoch, parseEpoch } from "./state/epoch.ts";

@@ -65,7 +65,7 @@ export class HeldStore {
     error: unknown,
     what: string,
     byDefault: "unavailable" | "unknown" = "unavailable",
-  ): { readonly code: "state-unavailable" | "state-unknown"; readonly text: string } {
+  ): { readonly code: "state-unavailable" | "state-unknown" | "message-too-large"; readonly text: string } {
     const { counters, logger } = this.#parts;
     const code = error instanceof StoreError ? error.storeCode : byDefault;
     counters.storeErrors += 1;
@@ -76,6 +76,7 @@ export class HeldStore {
         "another process has taken the state store over; this host keeps no states any more: stop one of the two";
       logger?.error(text, { error: loggableError(error) });
     }
+    if (code === "too-large") return { code: "message-too-large", text: textOf(code) };
     return { code: code === "unknown" ? "state-unknown" : "state-unavailable", text: textOf(code) };
   }
 
@@ -106,6 +107,8 @@ function textOf(code: StoreErrorCode): string {
       return "The state store of the host is full. Its operator has to make space.";
     case "overloaded":
       return "The state store of the host has too much to do. Try again later.";
+    case "too-large":
+      return "The message is longer than the log of the host takes. The log of the host says which limit to raise.";
     case "unknown":
       return "The state store of the host can't say whether it has written.";
     case "unavailable":

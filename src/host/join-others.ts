@@ -53,7 +53,7 @@ export async function joinOthers(servicer: HostServicer, options: JoinOthersOpti
   const { transport, address, secret } = options;
   let cluster = options.cluster;
   const { accountant, batches } = host;
-  const { clock, random, logger } = host.options;
+  const { clock, random, logger, maxSessions, maxSubscriptions, maxMemoryBytes } = host.options;
   const counters = createLinkCounters();
   const account = accountant.openAccount({
     ...{ party: "the host", name: "subscriptions that other hosts are told", giveWay: () => undefined },
@@ -82,6 +82,7 @@ export async function joinOthers(servicer: HostServicer, options: JoinOthersOpti
     new LinkedHosts({
       ...{ ...settings, hello: hello(), cluster, ways, accepted, presence, counters, report, random },
       dialer: transport.dialer,
+      telling: { maxWorkers: maxSessions, maxPatterns: maxSubscriptions, maxBytes: maxMemoryBytes / 4 },
       metadata: secret === undefined ? {} : { [peerLinks.secretKey]: secret },
       openAccount: (giveWay) =>
         accountant.openAccount({
@@ -152,6 +153,8 @@ function linkLog(logger: HostComposition["rateLimited"]): (what: LinkOccurrence)
         return logger?.info("the link of another host has ended", fields);
       case "refused":
         return logger?.warn("a link is refused", fields);
+      case "passed-by":
+        return logger?.warn("another host tells of what no host takes, and is not believed", fields);
     }
   };
 }

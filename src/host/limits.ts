@@ -153,6 +153,8 @@ export const limits = {
   helloMs: 5_000,
   /** Times that one call may come back from other hosts. */
   bouncesOfCall: 5,
+  /** The longest id of a host, in characters. */
+  hostIdChars: 256,
   /** Links that a host accepts: one of each of 63 others, and as many that are about to be replaced. */
   incomingLinks: 126,
   /** The longest delay that timers take, in milliseconds. */

@@ -20,6 +20,7 @@ import { type CallContext, type MemoryAccount, type Metadata, RpcError, StatusCo
 import type { DurableOutcome, DurableSubscriptions } from "./mail/durable-subscriptions.ts";
 import type { OthersSeat } from "./peers/other-hosts.ts";
 import { isSamePrincipal, type Principal } from "./principal.ts";
+import { whyTooLong } from "./registry/name-checks.ts";
 import type { Registry } from "./registry/registry.ts";
 import { formatTerms } from "./registry/shared-terms.ts";
 import type { Session } from "./sessions/session.ts";
@@ -233,6 +234,7 @@ export class Registrations {
   async answer(ask: PeerUnary, account: MemoryAccount): Promise<Uint8Array> {
     const { registry, sessions } = this.#parts;
     const { clientId, request } = ask;
+    if (clientId === "" || whyTooLong(clientId) !== undefined) throw invalid("The client id is empty or too long.");
     const principal = ask.principal === undefined ? undefined : { name: ask.principal };
     const session = sessions.of(clientId);
     const from = { clientId, principal, account: session?.account ?? account, isAnnounced: false };
@@ -241,6 +243,10 @@ export class Registrations {
         StatusCode.permissionDenied,
         "Another principal uses this client-id. Use a client-id of your own.",
       );
+    }
+    const isForClient = ask.method === method.registerAgent || ask.method === method.addSubscription;
+    if (session === undefined && isForClient) {
+      throw new RpcError(StatusCode.unavailable, `Client ${clientId} has left this host. Try again later.`);
     }
     switch (ask.method) {
       case method.registerAgent: {

@@ -6,6 +6,7 @@ export interface MsgHdrs {
   readonly description: string;
   get(name: string): string;
   has(name: string): boolean;
+  keys(): readonly string[];
   set(name: string, value: string): void;
 }
 
@@ -25,7 +26,7 @@ export interface NatsConnection {
     payload: Uint8Array,
     options: { readonly timeout: number; readonly headers?: MsgHdrs },
   ): Promise<Msg>;
-  publish(subject: string, payload: Uint8Array, options?: { readonly reply: string }): void;
+  publish(subject: string, payload: Uint8Array, options?: { readonly reply?: string }): void;
   subscribe(
     subject: string,
     options: { readonly callback: (error: Error | null, message: Msg) => void },

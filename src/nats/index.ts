@@ -1,5 +1,5 @@
 /**
- * The coordination store of a cluster in NATS JetStream. It needs the package `@nats-io/transport-node`.
+ * The coordination store and the mail of a cluster in NATS JetStream. It needs the package `@nats-io/transport-node`.
  *
  * @example
  * ```ts
@@ -11,5 +11,6 @@
  * @packageDocumentation
  */
 
-export type { NatsStoreOptions, NatsTlsOptions } from "./nats-options.ts";
+export type { NatsLogOptions, NatsStoreOptions, NatsTlsOptions } from "./nats-options.ts";
+export { openNatsLog } from "./open-nats-log.ts";
 export { openNatsStore } from "./open-nats-store.ts";

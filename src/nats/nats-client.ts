@@ -67,6 +67,10 @@ export class NatsClient {
     return new NatsClient({ module, connection, inboxPrefix: options.inboxPrefix, ...parts });
   }
 
+  get isClosed(): boolean {
+    return this.#isClosed;
+  }
+
   get isConnected(): boolean {
     return this.#isConnected && !this.#isClosed;
   }
@@ -136,9 +140,9 @@ export class NatsClient {
     };
   }
 
-  /** Sends a message that may be lost. */
-  publish(subject: string, payload: Uint8Array = noBytes): void {
-    if (this.isConnected) this.#parts.connection.publish(subject, payload);
+  /** Sends a message that may be lost. `reply`: where answers go. */
+  publish(subject: string, payload: Uint8Array = noBytes, reply?: string): void {
+    if (this.isConnected) this.#parts.connection.publish(subject, payload, reply === undefined ? {} : { reply });
   }
 
   /** A subject for answers to this client alone. */

@@ -7,6 +7,7 @@ import {
   logger as loggerKind,
   number,
   type OptionKind,
+  type OptionKinds,
   optionShape,
   options as optionsOf,
   TroupeError,
@@ -25,7 +26,7 @@ export interface NatsTlsOptions {
   readonly keyFile?: string | undefined;
 }
 
-/** Options of `openNatsStore`. */
+/** Options with which Troupe opens what a cluster has in NATS. */
 export interface NatsStoreOptions {
   /** Names the cluster: `a-z`, `0-9` and `-`, at most 32. Several clusters may share NATS servers. Default: `troupe`. */
   readonly clusterName?: string | undefined;
@@ -49,6 +50,14 @@ export interface NatsStoreOptions {
   readonly clock?: Clock | undefined;
 }
 
+/** Options of `openNatsLog`. */
+export interface NatsLogOptions extends NatsStoreOptions {
+  /** Bytes of all mail when the log is made. Where the servers have less space, it is made with less. Default: 10 GiB. */
+  readonly maxMailBytes?: number | undefined;
+  /** Messages of one mailbox when the log is made. Default: 10 000. */
+  readonly maxMailboxMessages?: number | undefined;
+}
+
 const tls = optionsOf<NatsTlsOptions>({
   ca: text,
   caFile: text,
@@ -65,7 +74,7 @@ const replicasKind: OptionKind = {
   expected: "1, 3 or 5",
   accepts: (value) => value === 1 || value === 3 || value === 5,
 };
-const shape = optionShape<NatsStoreOptions>({
+const kinds: OptionKinds<NatsStoreOptions> = {
   clusterName: clusterNameKind,
   replicas: replicasKind,
   credentials: text,
@@ -77,6 +86,12 @@ const shape = optionShape<NatsStoreOptions>({
   openTimeoutMs: number({ from: 1 }),
   logger: loggerKind,
   clock: clockKind,
+};
+const storeShape = optionShape<NatsStoreOptions>(kinds);
+const logShape = optionShape<NatsLogOptions>({
+  ...kinds,
+  maxMailBytes: number({ from: 1 }),
+  maxMailboxMessages: number({ from: 1 }),
 });
 
 /** Servers of NATS, and how to log in there. */
@@ -95,9 +110,14 @@ const serversKind: OptionKind = {
 };
 const portNumber = number({ from: 1, to: 65_535 });
 
-/** Checks the options. Throws `invalid-argument`. */
-export function assertNatsOptions(options: NatsStoreOptions): void {
-  assertOptions(options, shape, "openNatsStore");
+/** Checks the options of `openNatsStore`. Throws `invalid-argument`. */
+export function assertStoreOptions(options: NatsStoreOptions): void {
+  assertOptions(options, storeShape, "openNatsStore");
+}
+
+/** Checks the options of `openNatsLog`. Throws `invalid-argument`. */
+export function assertLogOptions(options: NatsLogOptions): void {
+  assertOptions(options, logShape, "openNatsLog");
 }
 
 /**
@@ -105,7 +125,7 @@ export function assertNatsOptions(options: NatsStoreOptions): void {
  * `invalid-argument`; the text does not repeat a password.
  */
 export function readServers(given: string | readonly string[]): NatsServers {
-  assertArgument(given, "The first argument of openNatsStore", serversKind);
+  assertArgument(given, "The address of NATS", serversKind);
   const texts = (typeof given === "string" ? [given] : [...given]).flatMap((each) => splitList(each));
   if (texts.length === 0) throw new TroupeError("invalid-argument", "NATS needs the address of a server.");
   const parsed = texts.map((each) => readServer(each));

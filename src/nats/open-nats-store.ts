@@ -1,16 +1,9 @@
 import type { CoordinationStore } from "../cluster/index.ts";
-import { type Clock, LimitedLog, type Logger, type RuntimeLog, systemClock, TroupeError } from "../core/internal.ts";
 import { openBuckets, restoreBuckets } from "./buckets.ts";
-import { type ConnectionOptions, loadNats, type NatsModule } from "./driver.ts";
-import { connectFailure, NatsClient } from "./nats-client.ts";
+import { connectNats } from "./connect-nats.ts";
+import type { NatsModule } from "./driver.ts";
 import { NatsCoordinationStore } from "./nats-coordination-store.ts";
-import { assertNatsOptions, type NatsServers, type NatsStoreOptions, readServers } from "./nats-options.ts";
-import { mayLoseStreams, recommendedVersion } from "./server-version.ts";
-
-/** Milliseconds between two tries to connect. */
-const retryMs = 250;
-
-const noLogger: Logger = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
+import { assertStoreOptions, type NatsStoreOptions } from "./nats-options.ts";
 
 /** Parts that tests replace. */
 export interface NatsParts {
@@ -47,82 +40,19 @@ export async function openNatsStoreWith(
   options: NatsStoreOptions,
   parts: NatsParts,
 ): Promise<NatsCoordinationStore> {
-  assertNatsOptions(options);
-  const found = readServers(servers);
-  const { clusterName = "troupe", clock = systemClock, openTimeoutMs = 15_000 } = options;
-  const limited = new LimitedLog(options.logger ?? noLogger, clock);
-  const module = await (parts.loadNats ?? loadNats)();
-  const untilMs = clock.now() + openTimeoutMs;
-  const client = await connected(module, found, connectionOptions(module, found, options, clusterName), {
-    ...{ clock, untilMs, log: limited },
-  });
+  assertStoreOptions(options);
+  const link = await connectNats(servers, options, parts.loadNats);
+  const { client, clusterName, clock, log, openTimeoutMs } = link;
   try {
-    const { replicas } = options;
-    const { claimLifeMs } = parts;
-    const bucketParts = { client, clusterName, clock, untilMs, log: limited, replicas, claimLifeMs };
+    const bucketParts = { ...link, claimLifeMs: parts.claimLifeMs };
     const buckets = await openBuckets(bucketParts);
-    if (mayLoseStreams(client.serverVersion)) {
-      const fields = { version: client.serverVersion, advice: `run nats-server ${recommendedVersion} or newer` };
-      limited.warn("this version of nats-server may lose a stream when its process is killed", fields);
-    }
     return new NatsCoordinationStore({
-      ...{ client, buckets, clusterName, clock, log: limited },
+      ...{ client, buckets, clusterName, clock, log },
       restoreBuckets: () => restoreBuckets({ ...bucketParts, untilMs: clock.now() + openTimeoutMs }, buckets),
-      onClosed: () => limited.flush(),
+      onClosed: () => log.flush(),
     });
   } catch (error) {
     await client.close();
     throw error;
   }
-}
-
-interface ConnectParts {
-  readonly clock: Clock;
-  readonly untilMs: number;
-  readonly log: RuntimeLog;
-}
-
-/** Connects, and tries again while no server can be reached. */
-async function connected(
-  module: NatsModule,
-  { addresses }: NatsServers,
-  options: ConnectionOptions & { readonly inboxPrefix: string },
-  { clock, untilMs, log }: ConnectParts,
-): Promise<NatsClient> {
-  for (;;) {
-    try {
-      return await NatsClient.connect(module, options, { clock, log });
-    } catch (cause) {
-      const failure = connectFailure(cause, addresses);
-      if (failure.code === "not-authorized" || clock.now() >= untilMs) throw failure;
-    }
-    await new Promise<void>((resolve) => void clock.setTimer(retryMs, resolve, { keepAlive: true }));
-  }
-}
-
-function connectionOptions(
-  module: NatsModule,
-  found: NatsServers,
-  options: NatsStoreOptions,
-  clusterName: string,
-): ConnectionOptions & { readonly inboxPrefix: string } {
-  const { user = found.user, password = found.password, token = found.token, credentials, nkeySeed } = options;
-  const logins = [user !== undefined, token !== undefined, credentials !== undefined, nkeySeed !== undefined];
-  if (logins.filter(Boolean).length > 1) {
-    const text = "openNatsStore takes one login: credentials, nkeySeed, user and password, or token.";
-    throw new TroupeError("invalid-argument", text);
-  }
-  const encoder = new TextEncoder();
-  return {
-    servers: [...found.addresses],
-    name: `troupe ${clusterName}`,
-    // One account can hold several clusters that don't hear each other.
-    inboxPrefix: `_INBOX_${clusterName}`,
-    timeout: 5_000,
-    ...(user === undefined ? {} : { user, pass: password ?? "" }),
-    ...(token === undefined ? {} : { token }),
-    ...(credentials === undefined ? {} : { authenticator: module.credsAuthenticator(encoder.encode(credentials)) }),
-    ...(nkeySeed === undefined ? {} : { authenticator: module.nkeyAuthenticator(encoder.encode(nkeySeed)) }),
-    ...(options.tls === undefined && !found.usesTls ? {} : { tls: { ...options.tls } as object }),
-  };
 }

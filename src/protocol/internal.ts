@@ -58,7 +58,9 @@ export {
   identityMetadata,
   mostIdentityChars,
   readIdentity,
+  readSession,
   readSharing,
+  sessionMetadata,
   sharingMetadata,
 } from "./registration/sharing.ts";
 export type { WireSubscription } from "./registration/unary.ts";

@@ -101,7 +101,13 @@ export const workerKey = {
   name: "agname",
   version: "agversion",
   labels: "aglabels",
+  // protocol.md §11.19
+  session: "agsession",
 } as const;
+
+// protocol.md §11.19
+/** Begins the details of an ABORTED status by which a host ends the data channel of a worker that no host serves any more. */
+export const voidStatusPrefix = "void: ";
 
 /** Keys of the metadata of `RegisterAgent`: the terms under which a worker shares an agent type. */
 export const sharingKey = {

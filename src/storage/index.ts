@@ -28,6 +28,7 @@ export type {
   ListedState,
   ListPage,
   ListQuery,
+  LostReaders,
   Mail,
   MailQuery,
   MailReceiver,
@@ -49,6 +50,7 @@ export type {
   StoreErrorCode,
   StoreOpening,
   StoreStats,
+  TakeOptions,
 } from "../core/internal.ts";
 export {
   compareEpochs,

@@ -22,6 +22,8 @@ export type {
   TestedCoordinationOptions,
 } from "./contracts/coordination-store.ts";
 export { describeCoordinationStore } from "./contracts/coordination-store.ts";
+export type { DurableLogAdapter, TestedLogOptions } from "./contracts/durable-log.ts";
+export { describeDurableLog } from "./contracts/durable-log.ts";
 export type { LinkNetwork, LinkNetworkOptions } from "./contracts/link.ts";
 export { describeLink } from "./contracts/link.ts";
 export type { BreakStore, StateStoreAdapter, StoreFaults, TestedStoreOptions } from "./contracts/state-store.ts";

@@ -105,7 +105,7 @@ export function composeWorker(options: WorkerRuntimeOptions, runtime: AgentRunti
   // Calls and generation 1's registrations share one sequence of ids (protocol.md §1.6).
   let lastRequestNumber = 0;
   const nextRequestNumber = () => ++lastRequestNumber;
-  const pathOf = (sender: AgentId | undefined) => catalog.senders.pathOf(sender);
+  const pathOf = (sender: AgentId | undefined) => catalog.senders.pathOf(sender, guards.maxDepth);
   const callBegins = (options: SendOptions, path: CallPath) => catalog.senders.callBegins(options, path);
   const effectsOf = (sender: AgentId | undefined) => catalog.senders.effectsOf(sender);
   const outgoing = { settings, registry, interventions, log, sendQueue, eventGuard };

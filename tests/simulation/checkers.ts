@@ -213,28 +213,29 @@ function nestedMs({ behaviour }: CallRecord["plan"]): number {
 }
 
 /**
- * From one publisher to one agent: in the order of publishing. What is still on its way on the old connection of a worker may come behind
- * what leaves on its new one.
+ * From one publisher to one agent: in the order of publishing. While the worker of either has two connections, what is on its way on one
+ * may come behind what goes on the other. The host may also send by the newer one first: for an agent of a shared type, before the worker
+ * has registered its other types anew. They hear that event, too.
  */
 function eventsComeInOrder({ events, changes }: Ledger, report: Report): void {
-  const heard = new Map<string, { readonly at: number; readonly event: EventRecord }[]>();
+  const heard = new Map<string, { readonly at: number; readonly event: EventRecord; readonly receiver: string }[]>();
   for (const event of events) {
     for (const { process, agent, at } of event.receipts) {
       // Events of a turn leave when that is stored: each agent's own keep their order.
       const way = `${event.turn === undefined ? event.process.name : event.sender} to ${agent} in ${process}`;
-      heard.set(way, [...(heard.get(way) ?? []), { at, event }]);
+      heard.set(way, [...(heard.get(way) ?? []), { at, event, receiver: process }]);
     }
   }
   for (const [way, list] of heard) {
     const heardInOrder = list.sort((one, other) => one.at - other.at);
-    for (const [index, { event }] of heardInOrder.entries()) {
+    for (const [index, { event, receiver }] of heardInOrder.entries()) {
       const { event: before, at: heardAt } = heardInOrder[index - 1] ?? { at: 0 };
       if (before === undefined || before.order < event.order) continue;
-      const hasChanged = changes.some(
-        ({ process, at, endedAt }) =>
-          // It may have left by the older connection, which is slower, and the other one later by the newer connection.
-          process === event.process && at < heardAt && event.publishedAt < endedAt,
-      );
+      const hasChanged = changes.some(({ process, at, endedAt }) => {
+        // It may have gone by a connection that is slower, and the other one later by the other connection.
+        const isOfEither = process === event.process || process.name === receiver;
+        return isOfEither && at < heardAt && event.publishedAt < endedAt;
+      });
       if (!hasChanged) report(`${way}: ${event.name} came after ${before.name}`);
     }
   }

@@ -6,8 +6,11 @@ import type { Ledger } from "./ledger.ts";
 
 /** What may be said on one data channel, seen at the worker's end: each request and each event once, each answer once and to its request. */
 export function tapped(dialer: Dialer, name: string, ledger: Ledger): Dialer {
+  let channels = 0;
   return aroundStreams(dialer, () => {
-    const book = new ChannelBook(name, ledger);
+    channels += 1;
+    // While a worker changes its connection, it has two channels: the trace tells which one a frame took.
+    const book = new ChannelBook(`${name}~${channels}`, ledger);
     return {
       out: (bytes, pass, stream) => {
         const isWritable = pass(bytes);

@@ -16,6 +16,8 @@ export class FakeCluster {
   readonly #workers = new Map<string, string>();
   /** What hosts believe wrongly: worker ids by agent type. */
   readonly #rumours = new Map<string, { readonly workerId: string; readonly survivesLookUp: boolean }>();
+  /** Hears of each type that a host asks for. */
+  onClaim: (agentType: string) => void = () => undefined;
   #sessions = 0;
 
   constructor(name = "test") {
@@ -39,6 +41,7 @@ export class FakeCluster {
         return this.#workerOf(agentType);
       },
       claimType: async ({ agentType, clientId }): Promise<TypeGrant> => {
+        this.onClaim(agentType);
         const known = this.#types.get(agentType);
         if (known !== undefined && known.hostId !== hostId) return { at: "held", by: known.clientId };
         this.#types.set(agentType, { hostId, clientId });

@@ -60,8 +60,8 @@ export class NatsServer implements AsyncDisposable {
     return server;
   }
 
-  /** Starts three servers as one cluster; resolves when they have a leader. */
-  static async startThree(): Promise<readonly NatsServer[]> {
+  /** Starts three servers as one cluster; resolves when they have a leader. `settings` are lines of the configuration of each. */
+  static async startThree(settings: readonly string[] = []): Promise<readonly NatsServer[]> {
     const ports = await freePorts(9);
     const routes = ports.slice(6).map((port) => `nats://127.0.0.1:${port}`);
     const servers = [0, 1, 2].map((place) =>
@@ -69,6 +69,7 @@ export class NatsServer implements AsyncDisposable {
         `server_name: n${place}`,
         "jetstream { store_dir: data }",
         `cluster { name: tests, listen: "127.0.0.1:${ports[place + 6]}", routes: [${routes.join(", ")}] }`,
+        ...settings,
       ]),
     );
     await Promise.all(servers.map((server) => server.restart()));

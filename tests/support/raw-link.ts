@@ -81,10 +81,14 @@ export function openRawLink(link: Link, frames: readonly Uint8Array[], metadata:
   return { stream, ended, next: () => inbox.take() };
 }
 
-/** A host under the id `h2` that takes links, says these frames on each, and then only collects what comes. */
+/** A host under the id `h2` that takes links, says these frames on each, and then only collects what comes. `ended`: of the first link. */
 export async function openRawHost(network: MemoryNetwork, said: readonly Uint8Array[]) {
   const inbox = new Inbox<PeerFrame>();
   const streams: ServerStream[] = [];
+  let settle = (_end: StreamEnd): void => undefined;
+  const ended = new Promise<StreamEnd>((resolve) => {
+    settle = resolve;
+  });
   const nothing = (): void => undefined;
   const service: LinkService = {
     serviceName: peerLinks.serviceName,
@@ -97,11 +101,11 @@ export async function openRawHost(network: MemoryNetwork, said: readonly Uint8Ar
         for (const frame of [encodePeerFrame(helloOfHost("h2")), ...said]) stream.send(frame);
       },
       onFrame: (bytes) => inbox.put(decodePeerFrame(bytes)),
-      ...{ onHalfClose: nothing, onBadFrame: nothing, onDrain: nothing, onEnd: nothing },
+      ...{ onHalfClose: nothing, onBadFrame: nothing, onDrain: nothing, onEnd: settle },
     }),
   };
   const listening = await network.listen("127.0.0.1:0", [service]);
-  return { address: listening.address, streams, next: () => inbox.take() };
+  return { address: listening.address, streams, ended, next: () => inbox.take() };
 }
 
 /** Takes frames until one of this kind comes, and returns it. */

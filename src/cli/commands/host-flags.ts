@@ -12,10 +12,11 @@ import type { LogLevel } from "../../telemetry/internal.ts";
 import type { AdminFlags } from "../admin/open-admin.ts";
 import { defaultStateFile, type StateLocation } from "../state/state-location.ts";
 import { wholeNumber } from "../whole-number.ts";
+import { addClusterFlags, type ClusterFlags } from "./cluster-flags.ts";
 import { parseState } from "./state.ts";
 import { type TlsFlags, tlsOf } from "./tls-files.ts";
 
-export interface HostFlags extends TlsFlags, AdminFlags {
+export interface HostFlags extends TlsFlags, AdminFlags, ClusterFlags {
   readonly address: string;
   readonly callTimeoutMs: number;
   readonly graceSeconds: number;
@@ -27,7 +28,8 @@ export interface HostFlags extends TlsFlags, AdminFlags {
   readonly stockPeerMaxBytes?: number;
   readonly reconnectGraceMs?: number;
   readonly dotnetErrors: "withhold" | "status";
-  readonly keepAliveSeconds: number;
+  /** Undefined: 10, and 5 in a cluster. */
+  readonly keepAliveSeconds?: number;
   readonly heartbeatMs: number;
   readonly heartbeatTimeoutMs: number;
   readonly legacyWorkers: boolean;
@@ -50,6 +52,10 @@ export interface HostFlags extends TlsFlags, AdminFlags {
 
 /** Adds the flags of `troupe host`. */
 export function addHostFlags(command: Command): Command {
+  return addClusterFlags(addOwnFlags(command));
+}
+
+function addOwnFlags(command: Command): Command {
   return command
     .option("--address <host:port>", "where to listen; port 0 takes a free one", "127.0.0.1:50051")
     .option("--tls-cert <file>", "certificate (PEM) to serve TLS with; needs --tls-key")
@@ -99,9 +105,8 @@ export function addHostFlags(command: Command): Command {
     )
     .option(
       "--keep-alive-seconds <seconds>",
-      "how often clients are pinged; 0: never",
+      "how often clients are pinged; 0: never (default: 10, and 5 in a cluster)",
       wholeNumber(0, Math.floor(longestMs / 1_000)),
-      10,
     )
     .option(
       "--heartbeat-ms <ms>",
@@ -223,7 +228,7 @@ export function hostOptionsOf(flags: HostFlags): GrpcWorkerAgentRuntimeHostOptio
     ...given("stockPeerMaxBytes", flags.stockPeerMaxBytes),
     ...given("reconnectGraceMs", flags.reconnectGraceMs),
     channelOptions: {
-      pingIntervalMs: keepAliveSeconds * 1_000,
+      ...given("pingIntervalMs", keepAliveSeconds === undefined ? undefined : keepAliveSeconds * 1_000),
       ...given("maxReceiveMessageBytes", maxMessageBytes),
       ...tlsOf(flags),
     },

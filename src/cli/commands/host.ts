@@ -14,6 +14,7 @@ import {
   type StateLocation,
   withAdvice,
 } from "../state/state-location.ts";
+import { assertClusterFlags, openCluster, settingsOf } from "./cluster-flags.ts";
 import { addHostFlags, assertStateFlags, type HostFlags, hostOptionsOf } from "./host-flags.ts";
 import { followTlsFiles, type TlsFlags } from "./tls-files.ts";
 
@@ -26,6 +27,7 @@ export function hostCommand(version: string): Command {
     new Command("host").description("Start a host that TypeScript, Python and .NET workers connect to"),
   ).action(async (flags: HostFlags, command: Command) => {
     assertStateFlags(command);
+    assertClusterFlags(command);
     await runHost(flags, version);
   });
 }
@@ -36,6 +38,7 @@ async function runHost(flags: HostFlags, version: string): Promise<void> {
   // A text that is not an address leaves no file of states behind.
   parseAddress(flags.address);
   if (typeof flags.admin === "string") parseAdminAddress(flags.admin);
+  if (flags.cluster !== undefined) settingsOf(flags);
   const [starting, hurry] = [new AbortController(), new AbortController()];
   const started = startHost(flags, { version, logger, signal: starting.signal });
   const running = started.catch(() => undefined);
@@ -97,14 +100,18 @@ interface StartParts {
 }
 
 async function startHost(flags: HostFlags, { version, logger, signal }: StartParts): Promise<HostRun> {
+  const opened = await openCluster(flags, logger);
   const { store: stateStore, location } = await openStore(flags, logger);
   const cron = await installedCron();
-  const host = new GrpcWorkerAgentRuntimeHost(flags.address, { ...hostOptionsOf(flags), stateStore, cron, logger });
+  const cluster = opened?.options;
+  const options = { ...hostOptionsOf(flags), stateStore, cron, logger, cluster };
+  const host = new GrpcWorkerAgentRuntimeHost(flags.address, options);
   try {
     await host.start({ signal });
   } catch (error) {
     await host.stop({ graceMs: 0 });
-    await stateStore.close();
+    await stateStore?.close();
+    await opened?.close();
     throw withAdvice(error, { inUse: "Or take it over: --take-over." });
   }
   const admin = await openAdmin(flags, {
@@ -124,6 +131,7 @@ async function startHost(flags: HostFlags, { version, logger, signal }: StartPar
   const end = async (): Promise<void> => {
     stopFollowing();
     await admin?.close();
+    await opened?.close();
   };
   return { host, admin, end };
 }
@@ -135,12 +143,17 @@ function sayReady({ host, admin }: HostRun, flags: HostFlags, logger: Logger): v
   if (warning !== undefined) logger.warn(warning, { address: host.address });
 }
 
-/** Opens the state store that the flags name. Without a name and without SQLite it is in memory, and a line of the log says so. */
+/**
+ * Opens the state store that the flags name. Without a name and without SQLite it is in memory, and a line of the log says so. A host of a
+ * cluster has none without a name.
+ */
 async function openStore(
-  { state, synchronous }: HostFlags,
+  { state, synchronous, cluster }: HostFlags,
   logger: Logger,
-): Promise<{ readonly store: StateStore; readonly location: StateLocation }> {
-  if (state !== undefined) return { store: await openState(state, { synchronous }), location: state };
+): Promise<{ readonly store: StateStore | undefined; readonly location: StateLocation }> {
+  const writers = cluster === undefined ? "one" : "many";
+  if (state !== undefined) return { store: await openState(state, { synchronous, writers }), location: state };
+  if (cluster !== undefined) return { store: undefined, location: { kind: "memory" } };
   const store = await openDefaultState({ synchronous }, (why) =>
     logger.warn(`states of agents are kept in memory and are lost with the host: ${why}`, { state: "memory:" }),
   );

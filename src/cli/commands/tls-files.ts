@@ -23,7 +23,13 @@ export function tlsOf({ tlsCert, tlsKey, tlsClientCa }: TlsFlags) {
   return { tls: { ...tls, ca: ca.pem, requestCert: true } };
 }
 
-function readPem<T>(flag: string, file: string, what: string, parse: (pem: Buffer) => T): { pem: Buffer; value: T } {
+/** Reads a file and what is in it. Throws an error that names the flag and the file. */
+export function readPem<T>(
+  flag: string,
+  file: string,
+  what: string,
+  parse: (pem: Buffer) => T,
+): { pem: Buffer; value: T } {
   const attempt = <Result>(doing: string, body: () => Result): Result => {
     try {
       return body();

@@ -22,6 +22,8 @@ export interface OpenStateOptions {
   readonly creates?: boolean | undefined;
   /** Opens a SQLite file that need not be writable. Default: false. */
   readonly readOnly?: boolean | undefined;
+  /** How many hosts write to PostgreSQL. Default: one. */
+  readonly writers?: "one" | "many" | undefined;
   /** Runs SQLite in a thread of its own, so that a host does not wait for the disk. Default: true. */
   readonly thread?: boolean | undefined;
 }
@@ -60,7 +62,7 @@ export async function openState(location: StateLocation, options: OpenStateOptio
     case "sqlite":
       return openSqlite(location.file, options);
     case "postgres":
-      return openPostgres(location.url);
+      return openPostgres(location.url, options);
   }
 }
 
@@ -126,9 +128,9 @@ export function assertStoreThere(file: string): void {
   throw new StoreError("unavailable", `There is no state store ${loggableText(file)}. ${advice}`);
 }
 
-async function openPostgres(url: string): Promise<StateStore> {
+async function openPostgres(url: string, { writers }: OpenStateOptions): Promise<StateStore> {
   const { openPostgresStore } = await import("../../storage/postgres/index.ts");
-  return openPostgresStore(url);
+  return openPostgresStore(url, { writers });
 }
 
 /** Returns an error with the advice that an operator needs beside the store's own. Others come back as they are. */

@@ -34,13 +34,13 @@ const longestPlainToken = 128;
 const longestEncodedToken = 256;
 
 /** Names of any characters and lengths as a token of a key. Records have the name itself. */
-function tokenOf(name: string): string {
+export function tokenOf(name: string): string {
   if (name.length <= longestPlainToken && /^[\w-]+$/.test(name)) return name;
   const encoded = Buffer.from(name).toString("base64url");
   return encoded.length <= longestEncodedToken ? `=${encoded}` : `==${hashOf(name)}`;
 }
 
 /** The first 128 bits of SHA-256, in 22 characters. */
-function hashOf(text: string): string {
+export function hashOf(text: string): string {
   return createHash("sha256").update(text).digest().subarray(0, 16).toString("base64url");
 }

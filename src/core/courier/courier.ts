@@ -9,7 +9,7 @@ import { StoreError } from "../state/store-error.ts";
 import type { Deliver } from "./courier-call.ts";
 import { CourierSlots } from "./courier-slots.ts";
 import { MailboxDelivery } from "./mailboxes/mailbox-delivery.ts";
-import type { CommitListener } from "./observed-store.ts";
+import type { CommitListener, Decided } from "./observed-store.ts";
 import { CronTurns } from "./reminders/cron-turns.ts";
 import { ReminderFiring } from "./reminders/reminder-firing.ts";
 import type { ReminderRule } from "./reminders/reminder-rule.ts";
@@ -161,12 +161,18 @@ export class Courier implements CommitListener {
     for (const { mail } of commits) for (const { receiver, id } of mail) this.#mail?.expect(receiver, id);
   }
 
-  onDecided(commits: readonly Commit[], outcomes: readonly CommitOutcome[] | undefined): void {
-    for (const [index, commit] of commits.entries()) this.#noteCommit(commit, outcomes?.[index]);
+  onDecided(commits: readonly Commit[], outcomes: Decided): void {
+    for (const [index, commit] of commits.entries()) {
+      this.#noteCommit(commit, typeof outcomes === "string" ? outcomes : (outcomes[index] ?? "unknown"));
+    }
   }
 
-  #noteCommit(commit: Commit, outcome: CommitOutcome | undefined): void {
-    if (outcome?.at === "committed") {
+  #noteCommit(commit: Commit, outcome: CommitOutcome | "failed" | "unknown"): void {
+    if (outcome === "unknown") {
+      if (commit.write.at === "delete") this.#mail?.readAgain(commit.agent);
+      this.#reminders.noteUnknown(commit);
+    }
+    if (typeof outcome === "object" && outcome.at === "committed") {
       if (commit.write.at === "delete") this.#mail?.drop(commit.agent);
       this.#reminders.noteCommit(commit);
       for (const index of outcome.knownMail ?? []) {

@@ -1,3 +1,4 @@
+import { TroupeError } from "../errors.ts";
 import type { AgentName } from "../state/agent-name.ts";
 import type { DurableLog } from "../state/durable-log.ts";
 import type {
@@ -18,12 +19,15 @@ import type {
   StoreStats,
 } from "../state/state-store.ts";
 
+/** The outcome of commits. `failed`: none of them has happened. `unknown`: the store can't say whether they have. */
+export type Decided = readonly CommitOutcome[] | "failed" | "unknown";
+
 /** Hears of the commits that go to a store. */
 export interface CommitListener {
   /** Called before the store gets them. */
   onCommitting(commits: readonly Commit[]): void;
-  /** Called when they are decided, before those who wait for them. Undefined: the store has failed. */
-  onDecided(commits: readonly Commit[], outcomes: readonly CommitOutcome[] | undefined): void;
+  /** Called when they are decided, or the store has failed, before those who wait for them. */
+  onDecided(commits: readonly Commit[], outcomes: Decided): void;
 }
 
 /** A store that tells a listener of the commits that go through it. Everything else goes to the store as it is. */
@@ -73,10 +77,13 @@ export class ObservedStore implements StateStore {
 
   async #commitHeard(commits: readonly Commit[]): Promise<readonly CommitOutcome[]> {
     this.#listener.onCommitting(commits);
-    let outcomes: readonly CommitOutcome[] | undefined;
+    let outcomes: Decided = "unknown";
     try {
       outcomes = await this.#store.commit(commits);
       return outcomes;
+    } catch (error) {
+      if (error instanceof TroupeError && error.code !== "state-unknown") outcomes = "failed";
+      throw error;
     } finally {
       this.#listener.onDecided(commits, outcomes);
     }

@@ -134,7 +134,7 @@ export class Outgoing {
 
   #send(message: unknown, recipient: AgentId, options: OutgoingCallOptions): Promise<unknown> {
     const { catalog, runtime, guards } = this.#parts;
-    const path = scopePathOf(options, runtime.ambient) ?? catalog.senders.pathOf(options.sender);
+    const path = scopePathOf(options, runtime.ambient) ?? catalog.senders.pathOf(options.sender, guards.maxDepth);
     if (path.length === 0) return this.#sendWithPath(message, recipient, options, path);
     try {
       assertWithinGuards(path, recipient, guards);

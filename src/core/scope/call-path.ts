@@ -26,6 +26,9 @@ export interface OwnTurn extends CallingTurn {
 
 export const noPath: CallPath = Object.freeze([]);
 
+/** The part of a path that turns of several chains may take. The rest is for the turns behind them. */
+const joinedShare = 0.75;
+
 /** Characters of a type or a key that a path has in full, and of one that it cuts. */
 const longestName = 64;
 const cutLength = 48;
@@ -41,20 +44,31 @@ export function isSameTurn(one: CallingTurn, other: CallingTurn): boolean {
 }
 
 /**
- * Returns the turns of all paths, each once. If these are not one path, the first turn stands once more at the end: see `waitingTurns`.
+ * Returns the turns of all paths, each once. If these are not one path, the first turn stands once more at the end: see `waitingTurns`. Turns of
+ * different chains that would leave too little of a path with `mostTurns` are not joined: the longest of their paths stands for all. So no call
+ * counts as part of a loop because many chains have come to one agent. It looks at no more paths than it needs.
  */
-export function joinedPath(paths: readonly CallPath[]): CallPath {
-  const joined: CallingTurn[] = [];
-  for (const turn of paths.flat()) {
-    const at = joined.findIndex((known) => isSameTurn(known, turn));
-    const known = joined[at];
-    if (known === undefined) joined.push(turn);
-    else if (!isSameVia(known, turn)) joined[at] = withVia(known, undefined);
+export function joinedPath(paths: Iterable<CallPath>, mostTurns = Number.POSITIVE_INFINITY): CallPath {
+  const joined = new Map<string, CallingTurn>();
+  const looked: CallPath[] = [];
+  let longest = noPath;
+  for (const path of paths) {
+    if (path.length > longest.length) longest = path;
+    looked.push(path);
+    for (const turn of path) joinTurn(joined, turn);
+    if (joined.size > mostTurns * joinedShare && turnsOf(longest).length < joined.size) return longest;
   }
-  const [first] = joined;
-  const isOnePath =
-    joined.length === 1 || paths.every((path) => path.length === joined.length && endOfJoined(path) === 0);
-  return first === undefined || isOnePath ? joined : [...joined, withVia(first, undefined)];
+  const all = [...joined.values()];
+  const [first] = all;
+  const isOnePath = all.length === 1 || looked.every((path) => path.length === all.length && endOfJoined(path) === 0);
+  return first === undefined || isOnePath ? all : [...all, withVia(first, undefined)];
+}
+
+function joinTurn(joined: Map<string, CallingTurn>, turn: CallingTurn): void {
+  const name = `${turn.token} ${turn.type}/${turn.key}`;
+  const known = joined.get(name);
+  if (known === undefined) joined.set(name, turn);
+  else if (!isSameVia(known, turn)) joined.set(name, withVia(known, undefined));
 }
 
 /** Returns the turns of a path, each once. */
@@ -86,25 +100,35 @@ export function withoutVia(path: CallPath): CallPath {
  * they wait all or none.
  */
 export function waitingTurns(path: CallPath, isOver: (call: PassingCall) => boolean = isOverHere): CallPath {
+  const first = firstWaiting(path, isOver);
+  return first === 0 ? path : withTurnsAround(path, first, isOver);
+}
+
+/** Returns the place behind the last call of a path that is over, without regard to turns that are nested. */
+function firstWaiting(path: CallPath, isOver: (call: PassingCall) => boolean): number {
   const end = endOfJoined(path);
   for (let at = path.length - 1; at >= end; at -= 1) {
     const turn = path[at];
     if (turn === undefined) continue;
-    if (turn.via?.some(isOver) === true) return withTurnsAround(path, at + 1, isOver);
-    if (at > end && isOver(turn)) return withTurnsAround(path, at, isOver);
+    if (turn.via?.some(isOver) === true) return at + 1;
+    if (at > end && isOver(turn)) return at;
   }
-  return path;
+  return 0;
 }
 
-/** Returns the path from a place on. Before it stands the last turn in which one of these is nested, with the turns that wait for it. */
+/** Returns the path from a place on. Before it stand the turns in which these are nested, with the turns that wait for those. */
 function withTurnsAround(path: CallPath, from: number, isOver: (call: PassingCall) => boolean): CallPath {
-  const rest = path.slice(from);
-  const isOfRest = ({ type, key }: CallingTurn) => rest.some((turn) => turn.type === type && turn.key === key);
-  const at = path.slice(0, from).findLastIndex(isOfRest);
-  if (at < 0) return rest;
   const end = endOfJoined(path);
-  const around = withoutViaAtEnd(path.slice(0, Math.max(at, end < from ? end : 0) + 1));
-  return [...waitingTurns(around, isOver), ...rest];
+  let waiting = path.slice(from);
+  for (let first = from; first > 0; ) {
+    const isOfWaiting = ({ type, key }: CallingTurn) => waiting.some((turn) => turn.type === type && turn.key === key);
+    const at = path.slice(0, first).findLastIndex(isOfWaiting);
+    if (at < 0) return waiting;
+    const around = withoutViaAtEnd(path.slice(0, Math.max(at, end) + 1));
+    first = firstWaiting(around, isOver);
+    waiting = [...around.slice(first), ...waiting];
+  }
+  return waiting;
 }
 
 /** Returns a path without the calls behind its last turn. */

@@ -53,7 +53,7 @@ export interface DeadQuery {
 export interface ShardReader {
   /** Gets each message, in the order of the log. */
   onMessage(message: KeptMessage): void;
-  /** Another reader has taken the shard (`fenced`), or the log can't be reached: stop at once. */
+  /** Another reader has taken the shard (`fenced`), or the log can't be reached: stop at once. Whoever has the shard by right takes it again. */
   onLost(error: StoreError): void;
 }
 
@@ -62,6 +62,19 @@ export interface ShardHold {
   /** Ends a message's time in its mailbox. `lost`: another reader has the shard. */
   settle(message: KeptMessage): Promise<"settled" | "lost">;
   leave(): Promise<void>;
+}
+
+/** Readers of a shard that were lost, and how far they had read. */
+export interface LostReaders {
+  /** The last place that they were given. */
+  readonly upTo: number;
+  readonly count: number;
+}
+
+/** Options of `take`. */
+export interface TakeOptions {
+  /** Readers before that were lost. A message counts those that may have had it as its `priorTakeovers`. Default: none. */
+  readonly lost?: readonly LostReaders[] | undefined;
 }
 
 /** An agent that has mail. */
@@ -83,8 +96,13 @@ export interface DurableLog {
    * takes no more.
    */
   append(mailbox: AgentName, message: DurableMessage): Promise<"kept" | "known" | "full">;
-  /** Begins with the oldest message. A reader before this one settles nothing any more. */
-  take(shard: number, token: number, reader: ShardReader): Promise<ShardHold>;
+  /**
+   * Begins with the oldest message. A reader before this one, which has a lower token, settles nothing any more. Rejects as `fenced` if a
+   * reader with a higher token has the shard.
+   */
+  take(shard: number, token: number, reader: ShardReader, options?: TakeOptions): Promise<ShardHold>;
+  /** The last place that a reader of the shard was given, as far as the log knows; else 0. Ask before you take the shard. */
+  reached(shard: number): Promise<number>;
   /** Moves this message and later ones of its mailbox out of the way of their shard: the reader does not get them. Place 0: all of them. */
   spill(shard: number, mailbox: AgentName, from: Pick<KeptMessage, "place">): Promise<void>;
   /**
@@ -92,7 +110,10 @@ export interface DurableLog {
    * of the mailbox and reads them back. It finds the mailbox in `receivers`.
    */
   pass(shard: number, mailbox: AgentName, messages: readonly KeptMessage[]): Promise<void>;
-  /** Reads a page of the agents that have mail, in the order of their messages, an agent perhaps several times. Empty: that was the last. */
+  /**
+   * Reads a page of the agents that have mail in the shards that are read here, in the order of their messages, an agent perhaps several
+   * times. Empty: that was the last.
+   */
   receivers(after: number): Promise<readonly MailReceiver[]>;
   /** The mailboxes of a shard that have spilled messages. */
   spilled(shard: number): Promise<readonly AgentName[]>;
@@ -111,4 +132,9 @@ export interface DurableLog {
   replay(letters: readonly string[]): Promise<number>;
   /** Drops dead letters. Resolves to their number. */
   drop(letters: readonly string[]): Promise<number>;
+}
+
+/** Counts the readers that were lost and may have had the message at a place. */
+export function takeoversAt(place: number, lost: readonly LostReaders[]): number {
+  return lost.reduce((sum, { upTo, count }) => (place <= upTo ? sum + count : sum), 0);
 }

@@ -1,5 +1,5 @@
 import { brandClass } from "../copies.ts";
-import { TroupeError, type TroupeErrorOptions } from "../errors.ts";
+import { type ErrorCode, TroupeError, type TroupeErrorOptions } from "../errors.ts";
 
 /**
  * The reasons for which a store does not do what it was asked. A code never changes its meaning.
@@ -12,6 +12,7 @@ import { TroupeError, type TroupeErrorOptions } from "../errors.ts";
  * - `not-open`: `open` was not called.
  * - `closed`: `close` was called.
  * - `overloaded`: too much waits for it.
+ * - `too-large`: it never takes a message of this length; the text says what to change.
  */
 export type StoreErrorCode =
   | "full"
@@ -22,19 +23,26 @@ export type StoreErrorCode =
   | "in-use"
   | "not-open"
   | "closed"
-  | "overloaded";
+  | "overloaded"
+  | "too-large";
 
 /**
- * A store could not do what it was asked. Its `code` is `state-unknown` if the commit may have happened, else `state-unavailable`:
- * nothing has changed.
+ * A store could not do what it was asked. Its `code` is `state-unknown` if the commit may have happened. Otherwise nothing has changed:
+ * it is `message-too-large`, or `state-unavailable`.
  */
 export class StoreError extends TroupeError {
   override readonly name = "StoreError";
   readonly storeCode: StoreErrorCode;
 
   constructor(storeCode: StoreErrorCode, message: string, options?: TroupeErrorOptions) {
-    super(storeCode === "unknown" ? "state-unknown" : "state-unavailable", message, options);
+    super(codeOf(storeCode), message, options);
     this.storeCode = storeCode;
   }
 }
+
+function codeOf(storeCode: StoreErrorCode): ErrorCode {
+  if (storeCode === "too-large") return "message-too-large";
+  return storeCode === "unknown" ? "state-unknown" : "state-unavailable";
+}
+
 brandClass(StoreError, "StoreError");

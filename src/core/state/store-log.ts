@@ -1,14 +1,17 @@
 import { type AgentName, shardCount, shardOf, textOfName } from "./agent-name.ts";
-import type {
-  DeadLetter,
-  DeadQuery,
-  DeadReason,
-  DurableLog,
-  DurableMessage,
-  KeptMessage,
-  MailReceiver,
-  ShardHold,
-  ShardReader,
+import {
+  type DeadLetter,
+  type DeadQuery,
+  type DeadReason,
+  type DurableLog,
+  type DurableMessage,
+  type KeptMessage,
+  type LostReaders,
+  type MailReceiver,
+  type ShardHold,
+  type ShardReader,
+  type TakeOptions,
+  takeoversAt,
 } from "./durable-log.ts";
 import type { StoredMail } from "./state-store.ts";
 import { StoreError } from "./store-error.ts";
@@ -50,6 +53,7 @@ const pageBytes = 4 * 1024 * 1024;
 interface Holding {
   readonly token: number;
   readonly reader: ShardReader;
+  readonly lost: readonly LostReaders[];
 }
 
 /** A message that a reader has. */
@@ -107,13 +111,13 @@ export class StoreLog implements DurableLog {
     return this.#table.append(mailbox, message);
   }
 
-  async take(shard: number, token: number, reader: ShardReader): Promise<ShardHold> {
+  async take(shard: number, token: number, reader: ShardReader, { lost = [] }: TakeOptions = {}): Promise<ShardHold> {
     const before = this.#holdings.get(shard);
     if (before !== undefined && before.token > token) {
       throw takenOver();
     }
     this.#release(shard);
-    const holding: Holding = { token, reader };
+    const holding: Holding = { token, reader, lost };
     this.#holdings.set(shard, holding);
     before?.reader.onLost(takenOver());
     this.#place = 0;
@@ -126,6 +130,11 @@ export class StoreLog implements DurableLog {
         this.#release(shard);
       },
     };
+  }
+
+  /** The readers of one process are lost together, and what they had read with them. */
+  async reached(): Promise<number> {
+    return 0;
   }
 
   async spill(_shard: number, mailbox: AgentName, { place }: Pick<KeptMessage, "place">): Promise<void> {
@@ -170,7 +179,7 @@ export class StoreLog implements DurableLog {
       for (const mail of page) {
         known.from = mail.place + 1;
         this.#hand(shard, mail);
-        yield toKept(mail);
+        yield toKept(mail, this.#holdings.get(shard)?.lost);
       }
     }
   }
@@ -287,12 +296,15 @@ export class StoreLog implements DurableLog {
     const spilled = this.#spilled.get(textOfName(mail.receiver));
     if (spilled !== undefined && mail.place >= spilled.from) return;
     this.#hand(shard, mail);
-    holding.reader.onMessage(toKept(mail));
+    holding.reader.onMessage(toKept(mail, holding.lost));
   }
 }
 
-function toKept({ id, kind, frame, keptAtMs, receiver, place }: StoredMail): KeptMessage {
-  return { id, kind, frame, sentAtMs: keptAtMs, mailbox: receiver, place, priorTakeovers: 0 };
+function toKept(
+  { id, kind, frame, keptAtMs, receiver, place }: StoredMail,
+  lost: readonly LostReaders[] = [],
+): KeptMessage {
+  return { id, kind, frame, sentAtMs: keptAtMs, mailbox: receiver, place, priorTakeovers: takeoversAt(place, lost) };
 }
 
 function takenOver(): StoreError {

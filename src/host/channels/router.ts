@@ -105,6 +105,12 @@ export class Router {
       case "ack":
       case "leave":
       case "drain":
+      case "void":
+      case "hosts":
+      case "last":
+      // A lone host takes no lease notices.
+      case "holds":
+      case "moving":
       case "empty":
         // Only hosts send these.
         counters.emptyFrames += 1;

@@ -3,13 +3,13 @@ import {
   type Clock,
   type Commit,
   type CommitListener,
-  type CommitOutcome,
   Courier,
   type CourierCall,
   type CourierCounters,
   type CourierDelivery,
   type CourierOutcome,
   type CronPatterns,
+  type Decided,
   type DurableMessage,
   type ReminderRule,
   type RetryOptions,
@@ -103,7 +103,7 @@ export class HostCourier implements CommitListener {
     this.#courier.onCommitting(commits);
   }
 
-  onDecided(commits: readonly Commit[], outcomes: readonly CommitOutcome[] | undefined): void {
+  onDecided(commits: readonly Commit[], outcomes: Decided): void {
     this.#courier.onDecided(commits, outcomes);
   }
 

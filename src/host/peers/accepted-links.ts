@@ -35,8 +35,14 @@ export interface AcceptedLinksParts extends LinkSettings {
   readonly report: (what: LinkOccurrence) => void;
 }
 
-/** Bytes that a host keeps of a unary call beside its request. */
+/** Bytes that a host keeps of a unary call beside its request and texts. */
 const unaryBytes = 1_000;
+
+/** The memory of a unary call of another host while it waits. */
+function costOfAsk({ method, clientId, principal = "", request, metadata }: PeerUnary): number {
+  const texts = [method, clientId, principal, ...Object.entries(metadata).flat()];
+  return unaryBytes + request.length + 2 * texts.reduce((sum, { length }) => sum + length, 0);
+}
 
 // protocol.md §12
 /** The links that other hosts have dialled: serves what they ask, and tells them who is here. */
@@ -178,7 +184,7 @@ export class AcceptedLinks implements AskedHost, LinkService {
   }
 
   async #answer(link: IncomingLink, ask: PeerUnary): Promise<void> {
-    const bytes = unaryBytes + ask.request.length;
+    const bytes = costOfAsk(ask);
     const outcome = link.account.take(bytes)
       ? await this.#parts.ways.asked(ask, link.account).finally(() => link.account.release(bytes))
       : new RpcError(StatusCode.resourceExhausted, link.account.whyNot(bytes));

@@ -77,7 +77,7 @@ export interface HostWays {
 
 /** An occurrence on a link, for the host's log. */
 export interface LinkOccurrence {
-  readonly what: "opened" | "lost" | "not-opened" | "accepted" | "ended" | "refused";
+  readonly what: "opened" | "lost" | "not-opened" | "accepted" | "ended" | "refused" | "passed-by";
   readonly hostId: string;
   /** For people: the reason. */
   readonly detail: string;
@@ -97,6 +97,8 @@ export interface LinkCounters {
   unconfirmedEvents: number;
   /** Calls that came back from other hosts. */
   bouncedCalls: number;
+  /** Workers and subscriptions that other hosts told under names which no host takes. */
+  refusedNames: number;
   /** Subscriptions that were answered although some host may not know them yet. */
   lateSubscriptions: number;
 }
@@ -104,6 +106,6 @@ export interface LinkCounters {
 export function createLinkCounters(): LinkCounters {
   return {
     ...{ openedLinks: 0, endedLinks: 0, sentEvents: 0, droppedEvents: 0, lostEvents: 0, unconfirmedEvents: 0 },
-    ...{ bouncedCalls: 0, lateSubscriptions: 0 },
+    ...{ bouncedCalls: 0, refusedNames: 0, lateSubscriptions: 0 },
   };
 }

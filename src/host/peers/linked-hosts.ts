@@ -18,6 +18,7 @@ import type { BadFrame, ControlLink, HostWays, LinkCounters, LinkOccurrence } fr
 import { InterestElsewhere } from "./interest-elsewhere.ts";
 import type { ForwardedCall, FoundElsewhere, OtherHosts } from "./other-hosts.ts";
 import type { AskingHost, LinkSettings, OutgoingLink } from "./outgoing-link.ts";
+import type { TellingBounds } from "./told-bounds.ts";
 import type { ToldPresence } from "./told-presence.ts";
 import { TypeClaims } from "./type-claims.ts";
 import { UnaryAsks } from "./unary-asks.ts";
@@ -34,6 +35,7 @@ export interface LinkedHostsParts extends LinkSettings {
   readonly openAccount: (giveWay: () => void) => MemoryAccount;
   readonly accepted: AcceptedLinks;
   readonly presence: ToldPresence;
+  readonly telling: TellingBounds;
   readonly counters: LinkCounters;
   readonly report: (what: LinkOccurrence) => void;
   /** Ends the listener when the links have ended. Never rejects. */
@@ -105,6 +107,7 @@ export class LinkedHosts implements OtherHosts, AskingHost, ClusterHostsListener
         ...this.#parts,
         host: this,
         onOpened: (link) => this.#opened(link),
+        onWrongName: (reason) => this.#passBy(host.hostId, reason),
         onLost: (link, reason, wasOpen) => this.#lost(host.hostId, link, reason, wasOpen),
       }),
     );
@@ -300,6 +303,11 @@ export class LinkedHosts implements OtherHosts, AskingHost, ClusterHostsListener
     queueMicrotask(() => {
       for (const look of [...this.#onLinked]) look();
     });
+  }
+
+  #passBy(hostId: string, detail: string): void {
+    this.#parts.counters.refusedNames += 1;
+    this.#parts.report({ what: "passed-by", hostId, detail });
   }
 
   #lost(hostId: string, link: OutgoingLink | undefined, detail: string, wasOpen: boolean): void {

@@ -29,11 +29,18 @@ import type {
   StreamEnd,
   StreamReceiver,
 } from "../../transport/internal.ts";
-import { topicOf } from "../registry/name-checks.ts";
 import type { SendOutcome } from "../sessions/peer.ts";
 import { whyHelloDiffers } from "./hello.ts";
 import { LinkLiveness } from "./link-liveness.ts";
 import { type LinkBounds, LinkQueue } from "./link-queue.ts";
+import {
+  costOfPattern,
+  costOfWorker,
+  type TellingBounds,
+  ToldBounds,
+  whyNoPattern,
+  whyNoWorker,
+} from "./told-bounds.ts";
 import { type CallLink, WorkerElsewhere } from "./worker-elsewhere.ts";
 
 /** Takes the frames that another host sends on the link that this host has dialled. */
@@ -80,8 +87,11 @@ export interface OutgoingLinkParts extends LinkSettings {
   /** Opens the account of what waits for the other host. */
   readonly openAccount: (giveWay: () => void) => MemoryAccount;
   readonly host: AskingHost;
+  readonly telling: TellingBounds;
   /** The other host has said who it is: calls and events may go there. */
   readonly onOpened: (link: OutgoingLink) => void;
+  /** The other host has told names that no host takes, and is not believed. `reason`: the predicate of a sentence about it. */
+  readonly onWrongName: (reason: string) => void;
   /** Called once. */
   readonly onEnded: (link: OutgoingLink, reason: string) => void;
 }
@@ -96,7 +106,11 @@ export class OutgoingLink implements CallLink, StreamReceiver {
   readonly #stream: FrameStream;
   readonly #liveness: LinkLiveness;
   readonly #helloTimer: Timer;
-  readonly #workers = new Map<number, WorkerElsewhere>();
+  readonly #told: ToldBounds;
+  /** Workers by slot, each with its memory. */
+  readonly #workers = new Map<number, { readonly worker: WorkerElsewhere; readonly bytes: number }>();
+  /** Workers whose channels have ended, and which have calls. */
+  readonly #away = new Set<WorkerElsewhere>();
   #isOpen = false;
   #hasEnded = false;
 
@@ -105,6 +119,7 @@ export class OutgoingLink implements CallLink, StreamReceiver {
     this.hostId = parts.hostId;
     const { clock, bounds, link, metadata, hello, helloMs, keepAliveMs, keepAliveTimeoutMs } = parts;
     this.account = parts.openAccount(() => this.cut("others needed the memory that its queue takes"));
+    this.#told = new ToldBounds(parts.telling, this.account);
     this.#stream = link.openStream(peerLinks.path, this, { metadata });
     const stream = this.#stream;
     const onOverflow = (): void => this.cut("it does not read what it is sent");
@@ -226,12 +241,13 @@ export class OutgoingLink implements CallLink, StreamReceiver {
       case "here":
         return this.#workerHere(frame);
       case "away": {
-        const worker = this.#workers.get(frame.slot);
-        if (worker === undefined) return;
+        const known = this.#workers.get(frame.slot);
+        if (known === undefined) return;
         this.#workers.delete(frame.slot);
-        this.account.release(workerBytes);
-        worker.markClosed();
-        return host.workerAway(worker);
+        this.#told.leaveWorker(known.bytes);
+        known.worker.markClosed();
+        this.#keepAway(known.worker);
+        return host.workerAway(known.worker);
       }
       case "interest":
         return this.#interestChanged(frame);
@@ -252,30 +268,44 @@ export class OutgoingLink implements CallLink, StreamReceiver {
     }
   }
 
+  /** The other host still answers the calls of a worker whose channel has ended, unless the link ends first. */
+  #keepAway(worker: WorkerElsewhere): void {
+    for (const one of this.#away) if (one.incomingCalls.size === 0) this.#away.delete(one);
+    if (worker.incomingCalls.size > 0) this.#away.add(worker);
+  }
+
   #noticed(bytes: Uint8Array): void {
     const notice = peekFrame(bytes);
     if (notice.kind === "heartbeat") this.#liveness.heard(notice);
   }
 
   #workerHere(here: WorkerHere): void {
-    const known = this.#workers.get(here.slot);
+    const known = this.#workers.get(here.slot)?.worker;
     if (known !== undefined) {
       if (known.isDraining === here.isDraining) return;
       known.isDraining = here.isDraining;
       return this.#parts.host.workerChanged(known);
     }
-    if (!this.account.take(workerBytes)) return this.cut(tooMuch);
+    const flaw = whyNoWorker(here);
+    if (flaw !== undefined) return this.#parts.onWrongName(flaw);
+    const bytes = costOfWorker(here);
+    const refusal = this.#told.takeWorker(bytes);
+    if (refusal !== undefined) return this.cut(refusal);
     const worker = new WorkerElsewhere(here, this);
-    this.#workers.set(here.slot, worker);
+    this.#workers.set(here.slot, { worker, bytes });
     this.#parts.host.workerHere(worker);
   }
 
   #interestChanged(interest: PeerInterest): void {
-    if (!this.#parts.host.interestChanged(this, interest)) return;
     const { pattern, begins } = interest;
-    const bytes = patternBytes + 4 * (pattern.agentType.length + topicOf(pattern).length);
-    if (!begins) this.account.release(bytes);
-    else if (!this.account.take(bytes)) this.cut(tooMuch);
+    const flaw = whyNoPattern(pattern);
+    if (flaw !== undefined) return this.#parts.onWrongName(flaw);
+    const bytes = costOfPattern(pattern);
+    const refusal = begins ? this.#told.takePattern(bytes) : undefined;
+    if (refusal !== undefined) return this.cut(refusal);
+    const hasChanged = this.#parts.host.interestChanged(this, interest);
+    // One that is known already costs nothing more.
+    if (begins !== hasChanged) this.#told.leavePattern(bytes);
   }
 
   #send(frame: Parameters<typeof encodePeerFrame>[0]): SendOutcome {
@@ -289,18 +319,13 @@ export class OutgoingLink implements CallLink, StreamReceiver {
     this.#isOpen = false;
     this.#helloTimer.cancel();
     this.#liveness.stop();
-    for (const worker of this.#workers.values()) worker.markClosed();
+    for (const { worker } of this.#workers.values()) worker.markClosed();
     this.#parts.onEnded(this, reason);
-    this.#parts.host.workersLost(this, [...this.#workers.values()]);
+    this.#parts.host.workersLost(this, [...Array.from(this.#workers.values(), ({ worker }) => worker), ...this.#away]);
     this.queue.close();
     this.account.close();
   }
 }
-
-/** About what a worker takes in the tables, and a pattern beside its names. */
-const workerBytes = 1_500;
-const patternBytes = 500;
-const tooMuch = "this host has no space for the workers and subscriptions that it tells (maxMemoryBytes)";
 
 function reasonOf(end: StreamEnd): string {
   switch (end.by) {

@@ -1,3 +1,4 @@
+import { whyInvalidAgentType, whyTooLong } from "../registry/name-checks.ts";
 import type { ClusterView, TypeApplicant, TypeGrant } from "./cluster-view.ts";
 
 export interface TypeClaimsParts {
@@ -17,9 +18,12 @@ export class TypeClaims {
     this.#parts = parts;
   }
 
-  /** Undefined: this host has the type already; of a shared one, this client has it. */
+  /** Undefined: this host has the type already (of a shared one, this client has it), or no host takes a type of this name. */
   claim(applicant: TypeApplicant): Promise<TypeGrant> | undefined {
-    return this.#granted.has(nameOf(applicant)) ? undefined : this.#claim(applicant);
+    const { agentType } = applicant;
+    if (this.#granted.has(nameOf(applicant))) return undefined;
+    if (whyInvalidAgentType(agentType) !== undefined || whyTooLong(agentType) !== undefined) return undefined;
+    return this.#claim(applicant);
   }
 
   /** A client has become the first of this host to serve a type. One that comes back has got its types again without asking. */

@@ -1,9 +1,10 @@
 import { create, toBinary } from "@bufbuild/protobuf";
-import { type ChannelSignal, SignalMessageSchema } from "../gen/troupe/v1/channel_signal_pb.ts";
+import { type ChannelSignal, type Leaving, SignalMessageSchema } from "../gen/troupe/v1/channel_signal_pb.ts";
 import type {
   CancelFrame,
   CancelReason,
   HeartbeatFrame,
+  LeaseNotice,
   LeavingFrame,
   LeavingNotice,
   StuckFrame,
@@ -11,10 +12,18 @@ import type {
 } from "./frame.ts";
 import { fromBinary } from "./from-binary.ts";
 import { fromWireHeartbeat, noticeTag, toWireHeartbeat } from "./heartbeat.ts";
+import { areShort, fromWireLease, toWireLease } from "./lease-notices.ts";
 import { fromWireLeaving, toWireLeaving } from "./leaving-notices.ts";
 import { isTextAt, RawReader, textAt } from "./raw-reader.ts";
 
-type NoticeFrame = CancelFrame | LeavingFrame | StuckFrame | UnstuckFrame | HeartbeatFrame | LeavingNotice;
+type NoticeFrame =
+  | CancelFrame
+  | LeavingFrame
+  | StuckFrame
+  | UnstuckFrame
+  | HeartbeatFrame
+  | LeavingNotice
+  | LeaseNotice;
 
 const reasons: readonly CancelReason[] = ["cancelled", "timed-out", "caller-gone", "withdrawn"];
 
@@ -33,7 +42,7 @@ export function decodeNoticeGenerated(bytes: Uint8Array): NoticeFrame | undefine
     case "cancel":
       return cancelFrame(signal.value.requestId, signal.value.reason);
     case "leaving":
-      return { kind: "leaving", graceMs: signal.value.graceMs };
+      return leavingFrame(signal.value);
     case "stuck": {
       const { requestId, path, behind } = signal.value;
       return { kind: "stuck", requestId, path, behind };
@@ -43,7 +52,7 @@ export function decodeNoticeGenerated(bytes: Uint8Array): NoticeFrame | undefine
     case "heartbeat":
       return fromWireHeartbeat(signal.value);
     default:
-      return signal && fromWireLeaving(signal);
+      return signal && (fromWireLeaving(signal) ?? fromWireLease(signal));
   }
 }
 
@@ -73,14 +82,22 @@ function cancelFrame(requestId: string, reason: string): CancelFrame {
   return { kind: "cancel", requestId, reason: reasons.find((known) => known === reason) ?? "cancelled" };
 }
 
+/** A host that names too many others, or malformed ones, leaves all the same. */
+function leavingFrame({ graceMs, addresses }: Leaving): LeavingFrame {
+  const isNamed = addresses.length > 0 && areShort(addresses);
+  return { kind: "leaving", graceMs, ...(isNamed && { addresses }) };
+}
+
 function toWireNotice(frame: NoticeFrame): ChannelSignal["signal"] {
   switch (frame.kind) {
     case "cancel": {
       const { requestId, reason } = frame;
       return { case: "cancel", value: { $typeName: "troupe.v1.CancelCall", requestId, reason } };
     }
-    case "leaving":
-      return { case: "leaving", value: { $typeName: "troupe.v1.Leaving", graceMs: frame.graceMs } };
+    case "leaving": {
+      const { graceMs, addresses = [] } = frame;
+      return { case: "leaving", value: { $typeName: "troupe.v1.Leaving", graceMs, addresses: [...addresses] } };
+    }
     case "stuck": {
       const { requestId, path, behind } = frame;
       return { case: "stuck", value: { $typeName: "troupe.v1.StuckCall", requestId, path, behind: [...behind] } };
@@ -89,6 +106,12 @@ function toWireNotice(frame: NoticeFrame): ChannelSignal["signal"] {
       return { case: "unstuck", value: { $typeName: "troupe.v1.UnstuckCall", requestId: frame.requestId } };
     case "heartbeat":
       return { case: "heartbeat", value: toWireHeartbeat(frame) };
+    case "holds":
+    case "void":
+    case "hosts":
+    case "moving":
+    case "last":
+      return toWireLease(frame);
     default:
       return toWireLeaving(frame);
   }

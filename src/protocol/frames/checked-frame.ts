@@ -1,6 +1,7 @@
 import { assertObject, assertText, wrongValue } from "../../core/internal.ts";
 import type { ClaimedAgent, Frame, WireAgentId, WirePattern, WirePayload } from "./frame.ts";
 import { encodeFrame as encodeUnchecked } from "./frame-codec.ts";
+import { areShort, mostAddressChars, mostAddressesOfNotice } from "./lease-notices.ts";
 import { mostAgentsOfNotice } from "./leaving-notices.ts";
 
 /**
@@ -63,7 +64,7 @@ function assertFrame(frame: Frame): void {
       return;
     case "leaving":
       assertUint32(frame.graceMs, "The graceMs of a leaving frame");
-      return;
+      return assertAddresses(frame.addresses ?? [], kind);
     case "stuck":
       assertText(frame.requestId, "The requestId of a stuck frame");
       assertText(frame.path, "The path of a stuck frame");
@@ -90,16 +91,22 @@ function assertFrame(frame: Frame): void {
       return assertAgents(frame.agents, kind);
     case "left":
     case "stay":
+    case "holds":
       return assertAgents(frame.agents, kind);
     case "leaving-worker":
     case "drain":
       return assertUint32(frame.graceMs, `The graceMs of a ${kind} frame`);
+    case "hosts":
+      return assertAddresses(frame.addresses, kind);
+    case "void":
+    case "moving":
+    case "last":
     case "empty":
       return;
     default: {
       const known =
         "request, response, event, register-type, subscribe, ack, cancel, leaving, stuck, unstuck, heartbeat, " +
-        "leave, ask-leave, returned, left, stay, leaving-worker, drain";
+        "leave, ask-leave, returned, left, stay, leaving-worker, drain, holds, void, hosts, moving, last";
       throw wrongValue(`The kind of a frame must be ${known} or empty`, kind satisfies never);
     }
   }
@@ -108,6 +115,14 @@ function assertFrame(frame: Frame): void {
 function assertUint32(value: number, what: string): void {
   if (Number.isSafeInteger(value) && value >= 0 && value < 2 ** 32) return;
   throw wrongValue(`${what} must be a whole number below 2^32`, value);
+}
+
+function assertAddresses(addresses: readonly string[], kind: string): void {
+  if (!Array.isArray(addresses)) throw wrongValue(`The addresses of a ${kind} frame must be an array`, addresses);
+  for (const address of addresses) assertText(address, `An address of a ${kind} frame`);
+  if (areShort(addresses)) return;
+  const most = `${mostAddressesOfNotice} addresses of ${mostAddressChars} characters`;
+  throw wrongValue(`A ${kind} frame may have at most ${most}`, addresses.length);
 }
 
 function assertAgents(agents: readonly ClaimedAgent[], kind: string): void {

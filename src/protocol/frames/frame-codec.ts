@@ -29,6 +29,11 @@ export function encodeFrame(frame: Frame): Uint8Array {
     case "stay":
     case "leaving-worker":
     case "drain":
+    case "holds":
+    case "void":
+    case "hosts":
+    case "moving":
+    case "last":
     case "empty":
       return encodeFrameGenerated(frame);
   }

@@ -94,6 +94,8 @@ export interface LeavingFrame {
   readonly kind: "leaving";
   /** Milliseconds during which the peer still answers; a whole number below 2^32. */
   readonly graceMs: number;
+  /** Other hosts of the cluster, the best first: at most 64. Left out by workers, and by hosts without a cluster. */
+  readonly addresses?: readonly string[] | undefined;
 }
 
 // protocol.md §11.13
@@ -196,6 +198,39 @@ export type LeavingNotice =
   | LeavingWorkerFrame
   | DrainFrame;
 
+// protocol.md §11.19
+/** Tells a host which agents of shared types the worker has kept from its connections before this one. */
+export interface HoldsFrame {
+  readonly kind: "holds";
+  /** At most 1,000, as in every notice that lists agents. */
+  readonly agents: readonly ClaimedAgent[];
+}
+
+/** Tells a worker that no host serves its worker id any more. */
+export interface VoidFrame {
+  readonly kind: "void";
+}
+
+/** Tells a worker to which hosts of the cluster it may connect. */
+export interface HostsFrame {
+  readonly kind: "hosts";
+  /** At most 64, each of at most 512 characters. */
+  readonly addresses: readonly string[];
+}
+
+/** Tells a host that the worker goes to another host, so that the host sends it no more messages. */
+export interface MovingFrame {
+  readonly kind: "moving";
+}
+
+/** Tells a worker that no message follows on the data channel. */
+export interface LastFrame {
+  readonly kind: "last";
+}
+
+/** Notices between a worker and a host of a cluster. Only peers that both name `lease` send them. */
+export type LeaseNotice = HoldsFrame | VoidFrame | HostsFrame | MovingFrame | LastFrame;
+
 // protocol.md §11.12
 /** Keeps a quiet stream open: proxies end streams that carry nothing. Only peers that both name `heartbeat` send it. */
 export interface HeartbeatFrame {
@@ -204,7 +239,7 @@ export interface HeartbeatFrame {
   readonly seq: number;
   /** True: the host answers. False: the worker asks. */
   readonly isAnswer: boolean;
-  /** Milliseconds for which a host lends the worker its work; 0: it lends nothing. */
+  /** Milliseconds for which a host of a cluster lets the worker begin turns; 0: it says nothing of that. */
   readonly leaseMs: number;
 }
 
@@ -221,5 +256,6 @@ export type Frame =
   | UnstuckFrame
   | HeartbeatFrame
   | LeavingNotice
+  | LeaseNotice
   /** No arm of the oneof is set, or an unknown one. Receivers ignore it with a warning. */
   | { readonly kind: "empty" };

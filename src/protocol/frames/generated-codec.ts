@@ -22,6 +22,11 @@ export function encodeFrameGenerated(frame: Frame): Uint8Array {
     case "stay":
     case "leaving-worker":
     case "drain":
+    case "holds":
+    case "void":
+    case "hosts":
+    case "moving":
+    case "last":
       return encodeNotice(frame);
     default:
       return toBinary(MessageSchema, create(MessageSchema, { message: toWire(frame) }));
@@ -68,6 +73,11 @@ function toWire(frame: Frame): Message["message"] {
     case "stay":
     case "leaving-worker":
     case "drain":
+    case "holds":
+    case "void":
+    case "hosts":
+    case "moving":
+    case "last":
     case "empty":
       return { case: undefined };
   }

@@ -25,21 +25,24 @@ export function toWireLeaving(frame: LeavingNotice): WireNotice {
   switch (frame.kind) {
     case "leave": {
       const { reason, graceMs } = frame;
-      return { case: "leave", value: create(LeaveAgentsSchema, { agents: toWire(frame.agents), reason, graceMs }) };
+      return {
+        case: "leave",
+        value: create(LeaveAgentsSchema, { agents: toWireAgents(frame.agents), reason, graceMs }),
+      };
     }
     case "ask-leave": {
       const { reason } = frame;
-      return { case: "askLeave", value: create(AskLeaveSchema, { agents: toWire(frame.agents), reason }) };
+      return { case: "askLeave", value: create(AskLeaveSchema, { agents: toWireAgents(frame.agents), reason }) };
     }
     case "returned": {
       const { reason, message } = frame;
-      const value = create(ReturnedMessageSchema, { agents: toWire(frame.agents), reason, message });
+      const value = create(ReturnedMessageSchema, { agents: toWireAgents(frame.agents), reason, message });
       return { case: "returned", value };
     }
     case "left":
-      return { case: "left", value: create(LeftAgentsSchema, { agents: toWire(frame.agents) }) };
+      return { case: "left", value: create(LeftAgentsSchema, { agents: toWireAgents(frame.agents) }) };
     case "stay":
-      return { case: "stay", value: create(StayingAgentsSchema, { agents: toWire(frame.agents) }) };
+      return { case: "stay", value: create(StayingAgentsSchema, { agents: toWireAgents(frame.agents) }) };
     case "leaving-worker":
       return { case: "leavingWorker", value: { $typeName: "troupe.v1.LeavingWorker", graceMs: frame.graceMs } };
     case "drain":
@@ -53,22 +56,22 @@ export function fromWireLeaving(signal: WireNotice): LeavingNotice | undefined {
     case "leave": {
       const { agents, reason, graceMs } = signal.value;
       if (agents.length > mostAgentsOfNotice) return undefined;
-      return { kind: "leave", agents: fromWire(agents), reason: leaveReason(reason), graceMs };
+      return { kind: "leave", agents: fromWireAgents(agents), reason: leaveReason(reason), graceMs };
     }
     case "askLeave": {
       const { agents, reason } = signal.value;
       if (agents.length > mostAgentsOfNotice) return undefined;
-      return { kind: "ask-leave", agents: fromWire(agents), reason: leaveReason(reason) };
+      return { kind: "ask-leave", agents: fromWireAgents(agents), reason: leaveReason(reason) };
     }
     case "returned": {
       const { agents, reason, message } = signal.value;
       if (agents.length > mostAgentsOfNotice) return undefined;
-      return { kind: "returned", agents: fromWire(agents), reason: returnReason(reason), message };
+      return { kind: "returned", agents: fromWireAgents(agents), reason: returnReason(reason), message };
     }
     case "left":
     case "stay": {
       const { agents } = signal.value;
-      return agents.length > mostAgentsOfNotice ? undefined : { kind: signal.case, agents: fromWire(agents) };
+      return agents.length > mostAgentsOfNotice ? undefined : { kind: signal.case, agents: fromWireAgents(agents) };
     }
     case "leavingWorker":
       return { kind: "leaving-worker", graceMs: signal.value.graceMs };
@@ -79,11 +82,11 @@ export function fromWireLeaving(signal: WireNotice): LeavingNotice | undefined {
   }
 }
 
-function toWire(agents: readonly ClaimedAgent[]): WireClaimedAgent[] {
+export function toWireAgents(agents: readonly ClaimedAgent[]): WireClaimedAgent[] {
   return agents.map(({ type, key, epoch }) => create(ClaimedAgentSchema, { type, key, epoch: toWireEpoch(epoch) }));
 }
 
-function fromWire(agents: readonly WireClaimedAgent[]): readonly ClaimedAgent[] {
+export function fromWireAgents(agents: readonly WireClaimedAgent[]): readonly ClaimedAgent[] {
   return agents.map(({ type, key, epoch }) => ({ type, key, epoch: fromWireEpoch(epoch) ?? noEpoch }));
 }
 

@@ -47,6 +47,18 @@ export function readIdentity(metadata: Metadata, fallbackId: string): WorkerIden
   };
 }
 
+// protocol.md §11.19
+/** Returns the metadata of `OpenChannel` that says which connection of the worker this is. They are counted from 1. */
+export function sessionMetadata(session: number): { readonly [name: string]: string } {
+  return { [workerKey.session]: String(session) };
+}
+
+/** Reads which connection of a worker this is. Undefined: it does not say so, or what it says is malformed. */
+export function readSession(metadata: Metadata): number | undefined {
+  const text = metadata[workerKey.session] ?? "";
+  return /^[1-9]\d{0,14}$/.test(text) ? Number(text) : undefined;
+}
+
 /** Returns the metadata of `RegisterAgent` for a shared type; undefined for a type that is not shared. */
 export function sharingMetadata(terms: SharingTerms | undefined): { readonly [name: string]: string } | undefined {
   if (terms === undefined) return undefined;

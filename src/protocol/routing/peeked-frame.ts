@@ -1,4 +1,4 @@
-import type { Frame, LeavingNotice } from "../frames/frame.ts";
+import type { Frame, LeaseNotice, LeavingNotice } from "../frames/frame.ts";
 
 /** Kind and request id of a message, read from its beginning. */
 export interface FrameHead {
@@ -89,6 +89,7 @@ export type PeekedFrame =
       }
     >
   | LeavingNotice
+  | LeaseNotice
   /**
    * The bytes are not a protobuf message. `head` names the call that they belong to, so that its caller can get an
    * error.

@@ -35,7 +35,7 @@ export function describeStateStore(name: string, adapter: StateStoreAdapter, run
     groups: groupCases,
     lists: listCases,
     "reminders, mail, remembered messages": effectCases,
-    "the log": logCases,
+    "the log": logCases(adapter),
     openings: openingCases,
     faults: faultCases(adapter),
   };

@@ -8,6 +8,7 @@ import type {
   MailReceiver,
   ShardHold,
   ShardReader,
+  TakeOptions,
 } from "../../core/internal.ts";
 import { type AskQueue, copyOf } from "./simulated-table.ts";
 
@@ -28,7 +29,7 @@ export class SimulatedLog implements DurableLog {
     return this.#queue.ask("put", () => this.#log.append(copy.mailbox, copy.message));
   }
 
-  async take(shard: number, token: number, reader: ShardReader): Promise<ShardHold> {
+  async take(shard: number, token: number, reader: ShardReader, options?: TakeOptions): Promise<ShardHold> {
     const queue = this.#queue;
     const living: ShardReader = {
       onMessage: (message) => {
@@ -38,11 +39,15 @@ export class SimulatedLog implements DurableLog {
         if (!queue.isLost) reader.onLost(reason);
       },
     };
-    const hold = await this.#log.take(shard, token, living);
+    const hold = await this.#log.take(shard, token, living, options);
     return {
       settle: (message) => queue.ask("write", () => hold.settle(message)),
       leave: () => hold.leave(),
     };
+  }
+
+  reached(shard: number): Promise<number> {
+    return this.#log.reached(shard);
   }
 
   spill(shard: number, mailbox: AgentName, from: Pick<KeptMessage, "place">): Promise<void> {

@@ -36,6 +36,8 @@ export class Claim {
   /** The way back on the connection that told of it last. */
   from: object | undefined;
   state: ClaimState = "held";
+  /** Whether the activation counts no more, also while the agent leaves. No other one may begin here: `left` would leave it behind. */
+  isWorthless = false;
   /**
    * Whether the agent was here before this claim. A worker that stops keeps its agents when it loses its host, and their turns go on under
    * claims that are gone.

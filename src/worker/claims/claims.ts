@@ -154,8 +154,9 @@ export class Claims implements PlacedAgents {
 
   spoil(agent: AgentName, why: "failed" | "unfit" | "stale"): void {
     const claim = this.of(agent);
-    if (claim === undefined || claim.state === "worthless") return;
+    if (claim === undefined || claim.isWorthless) return;
     this.ask(agent, why === "stale" ? "stale" : "failed");
+    claim.isWorthless = true;
     if (claim.state === "held") claim.state = "worthless";
     if (why === "unfit") claim.returns = "unfit";
     for (const work of claim.unbegun()) {
@@ -210,9 +211,9 @@ export class Claims implements PlacedAgents {
         if (claim.asked === "idle" || claim.asked === "capacity") this.#stays(claim);
         return { at: "taken", claim, isAwaited };
       case "leaving":
-        return isAwaited ? { at: "taken", claim, isAwaited } : { at: "returned", claim };
       case "worthless":
-        return isAwaited ? { at: "refused" } : { at: "returned", claim };
+        if (!isAwaited) return { at: "returned", claim };
+        return claim.isWorthless ? { at: "refused" } : { at: "taken", claim, isAwaited };
     }
   }
 

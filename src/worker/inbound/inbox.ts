@@ -73,6 +73,11 @@ export class Inbox {
       case "leave":
         this.#options.leaving.take(frame, connection.outbox);
         return;
+      case "void":
+      case "hosts":
+      case "last":
+        // The connection takes them.
+        return;
       case "drain":
         this.#options.onDrain(frame.graceMs);
         return;
@@ -86,6 +91,8 @@ export class Inbox {
       case "left":
       case "stay":
       case "leaving-worker":
+      case "holds":
+      case "moving":
         this.#options.settings.logger.warn(
           `The host sent a ${frame.kind}, which only workers send. It was passed over.`,
         );

@@ -1,8 +1,8 @@
 import { describe, expect, test } from "vitest";
-import { type MessageContext, type SendOptions, withScope } from "../../../src/core/index.ts";
+import { AgentId, type MessageContext, type SendOptions, withScope } from "../../../src/core/index.ts";
 import { Gate } from "../../support/gate.ts";
-import { ask, type Body, cast } from "./actors.ts";
-import type { Suite, WorldOptions } from "./world.ts";
+import { Actor, ask, type Body, cast } from "./actors.ts";
+import { Ask, type Suite, type WorldOptions } from "./world.ts";
 
 const ways: [string, (context: MessageContext) => SendOptions][] = [
   ["with its signal", ({ signal }) => ({ signal })],
@@ -220,6 +220,33 @@ export function describeReEntrancy({ openStage }: Suite): void {
         message: expect.stringContaining("a/k → a/k"),
       });
       expect(log).toHaveLength(turns);
+    });
+
+    test("is no loop because many chains have come to one agent that calls without its signal", async () => {
+      await using stage = await openStage();
+      const count = 60;
+      const all = new Gate();
+      let come = 0;
+      const log = await cast(stage, {
+        hub: [
+          "caller",
+          "interleaved",
+          async (text, hub) => {
+            come += 1;
+            if (come === count) all.open();
+            await all.opened;
+            return hub.ask("first", text);
+          },
+        ],
+        first: ["callee", "sequential", (text, first) => first.ask("second", text)],
+        second: ["callee", "sequential", (text) => text],
+      });
+      await stage.callee.registerFactory("many", () => new Actor((text, many) => many.ask("hub", text), log), {
+        concurrency: "sequential",
+      });
+      const texts = Array.from({ length: count }, (_, at) => String(at));
+      const answers = texts.map((text) => stage.caller.sendMessage(Ask({ text }), new AgentId("many", text)));
+      expect((await Promise.all(answers)).map(({ text }) => text)).toEqual(texts);
     });
 
     test("tells its handler which turns wait for it", async () => {

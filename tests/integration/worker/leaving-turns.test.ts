@@ -139,6 +139,10 @@ test("a turn that goes on without its state holds its agent, and a call that it 
   const refused = await channel.received.take();
   expect(refused).toMatchObject({ requestId: "h2", metadata: { agerrorcode: "state-conflict", agnothandled: "1" } });
   channel.send(leave(["a"], "stale"));
+  // Another activation here would stay when the agent has left.
+  add("h2 again", 2, { agpath: "h1@room/a" });
+  const refusedAgain = await channel.received.take();
+  expect(refusedAgain).toMatchObject({ requestId: "h2 again", metadata: { agerrorcode: "state-conflict" } });
   // Its next worker must not have the agent while this turn runs.
   add("h3", 3);
   expect(await takeShort(channel, 1)).toEqual(["returned leaving a@1"]);

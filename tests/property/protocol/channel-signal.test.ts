@@ -45,7 +45,18 @@ const moving: fc.Arbitrary<LeavingNotice> = fc.oneof(
   fc.record({ kind: fc.constantFrom("left", "stay"), agents }),
   fc.record({ kind: fc.constantFrom("leaving-worker", "drain"), graceMs: uint32 }),
 );
-const signal: fc.Arbitrary<Frame> = fc.oneof(cancel, leaving, stuck, unstuck, heartbeat, moving);
+const addresses = fc.array(id, { maxLength: 5 });
+const lease: fc.Arbitrary<Frame> = fc.oneof(
+  fc.record({ kind: fc.constant("holds" as const), agents }),
+  fc.record({ kind: fc.constant("hosts" as const), addresses }),
+  fc.record({ kind: fc.constantFrom("void" as const, "moving" as const, "last" as const) }),
+  fc.record({
+    kind: fc.constant("leaving" as const),
+    graceMs: uint32,
+    addresses: fc.array(id, { minLength: 1, maxLength: 5 }),
+  }),
+);
+const signal: fc.Arbitrary<Frame> = fc.oneof(cancel, leaving, stuck, unstuck, heartbeat, moving, lease);
 
 function written(init: MessageInitShape<typeof SignalMessageSchema>): Uint8Array {
   return toBinary(SignalMessageSchema, create(SignalMessageSchema, init));
@@ -111,12 +122,41 @@ describe("signals between Troupe's peers", () => {
     ).toEqual(leavingVectors);
   });
 
+  test("have the bytes that protocol.md §11.19 gives", () => {
+    const hex = (frame: Frame) => Buffer.from(encodeFrame(frame)).toString("hex");
+    const agents = [{ type: "room", key: "7", epoch: { generation: 1, era: 2, number: 3 } }];
+    const addresses = ["10.0.0.7:50051"];
+    const frames: readonly Frame[] = [
+      { kind: "holds", agents },
+      { kind: "void" },
+      { kind: "hosts", addresses },
+      { kind: "moving" },
+      { kind: "last" },
+      { kind: "leaving", graceMs: 10_000, addresses },
+    ];
+    expect(frames.map(hex)).toEqual(leaseVectors);
+  });
+
+  test("that name hosts may name 64 of 512 characters; one with more says nothing, and a host leaves all the same", () => {
+    const most = new Array(64).fill("h".repeat(512));
+    const frame = { kind: "hosts", addresses: most } as const;
+    expect(peekFrame(encodeFrame(frame))).toEqual(frame);
+    for (const addresses of [[...most, "a:1"], ["h".repeat(513)]]) {
+      const hosts = written({ signal: { signal: { case: "hosts", value: { addresses } } } });
+      expect(peekFrame(hosts)).toEqual({ kind: "empty" });
+      const leaving = written({ signal: { signal: { case: "leaving", value: { graceMs: 5, addresses } } } });
+      expect(peekFrame(leaving)).toEqual({ kind: "leaving", graceMs: 5 });
+      expect(() => encodeFrame({ kind: "hosts", addresses })).toThrow(/at most 64 addresses of 512 characters/);
+      expect(() => encodeFrame({ kind: "leaving", graceMs: 5, addresses })).toThrow(/at most 64 addresses/);
+    }
+  });
+
   test("that list agents may name 1,000 of them; one with more says nothing", () => {
     const one = { type: "room", key: "k", epoch: { generation: 1, era: 1, number: 1 } };
     const frame = { kind: "left", agents: new Array(1_000).fill(one) } as const;
     expect(peekFrame(encodeFrame(frame))).toEqual(frame);
     const wire = { type: "room", key: "k", epoch: { generation: 1n, era: 1, number: 1n } };
-    for (const kind of ["leave", "askLeave", "returned", "left", "stay"] as const) {
+    for (const kind of ["leave", "askLeave", "returned", "left", "stay", "holds"] as const) {
       const signal = { case: kind, value: { agents: new Array(1_001).fill(wire) } };
       expect(peekFrame(written({ signal: { signal } }))).toEqual({ kind: "empty" });
     }
@@ -242,4 +282,14 @@ const leavingVectors: readonly string[] = [
   "c23e023a00",
   "c23e05420308904e",
   "c23e155a130a110a04726f6f6d1201371a06080110021803",
+];
+
+/** The table of protocol.md §11.19. */
+const leaseVectors: readonly string[] = [
+  "c23e16ba01130a110a04726f6f6d1201371a06080110021803",
+  "c23e03c20100",
+  "c23e13ca01100a0e31302e302e302e373a3530303531",
+  "c23e03d20100",
+  "c23e03da0100",
+  "c23e15121308904e120e31302e302e302e373a3530303531",
 ];

@@ -79,6 +79,13 @@ export interface DrainRecord {
   endedMs: number;
 }
 
+/** A program destroys an agent. */
+export interface DestroyRecord {
+  readonly agent: string;
+  readonly askedAt: number;
+  endedAt: number;
+}
+
 /** One commit that has happened, as the store knows it. */
 export interface Written {
   readonly agent: string;
@@ -110,6 +117,7 @@ export class KeptLedger {
   /** Lines that stock clients have saved, and whether they know it. */
   readonly stockSaves: { readonly agent: string; readonly line: string; isSaved: boolean }[] = [];
   readonly drains: DrainRecord[] = [];
+  readonly destroys: DestroyRecord[] = [];
   /** When the worker of a process began a run. */
   readonly starts: { readonly process: SimulatedProcess; readonly at: number }[] = [];
   /** Told messages that became dead letters, with the reason. */
@@ -189,6 +197,16 @@ export class KeptLedger {
     record.endedAt = this.#parts.moment();
     record.endedMs = this.#parts.now();
     this.#parts.note(`${record.name} ends: ${JSON.stringify(outcome)}`);
+  }
+
+  openDestroy(agent: string): DestroyRecord {
+    const record: DestroyRecord = { agent, askedAt: this.#parts.moment(), endedAt: Number.POSITIVE_INFINITY };
+    this.destroys.push(record);
+    return record;
+  }
+
+  closeDestroy(record: DestroyRecord): void {
+    record.endedAt = this.#parts.moment();
   }
 
   /** The worker of a process begins a run. */

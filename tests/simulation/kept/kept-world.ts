@@ -49,8 +49,11 @@ export class KeptWorld {
     switch (action.do) {
       case "deactivate":
         return ledger.follow(name, process, worker.deactivateAgent(id)).catch(() => undefined);
-      case "destroy":
-        return ledger.follow(name, process, worker.destroyAgent(id)).catch(() => undefined);
+      case "destroy": {
+        const destroy = ledger.kept.openDestroy(id.toString());
+        const destroyed = worker.destroyAgent(id).finally(() => ledger.kept.closeDestroy(destroy));
+        return ledger.follow(name, process, destroyed).catch(() => undefined);
+      }
       case "stock-save": {
         const saved = stockSave({
           dialer: process.dialer,

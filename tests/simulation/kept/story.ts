@@ -47,14 +47,23 @@ export class Story {
   }
 
   /**
-   * Whether nothing but the turn itself can have been written: its line was stored, or the state was deleted and no other turn of the activation
-   * wanted that. A deletion by another turn leaves nothing that tells whether a turn before it was written or undone. What that turn sent shows
-   * it, and `effects` looks at that.
+   * Whether nothing but the turn itself can have been written: its line was stored, or the state was deleted and no one else wanted that:
+   * no other turn of the activation, no turn of a later activation that was stored by that deletion, and no program. A deletion by others
+   * leaves nothing that tells whether a turn before it was written or undone. What that turn sent shows it, and `effects` looks at that.
    */
   hasLeftTrace(turn: Turn): boolean {
     if (this.#firsts.has(turn.token)) return true;
-    if (!turn.destroys || this.writtenAt(turn) === undefined) return false;
-    return this.#kept.turns.every((other) => other === turn || !other.destroys || other.activation !== turn.activation);
+    const deletedAt = turn.destroys ? this.writtenAt(turn) : undefined;
+    if (deletedAt === undefined) return false;
+    const { turns, destroys } = this.#kept;
+    const isByOther = turns.some((other) => {
+      if (other === turn || !other.destroys || other.agent !== turn.agent) return false;
+      return other.activation === turn.activation || this.writtenAt(other) === deletedAt;
+    });
+    const isByProgram = destroys.some(
+      ({ agent, askedAt, endedAt }) => agent === turn.agent && askedAt < deletedAt && endedAt > turn.begunAt,
+    );
+    return !isByOther && !isByProgram;
   }
 
   /** Whether its effects may leave: it was written, or a call that came back to it has deleted the state that it wanted to be deleted. */

@@ -23,6 +23,8 @@ function everyCommand(): readonly (readonly [string, Command])[] {
 /** Flags whose values are names, places and files. What they name is looked for when the command runs. */
 const texts = new Set([
   ...["--address", "--tls-cert", "--tls-key", "--tls-client-ca", "--admin", "--admin-file", "--token-file", "--name"],
+  ...["--cluster", "--peer-tls-cert", "--peer-tls-key", "--peer-tls-ca", "--peer-secret"],
+  ...["--nats-credentials", "--nats-tls-ca", "--nats-tls-cert", "--nats-tls-key"],
   ...["--worker", "--after", "--prefix", "--content-type"],
 ]);
 
@@ -54,6 +56,12 @@ const wrong: Readonly<Record<string, readonly [value: string, says: RegExp]>> = 
   "--state": ["mysql://db", /sqlite:FILE/],
   "--synchronous": ["off", choices],
   "--log-level": ["loud", choices],
+  "--cluster-name": ["Shop", /a-z, 0-9 and -/],
+  "--peer-address": ["here", /Not an address|address/],
+  "--advertise-peer": ["here", /address/],
+  "--advertise-workers": ["here", /address/],
+  "--lease-ms": ["2999", wholeNumber],
+  "--worker-lease-ms": ["100", wholeNumber],
   "--limit": ["0", wholeNumber],
   "--agent": ["writer", /write type\/key/],
   "--schema-version": ["0", wholeNumber],

@@ -155,6 +155,21 @@ export class MailboxDelivery {
     this.#kick(mailbox);
   }
 
+  /**
+   * Reads the mailbox of an agent again that may have been deleted with it, since the store can't say. A message that is being delivered is
+   * withdrawn if it has not begun, and read again with the others.
+   */
+  readAgain(agent: AgentName): void {
+    const mailbox = this.#memory.get(textOfName(agent));
+    // Its messages come in their order only if it is read to the end.
+    if (mailbox === undefined || mailbox.isReadingBack) return;
+    const { delivery, isBurying } = mailbox;
+    this.#spilling.spill(mailbox, delivery === undefined && !isBurying ? 0 : 1);
+    mailbox.isDoubtful = delivery !== undefined;
+    delivery?.withdraw();
+    this.#kick(mailbox);
+  }
+
   /** Undefined: the mailbox stays in the log. */
   #openFor(agent: AgentName): Mailbox | undefined {
     const { party } = this.#parts.useOf(agent, 0);
@@ -234,10 +249,14 @@ export class MailboxDelivery {
 
   async #end(mailbox: Mailbox, head: KeptMessage, delivery: CourierDelivery): Promise<void> {
     const outcome = await delivery.outcome;
+    const { isDoubtful } = mailbox;
     mailbox.delivery = undefined;
+    mailbox.isDoubtful = false;
     if (!this.#isCurrent(mailbox)) return this.#slots.free(mailbox);
     if (outcome.at === "failed") {
       this.#retry(mailbox, head, outcome.error);
+    } else if (outcome.at === "withdrawn" && isDoubtful) {
+      this.#spilling.spill(mailbox, 0);
     } else {
       if (outcome.at === "handled") {
         this.#delivered += 1;

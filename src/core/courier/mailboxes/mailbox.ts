@@ -21,6 +21,8 @@ export interface Mailbox {
   /** Messages that were handled, and are not settled in the log yet. */
   unsettled: number;
   isBurying: boolean;
+  /** Whether the head that is being delivered may have been deleted with its agent. */
+  isDoubtful: boolean;
   /** Whether later messages are out of the way of the shard. */
   isSpilled: boolean;
   /** Counts the times that messages were spilled. */
@@ -40,7 +42,15 @@ export function createMailbox(
 ): Mailbox {
   const mailbox: Mailbox = {
     ...{ name, text: textOfName(name), shard: shardOf(name), party, queue: [], tries: noTries, delivery: undefined },
-    ...{ retryTimer: undefined, unsettled: 0, isBurying: false, isSpilled: false, spills: 0, isReadingBack: false },
+    ...{
+      retryTimer: undefined,
+      unsettled: 0,
+      isBurying: false,
+      isDoubtful: false,
+      isSpilled: false,
+      spills: 0,
+      isReadingBack: false,
+    },
     ...{ slot: "none", use: undefined, spilledHeadBytes: 0 },
     onSlot: () => onSlot(mailbox),
   };

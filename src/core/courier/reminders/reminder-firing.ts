@@ -151,6 +151,29 @@ export class ReminderFiring {
     }
   }
 
+  /**
+   * Reads the reminders again that a commit may have changed, since the store can't say whether it was written. One that was replaced or
+   * cancelled must not begin.
+   */
+  noteUnknown({ agent, write, reminders }: Commit): void {
+    const agentKey = textOfName(agent);
+    const changed = reminders.map(({ name }) => keyOf(agentKey, name));
+    const isDeleted = write.at === "delete";
+    const underWay = this.#underWay.get(agentKey);
+    for (const key of isDeleted ? [...this.#known.keysOf(agentKey), ...changed] : changed) {
+      const known = this.#known.get(key);
+      this.#forget(key);
+      if (known !== undefined) this.#expect(known.dueMs);
+    }
+    // One that is withdrawn is read again, too.
+    if (underWay !== undefined && (isDeleted || changed.includes(underWay.key))) this.#withdraw(underWay);
+    for (const change of reminders) {
+      if (change.at !== "set") continue;
+      if (underWay?.key === keyOf(agentKey, change.name)) underWay.setToMs = change.dueMs;
+      this.#expect(change.dueMs);
+    }
+  }
+
   #withdraw(underWay: UnderWay | undefined): void {
     if (underWay === undefined) return;
     underWay.isWithdrawn = true;

@@ -42,7 +42,7 @@ export interface TickFiringOptions {
 export interface TickFiringParts extends TickFiringOptions {
   /** A reminder in the store is due at a time. */
   readonly onDue: (dueMs: number) => void;
-  /** The reminder is in the store as it was read. */
+  /** The reminder is in the store as it was read, unless a commit has changed it. */
   readonly onLeft: (stored: StoredReminder) => void;
 }
 
@@ -110,7 +110,7 @@ export class TickFiring {
         ? await this.#parts.cronTurns.runSteps(agent.type, decidingTick(read, moment))
         : decideTick(read, moment);
     if (this.#isStopped) return;
-    if (underWay.isWithdrawn) return this.#parts.onDue(this.#nowMs);
+    if (underWay.isWithdrawn) return this.#parts.onLeft(stored);
     if (decision.at === "skip") return this.#goOn(stored, decision.next);
     const { rule } = decision;
     const reminder = { name, dueAt: new Date(rule.dueMs), tick: rule.tick, missed: rule.unfired };

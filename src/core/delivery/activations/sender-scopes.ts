@@ -29,12 +29,12 @@ export class SenderScopes {
     this.#parts = parts;
   }
 
-  /** Returns the path of a call that the agent makes. */
-  pathOf(sender: AgentId | undefined): CallPath {
+  /** Returns the path of a call that the agent makes. `mostTurns`: what a path may have. */
+  pathOf(sender: AgentId | undefined, mostTurns: number): CallPath {
     const { paths } = this.#parts;
     if (sender === undefined || paths.isEmpty) return noPath;
     const agent = this.#liveAgent(sender);
-    return agent === undefined ? noPath : paths.of(agent);
+    return agent === undefined ? noPath : paths.of(agent, mostTurns);
   }
 
   /**

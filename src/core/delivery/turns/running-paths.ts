@@ -20,12 +20,15 @@ export class RunningPaths {
     return this.#contexts.size === 0;
   }
 
-  /** Returns the path of a call of this agent: that of its running handlers, of all together if there are several. */
-  of(agent: Agent): CallPath {
+  /**
+   * Returns the path of a call of this agent: that of its running handlers, of all together if there are several. `mostTurns`: what a path may
+   * have.
+   */
+  of(agent: Agent, mostTurns: number): CallPath {
     const contexts = this.#contexts.get(agent);
     if (contexts === undefined) return noPath;
     if (!(contexts instanceof Set)) return contexts.callPath;
-    return joinedPath([...contexts].map((context) => context.callPath));
+    return joinedPath(pathsOf(contexts), mostTurns);
   }
 
   /**
@@ -110,4 +113,9 @@ export class RunningPaths {
       this.delete(agent, context);
     }
   }
+}
+
+/** Returns the paths of handlers, the newest first: of a loop it is the longest. */
+function* pathsOf(contexts: ReadonlySet<HandlerContext>): Iterable<CallPath> {
+  for (const { callPath } of [...contexts].reverse()) yield callPath;
 }

@@ -1,7 +1,8 @@
 import { deepEqual, equal, ok } from "node:assert/strict";
-import { type Mail, shardOf } from "../../../core/internal.ts";
-import { handedOver, idsOf, messageOf, minuteMs, openLog, other, Reading } from "./log-reading.ts";
-import { agent, bytesOf, commitOf, committed, loaded, putOf, type StoreCase, textOf } from "./store-case.ts";
+import type { Mail } from "../../../core/internal.ts";
+import { minuteMs, other } from "../durable-log/log-case.ts";
+import { messageOf, Reading } from "../durable-log/log-reading.ts";
+import { agent, bytesOf, commitOf, committed, loaded, openLog, putOf, type StoreCase, textOf } from "./store-case.ts";
 
 /** Makes `count` messages for one mailbox, with ids from `m0`. */
 function manyMail(count: number): readonly Mail[] {
@@ -9,10 +10,10 @@ function manyMail(count: number): readonly Mail[] {
   return Array.from({ length: count }, (_, index) => ({ id: `m${index}`, receiver: agent, kind: "call", frame }));
 }
 
-/** Mailboxes of the log, and their readers. */
+/** Mailboxes of the log to which commits have written. */
 export const mailboxCases: readonly StoreCase[] = [
   {
-    promise: "a reader gets the messages of its shard in order, those that were kept before and later ones",
+    promise: "a reader gets the mail of commits in order among what was appended",
     tryIt: async (lab) => {
       const opened = await openLog(lab);
       if (opened === undefined) return;
@@ -33,81 +34,6 @@ export const mailboxCases: readonly StoreCase[] = [
         ...{ place: first.place, priorTakeovers: 0 },
       });
       equal(fourth?.kind, "event");
-    },
-  },
-  {
-    promise: "a message that was settled does not come again; one that was not comes to the next reader",
-    tryIt: async (lab) => {
-      const opened = await openLog(lab);
-      if (opened === undefined) return;
-      for (const id of ["1", "2", "3"]) await opened.log.append(agent, messageOf(lab, id));
-      const reading = await Reading.of(opened.log);
-      await reading.has(3);
-      equal(await reading.settle(1), "settled");
-      const again = await lab.reopen(opened.store);
-      ok(again.log !== undefined);
-      const next = await Reading.of(again.log);
-      await handedOver(lab, again.log, next);
-      deepEqual(idsOf(next), ["1", "3"]);
-    },
-  },
-  {
-    promise: "a reader that takes a shard ends the one before, which settles nothing any more",
-    tryIt: async (lab) => {
-      const opened = await openLog(lab);
-      if (opened === undefined) return;
-      const { log } = opened;
-      await log.append(agent, messageOf(lab, "1"));
-      const first = await Reading.of(log, 1);
-      await first.has(1);
-      const second = await Reading.of(log, 2);
-      equal(first.lost?.storeCode, "fenced");
-      equal(await first.settle(0), "lost");
-      await second.has(1);
-      equal(await second.settle(0), "settled");
-    },
-  },
-  {
-    promise: "a mailbox knows the ids of the last 10 minutes, also of messages that were settled",
-    tryIt: async (lab) => {
-      const opened = await openLog(lab);
-      if (opened === undefined) return;
-      const { log } = opened;
-      const reading = await Reading.of(log);
-      equal(await log.append(agent, messageOf(lab, "1")), "kept");
-      equal(await log.append(agent, messageOf(lab, "1")), "known");
-      equal(await log.append(other, messageOf(lab, "1")), "kept");
-      await reading.has(1);
-      await reading.settle(0);
-      lab.clock.advance(10 * minuteMs - 1);
-      equal(await log.append(agent, messageOf(lab, "1")), "known");
-      lab.clock.advance(1);
-      equal(await log.append(agent, messageOf(lab, "1")), "kept");
-    },
-  },
-  {
-    promise: "an id is that of its mailbox alone, whatever its characters, and is known after a restart",
-    tryIt: async (lab) => {
-      const opened = await openLog(lab);
-      if (opened === undefined) return;
-      const longId = "i".repeat(255);
-      // Written one behind the other, names and ids are the same text.
-      const named = [
-        ["order-1", "1-paid"],
-        ["order-11", "-paid"],
-        ["order-", "11-paid"],
-        ["zero", "\0"],
-        ["zero\0", ""],
-        ["long", `${longId}\u{1F600}`],
-        ["long", `${longId}\u{1F601}`],
-      ] as const;
-      for (const [key, id] of named) {
-        equal(await opened.log.append({ ...agent, key }, messageOf(lab, id)), "kept");
-      }
-      const again = await lab.reopen(opened.store);
-      for (const [key, id] of named) {
-        equal(await again.log?.append({ ...agent, key }, messageOf(lab, id)), "known");
-      }
     },
   },
   {
@@ -194,61 +120,6 @@ export const mailboxCases: readonly StoreCase[] = [
         reading.ids,
         mail.map(({ id }) => id),
       );
-    },
-  },
-  {
-    promise: "messages that were spilled do not come to the reader, and are read back in order",
-    tryIt: async (lab) => {
-      const opened = await openLog(lab);
-      if (opened === undefined) return;
-      const { log } = opened;
-      const shard = shardOf(agent);
-      for (const id of ["1", "2", "3"]) await log.append(agent, messageOf(lab, id));
-      const reading = await Reading.of(log);
-      const [, second] = await reading.has(3);
-      ok(second !== undefined);
-      await log.spill(shard, agent, second);
-      deepEqual(await log.spilled(shard), [agent]);
-      await log.append(agent, messageOf(lab, "4"));
-      await handedOver(lab, log, reading);
-      deepEqual(idsOf(reading), ["1", "2", "3"]);
-      const back: string[] = [];
-      for await (const message of log.unspill(shard, agent)) {
-        back.push(message.id);
-        if (back.length === 2) break;
-      }
-      deepEqual(back, ["2", "3"]);
-      await log.append(agent, messageOf(lab, "5"));
-      for await (const message of log.unspill(shard, agent)) back.push(message.id);
-      deepEqual(back, ["2", "3", "4", "5"]);
-      deepEqual(await log.spilled(shard), []);
-      await log.append(agent, messageOf(lab, "6"));
-      await handedOver(lab, log, reading);
-      deepEqual(idsOf(reading), ["1", "2", "3", "6"]);
-    },
-  },
-  {
-    promise: "messages that a reader passes stay in their mailbox, and are read back once it is spilled as a whole",
-    tryIt: async (lab) => {
-      const opened = await openLog(lab);
-      if (opened === undefined) return;
-      const { log } = opened;
-      const shard = shardOf(agent);
-      for (const id of ["1", "2", "3"]) await log.append(agent, messageOf(lab, id));
-      const reading = await Reading.of(log);
-      const [first, second] = await reading.has(3);
-      ok(first !== undefined && second !== undefined);
-      await log.spill(shard, agent, second);
-      await log.pass(shard, agent, [first]);
-      deepEqual(await log.spilled(shard), []);
-      deepEqual(
-        (await log.receivers(-1)).map(({ mailbox }) => mailbox),
-        [agent, agent, agent],
-      );
-      await log.spill(shard, agent, { place: 0 });
-      const back: string[] = [];
-      for await (const message of log.unspill(shard, agent)) back.push(message.id);
-      deepEqual(back, ["1", "2", "3"]);
     },
   },
 ];

@@ -4,6 +4,7 @@ import {
   type Clock,
   type Commit,
   type CommitOutcome,
+  type DurableLog,
   type Expected,
   type StateRecord,
   type StateStore,
@@ -88,6 +89,12 @@ export class StoreLab {
   async close(): Promise<void> {
     for (const store of this.#stores.reverse()) await store.close();
   }
+}
+
+/** The log of a store. A store without one passes its cases without being asked. */
+export async function openLog(lab: StoreLab): Promise<{ store: StateStore; log: DurableLog } | undefined> {
+  const store = await lab.open();
+  return store.log === undefined ? undefined : { store, log: store.log };
 }
 
 /** One promise of the port, and the function that tests it. */

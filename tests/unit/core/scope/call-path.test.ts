@@ -53,6 +53,11 @@ describe("the turns of a path that still wait", () => {
     expect(waiting([turn("z"), turn("a"), turn("b"), again("a", "c")], ["c"])).toEqual(["z", "a", "c"]);
   });
 
+  test("have the turn in which one is nested, though another turn between has given a call up too", () => {
+    const path = [turn("z"), turn("a"), turn("b"), again("b", "c"), again("a", "d")];
+    expect(waiting(path, ["b", "c"])).toEqual(["z", "a", "b", "c", "d"]);
+  });
+
   test("are known by the turns of this runtime", () => {
     let isAwaited = true;
     const own: CallingTurn = {
@@ -96,6 +101,20 @@ describe("the path of several handlers together", () => {
   ])("%s", (_title, paths, expected) => {
     expect(tokens(joinedPath(paths))).toEqual(expected);
     expect(new Set(tokens(turnsOf(joinedPath(paths)))).size).toBe(turnsOf(joinedPath(paths)).length);
+  });
+
+  test("is the longest of them if there are too many for one path", () => {
+    const chains = Array.from({ length: 25 }, (_, at) => [turn(`a${at}`), turn(`b${at}`)]);
+    chains[3]?.push(turn("c"));
+    expect(turnsOf(joinedPath(chains.slice(4, 16), 32))).toHaveLength(24);
+    expect(tokens(joinedPath(chains, 32))).toEqual(["a3", "b3", "c"]);
+    expect(tokens(joinedPath(chains.slice(0, 2), 5))).toEqual(["a0", "b0"]);
+  });
+
+  test("is the whole chain if the others are its beginning", () => {
+    const chain = Array.from({ length: 40 }, (_, at) => turn(`a${at}`));
+    const beginnings = chain.map((_, at) => chain.slice(0, at + 1)).reverse();
+    expect(turnsOf(joinedPath(beginnings, 32))).toHaveLength(40);
   });
 });
 

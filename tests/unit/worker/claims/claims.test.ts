@@ -87,6 +87,21 @@ describe("a message for an agent that the host has placed here", () => {
     expect(admit(1, ada, { path })).toEqual({ at: "refused" });
   });
 
+  test("that a turn of it waits for is refused while the agent leaves, if its activation became worthless before or since", () => {
+    for (const isBefore of [true, false]) {
+      const { claims, admit, take } = openClaims();
+      const claim = take(1);
+      if (isBefore) claims.spoil(ada, "stale");
+      claim.state = "leaving";
+      if (!isBefore) {
+        expect(admit(1, ada, { path }).at).toBe("taken");
+        claims.spoil(ada, "stale");
+      }
+      expect(admit(1, ada, { path })).toEqual({ at: "refused" });
+      expect(admit(1)).toEqual({ at: "returned", claim });
+    }
+  });
+
   test("goes back when the agent has left under its epoch or a newer one, and makes it anew under a higher one", () => {
     const { claims, admit, take } = openClaims();
     claims.letGo(take(3));

@@ -14,7 +14,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file troupe/v1/channel_signal.proto.
  */
 export const file_troupe_v1_channel_signal: GenFile = /*@__PURE__*/
-  fileDesc("Ch50cm91cGUvdjEvY2hhbm5lbF9zaWduYWwucHJvdG8SCXRyb3VwZS52MSI6Cg1TaWduYWxNZXNzYWdlEikKBnNpZ25hbBjoByABKAsyGC50cm91cGUudjEuQ2hhbm5lbFNpZ25hbCKXBAoNQ2hhbm5lbFNpZ25hbBInCgZjYW5jZWwYASABKAsyFS50cm91cGUudjEuQ2FuY2VsQ2FsbEgAEiUKB2xlYXZpbmcYAiABKAsyEi50cm91cGUudjEuTGVhdmluZ0gAEicKBWxlYXZlGAMgASgLMhYudHJvdXBlLnYxLkxlYXZlQWdlbnRzSAASKAoJYXNrX2xlYXZlGAQgASgLMhMudHJvdXBlLnYxLkFza0xlYXZlSAASLgoIcmV0dXJuZWQYBSABKAsyGi50cm91cGUudjEuUmV0dXJuZWRNZXNzYWdlSAASJQoEbGVmdBgGIAEoCzIVLnRyb3VwZS52MS5MZWZ0QWdlbnRzSAASMgoObGVhdmluZ193b3JrZXIYByABKAsyGC50cm91cGUudjEuTGVhdmluZ1dvcmtlckgAEicKBWRyYWluGAggASgLMhYudHJvdXBlLnYxLkRyYWluV29ya2VySAASJQoFc3R1Y2sYCSABKAsyFC50cm91cGUudjEuU3R1Y2tDYWxsSAASKQoHdW5zdHVjaxgKIAEoCzIWLnRyb3VwZS52MS5VbnN0dWNrQ2FsbEgAEigKBHN0YXkYCyABKAsyGC50cm91cGUudjEuU3RheWluZ0FnZW50c0gAEikKCWhlYXJ0YmVhdBgOIAEoCzIULnRyb3VwZS52MS5IZWFydGJlYXRIAEIICgZzaWduYWwiWwoNQ29udHJvbFNpZ25hbBIgCgVlcG9jaBjoByABKAsyEC50cm91cGUudjEuRXBvY2gSKAoJaGVhcnRiZWF0GOkHIAEoCzIULnRyb3VwZS52MS5IZWFydGJlYXQiMAoKQ2FuY2VsQ2FsbBISCgpyZXF1ZXN0X2lkGAEgASgJEg4KBnJlYXNvbhgCIAEoCSIbCgdMZWF2aW5nEhAKCGdyYWNlX21zGAEgASgNIj0KCVN0dWNrQ2FsbBISCgpyZXF1ZXN0X2lkGAEgASgJEgwKBHBhdGgYAiABKAkSDgoGYmVoaW5kGAMgAygJIiEKC1Vuc3R1Y2tDYWxsEhIKCnJlcXVlc3RfaWQYASABKAkiPQoJSGVhcnRiZWF0EgsKA3NlcRgBIAEoDRIRCglpc19hbnN3ZXIYAiABKAgSEAoIbGVhc2VfbXMYAyABKA0iOAoFRXBvY2gSEgoKZ2VuZXJhdGlvbhgBIAEoBBILCgNlcmEYAiABKA0SDgoGbnVtYmVyGAMgASgEIkoKDENsYWltZWRBZ2VudBIMCgR0eXBlGAEgASgJEgsKA2tleRgCIAEoCRIfCgVlcG9jaBgDIAEoCzIQLnRyb3VwZS52MS5FcG9jaCJYCgtMZWF2ZUFnZW50cxInCgZhZ2VudHMYASADKAsyFy50cm91cGUudjEuQ2xhaW1lZEFnZW50Eg4KBnJlYXNvbhgCIAEoCRIQCghncmFjZV9tcxgDIAEoDSJDCghBc2tMZWF2ZRInCgZhZ2VudHMYASADKAsyFy50cm91cGUudjEuQ2xhaW1lZEFnZW50Eg4KBnJlYXNvbhgCIAEoCSJbCg9SZXR1cm5lZE1lc3NhZ2USJwoGYWdlbnRzGAEgAygLMhcudHJvdXBlLnYxLkNsYWltZWRBZ2VudBIOCgZyZWFzb24YAiABKAkSDwoHbWVzc2FnZRgDIAEoDCI1CgpMZWZ0QWdlbnRzEicKBmFnZW50cxgBIAMoCzIXLnRyb3VwZS52MS5DbGFpbWVkQWdlbnQiOAoNU3RheWluZ0FnZW50cxInCgZhZ2VudHMYASADKAsyFy50cm91cGUudjEuQ2xhaW1lZEFnZW50IiEKDUxlYXZpbmdXb3JrZXISEAoIZ3JhY2VfbXMYASABKA0iHwoLRHJhaW5Xb3JrZXISEAoIZ3JhY2VfbXMYASABKA1iBnByb3RvMw");
+  fileDesc("Ch50cm91cGUvdjEvY2hhbm5lbF9zaWduYWwucHJvdG8SCXRyb3VwZS52MSI6Cg1TaWduYWxNZXNzYWdlEikKBnNpZ25hbBjoByABKAsyGC50cm91cGUudjEuQ2hhbm5lbFNpZ25hbCLkBQoNQ2hhbm5lbFNpZ25hbBInCgZjYW5jZWwYASABKAsyFS50cm91cGUudjEuQ2FuY2VsQ2FsbEgAEiUKB2xlYXZpbmcYAiABKAsyEi50cm91cGUudjEuTGVhdmluZ0gAEicKBWxlYXZlGAMgASgLMhYudHJvdXBlLnYxLkxlYXZlQWdlbnRzSAASKAoJYXNrX2xlYXZlGAQgASgLMhMudHJvdXBlLnYxLkFza0xlYXZlSAASLgoIcmV0dXJuZWQYBSABKAsyGi50cm91cGUudjEuUmV0dXJuZWRNZXNzYWdlSAASJQoEbGVmdBgGIAEoCzIVLnRyb3VwZS52MS5MZWZ0QWdlbnRzSAASMgoObGVhdmluZ193b3JrZXIYByABKAsyGC50cm91cGUudjEuTGVhdmluZ1dvcmtlckgAEicKBWRyYWluGAggASgLMhYudHJvdXBlLnYxLkRyYWluV29ya2VySAASJQoFc3R1Y2sYCSABKAsyFC50cm91cGUudjEuU3R1Y2tDYWxsSAASKQoHdW5zdHVjaxgKIAEoCzIWLnRyb3VwZS52MS5VbnN0dWNrQ2FsbEgAEigKBHN0YXkYCyABKAsyGC50cm91cGUudjEuU3RheWluZ0FnZW50c0gAEikKCWhlYXJ0YmVhdBgOIAEoCzIULnRyb3VwZS52MS5IZWFydGJlYXRIABImCgVob2xkcxgXIAEoCzIVLnRyb3VwZS52MS5IZWxkQWdlbnRzSAASJQoEdm9pZBgYIAEoCzIVLnRyb3VwZS52MS5Wb2lkV29ya2VySAASKQoFaG9zdHMYGSABKAsyGC50cm91cGUudjEuSG9zdEFkZHJlc3Nlc0gAEikKBm1vdmluZxgaIAEoCzIXLnRyb3VwZS52MS5Nb3ZpbmdXb3JrZXJIABImCgRsYXN0GBsgASgLMhYudHJvdXBlLnYxLkxhc3RNZXNzYWdlSABCCAoGc2lnbmFsIlsKDUNvbnRyb2xTaWduYWwSIAoFZXBvY2gY6AcgASgLMhAudHJvdXBlLnYxLkVwb2NoEigKCWhlYXJ0YmVhdBjpByABKAsyFC50cm91cGUudjEuSGVhcnRiZWF0IjAKCkNhbmNlbENhbGwSEgoKcmVxdWVzdF9pZBgBIAEoCRIOCgZyZWFzb24YAiABKAkiLgoHTGVhdmluZxIQCghncmFjZV9tcxgBIAEoDRIRCglhZGRyZXNzZXMYAiADKAkiPQoJU3R1Y2tDYWxsEhIKCnJlcXVlc3RfaWQYASABKAkSDAoEcGF0aBgCIAEoCRIOCgZiZWhpbmQYAyADKAkiIQoLVW5zdHVja0NhbGwSEgoKcmVxdWVzdF9pZBgBIAEoCSI9CglIZWFydGJlYXQSCwoDc2VxGAEgASgNEhEKCWlzX2Fuc3dlchgCIAEoCBIQCghsZWFzZV9tcxgDIAEoDSI4CgVFcG9jaBISCgpnZW5lcmF0aW9uGAEgASgEEgsKA2VyYRgCIAEoDRIOCgZudW1iZXIYAyABKAQiSgoMQ2xhaW1lZEFnZW50EgwKBHR5cGUYASABKAkSCwoDa2V5GAIgASgJEh8KBWVwb2NoGAMgASgLMhAudHJvdXBlLnYxLkVwb2NoIlgKC0xlYXZlQWdlbnRzEicKBmFnZW50cxgBIAMoCzIXLnRyb3VwZS52MS5DbGFpbWVkQWdlbnQSDgoGcmVhc29uGAIgASgJEhAKCGdyYWNlX21zGAMgASgNIkMKCEFza0xlYXZlEicKBmFnZW50cxgBIAMoCzIXLnRyb3VwZS52MS5DbGFpbWVkQWdlbnQSDgoGcmVhc29uGAIgASgJIlsKD1JldHVybmVkTWVzc2FnZRInCgZhZ2VudHMYASADKAsyFy50cm91cGUudjEuQ2xhaW1lZEFnZW50Eg4KBnJlYXNvbhgCIAEoCRIPCgdtZXNzYWdlGAMgASgMIjUKCkxlZnRBZ2VudHMSJwoGYWdlbnRzGAEgAygLMhcudHJvdXBlLnYxLkNsYWltZWRBZ2VudCI4Cg1TdGF5aW5nQWdlbnRzEicKBmFnZW50cxgBIAMoCzIXLnRyb3VwZS52MS5DbGFpbWVkQWdlbnQiIQoNTGVhdmluZ1dvcmtlchIQCghncmFjZV9tcxgBIAEoDSIfCgtEcmFpbldvcmtlchIQCghncmFjZV9tcxgBIAEoDSI1CgpIZWxkQWdlbnRzEicKBmFnZW50cxgBIAMoCzIXLnRyb3VwZS52MS5DbGFpbWVkQWdlbnQiDAoKVm9pZFdvcmtlciIiCg1Ib3N0QWRkcmVzc2VzEhEKCWFkZHJlc3NlcxgBIAMoCSIOCgxNb3ZpbmdXb3JrZXIiDQoLTGFzdE1lc3NhZ2ViBnByb3RvMw");
 
 /**
  * agents.Message as far as it is ours.
@@ -114,6 +114,36 @@ export type ChannelSignal = Message<"troupe.v1.ChannelSignal"> & {
      */
     value: Heartbeat;
     case: "heartbeat";
+  } | {
+    /**
+     * @generated from field: troupe.v1.HeldAgents holds = 23;
+     */
+    value: HeldAgents;
+    case: "holds";
+  } | {
+    /**
+     * @generated from field: troupe.v1.VoidWorker void = 24;
+     */
+    value: VoidWorker;
+    case: "void";
+  } | {
+    /**
+     * @generated from field: troupe.v1.HostAddresses hosts = 25;
+     */
+    value: HostAddresses;
+    case: "hosts";
+  } | {
+    /**
+     * @generated from field: troupe.v1.MovingWorker moving = 26;
+     */
+    value: MovingWorker;
+    case: "moving";
+  } | {
+    /**
+     * @generated from field: troupe.v1.LastMessage last = 27;
+     */
+    value: LastMessage;
+    case: "last";
   } | { case: undefined; value?: undefined };
 };
 
@@ -190,6 +220,13 @@ export type Leaving = Message<"troupe.v1.Leaving"> & {
    * @generated from field: uint32 grace_ms = 1;
    */
   graceMs: number;
+
+  /**
+   * host to worker, in a cluster: other hosts, the best first; at most 64
+   *
+   * @generated from field: repeated string addresses = 2;
+   */
+  addresses: string[];
 };
 
 /**
@@ -519,4 +556,91 @@ export type DrainWorker = Message<"troupe.v1.DrainWorker"> & {
  */
 export const DrainWorkerSchema: GenMessage<DrainWorker> = /*@__PURE__*/
   messageDesc(file_troupe_v1_channel_signal, 16);
+
+/**
+ * Worker to host, in a cluster: agents of shared types that the worker has kept from its connections before this one.
+ *
+ * @generated from message troupe.v1.HeldAgents
+ */
+export type HeldAgents = Message<"troupe.v1.HeldAgents"> & {
+  /**
+   * at most 1,000 in each of these notices
+   *
+   * @generated from field: repeated troupe.v1.ClaimedAgent agents = 1;
+   */
+  agents: ClaimedAgent[];
+};
+
+/**
+ * Describes the message troupe.v1.HeldAgents.
+ * Use `create(HeldAgentsSchema)` to create a new message.
+ */
+export const HeldAgentsSchema: GenMessage<HeldAgents> = /*@__PURE__*/
+  messageDesc(file_troupe_v1_channel_signal, 17);
+
+/**
+ * Host to worker, in a cluster: no host serves this worker id any more. The worker forgets its agents of shared types.
+ *
+ * @generated from message troupe.v1.VoidWorker
+ */
+export type VoidWorker = Message<"troupe.v1.VoidWorker"> & {
+};
+
+/**
+ * Describes the message troupe.v1.VoidWorker.
+ * Use `create(VoidWorkerSchema)` to create a new message.
+ */
+export const VoidWorkerSchema: GenMessage<VoidWorker> = /*@__PURE__*/
+  messageDesc(file_troupe_v1_channel_signal, 18);
+
+/**
+ * Host to worker, in a cluster: the hosts that the worker may connect to.
+ *
+ * @generated from message troupe.v1.HostAddresses
+ */
+export type HostAddresses = Message<"troupe.v1.HostAddresses"> & {
+  /**
+   * at most 64
+   *
+   * @generated from field: repeated string addresses = 1;
+   */
+  addresses: string[];
+};
+
+/**
+ * Describes the message troupe.v1.HostAddresses.
+ * Use `create(HostAddressesSchema)` to create a new message.
+ */
+export const HostAddressesSchema: GenMessage<HostAddresses> = /*@__PURE__*/
+  messageDesc(file_troupe_v1_channel_signal, 19);
+
+/**
+ * Worker to host, in a cluster: it goes to another host. The host sends it no more messages, and says `last`.
+ *
+ * @generated from message troupe.v1.MovingWorker
+ */
+export type MovingWorker = Message<"troupe.v1.MovingWorker"> & {
+};
+
+/**
+ * Describes the message troupe.v1.MovingWorker.
+ * Use `create(MovingWorkerSchema)` to create a new message.
+ */
+export const MovingWorkerSchema: GenMessage<MovingWorker> = /*@__PURE__*/
+  messageDesc(file_troupe_v1_channel_signal, 20);
+
+/**
+ * Host to worker, in a cluster, on the data channel alone: no message follows.
+ *
+ * @generated from message troupe.v1.LastMessage
+ */
+export type LastMessage = Message<"troupe.v1.LastMessage"> & {
+};
+
+/**
+ * Describes the message troupe.v1.LastMessage.
+ * Use `create(LastMessageSchema)` to create a new message.
+ */
+export const LastMessageSchema: GenMessage<LastMessage> = /*@__PURE__*/
+  messageDesc(file_troupe_v1_channel_signal, 21);
 

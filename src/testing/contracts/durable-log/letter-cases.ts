@@ -1,7 +1,7 @@
 import { deepEqual, equal, ok } from "node:assert/strict";
 import type { DeadReason, DurableLog } from "../../../core/internal.ts";
-import { messageOf, minuteMs, openLog, other, Reading } from "./log-reading.ts";
-import { agent, bytesOf, type StoreCase, textOf } from "./store-case.ts";
+import { agent, type LogCase, minuteMs, other } from "./log-case.ts";
+import { bytesOf, handedOver, idsOf, messageOf, Reading, textOf } from "./log-reading.ts";
 
 const dayMs = 24 * 60 * minuteMs;
 /** As `storeLimits` has it. */
@@ -9,23 +9,23 @@ const mostLettersBytes = 64 * 1024 * 1024;
 const why: DeadReason = { code: "handler-failed", text: "it threw", attempts: 5 };
 
 /** Dead letters of the log. */
-export const letterCases: readonly StoreCase[] = [
+export const letterCases: readonly LogCase[] = [
   {
     promise: "a message that was buried is a dead letter, and in its mailbox no more",
     tryIt: async (lab) => {
-      const opened = await openLog(lab);
-      if (opened === undefined) return;
-      await opened.log.append(agent, messageOf(lab, "1"));
+      const log = await lab.open();
+      await log.append(agent, messageOf(lab, "1"));
       const sentAtMs = lab.clock.wallNow();
-      const [message] = await (await Reading.of(opened.log)).has(1);
+      const [message] = await (await Reading.of(log)).has(1);
       ok(message !== undefined);
       lab.clock.advance(7);
-      await opened.log.bury(message, why);
-      await opened.log.bury(message, why);
-      const again = await lab.reopen(opened.store);
-      ok(again.log !== undefined);
-      deepEqual(await again.mail({ limit: 10 }), []);
-      const { letters, isLast } = await again.log.deadLetters({ limit: 10 });
+      await log.bury(message, why);
+      await log.bury(message, why);
+      const again = await lab.reopen(log);
+      const next = await Reading.of(again, 2);
+      await handedOver(lab, again, next);
+      deepEqual(idsOf(next), []);
+      const { letters, isLast } = await again.deadLetters({ limit: 10 });
       const [letter] = letters;
       ok(letter !== undefined && letters.length === 1 && isLast);
       const { letter: name, ...fields } = letter;
@@ -40,9 +40,7 @@ export const letterCases: readonly StoreCase[] = [
     promise:
       "lists dead letters by their mailbox and in pages that are bounded in bytes, shows one alone, and drops them",
     tryIt: async (lab) => {
-      const opened = await openLog(lab);
-      if (opened === undefined) return;
-      const { log } = opened;
+      const log = await lab.open();
       for (let index = 0; index < 5; index += 1) {
         const mailbox = index === 2 ? other : agent;
         const message = { ...messageOf(lab, String(index)), mailbox, place: 0, priorTakeovers: 0 };
@@ -73,9 +71,7 @@ export const letterCases: readonly StoreCase[] = [
   {
     promise: "a dead letter that is replayed is the newest message of its mailbox",
     tryIt: async (lab) => {
-      const opened = await openLog(lab);
-      if (opened === undefined) return;
-      const { log } = opened;
+      const log = await lab.open();
       await log.append(agent, messageOf(lab, "1"));
       const reading = await Reading.of(log);
       const [message] = await reading.has(1);
@@ -98,28 +94,28 @@ export const letterCases: readonly StoreCase[] = [
   {
     promise: "forgets a dead letter after 30 days",
     tryIt: async (lab) => {
-      const opened = await openLog(lab);
-      if (opened === undefined) return;
-      let { store } = opened;
-      await opened.log.bury({ ...messageOf(lab, "1"), mailbox: agent, place: 0, priorTakeovers: 0 }, why);
-      for (const [waitMs, count] of [
-        [30 * dayMs - 1, 1],
-        [1, 0],
-      ] as const) {
-        // A closed store has no timers, of which a month would run very many.
-        await store.close();
+      let log = await lab.open({ forgetsSoon: true });
+      await log.bury({ ...messageOf(lab, "1"), mailbox: agent, place: 0, priorTakeovers: 0 }, why);
+      const count = async () => (await log.deadLetters({ limit: 1 })).letters.length;
+      if (lab.hasOwnClock) while ((await count()) > 0);
+      for (const [waitMs, left] of lab.hasOwnClock
+        ? []
+        : ([
+            [30 * dayMs - 1, 1],
+            [1, 0],
+          ] as const)) {
+        // A closed log has no timers, of which a month would run very many.
+        await lab.close(log);
         lab.clock.advance(waitMs);
-        store = await lab.reopen(store);
-        equal((await store.log?.deadLetters({ limit: 1 }))?.letters.length, count);
+        log = await lab.openAgain(log);
+        equal(await count(), left);
       }
     },
   },
   {
     promise: "forgets the oldest dead letters of the agent types that have the most, when all have more than 64 MiB",
     tryIt: async (lab) => {
-      const opened = await openLog(lab);
-      if (opened === undefined) return;
-      const { log } = opened;
+      const log = await lab.open();
       const large = new Uint8Array(mostLettersBytes / 16);
       const bury = (type: string, id: string, frame: Uint8Array) => {
         const message = { id, kind: "call", frame, sentAtMs: lab.clock.wallNow() } as const;

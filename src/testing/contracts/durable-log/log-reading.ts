@@ -1,27 +1,27 @@
 import { ok } from "node:assert/strict";
 import {
-  type AgentName,
+  type Clock,
   type DurableLog,
   type KeptMessage,
   type ShardHold,
-  type StateStore,
   type StoreError,
   shardOf,
+  type TakeOptions,
 } from "../../../core/internal.ts";
-import { agent, bytesOf, type StoreLab } from "./store-case.ts";
+import { agent } from "./log-case.ts";
 
-export const minuteMs = 60_000;
-/** Another agent than `agent`. */
-export const other: AgentName = { type: "b", key: "k" };
+const encoder = new TextEncoder();
 
-export function messageOf(lab: StoreLab, id: string) {
-  return { id, kind: "call", frame: bytesOf(`frame of ${id}`), sentAtMs: lab.clock.wallNow() } as const;
+export function bytesOf(text: string): Uint8Array {
+  return encoder.encode(text);
 }
 
-/** The log of a store. A store without one passes these cases without being asked. */
-export async function openLog(lab: StoreLab): Promise<{ store: StateStore; log: DurableLog } | undefined> {
-  const store = await lab.open();
-  return store.log === undefined ? undefined : { store, log: store.log };
+export function textOf(bytes: Uint8Array): string {
+  return new TextDecoder().decode(bytes);
+}
+
+export function messageOf({ clock }: { readonly clock: Clock }, id: string) {
+  return { id, kind: "call", frame: bytesOf(`frame of ${id}`), sentAtMs: clock.wallNow() } as const;
 }
 
 /** Reads one mailbox's shard, and waits for messages. */
@@ -31,18 +31,26 @@ export class Reading {
   hold: ShardHold | undefined;
   #onChange: () => void = () => undefined;
 
-  static async of(log: DurableLog, token = 1, mailbox = agent): Promise<Reading> {
+  static async of(log: DurableLog, token = 1, options?: TakeOptions): Promise<Reading> {
     const reading = new Reading();
-    reading.hold = await log.take(shardOf(mailbox), token, {
-      onMessage: (message) => {
+    const reader = {
+      onMessage: (message: KeptMessage) => {
         reading.messages.push(message);
         reading.#onChange();
       },
-      onLost: (error) => {
+      onLost: (error: StoreError) => {
         reading.lost = error;
+        reading.#onChange();
       },
-    });
+    };
+    reading.hold = await log.take(shardOf(agent), token, reader, options);
     return reading;
+  }
+
+  /** Resolves when the reading has ended. */
+  async ended(): Promise<StoreError> {
+    while (this.lost === undefined) await this.#change();
+    return this.lost;
   }
 
   get ids(): readonly string[] {
@@ -50,12 +58,14 @@ export class Reading {
   }
 
   async has(count: number): Promise<readonly KeptMessage[]> {
-    while (this.messages.length < count) {
-      await new Promise<void>((resolve) => {
-        this.#onChange = resolve;
-      });
-    }
+    while (this.messages.length < count) await this.#change();
     return this.messages;
+  }
+
+  async #change(): Promise<void> {
+    await new Promise<void>((resolve) => {
+      this.#onChange = resolve;
+    });
   }
 
   async settle(index: number): Promise<"settled" | "lost"> {
@@ -66,7 +76,7 @@ export class Reading {
 }
 
 /** Resolves when the log has handed over all that was kept before: a message of another mailbox of the shard is the last. */
-export async function handedOver(lab: StoreLab, log: DurableLog, reading: Reading): Promise<void> {
+export async function handedOver(lab: { readonly clock: Clock }, log: DurableLog, reading: Reading): Promise<void> {
   const last = { type: agent.type, key: keyInShard(shardOf(agent)) };
   const id = `last ${reading.messages.length} ${lab.clock.wallNow()} ${Math.random()}`;
   await log.append(last, messageOf(lab, id));

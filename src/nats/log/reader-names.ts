@@ -1,0 +1,76 @@
+import { StoreError } from "../../core/internal.ts";
+import type { NatsClient } from "../nats-client.ts";
+import type { StreamAsks } from "./stream-asks.ts";
+
+/** Where the consumers of the readers of a shard are: `s<shard>-<token>-<anything>`. */
+export interface ReadersOf {
+  readonly client: NatsClient;
+  readonly asks: StreamAsks;
+  readonly stream: string;
+  readonly shard: number;
+}
+
+interface ConsumerNames {
+  readonly total: number;
+  readonly consumers: readonly string[] | null;
+}
+
+interface ReaderName {
+  readonly name: string;
+  readonly token: number;
+}
+
+/** Names a new consumer of a reader. */
+export function consumerName({ shard }: Pick<ReadersOf, "shard">, token: number, unique: string): string {
+  return `s${shard}-${token}-${unique}`;
+}
+
+/** Deletes the consumers of other readers. Rejects as `fenced` if one has a higher token; then `own` is deleted. */
+export async function assertHighest(of: ReadersOf, token: number, own: string): Promise<void> {
+  const others = (await readersOf(of)).filter(({ name }) => name !== own);
+  if (others.some((each) => each.token > token)) {
+    void dropConsumer(of, own);
+    throw takenOver();
+  }
+  await Promise.all(others.map(({ name }) => dropConsumer(of, name)));
+}
+
+/** The last place that a reader of a shard was given. 0: the servers do not know it any more. */
+export async function reachedPlace(of: ReadersOf): Promise<number> {
+  const readers = await readersOf(of);
+  const places = await Promise.all(
+    readers.map(async ({ name }) => {
+      const api = `CONSUMER.INFO.${of.stream}.${name}`;
+      const answer = await of.client.ask<{ readonly delivered?: { readonly stream_seq?: number } }>(api, undefined);
+      return answer !== undefined && "value" in answer ? (answer.value.delivered?.stream_seq ?? 0) : 0;
+    }),
+  );
+  return Math.max(0, ...places);
+}
+
+/** Asks once: a server that is away holds a consumer which it can't be asked about, and which nobody can read either. */
+export async function dropConsumer(
+  { client, stream }: Pick<ReadersOf, "client" | "stream">,
+  name: string,
+): Promise<void> {
+  await client.ask(`CONSUMER.DELETE.${stream}.${name}`, undefined);
+}
+
+export function takenOver(): StoreError {
+  return new StoreError("fenced", "Another host reads this shard of the mail by now.");
+}
+
+async function readersOf({ asks, stream, shard }: ReadersOf): Promise<readonly ReaderName[]> {
+  const prefix = `s${shard}-`;
+  const names: string[] = [];
+  for (;;) {
+    const answer = await asks.ask<ConsumerNames>(`CONSUMER.NAMES.${stream}`, { offset: names.length });
+    const page = "value" in answer ? (answer.value.consumers ?? []) : [];
+    names.push(...page);
+    if (page.length === 0 || !("value" in answer) || names.length >= answer.value.total) break;
+  }
+  return names.flatMap((name) => {
+    const token = Number(name.startsWith(prefix) ? name.slice(prefix.length).split("-")[0] : Number.NaN);
+    return Number.isSafeInteger(token) ? [{ name, token }] : [];
+  });
+}
