@@ -30,7 +30,8 @@ export function shareAgents(host: HostComposition, options: ShareAgentsOptions):
   }
   const places = placesOf(member);
   const { clock, maxClaims } = host.options;
-  directory.use(new ClusterDirectory({ held, places, versions: directory.versions, maxClaims }));
+  const claims = new ClusterDirectory({ held, places, versions: directory.versions, maxClaims });
+  directory.use(claims);
   const types = new Map<string, SharedType>();
   owners.shareWith((name) => {
     const record = places.sharedType(name);
@@ -43,6 +44,7 @@ export function shareAgents(host: HostComposition, options: ShareAgentsOptions):
   const routes = new AgentRoutes({
     ...{ places, directory, placement, workers, leaving, messages, batches, clock, counters, observer },
     ...{ maxRoutes, moveTimeoutMs, sharedType: (name) => owners.shared(name) },
+    sleepers: claims,
     others: { workerOf: (workerId) => others.now.workerOf(workerId) },
   });
   across.now = routes;

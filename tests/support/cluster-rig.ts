@@ -14,6 +14,8 @@ export interface ClusterRig extends AsyncDisposable {
   readonly hosts: readonly ClusterHostRig[];
   readonly one: ClusterHostRig;
   readonly two: ClusterHostRig;
+  /** Cuts the links between the hosts; they dial again. In memory only. */
+  cutLinks(): void;
   /** Starts one more host. */
   add(options?: ClusterRigOptions): Promise<ClusterHostRig>;
 }
@@ -71,6 +73,7 @@ async function start(
   if (one === undefined || two === undefined) throw new Error("A rig needs two hosts.");
   return {
     ...{ store, hosts, one, two, add },
+    cutLinks: () => peers.cut(),
     [Symbol.asyncDispose]: async () => {
       await Promise.all(links.map((link) => link.close()));
       await Promise.all(hosts.map(({ host }) => host.stop({ graceMs: 0 })));

@@ -115,6 +115,20 @@ export class ClusterClaims {
     return undefined;
   }
 
+  /**
+   * Gives an agent that sleeps to another worker: its own worker has let it go before. `lost`: it does not sleep here, or has been claimed by
+   * another worker.
+   */
+  async giveSleeper(agent: AgentName, to: string): Promise<GiveOutcome> {
+    const name = nameOf(agent);
+    if (this.#moves.has(name)) return "lost";
+    return await this.#turns.run(name, async () => {
+      const claim = this.#held.get(agent);
+      if (claim?.isAsleep !== true || this.#moves.has(name)) return "lost";
+      return await this.#give(agent, claim.session, claim.workerId, to);
+    });
+  }
+
   /** The claims that this host holds for a worker. */
   of(workerId: string): Iterable<HeldClaim> {
     return this.#held.of(workerId);

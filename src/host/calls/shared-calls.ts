@@ -147,8 +147,8 @@ export class SharedCalls {
     const isHeld = "lane" in located;
     if (isFirst) caller.setBouncing(type.name, targetKey, false);
     if (!isHeld && located.at === "nowhere") return refuse(caller, request, callFailure.notPlaced(located), type.name);
-    const isBouncing = !isHeld && (located.at !== "found" || caller.isBouncing(type.name, targetKey));
-    if (isBouncing) return this.#bounce(request, origin, located.at === "elsewhere" ? located : notHere);
+    if (!isHeld && located.at !== "found")
+      return this.#bounce(request, origin, located.at === "elsewhere" ? located : notHere);
     const callerId = requestIdBytes(request);
     const call = calls.open({ caller, callerId, targetType: type.name, targetKey }, request.timeoutMs);
     if (!isHeld) return this.#send(call, request, located, origin);

@@ -204,7 +204,7 @@ export class EventRouter {
       if (isFirst) host.setBouncing(name, key, false);
       const located = this.#across.now?.locateFor(type, key, origin) ?? notHere;
       if ("lane" in located) this.#moving.holdFor(kept, located, origin);
-      else if (located.at !== "found" || host.isBouncing(name, key)) {
+      else if (located.at !== "found") {
         const { heldBy = undefined, reason = "" } = located.at === "elsewhere" ? located : {};
         this.#moving.bounce(kept, type, origin, heldBy, reason);
       } else {

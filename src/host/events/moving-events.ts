@@ -158,6 +158,7 @@ export class MovingEvents {
   bounced(link: CallLink, { types, frame, heldBy }: PeerBounce, number: number): void {
     const { owners, across, counters } = this.#parts;
     const first = this.#takeFirst(link, number);
+    let isBack = false;
     const event = peekFrame(frame);
     const bytes = new Uint8Array(frame);
     for (const name of event.kind === "event" ? types : []) {
@@ -169,10 +170,11 @@ export class MovingEvents {
       const paid = { account: link.account, caller: undefined, payer: link };
       const message = new HeldEvent({ bytes, type, isUnfit: false, ...paid }, this);
       const gate = first?.gate.type === type ? first.gate : undefined;
+      isBack ||= gate !== undefined;
       if (across.now?.bounced({ type, key: keyOf(bytes), message, link, from: first?.to, heldBy, gate }) !== true)
         counters.droppedEvents += 1;
     }
-    if (first !== undefined) across.now?.over(first.gate);
+    if (first !== undefined && !isBack) across.now?.over(first.gate);
   }
 
   /** The first event on a route was handed over. */

@@ -109,6 +109,8 @@ export class OutgoingLink implements CallLink, StreamReceiver {
   readonly #told: ToldBounds;
   /** Workers by slot, each with its memory. */
   readonly #workers = new Map<number, { readonly worker: WorkerElsewhere; readonly bytes: number }>();
+  /** Workers whose channels have ended, and which have calls. */
+  readonly #away = new Set<WorkerElsewhere>();
   #isOpen = false;
   #hasEnded = false;
 
@@ -244,6 +246,7 @@ export class OutgoingLink implements CallLink, StreamReceiver {
         this.#workers.delete(frame.slot);
         this.#told.leaveWorker(known.bytes);
         known.worker.markClosed();
+        this.#keepAway(known.worker);
         return host.workerAway(known.worker);
       }
       case "interest":
@@ -263,6 +266,12 @@ export class OutgoingLink implements CallLink, StreamReceiver {
         // Only the host that dials asks; and a later version may say more.
         return;
     }
+  }
+
+  /** The other host still answers the calls of a worker whose channel has ended, unless the link ends first. */
+  #keepAway(worker: WorkerElsewhere): void {
+    for (const one of this.#away) if (one.incomingCalls.size === 0) this.#away.delete(one);
+    if (worker.incomingCalls.size > 0) this.#away.add(worker);
   }
 
   #noticed(bytes: Uint8Array): void {
@@ -312,8 +321,7 @@ export class OutgoingLink implements CallLink, StreamReceiver {
     this.#liveness.stop();
     for (const { worker } of this.#workers.values()) worker.markClosed();
     this.#parts.onEnded(this, reason);
-    const workers = [...this.#workers.values()].map(({ worker }) => worker);
-    this.#parts.host.workersLost(this, workers);
+    this.#parts.host.workersLost(this, [...Array.from(this.#workers.values(), ({ worker }) => worker), ...this.#away]);
     this.queue.close();
     this.account.close();
   }

@@ -15,6 +15,7 @@ import { MovingLane } from "../moving-lane.ts";
 import type { LocatesAcross, Placement } from "../placement.ts";
 import type { Workers } from "../workers.ts";
 import { AgentWaits, anyWorker } from "./agent-waits.ts";
+import type { ClusterDirectory } from "./cluster-directory.ts";
 import type { ClusterPlaces } from "./cluster-places.ts";
 import { RouteTable } from "./route-table.ts";
 
@@ -37,6 +38,8 @@ export interface AgentRoutesParts {
   readonly counters: MutableHostCounters;
   readonly observer: HostObserver | undefined;
   readonly sharedType: (name: string) => SharedType | undefined;
+  /** Agents that sleep: their workers have let them go, and keep the claims. */
+  readonly sleepers: Pick<ClusterDirectory, "sleeperOf" | "passSleeper">;
   readonly maxRoutes: number;
   readonly moveTimeoutMs: number;
 }
@@ -108,11 +111,17 @@ export class AgentRoutes implements PlacesAcross, LocatesAcross {
   locate(type: SharedType, key: string, seeker: Seeker, serving: MovingAgent | undefined): Located {
     const { placement, counters } = this.#parts;
     const gate = this.#gates.size > 0 ? this.#gates.find(type, key) : undefined;
-    // Messages that wait at a gate came before those that wait here for a worker of this host, unless these are of this host, too.
-    if (serving !== undefined && (serving.ownCount > 0 || gate === undefined))
-      return { at: "moving", agent: serving, holder: placement.holderOf(type, key) };
+    const ofServing: Located | undefined = serving && {
+      ...{ at: "moving", agent: serving, holder: placement.holderOf(type, key) },
+    };
+    // Messages at a gate came before those that wait here for a worker of this host, unless some of these are of this host, too.
+    if (ofServing !== undefined && serving !== undefined && serving.ownCount > 0) return ofServing;
     if (gate !== undefined) return { at: "moving", agent: gate, holder: this.#routeOf(type, key) };
-    const known = placement.holderOf(type, key) ?? this.#routeOf(type, key) ?? placement.whyNowhere(type, key);
+    const route = this.#routes.size === 0 ? undefined : this.#routes.find(type.name, key);
+    const here = ofServing ?? placement.holderOf(type, key);
+    // What is on its way on a route comes back before anything goes to a worker of this host.
+    if (here !== undefined && route === undefined) return here;
+    const known = route?.isOpen && here === undefined ? foundAt(route) : placement.whyNowhere(type, key);
     if (known !== undefined) return known;
     const { account } = seeker.payer ?? seeker.caller ?? {};
     const opened = account && this.#gates.open(type, key, account);
@@ -227,7 +236,6 @@ export class AgentRoutes implements PlacesAcross, LocatesAcross {
     }
     const gate = this.#gates.find(type, key) ?? this.#gates.open(type, key, message.account);
     if (gate === undefined) return false;
-    if (this.#routes.find(type.name, key)?.link === link) this.#routes.delete(type.name, key);
     gate.heldBy = heldBy ?? gate.heldBy;
     const isHeld = messages.add(gate, gate.returned, message);
     if (gate.at === "placing" || gate.at === "waiting") this.#flush(gate, link, from?.slot ?? 0);
@@ -283,12 +291,18 @@ export class AgentRoutes implements PlacesAcross, LocatesAcross {
   #routeOf(type: SharedType, key: string): Found | undefined {
     if (this.#routes.size === 0) return undefined;
     const peer = this.#routes.find(type.name, key);
-    return peer?.isOpen ? { at: "found", peer, epoch: undefined } : undefined;
+    return peer?.isOpen ? foundAt(peer) : undefined;
   }
 
   /** The place of an agent for a message of another host. Undefined: it is to be claimed for the worker that the message names. */
-  #placeOfOther(type: SharedType, key: string, { channel, isFirst }: MessageOrigin): Found | Elsewhere | undefined {
+  #placeOfOther(
+    type: SharedType,
+    key: string,
+    { host, channel, isFirst }: MessageOrigin,
+  ): Found | Elsewhere | undefined {
     const { placement, directory, workers } = this.#parts;
+    // One that was sent before it has gone back.
+    if (!isFirst && host.isBouncing(type.name, key)) return elsewhere(undefined, "The route has changed.");
     const holder = placement.holderOf(type, key);
     const workerId = channel.worker.id;
     if (holder !== undefined) {
@@ -296,9 +310,11 @@ export class AgentRoutes implements PlacesAcross, LocatesAcross {
         ? holder
         : elsewhere(directory.find(type, key)?.workerId, "Another worker has the agent.");
     }
-    if (!isFirst) return elsewhere(undefined, "The worker does not have the agent any more.");
+    // One that sleeps at the worker is woken there, so that what follows keeps its order.
+    const isSleeper = this.#parts.sleepers.sleeperOf(type, key) === workerId;
+    if (!isFirst && !isSleeper) return elsewhere(undefined, "The worker does not have the agent any more.");
     const serves = workers.peersOf(workerId).some(({ id }) => type.isOwner(id));
-    if (serves && !workers.isDraining(workerId)) return undefined;
+    if (isSleeper || (serves && !workers.isDraining(workerId))) return undefined;
     return elsewhere(undefined, "The worker takes no new agents of the type.");
   }
 
@@ -348,6 +364,7 @@ export class AgentRoutes implements PlacesAcross, LocatesAcross {
         gate.at = "asking";
         return this.#place(message, { at: "found", peer: step.peer, epoch: undefined, gate });
       case "flush":
+        gate.heldBy ??= step.route.worker.id;
         return this.#flush(gate, step.route.link, step.route.slot);
       case "wait":
         return this.#waits.add(gate, step.for);
@@ -373,14 +390,11 @@ export class AgentRoutes implements PlacesAcross, LocatesAcross {
     const { placement } = this.#parts;
     const { type, key } = agent;
     const holder = placement.holderOf(type, key);
-    if (holder !== undefined) return holder;
     const route = this.#routes.find(type.name, key);
-    if (route?.isOpen) return { at: "found", peer: route, epoch: undefined };
-    if (route !== undefined) {
-      this.#routes.delete(type.name, key);
-      agent.heldBy ??= route.worker.id;
-      if (route.link.isOpen) return { at: "flush", route };
-    }
+    if (route?.isOpen && holder === undefined) return foundAt(route);
+    if (route?.link.isOpen) return { at: "flush", route };
+    if (holder !== undefined) return holder;
+    agent.heldBy ??= route?.worker.id ?? this.#parts.sleepers.sleeperOf(type, key);
     if (agent.failures > limits.bouncesOfCall) {
       Object.assign(agent, { failures: 0, heldBy: undefined, tried: undefined });
       return { at: "nowhere", code: "undeliverable", reason: `No worker took ${type.name}/${key}. Try again later.` };
@@ -418,11 +432,29 @@ export class AgentRoutes implements PlacesAcross, LocatesAcross {
   #claim(agent: MovingAgent, message: HeldMessage, workerId: string): void {
     const { directory, workers } = this.#parts;
     const { type, key } = agent;
+    if (workers.isDraining(workerId)) return this.#claimForOther(agent, message, workerId);
     const payer = message.payer ?? workers.peerOf(workerId);
     agent.at = "claiming";
     const party = payer?.account.party ?? "";
     void Promise.resolve(directory.claim({ type, key, workerId, party })).then((outcome) => {
       if (agent.at === "claiming" && agent.lane?.has(agent)) this.#claimed(agent, message, workerId, outcome);
+    });
+  }
+
+  /** The worker stops. An agent that sleeps there goes to another one, and the others are not its. */
+  #claimForOther(agent: MovingAgent, message: HeldMessage, workerId: string): void {
+    const { sleepers, placement } = this.#parts;
+    const { type, key, above } = agent;
+    const chosen = placement.choose(type, { key, caller: message.caller, above, except: workerId });
+    agent.at = "claiming";
+    if (sleepers.sleeperOf(type, key) !== workerId || "at" in chosen || chosen.worker.id === workerId)
+      return this.#claimed(agent, message, workerId, { at: "unfit", reason: "The worker stops." });
+    const to = chosen.worker.id;
+    void sleepers.passSleeper(type, key, to).then((outcome) => {
+      if (agent.at !== "claiming" || agent.lane?.has(agent) !== true) return;
+      const known: ClaimOutcome =
+        outcome === "done" ? { at: "elsewhere", workerId: to } : { at: "unfit", reason: "The agent has moved." };
+      this.#claimed(agent, message, workerId, known);
     });
   }
 
@@ -458,6 +490,7 @@ export class AgentRoutes implements PlacesAcross, LocatesAcross {
     const number = this.#lastFlush;
     const { type, key } = gate;
     gate.at = "flushing";
+    this.#routes.delete(type.name, key);
     this.#flushes.set(number, { gate, link });
     const outcome = link.sendFlush({ kind: "flush", number, slot, agentType: type.name, key });
     if (outcome !== "queued") this.flushed(number);
@@ -514,6 +547,10 @@ const mostNumber = 2 ** 31 - 1;
 
 function isElsewhere(peer: Peer): peer is WorkerElsewhere {
   return peer instanceof WorkerElsewhere;
+}
+
+function foundAt(peer: WorkerElsewhere): Found {
+  return { at: "found", peer, epoch: undefined };
 }
 
 function elsewhere(heldBy: string | undefined, reason: string): Elsewhere {

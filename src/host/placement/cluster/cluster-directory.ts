@@ -57,6 +57,18 @@ export class ClusterDirectory implements AgentDirectory {
     return held !== undefined && held.workerId === workerId && compareEpochs(held.epoch, epoch) === 0;
   }
 
+  /** The worker of this host that keeps the claim of an agent which sleeps. */
+  sleeperOf(type: SharedType, key: string): string | undefined {
+    const held = this.#parts.held.get({ type: type.name, key });
+    return held?.isAsleep ? held.workerId : undefined;
+  }
+
+  /** Gives such an agent to another worker. Never rejects. */
+  async passSleeper(type: SharedType, key: string, to: string): Promise<LetGoOutcome> {
+    const outcome = await this.#parts.places.claims.giveSleeper({ type: type.name, key }, to);
+    return outcome === "given" ? "done" : outcome;
+  }
+
   claim({ type, key, workerId, party }: ClaimRequest): Promise<ClaimOutcome> {
     return this.#claim({ type: type.name, key }, workerId, party);
   }

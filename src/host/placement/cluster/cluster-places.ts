@@ -11,7 +11,7 @@ export interface TypeInCluster {
 export interface ClusterPlaces {
   /** The first part of epochs. */
   readonly generation: number;
-  readonly claims: Pick<ClusterClaims, "find" | "present" | "claim" | "freeze">;
+  readonly claims: Pick<ClusterClaims, "present" | "claim" | "freeze" | "giveSleeper">;
   /** Undefined: the cluster knows no such type, or it is not shared. */
   sharedType(agentType: string): TypeInCluster | undefined;
   /** The ids of live workers that serve a shared type. */
