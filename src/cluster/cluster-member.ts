@@ -309,16 +309,18 @@ export class ClusterMember {
   }
 
   #announce(entry: StoreEntry): void {
-    const bytes = this.#isOver ? undefined : encodeAnnouncement(entry);
+    const bytes = this.#isOver ? undefined : encodeAnnouncement({ entry, generation: this.generation });
     if (bytes !== undefined) this.#store.announce(bytes);
   }
 
   #hear(bytes: Uint8Array): void {
     const shards = readMailNews(bytes);
     if (shards !== undefined) this.#listener.onMail?.(shards);
-    const entry = readAnnouncement(bytes);
-    if (entry?.key.startsWith(prefixes.host)) this.hosts.learn(entry);
-    if (entry?.key.startsWith(prefixes.worker)) this.knownWorkers.learn(entry);
+    const { entry, generation } = readAnnouncement(bytes) ?? {};
+    // One that comes late may tell of what the store has forgotten since. The watch tells what is there.
+    if (entry === undefined || generation !== this.generation) return;
+    if (entry.key.startsWith(prefixes.host)) this.hosts.learn(entry);
+    if (entry.key.startsWith(prefixes.worker)) this.knownWorkers.learn(entry);
   }
 
   #renewed(): void {

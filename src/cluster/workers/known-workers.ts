@@ -13,12 +13,14 @@ export interface KnownWorkersOptions {
 /** The workers of the cluster, as far as this host knows. */
 export class KnownWorkers {
   readonly #life: Life;
+  readonly #onChange: KnownWorkersOptions["onChange"];
   readonly #records: KnownRecords<WorkerRecord>;
   /** Stock workers that are here, by their client ids. */
   readonly #stock = new Map<string, string>();
 
   constructor({ life, onCaughtUp, onChange }: KnownWorkersOptions) {
     this.#life = life;
+    this.#onChange = onChange;
     this.#records = new KnownRecords({
       parse: parseWorker,
       now: () => life.monotonicNow(),
@@ -65,6 +67,17 @@ export class KnownWorkers {
     if (found === undefined) return true;
     this.#records.learn(found);
     return this.get(workerId)?.record.state === "gone";
+  }
+
+  /**
+   * The record of a worker that was here is not in the store. Only records of gone workers are purged: another host has buried it long ago, or
+   * the store has forgotten it. The worker is gone.
+   */
+  vanished({ key, record }: Known<WorkerRecord>): void {
+    const gone = { ...record, state: "gone" } as const;
+    this.#records.forget(key);
+    this.#noteStock(gone);
+    this.#onChange(gone, record);
   }
 
   /** Purges a record. Only that of a worker that is gone. */

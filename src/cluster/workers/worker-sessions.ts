@@ -304,10 +304,14 @@ export class WorkerSessions {
     if (!this.#life.isServing() || this.#workers.get(workerId) !== known || this.#sessions.has(workerId)) return;
     const value = encodeRecord({ ...known.record, state: "gone" });
     const outcome = await this.#life.store.write(known.key, value, known.revision);
-    if (outcome.at === "written") {
-      this.#life.counters.burials += 1;
+    const isVanished = outcome.at === "conflict" && outcome.found === undefined;
+    if (outcome.at === "written" || isVanished) {
       this.#burials.delete(workerId);
       this.#orphanedMs.delete(workerId);
+    }
+    if (isVanished && this.#workers.get(workerId) === known) this.#workers.vanished(known);
+    if (outcome.at === "written") {
+      this.#life.counters.burials += 1;
       const entry = { key: known.key, value, revision: outcome.revision };
       this.#workers.learn(entry);
       this.#life.announce(entry);

@@ -1,6 +1,9 @@
 import { afterEach, describe, expect, it } from "vitest";
 import { type CoordinationStore, MemoryCoordinationStore, type WriteOutcome } from "../../../src/cluster/index.ts";
 import { ClusterMember } from "../../../src/cluster/internal.ts";
+import { encodeAnnouncement } from "../../../src/cluster/records/announcement.ts";
+import { encodeRecord } from "../../../src/cluster/records/record-text.ts";
+import { workerKey } from "../../../src/cluster/records/store-keys.ts";
 import { nextTurn } from "../../../src/core/internal.ts";
 import { Dice, SimulatedClock } from "../../../src/testing/index.ts";
 
@@ -53,7 +56,7 @@ function world() {
       { workerId: "w1", session, clientId: "c", kind: "troupe", name: "", version: "", labels: {}, principal: "" },
       { signal, onOver: () => undefined },
     );
-  return { pass, start, join, purge: (key: string) => memory.purge(key) };
+  return { pass, start, join, memory };
 }
 
 /** Holds what waits for it until it is opened. */
@@ -131,11 +134,39 @@ describe("a host in a cluster", () => {
   });
 
   it("takes a record of its own that is not there for a store that has forgotten writes", async () => {
-    const { start, pass, purge } = world();
+    const { start, pass, memory } = world();
     const one = await start();
-    await purge(`host.${one.hostId}`);
+    await memory.purge(`host.${one.hostId}`);
     await pass(5_000);
     expect(await one.ended).toBe("store-lost");
+  });
+
+  it("takes a worker for gone whose record is not there when it is to be buried", async () => {
+    const { start, pass, join, memory } = world();
+    const [one, two] = [await start(), await start()];
+    expect(await join(one, 1)).toMatchObject({ at: "joined" });
+    await pass(10);
+    expect(two.knownWorkers.isHere("w1")).toBe(true);
+    one.abandon();
+    await memory.purge(workerKey("w1"));
+    await pass(40_000);
+    expect([two.isServing, two.knownWorkers.isHere("w1"), [...two.knownWorkers.values()]]).toEqual([true, false, []]);
+  });
+
+  it("learns nothing from an announcement of another generation, since the store may have forgotten writes between", async () => {
+    const { start, pass, memory } = world();
+    const one = await start();
+    const record = { workerId: "w1", session: 1, clientId: "c", kind: "troupe", name: "", version: "", labels: {} };
+    const value = encodeRecord({ ...record, principal: "", state: "here", hostId: "another" });
+    const announce = async (revision: number, generation: number) => {
+      const entry = { key: workerKey("w1"), value, revision };
+      memory.announce(encodeAnnouncement({ entry, generation }) ?? new Uint8Array());
+      await pass(10);
+    };
+    await announce(1_000, one.generation + 1);
+    expect(one.knownWorkers.get("w1")).toBeUndefined();
+    await announce(500, one.generation);
+    expect(one.knownWorkers.get("w1")?.revision).toBe(500);
   });
 
   it("begins a new life when the store has forgotten writes, with a larger generation", async () => {
