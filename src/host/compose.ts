@@ -190,7 +190,7 @@ export function composeHost(hostOptions: HostOptions) {
   });
   const subscriptions = hasLog && !allowMultipleOwners ? new DurableSubscriptions(held) : undefined;
   const durable = new DurableEvents({
-    ...{ held, subscriptions, events, makeId, counters, logger },
+    ...{ held, subscriptions, events, makeId, batches, counters, logger },
     isDurableTopic: options.durableTopics.length > 0 ? namePattern(options.durableTopics) : undefined,
   });
   const states = new StateService({
