@@ -216,7 +216,7 @@ export function composeHost(hostOptions: HostOptions) {
     ? new DurableSubscriptions(held, { isShared: options.cluster !== undefined })
     : undefined;
   const durable = new DurableEvents({
-    ...{ held, subscriptions, events, makeId, counters, logger },
+    ...{ held, subscriptions, events, makeId, batches, counters, logger },
     isDurableTopic: options.durableTopics.length > 0 ? namePattern(options.durableTopics) : undefined,
   });
   const states = new StateService({

@@ -18,6 +18,7 @@ import { describeInterventions } from "./agent-runtime/interventions.ts";
 import { describeLifeCycle } from "./agent-runtime/life-cycle.ts";
 import { describeLostStates } from "./agent-runtime/lost-states.ts";
 import { describeMetadata } from "./agent-runtime/metadata.ts";
+import { describeNestedCalls } from "./agent-runtime/nested-calls.ts";
 import { describeNestedTurns } from "./agent-runtime/nested-turns.ts";
 import { describeObserving } from "./agent-runtime/observing.ts";
 import { describeOddInputs } from "./agent-runtime/odd-inputs.ts";
@@ -67,6 +68,7 @@ export function describeAgentRuntime(name: string, makeWorld: MakeWorld, deviati
     describeLostStates(suite);
     describeRollBack(suite);
     describeNestedTurns(suite);
+    describeNestedCalls(suite);
     describeIdempotency(suite);
     describeRunAhead(suite);
     describeReadersAhead(suite);

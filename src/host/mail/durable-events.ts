@@ -18,6 +18,7 @@ import {
   readDurableEvent,
   senderOf,
 } from "../../protocol/internal.ts";
+import type { BatchRunner } from "../batch-runner.ts";
 import { type CallFailure, callFailure, failureAnswer } from "../calls/call-failures.ts";
 import type { MutableHostCounters } from "../counters.ts";
 import type { EventRouter } from "../events/event-router.ts";
@@ -35,6 +36,7 @@ export interface DurableEventsParts {
   /** Whether all events of a topic type are durable. Undefined: of none. */
   readonly isDurableTopic: ((topicType: string) => boolean) | undefined;
   readonly makeId: MakeId;
+  readonly batches: BatchRunner;
   readonly counters: MutableHostCounters;
   readonly logger: Logger | undefined;
 }
@@ -57,6 +59,8 @@ interface Targets {
 /** Keeps durable events for the agents with a durable subscription, and answers their publishers when all of them are kept. */
 export class DurableEvents implements EventSpreader {
   readonly #parts: DurableEventsParts;
+  /** Events for many agents whose messages are being made, by their publishers. */
+  readonly #long = new Map<Peer, Promise<unknown>>();
   #isDraining = false;
 
   constructor(parts: DurableEventsParts) {
@@ -112,7 +116,9 @@ export class DurableEvents implements EventSpreader {
       targets.push(found);
     }
     if (!from.account.take(bytes)) return callFailure.noRoom(from.account.whyNot(bytes));
-    return { events: targets.map((found) => this.#spread(found)), bytes };
+    const spread: SpreadEvent[] = [];
+    for (const found of targets) spread.push(await this.#spread(from, found));
+    return { events: spread, bytes };
   }
 
   /** Sends the event of a commit that is written to those for whom it is not kept. Returns how many workers it was for. */
@@ -138,13 +144,33 @@ export class DurableEvents implements EventSpreader {
     return { read, types, receivers, bytes };
   }
 
-  #spread({ read, types, receivers }: Targets): SpreadEvent {
+  /** Makes the messages: many of them in batches, so that other work of the host gets its turn. */
+  async #spread(from: Peer, { read, types, receivers }: Targets): Promise<SpreadEvent> {
     const { event, id = this.#parts.makeId(), rest } = read;
-    const mail = receivers.map((type): Mail => {
+    const mail: Mail[] = [];
+    const make = (type: string) => {
       const receiver: AgentName = { type, key: event.topicSource };
-      return { id, receiver, kind: "event", frame: encodeKeptEvent(event, receiver, id), isOnce: true };
-    });
+      mail.push({ id, receiver, kind: "event", frame: encodeKeptEvent(event, receiver, id), isOnce: true });
+    };
+    if (receivers.length <= limits.spreadAtOnce) for (const type of receivers) make(type);
+    else {
+      await new Promise<void>((resolve) => {
+        this.#parts.batches.add(from, tasksOf(receivers, make, resolve), from.account.party);
+      });
+    }
     return { mail, except: new Set(types), rest };
+  }
+
+  /** As `#spread`. While it makes many messages, later events of the publisher wait. */
+  async #spreadInOrder(from: Peer, targets: Targets): Promise<SpreadEvent> {
+    const spreading = this.#spread(from, targets);
+    if (targets.receivers.length > limits.spreadAtOnce) {
+      const ended = spreading.then(nothing, nothing).then(() => {
+        if (this.#long.get(from) === ended) this.#long.delete(from);
+      });
+      this.#long.set(from, ended);
+    }
+    return spreading;
   }
 
   async #keep(from: Peer, read: DurableEvent): Promise<void> {
@@ -154,10 +180,12 @@ export class DurableEvents implements EventSpreader {
     let bytes = 0;
     try {
       await subscriptions?.ready();
+      // An event behind one for many agents must not overtake it.
+      for (let last = this.#long.get(from); last !== undefined; last = this.#long.get(from)) await last;
       const targets = this.#targetsOf(read);
       if (from.account.take(targets.bytes)) {
         bytes = targets.bytes;
-        const spread = this.#spread(targets);
+        const spread = await this.#spreadInOrder(from, targets);
         isAsked = true;
         if (spread.mail.length > 0) failure = await this.#write(read, spread.mail);
         if (failure === undefined) this.routeRest(from, spread);
@@ -208,6 +236,13 @@ export class DurableEvents implements EventSpreader {
     counters.refusedEvents += 1;
     logger?.warn("a durable event was not kept", { topicType, reason });
   }
+}
+
+function nothing(): void {}
+
+function* tasksOf(types: readonly string[], make: (type: string) => void, done: () => void): Iterable<() => void> {
+  for (const type of types) yield () => make(type);
+  yield done;
 }
 
 const tooManyText = `The durable events of one commit take at most ${limits.spreadBytes} bytes in all mailboxes. Publish fewer of them in one turn.`;

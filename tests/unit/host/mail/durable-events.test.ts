@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { BatchRunner } from "../../../../src/host/batch-runner.ts";
 import { createHostCounters } from "../../../../src/host/counters.ts";
 import type { EventRouter } from "../../../../src/host/events/event-router.ts";
 import { HeldStore } from "../../../../src/host/held-store.ts";
@@ -6,31 +7,34 @@ import { DurableEvents } from "../../../../src/host/mail/durable-events.ts";
 import { DurableSubscriptions } from "../../../../src/host/mail/durable-subscriptions.ts";
 import { encodeFrame, type PeekedEvent, peekFrame } from "../../../../src/protocol/internal.ts";
 import { MemoryStateStore } from "../../../../src/storage/index.ts";
+import { ManualClock } from "../../../../src/testing/index.ts";
 import { KeptChannel } from "../../../support/placement-world.ts";
 
 const mebi = 1024 * 1024;
-const types = Array.from({ length: 300 }, (_, at) => `type${at}`);
-
-function eventOf(bytes: number): PeekedEvent {
+function eventOf(bytes: number, topicType = "orders", id = "1"): PeekedEvent {
   const payload = { typeName: "Note", contentType: "application/json", data: new Uint8Array(bytes) };
-  const attributes = { agdelivery: "durable", agidempotency: "1", agrequest: "r1" };
-  const event = { id: "1", topicType: "orders", topicSource: "k", sender: undefined, payload, attributes };
+  const attributes = { agdelivery: "durable", agidempotency: id, agrequest: `r${id}` };
+  const event = { id, topicType, topicSource: "k", sender: undefined, payload, attributes };
   const peeked = peekFrame(encodeFrame({ kind: "event", event }));
   if (peeked.kind !== "event") throw new Error("an event was made");
   return peeked;
 }
 
-/** Durable events for 300 types, and a publisher whose account takes so many bytes. */
-async function open(accountBytes: number) {
+/** Durable events for some types, and a publisher whose account takes so many bytes. The first type has a topic of its own, too. */
+async function open(accountBytes: number, count = 300) {
+  const types = Array.from({ length: count }, (_, at) => `type${at}`);
+  const clock = new ManualClock();
+  const store = new MemoryStateStore();
   const counters = createHostCounters();
-  const held = new HeldStore({ store: new MemoryStateStore(), takesOver: false, counters, logger: undefined });
+  const held = new HeldStore({ store, takesOver: false, counters, logger: undefined });
   const subscriptions = new DurableSubscriptions(held);
   const by = { principal: undefined, party: "p", servedBy: () => "nobody" as const };
   for (const agentType of types) await subscriptions.add({ kind: "type", topicType: "orders", agentType }, by);
+  await subscriptions.add({ kind: "type", topicType: "own", agentType: "type0" }, by);
   // Of the router this method alone is used.
   const events = { routeRest: () => 0 } as unknown as EventRouter;
   const durable = new DurableEvents({
-    ...{ held, subscriptions, events, counters, logger: undefined },
+    ...{ held, subscriptions, events, counters, logger: undefined, batches: new BatchRunner(clock) },
     isDurableTopic: undefined,
     makeId: () => "id",
   });
@@ -47,7 +51,7 @@ async function open(accountBytes: number) {
     },
     whyNot: () => "There is no space.",
   });
-  return { durable, publisher, taken: () => taken };
+  return { durable, publisher, taken: () => taken, clock, store };
 }
 
 /** Bytes of buffers that come to be, perhaps some less. */
@@ -77,6 +81,24 @@ describe("messages of durable events", () => {
     });
     expect(made).toBeLessThan(20 * mebi);
     expect(taken()).toBe(0);
+  });
+
+  test("for many agents are made in batches, and later events of their publisher wait for that", async () => {
+    const { durable, publisher, clock, store } = await open(64 * mebi, 1_200);
+    durable.take(publisher, eventOf(10));
+    durable.take(publisher, eventOf(10, "own", "2"));
+    const mailOf = () => store.mail({ shards: Array.from({ length: 32 }, (_, at) => at), limit: 10_000 });
+    for (let turn = 0; turn < 20; turn += 1) await new Promise<void>((resolve) => setImmediate(resolve));
+    // The first 500 are made, and the host has its turn.
+    expect(await mailOf()).toEqual([]);
+    while (publisher.arrived.length < 2) {
+      clock.advance(1);
+      await new Promise<void>((resolve) => setImmediate(resolve));
+    }
+    expect(publisher.arrived.map(({ frame }) => frame)).toMatchObject([{ requestId: "r1" }, { requestId: "r2" }]);
+    const kept = await mailOf();
+    expect(kept).toHaveLength(1_201);
+    expect(kept.filter(({ receiver }) => receiver.type === "type0").map(({ id }) => id)).toEqual(["1", "2"]);
   });
 
   test("have no more bytes than were counted", async () => {
