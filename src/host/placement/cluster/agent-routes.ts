@@ -29,9 +29,9 @@ export interface AgentRoutesParts {
   readonly places: ClusterPlaces;
   readonly others: WorkersOfOthers;
   readonly directory: AgentDirectory;
-  readonly placement: Placement;
-  readonly workers: Workers;
-  readonly leaving: LeavingAgents;
+  readonly placement: Pick<Placement, "holderOf" | "whyNowhere" | "choose">;
+  readonly workers: Pick<Workers, "peerOf" | "peersOf" | "isDraining">;
+  readonly leaving: Pick<LeavingAgents, "size" | "find" | "open" | "hold">;
   readonly messages: HeldMessages;
   readonly batches: BatchRunner;
   readonly clock: Clock;
