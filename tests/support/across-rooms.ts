@@ -1,13 +1,11 @@
+import type { CoordinationStore } from "../../src/cluster/index.ts";
 import { parseEpoch } from "../../src/core/internal.ts";
 import type { HostOptions } from "../../src/host/index.ts";
-import type { ClaimedAgent, Frame } from "../../src/protocol/index.ts";
+import type { HostClusterOptions } from "../../src/host/internal.ts";
+import type { ClaimedAgent } from "../../src/protocol/index.ts";
 import { type ClusterHostRig, type ClusterRig, clusterTransports } from "./cluster-rig.ts";
 import type { Request } from "./leaving-rooms.ts";
 import { exact, RawWorker } from "./raw-worker.ts";
-
-export interface RoomsRig extends AsyncDisposable {
-  readonly rig: ClusterRig;
-}
 
 /** A scripted worker of a shared type at a host of a cluster, which counts its connections. */
 export async function clusterWorker(
@@ -33,20 +31,20 @@ export function clientOf(host: ClusterHostRig, id: string): Promise<RawWorker> {
 }
 
 export async function startAcross(
-  options: HostOptions & { readonly count?: number; readonly transport?: number; readonly moveTimeoutMs?: number } = {},
+  options: Omit<HostOptions, "cluster"> & {
+    readonly count?: number;
+    readonly transport?: number;
+    readonly storeOf?: (store: CoordinationStore) => CoordinationStore;
+    readonly cluster?: Partial<HostClusterOptions>;
+  } = {},
 ): Promise<ClusterRig> {
-  const { count = 2, transport: at = 0, moveTimeoutMs, ...host } = options;
+  const { count = 2, transport: at = 0, cluster, storeOf, ...host } = options;
   const transport = clusterTransports[at];
   if (transport === undefined) throw new Error("there is no transport");
-  return await transport.start({ count, host, cluster: { moveTimeoutMs } });
+  return await transport.start({ count, host, storeOf, cluster: { rejoinGraceMs: 100, ...cluster } });
 }
 
 /** The claim of the agent under which a call came. */
 export function claimOf({ target, metadata }: Request): ClaimedAgent {
   return { type: target?.type ?? "", key: target?.key ?? "", epoch: parseEpoch(metadata.agepoch ?? "") };
-}
-
-/** The requests among frames, in short: their keys and payloads do not matter, their source ids do. */
-export function requestsIn(frames: readonly Frame[]): readonly Request[] {
-  return frames.filter((frame) => frame.kind === "request");
 }

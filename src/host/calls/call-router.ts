@@ -313,6 +313,8 @@ export class CallRouter {
     if (call === undefined) this.#counters.lateAnswers += 1;
     else if (!isOn(link, call)) this.#counters.strayAnswers += 1;
     else {
+      // The other host may have refused it: then no worker got it, and the next message is the first on its route.
+      this.shared.forget(call);
       this.#calls.take(call);
       this.#outcomes.answer(call, response);
     }

@@ -78,15 +78,15 @@ export class ControlRouter {
   }
 
   // protocol.md §12.4
-  /** The link to the host that has the client or the agent of a destination. Envelopes from another host go to no third one. */
-  #elsewhere(from: ControlPeer, text: string): ControlPeer | undefined {
+  /** The link to the host that has the client or the agent of a destination. `clientId`: the worker of the agent, if this host knows it. Envelopes from another host go to no third one. */
+  #elsewhere(from: ControlPeer, text: string, clientId: string | undefined): ControlPeer | undefined {
     const { others } = this.#parts;
     if (from.isElsewhere || others === undefined || !others.now.areThere) return undefined;
     const destination = parseControlDestination(text);
     if (destination === undefined) return undefined;
-    return destination.kind === "client"
-      ? others.now.controlOf(destination.clientId)
-      : others.now.controlOfType(destination.type);
+    if (destination.kind === "client") return others.now.controlOf(destination.clientId);
+    // protocol.md §12.8: an agent of a shared type is where its route goes.
+    return clientId === undefined ? others.now.controlOfType(destination.type) : others.now.controlOf(clientId);
   }
 
   /** Passes an envelope to a client. Answers the sender when there is no such client, or when it has gone. */
@@ -95,7 +95,7 @@ export class ControlRouter {
     if (isEnding(envelope.body) && clientId !== undefined && !clientIds.isFree(clientId, from.owner.principal))
       return this.#refuseEnding(from, envelope, envelope.body);
     const here = clientId === undefined ? undefined : sessions.of(clientId);
-    const target = here ?? this.#elsewhere(from, envelope.destination);
+    const target = here ?? this.#elsewhere(from, envelope.destination, clientId);
     const full = this.#waits.whyFull(from, envelope, target);
     if (full !== undefined && isControlRequest(envelope.body)) {
       counters.refusedByLimit += 1;

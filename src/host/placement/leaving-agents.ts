@@ -58,6 +58,7 @@ export class LeavingAgents {
   readonly #lane: MovingLane;
   /** Those that leave, by their workers. */
   readonly #byWorker = new Map<string, Set<MovingAgent>>();
+  readonly #giving = new Map<string, number>();
 
   constructor(parts: LeavingAgentsParts) {
     this.#parts = parts;
@@ -209,7 +210,12 @@ export class LeavingAgents {
     if (outcome instanceof Promise) {
       // From now on nothing else ends the move: the write may happen.
       agent.at = "claiming";
+      const { workerId } = claim;
+      this.#giving.set(workerId, this.givingOf(workerId) + 1);
       void outcome.then((given) => {
+        const left = this.givingOf(workerId) - 1;
+        if (left > 0) this.#giving.set(workerId, left);
+        else this.#giving.delete(workerId);
         if (agent.at === "claiming" && agent.claim === claim) {
           agent.heldBy = given === "done" ? to : undefined;
           this.#lane.resume(agent);
@@ -220,6 +226,11 @@ export class LeavingAgents {
     }
     this.#lane.resume(agent);
     onLeft(claim.workerId);
+  }
+
+  /** How many agents of a worker have left it, and are being given to others. */
+  givingOf(workerId: string): number {
+    return this.#giving.get(workerId) ?? 0;
   }
 
   /** Says that agents leave, when the directory has frozen them. */

@@ -226,6 +226,7 @@ export class WorkerDrains {
     const { directory, leaving, batches } = this.#parts;
     const { workerId } = drain;
     const [count, under] = [directory.countOf(workerId), leaving.countOf(workerId)];
+    if (leaving.givingOf(workerId) > 0) return;
     if (count === 0) {
       const { operatorMs, leftAgents, revokedAgents, hasAnswered, isOver } = drain;
       // A worker that still starts says later that it stops, and goes on until then.

@@ -29,9 +29,9 @@ export interface AgentRoutesParts {
   readonly places: ClusterPlaces;
   readonly others: WorkersOfOthers;
   readonly directory: AgentDirectory;
-  readonly placement: Placement;
-  readonly workers: Workers;
-  readonly leaving: LeavingAgents;
+  readonly placement: Pick<Placement, "holderOf" | "whyNowhere" | "choose">;
+  readonly workers: Pick<Workers, "peerOf" | "peersOf" | "isDraining">;
+  readonly leaving: Pick<LeavingAgents, "size" | "find" | "open" | "hold">;
   readonly messages: HeldMessages;
   readonly batches: BatchRunner;
   readonly clock: Clock;
@@ -153,11 +153,7 @@ export class AgentRoutes implements PlacesAcross, LocatesAcross {
 
   /** The client id of the worker that has an agent, as far as is known. It claims nothing. */
   clientOf(type: SharedType, key: string): string | undefined {
-    const { placement } = this.#parts;
-    const known = placement.holderOf(type, key) ?? this.#routeOf(type, key);
-    if (known !== undefined) return known.peer.id;
-    const chosen = placement.choose(type, { key, caller: undefined });
-    return "at" in chosen ? undefined : chosen.peer.id;
+    return (this.#parts.placement.holderOf(type, key) ?? this.#routeOf(type, key))?.peer.id;
   }
 
   nextPlaceOf({ type, key, reason, above, claim }: MovingAgent): string | undefined {
