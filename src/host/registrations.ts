@@ -107,6 +107,9 @@ export class Registrations {
     const { registry, others, durableSubscriptions } = this.#parts;
     const { clientId, principal, account } = from;
     if (isDurable && durableSubscriptions === undefined) throw invalid(noDurableText);
+    const agentType = subscription.pattern?.agentType ?? "";
+    // What is kept comes to the type whether or not its worker has subscribed.
+    if (isDurable && !registry.isOwn(agentType, principal)) throw notServed(agentType);
     const outcome = registry.addSubscription(clientId, subscription, { principal, account });
     switch (outcome.at) {
       case "added": {
@@ -194,15 +197,16 @@ export class Registrations {
     }
   }
 
-  /** Returns the encoded subscriptions of all hosts; of those hosts that answer within a second. */
+  /** Returns the encoded subscriptions of all hosts that the caller may see; of those hosts that answer within a second. */
   list(from: Registering, call: CallContext): Promise<Uint8Array> {
-    return this.#parts.others.now.areThere ? this.#listAll(from, call) : this.#parts.registry.listing.list(call);
+    const { others, registry } = this.#parts;
+    return others.now.areThere ? this.#listAll(from, call) : registry.listing.list(call, from.principal);
   }
 
   async #listAll({ clientId, principal }: Registering, call: CallContext): Promise<Uint8Array> {
     const { registry, others } = this.#parts;
     const ask = { method: method.getSubscriptions, clientId, principal, request: emptyMessage, call };
-    const [own, lists] = await Promise.all([registry.listing.list(call), others.now.askAll(ask)]);
+    const [own, lists] = await Promise.all([registry.listing.list(call, principal), others.now.askAll(ask)]);
     // The encodings of parts of a list are the encoding of the list when they are put together.
     return Buffer.concat([own, ...lists]);
   }
@@ -238,7 +242,7 @@ export class Registrations {
         });
         return emptyMessage;
       case method.getSubscriptions:
-        return registry.listing.list({ signal: new AbortController().signal, account });
+        return registry.listing.list({ signal: new AbortController().signal, account }, principal);
       default:
         throw new RpcError(StatusCode.unimplemented, `This host does not answer ${ask.method} for other hosts.`);
     }
@@ -260,6 +264,11 @@ export const requestOf = {
   subscribe: (subscription: WireSubscription) => () => encodeAddSubscriptionRequest(subscription),
   unsubscribe: (id: string) => () => encodeRemoveSubscriptionRequest(id),
 } as const;
+
+function notServed(agentType: string): RpcError {
+  const text = `No worker of this principal serves the agent type ${agentType}. Register the type before its durable subscriptions.`;
+  return new RpcError(StatusCode.permissionDenied, text);
+}
 
 function notKept({ at, reason }: Exclude<DurableOutcome, { readonly at: "done" }>): RpcError {
   return new RpcError(at === "full" ? StatusCode.resourceExhausted : StatusCode.unavailable, reason);

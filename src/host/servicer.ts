@@ -10,12 +10,14 @@ import {
   type WireAgentId,
   type WireSubscription,
 } from "../protocol/internal.ts";
-import type {
-  CallContext,
-  LinkService,
-  MemoryAccountant,
-  RefusedHandshake,
-  ServerStreamReceiver,
+import {
+  type CallContext,
+  type LinkService,
+  type MemoryAccountant,
+  type RefusedHandshake,
+  RpcError,
+  type ServerStreamReceiver,
+  StatusCode,
 } from "../transport/internal.ts";
 import { composeHost, type HostComposition } from "./compose.ts";
 import type { HostCounters } from "./counters.ts";
@@ -110,22 +112,27 @@ export class HostServicer {
     return elsewhere ?? registrations.unsubscribe(id, from, { call, isDurable: call.metadata[durableKey] === "1" });
   }
 
-  /** Returns all clients' subscriptions, in the order in which they came, under the ids that their clients gave. */
+  /**
+   * Returns all clients' subscriptions, in the order in which they came, under the ids that their clients gave. With principals it returns
+   * those of the caller's own.
+   */
   async getSubscriptions(call: CallContext): Promise<readonly WireSubscription[]> {
     const admitted = this.#admitClient(call);
-    if (admitted instanceof Promise) await admitted;
-    return this.#parts.registry.subscriptions();
+    const { principal } = admitted instanceof Promise ? await admitted : admitted;
+    return this.#parts.registry.subscriptions(principal);
   }
 
   async getState(agentId: WireAgentId, call: CallContext): Promise<GetStateAnswer> {
     const admitted = this.#parts.admission.admit(call);
-    this.#enter(call, admitted instanceof PendingAdmission ? await admitted.outcome : admitted);
+    const principal = this.#enter(call, admitted instanceof PendingAdmission ? await admitted.outcome : admitted);
+    this.#checkState(call, agentId, principal);
     return this.#parts.legacyState.get(agentId);
   }
 
   async saveState(state: StoredState, call: CallContext): Promise<SaveStateAnswer> {
     const admitted = this.#parts.admission.admit(call);
-    this.#enter(call, admitted instanceof PendingAdmission ? await admitted.outcome : admitted);
+    const principal = this.#enter(call, admitted instanceof PendingAdmission ? await admitted.outcome : admitted);
+    if (state.agentId !== undefined) this.#checkState(call, state.agentId, principal);
     return this.#parts.legacyState.save(state, clientIdOf(call));
   }
 
@@ -266,5 +273,13 @@ export class HostServicer {
     this.#parts.admission.assertOpen();
     this.#parts.clientIds.check(call, principal);
     return principal;
+  }
+
+  // protocol.md §2.1
+  /** Throws `RpcError` unless a worker of the principal serves the agent whose state is read or written. */
+  #checkState(call: CallContext, { type }: WireAgentId, principal: Admitted): void {
+    if (this.#parts.registry.isOwn(type, principal)) return;
+    const text = "No worker of this principal serves the agent. Register its type before you read or write its state.";
+    throw this.#parts.admission.deny(call, new RpcError(StatusCode.permissionDenied, text));
   }
 }

@@ -24,7 +24,7 @@ import type { PendingCall } from "../sessions/pending-call.ts";
 import { CallCommits } from "./call-commits.ts";
 import { CallEndings } from "./call-endings.ts";
 import { CallEnds } from "./call-ends.ts";
-import { callFailure } from "./call-failures.ts";
+import { type CallFailure, callFailure } from "./call-failures.ts";
 import { CallOutcomes, type CallOutcomesParts } from "./call-outcomes.ts";
 import { type BadFrame, type CallBounds, unknownTarget, whyNotTaken } from "./call-refusals.ts";
 import { CallRings } from "./call-rings.ts";
@@ -177,6 +177,12 @@ export class CallRouter {
     const target = this.#peers.of(clientId);
     if (target !== undefined) this.#sending.forward(call, onPath, target);
     else this.#expect(clientId, call, spliceRequestId(onPath, this.#calls.idBytesOf(call)));
+  }
+
+  /** Answers a call that the host does not take. */
+  refuse(caller: Peer, request: PeekedRequest, failure: CallFailure): void {
+    this.#counters.calls += 1;
+    this.#outcomes.refuse(caller, requestIdText(request), failure, request.targetType);
   }
 
   // protocol.md §12
