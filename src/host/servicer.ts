@@ -1,4 +1,13 @@
-import { anyTime, assertOptions, assertText, number, optionShape, signal } from "../core/internal.ts";
+import {
+  anyTime,
+  assertOptions,
+  assertText,
+  errorText,
+  number,
+  optionShape,
+  signal,
+  TroupeError,
+} from "../core/internal.ts";
 import {
   durableKey,
   type GetStateAnswer,
@@ -12,6 +21,7 @@ import {
 } from "../protocol/internal.ts";
 import {
   type CallContext,
+  type Exposure,
   type LinkService,
   type MemoryAccountant,
   type RefusedHandshake,
@@ -21,6 +31,7 @@ import {
 } from "../transport/internal.ts";
 import { composeHost, type HostComposition } from "./compose.ts";
 import type { HostCounters } from "./counters.ts";
+import { whyNotProtected } from "./exposure.ts";
 import type { HostOperations } from "./host-operations.ts";
 import { type HostSnapshot, type InspectOptions, reportOf, type SessionReport } from "./inspection.ts";
 import { limits } from "./limits.ts";
@@ -34,6 +45,8 @@ import { type Admitted, clientIdOf, PendingAdmission, requireClientId } from "./
 
 /** Returns the operations for the operator of a host. A function, because a method would be public. */
 export let operationsOf: (servicer: HostServicer) => HostOperations;
+/** Throws `invalid-argument` for a host whose address is open to other machines and not protected. */
+export let assertProtected: (servicer: HostServicer, exposure: Exposure, address: string) => void;
 /** Returns the parts of a host that joins others. */
 export let partsOf: (servicer: HostServicer) => HostComposition;
 
@@ -52,6 +65,10 @@ export class HostServicer {
   static {
     operationsOf = (servicer) => servicer.#parts.operations;
     partsOf = (servicer) => servicer.#parts;
+    assertProtected = (servicer, exposure, address) => {
+      const why = whyNotProtected(exposure, servicer.#parts.options);
+      if (why !== undefined) throw new TroupeError("invalid-argument", `${address} ${why}`);
+    };
   }
 
   /** Throws `invalid-argument` for invalid options. */
@@ -191,6 +208,13 @@ export class HostServicer {
    */
   get accountant(): MemoryAccountant {
     return this.#parts.accountant;
+  }
+
+  /** Notes that a listener has read its TLS files again: pass it to `listen` as `onTlsFilesRead`. `error`: they can't be used. */
+  noteTlsFiles(error: unknown): void {
+    const { logger } = this.#parts.options;
+    if (error === undefined) logger?.info("new connections get the renewed certificate");
+    else logger?.error("the renewed certificate cannot be served; the old one stays", { error: errorText(error) });
   }
 
   /** Notes a client whose TLS handshake a listener refused: pass it to `listen` as `onRefusedHandshake`. The host's log names the client. */
