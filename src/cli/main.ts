@@ -5,6 +5,7 @@ import { Command, CommanderError } from "commander";
 import { errorText } from "../core/internal.ts";
 import { HostGoneError } from "./admin/admin-client.ts";
 import { agentsCommand } from "./commands/agents.ts";
+import { certsCommand } from "./commands/certs.ts";
 import { deadCommand } from "./commands/dead.ts";
 import { drainCommand } from "./commands/drain.ts";
 import { hostCommand } from "./commands/host.ts";
@@ -28,6 +29,7 @@ const program = new Command("troupe")
   .addCommand(deadCommand())
   .addCommand(subscriptionsCommand())
   .addCommand(stateCommand())
+  .addCommand(certsCommand())
   .showSuggestionAfterError();
 for (const command of [program, ...program.commands, ...program.commands.flatMap(({ commands }) => commands)]) {
   // A mistake is one line, its suggestion included ("(Did you mean host?)"), so that logs and scripts can hold it.

@@ -3,6 +3,7 @@ import { createMemoryAccountant, type FairCountOptions, StatusCode } from "../tr
 import { BatchRunner } from "./batch-runner.ts";
 import { CallRouter } from "./calls/call-router.ts";
 import { DotnetAnswers } from "./calls/dotnet-answers.ts";
+import { SenderCheck } from "./calls/sender-check.ts";
 import { ChannelLifecycle } from "./channels/channel-lifecycle.ts";
 import { ClientIdOwners } from "./channels/client-id-owners.ts";
 import { Router } from "./channels/router.ts";
@@ -173,8 +174,10 @@ export function composeHost(hostOptions: HostOptions) {
   const giveWay = (clientId: string, reason: string): void => {
     clock.setTimer(0, () => lifecycle.giveWay(clientId, reason));
   };
+  const isEnforced = knowsCallers(options);
   const registry = new Registry({
     ...options,
+    isEnforced,
     owners,
     counters,
     observer: seldom,
@@ -188,7 +191,6 @@ export function composeHost(hostOptions: HostOptions) {
       accountant.openAccount({ party: "the host", name: "list of subscriptions", giveWay: onGiveWay }),
   });
   const between = new TypesBetween();
-  const isEnforced = knowsCallers(options);
   const clientIds = new ClientIdOwners({ isEnforced, admission, sessions, controlSessions, registry });
   const dotnetAnswers = new DotnetAnswers({ ...options, counters });
   const calls: CallRouter = new CallRouter({
@@ -219,8 +221,10 @@ export function composeHost(hostOptions: HostOptions) {
     ...{ held, subscriptions, events, makeId, batches, counters, logger },
     isDurableTopic: options.durableTopics.length > 0 ? namePattern(options.durableTopics) : undefined,
   });
+  const senders = new SenderCheck({ isEnforced, owners, between, placement, calls });
   const states = new StateService({
     ...{
+      senders,
       held,
       owners,
       between,
@@ -254,7 +258,7 @@ export function composeHost(hostOptions: HostOptions) {
     ...{ owners, directory, workers, peers: sessions, controlSessions, asks: hostAsks, held, batches },
   });
   const router = new Router({
-    ...{ calls, told, durable },
+    ...{ calls, told, durable, senders },
     events,
     registration: new LegacyRegistration(registry, makeId, others),
     ...{ registry, owners, between, placement, leaving, drains, counters, logger, joins, others },

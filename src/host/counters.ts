@@ -77,8 +77,10 @@ export interface HostCounters {
   readonly replacedChannels: number;
   /** Channels, registrations and control requests refused because a bound was reached, and agents that could not begin to leave their worker. */
   readonly refusedByLimit: number;
-  /** Calls and streams that `authorize` refused. */
+  /** Calls and streams that the `authenticator` or `authorize` refused. */
   readonly deniedCalls: number;
+  /** Calls, events and commits refused because they name an agent of another worker as their sender. */
+  readonly refusedSenders: number;
   /** Deliveries skipped: the worker has no open channel, or an agent of a shared type got no worker. */
   readonly skippedEvents: number;
   /** Events that were dropped since the host had lost touch with its cluster. */
@@ -175,6 +177,7 @@ export function createHostCounters(): MutableHostCounters {
     replacedChannels: 0,
     refusedByLimit: 0,
     deniedCalls: 0,
+    refusedSenders: 0,
     skippedEvents: 0,
     isolatedEvents: 0,
     filteredEvents: 0,

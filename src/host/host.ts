@@ -18,6 +18,7 @@ import {
 } from "../core/internal.ts";
 import {
   createListenerCounters,
+  type Exposure,
   type LinkService,
   type Listener,
   type ListenerCounters,
@@ -28,7 +29,7 @@ import { HostCluster } from "./host-cluster.ts";
 import type { HostSnapshot, InspectOptions, SessionReport } from "./inspection.ts";
 import type { HostOptions } from "./options.ts";
 import type { DrainOutcome, DrainWorkerOptions } from "./placement/worker-drains.ts";
-import { HostServicer, notReady, partsOf } from "./servicer.ts";
+import { assertProtected, HostServicer, notReady, partsOf } from "./servicer.ts";
 import { assertQueueFits } from "./sessions/queue-bound.ts";
 import { ShutdownDeadline } from "./shutdown-deadline.ts";
 import { startError } from "./start-error.ts";
@@ -156,6 +157,7 @@ export class Host implements AsyncDisposable {
     if (this.#state.at !== "new") throw new TroupeError("wrong-state", "Host runtime is already started.");
     signal?.throwIfAborted();
     const { servicer } = this;
+    this.#assertProtected();
     const services = [servicer.asLinkService(), servicer.asSideStreamService(), servicer.asStateService()];
     services.push(servicer.asHealthService(), ...servicer.asReflectionServices());
     const done = this.#open(services);
@@ -227,6 +229,17 @@ export class Host implements AsyncDisposable {
     await this.stop();
   }
 
+  /** An address that can't be read is left to the listener, which says so. */
+  #assertProtected(): void {
+    let exposure: Exposure;
+    try {
+      exposure = this.#listener.exposureOf?.(this.#address) ?? "local";
+    } catch {
+      return;
+    }
+    assertProtected(this.servicer, exposure, this.#address);
+  }
+
   /** The store first: a host that can't keep states must not take workers from one that can. */
   async #open(services: readonly LinkService[]): Promise<Listening> {
     const { servicer } = this;
@@ -235,6 +248,7 @@ export class Host implements AsyncDisposable {
     return this.#listener.listen(this.#address, services, {
       accountant: servicer.accountant,
       onRefusedHandshake: (refused) => servicer.noteRefusedHandshake(refused),
+      onTlsFilesRead: (error) => servicer.noteTlsFiles(error),
     });
   }
 

@@ -185,6 +185,11 @@ export interface HostOptions {
    * it excludes: `functionAuthenticator` does the same. Default: everybody may do everything.
    */
   readonly authorize?: Authorize | undefined;
+  /**
+   * Lets the host listen beyond this machine without TLS, or without knowing its callers. Everybody who reaches it may then join, take agent
+   * types and read messages. Default: false; such a start is refused.
+   */
+  readonly insecure?: boolean | undefined;
   /** Takes what happens at the host, synchronously; it must not throw. The host makes nothing for it while there is none. Default: none. */
   readonly observer?: HostObserver | undefined;
   /**
@@ -278,6 +283,7 @@ export const hostKinds: OptionKinds<HostOptions> = {
   maxMemoryBytes: number({ from: 1024 * 1024 }),
   authenticator: authenticatorKind,
   authorize: callable,
+  insecure: flag,
   observer: callable,
   reflection: flag,
   stateStore: withMethods("a state store, such as new MemoryStateStore(),", "open", "load", "commit", "close"),
@@ -363,6 +369,7 @@ export function resolveHostOptions(options: HostOptions): ResolvedHostOptions {
     maxMemoryBytes: options.maxMemoryBytes ?? Math.max(defaultMemoryBytes, 4 * (options.maxQueuedBytes ?? 0)),
     authenticator: options.authenticator,
     authorize: options.authorize,
+    insecure: options.insecure ?? false,
     observer: options.observer,
     reflection: options.reflection ?? false,
     stateStore,

@@ -229,15 +229,16 @@ export class Registrations {
     }
   }
 
-  /** Returns the encoded subscriptions of all hosts; of those hosts that answer within a second. */
+  /** Returns the encoded subscriptions of all hosts that the caller may see; of those hosts that answer within a second. */
   list(from: Registering, call: CallContext): Promise<Uint8Array> {
-    return this.#parts.others.now.areThere ? this.#listAll(from, call) : this.#parts.registry.listing.list(call);
+    const { others, registry } = this.#parts;
+    return others.now.areThere ? this.#listAll(from, call) : registry.listing.list(call, from.principal);
   }
 
   async #listAll({ clientId, principal }: Registering, call: CallContext): Promise<Uint8Array> {
     const { registry, others } = this.#parts;
     const ask = { method: method.getSubscriptions, clientId, principal, request: emptyMessage, call };
-    const [own, lists] = await Promise.all([registry.listing.list(call), others.now.askAll(ask)]);
+    const [own, lists] = await Promise.all([registry.listing.list(call, principal), others.now.askAll(ask)]);
     // The encodings of parts of a list are the encoding of the list when they are put together.
     return Buffer.concat([own, ...lists.flatMap((list) => (list instanceof RpcError ? [] : [list]))]);
   }
@@ -278,7 +279,7 @@ export class Registrations {
         });
         return emptyMessage;
       case method.getSubscriptions:
-        return registry.listing.list({ signal: new AbortController().signal, account });
+        return registry.listing.list({ signal: new AbortController().signal, account }, principal);
       default:
         throw new RpcError(StatusCode.unimplemented, `This host does not answer ${ask.method} for other hosts.`);
     }

@@ -1,4 +1,13 @@
-import { anyTime, assertOptions, assertText, number, optionShape, signal } from "../core/internal.ts";
+import {
+  anyTime,
+  assertOptions,
+  assertText,
+  errorText,
+  number,
+  optionShape,
+  signal,
+  TroupeError,
+} from "../core/internal.ts";
 import {
   durableKey,
   type GetStateAnswer,
@@ -10,15 +19,19 @@ import {
   type WireAgentId,
   type WireSubscription,
 } from "../protocol/internal.ts";
-import type {
-  CallContext,
-  LinkService,
-  MemoryAccountant,
-  RefusedHandshake,
-  ServerStreamReceiver,
+import {
+  type CallContext,
+  type Exposure,
+  type LinkService,
+  type MemoryAccountant,
+  type RefusedHandshake,
+  RpcError,
+  type ServerStreamReceiver,
+  StatusCode,
 } from "../transport/internal.ts";
 import { composeHost, type HostComposition } from "./compose.ts";
 import type { HostCounters } from "./counters.ts";
+import { whyNotProtected } from "./exposure.ts";
 import type { HostOperations } from "./host-operations.ts";
 import { type HostSnapshot, type InspectOptions, reportOf, type SessionReport } from "./inspection.ts";
 import { limits } from "./limits.ts";
@@ -32,6 +45,8 @@ import { type Admitted, clientIdOf, PendingAdmission, requireClientId } from "./
 
 /** Returns the operations for the operator of a host. A function, because a method would be public. */
 export let operationsOf: (servicer: HostServicer) => HostOperations;
+/** Throws `invalid-argument` for a host whose address is open to other machines and not protected. */
+export let assertProtected: (servicer: HostServicer, exposure: Exposure, address: string) => void;
 /** Returns the parts of a host that joins others. */
 export let partsOf: (servicer: HostServicer) => HostComposition;
 /** Health checks say from now on that a host takes no new workers. */
@@ -53,6 +68,10 @@ export class HostServicer {
     operationsOf = (servicer) => servicer.#parts.operations;
     partsOf = (servicer) => servicer.#parts;
     notReady = (servicer) => servicer.#health.drain();
+    assertProtected = (servicer, exposure, address) => {
+      const why = whyNotProtected(exposure, servicer.#parts.options);
+      if (why !== undefined) throw new TroupeError("invalid-argument", `${address} ${why}`);
+    };
   }
 
   /** Throws `invalid-argument` for invalid options. */
@@ -113,22 +132,27 @@ export class HostServicer {
     return elsewhere ?? registrations.unsubscribe(id, from, { call, isDurable: call.metadata[durableKey] === "1" });
   }
 
-  /** Returns all clients' subscriptions, in the order in which they came, under the ids that their clients gave. */
+  /**
+   * Returns all clients' subscriptions, in the order in which they came, under the ids that their clients gave. With principals it returns
+   * those of the caller's own.
+   */
   async getSubscriptions(call: CallContext): Promise<readonly WireSubscription[]> {
     const admitted = this.#admitClient(call);
-    if (admitted instanceof Promise) await admitted;
-    return this.#parts.registry.subscriptions();
+    const { principal } = admitted instanceof Promise ? await admitted : admitted;
+    return this.#parts.registry.subscriptions(principal);
   }
 
   async getState(agentId: WireAgentId, call: CallContext): Promise<GetStateAnswer> {
     const admitted = this.#parts.admission.admit(call);
-    this.#enter(call, admitted instanceof PendingAdmission ? await admitted.outcome : admitted);
+    const principal = this.#enter(call, admitted instanceof PendingAdmission ? await admitted.outcome : admitted);
+    this.#checkState(call, agentId, principal);
     return this.#parts.legacyState.get(agentId);
   }
 
   async saveState(state: StoredState, call: CallContext): Promise<SaveStateAnswer> {
     const admitted = this.#parts.admission.admit(call);
-    this.#enter(call, admitted instanceof PendingAdmission ? await admitted.outcome : admitted);
+    const principal = this.#enter(call, admitted instanceof PendingAdmission ? await admitted.outcome : admitted);
+    if (state.agentId !== undefined) this.#checkState(call, state.agentId, principal);
     return this.#parts.legacyState.save(state, clientIdOf(call));
   }
 
@@ -187,6 +211,13 @@ export class HostServicer {
    */
   get accountant(): MemoryAccountant {
     return this.#parts.accountant;
+  }
+
+  /** Notes that a listener has read its TLS files again: pass it to `listen` as `onTlsFilesRead`. `error`: they can't be used. */
+  noteTlsFiles(error: unknown): void {
+    const { logger } = this.#parts.options;
+    if (error === undefined) logger?.info("new connections get the renewed certificate");
+    else logger?.error("the renewed certificate cannot be served; the old one stays", { error: errorText(error) });
   }
 
   /** Notes a client whose TLS handshake a listener refused: pass it to `listen` as `onRefusedHandshake`. The host's log names the client. */
@@ -269,5 +300,13 @@ export class HostServicer {
     this.#parts.admission.assertOpen();
     this.#parts.clientIds.check(call, principal);
     return principal;
+  }
+
+  // protocol.md §2.1
+  /** Throws `RpcError` unless a worker of the principal serves the agent whose state is read or written. */
+  #checkState(call: CallContext, { type }: WireAgentId, principal: Admitted): void {
+    if (this.#parts.registry.isOwn(type, principal)) return;
+    const text = "No worker of this principal serves the agent. Register its type before you read or write its state.";
+    throw this.#parts.admission.deny(call, new RpcError(StatusCode.permissionDenied, text));
   }
 }

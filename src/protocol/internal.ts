@@ -112,6 +112,7 @@ export {
 } from "./routing/placement-marks.ts";
 export type { FrameBytes } from "./routing/request-id.ts";
 export { joinFrame, requestIdBytes, requestIdText, spliceRequestId } from "./routing/request-id.ts";
+export { namedSenderOf } from "./routing/sender-peek.ts";
 export {
   decodeHealthCheckRequest,
   encodeHealthCheckResponse,

@@ -103,3 +103,11 @@ function badAddress(text: string, why?: string): RpcError {
     `"${text}" is not an address${because}. Write host:port (127.0.0.1:50051), [IPv6]:port, http://host:port or unix:/path.`,
   );
 }
+
+/** IPv4 loopback, also mapped into IPv6, IPv6 loopback, and the name for both. */
+const loopbackHost = /^(127\.\d{1,3}\.\d{1,3}\.\d{1,3}|::1|::ffff:127\.\d{1,3}\.\d{1,3}\.\d{1,3}|localhost)$/i;
+
+/** Whether this machine alone reaches an address. A name other than `localhost` may lead anywhere. */
+export function isLocalAddress(address: TransportAddress): boolean {
+  return address.kind === "unix" || loopbackHost.test(address.host);
+}

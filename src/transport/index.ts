@@ -35,10 +35,12 @@ export { grpcDialer } from "./grpc/client/grpc-client.ts";
 export type { GrpcListener } from "./grpc/server/grpc-server.ts";
 export { grpcListener } from "./grpc/server/grpc-server.ts";
 export type { GrpcListenerOptions } from "./grpc/server/server-options.ts";
+export type { TlsFileOptions } from "./grpc/tls-files.ts";
 export type { ConnectionLimitOptions, MessageLimitOptions } from "./limits.ts";
 export type {
   CallContext,
   Dialer,
+  Exposure,
   FrameStream,
   Link,
   LinkService,

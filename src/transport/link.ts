@@ -251,6 +251,11 @@ export interface ListenOptions {
   readonly accountant?: MemoryAccountant | undefined;
   /** Called for each client that says something, and whose TLS handshake fails. It must not throw. Default: nothing. */
   readonly onRefusedHandshake?: ((refused: RefusedHandshake) => void) | undefined;
+  /**
+   * Called when the listener has read its TLS files again, because they have changed. `error`: they can't be used, and what was served before
+   * stays. It must not throw. Default: nothing.
+   */
+  readonly onTlsFilesRead?: ((error: unknown) => void) | undefined;
 }
 
 /** A client that a listener refused in its TLS handshake. */
@@ -261,9 +266,17 @@ export interface RefusedHandshake {
   readonly reason: string;
 }
 
+/**
+ * The exposure of an address. `local`: this machine alone reaches it. Other machines reach it in `plaintext`, by `tls`, or by `mutual-tls`. The
+ * last refuses clients without a certificate of an authority of the listener.
+ */
+export type Exposure = "local" | "plaintext" | "tls" | "mutual-tls";
+
 /** Opens servers. Rejects with an `RpcError` if it cannot listen on the address. */
 export interface Listener {
   /** Bytes that one connection may make the host keep. Undefined: the listener has no bound of its own. */
   readonly maxHeldBytes?: number | undefined;
+  /** Returns how far an address of this listener is open. Undefined: this machine alone reaches it. Throws `RpcError` for an invalid address. */
+  readonly exposureOf?: ((address: string) => Exposure) | undefined;
   listen(address: string, services: readonly LinkService[], options?: ListenOptions): Promise<Listening>;
 }

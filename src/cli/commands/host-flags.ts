@@ -13,10 +13,11 @@ import type { AdminFlags } from "../admin/open-admin.ts";
 import { defaultStateFile, type StateLocation } from "../state/state-location.ts";
 import { wholeNumber } from "../whole-number.ts";
 import { addClusterFlags, type ClusterFlags } from "./cluster-flags.ts";
+import { type AuthenticationFlags, tokensVariable } from "./host-authenticator.ts";
 import { parseState } from "./state.ts";
-import { type TlsFlags, tlsOf } from "./tls-files.ts";
+import { tlsOf } from "./tls-files.ts";
 
-export interface HostFlags extends TlsFlags, AdminFlags, ClusterFlags {
+export interface HostFlags extends AuthenticationFlags, AdminFlags, ClusterFlags {
   readonly address: string;
   readonly callTimeoutMs: number;
   readonly graceSeconds: number;
@@ -60,7 +61,18 @@ function addOwnFlags(command: Command): Command {
     .option("--address <host:port>", "where to listen; port 0 takes a free one", "127.0.0.1:50051")
     .option("--tls-cert <file>", "certificate (PEM) to serve TLS with; needs --tls-key")
     .option("--tls-key <file>", "its private key (PEM)")
-    .option("--tls-client-ca <file>", "serve only clients with a certificate by this authority (PEM)")
+    .option(
+      "--tls-client-ca <file>",
+      "serve only clients with a certificate by this authority (PEM), which names their principal",
+    )
+    .option(
+      "--tokens <file>",
+      `serve only clients with a token of this file, lines NAME TOKEN [ROLE,ROLE…]; the variable ${tokensVariable} has such lines, too`,
+    )
+    .option("--jwt-issuer <url>", "serve only clients with a JSON Web Token of this issuer; needs the two below")
+    .option("--jwt-audience <names>", "audiences of such tokens, with commas between them")
+    .option("--jwt-keys <url>", "where the keys of the issuer are (jwks_uri)")
+    .option("--insecure", "listen beyond this machine without TLS, or without knowing who calls", false)
     .option(
       "--call-timeout-ms <ms>",
       "answer a call with an error after this time; 0 waits for ever",
@@ -215,8 +227,9 @@ export function hostOptionsOf(flags: HostFlags): GrpcWorkerAgentRuntimeHostOptio
     whenFull: flags.whenFull,
     heartbeatMs: flags.heartbeatMs,
     heartbeatTimeoutMs: flags.heartbeatTimeoutMs,
-    ownOnly: flags.ownOnly,
+    insecure: flags.insecure,
     dotnetErrors: flags.dotnetErrors,
+    ...given("ownOnly", flags.ownOnly ? true : undefined),
     ...given("maxQueuedBytes", flags.maxQueuedBytes),
     ...given("maxMemoryBytes", flags.maxMemoryBytes),
     ...given("maxSessions", flags.maxSessions),

@@ -15,8 +15,9 @@ import {
   withAdvice,
 } from "../state/state-location.ts";
 import { assertClusterFlags, openCluster, settingsOf } from "./cluster-flags.ts";
+import { authenticatorOf, whyExposed } from "./host-authenticator.ts";
 import { addHostFlags, assertStateFlags, type HostFlags, hostOptionsOf } from "./host-flags.ts";
-import { followTlsFiles, type TlsFlags } from "./tls-files.ts";
+import { followTlsFiles } from "./tls-files.ts";
 
 /**
  * The command `troupe host`. It runs a host in this process until SIGTERM, SIGINT or SIGHUP. Then it drains the host, or calls its start off,
@@ -88,6 +89,8 @@ async function atMost<T>(promise: Promise<T>, ms: number, signal: AbortSignal): 
 interface HostRun {
   readonly host: GrpcWorkerAgentRuntimeHost;
   readonly admin: OpenedAdmin | undefined;
+  /** The protection that the address lacks, though `--insecure` allows that. Undefined: none. */
+  readonly exposed: string | undefined;
   /** Ends what is around a host that has stopped. */
   end(): Promise<void>;
 }
@@ -100,11 +103,14 @@ interface StartParts {
 }
 
 async function startHost(flags: HostFlags, { version, logger, signal }: StartParts): Promise<HostRun> {
+  const authenticator = await authenticatorOf(flags, { environment: process.env, logger });
+  const why = whyExposed(flags.address, flags, authenticator);
+  if (why !== undefined && !flags.insecure) throw new Error(`${why}, or use --insecure.`);
   const opened = await openCluster(flags, logger);
   const { store: stateStore, location } = await openStore(flags, logger);
   const cron = await installedCron();
   const cluster = opened?.options;
-  const options = { ...hostOptionsOf(flags), stateStore, cron, logger, cluster };
+  const options = { ...hostOptionsOf(flags), authenticator, stateStore, cron, logger, cluster };
   const host = new GrpcWorkerAgentRuntimeHost(flags.address, options);
   try {
     await host.start({ signal });
@@ -133,14 +139,13 @@ async function startHost(flags: HostFlags, { version, logger, signal }: StartPar
     await admin?.close();
     await opened?.close();
   };
-  return { host, admin, end };
+  return { host, admin, exposed: why, end };
 }
 
-function sayReady({ host, admin }: HostRun, flags: HostFlags, logger: Logger): void {
+function sayReady({ host, admin, exposed }: HostRun, flags: HostFlags, logger: Logger): void {
   process.stdout.write(`troupe host listening on ${host.address}\n`);
   if (admin !== undefined && flags.admin !== undefined) process.stdout.write(`troupe admin on ${admin.url}\n`);
-  const warning = exposureWarning(host.address, flags);
-  if (warning !== undefined) logger.warn(warning, { address: host.address });
+  if (exposed !== undefined) logger.warn(`${exposed}; anybody who reaches it may join and read messages`);
 }
 
 /**
@@ -171,16 +176,4 @@ export async function installedCron(
     if (error instanceof Error && "code" in error && error.code === "ERR_MODULE_NOT_FOUND") return undefined;
     throw error;
   }
-}
-
-/** IPv4 loopback, also mapped into IPv6, IPv6 loopback, the name for both, and a socket file. */
-const loopback = /^(127\.\d+\.\d+\.\d+|\[?::1\]?|\[?::ffff:127\.\d+\.\d+\.\d+\]?|localhost)(:\d+)?$|^unix:/;
-
-/** Returns a warning for a host that other machines can reach; undefined if there is nothing to warn of. */
-export function exposureWarning(address: string, { tlsCert, tlsClientCa }: TlsFlags): string | undefined {
-  if (loopback.test(address) || tlsClientCa !== undefined) return undefined;
-  const anybody = "anybody who can reach it may join, take over agent types and read messages";
-  return tlsCert === undefined
-    ? `the host listens beyond this machine without TLS and without authorization: ${anybody}; use --tls-cert, --tls-key and --tls-client-ca, or listen on 127.0.0.1`
-    : `the host listens beyond this machine without authorization: ${anybody}; use --tls-client-ca, or listen on 127.0.0.1`;
 }

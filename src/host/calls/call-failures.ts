@@ -1,4 +1,4 @@
-import { type AgentName, deadlockText, type ErrorCode } from "../../core/internal.ts";
+import { type AgentName, deadlockText, type ErrorCode, loggableUpTo } from "../../core/internal.ts";
 import { encodeFrame, metadataKey } from "../../protocol/internal.ts";
 import { limits } from "../limits.ts";
 import { shuttingDownText } from "../sessions/admission.ts";
@@ -15,6 +15,9 @@ export interface CallFailure {
   readonly notHandled: boolean;
 }
 
+/** Characters of a name that a text shows. */
+const shownChars = 200;
+
 function undeliverable(text: string, code: ErrorCode = "undeliverable"): CallFailure {
   return { text, errorType: "UndeliverableException", code, notHandled: true };
 }
@@ -26,6 +29,13 @@ function mayBeHandled(text: string, code: ErrorCode): CallFailure {
 
 export const callFailure = {
   unknownType: (agentType: string) => undeliverable(`Agent type ${agentType} not found.`),
+  // protocol.md §2.1
+  /** The sender is not an agent of the worker that sends the call. */
+  foreignSender: (agentType: string) =>
+    undeliverable(
+      `The sender's agent type ${loggableUpTo(shownChars, agentType)} is not served by this worker. Register the type first, or name no sender.`,
+      "not-authorized",
+    ),
   /** The target's worker left while it had the call: it may have handled it. */
   disconnected: (agentType: string) => mayBeHandled(goneText(agentType), "disconnected"),
   /** The target's worker left in good order. It had answered all that it took, and this call was not among that. */

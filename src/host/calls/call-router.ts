@@ -195,6 +195,12 @@ export class CallRouter {
     return others.find(targetType) === undefined ? unknownTarget(targetType) : undefined;
   }
 
+  /** Answers a call that the host does not take. */
+  refuse(caller: Peer, request: PeekedRequest, failure: CallFailure): void {
+    this.#counters.calls += 1;
+    this.#outcomes.refuse(caller, requestIdText(request), failure, request.targetType);
+  }
+
   // protocol.md §12
   /**
    * Takes a call that another host has sent for the worker of a channel here, and sends it to no other host. `isFirst`: it is the first one on a

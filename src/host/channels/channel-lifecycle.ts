@@ -229,6 +229,7 @@ export class ChannelLifecycle {
     this.#reports.opened("data", session.owner, session.traits.isAnnounced);
     if (replaced !== undefined) {
       counters.replacedChannels += 1;
+      this.#reports.replaced(replaced.owner, session.owner);
       replaced.finish(replacedStatus, "replaced");
       placement.peerEnded(replaced);
       others.now.workerEnded(replaced);

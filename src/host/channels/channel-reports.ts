@@ -60,6 +60,13 @@ export class ChannelReports {
     observer?.({ at: "limited", what: "sessions", clientId, detail });
   }
 
+  /** A newer data channel has come under a client id that had one: the worker has come back, or another one uses its client id. */
+  replaced({ clientId, address, principal }: StreamOwner, newer: StreamOwner): void {
+    this.#parts.logger?.warn("a worker's channel is replaced by a newer one under its client id", {
+      ...{ clientId, principal: principal?.name, address, newAddress: newer.address },
+    });
+  }
+
   // protocol.md §7
   /** A .NET worker has opened its second channel. */
   reopened(clientId: string, types: ReadonlySet<string>): void {

@@ -6,12 +6,16 @@ import {
   type HeartbeatFrame,
   type LeavingWorkerFrame,
   type LeftFrame,
+  type PeekedEvent,
+  type PeekedRequest,
   peekFrame,
   type ReturnedFrame,
   type StayFrame,
 } from "../../protocol/internal.ts";
+import type { CallFailure } from "../calls/call-failures.ts";
 import type { BadFrame } from "../calls/call-refusals.ts";
 import type { CallRouter } from "../calls/call-router.ts";
+import type { SenderCheck } from "../calls/sender-check.ts";
 import type { MutableHostCounters } from "../counters.ts";
 import type { EventRouter } from "../events/event-router.ts";
 import type { DurableEvents } from "../mail/durable-events.ts";
@@ -31,6 +35,7 @@ import { keepTypes, revokedTypes } from "./types-of-change.ts";
 
 export interface RouterParts {
   readonly calls: CallRouter;
+  readonly senders: SenderCheck;
   /** Calls that the host keeps. */
   readonly told: ToldCalls;
   readonly events: EventRouter;
@@ -61,8 +66,12 @@ export class Router {
   }
 
   receive(peer: Peer, bytes: Uint8Array): void {
-    const { calls, told, events, durable, registration, registry, counters, logger } = this.#parts;
+    const { calls, told, events, durable, senders, registration, registry, counters, logger } = this.#parts;
     const frame = peekFrame(bytes);
+    if (frame.kind === "request" || frame.kind === "event") {
+      const refusal = senders.whyNot(peer, frame);
+      if (refusal !== undefined) return this.#refuseSender(peer, frame, refusal);
+    }
     switch (frame.kind) {
       case "request":
         return told.isKept(peer, frame) ? told.take(peer, frame) : calls.route(peer, frame);
@@ -133,6 +142,19 @@ export class Router {
     others.now.workerEnded(peer);
     calls.peerLeaving(peer, registry.clientLeaving(peer.id), revokedTypes(peer, this.#parts));
     peer.send(encodeFrame({ kind: "last" }), "notice");
+  }
+
+  // protocol.md §2.1
+  /** A message names an agent of another worker as its sender. An event is dropped; a durable one has an answer. */
+  #refuseSender(peer: Peer, message: PeekedRequest | PeekedEvent, refusal: CallFailure): void {
+    const { calls, durable, counters, logger } = this.#parts;
+    counters.refusedSenders += 1;
+    logger?.warn("a message is refused: its sender is not an agent of its worker", {
+      clientId: peer.id,
+      reason: refusal.text,
+    });
+    if (message.kind === "request") calls.refuse(peer, message, refusal);
+    else if (durable.isKept(peer, message)) durable.refuse(peer, message, refusal);
   }
 
   // protocol.md §11.17

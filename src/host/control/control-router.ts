@@ -92,8 +92,8 @@ export class ControlRouter {
   /** Passes an envelope to a client. Answers the sender when there is no such client, or when it has gone. */
   #pass(from: ControlPeer, envelope: ControlEnvelope, bytes: Uint8Array, clientId: string | undefined): void {
     const { counters, clientIds, sessions } = this.#parts;
-    if (isEnding(envelope.body) && clientId !== undefined && !clientIds.isFree(clientId, from.owner.principal))
-      return this.#refuseEnding(from, envelope, envelope.body);
+    if (isForOwner(envelope.body) && clientId !== undefined && !clientIds.isFree(clientId, from.owner.principal))
+      return this.#refuseStranger(from, envelope, envelope.body);
     const here = clientId === undefined ? undefined : sessions.of(clientId);
     const target = here ?? this.#elsewhere(from, envelope.destination, clientId);
     const full = this.#waits.whyFull(from, envelope, target);
@@ -195,14 +195,16 @@ export class ControlRouter {
     return clientId !== undefined && !this.#parts.clientIds.isFree(clientId, from.owner.principal);
   }
 
-  /** Only workers of its own principal may end the activation of an agent, or have what is kept of it forgotten. */
-  #refuseEnding(from: ControlPeer, envelope: ControlEnvelope, request: ControlRequest): void {
+  /** Only workers of its own principal may read or write the state of an agent, or end its activation. */
+  #refuseStranger(from: ControlPeer, envelope: ControlEnvelope, request: ControlRequest): void {
     const { counters, logger } = this.#parts;
     counters.unroutableControlMessages += 1;
-    logger?.warn("a control message that would end another principal's agent is refused", { clientId: from.id });
+    logger?.warn("a control message about the state or the end of another principal's agent is refused", {
+      clientId: from.id,
+    });
     const own = from.isElsewhere ? envelope : { ...envelope, respondTo: clientDestination(from.id) };
     const error =
-      "A worker of another principal serves this agent. Only workers of that principal may deactivate or destroy it.";
+      "A worker of another principal serves this agent. Only workers of that principal may save, load, deactivate or destroy it.";
     from.send(encodeControl(controlReply(own, controlFailure(request, error))));
   }
 
@@ -240,9 +242,9 @@ export class ControlRouter {
   }
 }
 
-/** Whether a request ends an activation. */
-function isEnding(body: ControlEnvelope["body"]): body is ControlRequest {
-  return body?.kind === "deactivate-request" || body?.kind === "destroy-request";
+/** Whether a request reads or writes the state of an agent, or ends its activation. The description of an agent is for everybody. */
+function isForOwner(body: ControlEnvelope["body"]): body is ControlRequest {
+  return isControlRequest(body) && body.kind !== "metadata-request";
 }
 
 function whyUnroutable(destination: string): string {

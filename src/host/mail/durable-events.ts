@@ -92,6 +92,12 @@ export class DurableEvents implements EventSpreader {
     void this.#keep(from, read).finally(() => from.account.release(bytes));
   }
 
+  /** Answers the publisher of an event that the host does not take. */
+  refuse(from: Peer, peeked: PeekedEvent, failure: CallFailure): void {
+    const read = this.#read(from, peeked);
+    if (read !== undefined) this.#refuse(from, read, failure);
+  }
+
   /** Refuses what comes from now on. */
   drain(): void {
     this.#isDraining = true;

@@ -9,14 +9,14 @@ import { topicOf, whyInvalidAgentType, whyTooLong } from "./name-checks.ts";
 import type { RegistrationBounds } from "./registration-bounds.ts";
 import { leavingRefusal, type RegistrationReports, type SubscriptionOutcome } from "./registration-reports.ts";
 import type { HeldSubscription, NewSubscription, SubscriptionBook } from "./subscription-book.ts";
-import type { SubscriptionListing } from "./subscription-listing.ts";
+import type { SubscriptionListings } from "./subscription-listings.ts";
 
 export interface ClientSubscriptionsParts {
   readonly book: SubscriptionBook;
   readonly clients: Clients;
   readonly accounts: ClientAccounts;
   readonly routes: EventRoutes;
-  readonly listing: SubscriptionListing;
+  readonly listing: SubscriptionListings;
   readonly bounds: RegistrationBounds;
   readonly reports: RegistrationReports;
   /** Whether a client may remove its own subscriptions only. */
@@ -44,10 +44,10 @@ export class ClientSubscriptions {
     return this.#count;
   }
 
-  /** All that count, in the order in which they came. */
-  all(): readonly WireSubscription[] {
+  /** All that count of these holders, in the order in which they came. */
+  all(isShown: (holder: HeldSubscription["holder"]) => boolean): readonly WireSubscription[] {
     const all = [...this.#parts.book.values()];
-    return all.filter(({ isLive }) => isLive).map(({ id, pattern }) => ({ id, pattern }));
+    return all.filter(({ isLive, holder }) => isLive && isShown(holder)).map(({ id, pattern }) => ({ id, pattern }));
   }
 
   add(clientId: string, { id, pattern }: WireSubscription, from: Subscriber): SubscriptionOutcome {
@@ -79,8 +79,8 @@ export class ClientSubscriptions {
     const own = book.ownWithId(clients.find(clientId) ?? { clientId, principal }, id);
     const removable = own.length > 0 || ownOnly ? own : this.#ofPrincipal(principal, id);
     if (removable.length === 0) {
-      for (const _ of book.withId(id)) return "foreign";
-      return "unknown";
+      // A caller learns of no subscription of another principal, not even that there is one.
+      return this.#ofPrincipal(principal, id).length > 0 ? "foreign" : "unknown";
     }
     for (const subscription of removable) this.#takeOut(subscription);
     return "removed";

@@ -20,7 +20,7 @@ import {
 } from "./registration-reports.ts";
 import type { TermsOfType } from "./shared-terms.ts";
 import { type HeldSubscription, SubscriptionBook } from "./subscription-book.ts";
-import { SubscriptionListing } from "./subscription-listing.ts";
+import { SubscriptionListings } from "./subscription-listings.ts";
 import type { TopicIndex } from "./topic-index.ts";
 import { TypeReleases, type TypeReleasesParts } from "./type-releases.ts";
 
@@ -30,6 +30,8 @@ export interface RegistryParts extends Pick<ClientsParts, "pendingOf">, Registra
   readonly batches: BatchRunner;
   readonly orphanMs: number;
   readonly ownOnly: boolean;
+  /** Whether callers have principals, each of which sees its own subscriptions alone. */
+  readonly isEnforced: boolean;
   readonly allowMultipleOwners: boolean;
   readonly bounds: RegistryBounds;
   /** Others needed the space that a client's registrations take: the host forgets the client in a later turn. */
@@ -53,8 +55,8 @@ export interface Registrant {
 // protocol.md H13, H14
 /** The agent types and subscriptions of every client. Nothing invalid gets in. */
 export class Registry {
-  /** All subscriptions for GetSubscriptions, encoded. */
-  readonly listing: SubscriptionListing;
+  /** The subscriptions for GetSubscriptions, encoded. */
+  readonly listing: SubscriptionListings;
   readonly #routes: EventRoutes;
   readonly #releases: TypeReleases;
   readonly #subscriptions: ClientSubscriptions;
@@ -88,7 +90,7 @@ export class Registry {
     const work: TypeReleasesParts["work"] = (clientId, tasks) => this.#work(clientId, tasks);
     this.#routes = new EventRoutes({ owners, work, lastNumber: () => book.lastNumber });
     this.#releases = new TypeReleases({ owners, work, accounts: this.#accounts, routes: this.#routes });
-    this.listing = new SubscriptionListing({ book, batches, openAccount });
+    this.listing = new SubscriptionListings({ book, batches, openAccount }, parts.isEnforced);
     this.#bounds = new RegistrationBounds({
       bounds: parts.bounds,
       clients: this.#clients,
@@ -139,7 +141,8 @@ export class Registry {
   }
 
   addSubscription(clientId: string, subscription: WireSubscription, from: Registrant = {}): SubscriptionOutcome {
-    const outcome = this.#subscriptions.add(clientId, subscription, from);
+    const outcome =
+      this.#foreignTypeOf(clientId, subscription, from) ?? this.#subscriptions.add(clientId, subscription, from);
     this.#accounts.settle(clientId);
     this.#reports.subscriptionAdded(clientId, subscription, outcome);
     return outcome;
@@ -152,9 +155,21 @@ export class Registry {
     return outcome;
   }
 
-  /** All clients' subscriptions, in the order in which they came. */
-  subscriptions(): readonly WireSubscription[] {
-    return this.#subscriptions.all();
+  /** The subscriptions that a principal may see, in the order in which they came: all if callers have no principals, else its own. */
+  subscriptions(principal?: Principal): readonly WireSubscription[] {
+    return this.#subscriptions.all((holder) => !this.#parts.isEnforced || isSamePrincipal(holder.principal, principal));
+  }
+
+  /** Whether a worker of another principal serves the agent type. */
+  isForeign(agentType: string, principal: Principal | undefined): boolean {
+    if (!this.#parts.isEnforced) return false;
+    const ids = this.#parts.owners.owners(agentType);
+    return ids.some((id) => !isSamePrincipal(this.ownerOf(id)?.principal, principal));
+  }
+
+  /** Whether a worker of the principal serves the agent type. Callers without principals are all one. */
+  isOwn(agentType: string, principal: Principal | undefined): boolean {
+    return !this.#parts.isEnforced || (this.isServed(agentType) && !this.isForeign(agentType, principal));
   }
 
   /** Whether a client of this host serves the agent type. */
@@ -248,6 +263,16 @@ export class Registry {
     this.#clients.close();
   }
 
+  // protocol.md §2.1
+  /** The refusal of a subscription for an agent type that a worker of another principal serves. */
+  #foreignTypeOf(clientId: string, { pattern }: WireSubscription, from: Registrant): SubscriptionOutcome | undefined {
+    const agentType = pattern?.agentType ?? "";
+    const { principal } = this.ownerOf(clientId) ?? from;
+    if (!this.isForeign(agentType, principal)) return undefined;
+    const reason = `Another principal serves the agent type ${agentType}. Subscribe for agent types of your own.`;
+    return { at: "invalid", reason };
+  }
+
   #registerType(clientId: string, agentType: string, from: Registrant): TypeOutcome {
     const reason = whyInvalidAgentType(agentType) ?? whyTooLong(agentType);
     if (reason !== undefined) return { at: "invalid", reason };
@@ -262,10 +287,15 @@ export class Registry {
     const noRoom = this.#bounds.whyNoRoom(clientId, account, bytes);
     if (noRoom !== undefined) return noRoom;
     this.#releases.makeFree(agentType);
-    const isFirst = owners.owners(agentType).length === 0;
+    const principal = known?.principal ?? from.principal;
+    const holders = owners.owners(agentType);
+    // Several workers may serve one type with allowMultipleOwners, but those of one principal alone.
+    const foreign = holders.find((id) => !isSamePrincipal(this.ownerOf(id)?.principal, principal));
+    if (foreign !== undefined && this.#parts.allowMultipleOwners) return { at: "taken", by: foreign };
+    const isFirst = holders.length === 0;
     const claim = owners.claim(agentType, clientId, {
       sharing: from.sharing,
-      principal: known?.principal ?? from.principal,
+      principal,
     });
     if (claim.at === "held") return { at: "taken", by: claim.by };
     if (claim.differs === true) this.#reports.termsDiffer(clientId, agentType);

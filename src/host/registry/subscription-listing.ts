@@ -9,6 +9,8 @@ import type { HeldSubscription, SubscriptionBook } from "./subscription-book.ts"
 export interface SubscriptionListingParts {
   readonly book: SubscriptionBook;
   readonly batches: BatchRunner;
+  /** Whether a subscription is in the lists. Default: all are. */
+  readonly isShown?: ((held: HeldSubscription) => boolean) | undefined;
   /** Opens an account for one list. `giveWay`: the list must be forgotten. */
   readonly openAccount: (giveWay: (reason: string) => void) => MemoryAccount;
 }
@@ -40,7 +42,7 @@ const waiterBytes = 600;
 const partBytes = 200;
 
 /**
- * GetSubscriptions answers as bytes. All calls that come between two changes share one list; all answers are the same buffer. One list is made
+ * Answers of GetSubscriptions as bytes. All calls that come between two changes share one list; all answers are the same buffer. One list is made
  * at a time, in batches, and at most one more is wanted meanwhile, however many calls wait. The list that is up to date is kept. Its
  * bytes, and those of its parts, are on an account that no client has; it is the first to go when others need space.
  */
@@ -118,11 +120,14 @@ export class SubscriptionListing {
     let group: HeldSubscription[] = [];
     // What comes later is in the next list; without this bound a list might never end.
     const last = this.#parts.book.lastNumber;
+    const { isShown } = this.#parts;
+    let passed = 0;
     for (const held of this.#parts.book.values()) {
       if (held.number > last || waiters.size === 0 || encoding.refusal !== undefined) break;
-      group.push(held);
-      if (group.length % limits.listedAtOnce !== 0) continue;
-      const full = group.length === limits.listedTogether ? group : [];
+      if (isShown === undefined || isShown(held)) group.push(held);
+      passed += 1;
+      if (passed % limits.listedAtOnce !== 0) continue;
+      const full = group.length >= limits.listedTogether ? group : [];
       if (full === group) group = [];
       yield () => {
         if (full.length > 0) add(full);

@@ -1,6 +1,7 @@
 import { type CommitAsk, type PeekedEvent, type PeekedResponse, peekFrame } from "../../protocol/internal.ts";
 import type { CallFailure } from "../calls/call-failures.ts";
 import type { CallRouter } from "../calls/call-router.ts";
+import type { SenderCheck } from "../calls/sender-check.ts";
 import type { EventRouter } from "../events/event-router.ts";
 import type { EventSpreader, SpreadEvent } from "../events/spread-event.ts";
 import type { Peer } from "../sessions/peer.ts";
@@ -65,6 +66,15 @@ export class RidingFrames {
     this.#spread = new Map(
       spread.flatMap((one, index) => (durable[index] === undefined ? [] : [[durable[index], one]])),
     );
+  }
+
+  /** The failure of the first event whose sender is not an agent of the worker. Undefined: there is none. */
+  whyNotSent(senders: SenderCheck): CallFailure | undefined {
+    for (const event of this.#events) {
+      const failure = senders.whyNot(this.#from, event);
+      if (failure !== undefined) return failure;
+    }
+    return undefined;
   }
 
   /** How many there are. */

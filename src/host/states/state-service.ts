@@ -25,7 +25,8 @@ import {
   type WireMail,
 } from "../../protocol/internal.ts";
 import type { BatchRunner } from "../batch-runner.ts";
-import { callFailure } from "../calls/call-failures.ts";
+import { type CallFailure, callFailure } from "../calls/call-failures.ts";
+import type { SenderCheck } from "../calls/sender-check.ts";
 import type { MutableHostCounters } from "../counters.ts";
 import type { SpreadRefusal } from "../events/spread-event.ts";
 import type { HeldStore } from "../held-store.ts";
@@ -80,6 +81,7 @@ export interface EffectsCourier {
 }
 
 export interface StateServiceParts extends FrameRouters {
+  readonly senders: SenderCheck;
   readonly held: HeldStore;
   readonly owners: TypeOwners;
   readonly between: TypesBetween;
@@ -127,6 +129,8 @@ export class StateService {
     if (typeof frames === "string") return failedAnswer(ask, failure("invalid-message", frames));
     const mail = readMail(ask.mail);
     if (typeof mail === "string") return failedAnswer(ask, failure("invalid-message", mail));
+    const foreign = this.#whyNotSent(from, ask, { frames, mail });
+    if (foreign !== undefined) return failedAnswer(ask, failure(foreign.code, foreign.text));
     frames.keepCalls(this.#parts);
     this.#undecided += 1;
     return {
@@ -207,6 +211,29 @@ export class StateService {
     );
     this.#listing = listed.catch(() => undefined);
     return listed;
+  }
+
+  // protocol.md §2.1
+  /** The failure of a commit with a message in the name of an agent that is not its worker's. */
+  #whyNotSent(
+    from: Peer,
+    { reminders }: CommitAsk,
+    { frames, mail }: Pick<CommitLoad, "frames" | "mail">,
+  ): CallFailure | undefined {
+    const { senders, counters } = this.#parts;
+    if (!senders.isEnforced) return undefined;
+    const kept = [
+      ...mail.map(({ frame }) => frame),
+      ...reminders.flatMap((change) => (change.at === "cancel" ? [] : [change.message])),
+    ];
+    const refusal =
+      frames.whyNotSent(senders) ??
+      kept
+        .map(peekFrame)
+        .map((frame) => (frame.kind === "request" || frame.kind === "event" ? senders.whyNot(from, frame) : undefined))
+        .find((failure) => failure !== undefined);
+    if (refusal !== undefined) counters.refusedSenders += 1;
+    return refusal;
   }
 
   #commit(from: Peer, ask: CommitAsk, { frames, mail, rank, withCron }: CommitLoad): Promise<StoreAnswer> {

@@ -47,7 +47,7 @@ export class DevelopmentAuthority {
         { name: "keyUsage", keyCertSign: true, cRLSign: true, critical: true },
       ],
     });
-    return new DevelopmentAuthority({ cert: made.cert, key: made.private }, selfsigned);
+    return new DevelopmentAuthority(pairOf(made), selfsigned);
   }
 
   /** Uses an authority that was made before. */
@@ -66,8 +66,13 @@ export class DevelopmentAuthority {
         ...(altNames.length === 0 ? [] : [{ name: "subjectAltName", altNames }]),
       ],
     });
-    return { cert: made.cert, key: made.private };
+    return pairOf(made);
   }
+}
+
+/** With line ends behind them, files can be put together. */
+function pairOf(made: { readonly cert: string; readonly private: string }): CertificatePair {
+  return { cert: `${made.cert.trim()}\n`, key: `${made.private.trim()}\n` };
 }
 
 function validity(validFromMs: number, days: number): { readonly notBeforeDate: Date; readonly notAfterDate: Date } {

@@ -56,6 +56,8 @@ export function saysVoid(end: StreamEnd): boolean {
 export function describeEnd(end: StreamEnd): string {
   switch (end.by) {
     case "status":
+      // protocol.md §2.1
+      if (end.status.code === StatusCode.aborted && end.status.details === replacedText) return replacedHint;
       if (end.isUnread === true) return `the host did not take the channel (${end.status.details}).`;
       return end.status.code === StatusCode.ok
         ? "the host closed the channel."
@@ -68,6 +70,10 @@ export function describeEnd(end: StreamEnd): string {
       return end.reason;
   }
 }
+
+const replacedText = "replaced by a newer channel";
+const replacedHint =
+  "a newer channel came under this worker's client id, and the host ended this one. If this program did not open it, another one uses the client id: have the host authenticate its callers.";
 
 /**
  * Returns the error code of a refusal. A host, or a proxy before it, refuses a channel with a status. Undefined for other ends,

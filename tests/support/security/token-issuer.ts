@@ -54,8 +54,10 @@ export class TokenIssuer implements AsyncDisposable {
   async token(sub: string, { expiresInS = 300, ...claims }: TokenClaims = {}, atMs = Date.now()): Promise<string> {
     const key = this.#current;
     const nowS = Math.floor(atMs / 1_000);
-    const all = { iss: this.issuer, aud: this.audience, sub, iat: nowS, exp: nowS + expiresInS, ...claims };
-    return new SignJWT(all as JWTPayload).setProtectedHeader({ alg: "ES256", kid: key.kid }).sign(key.privateKey);
+    const all: JWTPayload = { iss: this.issuer, aud: this.audience, sub, iat: nowS, exp: nowS + expiresInS };
+    return new SignJWT(Object.assign(all, claims))
+      .setProtectedHeader({ alg: "ES256", kid: key.kid })
+      .sign(key.privateKey);
   }
 
   /** A token that its attacker has signed with the public key as a secret. */

@@ -21,6 +21,7 @@ import {
 import type { Metadata } from "../../link.ts";
 import { toMetadataHeaders, USER_AGENT } from "../../metadata.ts";
 import { assertTls } from "../tls-check.ts";
+import { type TlsFileOptions, withTlsFiles } from "../tls-files.ts";
 import type { DialedConnection, PerConnection } from "./connection-setup.ts";
 import { parseProxy } from "./proxy-tunnel.ts";
 
@@ -29,10 +30,11 @@ type MetadataSource = (connection: DialedConnection) => Metadata | PromiseLike<M
 /** Options of `grpcDialer`. */
 export interface GrpcDialerOptions extends ConnectionLimitOptions {
   /**
-   * Options of node:tls for the connection. They turn TLS on; `https://` addresses use TLS without them too. A function is called
-   * for each connection, so that a renewed client certificate is used from the next one on.
+   * Options of node:tls for the connection, or the names of files (`caFile`, `certFile`, `keyFile`), which are read for each connection. They turn
+   * TLS on; `https://` addresses use TLS without them too. A function is called for each connection, so that a renewed client
+   * certificate is used from the next one on. TLS 1.2 is the least.
    */
-  readonly tls?: PerConnection<TlsConnectionOptions> | undefined;
+  readonly tls?: PerConnection<TlsConnectionOptions & TlsFileOptions> | undefined;
   /**
    * Metadata of every call, for instance `authorization`, which a host sees in its option `authorize`. A function is called for
    * each connection, so that a worker that reconnects sends a new token. It may return a promise. A function that fails, or that
@@ -84,7 +86,7 @@ const dialerShape = optionShape<GrpcDialerOptions>(dialerKinds);
 
 export interface GrpcDialerSettings {
   readonly limits: ConnectionLimits;
-  readonly tls: PerConnection<TlsConnectionOptions> | undefined;
+  readonly tls: PerConnection<TlsConnectionOptions & TlsFileOptions> | undefined;
   readonly metadata: MetadataSource | Readonly<Record<string, string>>;
   readonly proxy: PerConnection<string | undefined>;
   readonly userAgent: string;
@@ -98,7 +100,7 @@ export interface GrpcDialerSettings {
 export function toDialerSettings(options: GrpcDialerOptions): GrpcDialerSettings {
   assertOptions(options, dialerShape, "grpcDialer");
   const { metadata = {}, proxy, tls } = options;
-  if (typeof tls !== "function") assertTls(tls);
+  if (typeof tls !== "function") assertTls(tls && withTlsFiles(tls));
   if (typeof proxy === "string") parseProxy(proxy);
   return {
     limits: toConnectionLimits(options),

@@ -1,6 +1,7 @@
 import { connect as connectTcp, type Socket } from "node:net";
 import { connect as connectTls } from "node:tls";
 import type { TransportAddress } from "../../address.ts";
+import { leastTlsVersion } from "../tls-check.ts";
 import type { ConnectionSetup } from "./connection-setup.ts";
 
 /** Begins a TCP, Unix or TLS connection, inside the tunnel if there is one. It need not be established when the function returns. */
@@ -8,7 +9,7 @@ export function openClientSocket(address: TransportAddress, { tls, tunnel }: Con
   const target = tunnel !== undefined ? { socket: tunnel } : targetOf(address);
   const isTls = isSecure(address, tls);
   const socket = isTls
-    ? connectTls({ ...serverName(address), ...tls, ...target, ALPNProtocols: ["h2"] })
+    ? connectTls({ minVersion: leastTlsVersion, ...serverName(address), ...tls, ...target, ALPNProtocols: ["h2"] })
     : (tunnel ?? connectTcp({ ...targetOf(address), noDelay: true }));
   socket.setNoDelay(true);
   return socket;

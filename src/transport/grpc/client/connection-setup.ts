@@ -5,6 +5,8 @@ import type { Metadata } from "../../link.ts";
 import { toMetadataHeaders } from "../../metadata.ts";
 import { RpcError, StatusCode } from "../../rpc-status.ts";
 import { messageOf } from "../../system-error.ts";
+import { assertTlsVersions } from "../tls-check.ts";
+import { namesTlsFiles, withTlsFiles } from "../tls-files.ts";
 import type { GrpcDialerSettings } from "./client-options.ts";
 import { openTunnel, parseProxy } from "./proxy-tunnel.ts";
 
@@ -43,7 +45,7 @@ export function prepareSetup(
   options: PreparationOptions,
 ): ConnectionSetup | Promise<ConnectionSetup> {
   const { metadata, tls, proxy } = settings;
-  if (typeof metadata !== "function" && typeof tls !== "function" && proxy === undefined) {
+  if (typeof metadata !== "function" && typeof tls !== "function" && proxy === undefined && !namesTlsFiles(tls)) {
     return { metadata, tls, tunnel: undefined };
   }
   return prepareAnew(address, settings, options);
@@ -69,7 +71,9 @@ async function prepareAnew(
       throw new RpcError(StatusCode.unavailable, text, { cause });
     }
   };
-  const tls = await make("tls", settings.tls, (value) => (value === undefined ? value : assertObject(value)));
+  const tls = await make("tls", settings.tls, (value) =>
+    value === undefined ? value : withTlsFiles(assertTlsVersions(assertObject(value))),
+  );
   const metadata = await make<Metadata, Record<string, string>>("metadata", settings.metadata, (value) =>
     toMetadataHeaders(assertObject(value)),
   );

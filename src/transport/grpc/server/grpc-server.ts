@@ -14,7 +14,7 @@ import { createMemoryAccountant } from "../../accounting/fair-accountant.ts";
 import { FairCount } from "../../accounting/fair-count.ts";
 import type { MemoryAccount, MemoryAccountant } from "../../accounting/memory-account.ts";
 import { partyOf } from "../../accounting/party-of.ts";
-import { formatAddress, formatHost, parseAddress, type TransportAddress } from "../../address.ts";
+import { formatAddress, formatHost, isLocalAddress, parseAddress, type TransportAddress } from "../../address.ts";
 import { startDeadline } from "../../calls/long-timer.ts";
 import type { LinkService, Listener, Listening, ListenOptions } from "../../link.ts";
 import { createListenerCounters, type ListenerCounters } from "../../listener-counters.ts";
@@ -50,17 +50,27 @@ const TLS_COST_BYTES = 40 * 1024;
  */
 export function grpcListener(options: GrpcListenerOptions = {}): GrpcListener {
   const settings = toListenerSettings(options);
-  const certificates = new Certificates(settings.tls);
+  const certificates = new Certificates(settings.givenTls, settings.tls);
   return {
     maxHeldBytes: settings.maxHeldBytes,
-    async listen(text, services, { accountant = createMemoryAccountant(), onRefusedHandshake } = {}) {
+    async listen(text, services, { accountant = createMemoryAccountant(), onRefusedHandshake, onTlsFilesRead } = {}) {
       const address = parseAddress(text);
       if (address.secure && settings.tls === undefined) {
         throw new RpcError(StatusCode.invalidArgument, `${text} asks for TLS: pass the option tls, { cert, key }.`);
       }
-      const listening = new GrpcListening(services, { ...settings, accountant, onRefusedHandshake }, certificates);
+      const listening = new GrpcListening(
+        services,
+        { ...settings, accountant, onRefusedHandshake, onTlsFilesRead },
+        certificates,
+      );
       await listening.bind(address);
       return listening;
+    },
+    exposureOf: (text) => {
+      if (isLocalAddress(parseAddress(text))) return "local";
+      const { tls } = certificates;
+      if (tls === undefined) return "plaintext";
+      return tls.requestCert === true && tls.rejectUnauthorized !== false ? "mutual-tls" : "tls";
     },
     reloadTls: (tls) => certificates.reload(tls),
   };
@@ -79,6 +89,7 @@ export interface GrpcListener extends Listener {
 interface ListeningSettings extends GrpcListenerSettings {
   readonly accountant: MemoryAccountant;
   readonly onRefusedHandshake: ListenOptions["onRefusedHandshake"];
+  readonly onTlsFilesRead: ListenOptions["onTlsFilesRead"];
 }
 
 type AnyServer = Http2Server | Http2SecureServer;
@@ -97,6 +108,7 @@ class GrpcListening implements Listening {
   /** One for each address that the host's name has. */
   #servers: readonly AnyServer[] = [];
   readonly #accountant: MemoryAccountant;
+  readonly #certificates: Certificates;
   readonly #connectionBytes: number;
   #address = "";
   #isClosing = false;
@@ -110,6 +122,7 @@ class GrpcListening implements Listening {
       },
     });
     this.#accountant = settings.accountant;
+    this.#certificates = certificates;
     this.#connectionBytes = CONNECTION_COST_BYTES + (settings.tls === undefined ? 0 : TLS_COST_BYTES);
     this.closed = new Promise((resolve) => {
       this.#resolveClosed = resolve;
@@ -124,7 +137,11 @@ class GrpcListening implements Listening {
 
   /** Attaches the handlers before the server is bound, so that the first connection is not missed. */
   #attach(server: AnyServer, dispatch: ServerDispatch, settings: ListeningSettings): void {
-    this.#arrivals.attach(server, (socket) => this.#onConnection(socket));
+    const onRead = (error: unknown): void => settings.onTlsFilesRead?.(error);
+    this.#arrivals.attach(server, (socket) => {
+      this.#certificates.look(onRead);
+      return this.#onConnection(socket);
+    });
     server.on("tlsClientError", (error: Error, socket: TLSSocket) => {
       this.#counters.unopenedConnections += 1;
       const refused = refusedHandshake(error, socket);

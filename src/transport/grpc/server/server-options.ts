@@ -16,12 +16,17 @@ import {
   someDelay,
   toConnectionLimits,
 } from "../../limits.ts";
-import { assertTls } from "../tls-check.ts";
+import { assertTls, leastTlsVersion } from "../tls-check.ts";
+import { type TlsFileOptions, withTlsFiles } from "../tls-files.ts";
 
 /** Options of `grpcListener`. */
 export interface GrpcListenerOptions extends ConnectionLimitOptions {
-  /** Options of node:tls (key, cert, ca, requestCert, …); they turn TLS on. Default: plaintext HTTP/2. */
-  readonly tls?: TlsOptions | undefined;
+  /**
+   * Options of node:tls (key, cert, ca, requestCert, …), or the names of files (`keyFile`, `certFile`, `caFile`); they turn TLS on. The listener reads
+   * the files again when they have changed: new connections get the new certificate, open ones keep theirs. TLS 1.2 is the least. Default:
+   * plaintext HTTP/2.
+   */
+  readonly tls?: (TlsOptions & TlsFileOptions) | undefined;
   /**
    * Maximum concurrent calls of one connection; further calls wait at the client. A worker needs two. Default: 1 000.
    */
@@ -84,6 +89,8 @@ const listenerShape = optionShape<GrpcListenerOptions>(listenerKinds);
 export interface GrpcListenerSettings {
   readonly limits: ConnectionLimits;
   readonly tls: TlsOptions | undefined;
+  /** The option as it was given, with the names of files. */
+  readonly givenTls: (TlsOptions & TlsFileOptions) | undefined;
   readonly maxConcurrentStreams: number;
   readonly maxConnections: number;
   readonly maxHeaderBytes: number;
@@ -99,10 +106,12 @@ export interface GrpcListenerSettings {
 
 export function toListenerSettings(options: GrpcListenerOptions): GrpcListenerSettings {
   assertOptions(options, listenerShape, "grpcListener");
-  assertServerTls(options.tls);
+  const tls = options.tls && { minVersion: leastTlsVersion, ...withTlsFiles(options.tls) };
+  assertServerTls(tls);
   return {
     limits: toConnectionLimits(options),
-    tls: options.tls,
+    tls,
+    givenTls: options.tls,
     maxConcurrentStreams: options.maxConcurrentStreams ?? 1_000,
     maxConnections: options.maxConnections ?? 10_000,
     maxHeaderBytes: options.maxHeaderBytes ?? 64 * 1024,
@@ -121,5 +130,8 @@ export function toListenerSettings(options: GrpcListenerOptions): GrpcListenerSe
 function assertServerTls(tls: TlsOptions | undefined): void {
   assertTls(tls);
   if (tls === undefined || [tls.cert, tls.pfx, tls.SNICallback].some((given) => given !== undefined)) return;
-  throw new TroupeError("invalid-argument", "The option tls of a host needs a certificate: { cert, key }.");
+  throw new TroupeError(
+    "invalid-argument",
+    "The option tls of a host needs a certificate: { cert, key } or { certFile, keyFile }.",
+  );
 }

@@ -10,6 +10,8 @@ const guide = resolve(import.meta.dirname, "../../../../docs/guide/proxies");
 /** A proxy that Debian has a package of. Its configuration is the one in the guide. */
 export interface ProxyKind {
   readonly name: "nginx" | "haproxy";
+  /** The file of the guide. Default: the one for a proxy before a host. */
+  readonly file?: string;
   /** Changes the guide's configuration for a test. */
   readonly configure: (text: string, settings: ProxySettings, folder: string) => string;
   readonly args: (file: string, folder: string) => readonly string[];
@@ -19,6 +21,8 @@ export interface ProxySettings {
   readonly host: string;
   /** Seconds that a stream may carry nothing. Default: as in the guide. */
   readonly silenceSeconds?: number;
+  /** Variables for the proxy. Default: none but those of this process. */
+  readonly environment?: Readonly<Record<string, string>>;
   /** Requests after which a connection ends with GOAWAY. Default: as in the guide. */
   readonly requests?: number;
 }
@@ -47,6 +51,23 @@ export const haproxy: ProxyKind = {
   args: (file) => ["-db", "-f", file],
 };
 
+/** HAProxy beside a worker of AutoGen's, in whose place it shows a token and a certificate: PEM files of these names. */
+export function haproxyOfWorker(files: { readonly ca: string; readonly worker: string }): ProxyKind {
+  return {
+    ...haproxy,
+    file: "haproxy-worker.cfg",
+    configure: (text, { host }) => {
+      const moved = replaced(replaced(text, "host.example:50051", host), "127.0.0.1:50050", "127.0.0.1:PORT");
+      const named = moved.replaceAll("host.example", "localhost");
+      return replaced(
+        replaced(named, "ca-file ca.crt", `ca-file ${files.ca}`),
+        "crt worker.pem",
+        `crt ${files.worker}`,
+      );
+    },
+  };
+}
+
 /** Why a proxy can't be tried here; undefined: it can. */
 export function whyNot({ name }: ProxyKind): string | undefined {
   try {
@@ -69,11 +90,14 @@ export class ProxyProcess implements AsyncDisposable {
   static async start(kind: ProxyKind, settings: ProxySettings): Promise<ProxyProcess> {
     const folder = mkdtempSync(join(tmpdir(), "troupe-proxy-"));
     const port = await freePort();
-    const name = kind.name === "nginx" ? "nginx.conf" : "haproxy.cfg";
+    const name = kind.file ?? (kind.name === "nginx" ? "nginx.conf" : "haproxy.cfg");
     const text = kind.configure(readFileSync(join(guide, name), "utf8"), settings, folder);
     const file = join(folder, name);
     writeFileSync(file, text.replace("127.0.0.1:PORT", `127.0.0.1:${port}`));
-    const child = spawn(kind.name, kind.args(file, folder), { stdio: ["ignore", "ignore", "pipe"] });
+    const child = spawn(kind.name, kind.args(file, folder), {
+      stdio: ["ignore", "ignore", "pipe"],
+      env: { ...process.env, ...settings.environment },
+    });
     const proxy = new ProxyProcess(child, `127.0.0.1:${port}`, folder);
     await proxy.#takesConnections(port);
     return proxy;

@@ -20,6 +20,7 @@ export function openRegistry(options: Partial<RegistryParts> = {}): {
     observer: undefined,
     orphanMs: 30_000,
     ownOnly: true,
+    isEnforced: false,
     allowMultipleOwners: false,
     bounds: {
       maxSessions: 10,

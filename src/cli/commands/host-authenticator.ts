@@ -1,0 +1,77 @@
+import type { Logger } from "../../core/internal.ts";
+import {
+  type Authenticator,
+  authenticatorsInTurn,
+  certificateAuthenticator,
+  tokenAuthenticator,
+} from "../../security/internal.ts";
+import { isLocalAddress, parseAddress } from "../../transport/internal.ts";
+import type { TlsFlags } from "./tls-files.ts";
+
+/** Flags of `troupe host` that say who may call. */
+export interface AuthenticationFlags extends TlsFlags {
+  readonly tokens?: string;
+  readonly jwtIssuer?: string;
+  readonly jwtAudience?: string;
+  readonly jwtKeys?: string;
+  readonly insecure: boolean;
+}
+
+/** The environment variable with a list of tokens. */
+export const tokensVariable = "TROUPE_TOKENS";
+
+/**
+ * Makes the authenticator that flags and environment ask for. A worker with a token and a certificate is the principal of its token.
+ * Undefined: they ask for none. Throws for flags that do not go together, and for files that can't be used.
+ */
+export async function authenticatorOf(
+  flags: AuthenticationFlags,
+  {
+    environment,
+    logger,
+  }: { readonly environment: Readonly<Record<string, string | undefined>>; readonly logger: Logger },
+): Promise<Authenticator | undefined> {
+  const { tokens: file, jwtIssuer, jwtAudience, jwtKeys, tlsClientCa } = flags;
+  const text = environment[tokensVariable];
+  const all: Authenticator[] = [];
+  if (file !== undefined) all.push(tokenAuthenticator({ file, logger }));
+  if (text !== undefined && text !== "") all.push(tokenAuthenticator({ text }));
+  if (jwtIssuer !== undefined || jwtAudience !== undefined || jwtKeys !== undefined) {
+    if (jwtIssuer === undefined || jwtAudience === undefined || jwtKeys === undefined)
+      throw new Error("JSON Web Tokens need --jwt-issuer, --jwt-audience and --jwt-keys.");
+    const { jwtAuthenticator } = await importJwt();
+    all.push(jwtAuthenticator({ issuer: jwtIssuer, audience: jwtAudience.split(","), keys: jwtKeys, logger }));
+  }
+  if (tlsClientCa !== undefined) all.push(certificateAuthenticator());
+  return all.length === 0 ? undefined : authenticatorsInTurn(...all);
+}
+
+async function importJwt() {
+  try {
+    return await import("../../security/jwt/index.ts");
+  } catch (cause) {
+    throw new Error("JSON Web Tokens need the package jose: npm install jose@6", { cause });
+  }
+}
+
+/** Says what an address that other machines reach lacks, with the flags that help. Undefined: nothing. */
+export function whyExposed(
+  address: string,
+  { tlsCert }: Pick<TlsFlags, "tlsCert">,
+  authenticator: Authenticator | undefined,
+): string | undefined {
+  if (isLocalAddress(parseAddress(address))) return undefined;
+  const lacks: string[] = [];
+  const help: string[] = [];
+  if (tlsCert === undefined) {
+    lacks.push("TLS");
+    help.push("use --tls-cert and --tls-key");
+  }
+  if (authenticator === undefined) {
+    lacks.push("authentication");
+    help.push("use --tokens, --jwt-issuer or --tls-client-ca");
+  }
+  if (lacks.length === 0) return undefined;
+  const text = `other machines can reach ${address}, and the host has no ${lacks.join(" and no ")}`;
+  return `${text}: ${help.join(", ")}; or listen on 127.0.0.1`;
+}
