@@ -68,4 +68,46 @@ describe.each(clusterTransports)("a worker in a cluster of two hosts over $name"
       if (status.at === "connected" && status.address === rig.two.host.address) break;
     expect([await ask(), made]).toMatchObject([{ content: "3" }, 1]);
   });
+
+  it("loses no call to an agent of an exclusive type when its host leaves in order, and keeps the agent", async () => {
+    await using rig = await start();
+    const ways = new Ways(rig.one, rig.two);
+    await using worker = new WorkerRuntime({ dialer: ways, address: addresses(rig.one), ...options });
+    await using caller = new WorkerRuntime({ dialer: new Ways(rig.two), address: addresses(rig.two), ...options });
+    for (const runtime of [worker, caller]) {
+      runtime.addMessageSerializer([Ask, Reply]);
+      await runtime.start();
+    }
+    let made = 0;
+    const makeCounter = () => {
+      made += 1;
+      let count = 0;
+      return new FunctionAgent(async () => {
+        count += 1;
+        await new Promise((resolve) => setTimeout(resolve, 2));
+        return Reply({ content: String(count) });
+      });
+    };
+    await worker.registerFactory("counter", makeCounter);
+    const id = new AgentId("counter", "k");
+    const ask = () => caller.sendMessage(Ask({ content: "x" }), id);
+    expect(await ask()).toMatchObject({ content: "1" });
+    let isOver = false;
+    let calls = 1;
+    const calling = (async () => {
+      while (!isOver) {
+        await ask();
+        calls += 1;
+      }
+    })();
+    const stopped = rig.one.host.stop({ graceMs: 5_000 });
+    for await (const status of worker.status())
+      if (status.at === "connected" && status.address === rig.two.host.address) break;
+    await stopped;
+    for (let more = calls + 20; calls < more; ) await new Promise((resolve) => setTimeout(resolve, 5));
+    isOver = true;
+    await calling;
+    expect([made, worker.counters()]).toMatchObject([1, { lostEvents: 0, droppedEvents: 0 }]);
+    expect(await ask()).toMatchObject({ content: String(calls + 1) });
+  });
 });
