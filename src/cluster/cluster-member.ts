@@ -293,8 +293,8 @@ export class ClusterMember {
 
   #hear(bytes: Uint8Array): void {
     const entry = readAnnouncement(bytes);
-    if (entry?.key.startsWith(prefixes.host)) this.hosts.learn(entry);
-    if (entry?.key.startsWith(prefixes.worker)) this.knownWorkers.learn(entry);
+    if (entry?.key.startsWith(prefixes.host)) this.hosts.hear(entry);
+    if (entry?.key.startsWith(prefixes.worker)) this.knownWorkers.hear(entry);
   }
 
   #renewed(): void {

@@ -5,7 +5,7 @@ import { preferred } from "../hosts/preferred.ts";
 import type { Life } from "../life.ts";
 import type { Known } from "../records/known-records.ts";
 import { encodeRecord } from "../records/record-text.ts";
-import { parseWorker, type WorkerRecord } from "../records/records.ts";
+import { type WorkerRecord, workerIn } from "../records/records.ts";
 import { workerKey } from "../records/store-keys.ts";
 import type { KnownWorkers } from "./known-workers.ts";
 import { TurnByName } from "./turn-by-name.ts";
@@ -139,6 +139,7 @@ export class WorkerSessions {
 
   /** A record has changed: sessions here may be over by it. */
   changed(record: WorkerRecord): void {
+    if (record.state === "gone") this.#orphanedMs.delete(record.workerId);
     const session = this.#sessions.get(record.workerId);
     if (session === undefined) return;
     if (record.state === "gone") this.#over(session, "void");
@@ -147,6 +148,7 @@ export class WorkerSessions {
 
   /** Looks at all records. Called each second while this host serves (rule R5). */
   look(): void {
+    this.#workers.look();
     let burials = 0;
     let gone = 0;
     for (const known of this.#workers.values()) {
@@ -206,7 +208,7 @@ export class WorkerSessions {
         continue;
       }
       if (found !== undefined) this.#workers.learn(found);
-      const before = found && parseWorker(found.value);
+      const before = found && workerIn(found);
       const refusal = whyRefused(record, before);
       if (refusal === "replaced" && hasWritten && isSameJoin(record, before))
         return this.#joined(record, before, onOver, signal);
@@ -311,6 +313,9 @@ export class WorkerSessions {
       this.#life.announce(entry);
     } else if (outcome.at === "conflict" && outcome.found !== undefined) {
       this.#workers.learn(outcome.found);
+    } else if (outcome.at === "conflict" && this.#workers.get(workerId) === known) {
+      // Another host has purged it.
+      this.#workers.vanished(known);
     }
   }
 
