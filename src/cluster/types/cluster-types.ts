@@ -112,8 +112,8 @@ export class ClusterTypes {
 
   /**
    * Makes a worker one of those that serve a shared type. `terms`: the terms of the type's first registration, as the host encodes them. A
-   * type that is shared stays so, also without workers: no watch promises a host to know that no worker serves the type any more, and a claim
-   * of one that does would be used beside the exclusive owner.
+   * type that is shared stays so, also without workers. No watch promises a host to know that no worker serves it any more. A claim of such a
+   * worker would then be used beside the exclusive owner.
    */
   async registerShared(type: string, session: WorkerSession, terms: string): Promise<TypeOutcome> {
     const outcome = await this.#change(type, session, async (found) => {
