@@ -319,8 +319,8 @@ export class ClusterMember {
     const { entry, generation } = readAnnouncement(bytes) ?? {};
     // One that comes late may tell of what the store has forgotten since. The watch tells what is there.
     if (entry === undefined || generation !== this.generation) return;
-    if (entry.key.startsWith(prefixes.host)) this.hosts.learn(entry);
-    if (entry.key.startsWith(prefixes.worker)) this.knownWorkers.learn(entry);
+    if (entry.key.startsWith(prefixes.host)) this.hosts.hear(entry);
+    if (entry.key.startsWith(prefixes.worker)) this.knownWorkers.hear(entry);
   }
 
   #renewed(): void {

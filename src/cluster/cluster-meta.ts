@@ -2,7 +2,7 @@ import { TroupeError } from "../core/internal.ts";
 import type { Life } from "./life.ts";
 import { KnownRecords } from "./records/known-records.ts";
 import { encodeRecord } from "./records/record-text.ts";
-import { type MetaRecord, parseMeta } from "./records/records.ts";
+import { type MetaRecord, metaIn } from "./records/records.ts";
 import { metaKey, prefixes } from "./records/store-keys.ts";
 
 /** Options of `ClusterMeta`. */
@@ -28,7 +28,7 @@ export class ClusterMeta {
     this.#options = options;
     this.#life = options.life;
     this.#records = new KnownRecords({
-      parse: parseMeta,
+      read: metaIn,
       now: () => options.life.monotonicNow(),
       onChange: ({ record }) => {
         if (this.#id !== undefined && record.id !== this.#id) options.onNewId();
@@ -55,7 +55,7 @@ export class ClusterMeta {
         await this.#life.pause(this.#life.times.retryMs);
         continue;
       }
-      const record = found && parseMeta(found.value);
+      const record = found && metaIn(found);
       if (found !== undefined) this.#records.learn(found);
       if (record !== undefined) this.#assertSameTimes(record);
       if (record !== undefined && record.generation >= this.#options.leastGeneration) {
@@ -74,7 +74,7 @@ export class ClusterMeta {
   async renew(): Promise<void> {
     const found = await this.#life.store.readFresh(metaKey);
     if (found === "unknown") return;
-    const record = found && parseMeta(found.value);
+    const record = found && metaIn(found);
     // Another host was first. Hosts choose rising generations only, so that the store has forgotten this one if its generation is smaller.
     if (record !== undefined && record.id !== this.#id && record.generation > this.generation)
       return this.#options.onNewId();

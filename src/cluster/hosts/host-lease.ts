@@ -1,7 +1,7 @@
 import { holderShare } from "../cluster-times.ts";
 import type { Life } from "../life.ts";
 import { encodeRecord } from "../records/record-text.ts";
-import { type HostRecord, parseHost } from "../records/records.ts";
+import { type HostRecord, hostIn } from "../records/records.ts";
 import { hostKey } from "../records/store-keys.ts";
 
 /** The description of a host in its record. */
@@ -142,7 +142,7 @@ export class HostLease {
       if (this.#revision > 0) this.#vanished();
       return false;
     }
-    const known = parseHost(found.value);
+    const known = hostIn(found);
     if (known?.state === "dead" && this.#state !== "dead") {
       this.#die();
       return false;

@@ -3,7 +3,7 @@ import type { StoreEntry } from "../coordination-store.ts";
 import type { Life } from "../life.ts";
 import { type Known, KnownRecords } from "../records/known-records.ts";
 import { encodeRecord } from "../records/record-text.ts";
-import { type HostRecord, parseHost } from "../records/records.ts";
+import { type HostRecord, hostIn } from "../records/records.ts";
 import { hostKey, prefixes } from "../records/store-keys.ts";
 
 /** Options of `KnownHosts`. */
@@ -18,12 +18,14 @@ export interface KnownHostsOptions {
 export class KnownHosts {
   readonly #life: Life;
   readonly #records: KnownRecords<HostRecord>;
+  readonly #onChange: KnownHostsOptions["onChange"];
   readonly #declaring = new Set<string>();
 
   constructor({ life, onCaughtUp, onChange }: KnownHostsOptions) {
     this.#life = life;
+    this.#onChange = onChange;
     this.#records = new KnownRecords({
-      parse: parseHost,
+      read: hostIn,
       now: () => life.monotonicNow(),
       onChange: ({ record }, before) => {
         const isSame = before?.record.state === record.state && before.record.workerAddress === record.workerAddress;
@@ -39,6 +41,11 @@ export class KnownHosts {
 
   get(hostId: string): HostRecord | undefined {
     return this.#records.get(hostKey(hostId))?.record;
+  }
+
+  /** Takes what another host has announced. */
+  hear(entry: StoreEntry): void {
+    this.#records.hear(entry);
   }
 
   learn(entry: StoreEntry): void {
@@ -95,7 +102,9 @@ export class KnownHosts {
     } else if (outcome.at === "conflict" && outcome.found !== undefined) {
       this.#records.learn(outcome.found);
     } else if (outcome.at === "conflict") {
+      // It was purged, or only an announcement has named it.
       this.#records.forget(key);
+      this.#onChange({ ...record, state: "dead" });
     }
   }
 

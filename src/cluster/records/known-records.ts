@@ -11,12 +11,16 @@ export interface Known<T> {
 
 /** Options of `KnownRecords`. */
 export interface KnownRecordsOptions<T> {
-  readonly parse: (value: Uint8Array) => T | undefined;
+  /** Undefined: the entry can't be read, or its text names something else than its key. */
+  readonly read: (entry: StoreEntry) => T | undefined;
   /** Milliseconds of the monotonic clock. */
   readonly now: () => number;
   /** Called after a change. `before`: as it was known until now. */
   readonly onChange?: (known: Known<T>, before: Known<T> | undefined) => void;
 }
+
+/** Keys that only announcements have named, at most. Others are learnt when the watch tells them. */
+const mostAnnounced = 4_096;
 
 /**
  * The records under one prefix, as far as a host knows. It takes them from its watch and from answers to what it has asked.
@@ -26,6 +30,8 @@ export interface KnownRecordsOptions<T> {
 export class KnownRecords<T> {
   readonly #options: KnownRecordsOptions<T>;
   readonly #records = new Map<string, Known<T>>();
+  /** When each key was first announced that no watch and no answer has told. */
+  readonly #announced = new Map<string, number>();
   #isCaughtUp = false;
   #endWatch: () => void = () => undefined;
 
@@ -66,18 +72,37 @@ export class KnownRecords<T> {
     return this.#records.values();
   }
 
-  /** Takes what is known newer than before. Values that can't be read change nothing. */
+  /** Takes what is known newer than before. Entries that can't be read change nothing. */
   learn(entry: StoreEntry): void {
+    this.#announced.delete(entry.key);
+    this.#learn(entry);
+  }
+
+  /** As `learn`, for an entry that another host has announced: it may have been purged since. */
+  hear(entry: StoreEntry): void {
+    const isNew = !this.#records.has(entry.key);
+    if (isNew && this.#announced.size >= mostAnnounced) return;
+    if (this.#learn(entry) && isNew) this.#announced.set(entry.key, this.#options.now());
+  }
+
+  /** Keys that were announced before this time of the monotonic clock, and that no watch and no answer has told since. */
+  onlyAnnounced(beforeMs: number): string[] {
+    return [...this.#announced].filter(([, sinceMs]) => sinceMs < beforeMs).map(([key]) => key);
+  }
+
+  #learn(entry: StoreEntry): boolean {
     const before = this.#records.get(entry.key);
-    if (before !== undefined && before.revision >= entry.revision) return;
-    const record = this.#options.parse(entry.value);
-    if (record === undefined) return;
+    if (before !== undefined && before.revision >= entry.revision) return false;
+    const record = this.#options.read(entry);
+    if (record === undefined) return false;
     const known = { key: entry.key, record, revision: entry.revision, learntMs: this.#options.now() };
     this.#records.set(entry.key, known);
     this.#options.onChange?.(known, before);
+    return true;
   }
 
   forget(key: string): void {
     this.#records.delete(key);
+    this.#announced.delete(key);
   }
 }

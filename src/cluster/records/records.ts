@@ -1,5 +1,7 @@
 import type { LostReaders } from "../../core/internal.ts";
+import type { StoreEntry } from "../coordination-store.ts";
 import { type Fields, isCount, isText, readFields } from "./record-text.ts";
+import { hostKey, serveKey, shardKey, typeKey, workerKey } from "./store-keys.ts";
 
 // Later versions may add fields. A host that writes the record of another one again keeps fields that it does not know.
 
@@ -73,6 +75,39 @@ export interface ShardRecord {
   readonly hostId: string;
   /** Owners that were lost while they read it. */
   readonly lost: readonly LostReaders[];
+}
+
+/** An entry as it was read. */
+type Entry = Pick<StoreEntry, "key" | "value">;
+
+// A record whose text names something else than its key is not believed: an operator or a bug has put it there.
+
+export function metaIn(entry: Entry): MetaRecord | undefined {
+  return parseMeta(entry.value);
+}
+
+export function hostIn(entry: Entry): HostRecord | undefined {
+  return under(entry, parseHost(entry.value), ({ hostId }) => hostKey(hostId));
+}
+
+export function workerIn(entry: Entry): WorkerRecord | undefined {
+  return under(entry, parseWorker(entry.value), ({ workerId }) => workerKey(workerId));
+}
+
+export function typeIn(entry: Entry): TypeRecord | undefined {
+  return under(entry, parseType(entry.value), ({ type }) => typeKey(type));
+}
+
+export function serveIn(entry: Entry): ServeRecord | undefined {
+  return under(entry, parseServe(entry.value), ({ type, workerId }) => serveKey(type, workerId));
+}
+
+export function shardIn(entry: Entry): ShardRecord | undefined {
+  return under(entry, parseShard(entry.value), ({ shard }) => shardKey(shard));
+}
+
+function under<T>({ key }: Entry, record: T | undefined, keyOf: (record: T) => string): T | undefined {
+  return record !== undefined && keyOf(record) === key ? record : undefined;
 }
 
 // What is stored is JSON of the same fields: each check below says which ones it needs.

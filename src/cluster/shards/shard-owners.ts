@@ -4,7 +4,7 @@ import { preferred } from "../hosts/preferred.ts";
 import type { Life } from "../life.ts";
 import { type Known, KnownRecords } from "../records/known-records.ts";
 import { encodeRecord } from "../records/record-text.ts";
-import { parseShard, type ShardRecord } from "../records/records.ts";
+import { type ShardRecord, shardIn } from "../records/records.ts";
 import { prefixes, shardKey } from "../records/store-keys.ts";
 
 /** A shard that this host owns from now on. */
@@ -66,7 +66,7 @@ export class ShardOwners {
     const { life, onCaughtUp } = options;
     this.#life = life;
     this.#records = new KnownRecords({
-      parse: parseShard,
+      read: shardIn,
       now: () => life.monotonicNow(),
       onChange: (known) => this.#changed(known),
     });

@@ -2,7 +2,7 @@ import type { Epoch } from "../../core/internal.ts";
 import type { Life } from "../life.ts";
 import { KnownRecords } from "../records/known-records.ts";
 import { encodeRecord } from "../records/record-text.ts";
-import { parseServe, parseType, type ServeRecord, type TypeRecord, type WorkerRecord } from "../records/records.ts";
+import { type ServeRecord, serveIn, type TypeRecord, typeIn, type WorkerRecord } from "../records/records.ts";
 import { prefixes, serveKey, typeKey } from "../records/store-keys.ts";
 import type { KnownWorkers } from "../workers/known-workers.ts";
 import { TurnByName } from "../workers/turn-by-name.ts";
@@ -49,9 +49,9 @@ export class ClusterTypes {
     this.#life = life;
     this.#workers = workers;
     const now = () => life.monotonicNow();
-    this.#types = new KnownRecords({ parse: parseType, now, onChange: ({ record }) => onChange(record) });
+    this.#types = new KnownRecords({ read: typeIn, now, onChange: ({ record }) => onChange(record) });
     this.#serves = new KnownRecords({
-      parse: parseServe,
+      read: serveIn,
       now,
       onChange: ({ record }) => {
         this.#noteServer(record);
@@ -121,7 +121,8 @@ export class ClusterTypes {
 
   /**
    * Makes a worker one of those that serve a shared type. `terms`: the terms of the type's first registration, as the host encodes them. A
-   * type that is shared stays so; `free` ends that.
+   * type that is shared stays so, also without workers. No watch promises a host to know that no worker serves it any more. A claim of such a
+   * worker would then be used beside the exclusive owner.
    */
   async registerShared(type: string, session: WorkerSession, terms: string): Promise<TypeOutcome> {
     const outcome = await this.#change(type, session, async (found) => {
@@ -174,7 +175,7 @@ export class ClusterTypes {
         const found = await this.#life.store.readFresh(key);
         if (found === "unknown" || !session.isCurrent) return { at: "unavailable" };
         if (found !== undefined) this.#types.learn(found);
-        const record = found && parseType(found.value);
+        const record = found && typeIn(found);
         const next = await decide(record);
         if (!session.isCurrent || next === "unavailable") return { at: "unavailable" };
         if (next === "taken" && record !== undefined) return { at: "taken", record };

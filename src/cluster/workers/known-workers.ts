@@ -1,6 +1,7 @@
+import type { StoreEntry } from "../coordination-store.ts";
 import type { Life } from "../life.ts";
 import { type Known, KnownRecords } from "../records/known-records.ts";
-import { parseWorker, type WorkerRecord } from "../records/records.ts";
+import { type WorkerRecord, workerIn } from "../records/records.ts";
 import { prefixes, workerKey } from "../records/store-keys.ts";
 
 /** Options of `KnownWorkers`. */
@@ -10,11 +11,16 @@ export interface KnownWorkersOptions {
   readonly onChange: (worker: WorkerRecord, before: WorkerRecord | undefined) => void;
 }
 
+/** Workers for which the store is asked at once. */
+const mostAsked = 64;
+
 /** The workers of the cluster, as far as this host knows. */
 export class KnownWorkers {
   readonly #life: Life;
   readonly #onChange: KnownWorkersOptions["onChange"];
   readonly #records: KnownRecords<WorkerRecord>;
+  /** Workers for which the store is asked, by their keys. */
+  readonly #asked = new Set<string>();
   /** Stock workers that are here, by their client ids. */
   readonly #stock = new Map<string, string>();
 
@@ -22,7 +28,7 @@ export class KnownWorkers {
     this.#life = life;
     this.#onChange = onChange;
     this.#records = new KnownRecords({
-      parse: parseWorker,
+      read: workerIn,
       now: () => life.monotonicNow(),
       onChange: ({ record }, before) => {
         this.#noteStock(record);
@@ -49,8 +55,24 @@ export class KnownWorkers {
     return this.#stock.get(clientId);
   }
 
-  learn(entry: Parameters<KnownRecords<WorkerRecord>["learn"]>[0]): void {
+  learn(entry: StoreEntry): void {
     this.#records.learn(entry);
+  }
+
+  /** Takes what another host has announced. */
+  hear(entry: StoreEntry): void {
+    this.#records.hear(entry);
+  }
+
+  /**
+   * Asks for workers that only announcements have named. One that is not there was purged before its announcement came, or never was. Called
+   * each second while this host serves (rule R5).
+   */
+  look(): void {
+    const keys = this.#records.onlyAnnounced(this.#life.monotonicNow() - this.#life.times.leaseMs);
+    for (const key of keys.slice(0, mostAsked)) {
+      if (!this.#asked.has(key)) void this.#ask(key);
+    }
   }
 
   /** Whether a worker's host may still serve it, as far as is known. A worker that is not known may have joined a moment ago. */
@@ -89,6 +111,16 @@ export class KnownWorkers {
 
   end(): void {
     this.#records.end();
+  }
+
+  async #ask(key: string): Promise<void> {
+    this.#asked.add(key);
+    const known = this.#records.get(key);
+    const found = await this.#life.store.readFresh(key);
+    this.#asked.delete(key);
+    if (found !== undefined && found !== "unknown") this.#records.learn(found);
+    // Rule R1: another answer may have come meanwhile.
+    if (found === undefined && known !== undefined && this.#records.get(key) === known) this.vanished(known);
   }
 
   #noteStock({ kind, state, clientId, workerId }: WorkerRecord): void {

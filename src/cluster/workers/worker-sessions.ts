@@ -5,7 +5,7 @@ import { preferred } from "../hosts/preferred.ts";
 import type { Life } from "../life.ts";
 import type { Known } from "../records/known-records.ts";
 import { encodeRecord } from "../records/record-text.ts";
-import { parseWorker, type WorkerRecord } from "../records/records.ts";
+import { type WorkerRecord, workerIn } from "../records/records.ts";
 import { workerKey } from "../records/store-keys.ts";
 import type { KnownWorkers } from "./known-workers.ts";
 import { TurnByName } from "./turn-by-name.ts";
@@ -141,6 +141,7 @@ export class WorkerSessions {
   changed(record: WorkerRecord): void {
     // It has joined another host: this one need not wait for it.
     if (record.hostId !== this.#life.hostId) this.#burials.delete(record.workerId);
+    if (record.state === "gone") this.#orphanedMs.delete(record.workerId);
     const session = this.#sessions.get(record.workerId);
     if (session === undefined) return;
     if (record.state === "gone") this.#over(session, "void");
@@ -149,6 +150,7 @@ export class WorkerSessions {
 
   /** Looks at all records. Called each second while this host serves (rule R5). */
   look(): void {
+    this.#workers.look();
     let burials = 0;
     let gone = 0;
     for (const known of this.#workers.values()) {
@@ -208,7 +210,7 @@ export class WorkerSessions {
         continue;
       }
       if (found !== undefined) this.#workers.learn(found);
-      const before = found && parseWorker(found.value);
+      const before = found && workerIn(found);
       const refusal = whyRefused(record, before);
       if (refusal === "replaced" && hasWritten && isSameJoin(record, before))
         return this.#joined(record, before, onOver, signal);

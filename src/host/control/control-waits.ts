@@ -27,7 +27,7 @@ function createAsked(): Asked {
   return { waits: new Set(), bytes: 0, isOver: false };
 }
 
-/** What waits for another host, shared between the addresses of the askers. */
+/** The requests that wait for another host, shared between the addresses of the askers. */
 interface LinkShare {
   readonly places: FairShare;
   readonly bytes: FairShare;
@@ -54,7 +54,7 @@ export class ControlWaits {
   readonly #byTarget = new Map<ControlPeer, Map<string, ControlWait>>();
   /** By client id, since a client may open its channel anew; those of another host by its link. */
   readonly #byAsker = new Map<string | ControlPeer, Asked>();
-  /** What waits for each other host, which takes all of it as from one asker. */
+  /** Requests that wait for each other host, which takes all of them as from one asker. */
   readonly #byLink = new Map<ControlPeer, LinkShare>();
 
   /** Returns why the host can't remember one more request of this asker; undefined: it can, or need not. Call it before `passed`. */
@@ -129,7 +129,7 @@ export class ControlWaits {
   }
 
   /**
-   * The client has no control channel any more, or the link of another host has ended: no caller waits for the answers to what it asked.
+   * The client has no control channel any more, or the link of another host has ended. No caller waits for the answers.
    * Returns the requests; call `forget` for each.
    */
   releaseAsker(asker: ControlPeer): Iterable<ControlWait> {

@@ -27,7 +27,7 @@ export class LinkBarriers {
     this.#parts = parts;
   }
 
-  /** Resolves when the other host has read all that it was told so far: to true; or to false when it does not say so within 2 s. */
+  /** Resolves to true when the other host has read all that it was told so far. False: it does not say so within 2 s. */
   reach(): Promise<boolean> {
     if (this.#underWay !== undefined) {
       this.#next ??= createBarrier();

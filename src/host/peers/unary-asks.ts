@@ -105,7 +105,7 @@ function askOf(number: number, { method, clientId, principal, request, call }: F
   return { kind: "unary", number, method, clientId, principal: principal?.name, request, metadata };
 }
 
-/** What another host says beside a refusal, without what no header can carry. */
+/** Returns the metadata of another host's refusal, without texts that no header can carry. */
 function refusalMetadata({ metadata }: PeerUnaryAnswer): Metadata {
   const known = Object.values(refusalKey).map((key) => [key, metadata[key] ?? ""] as const);
   return Object.fromEntries(known.filter(([, value]) => headerText.test(value)));

@@ -101,7 +101,7 @@ export const writeCases: readonly CoordinationCase[] = [
     promise: "keeps what was given, whatever the writer and the reader do to their bytes",
     tryIt: async (lab) => {
       const store = await lab.create();
-      // A slice of a Buffer is no copy.
+      // A slice of a Buffer shares its memory.
       for (const value of [bytesOf("one"), Buffer.from("one")]) {
         const key = value instanceof Buffer ? "worker.b" : "worker.a";
         const writing = store.write(key, value, 0);
