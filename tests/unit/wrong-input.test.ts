@@ -6,6 +6,8 @@ import * as grpc from "troupe/grpc";
 import * as host from "troupe/host";
 import * as nats from "troupe/nats";
 import * as protobuf from "troupe/protobuf";
+import * as security from "troupe/security";
+import * as jwt from "troupe/security/jwt";
 import * as storage from "troupe/storage";
 import * as postgres from "troupe/storage/postgres";
 import * as sqlite from "troupe/storage/sqlite";
@@ -70,6 +72,9 @@ const takers: Record<string, (options: never) => (() => unknown) | readonly (() 
   StopWhenSignalOptions: (options) => () => newWorker().stopWhenSignal(options),
   GrpcDialerOptions: (options) => [() => transport.grpcDialer(options), () => newWorker({ channelOptions: options })],
   GrpcListenerOptions: (options) => [() => transport.grpcListener(options), () => newHost({ channelOptions: options })],
+  TokenAuthenticatorOptions: (options) => () => security.tokenAuthenticator(options),
+  CertificateAuthenticatorOptions: (options) => () => security.certificateAuthenticator(options),
+  JwtAuthenticatorOptions: (options) => () => jwt.jwtAuthenticator(options),
   MemoryNetworkOptions: (options) => () => transport.createMemoryNetwork(options),
   MemoryStateStoreOptions: (options) => () => new storage.MemoryStateStore(options),
   MemoryCoordinationStoreOptions: (options) => () => new cluster.MemoryCoordinationStore(options),
@@ -176,6 +181,7 @@ const takers: Record<string, (options: never) => (() => unknown) | readonly (() 
 
 /** Options objects that nothing takes by themselves, with the reason. */
 const takenByNothing: Record<string, string> = {
+  TlsFileOptions: "stands among the options of node:tls",
   RuntimeOptions: "part of the options of each runtime",
   WorkerOptions: "part of the options of each worker",
   MessageLimitOptions: "part of the options of each transport",

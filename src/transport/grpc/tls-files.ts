@@ -1,6 +1,6 @@
 import { createPrivateKey, X509Certificate } from "node:crypto";
 import { readFileSync, statSync } from "node:fs";
-import { errorText, TroupeError } from "../../core/internal.ts";
+import { errorText, TroupeError, wrongValue } from "../../core/internal.ts";
 
 /** Names of PEM files, in place of their content. */
 export interface TlsFileOptions {
@@ -34,6 +34,12 @@ export function withTlsFiles<Options extends TlsFileOptions>(
   tls: Options,
 ): Omit<Options, keyof TlsFileOptions> & TlsContent {
   const { certFile, keyFile, caFile, ...rest } = tls;
+  for (const field of Object.values(fileFields)) {
+    const file: unknown = tls[field];
+    // A number would be a file that is open already.
+    if (file !== undefined && typeof file !== "string")
+      throw wrongValue(`The option tls.${field} must be the name of a file`, file);
+  }
   const cert = certFile === undefined ? undefined : read("certFile", certFile, (pem) => new X509Certificate(pem));
   const key = keyFile === undefined ? undefined : read("keyFile", keyFile, createPrivateKey);
   const ca = caFile === undefined ? undefined : read("caFile", caFile, (pem) => new X509Certificate(pem));

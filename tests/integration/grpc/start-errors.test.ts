@@ -56,7 +56,7 @@ describe("a host that can't listen rejects its start with an error that says wha
     ["unix:/no/such/directory/socket", "directory"],
     ["https://127.0.0.1:0", "asks for TLS: pass the option tls, { cert, key }."],
   ])("%s", async (address, says) => {
-    const { code, message } = await failureOf(() => startHost(address));
+    const { code, message } = await failureOf(() => startHost(address, { insecure: true }));
     expect({ code, message }).toEqual({ code: "invalid-argument", message: expect.stringContaining(says) });
   });
 
