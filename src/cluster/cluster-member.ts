@@ -22,6 +22,7 @@ import { LifeStore } from "./life-store.ts";
 import { encodeAnnouncement, readAnnouncement } from "./records/announcement.ts";
 import type { HostRecord, TypeRecord, WorkerRecord } from "./records/records.ts";
 import { prefixes } from "./records/store-keys.ts";
+import { ShardOwners, type ShardUse } from "./shards/shard-owners.ts";
 import { ClusterTypes } from "./types/cluster-types.ts";
 import { KnownWorkers } from "./workers/known-workers.ts";
 import { WorkerSessions } from "./workers/worker-sessions.ts";
@@ -41,6 +42,8 @@ export interface MemberListener {
   /** A worker has joined, changed its host, or is gone. */
   onWorker?(worker: WorkerRecord): void;
   onType?(type: TypeRecord): void;
+  /** A worker begins or ceases to serve a shared type. */
+  onServers?(type: string): void;
 }
 
 /** Options of a `ClusterMember`. */
@@ -54,6 +57,8 @@ export interface ClusterMemberOptions {
   readonly leastGeneration?: number | undefined;
   /** Holds the claims. Default: a map of at most 2 000 000. */
   readonly held?: HeldClaims | undefined;
+  /** Reads the shards of the mail that this host owns. Default: it owns none. */
+  readonly shards?: ShardUse | undefined;
   readonly clock?: Clock | undefined;
   readonly makeId?: MakeId | undefined;
   readonly logger?: Logger | undefined;
@@ -73,6 +78,8 @@ export class ClusterMember {
   readonly workers: WorkerSessions;
   readonly types: ClusterTypes;
   readonly claims: ClusterClaims;
+  /** Undefined: this host reads no mail. */
+  readonly shards: ShardOwners | undefined;
   readonly #clock: Clock;
   readonly #times: ClusterTimes;
   readonly #store: CoordinationStore;
@@ -121,6 +128,7 @@ export class ClusterMember {
     this.#lease = new HostLease({
       life,
       description: host,
+      readsMail: options.shards !== undefined,
       onRenewed: () => this.#renewed(),
       onDead: () => this.#end("dead"),
       onForgotten: () => this.#forgotten(),
@@ -130,12 +138,15 @@ export class ClusterMember {
     this.types = new ClusterTypes({
       ...{ life, workers: this.knownWorkers, onCaughtUp },
       onChange: (record) => listener.onType?.(record),
+      onServers: (type) => listener.onServers?.(type),
     });
     this.workers = new WorkerSessions({
       ...{ life, workers: this.knownWorkers, hosts: this.hosts },
       onOver: (workerId) => this.claims.forgetOf(workerId),
       onPurged: (workerId) => this.types.purge(workerId),
     });
+    const { shards: use } = options;
+    this.shards = use && new ShardOwners({ life, hosts: this.hosts, use, onCaughtUp });
     this.claims = new ClusterClaims({
       ...{ life, held: options.held ?? new HeldClaimsMap(), workers: this.knownWorkers, types: this.types },
       current: (workerId) => this.workers.current(workerId),
@@ -193,12 +204,13 @@ export class ClusterMember {
   }
 
   /**
-   * Leaves the cluster. The host has ended the channels of its workers, or has sent them to other hosts. It waits
+   * Leaves the cluster. It frees its shards first. The host has ended the channels of its workers, or has sent them to other hosts. It waits
    * until all leases are over, and buries workers that have not joined another host. Then it declares itself dead, so that no host waits.
    */
   async leave(): Promise<void> {
     if (this.#isOver) return;
     this.#isLeaving = true;
+    await this.shards?.leave();
     this.workers.takeNoMore();
     for (const session of [...this.workers.values()]) void this.workers.end(session, "lost");
     await this.#pause(this.workers.grantedMs);
@@ -239,6 +251,7 @@ export class ClusterMember {
     this.#look();
     if (this.#hasForgotten) this.#renewMeta();
     if (!this.isServing) return;
+    if (this.shards?.isCaughtUp === true) this.shards.look();
     this.hosts.look();
     this.workers.look();
     this.claims.look();
@@ -250,6 +263,7 @@ export class ClusterMember {
     if (isServing === this.#wasServing || this.#isOver) return;
     this.#wasServing = isServing;
     if (!isServing) {
+      this.shards?.isolated();
       this.#counters.isolations += 1;
       this.#logger.warn(
         "This host has lost touch with its cluster. It hands nothing to workers until it has its lease again.",
@@ -314,6 +328,7 @@ export class ClusterMember {
     this.hosts.end();
     this.knownWorkers.end();
     this.types.end();
+    this.shards?.end();
     this.#tickTimer?.cancel();
     this.#leaseTimer?.cancel();
     this.workers.close();

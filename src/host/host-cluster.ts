@@ -9,8 +9,12 @@ import { ChannelJoins, voidText } from "./membership/channel-joins.ts";
 import { addressesOf } from "./membership/host-addresses.ts";
 import { HostLives } from "./membership/host-lives.ts";
 import { MemberView } from "./membership/member-view.ts";
+import type { AgentRoutes } from "./placement/cluster/agent-routes.ts";
+import { HeldClaimsTable } from "./placement/cluster/held-claims-table.ts";
+import { formatTerms } from "./registry/shared-terms.ts";
 import { type HostServicer, partsOf } from "./servicer.ts";
 import type { Session } from "./sessions/session.ts";
+import { shareAgents } from "./share-agents.ts";
 
 // protocol.md §12.7
 /** A host in its cluster: its lives, the joins of its workers, and its links to the other hosts. It starts once, before the host takes workers. */
@@ -22,6 +26,8 @@ export class HostCluster {
   readonly #lives: HostLives;
   /** The view of the present life. */
   #view: MemberView;
+  /** The places of agents of shared types at other hosts. */
+  readonly #routes: AgentRoutes;
   #links: JoinedOthers | undefined;
   #isEnding = false;
   #isTellingHosts = false;
@@ -31,7 +37,8 @@ export class HostCluster {
     this.#servicer = servicer;
     this.#host = host;
     this.#options = options;
-    const { clock, makeId } = host.options;
+    const { clock, makeId, maxClaims } = host.options;
+    const held = new HeldClaimsTable({ maxClaims, batches: host.batches });
     this.#joins = new ChannelJoins({
       ...{ clock, admission: host.admission, life: () => this.#lives.now },
       places: host.shared("waiting registrations", limits.waitingRegistrations),
@@ -44,7 +51,10 @@ export class HostCluster {
       leastGeneration: () => (host.options.keepsStates ? host.held.newestGeneration + 1 : 0),
       onNextLife: (member, end) => this.#nextLife(member, end),
       onBegun: () => this.#begun(),
+      held,
     });
+    const { maxRoutes = 1_000_000, moveTimeoutMs = 30_000 } = options;
+    this.#routes = shareAgents(host, { member: () => this.#lives.member, held, maxRoutes, moveTimeoutMs });
     this.#view = this.#viewOf(this.#lives.member);
   }
 
@@ -79,6 +89,7 @@ export class HostCluster {
   /** Ends the life at once, also while it begins. */
   abandon(): void {
     this.#isEnding = true;
+    this.#routes.close();
     this.#lives.abandon();
   }
 
@@ -101,6 +112,7 @@ export class HostCluster {
   async leave(): Promise<void> {
     this.#isEnding = true;
     await this.#lives.leave();
+    this.#routes.close();
   }
 
   #warnOfStates(): void {
@@ -134,9 +146,19 @@ export class HostCluster {
         this.#tellHosts();
       },
       onWorker: ({ workerId, state }) => {
-        if (state === "gone" && isNow()) this.#view.workerGone(workerId);
+        if (state !== "gone" || !isNow()) return;
+        this.#view.workerGone(workerId);
+        this.#routes.workerGone(workerId);
       },
+      onType: () => this.#placesChanged(isNow()),
+      onServers: () => this.#placesChanged(isNow()),
     };
+  }
+
+  #placesChanged(isNow: boolean): void {
+    if (!isNow) return;
+    this.#host.placement.changed();
+    this.#routes.serversChanged();
   }
 
   /** Resolves when this host has a link to each host that is up, or after 2 s. */
@@ -234,7 +256,7 @@ export class HostCluster {
   }
 
   async #joinAgain(channel: Session): Promise<void> {
-    const { placement, registry, others } = this.#host;
+    const { placement, registry, others, owners } = this.#host;
     const life = this.#lives.now;
     const session = await this.#joins.joinAgain(channel);
     // The next life joins it once more.
@@ -252,7 +274,11 @@ export class HostCluster {
     others.now.workerOpened(channel);
     for (const agentType of [...registry.declaredBy(channel.id).types]) {
       if (!channel.isOpen) return;
-      const grant = await others.now.claimType({ agentType, clientId: channel.id, isShared: false });
+      const shared = owners.shared(agentType);
+      const terms = shared && formatTerms(shared);
+      const grant = await others.now.claimType({
+        ...{ agentType, clientId: channel.id, isShared: shared !== undefined, terms },
+      });
       if (grant?.at !== "held") continue;
       const details = `Agent type ${agentType} already registered with client ${grant.by}.`;
       channel.finish({ code: StatusCode.aborted, details }, "gone");

@@ -94,14 +94,16 @@ export {
   withPath,
 } from "./routing/frame-peek.ts";
 export { isKeptCall, keptTopicOf, reminderOf, withMailMarks, withoutMailMarks } from "./routing/mail-marks.ts";
-export type { FrameHead, PeekedEvent, PeekedRequest, PeekedResponse } from "./routing/peeked-frame.ts";
+export type { FrameHead, PeekedEvent, PeekedFrame, PeekedRequest, PeekedResponse } from "./routing/peeked-frame.ts";
 export {
   epochEntry,
   epochOf,
+  formatLinkMark,
   formatLoneRecipient,
   formatLoneRecipients,
   formatRecipient,
   isForRecipientsAlone,
+  linkIn,
   recipientsIn,
   spliceRecipients,
   topicSourceOf,

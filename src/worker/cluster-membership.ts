@@ -1,6 +1,7 @@
 import { type AgentCatalog, errorText, loggableError } from "../core/internal.ts";
-import type { ClaimedAgent, HostsFrame, LastFrame, VoidFrame } from "../protocol/internal.ts";
+import type { HostsFrame, LastFrame, VoidFrame } from "../protocol/internal.ts";
 import { mostAgentsOfNotice } from "../protocol/internal.ts";
+import type { Claim } from "./claims/claim.ts";
 import type { Claims } from "./claims/claims.ts";
 import type { Leaving } from "./claims/leaving.ts";
 import type { HostConnection } from "./connection/host-connection.ts";
@@ -43,6 +44,8 @@ export class ClusterMembership {
   readonly #options: ClusterMembershipOptions;
   /** The connection that was opened last. A host answers for the lease there, and only there. */
   #newest: HostConnection | undefined;
+  /** Whether a host has taken the worker under its present id. */
+  #hasJoined = false;
   /** Called when a leaving host has said that it sends no more. */
   #onLast: { readonly connection: HostConnection; readonly resolve: () => void } | undefined;
 
@@ -52,7 +55,9 @@ export class ClusterMembership {
 
   /** A data channel is opened: returns the metadata with which the worker says whose it is, and what the worker knows. */
   introduce(connection: HostConnection): { readonly [name: string]: string } {
-    const { settings, identities, lease } = this.#options;
+    const { settings, identities, lease, claims } = this.#options;
+    // A cluster knows nothing of a worker that has not joined, and takes its second connection for that of one that is gone.
+    if (!this.#hasJoined && identities.hasConnected && claims.size === 0) identities.renew();
     this.#newest = connection;
     lease.begin(connection);
     return { ...announcementFor(settings), ...identities.nextConnection() };
@@ -77,6 +82,12 @@ export class ClusterMembership {
     lease.need(false);
   }
 
+  /** From now on the worker is another one to every host. */
+  becomeAnother(): void {
+    this.#hasJoined = false;
+    this.#options.identities.renew();
+  }
+
   /** Something waits for a lease. */
   hurry(): void {
     this.#newest?.hurryLease();
@@ -85,6 +96,7 @@ export class ClusterMembership {
   /** The worker registers on this connection, or has registered there. */
   async joined(connection: WorkerConnection): Promise<void> {
     const { lease, settings, claims, isStopping } = this.#options;
+    this.#hasJoined = true;
     if (!lease.isNeeded || isStopping()) return;
     // A stock host may send nothing. Until it is known to be one, the worker has no lease.
     await connection.outbox.host.came(settings.clock);
@@ -134,7 +146,7 @@ export class ClusterMembership {
     lease.end();
     const text = `The cluster has given up worker ${identities.workerId}: it had no host for too long. It drops its agents of shared types, and joins again under another id.`;
     settings.logger.warn(text);
-    identities.renew();
+    this.becomeAnother();
     counters.lostEvents += leaving.placementsEnd();
     this.#dropShared("moved");
     connection.cut("no host of the cluster serves this worker under its id any more.");
@@ -161,8 +173,9 @@ export class ClusterMembership {
   async #list(connection: HostConnection): Promise<void> {
     const { claims } = this.#options;
     const { outbox, signal } = connection;
-    for (const lot of lotsOf(claims.held())) {
-      const agents = lot.filter(({ isHeld }) => isHeld()).map(({ agent }) => agent);
+    for (const lot of lotsOf(claims.all())) {
+      const held = lot.filter((claim) => claim.state === "held" && claims.isCurrent(claim));
+      const agents = held.map(({ type, key, epoch }) => ({ type, key, epoch }));
       if (agents.length > 0 && !outbox.sayLease({ kind: "holds", agents })) return;
       await outbox.flushed();
       if (signal.aborted || connection !== this.#newest) return;
@@ -178,26 +191,18 @@ export class ClusterMembership {
   }
 }
 
-/** An agent of a shared type that is here. */
-interface HeldAgent {
-  readonly agent: ClaimedAgent;
-  /** Whether the worker has it still. */
-  readonly isHeld: () => boolean;
-}
-
-function* lotsOf(held: readonly HeldAgent[]): Generator<readonly HeldAgent[]> {
-  let lot: HeldAgent[] = [];
+function* lotsOf(claims: readonly Claim[]): Generator<readonly Claim[]> {
+  let lot: Claim[] = [];
   let bytes = 0;
-  for (const one of held) {
-    const { type, key } = one.agent;
+  for (const claim of claims) {
     // A character has three bytes at most.
-    const more = 3 * (type.length + key.length);
+    const more = 3 * (claim.type.length + claim.key.length);
     if (lot.length > 0 && (lot.length === mostAgentsOfNotice || bytes + more > mostHoldsBytes)) {
       yield lot;
       lot = [];
       bytes = 0;
     }
-    lot.push(one);
+    lot.push(claim);
     bytes += more;
   }
   if (lot.length > 0) yield lot;

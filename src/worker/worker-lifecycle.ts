@@ -137,7 +137,7 @@ export class WorkerLifecycle {
     assertAddresses(this.#options.settings.addresses);
     this.#stopping.newRun({ hasStopped: state.at === "closed" && state.by === "stopped" });
     // A host that has not noticed the end of the last run, or that had to stop it, must not take this one for it.
-    if (state.at === "closed") this.#identities.renew();
+    if (state.at === "closed") this.#cluster.becomeAnother();
     this.#options.lease.need(false);
     this.#options.inbox.intake = "all";
     this.#options.leaving.reset();

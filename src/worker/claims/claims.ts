@@ -11,7 +11,7 @@ import {
   noPath,
   type PlacedAgents,
 } from "../../core/internal.ts";
-import type { ClaimedAgent, LeaveReason } from "../../protocol/internal.ts";
+import type { LeaveReason } from "../../protocol/internal.ts";
 import { Claim, type ClaimedWork } from "./claim.ts";
 import { ClaimNotices, type ClaimNoticesOptions } from "./claim-notices.ts";
 
@@ -190,12 +190,9 @@ export class Claims implements PlacedAgents {
   }
 
   // protocol.md §11.19
-  /** Returns the agents that the worker has, for a host that it has joined. */
-  held(): readonly { readonly agent: ClaimedAgent; readonly isHeld: () => boolean }[] {
-    return [...this.#claims.values()].map((claim) => {
-      const { type, key, epoch } = claim;
-      return { agent: { type, key, epoch }, isHeld: () => claim.state === "held" && this.isCurrent(claim) };
-    });
+  /** Returns the claims that the worker has now, for a host that it has joined. */
+  all(): readonly Claim[] {
+    return [...this.#claims.values()];
   }
 
   /** The host is lost, and the worker keeps its agents until it has another one. */

@@ -3,7 +3,7 @@ import { clientIdKey, decodeFrame, type Frame, hostTraits, method, readCapabilit
 import type { FrameStream, Link, Metadata, StreamEnd, StreamReceiver } from "../../transport/internal.ts";
 import { ChannelReading } from "./channel-reading.ts";
 import { type ConnectionEnd, endError, leavingError, lossOf, saysVoid } from "./connection-end.ts";
-import { Heartbeat, heartbeatQuestion } from "./heartbeat.ts";
+import { Heartbeat } from "./heartbeat.ts";
 import type { ConnectionServices, HostConnectionOptions } from "./host-connection-options.ts";
 import { droppedMessageError, reachHost } from "./host-link.ts";
 import { askForSignOfLife, KeepAlive } from "./keep-alive.ts";
@@ -111,7 +111,11 @@ export class HostConnection<Services extends ConnectionServices = ConnectionServ
       onNotice: (frame) => options.onFrame(frame, this, noBytes),
       onAnswer: ({ seq, leaseMs }) => lease.granted(this, seq, leaseMs),
     });
-    this.#leaseAsking = new LeaseAsking({ clock, ask: () => this.#askForLease() });
+    this.#leaseAsking = new LeaseAsking({
+      ...{ clock, nextSeq: () => lease.request(this), isHeld: () => lease.mayBegin },
+      sayBeside: (question) => this.#sideStream.sayHeartbeat(question),
+      say: (question) => this.outbox.sayLease(question),
+    });
     this.#reading = new ChannelReading({
       ...{ stream: this.#stream, outbox: this.outbox, sideStream: this.#sideStream },
       ...{ maxOutboxBytes: settings.maxOutboxBytes, isCrowded: options.isCrowded },
@@ -354,14 +358,6 @@ export class HostConnection<Services extends ConnectionServices = ConnectionServ
     else if (!this.services.onAck(frame))
       this.#options.settings.logger.debug("The host acknowledged a registration for which no caller waits.");
     this.review();
-  }
-
-  #askForLease(): void {
-    const seq = this.#options.lease.request(this);
-    if (seq === undefined) return;
-    const question = heartbeatQuestion(seq);
-    if (this.#sideStream.isOpen) this.#sideStream.sayHeartbeat(question);
-    else this.outbox.sayLease(question);
   }
 
   #onEnd(end: StreamEnd): void {

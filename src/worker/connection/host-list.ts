@@ -1,4 +1,4 @@
-import { parseAddress } from "../../transport/internal.ts";
+import { formatAddress, parseAddress, type TransportAddress } from "../../transport/internal.ts";
 
 // protocol.md §11.19 E9
 /**
@@ -23,12 +23,12 @@ export class HostList {
 
   /** Takes the addresses that a host has told. They are shuffled, so that the workers of a lost host spread over the others. */
   tell(addresses: readonly string[]): void {
-    this.#told = shuffled(usable(addresses), this.#random);
+    this.#told = shuffled(this.#usable(addresses), this.#random);
   }
 
   /** Takes the addresses that a leaving host has told, the best first. */
   recommend(addresses: readonly string[]): void {
-    this.#told = usable(addresses);
+    this.#told = this.#usable(addresses);
   }
 
   reached(address: string): void {
@@ -50,22 +50,32 @@ export class HostList {
     return all.map((_address, index) => all[(first + index) % all.length] ?? "");
   }
 
+  #usable(addresses: readonly string[]): readonly string[] {
+    const isSecure = this.#configured.some((address) => readAddress(address)?.secure === true);
+    return [...new Set(addresses.flatMap((told) => dialledForm(told, isSecure) ?? []))];
+  }
+
   #all(): readonly string[] {
     return [...this.#told, ...this.#configured.filter((address) => !this.#told.includes(address))];
   }
 }
 
-/** The worker can't read others, or they come twice. */
-function usable(addresses: readonly string[]): readonly string[] {
-  return [...new Set(addresses)].filter(isReadable);
+/** Printable characters alone: the worker logs the addresses to which it connects. */
+const printable = /^[!-~]+$/;
+
+/** Returns a told address in the form of those that were configured; undefined for one that no worker could mean. */
+function dialledForm(told: string, isSecure: boolean): string | undefined {
+  const address = printable.test(told) ? readAddress(told) : undefined;
+  if (address?.kind !== "tcp") return undefined;
+  // A host tells no scheme. One without TLS must not get what this worker sends with TLS.
+  return isSecure && !address.secure ? `https://${formatAddress(address)}` : told;
 }
 
-function isReadable(address: string): boolean {
+function readAddress(text: string): TransportAddress | undefined {
   try {
-    parseAddress(address);
-    return true;
+    return parseAddress(text);
   } catch {
-    return false;
+    return undefined;
   }
 }
 

@@ -1,4 +1,6 @@
 import { type Clock, type Timer, watchingClock } from "../../core/internal.ts";
+import type { HeartbeatFrame } from "../../protocol/internal.ts";
+import { heartbeatQuestion } from "./heartbeat.ts";
 
 // protocol.md §11.19 E5
 /** Milliseconds between two questions. */
@@ -8,21 +10,27 @@ const leastMs = 100;
 
 export interface LeaseAskingOptions {
   readonly clock: Clock;
-  /** Asks the host once. */
-  readonly ask: () => void;
+  /** Returns the number of the next question. Undefined: an answer would not count. */
+  readonly nextSeq: () => number | undefined;
+  /** Whether the worker has a lease. */
+  readonly isHeld: () => boolean;
+  /** Asks on the side stream. False: it is not open. */
+  readonly sayBeside: (question: HeartbeatFrame) => boolean;
+  /** Asks on the data channel. */
+  readonly say: (question: HeartbeatFrame) => void;
 }
 
 /** Asks a host for the lease of this worker: once a second, and at once when something waits for it. */
 export class LeaseAsking {
+  readonly #options: LeaseAskingOptions;
   readonly #clock: Clock;
-  readonly #ask: () => void;
   #isOn = false;
   #askedMs = Number.NEGATIVE_INFINITY;
   #timer: Timer | undefined;
 
-  constructor({ clock, ask }: LeaseAskingOptions) {
-    this.#clock = watchingClock(clock);
-    this.#ask = ask;
+  constructor(options: LeaseAskingOptions) {
+    this.#options = options;
+    this.#clock = watchingClock(options.clock);
   }
 
   start(): void {
@@ -47,7 +55,15 @@ export class LeaseAsking {
   #askNow(): void {
     this.#askedMs = this.#clock.now();
     this.#wait(everyMs);
-    this.#ask();
+    const { isHeld, sayBeside, say } = this.#options;
+    const isAsked = this.#ask(sayBeside);
+    // One of the two streams may be held up, also by a proxy.
+    if (!isAsked || !isHeld()) this.#ask(say);
+  }
+
+  #ask<Said>(say: (question: HeartbeatFrame) => Said): Said | undefined {
+    const seq = this.#options.nextSeq();
+    return seq === undefined ? undefined : say(heartbeatQuestion(seq));
   }
 
   #wait(ms: number): void {

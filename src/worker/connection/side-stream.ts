@@ -62,9 +62,10 @@ export class SideStream {
     return this.#state === "open";
   }
 
-  /** Sends a heartbeat if the stream is open and nothing waits on it. */
-  sayHeartbeat(heartbeat: HeartbeatFrame): void {
+  /** Sends a heartbeat if the stream is open and nothing waits on it. Returns whether it is open. */
+  sayHeartbeat(heartbeat: HeartbeatFrame): boolean {
     if (this.isOpen && this.#stream?.queuedBytes === 0) this.#stream.send(encodeFrame(heartbeat));
+    return this.isOpen;
   }
 
   /** Opens the stream. Call it when the host has announced itself. */

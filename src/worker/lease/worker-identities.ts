@@ -17,6 +17,11 @@ export class WorkerIdentities {
     return this.#identity.id;
   }
 
+  /** Whether the worker has opened a data channel under its id. */
+  get hasConnected(): boolean {
+    return this.#session > 0;
+  }
+
   /** A data channel is opened: returns the metadata that says whose it is, and which. */
   nextConnection(): { readonly [name: string]: string } {
     this.#session += 1;

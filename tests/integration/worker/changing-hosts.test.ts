@@ -189,7 +189,30 @@ test("a worker that can't register at the next host of its cluster does not say 
   expect((await refused.ended).by).toBe("peer");
   at.second.script = () => emptyMessage;
   let channel = await at.second.channels.take();
-  while (channel.received.rest.length === 0 && at.second.channels.rest.length > 0) channel = await at.second.channels.take();
+  while (channel.received.rest.length === 0 && at.second.channels.rest.length > 0)
+    channel = await at.second.channels.take();
   expect(await takeShortOf(channel, 1)).toEqual(["holds a@1"]);
   expect(Number(channel.metadata.agsession)).toBeGreaterThan(2);
+});
+
+test("a worker that no host of its cluster has taken yet begins each attempt as another worker, and keeps its id from then on", async () => {
+  await using at = await atTwoHosts();
+  const { first, second } = at;
+  const refuse = () => {
+    throw new RpcError(StatusCode.unavailable, "not now");
+  };
+  for (const host of [first, second]) host.script = refuse;
+  const starting = first.newWorker({
+    ...{ address: [first.address, second.address] },
+    reconnect: { initialDelayMs: 1, maxDelayMs: 1, startWaits: true },
+  });
+  first.hurried.push(starting);
+  await starting.registerFactory("hall", () => new FunctionAgent());
+  const started = starting.start();
+  const refused = [await first.channels.take(), await second.channels.take()];
+  for (const host of [first, second]) host.script = () => emptyMessage;
+  await started;
+  const channels = [...refused, ...first.channels.rest, ...second.channels.rest];
+  expect(new Set(channels.map((channel) => identityOf(channel)[0])).size).toBe(channels.length);
+  expect(channels.map((channel) => identityOf(channel)[1])).toEqual(channels.map(() => "1"));
 });

@@ -33,6 +33,15 @@ describe("a worker at a host of a cluster", () => {
     }
     expect(host.questions.map(({ stream }) => stream)).toEqual([side, side, side]);
     const seqs = host.questions.map(({ frame }) => frame.seq);
+    // Without answers it asks on both.
+    host.leaseMs = undefined;
+    host.questions.length = 0;
+    for (let second = 0; second < 4; second += 1) {
+      clock.advance(1_000);
+      await turns(3);
+    }
+    expect(host.questions.map(({ stream }) => stream).slice(-2)).toEqual([side, channel]);
+    seqs.push(...host.questions.map(({ frame }) => frame.seq));
     side.stream.finish({ code: 14, details: "" });
     await turns(3);
     clock.advance(50);

@@ -86,7 +86,12 @@ describe("a worker whose host leaves its cluster", () => {
     const pending = publish("3");
     await turns(3);
     expect([channel.received.rest, second.channels.rest]).toEqual([[], []]);
-    channel.send({ kind: "heartbeat", seq: question.kind === "heartbeat" ? question.seq : 0, isAnswer: true, leaseMs: 0 });
+    channel.send({
+      kind: "heartbeat",
+      seq: question.kind === "heartbeat" ? question.seq : 0,
+      isAnswer: true,
+      leaseMs: 0,
+    });
     const newer = await second.channels.take();
     await pending;
     expect(new TextDecoder().decode((await next(newer, "event")).event.payload.data)).toContain("3");
@@ -101,7 +106,11 @@ describe("a worker whose host leaves its cluster", () => {
     await next(channel, "moving");
     channel.send({ kind: "last" });
     await second.channels.take();
-    const payload = { typeName: "Reply", contentType: "application/json", data: new TextEncoder().encode('{"content":"y"}') };
+    const payload = {
+      typeName: "Reply",
+      contentType: "application/json",
+      data: new TextEncoder().encode('{"content":"y"}'),
+    };
     channel.send(responseFrame(requestId, { payload }));
     expect(await answer).toMatchObject({ content: "y" });
     await channel.halfClosed;

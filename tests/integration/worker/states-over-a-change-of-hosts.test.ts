@@ -74,7 +74,12 @@ test("a persistent agent that stays over a loss of its host asks whether its sta
   // Without the question its commit would meet the other writer.
   const [asked, back] = await takeShortOf(channel, 2);
   expect([asked, back]).toEqual(["ask-leave stale a", "returned leaving a@1"]);
-  channel.send({ kind: "leave", agents: [{ type: "room", key: "a", epoch: { generation: 1, era: 2, number: 1 } }], reason: "stale", graceMs: 0 });
+  channel.send({
+    kind: "leave",
+    agents: [{ type: "room", key: "a", epoch: { generation: 1, era: 2, number: 1 } }],
+    reason: "stale",
+    graceMs: 0,
+  });
   expect(await takeShortOf(channel, 1)).toEqual(["left a@1"]);
   channel.send({ ...add(1, "h3"), metadata: { agepoch: "1.2.2" } });
   expect(jsonOf((await next(channel, "response")).payload)).toEqual({ value: 101 });

@@ -32,9 +32,19 @@ describe("the addresses of hosts that a worker tries", () => {
 
   test("are told twice or in a form that no dialer can read for nothing", () => {
     const hosts = new HostList(["a:1"], () => 0);
-    hosts.tell(["d:1", "", "d:1", "no address", "e:1"]);
+    hosts.tell(["d:1", "", "d:1", "no address", "unix:/tmp/socket", "dns://\u001b[31m/x:1", " f:1\n", "e:1"]);
     expect(hosts.inOrder(returning)).toEqual(["d:1", "e:1", "a:1"]);
     hosts.tell([]);
     expect(hosts.inOrder(returning)).toEqual(["a:1"]);
+  });
+
+  test("are told without a scheme, and dialled with TLS by a worker whose own addresses have it", () => {
+    const hosts = new HostList(["https://cluster.example:443"], () => 0);
+    hosts.tell(["10.0.0.7:50051", "https://d.example:443"]);
+    expect(hosts.inOrder(returning)).toEqual([
+      "https://10.0.0.7:50051",
+      "https://d.example:443",
+      "https://cluster.example:443",
+    ]);
   });
 });

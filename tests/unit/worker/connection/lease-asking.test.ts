@@ -5,7 +5,11 @@ import { LeaseAsking } from "../../../../src/worker/connection/lease-asking.ts";
 function asking() {
   const clock = new ManualClock();
   const asked: number[] = [];
-  return { clock, asked, asking: new LeaseAsking({ clock, ask: () => asked.push(clock.now()) }) };
+  const lease = new LeaseAsking({
+    ...{ clock, nextSeq: () => asked.length, isHeld: () => true, say: () => undefined },
+    sayBeside: () => asked.push(clock.now()) > 0,
+  });
+  return { clock, asked, asking: lease };
 }
 
 test("a worker asks for its lease at once and then once a second, until the connection ends", () => {

@@ -184,7 +184,10 @@ describe("the lease of a worker", () => {
     rig.lease.granted(newer, early, 3_000);
     expect(rig.lease.request(rig.session)).toBeUndefined();
     expect(rig.lease.mayBegin).toBe(false);
-    rig.lease.granted(newer, rig.lease.request(newer) ?? 0, 3_000);
+    const asked = rig.lease.request(newer) ?? 0;
+    rig.lease.granted(rig.session, asked, 3_000);
+    expect(rig.lease.mayBegin).toBe(false);
+    rig.lease.granted(newer, asked, 3_000);
     expect(rig.lease.mayBegin).toBe(true);
   });
 
