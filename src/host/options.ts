@@ -206,11 +206,9 @@ export interface HostOptions {
   readonly retry?: RetryOptions | undefined;
   /** Finds the times of reminders with cron patterns: `cronPatterns` of `troupe/cron`. Default: the host refuses such reminders. */
   readonly cron?: CronPatterns | undefined;
-  // protocol.md §12
   /**
-   * The cluster that the host joins when it starts, so that workers of all its hosts reach each other. Such a host keeps states only in a store that
-   * takes several writers; without `stateStore` it keeps none, and persistent agents are refused. It excludes `allowMultipleOwners`.
-   * Default: the host is alone.
+   * The cluster that the host joins when it starts. It keeps states only in a `stateStore` that takes several writers; without one it refuses
+   * persistent agents. It excludes `allowMultipleOwners`. Default: the host is alone.
    */
   readonly cluster?: HostClusterOptions | undefined;
   /** Serves gRPC's server reflection, so that command line tools know the host's methods and messages. Default: false. */

@@ -56,9 +56,9 @@ describe("the pages that the package contains", () => {
     expect(targets.filter((target) => !shipped.test(target))).toEqual([]);
   });
 
-  /** Pages whose code needs a host that the reader starts, or that shows what stops a program. */
+  /** Pages whose code needs a host or a server that the reader starts, or that shows what stops a program. */
   const needsMore = [
-    ...["calling-dotnet", "calling-python", "first-agents", "locking-a-host", "messages"],
+    ...["calling-dotnet", "calling-python", "cluster", "first-agents", "locking-a-host", "messages"],
     ...["running-a-host", "running-a-worker", "scaling-out", "state", "testing"],
   ].map((name) => `docs/guide/${name}.md`);
   const programs = guide.filter((page) => page.endsWith(".md") && !needsMore.includes(page));

@@ -11,18 +11,21 @@ import { Gate } from "./gate.ts";
 export class StalledCoordination implements CoordinationStore {
   readonly #store: CoordinationStore;
   #held: Gate | undefined;
+  #heldReads: Gate | undefined;
   #isAway = false;
 
   constructor(store: CoordinationStore) {
     this.#store = store;
   }
 
-  /** From now on the store answers when the returned function is called. */
-  hold(): () => void {
+  /** From now on the store answers when the returned function is called. `writesOnly`: it still answers reads. */
+  hold({ writesOnly = false } = {}): () => void {
     const gate = new Gate();
     this.#held = gate;
+    this.#heldReads = writesOnly ? undefined : gate;
     return () => {
       this.#held = undefined;
+      this.#heldReads = undefined;
       gate.open();
     };
   }
@@ -42,7 +45,7 @@ export class StalledCoordination implements CoordinationStore {
   }
 
   async read(key: string, options?: ReadOptions): Promise<ReadOutcome> {
-    await this.#held?.opened;
+    await this.#heldReads?.opened;
     return this.#isAway ? "unknown" : await this.#store.read(key, options);
   }
 

@@ -163,12 +163,24 @@ describe("a worker that opens its data channel at a host of a cluster", () => {
   });
 
   it("registers a type at once that a worker had which has just left the same host", async () => {
-    await using rig = await start();
-    for (let run = 0; run < 20; run += 1) {
-      const worker = await new RawWorker(rig.one.dial(), `W${run}`).join();
-      await worker.register("writer");
-      worker.stream.end();
-      await worker.ended;
-    }
+    const stores: StalledCoordination[] = [];
+    await using rig = await start({
+      storeOf: (store) => {
+        const own = new StalledCoordination(store);
+        stores.push(own);
+        return own;
+      },
+    });
+    const first = await new RawWorker(rig.one.dial(), "F").join();
+    await first.register("writer");
+    const second = await new RawWorker(rig.one.dial(), "S").join();
+    // The cluster does not know yet that the first one is gone.
+    const goOn = stores[0]?.hold({ writesOnly: true });
+    first.stream.end();
+    await first.ended;
+    const registered = second.register("writer");
+    await second.settled();
+    goOn?.();
+    await registered;
   });
 });
