@@ -58,8 +58,8 @@ export {
   type When,
 } from "./courier/reminders/when.ts";
 export { tickWithdrawn, withdrawsTick } from "./courier/reminders/withdrawn-ticks.ts";
-export type { GivenShard } from "./courier/shards/given-shards.ts";
 export { type RetryOptions, retryKind } from "./courier/retry-policy.ts";
+export type { GivenShard } from "./courier/shards/given-shards.ts";
 export {
   type ActivationCounters,
   copyOfCounters,

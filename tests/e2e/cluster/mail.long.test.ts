@@ -36,7 +36,12 @@ it.skipIf(absence !== undefined)(
         // While NATS is away, or its answer was lost, the sender tells it again under the same key.
         const idempotencyKey = `${key} ${text}`;
         const tell = () => worker.tell(Note({ text }), new AgentId("seer", key), { idempotencyKey });
-        while (!(await tell().then(() => true, () => false)));
+        while (
+          !(await tell().then(
+            () => true,
+            () => false,
+          ))
+        );
         told.get(key)?.push(text);
       }
     };
