@@ -3,6 +3,7 @@ import type {
   AgentOperations,
   DrainOutcome,
   DrainWorkerOptions,
+  HostOperations,
   HostSnapshot,
   InspectOptions,
 } from "../host/internal.ts";
@@ -22,6 +23,10 @@ export interface AdminHost {
   inspect(options: InspectOptions): Promise<HostSnapshot>;
   /** Dead letters that the host has deleted since its start, because all had too many bytes. */
   readonly forgottenLetters: number;
+  /** Returns a page of the durable subscriptions that the host keeps. */
+  durableSubscriptions: HostOperations["durableSubscriptions"];
+  /** Removes those of an agent type, or the one to a topic. Resolves to their number. */
+  removeDurableSubscriptions: HostOperations["removeDurableSubscriptions"];
   /** Has a worker let its agents go and stop. `signal` ends the wait alone. */
   drainWorker(workerId: string, options: DrainWorkerOptions): Promise<DrainOutcome>;
   /** Opens the account of one request; `giveWay` is called when others need its bytes. */

@@ -37,12 +37,15 @@ export type LifeEnd = "left" | "dead" | "store-lost";
 export interface MemberListener {
   /** This host serves from now on, or it is isolated: it hands nothing to workers. */
   onServing?(isServing: boolean): void;
+  /** A host is new, or has another state or address for workers. */
   onHost?(host: HostRecord): void;
   /** A worker has joined, changed its host, or is gone. */
   onWorker?(worker: WorkerRecord): void;
   onType?(type: TypeRecord): void;
   /** Another host has left mail or reminders for agents of these shards in the state store. */
   onMail?(shards: readonly number[]): void;
+  /** A worker begins or ceases to serve a shared type. */
+  onServers?(type: string): void;
 }
 
 /** Options of a `ClusterMember`. */
@@ -137,6 +140,7 @@ export class ClusterMember {
     this.types = new ClusterTypes({
       ...{ life, workers: this.knownWorkers, onCaughtUp },
       onChange: (record) => listener.onType?.(record),
+      onServers: (type) => listener.onServers?.(type),
     });
     this.workers = new WorkerSessions({
       ...{ life, workers: this.knownWorkers, hosts: this.hosts },

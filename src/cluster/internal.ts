@@ -1,7 +1,11 @@
 // What other rooms and tests use of this room. index.ts holds what users use.
+export type { AgentMove, GiveOutcome } from "./claims/agent-move.ts";
+export type { ClaimOutcome, ClusterClaims } from "./claims/cluster-claims.ts";
+export type { HeldClaim, HeldClaims } from "./claims/held-claims.ts";
 export { ClusterMember, type LifeEnd, type MemberListener } from "./cluster-member.ts";
 export type { ClusterTimes } from "./cluster-times.ts";
 export type { CoordinationStore } from "./coordination-store.ts";
+export { ElapsedTime } from "./elapsed-time.ts";
 export { preferred } from "./hosts/preferred.ts";
 export { readClaim } from "./records/claim-record.ts";
 export { type HostRecord, parseHost, parseShard, parseType, parseWorker } from "./records/records.ts";

@@ -48,6 +48,16 @@ export interface HostClusterSettings {
   readonly workerLeaseMs?: number | undefined;
   /** Milliseconds that a worker has for joining another host before its agents and types are free. Default: 3 000. */
   readonly rejoinGraceMs?: number | undefined;
+  /**
+   * Agents of shared types at other hosts whose places this host remembers; it forgets the least used. The next message of a forgotten one takes
+   * a moment longer. A million take some 90 MB. Default: 1 000 000.
+   */
+  readonly maxRoutes?: number | undefined;
+  /**
+   * Milliseconds that a worker has to let an agent go that moves to another worker. When they are over, the agent stays. A worker that stops has
+   * its own time (`drainGraceMs`). Default: 30 000.
+   */
+  readonly moveTimeoutMs?: number | undefined;
 }
 
 /** The cluster that a host joins, and the network between its hosts. */
@@ -75,6 +85,8 @@ export const clusterSettingsKinds: OptionKinds<HostClusterSettings> = {
   leaseMs: number(someLease),
   workerLeaseMs: number({ from: 500, to: 60_000 }),
   rejoinGraceMs: number({ from: 0, to: 60_000 }),
+  maxRoutes: number({ from: 0, to: 10_000_000 }),
+  moveTimeoutMs: number({ from: 100, to: 3_600_000 }),
 };
 
 export const clusterKinds: OptionKinds<HostClusterOptions> = { ...clusterSettingsKinds, transport: anything };

@@ -29,8 +29,9 @@ import { ToldCalls } from "./mail/told-calls.ts";
 import type { JoinsSeat } from "./membership/joins-seat.ts";
 import { bothObservers, guardedObserver } from "./observer.ts";
 import { AgentOperations } from "./operations/agent-operations.ts";
-import { type HostOptions, resolveHostOptions } from "./options.ts";
+import { type HostOptions, knowsCallers, resolveHostOptions } from "./options.ts";
 import { noOthers, type OthersSeat } from "./peers/other-hosts.ts";
+import { DirectorySeat } from "./placement/cluster/directory-seat.ts";
 import { composePlacement } from "./placement/compose-placement.ts";
 import { SharedOwners } from "./placement/shared-owners.ts";
 import { SoloDirectory } from "./placement/solo-directory.ts";
@@ -40,8 +41,10 @@ import { Registrations } from "./registrations.ts";
 import { LegacyRegistration } from "./registry/legacy-registration.ts";
 import { namePattern } from "./registry/name-checks.ts";
 import { Registry } from "./registry/registry.ts";
+import { formatTerms } from "./registry/shared-terms.ts";
 import { TypesBetween } from "./registry/types-between.ts";
 import { Admission } from "./sessions/admission.ts";
+import { callerCheckOf } from "./sessions/caller-check.ts";
 import { ChannelTable } from "./sessions/channel-table.ts";
 import { DotnetWorkers } from "./sessions/dotnet-worker.ts";
 import type { Session } from "./sessions/session.ts";
@@ -93,7 +96,12 @@ export function composeHost(hostOptions: HostOptions) {
     ? new SharedOwners(options.random, { isDeaf, maxPlacementBytes: maxMemoryBytes / 8 })
     : new TypeTable({
         ...{ isDeaf, sharedTypes: options.sharedTypes },
-        onTypeOwned: (agentType, clientId, isShared) => others.now.typeOwned({ agentType, clientId, isShared }),
+        onTypeOwned: (agentType, clientId, isShared) => {
+          if (!isShared) others.now.typeOwned({ agentType, clientId, isShared });
+        },
+        onSharedJoined: (type, clientId) =>
+          others.now.typeOwned({ agentType: type.name, clientId, isShared: true, terms: formatTerms(type) }),
+        onSharedLeft: ({ name }, clientId) => others.now.releaseShared(name, clientId),
         onTypeGone: (agentType) => others.now.releaseType(agentType),
         onSharedChange: (type) => {
           units.changed(type);
@@ -133,7 +141,8 @@ export function composeHost(hostOptions: HostOptions) {
   });
   const mailShards =
     courier && sharedLog && new MailShards({ log: sharedLog, courier, openStore: () => held.open(), clock, logger });
-  const directory = new SoloDirectory({ maxClaims: options.maxClaims, batches, generation: () => held.incarnation });
+  const solo = new SoloDirectory({ maxClaims: options.maxClaims, batches, generation: () => held.incarnation });
+  const directory = new DirectorySeat(solo);
   const units: StockUnits = new StockUnits({
     sharedTypes: () => owners.sharedTypes(),
     maxBytes: maxMemoryBytes / 8,
@@ -144,15 +153,20 @@ export function composeHost(hostOptions: HostOptions) {
       logger?.warn(text, { types: firstListed(types.map(({ name }) => name)) });
     },
   });
-  const { placement, workers, leaving, drains } = composePlacement({
+  const { placement, workers, leaving, drains, messages, across } = composePlacement({
     ...{ directory, units, peers: sessions, isDeaf, batches, clock, counters, observer: seldom },
     ...{ placement: options.placement, versionPolicy: options.versionPolicy, random: options.random },
     drainGraceMs: options.drainGraceMs,
     sharedType: (name) => owners.shared(name),
     endCalls: (peers) => calls.endShared(peers),
+    onDraining: (channels) => others.now.workerDraining(channels),
+    endChannels: (channels) => {
+      const details = "The worker did not let its agents go in time (drainGraceMs).";
+      for (const { id } of channels) sessions.of(id)?.finish({ code: StatusCode.aborted, details }, "too-much");
+    },
   });
   const admission = new Admission({
-    ...{ ...options, counters, observer: seldom },
+    ...{ clock, counters, logger, observer: seldom, check: callerCheckOf(options) },
     places: shared("pendingAdmissions", limits.pendingAdmissions),
   });
   const pendingOf: Admission["pendingOf"] = (clientId, method) => admission.pendingOf(clientId, method);
@@ -174,16 +188,17 @@ export function composeHost(hostOptions: HostOptions) {
       accountant.openAccount({ party: "the host", name: "list of subscriptions", giveWay: onGiveWay }),
   });
   const between = new TypesBetween();
-  const isEnforced = options.authorize !== undefined;
+  const isEnforced = knowsCallers(options);
   const clientIds = new ClientIdOwners({ isEnforced, admission, sessions, controlSessions, registry });
   const dotnetAnswers = new DotnetAnswers({ ...options, counters });
   const calls: CallRouter = new CallRouter({
     ...{ ...options, bounds: options, batches, counters, owners, placement, leaving, peers: sessions, dotnetAnswers },
-    ...{ observer, workers, courier: courierPeer, others },
+    ...{ observer, workers, courier: courierPeer, others, across },
   });
   const locate = (agentType: string, key: string, asker: ControlPeer): string | undefined => {
     const type = owners.shared(agentType);
     if (type === undefined) return owners.locate(agentType, key);
+    if (across.now !== undefined) return across.now.clientOf(type, key);
     const located = placement.locate(type, key, { caller: undefined, payer: asker });
     if (located.at === "moving") return located.holder?.peer.id;
     return located.at === "found" ? located.peer.id : undefined;
@@ -194,7 +209,7 @@ export function composeHost(hostOptions: HostOptions) {
   };
   const events = new EventRouter({
     ...{ counters, owners, placement, directory, leaving, topics: registry.topics, peers: sessions, logger, observer },
-    others,
+    ...{ others, across },
   });
   const keepsTopics = hasLog && options.keepsStates && !allowMultipleOwners;
   const subscriptions = keepsTopics
@@ -242,7 +257,7 @@ export function composeHost(hostOptions: HostOptions) {
     ...{ calls, told, durable },
     events,
     registration: new LegacyRegistration(registry, makeId, others),
-    ...{ registry, owners, between, placement, leaving, drains, counters, logger, joins },
+    ...{ registry, owners, between, placement, leaving, drains, counters, logger, joins, others },
   });
   const lifecycle = new ChannelLifecycle({
     ...{
@@ -302,6 +317,7 @@ export function composeHost(hostOptions: HostOptions) {
   });
   return {
     ...{ options, others, joins, registrations, owners, placement, calls, events, control, counters },
+    ...{ directory, workers, leaving, messages, across, observer: seldom },
     noteRefusedHandshake: logger === undefined ? () => undefined : handshakeLog(logger, clock),
     ...{ accountant, batches, rateLimited, admission, clientIds, registry, sessions, lifecycle, readCounters },
     shared,
@@ -321,6 +337,8 @@ export function composeHost(hostOptions: HostOptions) {
       inspection,
       drains,
       forgottenLetters: () => courier?.counters.forgottenLetters ?? 0,
+      durableSubscriptions: subscriptions,
+      isServed: (agentType) => registry.isServed(agentType),
     }),
   };
 }

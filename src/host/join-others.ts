@@ -58,7 +58,12 @@ export async function joinOthers(servicer: HostServicer, options: JoinOthersOpti
   const account = accountant.openAccount({
     ...{ party: "the host", name: "subscriptions that other hosts are told", giveWay: () => undefined },
   });
-  const presence = new ToldPresence({ batches, account, sessionNumber: (channel) => cluster.sessionNumber(channel) });
+  const presence = new ToldPresence({
+    batches,
+    account,
+    sessionNumber: (channel) => cluster.sessionNumber(channel),
+    isDraining: (channel) => host.workers.isDraining(channel.worker.id),
+  });
   const report = linkLog(host.rateLimited);
   const hello = () => helloOf(cluster.name, cluster.hostId, capabilitiesOf(host.options));
   const settings = {
@@ -155,7 +160,8 @@ function linkLog(logger: HostComposition["rateLimited"]): (what: LinkOccurrence)
 }
 
 /** Makes the ways by which frames of other hosts reach the rooms of the host. */
-function waysOf({ calls, control, events, registry, registrations }: HostComposition): HostWays {
+function waysOf(host: HostComposition): HostWays {
+  const { calls, control, events, registry, registrations, owners, placement, across } = host;
   return {
     answered: (link, bytes) => {
       const frame = peekFrame(bytes);
@@ -165,14 +171,33 @@ function waysOf({ calls, control, events, registry, registrations }: HostComposi
       }
     },
     answeredBadly: (link, head, bad) => calls.giveUpFrom(link, head, bad),
-    bounced: (link, bounce) => calls.elsewhere.bounced(link, bounce),
-    workerGone: (worker) => calls.workerGone(worker),
+    bounced: (link, bounce) => {
+      if ("requestId" in bounce.what) calls.elsewhere.bounced(link, bounce);
+      else events.bounced(link, bounce, bounce.what.event);
+    },
+    taken: (link, what) => {
+      if ("requestId" in what) calls.elsewhere.taken(link, what.requestId);
+      else events.taken(link, what.event);
+    },
+    flushed: (number) => across.now?.flushed(number),
+    workerHere: ({ worker }) => {
+      placement.changed();
+      across.now?.workerHere(worker.id);
+    },
+    workerAway: () => placement.changed(),
+    linkLost: (link, workers) => {
+      placement.changed();
+      for (const worker of workers) calls.workerGone(worker);
+      events.linkLost(link);
+      across.now?.linkEnded(link, workers);
+    },
     placeKnown: (key, isServed) => calls.elsewhere.placeKnown(key, isServed),
-    isServed: (agentType) => registry.isServed(agentType),
+    isServed: ({ agentType, clientId, isShared }) =>
+      isShared ? owners.owners(agentType).includes(clientId) : registry.isServed(agentType),
     typeLost: ({ clientId, agentType }) => registry.loseType(clientId, agentType),
-    called: (caller, bytes, channel) => {
+    called: (caller, bytes, channel, isFirst) => {
       const frame = peekFrame(bytes);
-      if (frame.kind === "request") return calls.routeFrom(caller, frame, channel);
+      if (frame.kind === "request") return calls.routeFrom(caller, frame, channel, isFirst);
       if (frame.kind === "bad" && frame.head !== undefined) {
         calls.ends.giveUp(caller, frame.head, { reason: frame.reason, isOverload: false });
       }
@@ -183,10 +208,19 @@ function waysOf({ calls, control, events, registry, registrations }: HostComposi
       const notice = peekFrame(bytes);
       if (notice.kind === "cancel") calls.ends.cancel(caller, notice);
     },
-    callerGone: (caller) => calls.peerEnded(caller, { inOrder: false }),
-    published: (caller, types, bytes) => {
-      const event = peekFrame(bytes);
-      if (event.kind === "event") events.routeFrom(caller, event, types);
+    callerGone: (caller) => {
+      calls.peerEnded(caller, { inOrder: false });
+      events.hostGone(caller);
+    },
+    published: (caller, event) => {
+      const frame = peekFrame(event.frame);
+      if (frame.kind === "event") events.routeFrom(caller, frame, event);
+    },
+    flush: (caller, { agentType, key }, onDone) => {
+      const type = owners.shared(agentType);
+      caller.setBouncing(agentType, key, false);
+      if (type === undefined || across.now === undefined) return onDone();
+      across.now.flush(caller, type, key, onDone);
     },
     controlCame: (from, envelope) => control.route(from, envelope),
     controlGone: (from) => control.sessionEnded(from),

@@ -24,6 +24,7 @@ export function openPlacement({ clock, owners, peers, ...given }: Given) {
     ...{ peers, isDeaf: () => false, placement: "hash", versionPolicy: "newest", random: () => 0 },
     ...{ clock, batches, counters: createHostCounters(), observer: undefined, drainGraceMs: 10_000 },
     ...{ sharedType: (name) => owners.shared(name), endCalls: () => {} },
+    ...{ onDraining: () => {}, endChannels: () => {} },
     ...given,
     directory,
   });

@@ -15,6 +15,8 @@ export interface WantedClaim {
 export interface KnownClaim {
   readonly epoch: Epoch;
   readonly revision: number;
+  /** Its agent has ended. The worker takes no message under this epoch any more. */
+  readonly isAsleep?: boolean;
 }
 
 /** A claim that was written. */
@@ -54,8 +56,10 @@ export class ClaimWrites {
     const key = claimKey(agent);
     let revision = known?.revision ?? 0;
     // Nothing is known: the first write says what is there.
+    const ownEpoch = (epoch: Epoch) =>
+      known?.isAsleep === true ? this.#newEpoch(epoch, era) : this.#renewedEpoch(epoch, era);
     let epoch: Partial<Epoch> & Omit<Epoch, "number"> =
-      known === undefined ? { generation: this.#life.generation(), era } : this.#renewedEpoch(known.epoch, era);
+      known === undefined ? { generation: this.#life.generation(), era } : ownEpoch(known.epoch);
     for (let tries = 0; tries < mostTries; tries += 1) {
       if (!mayGo()) return { at: "stopped" };
       const sentMs = this.#life.now();
@@ -69,7 +73,7 @@ export class ClaimWrites {
       if (found === undefined) {
         epoch = { generation: this.#life.generation(), era };
       } else if (found.workerId === workerId) {
-        epoch = this.#renewedEpoch(found.epoch, era);
+        epoch = ownEpoch(found.epoch);
       } else {
         this.#life.counters.claimConflicts += 1;
         const isGone = await this.#isGone(found.workerId);

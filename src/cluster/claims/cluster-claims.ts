@@ -72,12 +72,16 @@ export class ClusterClaims {
     return this.#turns.size;
   }
 
-  /** The claim under which a message may be sent now. Ask again after each wait (rule R2). */
+  /** The claim under which a message may be sent now. Ask again after each wait (rule R2). An agent that sleeps is claimed anew. */
   find(agent: AgentName): HeldClaim | undefined {
+    const claim = this.present(agent);
+    return claim === undefined || this.#moves.has(nameOf(agent)) ? undefined : claim;
+  }
+
+  /** The claim of an agent, also while it is frozen: under it come the last messages of its worker. */
+  present(agent: AgentName): HeldClaim | undefined {
     const claim = this.#held.get(agent);
-    if (claim === undefined || this.#moves.has(nameOf(agent)) || !this.#isUsable(claim)) return undefined;
-    if (claim.isAsleep) this.#held.set({ ...claim, isAsleep: false });
-    return claim;
+    return claim === undefined || claim.isAsleep || !this.#isUsable(claim) ? undefined : claim;
   }
 
   /** Claims an agent for a worker that this host serves. Synchronous outcomes come from `find`; ask it first. */
@@ -158,7 +162,7 @@ export class ClusterClaims {
     if (this.#moves.has(nameOf(agent))) return { at: "moving" };
     const before = this.#held.get(agent);
     // Another message has claimed it while this one waited.
-    if (why === "use" && before !== undefined && before.workerId === workerId && this.#isUsable(before))
+    if (why === "use" && before?.workerId === workerId && !before.isAsleep && this.#isUsable(before))
       return { at: "held", claim: before };
     if (before !== undefined && before.workerId !== workerId && this.#isUsable(before))
       return { at: "elsewhere", workerId: before.workerId, epoch: before.epoch };

@@ -30,6 +30,8 @@ export interface ClusterTypesOptions {
   readonly onCaughtUp: () => void;
   /** Called when the owner of a type, or whether it is shared, has changed. */
   readonly onChange: (record: TypeRecord) => void;
+  /** Called when a worker begins or ceases to serve a shared type. */
+  readonly onServers: (type: string) => void;
 }
 
 /** Which workers serve which agent types. */
@@ -43,12 +45,19 @@ export class ClusterTypes {
   readonly #served = new Map<string, Set<string>>();
   readonly #turns = new TurnByName();
 
-  constructor({ life, workers, onCaughtUp, onChange }: ClusterTypesOptions) {
+  constructor({ life, workers, onCaughtUp, onChange, onServers }: ClusterTypesOptions) {
     this.#life = life;
     this.#workers = workers;
     const now = () => life.monotonicNow();
     this.#types = new KnownRecords({ parse: parseType, now, onChange: ({ record }) => onChange(record) });
-    this.#serves = new KnownRecords({ parse: parseServe, now, onChange: ({ record }) => this.#noteServer(record) });
+    this.#serves = new KnownRecords({
+      parse: parseServe,
+      now,
+      onChange: ({ record }) => {
+        this.#noteServer(record);
+        onServers(record.type);
+      },
+    });
     this.#types.watch(life.store, prefixes.type, onCaughtUp);
     this.#serves.watch(life.store, prefixes.serve, onCaughtUp);
   }

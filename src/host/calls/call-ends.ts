@@ -69,6 +69,13 @@ export class CallEnds {
     return true;
   }
 
+  // protocol.md §12.8
+  /** The call goes back to the host that has asked: it has no outcome here. */
+  giveBack(call: PendingCall): void {
+    this.#parts.onOver(call);
+    this.#parts.calls.take(call);
+  }
+
   /** Ends a call whose caller no longer waits for the outcome. */
   abandon(call: PendingCall, reason: CancelReason): void {
     const { calls, outcomes, onOver } = this.#parts;

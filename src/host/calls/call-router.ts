@@ -13,11 +13,15 @@ import {
 } from "../../protocol/internal.ts";
 import type { BatchRunner } from "../batch-runner.ts";
 import type { MutableHostCounters } from "../counters.ts";
+import { HostCaller } from "../peers/host-caller.ts";
 import { noOthers, type OthersSeat } from "../peers/other-hosts.ts";
 import type { CallLink, WorkerElsewhere } from "../peers/worker-elsewhere.ts";
-import type { LeavingAgents } from "../placement/leaving-agents.ts";
+import type { AgentRoutes } from "../placement/cluster/agent-routes.ts";
+import type { AcrossSeat, LeavingAgents } from "../placement/leaving-agents.ts";
+import type { MessageOrigin } from "../placement/located.ts";
 import type { Placement } from "../placement/placement.ts";
 import type { Workers } from "../placement/workers.ts";
+import type { SharedType } from "../registry/shared-type.ts";
 import type { TypeOwners } from "../registry/type-owners.ts";
 import type { Peer, PeerTable } from "../sessions/peer.ts";
 import type { PendingCall } from "../sessions/pending-call.ts";
@@ -53,6 +57,7 @@ export interface CallRouterParts extends CallOutcomesParts {
   readonly courier?: Peer | undefined;
   /** Default: this host is alone. */
   readonly others?: OthersSeat | undefined;
+  readonly across?: AcrossSeat<AgentRoutes> | undefined;
 }
 
 // protocol.md H1–H7
@@ -138,13 +143,17 @@ export class CallRouter {
     const release = (call: PendingCall): void => this.#release(call);
     const routeAnew = (call: PendingCall, request: PeekedRequest): void => this.#routeAnew(call, request);
     const [sending, ends] = [this.#sending, this.ends];
-    this.elsewhere = new CallsElsewhere({ clock, others, calls, ends, sending, release, routeAnew });
+    this.elsewhere = new CallsElsewhere({
+      ...{ clock, others, calls, ends, sending, release, routeAnew },
+      courier: parts.courier,
+      shared: () => this.shared,
+    });
     this.#endings = new CallEndings({ calls, batches, ends: this.ends });
     this.commits = new CallCommits({
       ...{ calls, ends: this.ends, endings: this.#endings, placement, counters, isDraining: () => this.#isDraining },
     });
     this.shared = new SharedCalls({
-      ...{ calls, placement, leaving, owners, counters },
+      ...{ calls, placement, leaving, owners, counters, across: parts.across ?? { now: undefined } },
       waits: new HeldWaits({ clock, batches, rings: this.rings, workers: parts.workers, calls }),
       ...this.#waysOfShared(),
     });
@@ -188,28 +197,51 @@ export class CallRouter {
 
   // protocol.md §12
   /**
-   * Takes a call that another host has sent for the worker of a channel here, and sends it to no other host. False: the worker does not serve the
-   * type, or this host has lost touch with its cluster; nothing was done.
+   * Takes a call that another host has sent for the worker of a channel here, and sends it to no other host. `isFirst`: it is the first one on a
+   * route to an agent of a shared type. False: the worker does not serve the type, or this host has lost touch with its cluster; nothing was done.
    */
-  routeFrom(caller: Peer, request: PeekedRequest, channel: Peer): boolean {
+  routeFrom(caller: HostCaller, request: PeekedRequest, channel: Peer, isFirst: boolean): boolean {
     const { targetType = "", targetKey } = request;
-    if (!this.#others.now.isServing) return false;
+    const { isServing } = this.#others.now;
     const shared = this.#owners.hasShared ? this.#owners.shared(targetType) : undefined;
+    if (shared !== undefined && this.#placement.isAcross) {
+      this.#counters.calls += 1;
+      this.#routeToAgent(caller, request, shared, { channel, isFirst });
+      return true;
+    }
+    if (!isServing) return false;
     const clientId = this.#owners.locate(targetType, targetKey);
     const target = clientId === undefined ? undefined : this.#peers.of(clientId);
-    if (shared === undefined && target?.worker.id !== channel.worker.id) return false;
+    const isHere = shared !== undefined || target?.worker.id === channel.worker.id;
+    const isExpected = !isHere && clientId === undefined && this.#others.now.isPlaceOf(channel, targetType);
+    if (!isHere && !isExpected) return false;
     this.#counters.calls += 1;
     const refusal = this.#isDraining
       ? callFailure.shuttingDown()
       : whyNotTaken(caller, request, targetType, { calls: this.#calls, bounds: this.#boundsOfHosts });
     if (refusal !== undefined) this.#outcomes.refuse(caller, requestIdText(request), refusal, targetType);
     else if (shared !== undefined) this.shared.route(caller, request, shared);
-    else if (target !== undefined) {
+    else {
       const callerId = requestIdBytes(request);
       const call = this.#calls.open({ caller, callerId, targetType, targetKey }, request.timeoutMs);
-      this.#sending.forward(call, request, target);
+      if (target === undefined) this.elsewhere.expect(call, request);
+      else this.#sending.forward(call, request, target);
     }
     return true;
+  }
+
+  // protocol.md §12.8
+  #routeToAgent(
+    caller: HostCaller,
+    request: PeekedRequest,
+    type: SharedType,
+    named: Pick<MessageOrigin, "channel" | "isFirst">,
+  ): void {
+    // Another host may have a worker for the agent.
+    if (this.#isDraining || !this.#others.now.isServing) return this.shared.refuseFrom(caller, request, named);
+    const refusal = whyNotTaken(caller, request, type.name, { calls: this.#calls, bounds: this.#boundsOfHosts });
+    if (refusal !== undefined) this.#outcomes.refuse(caller, requestIdText(request), refusal, type.name);
+    else this.shared.routeFrom(caller, request, type, named);
   }
 
   /** Returns what the room for calls of shared types needs of this router. */
@@ -223,10 +255,13 @@ export class CallRouter {
       refuse: (caller, request, failure, agentType) =>
         this.#outcomes.refuse(caller, requestIdText(request), failure, agentType),
       onPath: (caller, request) => this.#chains.onPath(caller, request),
-      bare: ({ caller }, message) => (caller === this.#courier ? withoutEpoch(message) : withoutHostKeys(message)),
-      forward: (call, request, target, entry) => {
-        call.sentBytes = this.#sending.forward(call, request, target, entry);
+      // What a host has sent has what only hosts say.
+      bare: ({ caller }, message) =>
+        caller === this.#courier || caller instanceof HostCaller ? withoutEpoch(message) : withoutHostKeys(message),
+      forward: (call, request, target, entry, use) => {
+        call.sentBytes = this.#sending.forward(call, request, target, entry, use);
       },
+      giveBack: (call) => this.ends.giveBack(call),
       expect: (clientId, call, frame) => this.#expect(clientId, call, frame),
       end: (call, failure) => this.ends.end(call, failure),
       release: (call) => this.#release(call),
@@ -289,7 +324,7 @@ export class CallRouter {
     if (call !== undefined && isOn(link, call)) this.ends.giveUpAnswer(call, bad);
   }
 
-  /** A worker of another host can't be reached any more: the calls that it has fail. */
+  /** The link to a worker of another host has ended: the calls that it has fail. */
   workerGone(worker: WorkerElsewhere): void {
     this.#endings.ofPeer(worker, callFailure.disconnected);
   }

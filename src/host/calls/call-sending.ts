@@ -33,8 +33,17 @@ export class CallSending {
     this.#parts = parts;
   }
 
-  /** Sends a call to a worker. `entry`: one more field of the request. Returns the length of the frame. */
-  forward(call: PendingCall, request: PeekedRequest, target: Peer, entry?: Uint8Array): number {
+  /**
+   * Sends a call to a worker. `entry`: one more field of the request. `use`: `first-call` for one that opens a route to another host. Returns the
+   * length of the frame.
+   */
+  forward(
+    call: PendingCall,
+    request: PeekedRequest,
+    target: Peer,
+    entry?: Uint8Array,
+    use: "call" | "first-call" = "call",
+  ): number {
     if (!this.#parts.others.now.isServing) {
       this.#parts.ends.end(call, callFailure.isolated());
       return 0;
@@ -44,7 +53,7 @@ export class CallSending {
       this.#parts.ends.end(call, callFailure.noDurableEvents(call.targetType));
       return 0;
     }
-    this.#send(call, frame, target);
+    this.#send(call, frame, target, use);
     return frame.byteLength;
   }
 
@@ -71,12 +80,12 @@ export class CallSending {
     return spliceRequestId(bare, id, entry);
   }
 
-  #send(call: PendingCall, frame: FrameBytes, target: Peer): void {
+  #send(call: PendingCall, frame: FrameBytes, target: Peer, use: "call" | "first-call"): void {
     const { calls, ends } = this.#parts;
     calls.assign(call, target);
     const refusal = target.dotnet && whyNotForDotnet(target.dotnet, call.targetType, frame);
     if (refusal !== undefined) return ends.end(call, refusal);
-    const outcome = target.send(frame, "call", call.caller);
+    const outcome = target.send(frame, use, call.caller);
     if (outcome !== "queued") ends.end(call, whyNotSent(outcome, call, frame, target));
   }
 }

@@ -12,14 +12,17 @@ import {
 } from "../../protocol/internal.ts";
 import type { MutableHostCounters } from "../counters.ts";
 import { limits } from "../limits.ts";
-import type { LeavingAgents } from "../placement/leaving-agents.ts";
-import type { Located, Placed } from "../placement/located.ts";
+import { HostCaller } from "../peers/host-caller.ts";
+import { WorkerElsewhere } from "../peers/worker-elsewhere.ts";
+import type { AgentRoutes } from "../placement/cluster/agent-routes.ts";
+import type { AcrossSeat, LeavingAgents } from "../placement/leaving-agents.ts";
+import type { Elsewhere, Located, MessageOrigin, Placed } from "../placement/located.ts";
 import type { HeldMessage, MovingAgent } from "../placement/moving-agent.ts";
 import type { Placement } from "../placement/placement.ts";
 import type { SharedType } from "../registry/shared-type.ts";
 import type { TypeOwners } from "../registry/type-owners.ts";
 import type { Peer } from "../sessions/peer.ts";
-import { keptText, type PendingCall } from "../sessions/pending-call.ts";
+import { callerIdText, keptText, type PendingCall } from "../sessions/pending-call.ts";
 import { type CallFailure, callFailure } from "./call-failures.ts";
 import type { CallTable } from "./call-table.ts";
 import type { HeldWaits } from "./held-waits.ts";
@@ -34,7 +37,15 @@ export interface CallWays {
   readonly onPath: (caller: Peer, request: PeekedRequest) => PeekedRequest;
   /** Returns a call that a worker gives back without what hosts say to workers alone. */
   readonly bare: (call: PendingCall, message: PeekedRequest) => PeekedRequest;
-  readonly forward: (call: PendingCall, request: PeekedRequest, target: Peer, entry: Uint8Array | undefined) => void;
+  readonly forward: (
+    call: PendingCall,
+    request: PeekedRequest,
+    target: Peer,
+    entry: Uint8Array | undefined,
+    use: "call" | "first-call",
+  ) => void;
+  /** A call of another host goes back there without an outcome. */
+  readonly giveBack: (call: PendingCall) => void;
   /** Holds a call for a client whose channel is to come. */
   readonly expect: (clientId: string, call: PendingCall, frame: FrameBytes) => void;
   /** Ends a call with a failure, if it has no outcome yet. */
@@ -52,6 +63,15 @@ export interface SharedCallsParts extends CallWays {
   readonly owners: TypeOwners;
   readonly counters: MutableHostCounters;
   readonly waits: HeldWaits;
+  /** Agents at other hosts; a lone host has none. */
+  readonly across: AcrossSeat<AgentRoutes>;
+}
+
+interface HeldCallParts {
+  readonly call: PendingCall;
+  readonly frame: Uint8Array;
+  readonly isUnfit: boolean;
+  readonly origin: MessageOrigin | undefined;
 }
 
 /** A call that waits for its agent. */
@@ -59,13 +79,16 @@ class HeldCall implements HeldMessage {
   readonly call: PendingCall;
   readonly frame: Uint8Array;
   readonly isUnfit: boolean;
+  readonly origin: MessageOrigin | undefined;
+  readonly opensRoutes = true;
   readonly place: (placed: Placed | undefined) => void;
   queue: HeldMessage["queue"];
 
-  constructor(call: PendingCall, frame: Uint8Array, isUnfit: boolean, owner: SharedCalls) {
+  constructor({ call, frame, isUnfit, origin }: HeldCallParts, owner: SharedCalls) {
     this.call = call;
     this.frame = frame;
     this.isUnfit = isUnfit;
+    this.origin = origin;
     this.place = (placed) => owner.placed(this, placed);
   }
 
@@ -91,6 +114,8 @@ class HeldCall implements HeldMessage {
 export class SharedCalls {
   readonly #parts: SharedCallsParts;
   readonly #waiting = new Map<PendingCall, HeldCall>();
+  /** Calls that are the first on a route to another host, with the gates that they are to open. */
+  readonly #first = new Map<PendingCall, MovingAgent>();
 
   constructor(parts: SharedCallsParts) {
     this.#parts = parts;
@@ -105,6 +130,61 @@ export class SharedCalls {
     const callerId = requestIdBytes(request);
     const call = calls.open({ caller, callerId, targetType: type.name, targetKey }, request.timeoutMs);
     this.#send(call, onPath(caller, request), located);
+  }
+
+  // protocol.md §12.8
+  /** Takes a call of another host to the worker that it names, or gives it back. */
+  routeFrom(
+    caller: HostCaller,
+    request: PeekedRequest,
+    type: SharedType,
+    { channel, isFirst }: Pick<MessageOrigin, "channel" | "isFirst">,
+  ): void {
+    const { across, calls, refuse } = this.#parts;
+    const { targetKey } = request;
+    const origin = { host: caller, channel, isFirst, number: 0 };
+    const located = across.now?.locateFor(type, targetKey, origin) ?? notHere;
+    const isHeld = "lane" in located;
+    if (isFirst) caller.setBouncing(type.name, targetKey, false);
+    if (!isHeld && located.at === "nowhere") return refuse(caller, request, callFailure.notPlaced(located), type.name);
+    const isBouncing = !isHeld && (located.at !== "found" || caller.isBouncing(type.name, targetKey));
+    if (isBouncing) return this.#bounce(request, origin, located.at === "elsewhere" ? located : notHere);
+    const callerId = requestIdBytes(request);
+    const call = calls.open({ caller, callerId, targetType: type.name, targetKey }, request.timeoutMs);
+    if (!isHeld) return this.#send(call, request, located, origin);
+    const holder = across.now?.holderOf(type, targetKey);
+    this.#send(call, request, { at: "moving", agent: located, holder }, origin);
+  }
+
+  /** Gives a call of another host back at once: this host hands nothing to workers now. */
+  refuseFrom(host: HostCaller, request: PeekedRequest, named: Pick<MessageOrigin, "channel" | "isFirst">): void {
+    this.#bounce(request, { host, ...named, number: 0 }, notHere);
+  }
+
+  /** A call comes back from the worker of another host. False: its type is not shared. */
+  bounced(call: PendingCall, request: PeekedRequest, from: WorkerElsewhere, heldBy: string | undefined): boolean {
+    const { across, owners } = this.#parts;
+    const gate = this.#first.get(call);
+    this.#first.delete(call);
+    const type = owners.shared(call.targetType);
+    if (type === undefined || across.now === undefined) {
+      if (gate !== undefined) across.now?.over(gate);
+      return false;
+    }
+    const message = this.#heldCall(call, request);
+    const { link } = from;
+    const isHeld = across.now.bounced({ type, key: request.targetKey, message, link, from, heldBy, gate });
+    if (!isHeld) this.#refuseHeld(message);
+    else if (message.queue !== undefined) this.#wait(message, message.queue.agent);
+    return true;
+  }
+
+  /** The first call on a route was handed over: others may follow. */
+  taken(call: PendingCall): void {
+    const gate = this.#first.get(call);
+    this.#first.delete(call);
+    const by = call.target;
+    if (gate !== undefined && by instanceof WorkerElsewhere) this.#parts.across.now?.taken(gate, by);
   }
 
   /** Places a call that waited for a channel, or whose type was something else before. */
@@ -136,23 +216,31 @@ export class SharedCalls {
     if (reason === "conflict") call.conflicts += 1;
     if (call.conflicts > limits.conflictsOfCall) return end(call, callFailure.conflict(call.targetType));
     if (call.returns > limits.returnsOfCall) return end(call, callFailure.movedTooOften(call.targetType));
-    const held = this.#heldCall(call, this.#parts.bare(call, message), reason === "unfit");
+    const { caller } = call;
+    const origin =
+      caller instanceof HostCaller ? { host: caller, channel: from, isFirst: false, number: 0 } : undefined;
+    const held = this.#heldCall(call, this.#parts.bare(call, message), origin, reason === "unfit");
     if (!leaving.takeBack(from, agent, held)) return this.#refuseHeld(held);
     if (held.queue !== undefined) this.#wait(held, held.queue.agent);
   }
 
   /** The agent of a call that waited has a place, or gets none. */
-  placed({ call, frame }: HeldCall, placed: Placed | undefined): void {
+  placed({ call, frame, origin }: HeldCall, placed: Placed | undefined): void {
     this.#waiting.delete(call);
     this.#parts.waits.forget(call);
     const request = peekFrame(frame);
     if (!this.#parts.calls.has(call) || request.kind !== "request") return;
     if (placed === undefined) this.#parts.routeAnew(call, request);
-    else this.#send(call, request, placed);
+    else this.#send(call, request, placed, origin);
   }
 
   /** The call has its outcome. */
   forget(call: PendingCall): void {
+    const gate = this.#first.size > 0 ? this.#first.get(call) : undefined;
+    if (gate !== undefined) {
+      this.#first.delete(call);
+      this.#parts.across.now?.over(gate);
+    }
     if (this.#waiting.size === 0) return;
     const held = this.#waiting.get(call);
     if (held === undefined) return;
@@ -161,23 +249,44 @@ export class SharedCalls {
     this.#parts.leaving.forget(held);
   }
 
-  #send(call: PendingCall, request: PeekedRequest, located: Located): void {
-    const { forward, expect, end, calls } = this.#parts;
+  #send(call: PendingCall, request: PeekedRequest, located: Located, origin?: MessageOrigin): void {
+    const { forward, expect, end, calls, giveBack } = this.#parts;
     switch (located.at) {
-      case "found":
-        return forward(call, request, located.peer, located.epoch && epochEntry(located.epoch));
+      case "found": {
+        const { peer, epoch, gate } = located;
+        if (gate !== undefined) this.#first.set(call, gate);
+        forward(call, request, peer, epoch && epochEntry(epoch), gate === undefined ? "call" : "first-call");
+        if (origin?.isFirst && calls.has(call)) origin.host.taken({ requestId: callerIdText(call) });
+        if (origin !== undefined) origin.isFirst = false;
+        return;
+      }
+      case "elsewhere":
+        if (origin === undefined) return end(call, callFailure.notReached(call.targetType));
+        giveBack(call);
+        return this.#bounce(request, origin, located, call.callerId);
       case "expected":
         return expect(located.clientId, call, spliceRequestId(request, calls.idBytesOf(call)));
       case "nowhere":
         return end(call, callFailure.notPlaced(located));
       case "moving": {
         const { agent, holder } = located;
-        if (holder !== undefined && waitsForTurnOf(request, agent, calls)) return this.#send(call, request, holder);
-        const held = this.#heldCall(call, request, false);
+        if (holder !== undefined && waitsForTurnOf(request, agent, calls))
+          return this.#send(call, request, holder, origin);
+        const held = this.#heldCall(call, request, origin);
         if (!this.#parts.leaving.hold(agent, held)) return this.#refuseHeld(held);
-        this.#wait(held, agent);
+        if (held.queue !== undefined) this.#wait(held, held.queue.agent);
       }
     }
+  }
+
+  /** Gives a call back to the host that has sent it. `callerId`: the id under which that host knows it, if the request has another one. */
+  #bounce(request: PeekedRequest, origin: MessageOrigin, { heldBy, reason }: Elsewhere, callerId?: Uint8Array): void {
+    const { host, isFirst } = origin;
+    const frame = callerId === undefined ? request.bytes : joinFrame(spliceRequestId(request, callerId));
+    const given = peekFrame(frame);
+    if (given.kind !== "request") return;
+    if (!isFirst) host.setBouncing(request.targetType ?? "", request.targetKey, true);
+    host.bounce({ what: { requestId: requestIdText(given) }, types: [], reason, heldBy, frame });
   }
 
   #wait(held: HeldCall, agent: MovingAgent): void {
@@ -185,10 +294,10 @@ export class SharedCalls {
     this.#parts.waits.add(held, agent);
   }
 
-  #heldCall(call: PendingCall, request: PeekedRequest, isUnfit: boolean): HeldCall {
+  #heldCall(call: PendingCall, request: PeekedRequest, origin?: MessageOrigin, isUnfit = false): HeldCall {
     // The bytes of a call may be a part of what came together with it: a copy keeps nothing else in memory.
     const frame = new Uint8Array(joinFrame(spliceRequestId(request, this.#parts.calls.idBytesOf(call))));
-    return new HeldCall(call, frame, isUnfit, this);
+    return new HeldCall({ call, frame, isUnfit, origin }, this);
   }
 
   #refuseHeld({ call, frame }: HeldCall): void {
@@ -199,6 +308,8 @@ export class SharedCalls {
     this.#parts.end(call, failure);
   }
 }
+
+const notHere = { at: "elsewhere", heldBy: undefined, reason: "The worker does not have the agent any more." } as const;
 
 /** Whether a turn of the agent may wait for this call: then the agent can't leave before the call has its answer. */
 function waitsForTurnOf(request: PeekedRequest, { type, key }: MovingAgent, calls: EndedCalls): boolean {

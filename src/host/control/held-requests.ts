@@ -25,6 +25,7 @@ class HeldRequest implements HeldMessage {
   readonly caller = undefined;
   readonly payer: { readonly account: MemoryAccount };
   readonly isUnfit = false;
+  readonly opensRoutes = false;
   /** The bytes, and the names that were read from them. */
   readonly byteLength: number;
   readonly place: (placed: Placed | undefined) => void;

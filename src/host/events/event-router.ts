@@ -5,6 +5,8 @@ import {
   formatLoneRecipients,
   formatRecipient,
   type PeekedEvent,
+  type PeerBounce,
+  type PeerEventTarget,
   type ReturnedFrame,
   spliceRecipients,
   topicSourceOf,
@@ -14,9 +16,13 @@ import {
 import type { MutableHostCounters } from "../counters.ts";
 import { limits } from "../limits.ts";
 import type { HostObserver } from "../observer.ts";
+import type { HostCaller } from "../peers/host-caller.ts";
+import type { EventOfHost } from "../peers/host-ways.ts";
 import { noOthers, type OthersSeat } from "../peers/other-hosts.ts";
+import { type CallLink, WorkerElsewhere } from "../peers/worker-elsewhere.ts";
 import type { AgentDirectory } from "../placement/agent-directory.ts";
-import type { LeavingAgents } from "../placement/leaving-agents.ts";
+import type { AgentRoutes } from "../placement/cluster/agent-routes.ts";
+import type { AcrossSeat, LeavingAgents } from "../placement/leaving-agents.ts";
 import type { Placement } from "../placement/placement.ts";
 import type { SharedType } from "../registry/shared-type.ts";
 import type { TopicIndex } from "../registry/topic-index.ts";
@@ -38,6 +44,7 @@ export interface EventRouterParts {
   readonly peers: PeerTable;
   /** Default: this host is alone. */
   readonly others?: OthersSeat | undefined;
+  readonly across?: AcrossSeat<AgentRoutes> | undefined;
   readonly logger: Logger | undefined;
   readonly observer: HostObserver | undefined;
 }
@@ -73,7 +80,15 @@ export class EventRouter {
   readonly #moving: MovingEvents;
   readonly #fans: EventFans;
   readonly #others: OthersSeat;
-  readonly #isServedHere = (agentType: string): boolean => this.#parts.owners.owners(agentType).length > 0;
+  readonly #across: AcrossSeat<AgentRoutes>;
+  /** The types of the agents at other hosts that the event is for. */
+  readonly #elsewhere = new Map<WorkerElsewhere, string[]>();
+  /** Whether other hosts get no copy of an event for an agent type by their subscriptions. */
+  readonly #isDecidedHere = (agentType: string): boolean => {
+    const { owners } = this.#parts;
+    if (owners.owners(agentType).length > 0) return true;
+    return this.#across.now !== undefined && owners.shared(agentType) !== undefined;
+  };
   #number = 0;
   /** Whether the event that the router works on waits for an agent that moves. */
   #isHeld = false;
@@ -81,9 +96,10 @@ export class EventRouter {
   constructor(parts: EventRouterParts) {
     this.#parts = parts;
     this.#others = parts.others ?? { now: noOthers };
+    this.#across = parts.across ?? { now: undefined };
     this.#fans = new EventFans({ ...parts, versions: parts.directory.versions });
     this.#moving = new MovingEvents({
-      ...parts,
+      ...{ ...parts, across: this.#across },
       send: (event, target, frame) => void (this.#isIsolated() || this.#deliver(event, target, frame)),
       shownTo: (target, event) => (knowsDepths(target) ? event : withoutDepth(event)),
     });
@@ -106,7 +122,7 @@ export class EventRouter {
     }
     this.#isHeld = false;
     const absent = this.#find(from, event);
-    const elsewhere = this.#others.now.areThere ? this.#others.now.publish(from, event, this.#isServedHere) : 0;
+    const elsewhere = this.#others.now.areThere ? this.#publish(from, event) : 0;
     const found = this.#targets.length;
     if (found === 0 && elsewhere === 0 && !this.#isHeld) counters.unroutableEvents += 1;
     const deliveredBefore = counters.deliveredEvents;
@@ -117,12 +133,100 @@ export class EventRouter {
     return found;
   }
 
-  // protocol.md §12
-  /** Sends an event of another host to the workers here that serve these types. That host has decided who gets it. */
-  routeFrom(from: Peer, event: PeekedEvent, types: readonly string[]): void {
+  /** Sends an event to the workers of other hosts that it is for. Returns how many get it. */
+  #publish(from: Peer, event: PeekedEvent): number {
+    return this.#others.now.publish(from, event, this.#isDecidedHere) + this.#publishToAgents(from, event);
+  }
+
+  #publishToAgents(from: Peer, event: PeekedEvent): number {
+    if (this.#elsewhere.size === 0) return 0;
+    const targets = new Map<CallLink, PeerEventTarget[]>();
+    for (const [{ link, slot }, types] of this.#elsewhere) {
+      const ofLink = targets.get(link);
+      if (ofLink === undefined) targets.set(link, [{ slot, types }]);
+      else ofLink.push({ slot, types });
+    }
+    this.#elsewhere.clear();
+    return this.#others.now.sendEvent(from, withoutRecipients(event).bytes, targets);
+  }
+
+  /** An event that this host had sent to an agent of a shared type comes back from another host. */
+  bounced(link: CallLink, bounce: PeerBounce, number: number): void {
+    this.#moving.bounced(link, bounce, number);
+  }
+
+  /** The first event on a route was handed over. */
+  taken(link: CallLink, number: number): void {
+    this.#moving.taken(link, number);
+  }
+
+  /** The link to another host has ended, or that of another host to this one. */
+  linkLost(link: CallLink): void {
+    this.#moving.linkLost(link);
+  }
+
+  hostGone(host: HostCaller): void {
+    this.#moving.hostGone(host);
+  }
+
+  // protocol.md §12, §12.8
+  /** Sends an event of another host to the workers here that it names. That host has decided who gets it. */
+  routeFrom(from: HostCaller, event: PeekedEvent, { number, exclusive, shared }: EventOfHost): void {
+    this.#parts.counters.events += 1;
+    if (exclusive.length > 0 && !this.#isIsolated()) this.#routeToTypes(from, event, exclusive);
+    for (const { channel, types } of shared) this.#routeToAgents(from, event, { channel, types, number });
+  }
+
+  #routeToAgents(
+    host: HostCaller,
+    event: PeekedEvent,
+    { channel, types, number }: EventOfHost["shared"][number] & { readonly number: number },
+  ): void {
+    const { owners, counters } = this.#parts;
+    const key = topicSourceOf(event);
+    const isFirst = number !== 0;
+    /** A copy, made once: the bytes may be a part of what came together with them. */
+    let kept: Uint8Array | undefined;
+    const named = new Map<Peer, string[]>();
+    for (const name of types) {
+      const type = owners.shared(name);
+      const origin = channel && { host, channel, isFirst, number };
+      kept ??= MovingEvents.waiting(event);
+      const isHere = this.#across.now !== undefined && this.#others.now.isServing;
+      if (type === undefined || origin === undefined || !isHere) {
+        if (!isFirst) host.setBouncing(name, key, true);
+        host.bounce({
+          ...{ what: { event: number }, types: [name], reason: notHere.reason, heldBy: undefined },
+          frame: kept,
+        });
+        continue;
+      }
+      if (isFirst) host.setBouncing(name, key, false);
+      const located = this.#across.now?.locateFor(type, key, origin) ?? notHere;
+      if ("lane" in located) this.#moving.holdFor(kept, located, origin);
+      else if (located.at !== "found" || host.isBouncing(name, key)) {
+        const { heldBy = undefined, reason = "" } = located.at === "elsewhere" ? located : {};
+        this.#moving.bounce(kept, type, origin, heldBy, reason);
+      } else {
+        const { peer, epoch } = located;
+        named.set(peer, [...(named.get(peer) ?? []), epoch === undefined ? name : formatRecipient(name, epoch)]);
+        if (isFirst) host.taken({ event: number });
+      }
+    }
+    const mark = named.size === 0 ? "" : this.#moving.markOf(host);
+    for (const [peer, names] of named) {
+      const shown = this.#shownTo(peer, withoutRecipients(event));
+      if (!peer.traits.capabilities.has("claims")) this.#deliver(shown, peer, shown.bytes);
+      else
+        for (const lot of lotsOf(names))
+          this.#deliver(shown, peer, spliceRecipients(shown, formatLoneRecipients([...lot, mark])));
+    }
+    this.#bare = undefined;
+    if (named.size === 0 && types.length === 0) counters.skippedEvents += 1;
+  }
+
+  #routeToTypes(from: Peer, event: PeekedEvent, types: readonly string[]): void {
     const { counters, owners } = this.#parts;
-    counters.events += 1;
-    if (this.#isIsolated()) return;
     this.#number += 1;
     this.#isHeld = false;
     const shared = new Set<SharedType>();
@@ -189,6 +293,7 @@ export class EventRouter {
           for (const names of this.#namesFor(target, rest))
             this.#deliver(shown, target, spliceRecipients(shown, names));
       }
+      this.#publishToAgents(from, event);
       return this.#targets.length;
     } finally {
       this.#targets.length = 0;
@@ -208,7 +313,9 @@ export class EventRouter {
   #find(from: Peer, event: PeekedEvent): number {
     const { owners, topics } = this.#parts;
     this.#number += 1;
-    const fan = this.#fans.find(event);
+    const isAcross = this.#across.now !== undefined;
+    // In a cluster the subscriptions of other hosts count too, of which fans know nothing.
+    const fan = isAcross ? undefined : this.#fans.find(event);
     let absentCount: number;
     if (fan !== undefined) absentCount = this.#findAgain(from, event, fan);
     else {
@@ -228,7 +335,16 @@ export class EventRouter {
         }
       });
       this.#exclusiveTargets = this.#targets.length;
-      absentCount = (absent?.size ?? 0) + (shared === undefined ? 0 : this.#findShared(from, event, shared));
+      if (isAcross) {
+        this.#others.now.visitTypes(event.topicType, (agentType) => {
+          const type = owners.shared(agentType);
+          if (type === undefined) return;
+          shared ??= new Set();
+          shared.add(type);
+        });
+      }
+      const absentAgents = shared === undefined ? 0 : this.#findShared(from, event, shared, !isAcross);
+      absentCount = (absent?.size ?? 0) + absentAgents;
     }
     this.#parts.counters.skippedEvents += absentCount;
     return absentCount;
@@ -297,6 +413,12 @@ export class EventRouter {
     }
     if (located.at !== "found") return "nowhere";
     const { peer, epoch } = located;
+    if (peer instanceof WorkerElsewhere) {
+      const types = this.#elsewhere.get(peer);
+      if (types === undefined) this.#elsewhere.set(peer, [type.name]);
+      else types.push(type.name);
+      return "named";
+    }
     if (epoch !== undefined && !this.#name(peer, formatRecipient(type.name, epoch))) return "unnamed";
     this.#target(peer);
     return epoch === undefined ? "untold" : "named";
@@ -387,6 +509,8 @@ export class EventRouter {
     }
   }
 }
+
+const notHere = { at: "elsewhere", heldBy: undefined, reason: "The worker has left this host." } as const;
 
 function isMissing(found: FoundAgent): boolean {
   return found === "nowhere" || found === "unnamed";

@@ -1,9 +1,12 @@
 import { compareEpochs, type Epoch } from "../../core/internal.ts";
 import {
   decodeFrame,
+  formatLinkMark,
   formatLoneRecipient,
   isForRecipientsAlone,
+  linkIn,
   type PeekedEvent,
+  type PeerBounce,
   peekFrame,
   type ReturnedFrame,
   recipientsIn,
@@ -13,9 +16,12 @@ import {
   withoutRecipients,
 } from "../../protocol/internal.ts";
 import type { MutableHostCounters } from "../counters.ts";
+import type { HostCaller } from "../peers/host-caller.ts";
+import { type CallLink, WorkerElsewhere } from "../peers/worker-elsewhere.ts";
 import type { AgentDirectory } from "../placement/agent-directory.ts";
-import type { LeavingAgents } from "../placement/leaving-agents.ts";
-import type { Placed } from "../placement/located.ts";
+import type { AgentRoutes } from "../placement/cluster/agent-routes.ts";
+import type { AcrossSeat, LeavingAgents } from "../placement/leaving-agents.ts";
+import type { MessageOrigin, Placed } from "../placement/located.ts";
 import type { HeldMessage, MovingAgent } from "../placement/moving-agent.ts";
 import type { Placement } from "../placement/placement.ts";
 import type { SharedType } from "../registry/shared-type.ts";
@@ -34,6 +40,8 @@ export interface MovingEventsParts {
   readonly send: (event: PeekedEvent, target: Peer, frame: Parameters<Peer["send"]>[0]) => void;
   /** Returns the event as the worker knows it. */
   readonly shownTo: (target: Peer, event: PeekedEvent) => PeekedEvent;
+  /** Agents at other hosts; a lone host has none. */
+  readonly across: AcrossSeat<AgentRoutes>;
 }
 
 interface HeldEventParts {
@@ -41,8 +49,15 @@ interface HeldEventParts {
   readonly type: SharedType;
   readonly account: Peer["account"];
   readonly caller: Peer | undefined;
-  readonly payer: Peer | undefined;
+  readonly payer: Pick<Peer, "account"> | undefined;
   readonly isUnfit: boolean;
+  readonly origin?: MessageOrigin | undefined;
+}
+
+/** An event that is the first on a route to another host. */
+interface FirstEvent {
+  readonly gate: MovingAgent;
+  readonly to: WorkerElsewhere;
 }
 
 /** An event that waits for one of its agents. */
@@ -51,12 +66,15 @@ class HeldEvent implements HeldMessage {
   readonly type: SharedType;
   readonly account: Peer["account"];
   readonly caller: Peer | undefined;
-  readonly payer: Peer | undefined;
+  readonly payer: Pick<Peer, "account"> | undefined;
   readonly isUnfit: boolean;
+  readonly origin: MessageOrigin | undefined;
+  readonly opensRoutes = true;
   readonly place: (placed: Placed | undefined) => void;
   queue: HeldMessage["queue"];
 
-  constructor({ bytes, type, account, caller, payer, isUnfit }: HeldEventParts, owner: MovingEvents) {
+  constructor({ bytes, type, account, caller, payer, isUnfit, origin }: HeldEventParts, owner: MovingEvents) {
+    this.origin = origin;
     this.bytes = bytes;
     this.type = type;
     this.account = account;
@@ -75,6 +93,11 @@ class HeldEvent implements HeldMessage {
 /** Events for agents that move. Each waits for its agent, and then goes to the worker of this agent alone. */
 export class MovingEvents {
   readonly #parts: MovingEventsParts;
+  /** Events that are the first on routes to other hosts, by their numbers. */
+  readonly #first = new Map<number, FirstEvent>();
+  #lastNumber = 0;
+  /** Other hosts that have sent events for agents of shared types, by the numbers of their links. */
+  readonly #hosts = new Map<number, HostCaller>();
 
   constructor(parts: MovingEventsParts) {
     this.#parts = parts;
@@ -98,6 +121,80 @@ export class MovingEvents {
     const { account } = payer ?? agent;
     const held = new HeldEvent({ bytes, type: agent.type, account, caller: from, payer, isUnfit: false }, this);
     if (!leaving.hold(agent, held)) counters.droppedEvents += 1;
+  }
+
+  // protocol.md §12.8
+  /** Holds an event of another host for an agent that a worker of this host may get. */
+  holdFor(bytes: Uint8Array, agent: MovingAgent, origin: MessageOrigin): void {
+    const { counters, leaving } = this.#parts;
+    const { host } = origin;
+    const paid = { account: host.account, caller: host, payer: host };
+    const held = new HeldEvent({ bytes, type: agent.type, isUnfit: false, origin, ...paid }, this);
+    if (leaving.hold(agent, held)) return;
+    counters.droppedEvents += 1;
+    // The host that has sent it waits for this word.
+    if (origin.isFirst) host.taken({ event: origin.number });
+  }
+
+  /** Gives an event back to the host that has sent it. */
+  bounce(bytes: Uint8Array, type: SharedType, origin: MessageOrigin, heldBy: string | undefined, reason: string): void {
+    const { host, isFirst, number } = origin;
+    if (!isFirst) host.setBouncing(type.name, keyOf(bytes), true);
+    host.bounce({ what: { event: number }, types: [type.name], reason, heldBy, frame: bytes });
+  }
+
+  /** Returns the mark by which an event that is given back is known as another host's. */
+  markOf(host: HostCaller): string {
+    this.#hosts.set(host.number, host);
+    return formatLinkMark(host.number);
+  }
+
+  /** The link of another host has ended. */
+  hostGone(host: HostCaller): void {
+    this.#hosts.delete(host.number);
+  }
+
+  /** An event comes back from another host. */
+  bounced(link: CallLink, { types, frame, heldBy }: PeerBounce, number: number): void {
+    const { owners, across, counters } = this.#parts;
+    const first = this.#takeFirst(link, number);
+    const event = peekFrame(frame);
+    const bytes = new Uint8Array(frame);
+    for (const name of event.kind === "event" ? types : []) {
+      const type = owners.shared(name);
+      if (type === undefined) {
+        counters.unroutableEvents += 1;
+        continue;
+      }
+      const paid = { account: link.account, caller: undefined, payer: link };
+      const message = new HeldEvent({ bytes, type, isUnfit: false, ...paid }, this);
+      const gate = first?.gate.type === type ? first.gate : undefined;
+      if (across.now?.bounced({ type, key: keyOf(bytes), message, link, from: first?.to, heldBy, gate }) !== true)
+        counters.droppedEvents += 1;
+    }
+    if (first !== undefined) across.now?.over(first.gate);
+  }
+
+  /** The first event on a route was handed over. */
+  taken(link: CallLink, number: number): void {
+    const first = this.#takeFirst(link, number);
+    if (first !== undefined) this.#parts.across.now?.taken(first.gate, first.to);
+  }
+
+  /** Nothing more is heard of the events on a link. */
+  linkLost(link: CallLink): void {
+    for (const [number, { gate, to }] of this.#first) {
+      if (to.link !== link) continue;
+      this.#first.delete(number);
+      this.#parts.across.now?.over(gate);
+    }
+  }
+
+  #takeFirst(link: CallLink, number: number): FirstEvent | undefined {
+    const first = this.#first.get(number);
+    if (first?.to.link !== link) return undefined;
+    this.#first.delete(number);
+    return first;
   }
 
   /** A worker gives an event back, for the agents that have not got it. */
@@ -127,7 +224,9 @@ export class MovingEvents {
       }
       seen.add(agent.type);
       const paid = { caller: undefined, payer: undefined, account: from.account };
-      const held = new HeldEvent({ bytes, type, isUnfit: reason === "unfit", ...paid }, this);
+      const host = this.#hostIn(attributes);
+      const origin = host && { host, channel: from, isFirst: false, number: 0 };
+      const held = new HeldEvent({ bytes, type, isUnfit: reason === "unfit", origin, ...paid }, this);
       if (isSpent || !leaving.takeBack(from, agent, held)) counters.droppedEvents += 1;
     }
   }
@@ -148,18 +247,57 @@ export class MovingEvents {
   }
 
   /** The agent of an event that waited has a place, or gets none. */
-  placed({ bytes, type }: HeldEvent, placed: Placed | undefined): void {
+  placed({ bytes, type, origin, account }: HeldEvent, placed: Placed | undefined): void {
     const { counters, send, shownTo } = this.#parts;
     const kept = peekFrame(bytes);
+    if (placed?.at === "elsewhere" && origin !== undefined)
+      return this.bounce(bytes, type, origin, placed.heldBy, placed.reason);
+    if (origin?.isFirst) origin.host.taken({ event: origin.number });
     if (placed?.at !== "found" || kept.kind !== "event") {
       counters.skippedEvents += 1;
       return;
     }
-    const { peer, epoch } = placed;
+    const { peer, epoch, gate } = placed;
+    if (peer instanceof WorkerElsewhere) return this.#sendTo(peer, bytes, { type, party: account.party, gate });
     const event = shownTo(peer, kept);
-    if (epoch !== undefined) send(event, peer, spliceRecipients(event, formatLoneRecipient(type.name, epoch)));
+    const mark = origin === undefined ? "" : `,${this.markOf(origin.host)}`;
+    if (epoch !== undefined) send(event, peer, spliceRecipients(event, formatLoneRecipient(type.name, epoch) + mark));
     else if (this.#mayHaveIt(event, type, peer)) counters.droppedEvents += 1;
     else send(event, peer, event.bytes);
+  }
+
+  /** Sends an event to an agent at another host. */
+  #sendTo(
+    peer: WorkerElsewhere,
+    bytes: Uint8Array,
+    {
+      type,
+      party,
+      gate,
+    }: { readonly type: SharedType; readonly party: string; readonly gate: MovingAgent | undefined },
+  ): void {
+    const { across, counters } = this.#parts;
+    const number = gate === undefined ? 0 : this.#nextNumber();
+    if (gate !== undefined) this.#first.set(number, { gate, to: peer });
+    const outcome = peer.link.sendEvent([{ slot: peer.slot, types: [type.name] }], bytes, party, number);
+    if (outcome === "queued") return;
+    counters.droppedEvents += 1;
+    if (gate === undefined) return;
+    this.#first.delete(number);
+    across.now?.over(gate);
+  }
+
+  #nextNumber(): number {
+    do this.#lastNumber = this.#lastNumber === mostNumber ? 1 : this.#lastNumber + 1;
+    while (this.#first.has(this.#lastNumber));
+    return this.#lastNumber;
+  }
+
+  /** The host whose mark an event has. */
+  #hostIn(attributes: WireMetadata): HostCaller | undefined {
+    if (this.#hosts.size === 0) return undefined;
+    const number = linkIn(attributes);
+    return number === undefined ? undefined : this.#hosts.get(number);
   }
 
   /** Whether a worker that delivers events by its own subscriptions may have got this one for another agent. */
@@ -169,6 +307,15 @@ export class MovingEvents {
       owners.shared(agentType)?.isOwner(id) ?? owners.owners(agentType).includes(id);
     return topics.some(topicType, (agentType) => agentType !== name && isOwned(agentType));
   }
+}
+
+/** The wire has 31 bits for it. */
+const mostNumber = 2 ** 31 - 1;
+
+/** The key of the agents that an event is for. */
+function keyOf(bytes: Uint8Array): string {
+  const event = peekFrame(bytes);
+  return event.kind === "event" ? topicSourceOf(event) : "";
 }
 
 function attributesOf({ bytes }: PeekedEvent): WireMetadata {

@@ -1,4 +1,10 @@
-import { ClusterMember, type LifeEnd, type MemberListener, type ShardUse } from "../../cluster/internal.ts";
+import {
+  ClusterMember,
+  type HeldClaims,
+  type LifeEnd,
+  type MemberListener,
+  type ShardUse,
+} from "../../cluster/internal.ts";
 import { type Clock, errorText, type Logger, type MakeId } from "../../core/internal.ts";
 import type { HostClusterOptions } from "../cluster-options.ts";
 import type { PresentLife } from "./channel-joins.ts";
@@ -16,6 +22,8 @@ export interface HostLivesParts {
   readonly leastGeneration: () => number;
   /** A life is over that other hosts or the store have ended; the next one begins. */
   readonly onNextLife: (member: ClusterMember, end: Exclude<LifeEnd, "left">) => void;
+  /** The claims of each life. */
+  readonly held: HeldClaims;
   /** A life serves for the first time. */
   readonly onBegun: (member: ClusterMember) => void;
 }
@@ -103,7 +111,7 @@ export class HostLives {
   }
 
   #create(): Life {
-    const { options, clock, makeId, logger, listenerOf } = this.#parts;
+    const { options, clock, makeId, logger, listenerOf, held } = this.#parts;
     const { store, label = "", leaseMs, workerLeaseMs, rejoinGraceMs } = options;
     const times = {
       ...(leaseMs === undefined ? {} : { leaseMs }),
@@ -111,7 +119,7 @@ export class HostLives {
       ...(rejoinGraceMs === undefined ? {} : { rejoinGraceMs }),
     };
     const member: ClusterMember = new ClusterMember({
-      ...{ store, clock, makeId, times, logger: logger ?? noLogger },
+      ...{ store, clock, makeId, times, held, logger: logger ?? noLogger },
       host: { label, ...this.#addresses },
       listener: listenerOf(() => member),
       leastGeneration: this.#parts.leastGeneration(),

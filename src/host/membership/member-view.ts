@@ -1,4 +1,4 @@
-import type { ClusterMember, HostRecord, TypeOutcome, WorkerSession } from "../../cluster/internal.ts";
+import type { ClusterMember, HostRecord, WorkerSession } from "../../cluster/internal.ts";
 import type { ClusterHostsListener, ClusterView, TypeApplicant, TypeGrant } from "../peers/cluster-view.ts";
 import type { Peer } from "../sessions/peer.ts";
 import type { ChannelJoins } from "./channel-joins.ts";
@@ -22,7 +22,7 @@ export class MemberView implements ClusterView {
   readonly hostId: string;
   readonly #parts: MemberViewParts;
   readonly #member: ClusterMember;
-  /** The session under which each type of this host was registered. */
+  /** The session under which each type of this host was registered; of a shared type each client has one. */
   readonly #holders = new Map<string, WorkerSession>();
   readonly #listeners = new Set<ClusterHostsListener>();
   readonly #told = new Set<string>();
@@ -59,8 +59,13 @@ export class MemberView implements ClusterView {
     }
   }
 
+  /** No host will serve the worker any more. */
+  workerGone(workerId: string): void {
+    for (const listener of this.#listeners) listener.workerGone(workerId);
+  }
+
   workerOf(agentType: string): string | undefined {
-    return this.#member.types.ownerOf(agentType)?.workerId ?? this.#soleServer(agentType);
+    return this.#member.types.ownerOf(agentType)?.workerId;
   }
 
   async lookUp(agentType: string): Promise<string | undefined> {
@@ -68,25 +73,29 @@ export class MemberView implements ClusterView {
     return this.workerOf(agentType);
   }
 
-  async claimType({ agentType, clientId, isShared, party }: TypeApplicant): Promise<TypeGrant> {
+  isShared(agentType: string): boolean {
+    return this.#member.types.get(agentType)?.mode === "shared";
+  }
+
+  async claimType(applicant: TypeApplicant): Promise<TypeGrant> {
+    const { agentType, clientId, isShared, party, terms = "" } = applicant;
     if (!this.isServing) return isolated;
     const session = await this.#parts.joins.joinedAs(clientId, party ?? "");
     if (session === undefined) return notJoinedYet;
     for (let tries = 0; tries < mostTries; tries += 1) {
       const outcome = isShared
-        ? await this.#registerShared(agentType, session)
+        ? await this.#member.types.registerShared(agentType, session, terms)
         : await this.#member.types.registerExclusive(agentType, session);
       if (outcome.at === "registered") {
-        this.#holders.set(agentType, session);
+        this.#holders.set(nameOf(applicant), session);
         return { at: "granted" };
       }
       if (outcome.at === "full")
         return { at: "unavailable", reason: "The cluster has as many agent types as it takes (100 000)." };
       if (outcome.at !== "taken") return this.isServing ? storeSilent : isolated;
-      const holder = this.#holderOf(
-        outcome.record.mode === "exclusive" ? outcome.record.workerId : undefined,
-        agentType,
-      );
+      const { record } = outcome;
+      const holder =
+        record.mode === "exclusive" ? record.workerId : this.#member.types.serversOf(agentType)[0]?.workerId;
       const burial = holder === undefined ? undefined : this.#parts.joins.buried(holder);
       if (burial === undefined) return { at: "held", by: this.#clientOf(holder) };
       await burial;
@@ -94,9 +103,10 @@ export class MemberView implements ClusterView {
     return storeSilent;
   }
 
-  releaseType(agentType: string): void {
-    const session = this.#holders.get(agentType);
-    this.#holders.delete(agentType);
+  releaseType(agentType: string, clientId?: string): void {
+    const name = nameOf({ agentType, clientId, isShared: clientId !== undefined });
+    const session = this.#holders.get(name);
+    this.#holders.delete(name);
     // A worker whose connection has ended keeps its types until it is gone, or until it registers them by its next one.
     if (session?.isCurrent !== true || this.#parts.isMoving(session)) return;
     void this.#member.types.unregister(agentType, session);
@@ -106,28 +116,18 @@ export class MemberView implements ClusterView {
     return this.#parts.joins.sessionOf(channel)?.number ?? 0;
   }
 
-  /** A shared type is served by one host alone: by the one whose workers registered it first. */
-  async #registerShared(agentType: string, session: WorkerSession): Promise<TypeOutcome> {
-    const elsewhere = this.#soleServer(agentType);
-    const record = this.#member.types.get(agentType);
-    if (elsewhere !== undefined && record !== undefined) return { at: "taken", record };
-    return await this.#member.types.registerShared(agentType, session, "");
-  }
-
-  /** A worker of another host that serves a shared type. */
-  #soleServer(agentType: string): string | undefined {
-    if (this.#member.types.get(agentType)?.mode !== "shared") return undefined;
-    return this.#member.types.serversOf(agentType).find(({ hostId }) => hostId !== this.hostId)?.workerId;
-  }
-
-  #holderOf(workerId: string | undefined, agentType: string): string | undefined {
-    return workerId ?? this.#soleServer(agentType) ?? this.#member.types.serversOf(agentType)[0]?.workerId;
-  }
-
   #clientOf(workerId: string | undefined): string {
     const record = workerId === undefined ? undefined : this.#member.knownWorkers.get(workerId)?.record;
     return record?.clientId ?? "unknown";
   }
+}
+
+function nameOf({
+  agentType,
+  clientId = "",
+  isShared,
+}: Pick<TypeApplicant, "agentType" | "isShared"> & { readonly clientId?: string | undefined }): string {
+  return isShared ? `${agentType} ${clientId}` : agentType;
 }
 
 const isolated: TypeGrant = {

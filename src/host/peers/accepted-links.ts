@@ -5,6 +5,7 @@ import {
   type FrameHead,
   type PeerCall,
   type PeerEvent,
+  type PeerFlush,
   type PeerHello,
   type PeerUnary,
   peekFrame,
@@ -55,6 +56,7 @@ export class AcceptedLinks implements AskedHost, LinkService {
   readonly #byHost = new Map<string, IncomingLink>();
   readonly #control = new Map<IncomingLink, ControlLink>();
   readonly #uncounted = createUncountedAccount();
+  #lastNumber = 0;
   #hello: PeerHello;
   #isClosed = false;
 
@@ -91,15 +93,17 @@ export class AcceptedLinks implements AskedHost, LinkService {
       throw new RpcError(StatusCode.resourceExhausted, `This host has ${this.#links.size} links of other hosts.`);
     }
     const account = call.account ?? this.#uncounted;
-    const link = new IncomingLink({ ...settings, hello: this.#hello, account, address: call.peer, host: this });
+    this.#lastNumber += 1;
+    const own = { hello: this.#hello, number: this.#lastNumber };
+    const link = new IncomingLink({ ...settings, ...own, account, address: call.peer, host: this });
     this.#links.add(link);
     return link;
   }
 
-  /** Resolves when all hosts have read what they were told so far, or have no link any more. Undefined: there are none. */
-  barrier(): Promise<unknown> | undefined {
+  /** Resolves when all hosts have read what they were told so far, or have no link any more. To false: some are late. Undefined: there are none. */
+  barrier(): Promise<boolean> | undefined {
     if (this.#byHost.size === 0) return undefined;
-    return Promise.all([...this.#byHost.values()].map((link) => link.barrier()));
+    return Promise.all([...this.#byHost.values()].map((link) => link.barrier())).then((read) => read.every(Boolean));
   }
 
   linkOpened(link: IncomingLink): void {
@@ -128,32 +132,41 @@ export class AcceptedLinks implements AskedHost, LinkService {
     if (control !== undefined) ways.controlGone(control);
   }
 
-  called(link: IncomingLink, { slot, frame }: PeerCall): void {
+  called(link: IncomingLink, { slot, isFirst, frame }: PeerCall): void {
     const { presence, ways } = this.#parts;
     const { caller } = link;
     if (caller === undefined) return;
     const channel = presence.channelAt(slot);
-    if (channel !== undefined && ways.called(caller, frame, channel)) return;
+    if (channel !== undefined && ways.called(caller, frame, channel, isFirst)) return;
     const call = peekFrame(frame);
     if (call.kind !== "request") return link.cut("It has sent a call whose frame is not a request.");
     const reason = "The worker does not serve the agent type here any more.";
-    link.tell({
-      kind: "bounce",
-      what: { requestId: requestIdText(call) },
-      types: [],
-      reason,
-      heldBy: undefined,
-      frame,
+    const bounce = encodePeerFrame({
+      ...{ kind: "bounce", what: { requestId: requestIdText(call) }, types: [], reason, heldBy: undefined, frame },
     });
+    if (link.tellIfRoom(bounce)) return;
+    const head = { kind: "request", requestId: requestIdText(call) } as const;
+    this.calledBadly(link, head, { reason: "The call finds no space on the way back to its host.", isOverload: true });
   }
 
   calledBadly(link: IncomingLink, head: FrameHead, bad: BadFrame): void {
     if (link.caller !== undefined) this.#parts.ways.calledBadly(link.caller, head, bad);
   }
 
-  published(link: IncomingLink, { targets, frame }: PeerEvent): void {
-    const types = targets.flatMap((target) => target.types);
-    if (link.caller !== undefined) this.#parts.ways.published(link.caller, types, frame);
+  published(link: IncomingLink, { number, targets, frame }: PeerEvent): void {
+    if (link.caller === undefined) return;
+    const { presence, ways } = this.#parts;
+    const exclusive = targets.flatMap(({ slot, types }) => (slot === 0 ? types : []));
+    const shared = targets.flatMap(({ slot, types }) =>
+      slot === 0 ? [] : { channel: presence.channelAt(slot), types },
+    );
+    ways.published(link.caller, { number, exclusive, shared, frame });
+  }
+
+  flush(link: IncomingLink, flush: PeerFlush): void {
+    const { number } = flush;
+    if (link.caller !== undefined)
+      this.#parts.ways.flush(link.caller, flush, () => link.tell({ kind: "flushed", number }));
   }
 
   noticed(link: IncomingLink, notice: Uint8Array): void {
@@ -196,7 +209,7 @@ export class AcceptedLinks implements AskedHost, LinkService {
     const known = this.#control.get(link);
     if (known !== undefined) return known;
     const control: ControlLink = {
-      id: `host ${link.hostId}`,
+      id: `host → ${link.hostId}`,
       account: link.account,
       owner: { principal: undefined },
       isElsewhere: true,

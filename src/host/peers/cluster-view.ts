@@ -8,10 +8,12 @@ export interface ClusterHost {
   readonly address: string;
 }
 
-/** Learns which hosts are up. Called one at a time; it must not throw. */
+/** Learns which hosts are up, and which workers are gone. Called one at a time; it must not throw. */
 export interface ClusterHostsListener {
   hostUp(host: ClusterHost): void;
   hostDown(hostId: string): void;
+  /** No host will serve the worker any more: its types are free. */
+  workerGone(workerId: string): void;
 }
 
 /** A host's right to an exclusive type. `held`: another worker of the cluster serves it. `unavailable`: the cluster can't say now. */
@@ -27,6 +29,8 @@ export interface TypeApplicant {
   readonly clientId: string;
   /** Whether its worker shares the type with others. */
   readonly isShared: boolean;
+  /** Of a shared type: its terms, as `formatTerms` writes them. */
+  readonly terms?: string | undefined;
   /** The address of the client: registrations of one address have their share of what waits. Default: none. */
   readonly party?: string | undefined;
 }
@@ -52,8 +56,10 @@ export interface ClusterView {
   lookUp(agentType: string): Promise<string | undefined>;
   /** Takes an agent type for a client of this host, before the host registers it. No worker of another host can register it after that. */
   claimType(applicant: TypeApplicant): Promise<TypeGrant>;
-  /** No client of this host serves the type any more. */
-  releaseType(agentType: string): void;
+  /** No client of this host serves the type any more; or, of a shared type, this client. */
+  releaseType(agentType: string, clientId?: string): void;
+  /** Whether the cluster knows the type as one that workers of several hosts may share. */
+  isShared(agentType: string): boolean;
   /** Counts the connections of a worker: of two channels of one worker, wherever they are, the one with the higher number counts. */
   sessionNumber(channel: Peer): number;
 }

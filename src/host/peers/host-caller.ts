@@ -1,12 +1,28 @@
-import { encodePeerAnswer, type FrameBytes, type WorkerIdentity } from "../../protocol/internal.ts";
+import {
+  encodePeerAnswer,
+  type FrameBytes,
+  type PeerBounce,
+  type PeerMessageName,
+  type RarePeerFrame,
+  type WorkerIdentity,
+} from "../../protocol/internal.ts";
 import type { MemoryAccount } from "../../transport/internal.ts";
 import type { FrameUse, Peer, PeerTraits, SendOutcome } from "../sessions/peer.ts";
 import { createIncomingCalls, createOutgoingCalls } from "../sessions/pending-call.ts";
 import type { LinkQueue } from "./link-queue.ts";
 
+export interface HostCallerParts {
+  readonly hostId: string;
+  /** Of its link: no other link of this host has it. */
+  readonly number: number;
+  readonly account: MemoryAccount;
+  readonly queue: LinkQueue;
+  readonly tell: (frame: RarePeerFrame) => void;
+}
+
 /** Another host as the caller of all calls that come on its link. Their request ids are its own. */
 export class HostCaller implements Peer {
-  /** No client id: those of clients have no space in them. */
+  /** No client id: no metadata of a client can carry an arrow. */
   readonly id: string;
   // A host sends its callers of other kinds only what they take.
   readonly traits: PeerTraits = {
@@ -19,14 +35,20 @@ export class HostCaller implements Peer {
   readonly outgoingCalls = createOutgoingCalls();
   readonly incomingCalls = createIncomingCalls();
   lastEvent = 0;
+  readonly number: number;
   readonly #queue: LinkQueue;
+  readonly #tell: (frame: RarePeerFrame) => void;
+  /** Agents of which a message went back that was not the first on its route: so do those that follow, until the other host says `flush`. */
+  readonly #bouncing = new Set<string>();
   #isOpen = true;
 
-  constructor(hostId: string, account: MemoryAccount, queue: LinkQueue) {
-    this.id = `host ${hostId}`;
+  constructor({ hostId, number, account, queue, tell }: HostCallerParts) {
+    this.id = `host → ${hostId}`;
     this.worker = { id: this.id, name: this.id, version: undefined, labels: {} };
+    this.number = number;
     this.account = account;
     this.#queue = queue;
+    this.#tell = tell;
   }
 
   get isOpen(): boolean {
@@ -43,7 +65,41 @@ export class HostCaller implements Peer {
     return this.#isOpen ? "queued" : "closed";
   }
 
+  // protocol.md §12.8
+  /** Gives a message back that was handed to nobody. */
+  bounce(bounce: Omit<PeerBounce, "kind">): void {
+    if (this.#isOpen) this.#tell({ kind: "bounce", ...bounce });
+  }
+
+  /** The first message on a route was handed over. */
+  taken(what: PeerMessageName): void {
+    if (this.#isOpen) this.#tell({ kind: "taken", what });
+  }
+
+  /** Whether messages for an agent go back that are not the first on a route. */
+  isBouncing(agentType: string, key: string): boolean {
+    return this.#bouncing.size > 0 && this.#bouncing.has(`${agentType}/${key}`);
+  }
+
+  setBouncing(agentType: string, key: string, isBouncing: boolean): void {
+    const name = `${agentType}/${key}`;
+    if (this.#bouncing.has(name) === isBouncing) return;
+    const bytes = bouncingBytes + 2 * name.length;
+    if (isBouncing) {
+      this.#bouncing.add(name);
+      this.account.add(bytes);
+    } else {
+      this.#bouncing.delete(name);
+      this.account.release(bytes);
+    }
+  }
+
   markClosed(): void {
     this.#isOpen = false;
+    for (const name of this.#bouncing) this.account.release(bouncingBytes + 2 * name.length);
+    this.#bouncing.clear();
   }
 }
+
+/** About what such an agent takes beside its name. */
+const bouncingBytes = 100;

@@ -1,4 +1,4 @@
-import type { FrameHead, PeerBounce, PeerUnary } from "../../protocol/internal.ts";
+import type { FrameHead, PeerBounce, PeerFlush, PeerMessageName, PeerUnary } from "../../protocol/internal.ts";
 import type { MemoryAccount, RpcError } from "../../transport/internal.ts";
 import type { Admitted } from "../sessions/admission.ts";
 import type { Peer } from "../sessions/peer.ts";
@@ -12,6 +12,17 @@ export interface BadFrame {
   readonly isOverload: boolean;
 }
 
+/** An event of another host. */
+export interface EventOfHost {
+  /** Not 0: the first message on a route to its agent. */
+  readonly number: number;
+  /** Exclusive types that get it, and types that one host alone shares. */
+  readonly exclusive: readonly string[];
+  /** Shared types of agents that get it, with the channel that the other host names. Undefined: that has ended. */
+  readonly shared: readonly { readonly channel: Peer | undefined; readonly types: readonly string[] }[];
+  readonly frame: Uint8Array;
+}
+
 /** The other end of a link, as what control envelopes come from and go to. */
 export interface ControlLink {
   readonly id: string;
@@ -19,8 +30,8 @@ export interface ControlLink {
   /** Without a principal: the host refuses requests that only workers of the same principal may make. */
   readonly owner: { readonly principal: Admitted };
   readonly isElsewhere: true;
-  /** False: it takes nothing now. */
-  send(envelope: Uint8Array): boolean;
+  /** False: it takes nothing now. `from`: the sender, if it is not the host. */
+  send(envelope: Uint8Array, from?: { readonly account: MemoryAccount }): boolean;
 }
 
 /** The ways by which frames of other hosts reach the rooms of a host. None of them throws. */
@@ -28,25 +39,35 @@ export interface HostWays {
   /** The answer to a call that this host has sent on the link; or the beginning of one that can't be read. */
   readonly answered: (link: CallLink, frame: Uint8Array) => void;
   readonly answeredBadly: (link: CallLink, head: FrameHead, bad: BadFrame) => void;
-  /** A call comes back that no worker got. */
+  /** A call or event comes back that no worker got. */
   readonly bounced: (link: CallLink, bounce: PeerBounce) => void;
-  /** The channel of a worker at another host has ended, or the link: its calls fail. */
-  readonly workerGone: (worker: WorkerElsewhere) => void;
+  /** The first message on a route was handed over. */
+  readonly taken: (link: CallLink, what: PeerMessageName) => void;
+  /** All messages have come back that were on their way on an old route. */
+  readonly flushed: (number: number) => void;
+  /** A worker at another host has a channel, or takes new agents no more. */
+  readonly workerHere: (worker: WorkerElsewhere) => void;
+  /** Its channel has ended. Its host answers its calls, or gives them back. */
+  readonly workerAway: (worker: WorkerElsewhere) => void;
+  /** The link has ended: the calls of these workers fail. */
+  readonly linkLost: (link: CallLink, workers: readonly WorkerElsewhere[]) => void;
   /** The calls that wait under this key go where they belong. False: no host serves their type. */
   readonly placeKnown: (key: string, isServed: boolean) => void;
-  /** Whether a client of this host serves an agent type. */
-  readonly isServed: (agentType: string) => boolean;
+  /** Whether a client of this host serves an agent type; of a shared one, whether this client does. */
+  readonly isServed: (applicant: TypeApplicant) => boolean;
   /** A client of this host has lost an agent type to a worker of another host. */
   readonly typeLost: (applicant: TypeApplicant) => void;
 
   /** Hands a call of another host to a channel here. False: its worker does not serve the type any more. */
-  readonly called: (caller: HostCaller, frame: Uint8Array, channel: Peer) => boolean;
+  readonly called: (caller: HostCaller, frame: Uint8Array, channel: Peer, isFirst: boolean) => boolean;
   readonly calledBadly: (caller: HostCaller, head: FrameHead, bad: BadFrame) => void;
   readonly noticed: (caller: HostCaller, notice: Uint8Array) => void;
   /** The link of the caller has ended: no caller waits for its calls. */
   readonly callerGone: (caller: HostCaller) => void;
-  /** Hands an event to the workers here that serve these exclusive types. */
-  readonly published: (caller: HostCaller, types: readonly string[], frame: Uint8Array) => void;
+  /** Hands an event to workers here. */
+  readonly published: (caller: HostCaller, event: EventOfHost) => void;
+  /** Sends back what waits for an agent and was not handed over; then it says so by `onDone`. */
+  readonly flush: (caller: HostCaller, flush: PeerFlush, onDone: () => void) => void;
   /** Answers a unary call of a client whose channel is here, or one for all hosts. */
   readonly asked: (ask: PeerUnary, account: MemoryAccount) => Promise<Uint8Array | RpcError>;
 

@@ -5,6 +5,7 @@ import {
   type FrameHead,
   type PeerCall,
   type PeerEvent,
+  type PeerFlush,
   type PeerFrame,
   type PeerHello,
   type PeerUnary,
@@ -23,6 +24,7 @@ import {
 import { GracefulClose } from "../sessions/graceful-close.ts";
 import { whyHelloDiffers } from "./hello.ts";
 import { HostCaller } from "./host-caller.ts";
+import { LinkBarriers } from "./link-barriers.ts";
 import { LinkLiveness } from "./link-liveness.ts";
 import { LinkQueue } from "./link-queue.ts";
 import type { LinkSettings } from "./outgoing-link.ts";
@@ -41,6 +43,7 @@ export interface AskedHost {
     bad: { readonly reason: string; readonly isOverload: boolean },
   ): void;
   published(link: IncomingLink, event: PeerEvent): void;
+  flush(link: IncomingLink, flush: PeerFlush): void;
   noticed(link: IncomingLink, notice: Uint8Array): void;
   asked(link: IncomingLink, ask: PeerUnary): void;
   controlCame(link: IncomingLink, envelope: Uint8Array): void;
@@ -50,6 +53,8 @@ export interface IncomingLinkParts extends LinkSettings {
   /** The account of its connection. */
   readonly account: MemoryAccount;
   readonly address: string;
+  /** Of two links of this host each has another number. */
+  readonly number: number;
   readonly host: AskedHost;
 }
 
@@ -67,13 +72,16 @@ export class IncomingLink implements ServerStreamReceiver, ToldHost {
   #caller: HostCaller | undefined;
   #hostId = "";
   #hasEnded = false;
-  readonly #barriers = new Map<number, () => void>();
-  #lastBarrier = 0;
+  readonly #barriers: LinkBarriers;
 
   constructor(parts: IncomingLinkParts) {
     this.#parts = parts;
     this.account = parts.account;
     this.address = parts.address;
+    this.#barriers = new LinkBarriers({
+      clock: parts.clock,
+      send: (number) => this.tell({ kind: "barrier", number }),
+    });
   }
 
   /** The id of the other host; empty before it has said who it is. */
@@ -105,15 +113,9 @@ export class IncomingLink implements ServerStreamReceiver, ToldHost {
     return this.tellIfRoom(encodePeerFrame({ kind: "control", envelope }));
   }
 
-  /** Resolves when the other host has read all that it was told so far, or when the link has ended. */
-  barrier(): Promise<void> {
-    if (!this.isOpen) return Promise.resolve();
-    this.#lastBarrier += 1;
-    const number = this.#lastBarrier;
-    return new Promise((resolve) => {
-      this.#barriers.set(number, resolve);
-      this.tell({ kind: "barrier", number });
-    });
+  /** Resolves when the other host has read all that it was told so far, or when the link has ended. To false: the host is late. */
+  barrier(): Promise<boolean> {
+    return this.isOpen ? this.#barriers.reach() : Promise.resolve(true);
   }
 
   onOpen(stream: ServerStream): void {
@@ -187,7 +189,10 @@ export class IncomingLink implements ServerStreamReceiver, ToldHost {
     if (this.#caller !== undefined || this.#queue === undefined) return;
     this.#helloTimer?.cancel();
     this.#hostId = hello.hostId;
-    this.#caller = new HostCaller(hello.hostId, this.account, this.#queue);
+    this.#caller = new HostCaller({
+      ...{ hostId: hello.hostId, number: this.#parts.number, account: this.account, queue: this.#queue },
+      tell: (frame) => this.tell(frame),
+    });
     this.#parts.host.linkOpened(this);
   }
 
@@ -207,7 +212,9 @@ export class IncomingLink implements ServerStreamReceiver, ToldHost {
         return;
       }
       case "barrier-read":
-        return this.#barrierRead(frame.number);
+        return this.#barriers.read(frame.number);
+      case "flush":
+        return host.flush(this, frame);
       case "control":
         return host.controlCame(this, frame.envelope);
       case "unary":
@@ -215,7 +222,6 @@ export class IncomingLink implements ServerStreamReceiver, ToldHost {
       case "answer":
       case "bounce":
       case "taken":
-      case "flush":
       case "flushed":
       case "here":
       case "away":
@@ -228,19 +234,13 @@ export class IncomingLink implements ServerStreamReceiver, ToldHost {
     }
   }
 
-  #barrierRead(number: number): void {
-    this.#barriers.get(number)?.();
-    this.#barriers.delete(number);
-  }
-
   #end(reason: string): void {
     if (this.#hasEnded) return;
     this.#hasEnded = true;
     this.#helloTimer?.cancel();
     this.#liveness?.stop();
     this.#caller?.markClosed();
-    for (const resolve of this.#barriers.values()) resolve();
-    this.#barriers.clear();
+    this.#barriers.close();
     this.#parts.host.linkEnded(this, reason);
   }
 }

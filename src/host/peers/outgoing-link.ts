@@ -8,9 +8,11 @@ import {
   type FrameHead,
   type PeerBounce,
   type PeerEventTarget,
+  type PeerFlush,
   type PeerFrame,
   type PeerHello,
   type PeerInterest,
+  type PeerTaken,
   type PeerUnary,
   type PeerUnaryAnswer,
   peekFrame,
@@ -51,11 +53,18 @@ export interface AskingHost {
     bad: { readonly reason: string; readonly isOverload: boolean },
   ): void;
   bounced(link: OutgoingLink, bounce: PeerBounce): void;
+  taken(link: OutgoingLink, taken: PeerTaken): void;
+  flushed(number: number): void;
   workerHere(worker: WorkerElsewhere): void;
+  /** The channel of a worker has ended, or takes no more calls. Its host still answers those that it has, or gives them back. */
   workerAway(worker: WorkerElsewhere): void;
+  /** It takes new agents no more, or again. */
+  workerChanged(worker: WorkerElsewhere): void;
+  /** The link has ended, and these workers are out of reach: nothing comes back from there. */
+  workersLost(link: OutgoingLink, workers: readonly WorkerElsewhere[]): void;
   /** Returns whether it changes anything. */
   interestChanged(link: OutgoingLink, interest: PeerInterest): boolean;
-  unaryAnswered(answer: PeerUnaryAnswer): void;
+  unaryAnswered(link: OutgoingLink, answer: PeerUnaryAnswer): void;
   controlCame(link: OutgoingLink, envelope: Uint8Array): void;
 }
 
@@ -128,13 +137,16 @@ export class OutgoingLink implements CallLink, StreamReceiver {
     return this.#isOpen;
   }
 
-  sendCall(slot: number, frame: FrameBytes, party: string): SendOutcome {
-    return this.#isOpen ? this.queue.send(encodePeerCall(slot, frame), "call", party) : "closed";
+  sendCall(slot: number, frame: FrameBytes, party: string, isFirst: boolean): SendOutcome {
+    return this.#isOpen ? this.queue.send(encodePeerCall(slot, frame, isFirst), "call", party) : "closed";
   }
 
-  /** Sends an event for workers there. `party`: the address of its publisher. */
-  sendEvent(targets: readonly PeerEventTarget[], frame: Uint8Array, party: string): SendOutcome {
-    return this.#isOpen ? this.queue.send(encodePeerEvent(targets, frame), "event", party) : "closed";
+  sendEvent(targets: readonly PeerEventTarget[], frame: Uint8Array, party: string, number: number): SendOutcome {
+    return this.#isOpen ? this.queue.send(encodePeerEvent(targets, frame, number), "event", party) : "closed";
+  }
+
+  sendFlush(flush: PeerFlush): SendOutcome {
+    return this.#isOpen ? this.#send(flush) : "closed";
   }
 
   sendNotice(notice: Uint8Array): SendOutcome {
@@ -218,6 +230,10 @@ export class OutgoingLink implements CallLink, StreamReceiver {
         return host.answered(this, frame.frame);
       case "bounce":
         return host.bounced(this, frame);
+      case "taken":
+        return host.taken(this, frame);
+      case "flushed":
+        return host.flushed(frame.number);
       case "notice":
         return this.#noticed(frame.notice);
       case "here":
@@ -237,13 +253,11 @@ export class OutgoingLink implements CallLink, StreamReceiver {
       case "control":
         return host.controlCame(this, frame.envelope);
       case "unary-answer":
-        return host.unaryAnswered(frame);
+        return host.unaryAnswered(this, frame);
       case "call":
       case "event":
       case "unary":
-      case "taken":
       case "flush":
-      case "flushed":
       case "barrier-read":
       case "empty":
         // Only the host that dials asks; and a later version may say more.
@@ -257,7 +271,12 @@ export class OutgoingLink implements CallLink, StreamReceiver {
   }
 
   #workerHere(here: WorkerHere): void {
-    if (this.#workers.has(here.slot)) return;
+    const known = this.#workers.get(here.slot)?.worker;
+    if (known !== undefined) {
+      if (known.isDraining === here.isDraining) return;
+      known.isDraining = here.isDraining;
+      return this.#parts.host.workerChanged(known);
+    }
     const flaw = whyNoWorker(here);
     if (flaw !== undefined) return this.#parts.onWrongName(flaw);
     const bytes = costOfWorker(here);
@@ -293,7 +312,8 @@ export class OutgoingLink implements CallLink, StreamReceiver {
     this.#liveness.stop();
     for (const { worker } of this.#workers.values()) worker.markClosed();
     this.#parts.onEnded(this, reason);
-    for (const { worker } of this.#workers.values()) this.#parts.host.workerAway(worker);
+    const workers = [...this.#workers.values()].map(({ worker }) => worker);
+    this.#parts.host.workersLost(this, workers);
     this.queue.close();
     this.account.close();
   }

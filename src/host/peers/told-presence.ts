@@ -15,6 +15,8 @@ export interface ToldHost {
 export interface ToldPresenceParts {
   readonly batches: BatchRunner;
   readonly sessionNumber: (channel: Peer) => number;
+  /** Whether the worker gets no new agents of shared types. */
+  readonly isDraining: (channel: Peer) => boolean;
   /** Holds the patterns. */
   readonly account: MemoryAccount;
 }
@@ -62,6 +64,12 @@ export class ToldPresence {
     this.#tell(this.#hereOf(channel, this.#lastSlot));
   }
 
+  /** It takes new agents no more. */
+  workerChanged(channel: Peer): void {
+    const slot = this.#slots.get(channel);
+    if (slot !== undefined) this.#tell(this.#hereOf(channel, slot));
+  }
+
   workerEnded(channel: Peer): void {
     const slot = this.#slots.get(channel);
     if (slot === undefined) return;
@@ -105,7 +113,16 @@ export class ToldPresence {
     const { id: clientId, worker, traits } = channel;
     const session = this.#parts.sessionNumber(channel);
     const { isAnnounced, capabilities } = traits;
-    return { kind: "here", slot, session, clientId, isAnnounced, worker, capabilities, isDraining: false };
+    return {
+      kind: "here",
+      slot,
+      session,
+      clientId,
+      isAnnounced,
+      worker,
+      capabilities,
+      isDraining: this.#parts.isDraining(channel),
+    };
   }
 }
 

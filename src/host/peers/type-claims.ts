@@ -3,8 +3,8 @@ import type { ClusterView, TypeApplicant, TypeGrant } from "./cluster-view.ts";
 
 export interface TypeClaimsParts {
   readonly cluster: Pick<ClusterView, "claimType" | "releaseType">;
-  /** Whether a client of this host serves the type. */
-  readonly isServed: (agentType: string) => boolean;
+  /** Whether a client of this host serves the type; of a shared one, whether this client does. */
+  readonly isServed: (applicant: TypeApplicant) => boolean;
   /** A worker of another host serves the type: the client of this host loses it. */
   readonly onRefused: (applicant: TypeApplicant) => void;
 }
@@ -18,10 +18,10 @@ export class TypeClaims {
     this.#parts = parts;
   }
 
-  /** Undefined: this host has the type already, or no host takes a type of this name. */
+  /** Undefined: this host has the type already (of a shared one, this client has it), or no host takes a type of this name. */
   claim(applicant: TypeApplicant): Promise<TypeGrant> | undefined {
     const { agentType } = applicant;
-    if (this.#granted.has(agentType)) return undefined;
+    if (this.#granted.has(nameOf(applicant))) return undefined;
     if (whyInvalidAgentType(agentType) !== undefined || whyTooLong(agentType) !== undefined) return undefined;
     return this.#claim(applicant);
   }
@@ -31,7 +31,7 @@ export class TypeClaims {
     void this.claim(applicant)?.then((grant) => {
       if (grant.at !== "granted") this.#parts.onRefused(applicant);
       // Its client has left while the cluster was asked.
-      else if (!this.#parts.isServed(applicant.agentType)) this.typeGone(applicant.agentType);
+      else if (!this.#parts.isServed(applicant)) this.#release(applicant);
     });
   }
 
@@ -40,9 +40,25 @@ export class TypeClaims {
     if (this.#granted.delete(agentType)) this.#parts.cluster.releaseType(agentType);
   }
 
+  /** A client of this host does not serve a shared type any more. */
+  sharedLeft(agentType: string, clientId: string): void {
+    const name = nameOf({ agentType, clientId, isShared: true });
+    if (this.#granted.delete(name)) this.#parts.cluster.releaseType(agentType, clientId);
+  }
+
   async #claim(applicant: TypeApplicant): Promise<TypeGrant> {
     const grant = await this.#parts.cluster.claimType(applicant);
-    if (grant.at === "granted") this.#granted.add(applicant.agentType);
+    if (grant.at === "granted") this.#granted.add(nameOf(applicant));
     return grant;
   }
+
+  #release({ agentType, clientId, isShared }: TypeApplicant): void {
+    if (isShared) this.sharedLeft(agentType, clientId);
+    else this.typeGone(agentType);
+  }
+}
+
+/** A name of an agent type has no space. */
+function nameOf({ agentType, clientId, isShared }: TypeApplicant): string {
+  return isShared ? `${agentType} ${clientId}` : agentType;
 }

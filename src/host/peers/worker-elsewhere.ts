@@ -1,4 +1,11 @@
-import type { Capability, FrameBytes, PeerEventTarget, WorkerHere, WorkerIdentity } from "../../protocol/internal.ts";
+import type {
+  Capability,
+  FrameBytes,
+  PeerEventTarget,
+  PeerFlush,
+  WorkerHere,
+  WorkerIdentity,
+} from "../../protocol/internal.ts";
 import type { MemoryAccount } from "../../transport/internal.ts";
 import type { FrameUse, Peer, PeerTraits, SendOutcome } from "../sessions/peer.ts";
 import { createIncomingCalls, createOutgoingCalls } from "../sessions/pending-call.ts";
@@ -6,11 +13,13 @@ import { createIncomingCalls, createOutgoingCalls } from "../sessions/pending-ca
 /** The link to the host of such a worker. */
 export interface CallLink {
   readonly hostId: string;
+  readonly isOpen: boolean;
   readonly account: MemoryAccount;
-  /** Sends a call to the worker in a slot. `party`: the address of the caller. */
-  sendCall(slot: number, frame: FrameBytes, party: string): SendOutcome;
-  /** Sends an event for the workers there that serve these types. `party`: the address of its publisher. */
-  sendEvent(targets: readonly PeerEventTarget[], frame: Uint8Array, party: string): SendOutcome;
+  /** Sends a call to the worker in a slot. `party`: the address of the caller. `isFirst`: the other host says when it has handed it over. */
+  sendCall(slot: number, frame: FrameBytes, party: string, isFirst: boolean): SendOutcome;
+  /** Sends an event for workers there. `party`: the address of its publisher. `number`: not 0 for one that opens a route. */
+  sendEvent(targets: readonly PeerEventTarget[], frame: Uint8Array, party: string, number: number): SendOutcome;
+  sendFlush(flush: PeerFlush): SendOutcome;
   sendNotice(notice: Uint8Array): SendOutcome;
 }
 
@@ -30,9 +39,12 @@ export class WorkerElsewhere implements Peer {
   /** This worker as the place of an agent type. */
   readonly place: { readonly at: "found"; readonly peer: WorkerElsewhere } = { at: "found", peer: this };
   lastEvent = 0;
+  /** It gets no new agents of shared types. */
+  isDraining: boolean;
   #isOpen = true;
 
-  constructor({ slot, session, clientId, worker, capabilities }: WorkerHere, link: CallLink) {
+  constructor({ slot, session, clientId, worker, capabilities, isDraining }: WorkerHere, link: CallLink) {
+    this.isDraining = isDraining;
     this.id = clientId;
     this.slot = slot;
     this.session = session;
@@ -46,16 +58,17 @@ export class WorkerElsewhere implements Peer {
     return this.#isOpen;
   }
 
-  send(frame: FrameBytes, _use: FrameUse, from?: Peer): SendOutcome {
+  send(frame: FrameBytes, use: FrameUse, from?: Peer): SendOutcome {
     if (!this.#isOpen) return "closed";
-    return this.link.sendCall(this.slot, frame, from?.account.party ?? "");
+    return this.link.sendCall(this.slot, frame, from?.account.party ?? "", use === "first-call");
   }
 
   notify(notice: Uint8Array): SendOutcome {
-    return this.#isOpen ? this.link.sendNotice(notice) : "closed";
+    // Its host still has the calls that it has not answered.
+    return this.link.sendNotice(notice);
   }
 
-  /** The channel has ended, or the link to its host. */
+  /** The channel has ended or takes no more calls, or the link to its host has ended. */
   markClosed(): void {
     this.#isOpen = false;
   }

@@ -13,7 +13,19 @@ export interface Claim {
 export type ClaimOutcome =
   | { readonly at: "held"; readonly claim: Claim }
   /** The directory takes no more claims now. */
-  | { readonly at: "full"; readonly reason: string };
+  | { readonly at: "full"; readonly reason: string }
+  /** A worker of the cluster has the agent. A lone host has no such outcome, and none of the following. */
+  | { readonly at: "elsewhere"; readonly workerId: string }
+  /** The worker has no session here, or does not share the type: another worker may get the agent. */
+  | { readonly at: "unfit"; readonly reason: string }
+  /** The cluster does not answer, or this host is isolated. Nothing was sent. */
+  | { readonly at: "unavailable"; readonly reason: string };
+
+/**
+ * The outcome of letting a claim go. `done`: the agent is free, or another worker has it. `lost`: the claim was not the present one. `unknown`:
+ * the cluster did not answer, and the next claim finds out.
+ */
+export type LetGoOutcome = "done" | "lost" | "unknown";
 
 /** An agent that a worker is to hold. */
 export interface ClaimRequest {
@@ -45,10 +57,20 @@ export interface AgentDirectory {
   find(type: SharedType, key: string): Claim | undefined;
   /** Whether this claim is the present one. */
   holds(type: SharedType, key: string, workerId: string, epoch: Epoch): boolean;
-  /** Claims an agent for a worker unless another holds it; tells the holder either way. */
-  claim(request: ClaimRequest): ClaimOutcome;
-  /** Frees a claim. False: it is not the present one, and nothing has changed. */
-  letGo(type: SharedType, claim: Claim): boolean;
+  /**
+   * Claims an agent for a worker of this host unless another holds it; tells the holder either way. A promise where a cluster is asked: messages
+   * wait in order. It never rejects.
+   */
+  claim(request: ClaimRequest): ClaimOutcome | Promise<ClaimOutcome>;
+  /**
+   * Called before the worker of an agent is asked to let it go: no write to its claim is under way from then on. Resolves to whether the
+   * claim is still the present one. Undefined: there is nothing to wait for. It never rejects.
+   */
+  freeze(type: SharedType, claim: Claim): Promise<boolean> | undefined;
+  /** Frees the claim of an agent that has left, or gives it to another worker. Never rejects. */
+  letGo(type: SharedType, claim: Claim, to?: string): LetGoOutcome | Promise<LetGoOutcome>;
+  /** The agent stays under its claim. */
+  stays(type: SharedType, claim: Claim): void;
   /** All claims of a worker are void from now on. What they take is freed in batches. */
   workerGone(workerId: string): void;
   /** The type has no owner any more: its claims are void, and freed in batches. */

@@ -122,6 +122,20 @@ export class ClaimTable {
     };
   }
 
+  /** The claim of an entry has been made anew. */
+  renumber(entry: number, number: number): void {
+    this.#numbers.set(entry, number);
+  }
+
+  /** Gives an entry to another worker, as its newest one. */
+  pass(entry: number, workerId: string): void {
+    const before = this.#workers.get(entry);
+    const next = this.#workerNames.use(workerId);
+    this.#unlink(entry, before);
+    this.#workerNames.release(before);
+    this.#link(entry, next);
+  }
+
   /** Entries have numbers below this one. */
   get end(): number {
     return this.#used;

@@ -18,7 +18,7 @@ export interface PlacementRequest {
   readonly turn: number;
   readonly random: () => number;
   /** Agents that a worker holds. */
-  readonly claimsOf: (workerId: string) => number;
+  readonly claimsOf: (workerId: string, peer: Peer) => number;
 }
 
 /** Chooses one of at least one candidates. */
@@ -47,7 +47,7 @@ const byLoad: Director = ({ random, claimsOf }, candidates) => {
   const other = Math.floor(random() * (candidates.length - 1));
   const one = candidates[first];
   const two = candidates[other >= first ? other + 1 : other];
-  const loadOf = ({ worker, peer }: Candidate) => claimsOf(worker.id) + claimsPerCall * peer.incomingCalls.size;
+  const loadOf = ({ worker, peer }: Candidate) => claimsOf(worker.id, peer) + claimsPerCall * peer.incomingCalls.size;
   return one === undefined || two === undefined || loadOf(one) <= loadOf(two) ? one : two;
 };
 

@@ -1,5 +1,6 @@
 import { compareEpochs } from "../../core/internal.ts";
 import type { ClaimedAgent, LeaveReason } from "../../protocol/internal.ts";
+import type { MemoryAccount } from "../../transport/internal.ts";
 import type { BatchRunner } from "../batch-runner.ts";
 import type { MutableHostCounters } from "../counters.ts";
 import { limits } from "../limits.ts";
@@ -9,10 +10,29 @@ import type { Peer } from "../sessions/peer.ts";
 import type { AgentDirectory, Claim } from "./agent-directory.ts";
 import type { LeaveNotices } from "./leave-notices.ts";
 import type { Placed } from "./located.ts";
-import { countHeld, type HeldMessage, HeldMessages, type MovingAgent } from "./moving-agent.ts";
+import { costOfMoving, type HeldMessage, type HeldMessages, type MovingAgent, movingAgent } from "./moving-agent.ts";
+import { MovingLane } from "./moving-lane.ts";
 import type { Workers } from "./workers.ts";
 
+// protocol.md §12.8
+/** The places of agents in a cluster, as those that leave need them. */
+export interface PlacesAcross {
+  /** The worker that gets an agent which has left its own; undefined: it sleeps, and that worker keeps it. */
+  nextPlaceOf(agent: MovingAgent): string | undefined;
+  /** Takes the next message of an agent at `placing`, or gives the agent another state. */
+  placeHere(agent: MovingAgent): void;
+  /** Calls back when moves that begin now have lasted too long. */
+  limitMoves(end: () => void): void;
+}
+
+/** Where a host keeps them; a lone host has none. */
+export interface AcrossSeat<Across> {
+  now: Across | undefined;
+}
+
 export interface LeavingAgentsParts {
+  readonly across: AcrossSeat<PlacesAcross>;
+  readonly messages: HeldMessages;
   readonly directory: AgentDirectory;
   readonly workers: Workers;
   readonly notices: LeaveNotices;
@@ -27,9 +47,6 @@ export interface LeavingAgentsParts {
   readonly onLeft: (workerId: string) => void;
 }
 
-/** Entries in two tables and two sets, beside the names. */
-const agentBytes = 800;
-
 // protocol.md §11.17
 /**
  * The agents of shared types that leave their workers, each by a handshake. What comes for such an agent waits. When it has left, the agent
@@ -38,23 +55,25 @@ const agentBytes = 800;
  */
 export class LeavingAgents {
   readonly #parts: LeavingAgentsParts;
-  readonly #agents = new Map<SharedType, Map<string, MovingAgent>>();
-  #count = 0;
+  readonly #lane: MovingLane;
   /** Those that leave, by their workers. */
   readonly #byWorker = new Map<string, Set<MovingAgent>>();
-  readonly #messages = new HeldMessages();
 
   constructor(parts: LeavingAgentsParts) {
     this.#parts = parts;
+    const { messages, batches, directory } = parts;
+    const placeNext = (agent: MovingAgent): void => this.#placeNext(agent);
+    this.#lane = new MovingLane({ messages, batches, versions: directory.versions, placeNext });
   }
 
-  /** Agents that leave, or whose messages are being sent. */
+  /** Agents that leave, that are being claimed, or whose messages are being sent. */
   get size(): number {
-    return this.#count;
+    return this.#lane.size;
   }
 
+  /** Messages that wait for agents, also for those whose place at other hosts is not known. */
   get heldCount(): number {
-    return this.#messages.size;
+    return this.#parts.messages.size;
   }
 
   /** How many agents of a worker leave. */
@@ -63,7 +82,13 @@ export class LeavingAgents {
   }
 
   find(type: SharedType, key: string): MovingAgent | undefined {
-    return this.#agents.get(type)?.get(key);
+    return this.#lane.find(type, key);
+  }
+
+  // protocol.md §12.8
+  /** Enters an agent that may get a worker of this host. Undefined: the account has no space for it. */
+  open(type: SharedType, key: string, account: MemoryAccount): MovingAgent | undefined {
+    return this.#lane.open(type, key, account);
   }
 
   isLeaving({ type: name, key, epoch }: Claim): boolean {
@@ -91,7 +116,7 @@ export class LeavingAgents {
         else if (this.find(type, agent.key)?.at !== "leaving") counters.refusedByLimit += 1;
       }
     }
-    notices.say(workerId, leaving);
+    this.#sayLeave(workerId, leaving);
     notices.sayUnheld(from, unheld, asked);
   }
 
@@ -108,18 +133,18 @@ export class LeavingAgents {
       const begun = isOwn ? this.#begin(type, claim, "draining", peer) : undefined;
       if (begun !== undefined) leaving.push(begun);
     }
-    this.#parts.notices.say(peer.worker.id, leaving);
+    this.#sayLeave(peer.worker.id, leaving);
     return leaving.length;
   }
 
   /** Holds a message for an agent that moves. False: there is no space for it. */
   hold(agent: MovingAgent, message: HeldMessage): boolean {
-    return this.#messages.mayAdd(agent, message) && this.#messages.add(agent, agent.held, message);
+    return (agent.lane ?? this.#lane).hold(agent, message);
   }
 
   /** Holds the message no more. */
   forget(message: HeldMessage): void {
-    this.#messages.remove(message);
+    this.#parts.messages.remove(message);
   }
 
   /**
@@ -136,11 +161,16 @@ export class LeavingAgents {
     }
     let agent = this.find(type, key);
     const claim = { type: name, key, epoch, workerId: from.worker.id };
-    if (agent?.at !== "leaving" && this.#parts.directory.holds(type, key, claim.workerId, epoch)) {
+    const isOnItsWay = agent?.at === "leaving" || agent?.at === "claiming";
+    if (!isOnItsWay && this.#parts.directory.holds(type, key, claim.workerId, epoch)) {
       agent = this.#begin(type, claim, "failed", from);
       // Under a claim that goes on, the message would come back again and again.
       if (agent === undefined) return false;
-      this.#parts.notices.say(claim.workerId, [agent]);
+      this.#sayLeave(claim.workerId, [agent]);
+    }
+    if (agent === undefined && this.#parts.across.now !== undefined) {
+      agent = this.#lane.open(type, key, message.account);
+      if (agent === undefined) return false;
     }
     if (agent === undefined) {
       message.place(place(type, key, message, message.isUnfit ? (from.worker.version ?? "") : undefined));
@@ -149,7 +179,9 @@ export class LeavingAgents {
     if (message.isUnfit) agent.above = from.worker.version ?? "";
     // The worker may have opened another channel meanwhile. What it gives back by this one keeps its place.
     const isNewest = this.#parts.workers.placeOf(from) >= agent.newest;
-    return this.#messages.add(agent, isNewest ? agent.returnedOnNewest : agent.returned, message);
+    const isAdded = this.#parts.messages.add(agent, isNewest ? agent.returnedOnNewest : agent.returned, message);
+    if (agent.at === "placing" && !agent.isBeingPlaced) this.#lane.resume(agent);
+    return isAdded;
   }
 
   /** The activations of these agents have ended. */
@@ -163,12 +195,55 @@ export class LeavingAgents {
       agent.unanswered.delete(from);
       // On an older channel there may still be messages under the claim, which the worker gives back there.
       if (this.#parts.notices.isUnanswered(agent)) continue;
-      const { claim } = agent;
-      this.#parts.directory.letGo(agent.type, claim);
-      this.#observeGiven(claim, from);
-      this.#placeAnew(agent);
-      this.#parts.onLeft(claim.workerId);
+      this.#letGo(agent, from);
     }
+  }
+
+  #letGo(agent: MovingAgent, from: Peer): void {
+    const { directory, across, onLeft } = this.#parts;
+    const { claim, type } = agent;
+    const to = across.now?.nextPlaceOf(agent);
+    const outcome = directory.letGo(type, claim, to);
+    this.#observeGiven(claim, from);
+    this.#leaveWorker(agent);
+    if (outcome instanceof Promise) {
+      // From now on nothing else ends the move: the write may happen.
+      agent.at = "claiming";
+      void outcome.then((given) => {
+        if (agent.at === "claiming" && agent.claim === claim) {
+          agent.heldBy = given === "done" ? to : undefined;
+          this.#lane.resume(agent);
+        }
+        onLeft(claim.workerId);
+      });
+      return;
+    }
+    this.#lane.resume(agent);
+    onLeft(claim.workerId);
+  }
+
+  /** Says that agents leave, when the directory has frozen them. */
+  #sayLeave(workerId: string, agents: readonly MovingAgent[]): void {
+    const { directory, notices, across } = this.#parts;
+    const claims = agents.map(({ claim }) => claim);
+    const freezing = agents.map(({ type, claim }) => directory.freeze(type, claim));
+    if (freezing.every((frozen) => frozen === undefined)) return notices.say(workerId, agents);
+    void Promise.all(freezing).then((frozen) => {
+      const leaving: MovingAgent[] = [];
+      for (const [at, agent] of agents.entries()) {
+        const claim = claims[at];
+        const isStill = agent.at === "leaving" && agent.claim === claim;
+        if (isStill && frozen[at] === true) leaving.push(agent);
+        else if (isStill) this.#placeAnew(agent);
+        else if (claim !== undefined) directory.stays(agent.type, claim);
+      }
+      notices.say(workerId, leaving);
+      across.now?.limitMoves(() => {
+        for (const [at, agent] of agents.entries()) {
+          if (agent.at === "leaving" && agent.claim === claims[at]) this.#placeAnew(agent);
+        }
+      });
+    });
   }
 
   /** These agents are not idle any more. */
@@ -201,8 +276,7 @@ export class LeavingAgents {
 
   /** A type is not shared any more, or has no worker. */
   typeGone(type: SharedType): void {
-    const agents = this.#agents.get(type);
-    if (agents !== undefined) this.#endInBatches(agents.values(), type.name);
+    this.#endInBatches(this.#lane.of(type), type.name);
   }
 
   #endInBatches(agents: Iterable<MovingAgent>, owner: string): void {
@@ -221,19 +295,19 @@ export class LeavingAgents {
       return undefined;
     }
     if (this.countOf(claim.workerId) >= limits.leavingPerWorker) return undefined;
-    const bytes = costOf(type, claim.key);
+    const bytes = costOfMoving(type, claim.key);
     if (reason === "draining") peer.account.add(bytes);
     else if (!peer.account.take(bytes)) return undefined;
     const { workers } = this.#parts;
     const newest = workers.placeOf(workers.peerOf(claim.workerId) ?? peer);
-    const agent = known ?? newAgent(type, claim, { reason, peer, newest });
+    const agent = known ?? movingAgent(type, claim.key, peer.account, { at: "leaving", claim, reason, newest });
     if (known !== undefined) {
       // Messages of its move before are still being sent. They wait on, behind what this worker gives back.
       known.account.release(bytes);
       Object.assign(known, { at: "leaving", claim, reason, newest, account: peer.account });
-      this.#messages.leaveAgain(known);
+      this.#parts.messages.leaveAgain(known);
     }
-    if (known === undefined) this.#enter(agent);
+    if (known === undefined) this.#lane.enter(agent);
     this.#parts.directory.versions.changed(agent.key);
     const ofWorker = this.#byWorker.get(claim.workerId);
     if (ofWorker === undefined) this.#byWorker.set(claim.workerId, new Set([agent]));
@@ -241,50 +315,33 @@ export class LeavingAgents {
     return agent;
   }
 
-  /** The agent has left, or stays: sends what waited for it. */
+  /** The agent stays, or its worker is lost: sends what waited for it. */
   #placeAnew(agent: MovingAgent): void {
+    this.#parts.directory.stays(agent.type, agent.claim);
+    this.#leaveWorker(agent);
+    this.#lane.resume(agent);
+  }
+
+  /** No word of its worker is awaited any more. */
+  #leaveWorker(agent: MovingAgent): void {
     const { workerId } = agent.claim;
-    agent.at = "placing";
+    agent.heldBy = workerId;
     agent.unanswered.clear();
     const ofWorker = this.#byWorker.get(workerId);
     ofWorker?.delete(agent);
     if (ofWorker?.size === 0) this.#byWorker.delete(workerId);
-    this.#parts.batches.add(agent, this.#placements(agent), agent.account.party);
-  }
-
-  *#placements(agent: MovingAgent): Iterable<() => void> {
-    while (agent.at === "placing" && countHeld(agent) > 0) {
-      yield () => {
-        if (agent.at === "placing") this.#placeNext(agent);
-      };
-    }
-    if (agent.at === "placing") this.#end(agent);
   }
 
   #placeNext(agent: MovingAgent): void {
-    const message = this.#messages.takeNext(agent);
+    const across = this.#parts.across.now;
+    if (across !== undefined) return across.placeHere(agent);
+    const message = this.#parts.messages.takeNext(agent);
     if (message === undefined) return;
     const { type, key, above } = agent;
     if (this.#parts.sharedType(type.name) !== type) return message.place(undefined);
     const placed = this.#parts.place(type, key, message, above);
     const isOnlyTooNew = placed.at === "nowhere" && placed.code === "state-too-new" && !message.isUnfit;
     message.place(isOnlyTooNew ? this.#parts.place(type, key, message, undefined) : placed);
-  }
-
-  #enter(agent: MovingAgent): void {
-    const ofType = this.#agents.get(agent.type) ?? new Map<string, MovingAgent>();
-    this.#agents.set(agent.type, ofType.set(agent.key, agent));
-    this.#count += 1;
-  }
-
-  #end(agent: MovingAgent): void {
-    const ofType = this.#agents.get(agent.type);
-    if (ofType?.get(agent.key) !== agent) return;
-    ofType.delete(agent.key);
-    if (ofType.size === 0) this.#agents.delete(agent.type);
-    this.#count -= 1;
-    this.#parts.directory.versions.changed(agent.key);
-    agent.account.release(costOf(agent.type, agent.key));
   }
 
   /** Returns the type of an agent that a worker holds under the epoch which it names. */
@@ -303,34 +360,4 @@ export class LeavingAgents {
   #observeGiven({ type: agentType, key, workerId }: Claim, { id: clientId }: Peer): void {
     this.#parts.observer?.({ at: "claim", what: "given", agentType, key, workerId, clientId });
   }
-}
-
-interface Leave {
-  readonly reason: LeaveReason;
-  readonly peer: Peer;
-  readonly newest: number;
-}
-
-function newAgent(type: SharedType, claim: Claim, { reason, peer: { account }, newest }: Leave): MovingAgent {
-  const [returned, returnedOnNewest, held] = [new Set<HeldMessage>(), new Set<HeldMessage>(), new Set<HeldMessage>()];
-  return {
-    type,
-    key: claim.key,
-    at: "leaving",
-    claim,
-    reason,
-    unanswered: new Set(),
-    newest,
-    account,
-    returned,
-    returnedOnNewest,
-    held,
-    heldBytes: 0,
-    ofParty: undefined,
-    above: undefined,
-  };
-}
-
-function costOf({ name }: SharedType, key: string): number {
-  return agentBytes + 4 * (name.length + key.length);
 }

@@ -4,7 +4,8 @@ import { limits } from "../limits.ts";
 import type { SharedType } from "../registry/shared-type.ts";
 import type { Peer } from "../sessions/peer.ts";
 import type { Claim } from "./agent-directory.ts";
-import type { Placed, Seeker } from "./located.ts";
+import type { MessageOrigin, Nowhere, Placed, Seeker } from "./located.ts";
+import type { MovingLane } from "./moving-lane.ts";
 
 /** A message that waits until its agent has a place. The router of its kind makes it. */
 export interface HeldMessage extends Seeker {
@@ -13,6 +14,10 @@ export interface HeldMessage extends Seeker {
   readonly byteLength: number;
   /** Its worker could not read the agent's state, which is of a newer version. */
   readonly isUnfit: boolean;
+  /** Undefined: a worker of this host has sent it, or the host itself. */
+  readonly origin?: MessageOrigin | undefined;
+  /** Whether it says what has become of it when it is the first on a route to another host. */
+  readonly opensRoutes: boolean;
   /** Where it waits; written by `HeldMessages`. */
   queue: { readonly agent: MovingAgent; readonly messages: Set<HeldMessage> } | undefined;
   /** Sends the message to its place, or ends it. Undefined: the agent's type is not the same any more. */
@@ -22,8 +27,14 @@ export interface HeldMessage extends Seeker {
 /**
  * - `leaving`: its worker has been told to let it go, and holds it under `claim`.
  * - `placing`: it has left, or it stays; the messages that waited are being sent, and others wait behind them.
+ *
+ * In a cluster, for an agent whose place is not known:
+ * - `claiming`: the cluster is asked whether a worker of this host may have it.
+ * - `asking`: one message is on its way to another host.
+ * - `flushing`: the route has changed; what is on its way on the old one comes back first.
+ * - `waiting`: a worker that has it is between two hosts, or no worker that may have it is linked yet.
  */
-export type MovingState = "leaving" | "placing";
+export type MovingState = "leaving" | "placing" | "claiming" | "asking" | "flushing" | "waiting";
 
 // protocol.md §11.17
 /** An agent on its way from a worker to the next. */
@@ -31,6 +42,8 @@ export interface MovingAgent {
   readonly type: SharedType;
   readonly key: string;
   at: MovingState;
+  /** Where it is entered; written by `MovingLane`. */
+  lane: MovingLane | undefined;
   /** The claim under which it leaves. */
   claim: Claim;
   reason: LeaveReason;
@@ -52,6 +65,49 @@ export interface MovingAgent {
   ofParty: { readonly messages: FairShare; readonly bytes: FairShare } | undefined;
   /** Only a worker with a higher version can read the agent's state. */
   above: string | undefined;
+  /** Its messages are being sent now. */
+  isBeingPlaced: boolean;
+  // protocol.md §12.8
+  /** The worker that has it, by the latest that this host has heard, and the one that was tried last in vain. */
+  heldBy: string | undefined;
+  tried: string | undefined;
+  /** Claims and messages that have found no place since the last one that did. */
+  failures: number;
+  /** The next so many messages fail: no place was found for them. */
+  refusal: { readonly outcome: Nowhere; left: number } | undefined;
+  /** The message whose claim another worker has. */
+  refused: HeldMessage | undefined;
+  /** How many of the messages came from this host, and not from another. */
+  ownCount: number;
+}
+
+/** An entry for an agent of which nothing else is known. */
+export function movingAgent(
+  type: SharedType,
+  key: string,
+  account: MemoryAccount,
+  more: Pick<MovingAgent, "at" | "claim" | "reason" | "newest">,
+): MovingAgent {
+  const [returned, returnedOnNewest, held] = [new Set<HeldMessage>(), new Set<HeldMessage>(), new Set<HeldMessage>()];
+  return {
+    lane: undefined,
+    ...{ type, key, account, returned, returnedOnNewest, held, heldBytes: 0, ofParty: undefined, above: undefined },
+    ...{ isBeingPlaced: false, heldBy: undefined, tried: undefined, failures: 0, refusal: undefined },
+    ...{ refused: undefined, ownCount: 0, unanswered: new Set(), ...more },
+  };
+}
+
+/** The claim of an agent that no worker of this host holds. */
+export function noClaim(type: string, key: string): Claim {
+  return { type, key, workerId: "", epoch: { generation: 0, era: 0, number: 0 } };
+}
+
+/** Entries in two tables and two sets, beside the names. */
+const agentBytes = 800;
+
+/** Memory of an entry beside its messages. */
+export function costOfMoving({ name }: SharedType, key: string): number {
+  return agentBytes + 4 * (name.length + key.length);
 }
 
 /** About what a message takes beside its bytes: its object and the entries of two sets. */
@@ -93,9 +149,30 @@ export class HeldMessages {
     };
     agent.ofParty.messages.add(account.party);
     agent.ofParty.bytes.add(account.party, byteLength);
+    if (message.origin === undefined) agent.ownCount += 1;
     messages.add(message);
     message.queue = { agent, messages };
     return true;
+  }
+
+  /** Adds a message before all others of the agent. False: there is no space for it. */
+  addFirst(agent: MovingAgent, message: HeldMessage): boolean {
+    const later = [...agent.returned];
+    agent.returned.clear();
+    const isAdded = this.add(agent, agent.returned, message);
+    for (const one of later) agent.returned.add(one);
+    return isAdded;
+  }
+
+  /** Moves all messages of an agent before those of another entry of it, in their order. */
+  moveBefore(from: MovingAgent, to: MovingAgent): void {
+    const later = [...to.returned];
+    to.returned.clear();
+    for (let message = this.takeNext(from); message !== undefined; message = this.takeNext(from)) {
+      // They had their share, which is free again.
+      if (!this.add(to, to.returned, message)) message.place(noRoom);
+    }
+    for (const one of later) to.returned.add(one);
   }
 
   /** Holds the message no more; one that is not held is fine. */
@@ -104,6 +181,7 @@ export class HeldMessages {
     if (queue === undefined) return;
     message.queue = undefined;
     queue.messages.delete(message);
+    if (message.origin === undefined) queue.agent.ownCount -= 1;
     queue.agent.heldBytes -= byteLength;
     queue.agent.ofParty?.messages.remove(account.party);
     queue.agent.ofParty?.bytes.remove(account.party, byteLength);
@@ -127,17 +205,25 @@ export class HeldMessages {
     returnedOnNewest.clear();
   }
 
-  /** Takes out the message that goes next. */
-  takeNext({ returned, returnedOnNewest, held }: MovingAgent): HeldMessage | undefined {
-    for (const messages of [returned, returnedOnNewest, held]) {
-      for (const message of messages) {
-        this.remove(message);
-        return message;
-      }
-    }
+  /** Returns the message that goes next. */
+  next({ returned, returnedOnNewest, held }: MovingAgent): HeldMessage | undefined {
+    for (const messages of [returned, returnedOnNewest, held]) for (const message of messages) return message;
     return undefined;
   }
+
+  /** Takes out the message that goes next. */
+  takeNext(agent: MovingAgent): HeldMessage | undefined {
+    const message = this.next(agent);
+    if (message !== undefined) this.remove(message);
+    return message;
+  }
 }
+
+const noRoom: Nowhere = {
+  at: "nowhere",
+  code: "overloaded",
+  reason: "Too much waits for agents that move. Try again later.",
+};
 
 /** The number of messages that wait for an agent. */
 export function countHeld({ returned, returnedOnNewest, held }: MovingAgent): number {

@@ -8,14 +8,41 @@ import type { Peer, PeerTable } from "../sessions/peer.ts";
 import type { AgentDirectory, Claim } from "./agent-directory.ts";
 import { mostKeyChars } from "./claim-table.ts";
 import { type Candidate, compareVersions, directors } from "./directors.ts";
-import type { LeavingAgents } from "./leaving-agents.ts";
-import type { Located, Nowhere, Placed, Seeker } from "./located.ts";
+import type { AcrossSeat, LeavingAgents } from "./leaving-agents.ts";
+import type { Expected, Found, Located, Nowhere, Placed, Seeker } from "./located.ts";
 import { type LostAgents, nameOf } from "./lost-agents.ts";
+import type { MovingAgent } from "./moving-agent.ts";
 import type { StockUnit, StockUnits } from "./stock-units.ts";
 import type { WorkerDrains } from "./worker-drains.ts";
 import type { Workers } from "./workers.ts";
 
+// protocol.md §12.8
+/** The places of agents in a cluster, as placement needs them. */
+export interface LocatesAcross {
+  /** `leaving`: the entry of an agent for which this host asks, or lets go, a worker of its own. */
+  locate(type: SharedType, key: string, seeker: Seeker, leaving: MovingAgent | undefined): Located;
+  /** Workers of other hosts that serve a type. */
+  peersOf(type: SharedType): readonly Peer[];
+  isDraining(peer: Peer): boolean;
+  /** A worker of this host has opened a channel. */
+  workerHere(workerId: string): void;
+  /** Agents that a worker of another host has, as far as this host knows. */
+  countOf(peer: Peer): number;
+}
+
+/** A search for a worker that gets an agent. */
+export interface Choosing {
+  readonly key: string;
+  readonly caller: Peer | undefined;
+  /** The version of the worker must be higher. */
+  readonly above?: string | undefined;
+  /** A worker that is taken only if there is no other. */
+  readonly except?: string | undefined;
+}
+
 export interface PlacementParts {
+  /** Where agents are looked for at other hosts. */
+  readonly across: AcrossSeat<LocatesAcross>;
   readonly directory: AgentDirectory;
   readonly workers: Workers;
   readonly units: StockUnits;
@@ -41,7 +68,8 @@ type Choice =
       /** Whether there are others, which stop. */
       readonly areOthersDraining: boolean;
     }
-  | Extract<Placed, { readonly at: "expected" | "nowhere" }>;
+  | Expected
+  | Nowhere;
 
 // protocol.md §11.14
 /** Finds the worker of each agent of a shared type, and chooses one for an agent that has none. */
@@ -65,6 +93,7 @@ export class Placement {
     this.#parts.workers.opened(peer);
     this.changed();
     this.#parts.drains.workerOpened(peer);
+    this.#parts.across.now?.workerHere(peer.worker.id);
   }
 
   /** The channel has ended, or its worker takes no more calls on it. With its last channel a worker loses its claims. `isLost`: not in order. */
@@ -84,6 +113,12 @@ export class Placement {
     drains.workerGone(workerId);
   }
 
+  // protocol.md §12.8
+  /** Whether agents of shared types may be at other hosts. */
+  get isAcross(): boolean {
+    return this.#parts.across.now !== undefined;
+  }
+
   /** Returns the open channels of the worker that has this one, the oldest first. */
   channelsOf(peer: Peer): readonly Peer[] {
     return this.#parts.workers.peersOf(peer.worker.id);
@@ -98,9 +133,21 @@ export class Placement {
   locate(type: SharedType, key: string, seeker: Seeker): Located {
     const { leaving } = this.#parts;
     const agent = leaving.size > 0 ? leaving.find(type, key) : undefined;
+    const across = this.#parts.across.now;
+    if (across !== undefined) return across.locate(type, key, seeker, agent);
     return agent === undefined
       ? this.place(type, key, seeker)
-      : { at: "moving", agent, holder: this.#holderOf(type, key) };
+      : { at: "moving", agent, holder: this.holderOf(type, key) };
+  }
+
+  /** Returns why no message goes to an agent; undefined: its place is searched. */
+  whyNowhere(type: SharedType, key: string): Nowhere | undefined {
+    const { lost } = this.#parts;
+    const quarantine = lost.size > 0 ? lost.whyNot(type.name, key) : undefined;
+    if (quarantine !== undefined) return { at: "nowhere", code: "undeliverable", reason: quarantine };
+    if (key.length <= mostKeyChars) return undefined;
+    const reason = `The key of an agent of the shared type ${type.name} has at most ${mostKeyChars} characters.`;
+    return { at: "nowhere", code: "undeliverable", reason };
   }
 
   /** The agents for which a lost worker had calls may be why it was lost. */
@@ -114,39 +161,44 @@ export class Placement {
     if (names.size > 0) lost.lost(names);
   }
 
-  #holderOf(type: SharedType, key: string): Extract<Placed, { readonly at: "found" }> | undefined {
+  /** Finds the worker of this host that holds an agent. */
+  holderOf(type: SharedType, key: string): Found | undefined {
     const { directory, workers } = this.#parts;
     const claim = directory.find(type, key);
     const peer = claim && workers.peerOf(claim.workerId);
-    return peer && { at: "found", peer, epoch: claim?.epoch };
+    if (peer === undefined || claim === undefined) return undefined;
+    // In a cluster workers have claims that know nothing of them.
+    const isTold = this.#parts.across.now === undefined || isAware(type, peer);
+    return { at: "found", peer, epoch: isTold ? claim.epoch : undefined };
   }
 
   /** Finds or chooses the worker of an agent that does not leave. `above`: the version of its worker must be higher. */
   place(type: SharedType, key: string, seeker: Seeker, above?: string): Placed {
-    const { units, lost } = this.#parts;
-    const holder = this.#holderOf(type, key);
+    const holder = this.holderOf(type, key) ?? this.whyNowhere(type, key);
     if (holder !== undefined) return holder;
-    const quarantine = lost.size > 0 ? lost.whyNot(type.name, key) : undefined;
-    if (quarantine !== undefined) return { at: "nowhere", code: "undeliverable", reason: quarantine };
-    if (key.length > mostKeyChars) {
-      const reason = `The key of an agent of the shared type ${type.name} has at most ${mostKeyChars} characters.`;
-      return { at: "nowhere", code: "undeliverable", reason };
-    }
-    const unit = units.unitOf(type);
+    const unit = this.#parts.units.unitOf(type);
     return unit === undefined ? this.#placeAlone(type, key, seeker, above) : this.#placeInUnit(unit, type, key, seeker);
   }
 
   #placeAlone(type: SharedType, key: string, seeker: Seeker, above: string | undefined): Placed {
+    const chosen = this.choose(type, { key, caller: seeker.caller, above });
+    return "at" in chosen ? chosen : this.#take(type, key, chosen, seeker);
+  }
+
+  /** Chooses a worker by the strategy of the type, or says why there is none. */
+  choose(type: SharedType, { key, caller, above, except }: Choosing): Candidate | Expected | Nowhere {
     const choice = above === undefined ? this.#choiceOf(type) : this.#choiceAbove(type, above);
     if (choice.at !== "some") return choice;
-    if (choice.candidates.length === 0) return noneStays(type);
-    const { placement, random, directory } = this.#parts;
+    const others =
+      except === undefined ? choice.candidates : choice.candidates.filter(({ worker }) => worker.id !== except);
+    const candidates = others.length > 0 ? others : choice.candidates;
+    if (candidates.length === 0) return noneStays(type);
+    const { placement, random, directory, across } = this.#parts;
     const strategy = type.terms.placement ?? placement;
     const turn = strategy === "round-robin" ? this.#nextTurn(type) : 0;
-    const direct = directors[strategy];
-    const claimsOf = (workerId: string): number => directory.countOf(workerId);
-    const chosen = direct({ key, callerId: seeker.caller?.worker.id, turn, random, claimsOf }, choice.candidates);
-    return this.#take(type, key, chosen, seeker);
+    const claimsOf = (workerId: string, peer: Peer): number => across.now?.countOf(peer) ?? directory.countOf(workerId);
+    const chosen = directors[strategy]({ key, callerId: caller?.worker.id, turn, random, claimsOf }, candidates);
+    return chosen ?? nowhere(`No worker serves agent type ${type.name}.`);
   }
 
   #nextTurn(type: SharedType): number {
@@ -188,9 +240,10 @@ export class Placement {
     const { directory, counters, observer, workers } = this.#parts;
     const party = (payer ?? peer).account.party;
     const outcome = directory.claim({ type, key, workerId: worker.id, party });
-    if (outcome.at === "full") {
+    // Only in a cluster the directory asks others, and there `AgentRoutes` claims.
+    if (!("at" in outcome) || outcome.at !== "held") {
       counters.refusedClaims += 1;
-      return { at: "nowhere", code: "overloaded", reason: outcome.reason };
+      return { at: "nowhere", code: "overloaded", reason: "reason" in outcome ? outcome.reason : "" };
     }
     const { claim } = outcome;
     if (observer !== undefined) observer(madeOccurrence(claim, peer));
@@ -208,8 +261,9 @@ export class Placement {
   }
 
   #choose(type: SharedType): Choice {
-    const { peers, isDeaf, versionPolicy, workers } = this.#parts;
-    const open = type.owners.flatMap((clientId) => peers.of(clientId) ?? []);
+    const { peers, isDeaf, versionPolicy, workers, across } = this.#parts;
+    const here = type.owners.flatMap((clientId) => peers.of(clientId) ?? []);
+    const open = across.now === undefined ? here : [...here, ...across.now.peersOf(type)];
     const expected = type.owners.find((clientId) => peers.of(clientId) === undefined);
     const hearing = open.filter((peer) => !isDeaf(peer.id));
     const { requires } = type.terms;
@@ -229,7 +283,9 @@ export class Placement {
       const { worker } = peer;
       byWorker.set(worker.id, { worker, peer: current, nameHash: hashOfText(worker.name) });
     }
-    const all = [...byWorker.values()].filter(({ worker }) => !workers.isDraining(worker.id));
+    const all = [...byWorker.values()].filter(
+      ({ worker, peer }) => !workers.isDraining(worker.id) && across.now?.isDraining(peer) !== true,
+    );
     const areOthersDraining = all.length < byWorker.size;
     if (versionPolicy === "any" || all.length === 0) return { at: "some", candidates: all, areOthersDraining };
     const newest = all.map(({ worker }) => worker.version).reduce((a, b) => (compareVersions(a, b) < 0 ? b : a));

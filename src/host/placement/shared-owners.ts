@@ -45,6 +45,10 @@ export class SharedOwners implements TypeOwners {
     return undefined;
   }
 
+  sharesHere(): boolean {
+    return false;
+  }
+
   sharedTypes(): readonly never[] {
     return [];
   }

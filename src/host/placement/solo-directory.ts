@@ -2,7 +2,15 @@ import { compareEpochs, type Epoch } from "../../core/internal.ts";
 import { FairShare } from "../../transport/internal.ts";
 import type { BatchRunner } from "../batch-runner.ts";
 import type { SharedType } from "../registry/shared-type.ts";
-import type { AgentDirectory, Claim, ClaimOutcome, ClaimPage, ClaimQuery, ClaimRequest } from "./agent-directory.ts";
+import type {
+  AgentDirectory,
+  Claim,
+  ClaimOutcome,
+  ClaimPage,
+  ClaimQuery,
+  ClaimRequest,
+  LetGoOutcome,
+} from "./agent-directory.ts";
 import { ClaimTable, mostKeyChars } from "./claim-table.ts";
 import { PlaceVersions } from "./place-versions.ts";
 
@@ -58,7 +66,7 @@ export class SoloDirectory implements AgentDirectory {
     return claim !== undefined && claim.workerId === workerId && compareEpochs(claim.epoch, epoch) === 0;
   }
 
-  claim({ type, key, workerId, party }: ClaimRequest): ClaimOutcome {
+  claim({ type, key, workerId, party }: ClaimRequest): Extract<ClaimOutcome, { at: "held" | "full" }> {
     const table = this.#table;
     const id = type.id;
     if (key.length > mostKeyChars)
@@ -82,11 +90,19 @@ export class SoloDirectory implements AgentDirectory {
     };
   }
 
-  letGo(type: SharedType, claim: Claim): boolean {
-    if (!this.holds(type, claim.key, claim.workerId, claim.epoch)) return false;
+  freeze(): undefined {
+    return undefined;
+  }
+
+  letGo(type: SharedType, claim: Claim): LetGoOutcome {
+    if (!this.holds(type, claim.key, claim.workerId, claim.epoch)) return "lost";
     this.#delete(this.#table.find(type.id, claim.key));
     this.versions.changed(claim.key);
-    return true;
+    return "done";
+  }
+
+  stays(): void {
+    // Nothing was frozen.
   }
 
   workerGone(workerId: string): void {

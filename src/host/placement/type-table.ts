@@ -23,7 +23,14 @@ export interface TypeTableOptions {
   readonly onSharedChange?: (type: SharedType) => void;
   /** A shared type has lost its last owner. */
   readonly onSharedGone?: (type: SharedType) => void;
+  /** A client has become an owner of a shared type, or is one no more. */
+  readonly onSharedJoined?: (type: SharedType, clientId: string) => void;
+  readonly onSharedLeft?: (type: SharedType, clientId: string) => void;
 }
+
+// protocol.md §12.8
+/** Finds the types that workers of other hosts share. The same type comes as the same object. */
+export type SharedElsewhere = (agentType: string) => SharedType | undefined;
 
 // protocol.md H25, §11.14
 /**
@@ -39,6 +46,9 @@ export class TypeTable implements TypeOwners {
   readonly #onTypeGone: (agentType: string) => void;
   readonly #onSharedChange: (type: SharedType) => void;
   readonly #onSharedGone: (type: SharedType) => void;
+  readonly #onSharedJoined: (type: SharedType, clientId: string) => void;
+  readonly #onSharedLeft: (type: SharedType, clientId: string) => void;
+  #elsewhere: SharedElsewhere | undefined;
   #era = 0;
   #version = 0;
 
@@ -50,6 +60,13 @@ export class TypeTable implements TypeOwners {
     this.#isSharedHere = namePattern(sharedTypes);
     this.#onSharedChange = onSharedChange ?? (() => undefined);
     this.#onSharedGone = onSharedGone ?? (() => undefined);
+    this.#onSharedJoined = options.onSharedJoined ?? (() => undefined);
+    this.#onSharedLeft = options.onSharedLeft ?? (() => undefined);
+  }
+
+  /** The host is one of a cluster: types may be shared elsewhere. */
+  shareWith(elsewhere: SharedElsewhere): void {
+    this.#elsewhere = elsewhere;
   }
 
   get size(): number {
@@ -65,7 +82,7 @@ export class TypeTable implements TypeOwners {
   }
 
   get hasShared(): boolean {
-    return this.#shared.size > 0;
+    return this.#shared.size > 0 || this.#elsewhere !== undefined;
   }
 
   *types(): Iterable<string> {
@@ -74,7 +91,11 @@ export class TypeTable implements TypeOwners {
   }
 
   shared(agentType: string): SharedType | undefined {
-    return this.#shared.get(agentType);
+    return this.#shared.get(agentType) ?? this.#elsewhere?.(agentType);
+  }
+
+  sharesHere(agentType: string): boolean {
+    return this.#isSharedHere(agentType);
   }
 
   sharedTypes(): Iterable<SharedType> {
@@ -85,8 +106,15 @@ export class TypeTable implements TypeOwners {
     this.#version += 1;
     const holder = this.#exclusive.get(agentType)?.[0];
     if (holder !== undefined) return this.#claimExclusive(agentType, clientId, holder);
-    const known = this.#shared.get(agentType);
-    if (known !== undefined) return this.#join(known, clientId, from);
+    const here = this.#shared.get(agentType);
+    const known = here ?? this.#elsewhere?.(agentType);
+    if (known !== undefined) {
+      const claim = this.#join(known, clientId, from);
+      if (here !== undefined || claim.at === "held") return claim;
+      this.#shared.set(agentType, known);
+      this.#onTypeOwned(agentType, clientId, true);
+      return claim;
+    }
     if (from.sharing === undefined && !this.#isSharedHere(agentType)) {
       this.#exclusive.set(agentType, [clientId]);
       this.#onTypeOwned(agentType, clientId, false);
@@ -111,6 +139,7 @@ export class TypeTable implements TypeOwners {
     const type = this.#shared.get(agentType);
     if (!type?.isOwner(clientId)) return;
     type.delete(clientId);
+    this.#onSharedLeft(type, clientId);
     this.#onSharedChange(type);
     if (type.firstOwner !== undefined) return;
     this.#shared.delete(agentType);
@@ -141,6 +170,7 @@ export class TypeTable implements TypeOwners {
       isSamePrincipal(type.principal, principal) && (sharing !== undefined || this.#isSharedHere(type.name));
     if (!mayJoin) return { at: "held", by: first };
     type.add(clientId, sharing !== undefined);
+    this.#onSharedJoined(type, clientId);
     this.#onSharedChange(type);
     return sharing === undefined || isSameTerms(type.terms, sharing) ? granted : { at: "granted", differs: true };
   }

@@ -7,7 +7,7 @@ import type { HostObserver } from "../observer.ts";
 import type { Peer } from "../sessions/peer.ts";
 import type { AgentDirectory } from "./agent-directory.ts";
 import type { LeaveNotices } from "./leave-notices.ts";
-import type { LeavingAgents } from "./leaving-agents.ts";
+import type { AcrossSeat, LeavingAgents } from "./leaving-agents.ts";
 import type { Workers } from "./workers.ts";
 
 /** Options of `drainWorker`. */
@@ -70,7 +70,10 @@ export interface WorkerDrainsParts {
   readonly observer: HostObserver | undefined;
   readonly drainGraceMs: number;
   /** A worker gets no new agents from now on. */
-  readonly onDraining: () => void;
+  readonly onDraining: (workerId: string) => void;
+  /** Set where a cluster has the claims: no host may revoke them. */
+  readonly across: AcrossSeat<unknown>;
+  readonly endChannels: (channels: readonly Peer[]) => void;
   /** Ends the calls that a worker has for agents of shared types, whose claims are revoked. */
   readonly endCalls: (peers: readonly Peer[]) => void;
 }
@@ -129,7 +132,7 @@ export class WorkerDrains {
     if (peer === undefined) return Promise.resolve({ at: "unknown" });
     if (!peer.traits.capabilities.has("claims")) {
       this.#parts.workers.setDraining(workerId);
-      this.#parts.onDraining();
+      this.#parts.onDraining(workerId);
       return Promise.resolve({ at: "keeps-agents" });
     }
     if (this.#isClosed) return Promise.resolve({ at: "gone", leftAgents: 0 });
@@ -188,7 +191,7 @@ export class WorkerDrains {
     this.#drains.set(workerId, drain);
     this.#setTime(drain, graceMs);
     this.#parts.workers.setDraining(workerId);
-    this.#parts.onDraining();
+    this.#parts.onDraining(workerId);
     return drain;
   }
 
@@ -270,6 +273,8 @@ export class WorkerDrains {
     const count = directory.countOf(workerId);
     drain.isOver = true;
     if (count === 0) return this.#goOn(drain);
+    // protocol.md §12.8: the agents are free when the lease of the worker is over, which ends with its channels.
+    if (this.#parts.across.now !== undefined) return this.#parts.endChannels(peers);
     drain.revokedAgents = count;
     counters.revokedClaims += count;
     workers.setRevoked(workerId);

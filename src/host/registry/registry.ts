@@ -2,7 +2,7 @@ import type { Clock, SharingTerms } from "../../core/internal.ts";
 import type { WireSubscription } from "../../protocol/internal.ts";
 import { type MemoryAccount, partyOfCall } from "../../transport/internal.ts";
 import type { BatchRunner } from "../batch-runner.ts";
-import type { Principal } from "../principal.ts";
+import { isSamePrincipal, type Principal } from "../principal.ts";
 import type { Client } from "./client.ts";
 import { ClientAccounts, registrationCost } from "./client-accounts.ts";
 import { ClientSubscriptions } from "./client-subscriptions.ts";
@@ -18,6 +18,7 @@ import {
   type SubscriptionOutcome,
   type TypeOutcome,
 } from "./registration-reports.ts";
+import type { TermsOfType } from "./shared-terms.ts";
 import { type HeldSubscription, SubscriptionBook } from "./subscription-book.ts";
 import { SubscriptionListing } from "./subscription-listing.ts";
 import type { TopicIndex } from "./topic-index.ts";
@@ -159,6 +160,33 @@ export class Registry {
   /** Whether a client of this host serves the agent type. */
   isServed(agentType: string): boolean {
     return this.#parts.owners.owners(agentType).length > 0;
+  }
+
+  /**
+   * The terms under which a worker would share a type, for the record of its cluster; undefined: the type would be exclusive. `sharing`: what the
+   * worker says.
+   */
+  termsOf(agentType: string, { sharing, principal }: Registrant): TermsOfType | undefined {
+    const terms = sharing ?? (this.#parts.owners.sharesHere(agentType) ? plainTerms : undefined);
+    return terms && { terms, principal };
+  }
+
+  // protocol.md §12.8
+  /**
+   * Whether a worker that knows nothing of shared types would serve one beside others. In a cluster its subscriptions would make a second agent of
+   * one of them.
+   */
+  wouldMix(clientId: string, agentType: string): boolean {
+    const { types } = this.declaredBy(clientId);
+    if (types.size === 0 || types.has(agentType)) return false;
+    const { owners } = this.#parts;
+    return owners.sharesHere(agentType) || [...types].some((type) => owners.shared(type)?.unaware.has(clientId));
+  }
+
+  /** Whether all clients that serve the agent type belong to the principal. */
+  servesFor(principal: Principal | undefined, agentType: string): boolean {
+    const owners = this.#parts.owners.owners(agentType);
+    return owners.every((clientId) => isSamePrincipal(this.ownerOf(clientId)?.principal, principal));
   }
 
   /** Resolves when events go to the agent type by all its subscriptions. Undefined: they do so now. */
@@ -308,3 +336,4 @@ export class Registry {
 }
 
 const noTypes: ReadonlySet<string> = new Set();
+const plainTerms: SharingTerms = { placement: undefined, requires: {} };

@@ -26,6 +26,8 @@ export interface TypeOwners {
   readonly hasShared: boolean;
   /** Returns the type if several workers share it. */
   shared(agentType: string): SharedType | undefined;
+  /** Whether this host shares a type of that name also for workers that do not say so. */
+  sharesHere(agentType: string): boolean;
   /** The shared types that have an owner. */
   sharedTypes(): Iterable<SharedType>;
   /** Agent types that have an owner, while others come and go. */

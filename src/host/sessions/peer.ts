@@ -10,8 +10,11 @@ import { limits } from "../limits.ts";
 import type { DotnetWorker } from "./dotnet-worker.ts";
 import type { IncomingCalls, OutgoingCalls } from "./pending-call.ts";
 
-/** The use of a frame: a call to the peer, an answer to a call of its own, an event, a notice, or a heartbeat. */
-export type FrameUse = "call" | "answer" | "event" | "notice" | "heartbeat";
+/**
+ * The use of a frame: a call to the peer, an answer to a call of its own, an event, a notice, or a heartbeat. `first-call`: a call that opens a
+ * route to another host.
+ */
+export type FrameUse = "call" | "first-call" | "answer" | "event" | "notice" | "heartbeat";
 
 /** Whether a peer's queue took a frame; if not, why. `full`: the worker does not read fast enough. */
 export type SendOutcome = "queued" | "too-large" | "full" | "closed";

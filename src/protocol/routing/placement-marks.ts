@@ -120,10 +120,22 @@ export function recipientsIn(attributes: WireMetadata): ReadonlyMap<string, Epoc
   return recipients;
 }
 
+// protocol.md §12.8
+/** Returns what stands behind the names of an event that came on a link of another host. No agent has such a name. */
+export function formatLinkMark(link: number): string {
+  return `=${link}`;
+}
+
+/** Returns the link on which an event came that a worker gives back; undefined: it came from a worker of this host. */
+export function linkIn(attributes: WireMetadata): number | undefined {
+  const mark = /,=(\d{1,15})$/.exec(attributes[attribute.recipients] ?? "");
+  return mark === null ? undefined : Number(mark[1]);
+}
+
 /** The types of the agents that an event is for alone, exclusive ones too. */
 export function typesAlone(attributes: WireMetadata): ReadonlySet<string> {
   const names = attributes[attribute.recipients]?.slice(aloneMark.length).split(",") ?? [];
-  return new Set(names.map((name) => name.split("=", 1)[0] ?? ""));
+  return new Set(names.flatMap((name) => name.split("=", 1)[0] || []));
 }
 
 const noRecipients: ReadonlyMap<string, Epoch> = new Map();

@@ -6,7 +6,7 @@ import { type AgentName, shardOf, textOfName } from "../../state/agent-name.ts";
 import type { DeadReason, DurableLog, KeptMessage, ShardHold } from "../../state/durable-log.ts";
 import type { CourierDelivery, Deliver } from "../courier-call.ts";
 import type { CourierSlots, SlotUse } from "../courier-slots.ts";
-import { decideRetry, type RetrySettings } from "../retry-policy.ts";
+import { decideRetry, noTries, type RetrySettings } from "../retry-policy.ts";
 import { FinishingShards } from "../shards/finishing-shards.ts";
 import { LeftMail } from "./left-mail.ts";
 import { createMailbox, isUnderWay, type Mailbox, mayLeave } from "./mailbox.ts";
@@ -176,7 +176,7 @@ export class MailboxDelivery {
   drop(agent: AgentName): void {
     const mailbox = this.#memory.get(textOfName(agent));
     if (mailbox === undefined) return;
-    const from = mailbox.delivery === undefined ? 0 : 1;
+    const from = this.#startOfRest(mailbox);
     for (const message of mailbox.queue.slice(from)) void this.#settle(mailbox, message);
     this.#memory.cut(mailbox, from);
     mailbox.delivery?.withdraw();
@@ -191,11 +191,19 @@ export class MailboxDelivery {
     const mailbox = this.#memory.get(textOfName(agent));
     // Its messages come in their order only if it is read to the end.
     if (mailbox === undefined || mailbox.isReadingBack) return;
-    const { delivery, isBurying } = mailbox;
-    this.#spilling.spill(mailbox, delivery === undefined && !isBurying ? 0 : 1);
-    mailbox.isDoubtful = delivery !== undefined;
-    delivery?.withdraw();
+    this.#spilling.spill(mailbox, this.#startOfRest(mailbox));
+    mailbox.isDoubtful = mailbox.delivery !== undefined;
+    mailbox.delivery?.withdraw();
     this.#kick(mailbox);
+  }
+
+  /** Returns the place behind the head, if that is delivered or buried now: it has its own end. Else the next head is tried from the beginning. */
+  #startOfRest(mailbox: Mailbox): 0 | 1 {
+    if (mailbox.delivery !== undefined || mailbox.isBurying) return 1;
+    mailbox.retryTimer?.cancel();
+    mailbox.retryTimer = undefined;
+    mailbox.tries = noTries;
+    return 0;
   }
 
   /** Undefined: the mailbox stays in the log. */
@@ -287,7 +295,7 @@ export class MailboxDelivery {
     if (outcome.at === "failed") {
       this.#retry(mailbox, head, outcome.error);
     } else if (outcome.at === "withdrawn" && isDoubtful) {
-      this.#spilling.spill(mailbox, 0);
+      this.#spilling.spill(mailbox, this.#startOfRest(mailbox));
     } else {
       if (outcome.at === "handled") {
         this.#delivered += 1;

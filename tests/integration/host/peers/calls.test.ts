@@ -164,7 +164,7 @@ describe("calls to a worker of another host", () => {
     rig.cluster.spreadRumour("echo", "F", { survivesLookUp: true });
     caller.request("1", "echo/k");
     expect(await caller.nextResponse()).toMatchObject({ requestId: "1", metadata: { agerrorcode: "undeliverable" } });
-    expect(rig.one.joined.counters().bouncedCalls).toBe(4);
+    expect(rig.one.joined.counters().bouncedCalls).toBe(6);
     expect([rig.one, rig.two].map(({ host }) => host.counters().pendingCalls)).toEqual([0, 0]);
   });
 });

@@ -15,7 +15,7 @@ function openClaims() {
       claimType: () => new Promise((resolve) => void answers.push(resolve)),
       releaseType: (agentType) => void released.push(agentType),
     },
-    isServed: (agentType) => served.has(agentType),
+    isServed: ({ agentType }) => served.has(agentType),
     onRefused: ({ clientId }) => void lost.push(clientId),
   });
   const answer = async (grant: TypeGrant): Promise<void> => {

@@ -1,6 +1,11 @@
 import { describe, expect, it } from "vitest";
 import { limits } from "../../../../src/host/limits.ts";
-import { type HeldMessage, HeldMessages, type MovingAgent } from "../../../../src/host/placement/moving-agent.ts";
+import {
+  type HeldMessage,
+  HeldMessages,
+  type MovingAgent,
+  movingAgent,
+} from "../../../../src/host/placement/moving-agent.ts";
 import { SharedType } from "../../../../src/host/registry/shared-type.ts";
 import {
   createMemoryAccountant,
@@ -16,13 +21,9 @@ const type = new SharedType({
 });
 const MiB = 1024 * 1024;
 
-function movingAgent(key: string): MovingAgent {
+function agentOf(key: string): MovingAgent {
   const claim = { type: "room", key, workerId: "W", epoch: { generation: 1, era: 1, number: 1 } };
-  return {
-    ...{ type, key, at: "leaving", claim, reason: "asked", unanswered: new Set(), account: createUncountedAccount() },
-    ...{ returned: new Set(), returnedOnNewest: new Set(), held: new Set() },
-    ...{ heldBytes: 0, ofParty: undefined, above: undefined, newest: 1 },
-  };
+  return movingAgent(type, key, createUncountedAccount(), { at: "leaving", claim, reason: "asked", newest: 1 });
 }
 
 /** An account of an address with room for all. */
@@ -36,6 +37,7 @@ function message(account: MemoryAccount, byteLength: number): HeldMessage {
     account,
     byteLength,
     isUnfit: false,
+    opensRoutes: true,
     queue: undefined,
     caller: undefined,
     payer: undefined,
@@ -45,7 +47,7 @@ function message(account: MemoryAccount, byteLength: number): HeldMessage {
 
 describe("messages for agents that move", () => {
   it("are bounded by their bytes for each agent, given back or not, until they leave [L13]", () => {
-    const [messages, agent, account] = [new HeldMessages(), movingAgent("k"), accountOf("x")];
+    const [messages, agent, account] = [new HeldMessages(), agentOf("k"), accountOf("x")];
     const half = message(account, limits.heldBytesPerAgent / 2);
     expect(messages.add(agent, agent.returned, half)).toBe(true);
     expect(messages.add(agent, agent.held, message(account, limits.heldBytesPerAgent / 2))).toBe(true);
@@ -59,7 +61,7 @@ describe("messages for agents that move", () => {
     const held: HeldMessage[] = [];
     const fill = (account: MemoryAccount, name: string): number => {
       for (let count = 0; ; count += 1) {
-        const [agent, one] = [movingAgent(`${name}${count}`), message(account, 8 * MiB)];
+        const [agent, one] = [agentOf(`${name}${count}`), message(account, 8 * MiB)];
         if (!messages.add(agent, agent.held, one)) return count * 8;
         held.push(one);
       }

@@ -56,7 +56,7 @@ function openWorld() {
 
 function messageFrom(party: string, byteLength = 10): HeldMessage {
   const { account } = peerOf("C", party);
-  const seeker = { caller: undefined, payer: undefined, account, isUnfit: false, queue: undefined };
+  const seeker = { caller: undefined, payer: undefined, account, isUnfit: false, opensRoutes: true, queue: undefined };
   return { ...seeker, byteLength, place: () => undefined };
 }
 

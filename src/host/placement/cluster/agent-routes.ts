@@ -1,0 +1,533 @@
+import type { Clock, Timer } from "../../../core/internal.ts";
+import type { BatchRunner } from "../../batch-runner.ts";
+import type { MutableHostCounters } from "../../counters.ts";
+import { limits } from "../../limits.ts";
+import type { HostObserver } from "../../observer.ts";
+import type { HostCaller } from "../../peers/host-caller.ts";
+import { type CallLink, WorkerElsewhere } from "../../peers/worker-elsewhere.ts";
+import type { SharedType } from "../../registry/shared-type.ts";
+import type { Peer } from "../../sessions/peer.ts";
+import type { AgentDirectory, ClaimOutcome } from "../agent-directory.ts";
+import type { LeavingAgents, PlacesAcross } from "../leaving-agents.ts";
+import type { Elsewhere, Expected, Found, Located, MessageOrigin, Nowhere, Placed, Seeker } from "../located.ts";
+import { countHeld, type HeldMessage, type HeldMessages, type MovingAgent } from "../moving-agent.ts";
+import { MovingLane } from "../moving-lane.ts";
+import type { LocatesAcross, Placement } from "../placement.ts";
+import type { Workers } from "../workers.ts";
+import { AgentWaits, anyWorker } from "./agent-waits.ts";
+import type { ClusterPlaces } from "./cluster-places.ts";
+import { RouteTable } from "./route-table.ts";
+
+/** The workers of other hosts, as their links tell them. */
+export interface WorkersOfOthers {
+  /** The newest channel of a worker. */
+  workerOf(workerId: string): WorkerElsewhere | undefined;
+}
+
+export interface AgentRoutesParts {
+  readonly places: ClusterPlaces;
+  readonly others: WorkersOfOthers;
+  readonly directory: AgentDirectory;
+  readonly placement: Placement;
+  readonly workers: Workers;
+  readonly leaving: LeavingAgents;
+  readonly messages: HeldMessages;
+  readonly batches: BatchRunner;
+  readonly clock: Clock;
+  readonly counters: MutableHostCounters;
+  readonly observer: HostObserver | undefined;
+  readonly sharedType: (name: string) => SharedType | undefined;
+  readonly maxRoutes: number;
+  readonly moveTimeoutMs: number;
+}
+
+/** What is to be done for the next message of an agent. */
+type Step =
+  | Found
+  | Expected
+  | Nowhere
+  | { readonly at: "ask"; readonly peer: WorkerElsewhere }
+  | { readonly at: "claim"; readonly workerId: string }
+  | { readonly at: "flush"; readonly route: WorkerElsewhere }
+  /** `for`: the id of the worker, or `anyWorker`. */
+  | { readonly at: "wait"; readonly for: string };
+
+/** A message that comes back from another host, and the agent that it is for. */
+export interface Bounced {
+  readonly type: SharedType;
+  readonly key: string;
+  readonly message: HeldMessage;
+  readonly link: CallLink;
+  /** The channel to which it was sent. Undefined: this host does not know it any more. */
+  readonly from: WorkerElsewhere | undefined;
+  readonly heldBy: string | undefined;
+  /** The gate that the message was to open. */
+  readonly gate: MovingAgent | undefined;
+}
+
+interface Flushing {
+  readonly gate: MovingAgent;
+  readonly link: CallLink;
+}
+
+// protocol.md §12.8
+/**
+ * Finds the agents of shared types in a cluster, and keeps each sender's messages in their order meanwhile. There are two kinds of entries.
+ * Those of `LeavingAgents` are for agents that this host serves: that are claimed for its workers, or leave them. Messages of other hosts wait
+ * there too, and never for the second kind. The entries here are gates: they hold messages of this host for agents at other hosts, while no
+ * route to them is confirmed.
+ */
+export class AgentRoutes implements PlacesAcross, LocatesAcross {
+  readonly #parts: AgentRoutesParts;
+  readonly #routes: RouteTable;
+  readonly #gates: MovingLane;
+  readonly #waits: AgentWaits;
+  readonly #flushes = new Map<number, Flushing>();
+  readonly #moveTimers = new Set<Timer>();
+  #lastFlush = 0;
+
+  constructor(parts: AgentRoutesParts) {
+    this.#parts = parts;
+    this.#routes = new RouteTable(parts.maxRoutes);
+    const { messages, batches, directory, clock } = parts;
+    const placeNext = (agent: MovingAgent): void => this.#placeAtGate(agent);
+    this.#gates = new MovingLane({ messages, batches, versions: directory.versions, placeNext });
+    this.#waits = new AgentWaits({
+      ...{ clock, waitMs: limits.elsewhereMs },
+      onOver: (agent) => this.#gates.resume(agent),
+      onLate: (agent) => this.#refuse(agent, notThere(agent)),
+    });
+  }
+
+  /** Routes that are confirmed, and agents whose messages wait for one. */
+  get sizes(): { readonly routes: number; readonly gates: number } {
+    return { routes: this.#routes.size, gates: this.#gates.size };
+  }
+
+  /** Finds the place of an agent for a message of this host. */
+  locate(type: SharedType, key: string, seeker: Seeker, serving: MovingAgent | undefined): Located {
+    const { placement, counters } = this.#parts;
+    const gate = this.#gates.size > 0 ? this.#gates.find(type, key) : undefined;
+    // Messages that wait at a gate came before those that wait here for a worker of this host, unless these are of this host, too.
+    if (serving !== undefined && (serving.ownCount > 0 || gate === undefined))
+      return { at: "moving", agent: serving, holder: placement.holderOf(type, key) };
+    if (gate !== undefined) return { at: "moving", agent: gate, holder: this.#routeOf(type, key) };
+    const known = placement.holderOf(type, key) ?? this.#routeOf(type, key) ?? placement.whyNowhere(type, key);
+    if (known !== undefined) return known;
+    const { account } = seeker.payer ?? seeker.caller ?? {};
+    const opened = account && this.#gates.open(type, key, account);
+    if (opened !== undefined) return { at: "moving", agent: opened, holder: undefined };
+    counters.refusedClaims += 1;
+    return { at: "nowhere", code: "overloaded", reason: account?.whyNot(0) ?? "Nobody pays for the search." };
+  }
+
+  /**
+   * Finds the place of an agent for a message of another host, which names a channel here. Undefined: the message waits in the entry that `open`
+   * returns.
+   */
+  locateFor(type: SharedType, key: string, origin: MessageOrigin): Placed | MovingAgent {
+    const { leaving, placement } = this.#parts;
+    const entry = leaving.size > 0 ? leaving.find(type, key) : undefined;
+    if (entry !== undefined) return entry;
+    const known = this.#placeOfOther(type, key, origin);
+    if (known !== undefined) return known;
+    const nowhere = placement.whyNowhere(type, key);
+    if (nowhere !== undefined) return nowhere;
+    const { account } = origin.host;
+    return leaving.open(type, key, account) ?? { at: "nowhere", code: "overloaded", reason: account.whyNot(0) };
+  }
+
+  /** The worker of this host that has an agent. */
+  holderOf(type: SharedType, key: string): Found | undefined {
+    return this.#parts.placement.holderOf(type, key);
+  }
+
+  /** The client id of the worker that has an agent, as far as is known. It claims nothing. */
+  clientOf(type: SharedType, key: string): string | undefined {
+    const { placement } = this.#parts;
+    const known = placement.holderOf(type, key) ?? this.#routeOf(type, key);
+    if (known !== undefined) return known.peer.id;
+    const chosen = placement.choose(type, { key, caller: undefined });
+    return "at" in chosen ? undefined : chosen.peer.id;
+  }
+
+  nextPlaceOf({ type, key, reason, above, claim }: MovingAgent): string | undefined {
+    if (reason !== "draining" && above === undefined) return undefined;
+    const chosen = this.#parts.placement.choose(type, { key, caller: undefined, above, except: claim.workerId });
+    return "at" in chosen || chosen.worker.id === claim.workerId ? undefined : chosen.worker.id;
+  }
+
+  limitMoves(end: () => void): void {
+    const timer = this.#parts.clock.setTimer(this.#parts.moveTimeoutMs, () => {
+      this.#moveTimers.delete(timer);
+      end();
+    });
+    this.#moveTimers.add(timer);
+  }
+
+  placeHere(agent: MovingAgent): void {
+    const { messages, sharedType } = this.#parts;
+    const message = messages.next(agent);
+    if (message === undefined) return;
+    const { type, key } = agent;
+    if (sharedType(type.name) !== type) return this.#place(message, undefined);
+    if (this.#isRefused(agent, message)) return;
+    const { origin } = message;
+    if (origin === undefined) return this.#placeOwnHere(agent, message);
+    const known =
+      agent.refused === message
+        ? elsewhere(agent.heldBy, "Another worker has the agent.")
+        : this.#placeOfOther(type, key, origin);
+    if (known === undefined) return this.#claim(agent, message, origin.channel.worker.id);
+    if (known.at === "elsewhere" && known.heldBy === undefined)
+      return this.#place(message, elsewhere(agent.heldBy, known.reason));
+    this.#place(message, known);
+  }
+
+  peersOf(type: SharedType): readonly Peer[] {
+    const { places, others } = this.#parts;
+    return places.serversOf(type.name).flatMap((workerId) => {
+      const worker = others.workerOf(workerId);
+      return worker?.isOpen ? worker : [];
+    });
+  }
+
+  isDraining(peer: Peer): boolean {
+    return isElsewhere(peer) && peer.isDraining;
+  }
+
+  countOf(peer: Peer): number {
+    return isElsewhere(peer) ? this.#routes.countOf(peer) : this.#parts.directory.countOf(peer.worker.id);
+  }
+
+  /** The other host has handed over the first message of a gate: what waits may follow. */
+  taken(gate: MovingAgent, by: WorkerElsewhere): void {
+    this.#routes.set(gate.type.name, gate.key, by);
+    gate.failures = 0;
+    gate.heldBy = undefined;
+    gate.tried = undefined;
+    this.over(gate);
+  }
+
+  /** The first message of a gate has ended without being handed over, as far as is known. The next one is the first. */
+  over(gate: MovingAgent): void {
+    if (gate.at === "asking" && this.#gates.has(gate)) this.#gates.resume(gate);
+  }
+
+  /** A message comes back that the other host has handed to nobody. False: there is no space for it. */
+  bounced({ type, key, message, link, from, heldBy, gate: opened }: Bounced): boolean {
+    const { messages } = this.#parts;
+    if (opened !== undefined && opened.at === "asking" && this.#gates.has(opened)) {
+      opened.failures += 1;
+      opened.heldBy = heldBy;
+      opened.tried = from?.worker.id;
+      const isHeld = messages.addFirst(opened, message);
+      this.#gates.resume(opened);
+      return isHeld;
+    }
+    const gate = this.#gates.find(type, key) ?? this.#gates.open(type, key, message.account);
+    if (gate === undefined) return false;
+    if (this.#routes.find(type.name, key)?.link === link) this.#routes.delete(type.name, key);
+    gate.heldBy = heldBy ?? gate.heldBy;
+    const isHeld = messages.add(gate, gate.returned, message);
+    if (gate.at === "placing" || gate.at === "waiting") this.#flush(gate, link, from?.slot ?? 0);
+    return isHeld;
+  }
+
+  /** All that was on its way on the old route has come back. */
+  flushed(number: number): void {
+    const flushing = this.#flushes.get(number);
+    this.#flushes.delete(number);
+    if (flushing?.gate.at === "flushing" && this.#gates.has(flushing.gate)) this.#gates.resume(flushing.gate);
+  }
+
+  /**
+   * Another host wants back what it has sent for an agent and nobody was handed. What waits goes on its way in order, and most of it back. The host
+   * calls `onDone` behind it.
+   */
+  flush(host: HostCaller, type: SharedType, key: string, onDone: () => void): void {
+    const { leaving } = this.#parts;
+    const entry = leaving.size > 0 ? leaving.find(type, key) : undefined;
+    if (entry === undefined || !leaving.hold(entry, new FlushMark(host, onDone))) onDone();
+  }
+
+  /** A worker has a channel, here or at another host. */
+  workerHere(workerId: string): void {
+    this.#waits.over(workerId);
+    this.#waits.over(anyWorker);
+  }
+
+  /** The workers that serve shared types have changed. */
+  serversChanged(): void {
+    this.#waits.allOver();
+  }
+
+  /** A worker is gone for good: others may have its agents. */
+  workerGone(workerId: string): void {
+    this.#waits.over(workerId);
+  }
+
+  /** The link to the host of these workers has ended: nothing comes back on it. */
+  linkEnded(link: CallLink, channels: Iterable<WorkerElsewhere>): void {
+    for (const [number, flushing] of this.#flushes) if (flushing.link === link) this.flushed(number);
+    for (const channel of channels) this.#parts.batches.add(channel, this.#routes.deletionsOf(channel));
+  }
+
+  close(): void {
+    this.#waits.close();
+    this.#flushes.clear();
+    for (const timer of this.#moveTimers) timer.cancel();
+    this.#moveTimers.clear();
+  }
+
+  #routeOf(type: SharedType, key: string): Found | undefined {
+    if (this.#routes.size === 0) return undefined;
+    const peer = this.#routes.find(type.name, key);
+    return peer?.isOpen ? { at: "found", peer, epoch: undefined } : undefined;
+  }
+
+  /** The place of an agent for a message of another host. Undefined: it is to be claimed for the worker that the message names. */
+  #placeOfOther(type: SharedType, key: string, { channel, isFirst }: MessageOrigin): Found | Elsewhere | undefined {
+    const { placement, directory, workers } = this.#parts;
+    const holder = placement.holderOf(type, key);
+    const workerId = channel.worker.id;
+    if (holder !== undefined) {
+      return holder.peer.worker.id === workerId
+        ? holder
+        : elsewhere(directory.find(type, key)?.workerId, "Another worker has the agent.");
+    }
+    if (!isFirst) return elsewhere(undefined, "The worker does not have the agent any more.");
+    const serves = workers.peersOf(workerId).some(({ id }) => type.isOwner(id));
+    if (serves && !workers.isDraining(workerId)) return undefined;
+    return elsewhere(undefined, "The worker takes no new agents of the type.");
+  }
+
+  #placeOwnHere(agent: MovingAgent, message: HeldMessage): void {
+    const { messages } = this.#parts;
+    const { type, key } = agent;
+    let gate = this.#gates.find(type, key);
+    const step = gate === undefined ? this.#next(agent, message) : undefined;
+    switch (step?.at) {
+      case "found":
+      case "expected":
+      case "nowhere":
+        // A route to another host is the gate's matter: what waits there goes first.
+        return this.#place(message, step);
+      case "claim":
+        return this.#claim(agent, message, step.workerId);
+      case "ask":
+      case "flush":
+      case "wait":
+      case undefined:
+    }
+    messages.remove(message);
+    if (gate === undefined) {
+      gate = this.#gates.open(type, key, message.account);
+      if (gate === undefined) return message.place(noRoom(message));
+      const { heldBy, tried, failures, above } = agent;
+      Object.assign(gate, { heldBy, tried, failures, above });
+    }
+    if (!messages.add(gate, gate.held, message)) message.place(noRoom(message));
+    if (gate.at === "placing") this.#gates.resume(gate);
+  }
+
+  #placeAtGate(gate: MovingAgent): void {
+    const { messages, sharedType } = this.#parts;
+    const message = messages.next(gate);
+    if (message === undefined) return;
+    if (sharedType(gate.type.name) !== gate.type) return this.#place(message, undefined);
+    if (this.#isRefused(gate, message)) return;
+    const step = this.#next(gate, message);
+    switch (step.at) {
+      case "found":
+      case "expected":
+      case "nowhere":
+        return this.#place(message, step);
+      case "ask":
+        if (!message.opensRoutes) return this.#place(message, { at: "found", peer: step.peer, epoch: undefined });
+        gate.at = "asking";
+        return this.#place(message, { at: "found", peer: step.peer, epoch: undefined, gate });
+      case "flush":
+        return this.#flush(gate, step.route.link, step.route.slot);
+      case "wait":
+        return this.#waits.add(gate, step.for);
+      case "claim":
+        return this.#serveHere(gate, step.workerId);
+    }
+  }
+
+  /** All that waits at a gate waits for a worker of this host from now on. */
+  #serveHere(gate: MovingAgent, workerId: string): void {
+    const { leaving, messages } = this.#parts;
+    const { type, key, tried, failures, above } = gate;
+    const entry = leaving.find(type, key) ?? leaving.open(type, key, gate.account);
+    if (entry === undefined) return this.#refuse(gate, noRoom(gate));
+    messages.moveBefore(gate, entry);
+    this.#gates.end(gate);
+    Object.assign(entry, { heldBy: workerId, tried, failures, above: entry.above ?? above });
+    if (entry.at === "placing") entry.lane?.resume(entry);
+  }
+
+  /** The next step for a message of this host. */
+  #next(agent: MovingAgent, message: HeldMessage): Step {
+    const { placement } = this.#parts;
+    const { type, key } = agent;
+    const holder = placement.holderOf(type, key);
+    if (holder !== undefined) return holder;
+    const route = this.#routes.find(type.name, key);
+    if (route?.isOpen) return { at: "found", peer: route, epoch: undefined };
+    if (route !== undefined) {
+      this.#routes.delete(type.name, key);
+      agent.heldBy ??= route.worker.id;
+      if (route.link.isOpen) return { at: "flush", route };
+    }
+    if (agent.failures > limits.bouncesOfCall) {
+      Object.assign(agent, { failures: 0, heldBy: undefined, tried: undefined });
+      return { at: "nowhere", code: "undeliverable", reason: `No worker took ${type.name}/${key}. Try again later.` };
+    }
+    const known = agent.heldBy === undefined ? undefined : this.#atWorker(type, agent.heldBy);
+    if (known !== undefined) return known;
+    agent.heldBy = undefined;
+    return this.#guess(agent, message);
+  }
+
+  /** Undefined: the worker is gone. */
+  #atWorker(type: SharedType, workerId: string): Step | undefined {
+    const { workers, others, places } = this.#parts;
+    const here = workers.peersOf(workerId);
+    if (here.some(({ id }) => type.isOwner(id))) return { at: "claim", workerId };
+    const there = others.workerOf(workerId);
+    // One that stops has given up its types, and keeps its agents until it is gone.
+    const serves = places.serversOf(type.name).includes(workerId);
+    if (there?.isOpen && serves) return { at: "ask", peer: there };
+    return places.isGone(workerId) ? undefined : { at: "wait", for: workerId };
+  }
+
+  #guess({ type, key, above, tried }: MovingAgent, { caller }: HeldMessage): Step {
+    const { placement, places } = this.#parts;
+    const chosen = placement.choose(type, { key, caller, above, except: tried });
+    if ("at" in chosen) {
+      const isServed =
+        chosen.at === "nowhere" && chosen.code === "undeliverable" && places.serversOf(type.name).length > 0;
+      return isServed && this.peersOf(type).length === 0 ? { at: "wait", for: anyWorker } : chosen;
+    }
+    const { peer } = chosen;
+    return isElsewhere(peer) ? { at: "ask", peer } : { at: "claim", workerId: peer.worker.id };
+  }
+
+  #claim(agent: MovingAgent, message: HeldMessage, workerId: string): void {
+    const { directory, workers } = this.#parts;
+    const { type, key } = agent;
+    const payer = message.payer ?? workers.peerOf(workerId);
+    agent.at = "claiming";
+    const party = payer?.account.party ?? "";
+    void Promise.resolve(directory.claim({ type, key, workerId, party })).then((outcome) => {
+      if (agent.at === "claiming" && agent.lane?.has(agent)) this.#claimed(agent, message, workerId, outcome);
+    });
+  }
+
+  #claimed(agent: MovingAgent, message: HeldMessage, workerId: string, outcome: ClaimOutcome): void {
+    const { counters, observer, workers } = this.#parts;
+    switch (outcome.at) {
+      case "held": {
+        Object.assign(agent, { failures: 0, heldBy: undefined, tried: undefined, refused: undefined });
+        const { type: agentType, key } = outcome.claim;
+        const clientId = workers.peerOf(workerId)?.id ?? "";
+        observer?.({ at: "claim", what: "made", agentType, key, workerId, clientId });
+        break;
+      }
+      case "elsewhere":
+        Object.assign(agent, { heldBy: outcome.workerId, failures: agent.failures + 1, refused: message });
+        break;
+      case "unfit":
+        Object.assign(agent, { heldBy: undefined, tried: workerId, failures: agent.failures + 1, refused: message });
+        break;
+      case "full":
+      case "unavailable": {
+        counters.refusedClaims += 1;
+        const code = outcome.at === "full" ? "overloaded" : "undeliverable";
+        agent.refusal = { outcome: { at: "nowhere", code, reason: outcome.reason }, left: countHeld(agent) };
+      }
+    }
+    agent.lane?.resume(agent);
+  }
+
+  #flush(gate: MovingAgent, link: CallLink, slot: number): void {
+    this.#waits.drop(gate);
+    this.#lastFlush = this.#lastFlush === mostNumber ? 1 : this.#lastFlush + 1;
+    const number = this.#lastFlush;
+    const { type, key } = gate;
+    gate.at = "flushing";
+    this.#flushes.set(number, { gate, link });
+    const outcome = link.sendFlush({ kind: "flush", number, slot, agentType: type.name, key });
+    if (outcome !== "queued") this.flushed(number);
+  }
+
+  /** Whether the message fails with others for which no place was found. */
+  #isRefused(agent: MovingAgent, message: HeldMessage): boolean {
+    const { refusal } = agent;
+    if (refusal === undefined) return false;
+    refusal.left -= 1;
+    if (refusal.left <= 0) agent.refusal = undefined;
+    this.#place(message, refusal.outcome);
+    return true;
+  }
+
+  /** All messages that wait now fail. */
+  #refuse(agent: MovingAgent, outcome: Nowhere): void {
+    agent.refusal = { outcome, left: countHeld(agent) };
+    agent.heldBy = undefined;
+    agent.lane?.resume(agent);
+  }
+
+  #place(message: HeldMessage, placed: Placed | undefined): void {
+    this.#parts.messages.remove(message);
+    message.place(placed);
+  }
+}
+
+/** Stands behind the messages of another host for an agent, and says when these are on their way. */
+class FlushMark implements HeldMessage {
+  readonly caller: HostCaller;
+  readonly payer: HostCaller;
+  readonly byteLength = 0;
+  readonly isUnfit = false;
+  readonly opensRoutes = false;
+  readonly origin: MessageOrigin;
+  readonly place: () => void;
+  queue: HeldMessage["queue"];
+
+  constructor(host: HostCaller, onDone: () => void) {
+    this.caller = host;
+    this.payer = host;
+    this.origin = { host, channel: host, isFirst: false, number: 0 };
+    this.place = onDone;
+  }
+
+  get account(): HostCaller["account"] {
+    return this.caller.account;
+  }
+}
+
+/** Numbers of flushes and events are of 31 bits. */
+const mostNumber = 2 ** 31 - 1;
+
+function isElsewhere(peer: Peer): peer is WorkerElsewhere {
+  return peer instanceof WorkerElsewhere;
+}
+
+function elsewhere(heldBy: string | undefined, reason: string): Elsewhere {
+  return { at: "elsewhere", heldBy, reason };
+}
+
+function notThere({ type, key, heldBy }: MovingAgent): Nowhere {
+  const reason =
+    heldBy === undefined
+      ? `No worker of agent type ${type.name} can be reached now. Try again later.`
+      : `The worker that has ${type.name}/${key} can't be reached now. Try again later.`;
+  return { at: "nowhere", code: "undeliverable", reason };
+}
+
+function noRoom({ account }: Pick<HeldMessage, "account">): Nowhere {
+  return { at: "nowhere", code: "overloaded", reason: account.whyNot(0) };
+}
