@@ -1,4 +1,4 @@
-// Over 400 lines: one place that says which reminders are in memory, under way, or in the store alone; what it uses has files of its own.
+// Over 400 lines: one place says which reminders are in memory, under way, or in the store alone. Its parts have files of their own.
 import type { Timer } from "../../clock.ts";
 import { ChurnedMap } from "../../collections/churned-map.ts";
 import { loggableError } from "../../delivery/loggable.ts";
