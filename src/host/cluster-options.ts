@@ -90,3 +90,23 @@ export const clusterSettingsKinds: OptionKinds<HostClusterSettings> = {
 };
 
 export const clusterKinds: OptionKinds<HostClusterOptions> = { ...clusterSettingsKinds, transport: anything };
+
+/** Throws `invalid-argument` for options that exclude a cluster. */
+export function assertFitsCluster({
+  allowMultipleOwners,
+  stateStore,
+}: {
+  readonly allowMultipleOwners?: boolean | undefined;
+  readonly stateStore?: StateStore | undefined;
+}): void {
+  if (allowMultipleOwners === true) {
+    const text = "A host of a cluster can't let several clients own a type: leave allowMultipleOwners out.";
+    throw new TroupeError("invalid-argument", text);
+  }
+  if (stateStore === undefined || stateStore.writers === "many") return;
+  const text =
+    "A host of a cluster can't keep states in a store that takes one writer: the other hosts could not write them.";
+  const advice =
+    'Use openPostgresStore with writers: "many", or leave stateStore out: then the cluster keeps no states, and persistent agents are refused.';
+  throw new TroupeError("invalid-argument", `${text} ${advice}`);
+}

@@ -36,7 +36,7 @@ import {
   word,
 } from "../core/internal.ts";
 import { type Authenticator, authenticatorKind } from "../security/internal.ts";
-import { clusterKinds, type HostClusterOptions } from "./cluster-options.ts";
+import { assertFitsCluster, clusterKinds, type HostClusterOptions } from "./cluster-options.ts";
 import type { HostObserver } from "./observer.ts";
 import type { Authorize } from "./principal.ts";
 
@@ -325,7 +325,7 @@ export function resolveHostOptions(options: HostOptions): ResolvedHostOptions {
   const stateStore = options.stateStore ?? new MemoryStateStore({ makeId, clock: options.clock });
   const log = options.cluster === undefined ? stateStore.log : options.cluster.log;
   if (isDurable && log === undefined) {
-    const text = "The options durableTopics and durableTypes need mailboxes.";
+    const text = "The options durableTopics and durableTypes need a state store with mailboxes.";
     const advice =
       "Use a MemoryStateStore, openSqliteStore, or openPostgresStore with one writer; in a cluster the option log of cluster, as openNatsLog opens it.";
     throw new TroupeError("invalid-argument", `${text} ${advice}`);
@@ -382,20 +382,6 @@ export function resolveHostOptions(options: HostOptions): ResolvedHostOptions {
     makeId,
     random: options.random ?? Math.random,
   };
-}
-
-/** Throws `invalid-argument` for options that exclude a cluster. */
-function assertFitsCluster({ allowMultipleOwners, stateStore }: HostOptions): void {
-  if (allowMultipleOwners === true) {
-    const text = "A host of a cluster can't let several clients own a type: leave allowMultipleOwners out.";
-    throw new TroupeError("invalid-argument", text);
-  }
-  if (stateStore === undefined || stateStore.writers === "many") return;
-  const text =
-    "A host of a cluster can't keep states in a store that takes one writer: the other hosts could not write them.";
-  const advice =
-    'Use openPostgresStore with writers: "many", or leave stateStore out: then the cluster keeps no states, and persistent agents are refused.';
-  throw new TroupeError("invalid-argument", `${text} ${advice}`);
 }
 
 /** Whether a host with these options finds out who calls. */

@@ -32,7 +32,7 @@ export interface StreamConfig {
 export interface WantedStream {
   readonly stream: string;
   readonly subjects: readonly string[];
-  /** What it is made with, besides subjects, storage and copies. */
+  /** The settings of a new one, besides subjects, storage and copies. */
   readonly settings: Readonly<Record<string, unknown>>;
   /** Bytes that it keeps at most. Where the servers have less space, it is made with less. Default: no bound. */
   readonly maxBytes?: number | undefined;
@@ -45,7 +45,7 @@ export interface WantedStream {
 /** The parts of `openStream`. */
 export interface StreamParts {
   readonly client: NatsClient;
-  /** What the option says. Undefined: as many as the servers can have. */
+  /** The option. Undefined: as many as the servers can have. */
   readonly replicas: number | undefined;
   /** Milliseconds, of `clock`. */
   readonly untilMs: number;

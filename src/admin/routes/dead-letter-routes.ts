@@ -83,7 +83,7 @@ export function deadLetterRoutes(host: AdminHost): readonly HttpRoute[] {
 function logOf({ log }: AdminHost): DurableLog {
   if (log !== undefined) return log;
   const text =
-    "This host keeps no messages, so that there are no dead letters. SQLite, memory, and the mail of a cluster in NATS have them.";
+    "The state store of this host has no mailboxes, so that there are no dead letters. SQLite and memory have them, and the mail of a cluster in NATS.";
   throw new TroupeError("wrong-state", text);
 }
 

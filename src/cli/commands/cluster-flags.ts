@@ -118,7 +118,7 @@ export function assertClusterFlags(command: Command): void {
   throw new TroupeError("invalid-argument", `${text} ${advice}`);
 }
 
-/** What the command has opened of a cluster. */
+/** The store and the log of a cluster, opened. */
 export interface OpenedCluster {
   readonly options: NonNullable<GrpcWorkerAgentRuntimeHostOptions["cluster"]>;
   /** Closes the store and the log. Never rejects. */

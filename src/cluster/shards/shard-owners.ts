@@ -17,11 +17,11 @@ export interface OwnedShard {
   readonly ended: () => void;
 }
 
-/** What a host does with the shards that it owns. Functions must not throw. */
+/** Reads the shards that a host owns. Functions must not throw. */
 export interface ShardUse {
   /** Number of shards; the same at all hosts. */
   readonly count: number;
-  /** The place up to which a shard was read. 0: nobody knows. May reject: then it is asked again. */
+  /** The place up to which a shard was read. 0: it is not known. May reject: then it is asked again. */
   reached(shard: number): Promise<number>;
   /** Begins to read. */
   take(shard: number, owned: OwnedShard): void;
@@ -46,7 +46,7 @@ type Holding =
   /** Its record is being written; nothing is read. */
   | { readonly at: "taking" }
   | { readonly at: "reading"; readonly revision: number }
-  /** What is under way ends; then the record is written as free. */
+  /** Work that is under way ends; then the record is written as free. */
   | { readonly at: "leaving"; readonly revision: number };
 
 /**
@@ -145,7 +145,7 @@ export class ShardOwners {
     });
   }
 
-  /** Writes the record of a shard for this host, if nobody else may have it. */
+  /** Writes the record of a shard for this host, if no other host may have it. */
   async #write(shard: number): Promise<Known<ShardRecord> | undefined> {
     const { hosts, use } = this.#options;
     const known = this.#records.get(shardKey(shard));

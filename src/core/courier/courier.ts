@@ -23,8 +23,8 @@ import { OwnShards } from "./shards/own-shards.ts";
 export interface CourierParts {
   readonly store: StateStore;
   /**
-   * The log that several processes share. Then the courier works in the shards that it is given alone: it moves the mail of the store into the
-   * log, delivers it from there, and fires reminders. Default: it reads all of the store's own log.
+   * The log that several processes share. Then the courier works in the shards that it is given alone. It moves the mail of the
+   * store into the log, delivers it from there, and fires reminders. Default: it reads all of the store's own log.
    */
   readonly sharedLog?: DurableLog | undefined;
   readonly clock: Clock;

@@ -53,7 +53,7 @@ export interface DeadQuery {
 export interface ShardReader {
   /** Gets each message, in the order of the log. */
   onMessage(message: KeptMessage): void;
-  /** Another reader has taken the shard (`fenced`), or the log can't be reached: stop at once. Whoever has the shard by right takes it again. */
+  /** Another reader has taken the shard (`fenced`), or the log can't be reached: stop at once. The owner of the shard takes it again. */
   onLost(error: StoreError): void;
 }
 
@@ -111,8 +111,8 @@ export interface DurableLog {
    */
   pass(shard: number, mailbox: AgentName, messages: readonly KeptMessage[]): Promise<void>;
   /**
-   * Reads a page of the agents that have mail in the shards that are read here, in the order of their messages, an agent perhaps several
-   * times. Empty: that was the last.
+   * Reads a page of the agents that have mail in the shards of this log's readers. It is in the order of their messages; an agent may come
+   * several times. Empty: that was the last.
    */
   receivers(after: number): Promise<readonly MailReceiver[]>;
   /** The mailboxes of a shard that have spilled messages. */

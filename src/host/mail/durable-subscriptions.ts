@@ -195,7 +195,7 @@ export class DurableSubscriptions {
         const after = change(before);
         if ("at" in after) return after;
         if (after !== before && (after.patterns.length > 0 || before.patterns.length > 0)) {
-          // False: another host has written meanwhile.
+          // Another host may have written meanwhile.
           if (!(await this.#write(agentType, after))) return await task();
           this.#enter(agentType, before, after);
         }

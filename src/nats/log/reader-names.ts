@@ -48,7 +48,7 @@ export async function reachedPlace(of: ReadersOf): Promise<number> {
   return Math.max(0, ...places);
 }
 
-/** Asks once: a server that is away holds a consumer which it can't be asked about, and which nobody can read either. */
+/** Asks once: a server that is away holds a consumer which it can't be asked about, and which no reader can use either. */
 export async function dropConsumer(
   { client, stream }: Pick<ReadersOf, "client" | "stream">,
   name: string,

@@ -15,7 +15,7 @@ const heartbeatMs = 2_000;
 const silenceMs = 7_000;
 /** Milliseconds until the next try to make a consumer. */
 const retryMs = 500;
-/** Milliseconds after which the server forgets a consumer that nobody reads: the next owner of a shard learns of it how far it was read. */
+/** Milliseconds after which the server forgets a consumer without a reader: the next owner of a shard learns of it how far it was read. */
 const forgottenAfterMs = 600_000;
 
 const noHeaders: HeaderReader = { get: () => "" };
@@ -39,7 +39,7 @@ export interface ShardConsumerParts {
 
 /**
  * Reads the messages of a shard in order, by pulls from a consumer of JetStream that nothing is acknowledged to. Messages have numbers; after
- * a gap, after silence, and when the connection comes back, another consumer goes on behind the last message. The consumer is named after
+ * a gap, after silence, and when the connection comes back, another consumer continues behind the last message. The consumer is named after
  * the token of its reader: one with a higher token ends this one.
  */
 export class ShardConsumer {
@@ -160,7 +160,7 @@ export class ShardConsumer {
       this.#parts.log.warn("NATS makes no consumer for mail", { reason: loggableText(description ?? "") });
       return false;
     }
-    // Whoever comes second sees the other one: the one with the lower token ends.
+    // Of two readers the second one sees the first: the one with the lower token ends.
     await assertHighest(this.#parts, token, name);
     if (life !== this.#life || this.#isOver) return false;
     this.#name = name;

@@ -152,7 +152,7 @@ export class ShardReading {
     return true;
   }
 
-  /** What is known to be there was settled or deleted by others. */
+  /** The messages that are known to be there were settled or deleted by others. */
   forgetKnown(mailbox: AgentName): void {
     const known = this.#spilled.get(textOfName(mailbox));
     if (known !== undefined) known.until = known.from - 1;

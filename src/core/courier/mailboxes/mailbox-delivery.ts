@@ -7,6 +7,7 @@ import type { DeadReason, DurableLog, KeptMessage, ShardHold } from "../../state
 import type { CourierDelivery, Deliver } from "../courier-call.ts";
 import type { CourierSlots, SlotUse } from "../courier-slots.ts";
 import { decideRetry, noTries, type RetrySettings } from "../retry-policy.ts";
+import { FinishingShards } from "../shards/finishing-shards.ts";
 import { LeftMail } from "./left-mail.ts";
 import { createMailbox, isUnderWay, type Mailbox, mayLeave } from "./mailbox.ts";
 import { MailboxMemory } from "./mailbox-memory.ts";
@@ -36,7 +37,7 @@ export interface MailboxDeliveryParts {
 // An agent remembers twice as many ids of mail: an unsettled message comes again after a crash.
 /** Handled messages of one mailbox that are not settled yet. */
 const mostUnsettled = 32;
-/** A message that so many owners of its shard were lost with may be what ends them. */
+/** A message may be the end of its hosts if this number of them was lost with it. */
 const mostTakeovers = 10;
 
 /**
@@ -52,8 +53,12 @@ export class MailboxDelivery {
   readonly #busy = new Set<Mailbox>();
   /** Messages that were kept and that the reader has not handed over yet. */
   readonly #awaited = new Set<string>();
-  /** Shards in which nothing new begins; each with what to call when nothing is under way there. */
-  readonly #finishing = new Map<number, () => void>();
+  readonly #finishing = new FinishingShards((shard) =>
+    this.#memory.all().some((mailbox) => {
+      const { delivery, unsettled, isBurying } = mailbox;
+      return mailbox.shard === shard && (delivery !== undefined || unsettled > 0 || isBurying);
+    }),
+  );
   #isToldBusy = false;
   #isStopped = false;
   #delivered = 0;
@@ -119,17 +124,12 @@ export class MailboxDelivery {
 
   /** Begins nothing new in a shard; resolves when nothing is under way there. */
   finishShard(shard: number): Promise<void> {
-    return new Promise((resolve) => {
-      this.#finishing.set(shard, resolve);
-      this.#tellFinished(shard);
-    });
+    return this.#finishing.finish(shard);
   }
 
   /** Forgets what is in memory of a shard. */
   clearShard(shard: number): void {
-    const finished = this.#finishing.get(shard);
-    this.#finishing.delete(shard);
-    finished?.();
+    this.#finishing.forget(shard);
     for (const mailbox of this.#memory.all()) {
       if (mailbox.shard !== shard) continue;
       mailbox.retryTimer?.cancel();
@@ -139,16 +139,6 @@ export class MailboxDelivery {
       if (mailbox.delivery === undefined) this.#slots.forget(mailbox);
     }
     this.#tellBusy();
-  }
-
-  #tellFinished(shard: number): void {
-    const finished = this.#finishing.get(shard);
-    if (finished === undefined) return;
-    const isUnderWayThere = this.#memory.all().some((mailbox) => {
-      const { delivery, unsettled, isBurying } = mailbox;
-      return mailbox.shard === shard && (delivery !== undefined || unsettled > 0 || isBurying);
-    });
-    if (!isUnderWayThere) finished();
   }
 
   /** A message is being kept: from now on deliveries are under way. */
@@ -265,7 +255,7 @@ export class MailboxDelivery {
   #kick(mailbox: Mailbox): void {
     if (this.#isCurrent(mailbox)) this.#next(mailbox);
     else if (mailbox.delivery === undefined) this.#slots.free(mailbox);
-    if (this.#finishing.size > 0) this.#tellFinished(mailbox.shard);
+    this.#finishing.look(mailbox.shard);
     if (isUnderWay(mailbox) && this.#memory.get(mailbox.text) === mailbox) this.#busy.add(mailbox);
     else this.#busy.delete(mailbox);
     this.#tellBusy();

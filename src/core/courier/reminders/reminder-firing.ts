@@ -1,10 +1,13 @@
+// Over 400 lines: one place says which reminders are in memory, under way, or in the store alone. Its parts have files of their own.
 import type { Timer } from "../../clock.ts";
 import { ChurnedMap } from "../../collections/churned-map.ts";
 import { loggableError } from "../../delivery/loggable.ts";
 import { TroupeError } from "../../errors.ts";
 import { type AgentName, shardOf, textOfName } from "../../state/agent-name.ts";
-import type { Commit, DueQuery, StoredReminder } from "../../state/state-store.ts";
+import type { Commit, StoredReminder } from "../../state/state-store.ts";
 import type { CourierSlots, SlotUse } from "../courier-slots.ts";
+import { FinishingShards } from "../shards/finishing-shards.ts";
+import { OwnReminders } from "../shards/own-reminders.ts";
 import { DueCursor } from "./due-cursor.ts";
 import { type KnownReminder, KnownReminders } from "./known-reminders.ts";
 import { ReminderSlots } from "./reminder-slots.ts";
@@ -72,8 +75,8 @@ export class ReminderFiring {
   /** Since when there are too many in memory for another reading. Undefined: there are not. */
   #crowdedSinceMs: number | undefined;
   readonly #cursor = new DueCursor();
-  /** Shards in which nothing new is fired; each with what to call when nothing is under way there. */
-  readonly #finishing = new Map<number, () => void>();
+  readonly #own: OwnReminders;
+  readonly #finishing = new FinishingShards((shard) => this.#underWay.values().some((one) => one.shard === shard));
   #timer: Timer | undefined;
   /** The time of the timer. */
   #wakeMs = 0;
@@ -81,6 +84,7 @@ export class ReminderFiring {
 
   constructor(parts: ReminderFiringParts) {
     this.#parts = parts;
+    this.#own = new OwnReminders(parts.store, parts.shards);
     this.#slots = new ReminderSlots({
       slots: parts.slots,
       onTurn: (agentKey) => {
@@ -98,7 +102,7 @@ export class ReminderFiring {
     });
     this.#setBackClock = new SetBackClock({
       ...parts,
-      store: { due: (query) => this.#due(query) },
+      store: this.#own,
       isUnderWay: (agentKey) => this.#underWay.has(agentKey),
       move: (stored, tick) => {
         this.#forget(keyOf(textOfName(stored.agent), stored.name));
@@ -149,41 +153,17 @@ export class ReminderFiring {
   /** Fires nothing more of a shard; resolves when no tick is under way there. */
   finishShard(shard: number): Promise<void> {
     this.#forgetShard(shard);
-    return new Promise((resolve) => {
-      this.#finishing.set(shard, resolve);
-      this.#tellFinished(shard);
-    });
+    return this.#finishing.finish(shard);
   }
 
-  /** Fires nothing more of a shard. What became of a tick that is under way is written, unless another process has fired it. */
+  /** Fires nothing more of a shard. The outcome of a tick that is under way is written, unless another process has fired it. */
   dropShard(shard: number): void {
     this.#forgetShard(shard);
-    const finished = this.#finishing.get(shard);
-    this.#finishing.delete(shard);
-    finished?.();
+    this.#finishing.forget(shard);
   }
 
   #forgetShard(shard: number): void {
     for (const key of this.#known.keysIn((agent) => shardOf(agent) === shard)) this.#forget(key);
-  }
-
-  #tellFinished(shard: number): void {
-    const finished = this.#finishing.get(shard);
-    if (finished !== undefined && !this.#underWay.values().some((one) => one.shard === shard)) finished();
-  }
-
-  /** Whether this process fires the reminders of an agent now. */
-  #isOwn(agent: AgentName): boolean {
-    const { shards } = this.#parts;
-    return shards === undefined || shards().includes(shardOf(agent));
-  }
-
-  /** Reads the reminders that this process fires. */
-  async #due(query: DueQuery): Promise<readonly StoredReminder[]> {
-    const { store, shards } = this.#parts;
-    if (shards === undefined) return await store.due(query);
-    const own = shards();
-    return own.length === 0 ? [] : await store.due({ ...query, shards: own });
   }
 
   /** Takes over what a commit that was written has changed. */
@@ -331,7 +311,7 @@ export class ReminderFiring {
     // From the first on, the store still has what is in memory, and before what is new.
     const inMemory = after === undefined && this.#isLight ? this.#known.size + this.#underWay.size : 0;
     const limit = mostRead + inMemory;
-    const page = await this.#due({ beforeMs: this.#wallMs + windowMs, after, limit });
+    const page = await this.#own.due({ beforeMs: this.#wallMs + windowMs, after, limit });
     this.#hasMore = page.length === limit;
     const { added, last } = this.#take(page, changed);
     this.#cursor.endReading(this.#hasMore ? last : undefined);
@@ -346,7 +326,7 @@ export class ReminderFiring {
   ): Promise<void> {
     const beforeMs = Math.min(toMs + 1, this.#wallMs + windowMs);
     const after = { dueMs: fromMs, seq: 0 };
-    const page = await this.#due({ beforeMs, after, limit: mostRead });
+    const page = await this.#own.due({ beforeMs, after, limit: mostRead });
     this.#take(page, changed);
     this.#cursor.endReading(undefined);
     this.#hasAll = !this.#hasMore && page.length < mostRead;
@@ -364,7 +344,7 @@ export class ReminderFiring {
       const agentKey = textOfName(stored.agent);
       const key = keyOf(agentKey, stored.name);
       const known = this.#known.get(key);
-      const isChanged = changed.has(key) || changed.has(deletedKeyOf(agentKey)) || !this.#isOwn(stored.agent);
+      const isChanged = changed.has(key) || changed.has(deletedKeyOf(agentKey)) || !this.#own.has(stored.agent);
       if (isChanged || known?.stored.seq === stored.seq || this.#underWay.get(agentKey)?.key === key) {
         last = stored;
         continue;
@@ -420,7 +400,7 @@ export class ReminderFiring {
     } finally {
       this.#underWay.delete(agentKey);
       this.#bytesUnderWay -= bytes;
-      this.#tellFinished(shard);
+      this.#finishing.look(shard);
       // A reading passes over a reminder that is under way.
       if (underWay.setToMs !== undefined) this.#expect(underWay.setToMs);
       if (!this.#slots.isWaiting(stored.agent.type, agentKey)) this.#known.letGo(agentKey);

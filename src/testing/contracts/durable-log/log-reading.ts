@@ -1,5 +1,6 @@
 import { ok } from "node:assert/strict";
 import {
+  type AgentName,
   type Clock,
   type DurableLog,
   type KeptMessage,
@@ -77,10 +78,15 @@ export class Reading {
 
 /** Resolves when the log has handed over all that was kept before: a message of another mailbox of the shard is the last. */
 export async function handedOver(lab: { readonly clock: Clock }, log: DurableLog, reading: Reading): Promise<void> {
-  const last = { type: agent.type, key: keyInShard(shardOf(agent)) };
+  const last = neighbour();
   const id = `last ${reading.messages.length} ${lab.clock.wallNow()} ${Math.random()}`;
   await log.append(last, messageOf(lab, id));
   while (!reading.ids.includes(id)) await reading.has(reading.messages.length + 1);
+}
+
+/** Another agent of the shard of `agent`. */
+export function neighbour(): AgentName {
+  return { type: agent.type, key: keyInShard(shardOf(agent)) };
 }
 
 function keyInShard(shard: number): string {

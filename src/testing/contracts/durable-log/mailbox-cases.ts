@@ -1,7 +1,7 @@
 import { deepEqual, equal, ok } from "node:assert/strict";
 import { shardOf } from "../../../core/internal.ts";
 import { agent, type LogCase, minuteMs, other } from "./log-case.ts";
-import { bytesOf, handedOver, idsOf, messageOf, Reading } from "./log-reading.ts";
+import { bytesOf, handedOver, idsOf, messageOf, neighbour, Reading } from "./log-reading.ts";
 
 /** Mailboxes of a log, and their readers. */
 export const mailboxCases: readonly LogCase[] = [
@@ -221,6 +221,26 @@ export const mailboxCases: readonly LogCase[] = [
       await handedOver(lab, log, reading);
       got.push(...idsOf(reading).slice(handed));
       deepEqual(got, kept);
+    },
+  },
+  {
+    promise: "a message that was read back does not come again, though its shard is read to there only later",
+    tryIt: async (lab) => {
+      const log = await lab.open();
+      const shard = shardOf(agent);
+      const ids = Array.from({ length: 1_000 }, (_, index) => `busy ${index}`);
+      for (const id of ids) await log.append(neighbour(), messageOf(lab, id));
+      const reading = await Reading.of(log);
+      // It has as many as it may have.
+      await reading.has(1_000);
+      await log.spill(shard, agent, { place: 0 });
+      await log.append(agent, messageOf(lab, "back"));
+      const back: string[] = [];
+      for await (const message of log.unspill(shard, agent)) back.push(message.id);
+      deepEqual(back, ["back"]);
+      for (let index = 0; index < 10; index += 1) await reading.settle(index);
+      await handedOver(lab, log, reading);
+      equal(reading.ids.includes("back"), false);
     },
   },
   {
