@@ -43,7 +43,7 @@ const innerRooms = {
     ["registry"],
     ["sessions", "log"],
   ],
-  worker: [["agents"], ["control"], ["inbound"], ["claims"], ["outbound", "registry"], ["connection"]],
+  worker: [["agents"], ["control"], ["inbound"], ["claims"], ["outbound", "registry"], ["connection"], ["lease"]],
 };
 
 /** Files in the root of such a folder that its rooms may import: they import no room themselves. */
@@ -125,7 +125,7 @@ export default {
       severity: "error",
       from: { path: "^src/([^/]+)/" },
       to: {
-        path: "^src/(core|grpc|host|protocol|telemetry|transport|worker)/index\\.ts$",
+        path: "^src/(core|grpc|host|protocol|security|telemetry|transport|worker)/index\\.ts$",
         pathNot: "^src/$1/",
       },
     },
@@ -194,6 +194,21 @@ export default {
       severity: "error",
       from: { path: "^src/", pathNot: "^src/cron/" },
       to: { path: "node_modules/croner/" },
+    },
+    {
+      name: "jose-at-its-entry-point",
+      comment: "who does not import troupe/security/jwt needs no jose",
+      severity: "error",
+      from: { path: "^src/", pathNot: "^src/security/jwt/" },
+      // The command line loads it when it is used.
+      to: { path: "^src/security/jwt/|node_modules/jose/", dependencyTypesNot: ["dynamic-import"] },
+    },
+    {
+      name: "selfsigned-on-use",
+      comment: "who makes no development certificates needs no selfsigned",
+      severity: "error",
+      from: { path: "^src/" },
+      to: { path: "node_modules/selfsigned/", dependencyTypesNot: ["dynamic-import", "type-only"] },
     },
     {
       name: "no-cycles",

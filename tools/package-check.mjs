@@ -36,10 +36,10 @@ try {
 }
 process.exitCode = tally.close();
 
-/** The package with its dependencies, what the hello example needs besides, and the peer that troupe/cron imports. */
+/** The package with its dependencies, what the hello example needs besides, and the peers that troupe/cron and troupe/security/jwt import. */
 async function install(tarball) {
   writeFileSync(join(project, "package.json"), JSON.stringify({ name: "stranger", private: true, type: "module" }));
-  const besides = ["zod", "@types/node", "croner"].map((name) => `${name}@${manifest.devDependencies[name]}`);
+  const besides = ["zod", "@types/node", "croner", "jose"].map((name) => `${name}@${manifest.devDependencies[name]}`);
   const flags = ["--no-audit", "--no-fund", "--prefer-offline", "--loglevel=error"];
   mustSucceed(await runNpm(["install", ...flags, tarball, ...besides], { cwd: project, quiet: true }), "npm install");
 }

@@ -5,6 +5,7 @@ import { agentRoutes } from "./routes/agent-routes.ts";
 import { deadLetterRoutes } from "./routes/dead-letter-routes.ts";
 import { reminderRoutes } from "./routes/reminder-routes.ts";
 import { stateRoutes } from "./routes/state-routes.ts";
+import { subscriptionRoutes } from "./routes/subscription-routes.ts";
 import { workerRoutes } from "./routes/worker-routes.ts";
 
 /** The facts that the admin entry tells of its host. */
@@ -53,6 +54,7 @@ export class AdminEntry {
         ...agentRoutes(host),
         ...reminderRoutes(host),
         ...deadLetterRoutes(host),
+        ...subscriptionRoutes(host),
         ...stateRoutes(host),
       ],
     ];

@@ -1,8 +1,9 @@
-import type { Clock, StateStore } from "../core/internal.ts";
+import type { Clock, DurableLog, StateStore } from "../core/internal.ts";
 import type {
   AgentOperations,
   DrainOutcome,
   DrainWorkerOptions,
+  HostOperations,
   HostSnapshot,
   InspectOptions,
 } from "../host/internal.ts";
@@ -14,12 +15,18 @@ export interface AdminHost {
   readonly clock: Clock;
   /** The state store of the host, for reading. */
   readonly store: StateStore;
+  /** The mail of the host, or of its cluster. Undefined: it keeps none. */
+  readonly log: DurableLog | undefined;
   /** The store for writing. */
   openStore(): Promise<StateStore>;
   /** Shows the present of the host, its workers among it. */
   inspect(options: InspectOptions): Promise<HostSnapshot>;
   /** Dead letters that the host has deleted since its start, because all had too many bytes. */
   readonly forgottenLetters: number;
+  /** Returns a page of the durable subscriptions that the host keeps. */
+  durableSubscriptions: HostOperations["durableSubscriptions"];
+  /** Removes those of an agent type, or the one to a topic. Resolves to their number. */
+  removeDurableSubscriptions: HostOperations["removeDurableSubscriptions"];
   /** Has a worker let its agents go and stop. `signal` ends the wait alone. */
   drainWorker(workerId: string, options: DrainWorkerOptions): Promise<DrainOutcome>;
   /** Opens the account of one request; `giveWay` is called when others need its bytes. */

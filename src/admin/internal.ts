@@ -6,6 +6,7 @@ export { formatCursor, parseCursor } from "./pages.ts";
 export type { AgentDetail, AgentRow } from "./routes/agent-routes.ts";
 export { type DeadDetail, type DeadRow, isLetter, lettersAtOnce } from "./routes/dead-letter-routes.ts";
 export type { ReminderRow } from "./routes/reminder-routes.ts";
+export type { SubscriptionRow } from "./routes/subscription-routes.ts";
 export { type DrainReport, longestGraceMs, type WorkerRow } from "./routes/worker-routes.ts";
 export {
   assertJsonState,

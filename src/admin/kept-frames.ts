@@ -1,5 +1,5 @@
 import { Buffer } from "node:buffer";
-import { decodeFrame, type RequestFrame } from "../protocol/internal.ts";
+import { decodeFrame, metadataKey, type RequestFrame } from "../protocol/internal.ts";
 
 /** Bytes of a payload that are shown. */
 const shownBytes = 64 * 1024;
@@ -22,6 +22,8 @@ export function messageTypeOf(frame: Uint8Array): string {
 /** A kept message as people read it. */
 export interface ShownMessage {
   readonly sender: { readonly type: string; readonly key: string } | null;
+  /** The topic of an event, `type/source`. Null: the message is a call. */
+  readonly topic: string | null;
   readonly messageType: string;
   readonly contentType: string;
   /** The payload: as a text if it is UTF-8. */
@@ -38,7 +40,8 @@ export function shownMessage(frame: Uint8Array): ShownMessage | null {
   const sender = source === undefined ? null : { type: source.type, key: source.key };
   const data = payload?.data ?? new Uint8Array();
   const shown = data.subarray(0, shownBytes);
-  const common = { sender, messageType: payload?.typeName ?? "", contentType: payload?.contentType ?? "" };
+  const topic = call.metadata[metadataKey.topic] ?? null;
+  const common = { sender, topic, messageType: payload?.typeName ?? "", contentType: payload?.contentType ?? "" };
   const isCut = data.length > shownBytes;
   try {
     // A cut may split a character at the end.

@@ -10,6 +10,7 @@ import { drainCommand } from "./commands/drain.ts";
 import { hostCommand } from "./commands/host.ts";
 import { remindersCommand } from "./commands/reminders.ts";
 import { stateCommand } from "./commands/state.ts";
+import { subscriptionsCommand } from "./commands/subscriptions.ts";
 import { workersCommand } from "./commands/workers.ts";
 
 const { version } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8")) as {
@@ -25,6 +26,7 @@ const program = new Command("troupe")
   .addCommand(drainCommand())
   .addCommand(remindersCommand())
   .addCommand(deadCommand())
+  .addCommand(subscriptionsCommand())
   .addCommand(stateCommand())
   .showSuggestionAfterError();
 for (const command of [program, ...program.commands, ...program.commands.flatMap(({ commands }) => commands)]) {

@@ -80,3 +80,8 @@ export function parseAgent(text: string): AgentName {
   if (slash > 0) return { type: text.slice(0, slash), key: text.slice(slash + 1) };
   throw new InvalidArgumentError("Not an agent: write type/key, such as counter/7.");
 }
+
+/** Returns a number with the word for what it counts: `1 agent`, `2 agents`. */
+export function counted(count: number, one: string): string {
+  return `${count} ${one}${count === 1 ? "" : "s"}`;
+}

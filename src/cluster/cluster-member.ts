@@ -19,9 +19,10 @@ import { HostLease } from "./hosts/host-lease.ts";
 import { KnownHosts } from "./hosts/known-hosts.ts";
 import { type ClusterCounters, createClusterCounters, type Life } from "./life.ts";
 import { LifeStore } from "./life-store.ts";
-import { encodeAnnouncement, readAnnouncement } from "./records/announcement.ts";
+import { encodeAnnouncement, encodeMailNews, readAnnouncement, readMailNews } from "./records/announcement.ts";
 import type { HostRecord, TypeRecord, WorkerRecord } from "./records/records.ts";
 import { prefixes } from "./records/store-keys.ts";
+import { ShardOwners, type ShardUse } from "./shards/shard-owners.ts";
 import { ClusterTypes } from "./types/cluster-types.ts";
 import { KnownWorkers } from "./workers/known-workers.ts";
 import { WorkerSessions } from "./workers/worker-sessions.ts";
@@ -36,12 +37,15 @@ export type LifeEnd = "left" | "dead" | "store-lost";
 export interface MemberListener {
   /** This host serves from now on, or it is isolated: it hands nothing to workers. */
   onServing?(isServing: boolean): void;
+  /** A host is new, or has another state or address for workers. */
   onHost?(host: HostRecord): void;
   /** A worker has joined, changed its host, or is gone. */
   onWorker?(worker: WorkerRecord): void;
   onType?(type: TypeRecord): void;
   /** A worker begins or ceases to serve a shared type. */
   onServers?(type: string): void;
+  /** Another host has left mail or reminders for agents of these shards in the state store. */
+  onMail?(shards: readonly number[]): void;
 }
 
 /** Options of a `ClusterMember`. */
@@ -55,6 +59,8 @@ export interface ClusterMemberOptions {
   readonly leastGeneration?: number | undefined;
   /** Holds the claims. Default: a map of at most 2 000 000. */
   readonly held?: HeldClaims | undefined;
+  /** Reads the shards of the mail that this host owns. Default: it owns none. */
+  readonly shards?: ShardUse | undefined;
   readonly clock?: Clock | undefined;
   readonly makeId?: MakeId | undefined;
   readonly logger?: Logger | undefined;
@@ -74,6 +80,8 @@ export class ClusterMember {
   readonly workers: WorkerSessions;
   readonly types: ClusterTypes;
   readonly claims: ClusterClaims;
+  /** Undefined: this host reads no mail. */
+  readonly shards: ShardOwners | undefined;
   readonly #clock: Clock;
   readonly #times: ClusterTimes;
   readonly #store: CoordinationStore;
@@ -122,6 +130,7 @@ export class ClusterMember {
     this.#lease = new HostLease({
       life,
       description: host,
+      readsMail: options.shards !== undefined,
       onRenewed: () => this.#renewed(),
       onDead: () => this.#end("dead"),
       onForgotten: () => this.#forgotten(),
@@ -138,6 +147,8 @@ export class ClusterMember {
       onOver: (workerId) => this.claims.forgetOf(workerId),
       onPurged: (workerId) => this.types.purge(workerId),
     });
+    const { shards: use } = options;
+    this.shards = use && new ShardOwners({ life, hosts: this.hosts, use, onCaughtUp });
     this.claims = new ClusterClaims({
       ...{ life, held: options.held ?? new HeldClaimsMap(), workers: this.knownWorkers, types: this.types },
       current: (workerId) => this.workers.current(workerId),
@@ -195,12 +206,13 @@ export class ClusterMember {
   }
 
   /**
-   * Leaves the cluster. The host has ended the channels of its workers, or has sent them to other hosts. It waits
+   * Leaves the cluster. It frees its shards first. The host has ended the channels of its workers, or has sent them to other hosts. It waits
    * until all leases are over, and buries workers that have not joined another host. Then it declares itself dead, so that no host waits.
    */
   async leave(): Promise<void> {
     if (this.#isOver) return;
     this.#isLeaving = true;
+    await this.shards?.leave();
     this.workers.takeNoMore();
     for (const session of [...this.workers.values()]) void this.workers.end(session, "lost");
     await this.#pause(this.workers.grantedMs);
@@ -241,6 +253,7 @@ export class ClusterMember {
     this.#look();
     if (this.#hasForgotten) this.#renewMeta();
     if (!this.isServing) return;
+    if (this.shards?.isCaughtUp === true) this.shards.look();
     this.hosts.look();
     this.workers.look();
     this.claims.look();
@@ -252,6 +265,7 @@ export class ClusterMember {
     if (isServing === this.#wasServing || this.#isOver) return;
     this.#wasServing = isServing;
     if (!isServing) {
+      this.shards?.isolated();
       this.#counters.isolations += 1;
       this.#logger.warn(
         "This host has lost touch with its cluster. It hands nothing to workers until it has its lease again.",
@@ -289,12 +303,19 @@ export class ClusterMember {
     });
   }
 
+  /** Tells the other hosts that there is mail, or that there are reminders, for agents of these shards. They may not hear of it. */
+  tellMail(shards: readonly number[]): void {
+    if (!this.#isOver) this.#store.announce(encodeMailNews(shards));
+  }
+
   #announce(entry: StoreEntry): void {
     const bytes = this.#isOver ? undefined : encodeAnnouncement(entry);
     if (bytes !== undefined) this.#store.announce(bytes);
   }
 
   #hear(bytes: Uint8Array): void {
+    const shards = readMailNews(bytes);
+    if (shards !== undefined) this.#listener.onMail?.(shards);
     const entry = readAnnouncement(bytes);
     if (entry?.key.startsWith(prefixes.host)) this.hosts.learn(entry);
     if (entry?.key.startsWith(prefixes.worker)) this.knownWorkers.learn(entry);
@@ -316,6 +337,7 @@ export class ClusterMember {
     this.hosts.end();
     this.knownWorkers.end();
     this.types.end();
+    this.shards?.end();
     this.#tickTimer?.cancel();
     this.#leaseTimer?.cancel();
     this.workers.close();

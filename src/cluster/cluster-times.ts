@@ -18,6 +18,8 @@ export interface ClusterTimes {
   readonly recordsKeptMs: number;
   /** How long a worker's join may take. Default: 10 s. */
   readonly joinTimeoutMs: number;
+  /** How long an owner of a shard waits for what is under way there before it frees the shard. Default: 30 s. */
+  readonly handOverMs: number;
   /** Pause before something is asked of the store again. Default: 300 ms. */
   readonly retryMs: number;
   /** Time after which a host looks at its duties again. Default: 1 s. */
@@ -36,6 +38,7 @@ export const defaultTimes: ClusterTimes = {
   claimRefreshMs: 4 * hourMs,
   recordsKeptMs: 48 * hourMs,
   joinTimeoutMs: 10_000,
+  handOverMs: 30_000,
   retryMs: 300,
   dutyMs: 1_000,
 };

@@ -59,6 +59,7 @@ export {
 } from "./courier/reminders/when.ts";
 export { tickWithdrawn, withdrawsTick } from "./courier/reminders/withdrawn-ticks.ts";
 export { type RetryOptions, retryKind } from "./courier/retry-policy.ts";
+export type { GivenShard } from "./courier/shards/given-shards.ts";
 export {
   type ActivationCounters,
   copyOfCounters,
@@ -85,7 +86,7 @@ export { PendingCalls } from "./delivery/calls/pending-calls.ts";
 export { type DeliveryOwner, Dispatcher } from "./delivery/dispatcher.ts";
 export { EventGuard } from "./delivery/event-guard.ts";
 export { HandlerContext } from "./delivery/handler-context.ts";
-export { createLayers, type Delivery } from "./delivery/layers.ts";
+export { createLayers, type Delivery, type GiveBackReason, type Layer } from "./delivery/layers.ts";
 export { loggableError, loggableText, loggableUpTo, stackText } from "./delivery/loggable.ts";
 export { MessageLog, payloadText } from "./delivery/message-log.ts";
 export {
@@ -97,6 +98,7 @@ export {
 export { AnswerCodec } from "./delivery/states/kept-answers.ts";
 export { keyRefused } from "./delivery/states/remembered-layer.ts";
 export { createStateLayers, type StateLayers } from "./delivery/states/state-layers.ts";
+export { isLeaseMissed, leaseMissed, type TurnLease } from "./delivery/turn-lease.ts";
 export { LongWaits, type WaitReports } from "./delivery/turns/long-waits.ts";
 export type { TurnSlot } from "./delivery/turns/message-turn.ts";
 export { deadlockText, RingWatch, type WaitingCall } from "./delivery/turns/ring-watch.ts";

@@ -1,5 +1,13 @@
 import type { CoordinationStore } from "../cluster/internal.ts";
-import { anything, number, type OptionKind, type OptionKinds, text, withMethods } from "../core/internal.ts";
+import {
+  anything,
+  type DurableLog,
+  number,
+  type OptionKind,
+  type OptionKinds,
+  text,
+  withMethods,
+} from "../core/internal.ts";
 import type { Dialer, Listener } from "../transport/internal.ts";
 
 /** The network between the hosts of a cluster. */
@@ -14,6 +22,11 @@ export interface PeerTransport {
 export interface HostClusterSettings {
   /** The store on which all hosts of the cluster agree: `openNatsStore` of `troupe/nats`. The host does not close it. */
   readonly store: CoordinationStore;
+  /**
+   * The mail of the cluster, which all its hosts share: `openNatsLog` of `troupe/nats`. The host does not close it. Default: the cluster keeps no
+   * told messages and no durable events.
+   */
+  readonly log?: DurableLog | undefined;
   /** Names the cluster: `a-z`, `0-9` and `-`, at most 32. All its hosts have the same name. Default: `troupe`. */
   readonly name?: string | undefined;
   /** Names this host for people. Default: no name. */
@@ -62,6 +75,7 @@ const someLease = { from: 3_000, to: 3_600_000 };
 
 export const clusterSettingsKinds: OptionKinds<HostClusterSettings> = {
   store: withMethods("a coordination store, such as that of openNatsStore,", "read", "write", "watch", "announce"),
+  log: withMethods("a durable log, such as that of openNatsLog,", "append", "take", "bury", "deadLetters"),
   name: nameKind,
   label: text,
   peerAddress: text,

@@ -24,11 +24,12 @@ import { DurableEvents } from "./mail/durable-events.ts";
 import { DurableSubscriptions } from "./mail/durable-subscriptions.ts";
 import { readRules } from "./mail/effects-check.ts";
 import { HostCourier } from "./mail/host-courier.ts";
+import { MailShards } from "./mail/mail-shards.ts";
 import { ToldCalls } from "./mail/told-calls.ts";
 import type { JoinsSeat } from "./membership/joins-seat.ts";
 import { bothObservers, guardedObserver } from "./observer.ts";
 import { AgentOperations } from "./operations/agent-operations.ts";
-import { type HostOptions, resolveHostOptions } from "./options.ts";
+import { type HostOptions, knowsCallers, resolveHostOptions } from "./options.ts";
 import { noOthers, type OthersSeat } from "./peers/other-hosts.ts";
 import { DirectorySeat } from "./placement/cluster/directory-seat.ts";
 import { composePlacement } from "./placement/compose-placement.ts";
@@ -43,6 +44,7 @@ import { Registry } from "./registry/registry.ts";
 import { formatTerms } from "./registry/shared-terms.ts";
 import { TypesBetween } from "./registry/types-between.ts";
 import { Admission } from "./sessions/admission.ts";
+import { callerCheckOf } from "./sessions/caller-check.ts";
 import { ChannelTable } from "./sessions/channel-table.ts";
 import { DotnetWorkers } from "./sessions/dotnet-worker.ts";
 import type { Session } from "./sessions/session.ts";
@@ -111,7 +113,9 @@ export function composeHost(hostOptions: HostOptions) {
         },
       });
   const { takesOver, stateStore: given, retry, cron, random } = options;
-  const hasLog = options.keepsStates && given.log !== undefined;
+  const { log } = options;
+  const hasLog = log !== undefined;
+  const sharedLog = options.cluster?.log;
   const courierPeer = new CourierPeer(
     accountant.openAccount({ party: "the host", name: "kept calls", giveWay: () => undefined }),
   );
@@ -122,20 +126,23 @@ export function composeHost(hostOptions: HostOptions) {
   const courier = !hasLog
     ? undefined
     : new HostCourier({
-        ...{ store, peer: courierPeer, clock, logger, random, cron, retry },
+        ...{ store, sharedLog, peer: courierPeer, clock, logger, random, cron, retry },
+        onCommitted: (shards) => mailShards?.committed(shards),
         isStoreGiven: hostOptions.stateStore !== undefined,
         calls: () => calls,
         partyOf: ({ type }) => {
           const [owner = ""] = owners.owners(type);
           return sessions.of(owner)?.account.party ?? "";
         },
-        isServed: (type) => owners.owners(type).length > 0,
+        isServed: (type) => owners.owners(type).length > 0 || others.now.find(type) !== undefined,
       });
   const held = new HeldStore({
     ...{ store, takesOver, counters, logger, onOpen: (incarnation) => courier?.opened(incarnation) },
   });
   const solo = new SoloDirectory({ maxClaims: options.maxClaims, batches, generation: () => held.incarnation });
   const directory = new DirectorySeat(solo);
+  const mailShards =
+    courier && sharedLog && new MailShards({ log: sharedLog, courier, openStore: () => held.open(), clock, logger });
   const units: StockUnits = new StockUnits({
     sharedTypes: () => owners.sharedTypes(),
     maxBytes: maxMemoryBytes / 8,
@@ -159,7 +166,7 @@ export function composeHost(hostOptions: HostOptions) {
     },
   });
   const admission = new Admission({
-    ...{ ...options, counters, observer: seldom },
+    ...{ clock, counters, logger, observer: seldom, check: callerCheckOf(options) },
     places: shared("pendingAdmissions", limits.pendingAdmissions),
   });
   const pendingOf: Admission["pendingOf"] = (clientId, method) => admission.pendingOf(clientId, method);
@@ -181,7 +188,7 @@ export function composeHost(hostOptions: HostOptions) {
       accountant.openAccount({ party: "the host", name: "list of subscriptions", giveWay: onGiveWay }),
   });
   const between = new TypesBetween();
-  const isEnforced = options.authorize !== undefined;
+  const isEnforced = knowsCallers(options);
   const clientIds = new ClientIdOwners({ isEnforced, admission, sessions, controlSessions, registry });
   const dotnetAnswers = new DotnetAnswers({ ...options, counters });
   const calls: CallRouter = new CallRouter({
@@ -204,7 +211,10 @@ export function composeHost(hostOptions: HostOptions) {
     ...{ counters, owners, placement, directory, leaving, topics: registry.topics, peers: sessions, logger, observer },
     ...{ others, across },
   });
-  const subscriptions = hasLog && !allowMultipleOwners ? new DurableSubscriptions(held) : undefined;
+  const keepsTopics = hasLog && options.keepsStates && !allowMultipleOwners;
+  const subscriptions = keepsTopics
+    ? new DurableSubscriptions(held, { isShared: options.cluster !== undefined })
+    : undefined;
   const durable = new DurableEvents({
     ...{ held, subscriptions, events, makeId, counters, logger },
     isDurableTopic: options.durableTopics.length > 0 ? namePattern(options.durableTopics) : undefined,
@@ -247,7 +257,7 @@ export function composeHost(hostOptions: HostOptions) {
     ...{ calls, told, durable },
     events,
     registration: new LegacyRegistration(registry, makeId, others),
-    ...{ registry, owners, between, placement, leaving, drains, counters, logger, joins },
+    ...{ registry, owners, between, placement, leaving, drains, counters, logger, joins, others },
   });
   const lifecycle = new ChannelLifecycle({
     ...{
@@ -313,6 +323,7 @@ export function composeHost(hostOptions: HostOptions) {
     shared,
     held,
     courier,
+    mailShards,
     durable,
     drains,
     legacyState: new LegacyState(held, logger, { isUsed: options.keepsStates }),
@@ -320,11 +331,14 @@ export function composeHost(hostOptions: HostOptions) {
     operations: new HostOperations({
       agents,
       held,
+      log,
       accountant,
       clock,
       inspection,
       drains,
       forgottenLetters: () => courier?.counters.forgottenLetters ?? 0,
+      durableSubscriptions: subscriptions,
+      isServed: (agentType) => registry.isServed(agentType),
     }),
   };
 }

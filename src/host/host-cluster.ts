@@ -6,6 +6,7 @@ import type { HostComposition } from "./compose.ts";
 import { type JoinedOthers, joinOthers } from "./join-others.ts";
 import { limits } from "./limits.ts";
 import { ChannelJoins, voidText } from "./membership/channel-joins.ts";
+import { addressesOf } from "./membership/host-addresses.ts";
 import { HostLives } from "./membership/host-lives.ts";
 import { MemberView } from "./membership/member-view.ts";
 import type { AgentRoutes } from "./placement/cluster/agent-routes.ts";
@@ -29,6 +30,7 @@ export class HostCluster {
   readonly #routes: AgentRoutes;
   #links: JoinedOthers | undefined;
   #isEnding = false;
+  #isTellingHosts = false;
 
   constructor(servicer: HostServicer, options: HostClusterOptions) {
     const host = partsOf(servicer);
@@ -40,10 +42,11 @@ export class HostCluster {
     this.#joins = new ChannelJoins({
       ...{ clock, admission: host.admission, life: () => this.#lives.now },
       places: host.shared("waiting registrations", limits.waitingRegistrations),
+      onOpened: (channel) => this.#tellHostsTo(channel),
       onOver: (channel, end) => this.#sessionOver(channel, end),
     });
     this.#lives = new HostLives({
-      ...{ options, clock, makeId, logger: host.rateLimited },
+      ...{ options, clock, makeId, logger: host.rateLimited, shards: host.mailShards },
       listenerOf: (member) => this.#listenerOf(member),
       leastGeneration: () => (host.options.keepsStates ? host.held.newestGeneration + 1 : 0),
       onNextLife: (member, end) => this.#nextLife(member, end),
@@ -53,6 +56,7 @@ export class HostCluster {
     const { maxRoutes = 1_000_000, moveTimeoutMs = 30_000 } = options;
     this.#routes = shareAgents(host, { member: () => this.#lives.member, held, maxRoutes, moveTimeoutMs });
     this.#view = this.#viewOf(this.#lives.member);
+    if (host.mailShards !== undefined) host.mailShards.tellOthers = (shards) => this.#lives.member.tellMail(shards);
   }
 
   /** The links to the other hosts. Undefined: the host has not started. */
@@ -90,6 +94,21 @@ export class HostCluster {
     this.#lives.abandon();
   }
 
+  // protocol.md §12.7
+  /**
+   * Tells Troupe's workers to go to other hosts, and takes no new channels. Resolves when they are gone, or when `over` does. Until then the host
+   * serves as before. Never rejects.
+   */
+  async handOver(graceMs: number, over: Promise<void>): Promise<void> {
+    this.#isEnding = true;
+    const { member } = this.#lives;
+    void this.#lives.drain();
+    this.#joins.close();
+    if (!member.isServing || addressesOf(member, Math.random, member.hostId).length === 0) return;
+    this.#tellLeaving(graceMs);
+    await Promise.race([this.#joins.troupeGone(), over]);
+  }
+
   /** Leaves the cluster, when the channels of all workers have ended. Never rejects. */
   async leave(): Promise<void> {
     this.#isEnding = true;
@@ -123,13 +142,18 @@ export class HostCluster {
         if (!isServing && isNow() && !this.#isEnding) this.#isolated();
       },
       onHost: (record) => {
-        if (isNow()) this.#view.hostChanged(record);
+        if (!isNow()) return;
+        this.#view.hostChanged(record);
+        this.#tellHosts();
       },
       onWorker: ({ workerId, state }) => {
-        if (isNow() && state === "gone") this.#routes.workerGone(workerId);
+        if (state !== "gone" || !isNow()) return;
+        this.#view.workerGone(workerId);
+        this.#routes.workerGone(workerId);
       },
       onType: () => this.#placesChanged(isNow()),
       onServers: () => this.#placesChanged(isNow()),
+      onMail: (shards) => this.#host.mailShards?.hear(shards),
     };
   }
 
@@ -153,12 +177,45 @@ export class HostCluster {
   /** The lease of this host is over: Troupe's workers go to other hosts. Stock ones stay, since they would not come back. */
   #isolated(): void {
     const { clock } = this.#host.options;
-    const leaving = encodeFrame({ kind: "leaving", graceMs: limits.isolatedChannelMs });
-    const channels = this.#joins.open.map(({ channel }) => channel).filter(({ traits }) => traits.isAnnounced);
-    for (const channel of channels) channel.notify(leaving);
+    const channels = this.#tellLeaving(limits.isolatedChannelMs);
     clock.setTimer(limits.isolatedChannelMs, () => {
       for (const channel of channels) channel.finish(isolatedStatus, "isolated");
     });
+  }
+
+  // protocol.md §11.19
+  /** Tells Troupe's workers to go to other hosts. Returns their channels. */
+  #tellLeaving(givenMs: number): readonly Session[] {
+    const graceMs = Math.min(Math.ceil(givenMs), limits.timerMs);
+    const { counters, options } = this.#host;
+    const { member } = this.#lives;
+    const channels = this.#joins.open.map(({ channel }) => channel).filter(({ traits }) => traits.isAnnounced);
+    for (const channel of channels) {
+      const addresses = channel.traits.capabilities.has("lease")
+        ? addressesOf(member, options.random, member.hostId)
+        : undefined;
+      const leaving = encodeFrame({ kind: "leaving", graceMs, addresses });
+      if (channel.notify(leaving) === "full") counters.lostNotices += 1;
+    }
+    return channels;
+  }
+
+  /** Tells all workers, in batches, to which hosts they may connect. Changes that come together are told once. */
+  #tellHosts(): void {
+    if (this.#isTellingHosts) return;
+    this.#isTellingHosts = true;
+    this.#host.batches.add(this, this.#hostNotices());
+  }
+
+  *#hostNotices(): Iterable<() => void> {
+    this.#isTellingHosts = false;
+    for (const { channel } of this.#joins.open) yield () => this.#tellHostsTo(channel);
+  }
+
+  #tellHostsTo(channel: Session): void {
+    const { member } = this.#lives;
+    if (!channel.traits.capabilities.has("lease") || !channel.isOpen || this.#isEnding) return;
+    channel.notify(encodeFrame({ kind: "hosts", addresses: addressesOf(member, this.#host.options.random) }));
   }
 
   /** The session of an open channel is over. */
@@ -172,6 +229,7 @@ export class HostCluster {
         return;
       }
       case "void":
+        if (channel.traits.capabilities.has("lease")) channel.notify(encodeFrame({ kind: "void" }));
         channel.finish({ code: StatusCode.aborted, details: voidText }, "gone");
         return;
       case "life-over":

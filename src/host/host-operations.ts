@@ -1,35 +1,54 @@
-import type { Clock, StateStore } from "../core/internal.ts";
+import { type Clock, type DurableLog, type StateStore, TroupeError } from "../core/internal.ts";
 import type { MemoryAccount, MemoryAccountant } from "../transport/internal.ts";
 import type { HeldStore } from "./held-store.ts";
 import type { HostSnapshot, Inspection, InspectOptions } from "./inspection.ts";
+import type { DurablePage, DurableQuery, DurableRow, DurableSubscriptions } from "./mail/durable-subscriptions.ts";
 import type { AgentOperations } from "./operations/agent-operations.ts";
 import type { DrainOutcome, DrainWorkerOptions, WorkerDrains } from "./placement/worker-drains.ts";
 
 export interface HostOperationsParts {
   readonly agents: AgentOperations;
   readonly held: HeldStore;
+  /** Undefined: the host keeps no mail. */
+  readonly log: DurableLog | undefined;
   readonly accountant: MemoryAccountant;
   readonly clock: Clock;
   readonly inspection: Inspection;
   readonly drains: WorkerDrains;
   readonly forgottenLetters: () => number;
+  /** Undefined: the host keeps none. */
+  readonly durableSubscriptions: DurableSubscriptions | undefined;
+  readonly isServed: (agentType: string) => boolean;
+}
+
+/** A page of the durable subscriptions that a host keeps, and whether a worker serves their types. */
+export interface ServedSubscriptions extends Omit<DurablePage, "rows"> {
+  readonly rows: readonly (DurableRow & { readonly isServed: boolean })[];
 }
 
 /** The part of a host that only its operator uses. The admin entry is made of it. */
 export class HostOperations {
   readonly agents: AgentOperations;
   readonly clock: Clock;
+  /** The mail of the host, or of its cluster. Undefined: it keeps none. */
+  readonly log: DurableLog | undefined;
   readonly #held: HeldStore;
   readonly #accountant: MemoryAccountant;
   readonly #inspection: Inspection;
   readonly #drains: WorkerDrains;
   readonly #forgottenLetters: () => number;
+  readonly #durable: DurableSubscriptions | undefined;
+  readonly #isServed: (agentType: string) => boolean;
 
-  constructor({ agents, held, accountant, clock, inspection, drains, forgottenLetters }: HostOperationsParts) {
+  constructor(parts: HostOperationsParts) {
+    const { agents, held, log, accountant, clock, inspection, drains, forgottenLetters } = parts;
+    this.#durable = parts.durableSubscriptions;
+    this.#isServed = parts.isServed;
     this.agents = agents;
     this.#inspection = inspection;
     this.#drains = drains;
     this.clock = clock;
+    this.log = log;
     this.#held = held;
     this.#accountant = accountant;
     this.#forgottenLetters = forgottenLetters;
@@ -43,6 +62,20 @@ export class HostOperations {
   /** Dead letters that the host has deleted since its start, because all had too many bytes. */
   get forgottenLetters(): number {
     return this.#forgottenLetters();
+  }
+
+  /** Returns a page of the durable subscriptions that the host keeps. Rejects as the state store does. */
+  async durableSubscriptions(query: DurableQuery): Promise<ServedSubscriptions> {
+    const { rows, next } = (await this.#durable?.list(query)) ?? { rows: [], next: undefined };
+    return { rows: rows.map((row) => ({ ...row, isServed: this.#isServed(row.agentType) })), next };
+  }
+
+  /** Removes the durable subscriptions of an agent type, or the one to a topic. Resolves to their number. */
+  async removeDurableSubscriptions(agentType: string, topic: string | undefined): Promise<number> {
+    const outcome = await this.#durable?.removeFor(agentType, topic);
+    if (outcome === undefined) return 0;
+    if (outcome.at === "done") return outcome.changed;
+    throw new TroupeError("state-unavailable", outcome.reason);
   }
 
   /** Has a worker let its agents go and stop. */

@@ -28,7 +28,7 @@ import { HostCluster } from "./host-cluster.ts";
 import type { HostSnapshot, InspectOptions, SessionReport } from "./inspection.ts";
 import type { HostOptions } from "./options.ts";
 import type { DrainOutcome, DrainWorkerOptions } from "./placement/worker-drains.ts";
-import { HostServicer, partsOf } from "./servicer.ts";
+import { HostServicer, notReady, partsOf } from "./servicer.ts";
 import { assertQueueFits } from "./sessions/queue-bound.ts";
 import { ShutdownDeadline } from "./shutdown-deadline.ts";
 import { startError } from "./start-error.ts";
@@ -86,6 +86,9 @@ const notListening = new Error("the host does not listen");
 const defaultGraceMs = 5_000;
 /** Milliseconds of the grace, but no more than a quarter of it, in which connections close after the channels have ended. */
 const goodbyeMs = 1_000;
+
+/** The part of the grace in which workers go to other hosts of a cluster. */
+const handOverShare = 0.6;
 
 /**
  * A servicer on a listener: what workers connect to. It starts once; disposing it stops it with the default grace of 5 s.
@@ -282,6 +285,7 @@ export class Host implements AsyncDisposable {
   async #end(started: Promise<Listening | undefined>, grace: ShutdownDeadline, reserveMs: number): Promise<void> {
     const listening = await started;
     if (listening !== undefined) {
+      await this.#handOver(grace);
       await this.#drain(grace, reserveMs);
       void grace.over.then(() => listening.close(0));
       await listening.close(grace.leftMs);
@@ -300,6 +304,15 @@ export class Host implements AsyncDisposable {
     patience.done();
     if (listening === undefined) void opening.then((late) => late?.close(0));
     return listening;
+  }
+
+  /** In a cluster Troupe's workers go to other hosts first, so that no call is lost. */
+  async #handOver(grace: ShutdownDeadline): Promise<void> {
+    if (this.#cluster === undefined || grace.leftMs === 0) return;
+    notReady(this.servicer);
+    const ofWorkers = new ShutdownDeadline(this.#clock, grace.leftMs * handOverShare);
+    await this.#cluster.handOver(ofWorkers.leftMs, Promise.race([ofWorkers.over, grace.over]));
+    ofWorkers.done();
   }
 
   /** Leaves time for the connections to close. */

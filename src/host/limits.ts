@@ -2,7 +2,7 @@ import { lineLimits } from "../core/internal.ts";
 
 /** Bounds that are no options, because no user has needed another value yet. */
 export const limits = {
-  /** Calls that may wait for one client's channel, and the bytes they may hold together. */
+  /** Calls that may wait for one client's channel, and the bytes they may hold together; the callers of one address get two thirds. */
   heldCallsPerClient: 1_000,
   heldBytesPerClient: 16 * 1024 * 1024,
   /** The bytes that calls may hold which wait for channels, all clients together; the callers of one address get two thirds. */
@@ -136,7 +136,7 @@ export const limits = {
   elsewhereMs: 5_000,
   lookUps: 1_000,
   /** Unary calls that wait for other hosts, milliseconds for which each waits, and those for which a list of all hosts waits. */
-  peerUnaries: 1_000,
+  peerUnaries: 10_000,
   peerUnaryMs: 10_000,
   peerListMs: 1_000,
   /** Milliseconds for which a subscription waits until other hosts know it. */

@@ -7,6 +7,7 @@ import {
   type CronPatterns,
   callable,
   clock,
+  type DurableLog,
   flag,
   isValidAgentType,
   isValidTopicType,
@@ -34,6 +35,7 @@ import {
   withMethods,
   word,
 } from "../core/internal.ts";
+import { type Authenticator, authenticatorKind } from "../security/internal.ts";
 import { clusterKinds, type HostClusterOptions } from "./cluster-options.ts";
 import type { HostObserver } from "./observer.ts";
 import type { Authorize } from "./principal.ts";
@@ -87,8 +89,8 @@ export interface HostOptions {
   readonly stockPeerMaxBytes?: number | undefined;
   // protocol.md H16
   /**
-   * Whether a client may remove only its own subscriptions. Default false, as at Python's host: then it may also remove those of
-   * its principal's other clients, or all if callers have no principals.
+   * Whether a client may remove only its own subscriptions. With false it may also remove those of its principal's other clients, or all if
+   * callers have no principals. Default: true with an `authenticator` or `authorize`, else false, as at Python's host.
    */
   readonly ownOnly?: boolean | undefined;
   // protocol.md H25
@@ -174,8 +176,13 @@ export interface HostOptions {
   readonly maxMemoryBytes?: number | undefined;
   // protocol.md H23
   /**
-   * Decides whether the host serves a stream or a unary call, at once or with a promise. A client id belongs to the principal that
-   * used it first. Default: everybody may do everything.
+   * Finds out who calls, once for each stream and each unary call (`troupe/security`). The host refuses callers that it does not know. Client ids,
+   * agent types and subscriptions belong to the principals that made them. Default: everybody may do everything.
+   */
+  readonly authenticator?: Authenticator | undefined;
+  /**
+   * Decides whether the host serves a stream or a unary call, at once or with a promise. It is for programs from before `authenticator`, which
+   * it excludes: `functionAuthenticator` does the same. Default: everybody may do everything.
    */
   readonly authorize?: Authorize | undefined;
   /** Takes what happens at the host, synchronously; it must not throw. The host makes nothing for it while there is none. Default: none. */
@@ -214,13 +221,14 @@ export interface HostOptions {
 /** Options that have a default. */
 type WithDefault = Omit<
   HostOptions,
-  "authorize" | "logger" | "observer" | "reconnectGraceMs" | "retry" | "cron" | "cluster"
+  "authenticator" | "authorize" | "logger" | "observer" | "reconnectGraceMs" | "retry" | "cron" | "cluster"
 >;
 type Resolved<Options> = { readonly [Name in keyof Options]-?: Exclude<Options[Name], undefined> };
 
 /** The options with all defaults. */
 export interface ResolvedHostOptions extends Resolved<WithDefault> {
   readonly reconnectGraceMs: number | undefined;
+  readonly authenticator: Authenticator | undefined;
   readonly authorize: Authorize | undefined;
   readonly observer: HostObserver | undefined;
   readonly logger: Logger | undefined;
@@ -229,6 +237,8 @@ export interface ResolvedHostOptions extends Resolved<WithDefault> {
   readonly cluster: HostClusterOptions | undefined;
   /** False: `stateStore` is of no use to workers, since hosts of a cluster need one that takes several writers. */
   readonly keepsStates: boolean;
+  /** The mail: that of the cluster, or of the state store. Undefined: the host keeps none. */
+  readonly log: DurableLog | undefined;
 }
 
 const defaultMemoryBytes = 512 * 1024 * 1024;
@@ -266,6 +276,7 @@ export const hostKinds: OptionKinds<HostOptions> = {
   maxSubscriptionsPerClient: number(someRoom),
   maxSubscriptions: number(someRoom),
   maxMemoryBytes: number({ from: 1024 * 1024 }),
+  authenticator: authenticatorKind,
   authorize: callable,
   observer: callable,
   reflection: flag,
@@ -292,6 +303,10 @@ export function resolveHostOptions(options: HostOptions): ResolvedHostOptions {
       `The options sharedTypes and allowMultipleOwners exclude each other. ${advice}`,
     );
   }
+  if (options.authenticator !== undefined && options.authorize !== undefined) {
+    const advice = "Leave authorize out, or pass authenticator: functionAuthenticator(…) in place of it.";
+    throw new TroupeError("invalid-argument", `The options authenticator and authorize exclude each other. ${advice}`);
+  }
   assertAgentTypes(options, "sharedTypes");
   assertAgentTypes(options, "durableTypes");
   const invalid = options.durableTopics?.find((name) => name !== "*" && !isValidTopicType(name.replace(/\*$/, "")));
@@ -302,12 +317,20 @@ export function resolveHostOptions(options: HostOptions): ResolvedHostOptions {
   const keepsStates = options.cluster === undefined || options.stateStore !== undefined;
   if (options.cluster !== undefined) assertFitsCluster(options);
   const isDurable = (options.durableTopics?.length ?? 0) + (options.durableTypes?.length ?? 0) > 0;
-  if (isDurable && (!keepsStates || (options.stateStore !== undefined && options.stateStore.log === undefined))) {
-    const text = "The options durableTopics and durableTypes need a state store with mailboxes.";
-    const advice = "Use a MemoryStateStore, openSqliteStore, or openPostgresStore with one writer.";
+  const makeId = options.makeId ?? randomId;
+  const stateStore = options.stateStore ?? new MemoryStateStore({ makeId, clock: options.clock });
+  const log = options.cluster === undefined ? stateStore.log : options.cluster.log;
+  if (isDurable && log === undefined) {
+    const text = "The options durableTopics and durableTypes need mailboxes.";
+    const advice =
+      "Use a MemoryStateStore, openSqliteStore, or openPostgresStore with one writer; in a cluster the option log of cluster, as openNatsLog opens it.";
     throw new TroupeError("invalid-argument", `${text} ${advice}`);
   }
-  const makeId = options.makeId ?? randomId;
+  if (!keepsStates && (options.durableTopics?.length ?? 0) > 0) {
+    const text =
+      'The option durableTopics needs a state store, which keeps the durable subscriptions: openPostgresStore with writers: "many".';
+    throw new TroupeError("invalid-argument", text);
+  }
   return {
     callTimeoutMs: options.callTimeoutMs ?? 300_000,
     registrationOrphanMs: options.registrationOrphanMs ?? 30_000,
@@ -319,7 +342,7 @@ export function resolveHostOptions(options: HostOptions): ResolvedHostOptions {
     filterByPeer: options.filterByPeer ?? true,
     dotnetErrors: options.dotnetErrors ?? "withhold",
     stockPeerMaxBytes: (options.stockPeerMaxBytes ?? 4 * 1024 * 1024) || Number.POSITIVE_INFINITY,
-    ownOnly: options.ownOnly ?? false,
+    ownOnly: options.ownOnly ?? knowsCallers(options),
     allowMultipleOwners: options.allowMultipleOwners ?? false,
     sharedTypes: options.sharedTypes ?? [],
     durableTopics: options.durableTopics ?? [],
@@ -338,10 +361,12 @@ export function resolveHostOptions(options: HostOptions): ResolvedHostOptions {
     maxSubscriptionsPerClient: options.maxSubscriptionsPerClient ?? 100_000,
     maxSubscriptions: options.maxSubscriptions ?? 1_000_000,
     maxMemoryBytes: options.maxMemoryBytes ?? Math.max(defaultMemoryBytes, 4 * (options.maxQueuedBytes ?? 0)),
+    authenticator: options.authenticator,
     authorize: options.authorize,
     observer: options.observer,
     reflection: options.reflection ?? false,
-    stateStore: options.stateStore ?? new MemoryStateStore({ makeId, clock: options.clock }),
+    stateStore,
+    log,
     takesOver: options.takesOver ?? false,
     retry: options.retry,
     cron: options.cron,
@@ -366,6 +391,11 @@ function assertFitsCluster({ allowMultipleOwners, stateStore }: HostOptions): vo
   const advice =
     'Use openPostgresStore with writers: "many", or leave stateStore out: then the cluster keeps no states, and persistent agents are refused.';
   throw new TroupeError("invalid-argument", `${text} ${advice}`);
+}
+
+/** Whether a host with these options finds out who calls. */
+export function knowsCallers({ authenticator, authorize }: Pick<HostOptions, "authenticator" | "authorize">): boolean {
+  return authenticator !== undefined || authorize !== undefined;
 }
 
 /** Throws `invalid-argument` for a name that no agent type can have. */

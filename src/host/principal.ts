@@ -1,18 +1,7 @@
+import type { Principal } from "../security/internal.ts";
 import { type CallContext, RpcError, type RpcStatus, StatusCode } from "../transport/internal.ts";
 
-/**
- * The owner of a stream or a call, as the `authorize` option found out. A stream keeps its principal for life, and a client id
- * belongs to the principal that used it first.
- */
-export interface Principal {
-  /**
-   * Names the principal in logs, in `inspect()` and to observers. Not empty. Two principals with one name are the same, whatever
-   * their roles and attributes.
-   */
-  readonly name: string;
-  readonly roles?: readonly string[] | undefined;
-  readonly attributes?: Readonly<Record<string, string>> | undefined;
-}
+export { isSamePrincipal, type Principal } from "../security/internal.ts";
 
 /** The decision of `authorize`: undefined admits an anonymous caller, a principal admits it under that name, a status (also an `RpcError`) refuses it. */
 export type Admittance = Principal | RpcStatus | RpcError | undefined;
@@ -29,11 +18,6 @@ export type Admittance = Principal | RpcStatus | RpcError | undefined;
  * ```
  */
 export type Authorize = (call: CallContext) => Admittance | PromiseLike<Admittance>;
-
-/** Whether two callers are the same: by name, or both without a principal. */
-export function isSamePrincipal(one: Principal | undefined, other: Principal | undefined): boolean {
-  return one?.name === other?.name;
-}
 
 /**
  * Reads what `authorize` has returned: a principal, undefined for an anonymous caller, or the refusal. `"invalid"` stands for any

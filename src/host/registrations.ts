@@ -17,7 +17,7 @@ import {
   type WireSubscription,
 } from "../protocol/internal.ts";
 import { type CallContext, type MemoryAccount, type Metadata, RpcError, StatusCode } from "../transport/internal.ts";
-import type { DurableOutcome, DurableSubscriptions } from "./mail/durable-subscriptions.ts";
+import type { DurableChanger, DurableRefusal, DurableSubscriptions } from "./mail/durable-subscriptions.ts";
 import type { OthersSeat } from "./peers/other-hosts.ts";
 import { isSamePrincipal, type Principal } from "./principal.ts";
 import { whyTooLong } from "./registry/name-checks.ts";
@@ -169,28 +169,40 @@ export class Registrations {
     },
   ): Promise<void> {
     if (later.restored !== undefined) await later.restored;
-    if (later.isDurable) await this.#drop(from.clientId, id);
+    if (later.isDurable) await this.#drop(id, from);
     return this.#unsubscribeHere(id, from, later.call);
   }
 
   /** Keeps a durable subscription that was added just now. The client has none if the host can't keep it. */
-  async #keep(id: string, pattern: WirePattern, { clientId, principal, account }: Registering): Promise<void> {
+  async #keep(id: string, pattern: WirePattern, from: Registering): Promise<void> {
     const { registry, durableSubscriptions } = this.#parts;
-    const kept = await durableSubscriptions?.add(pattern, account?.party ?? "");
+    const kept = await durableSubscriptions?.add(pattern, this.#changerOf(pattern, from));
     if (kept === undefined || kept.at === "done") return;
-    registry.removeSubscription(clientId, id, principal);
+    registry.removeSubscription(from.clientId, id, from.principal);
     throw notKept(kept);
   }
 
   /** Keeps a durable subscription of a client no more. */
-  async #drop(clientId: string, id: string): Promise<void> {
+  async #drop(id: string, from: Registering): Promise<void> {
     const { registry, durableSubscriptions } = this.#parts;
-    for (const own of registry.subscriptionsOf(clientId)) {
-      if (own.id !== id || own.pattern === undefined) continue;
-      const dropped = await durableSubscriptions?.remove(own.pattern);
+    for (const { id: ownId, pattern } of registry.subscriptionsOf(from.clientId)) {
+      if (ownId !== id || pattern === undefined) continue;
+      const dropped = await durableSubscriptions?.remove(pattern, this.#changerOf(pattern, from));
       if (dropped !== undefined && dropped.at !== "done") throw notKept(dropped);
       return;
     }
+  }
+
+  #changerOf({ agentType }: WirePattern, { principal, account }: Registering): DurableChanger {
+    const { registry } = this.#parts;
+    return {
+      principal: principal?.name,
+      party: account?.party ?? "",
+      servedBy: () => {
+        if (!registry.isServed(agentType)) return "nobody";
+        return registry.servesFor(principal, agentType) ? "own principal" : "another principal";
+      },
+    };
   }
 
   #unsubscribeHere(
@@ -208,7 +220,8 @@ export class Registrations {
         const request = encodeRemoveSubscriptionRequest(id);
         const ask = { method: method.removeSubscription, clientId, principal, request };
         return others.now.askAll({ ...ask, call }).then((answers) => {
-          if (answers.length === 0) throw unknown();
+          if (!answers.every((answer) => answer instanceof RpcError)) return;
+          throw answers.find(isUnsure) ?? unknown();
         });
       }
       case "foreign":
@@ -226,7 +239,7 @@ export class Registrations {
     const ask = { method: method.getSubscriptions, clientId, principal, request: emptyMessage, call };
     const [own, lists] = await Promise.all([registry.listing.list(call), others.now.askAll(ask)]);
     // The encodings of parts of a list are the encoding of the list when they are put together.
-    return Buffer.concat([own, ...lists]);
+    return Buffer.concat([own, ...lists.flatMap((list) => (list instanceof RpcError ? [] : [list]))]);
   }
 
   // protocol.md §12.5
@@ -288,8 +301,21 @@ export const requestOf = {
   unsubscribe: (id: string) => () => encodeRemoveSubscriptionRequest(id),
 } as const;
 
-function notKept({ at, reason }: Exclude<DurableOutcome, { readonly at: "done" }>): RpcError {
-  return new RpcError(at === "full" ? StatusCode.resourceExhausted : StatusCode.unavailable, reason);
+function notKept({ at, reason }: DurableRefusal): RpcError {
+  switch (at) {
+    case "full":
+      return new RpcError(StatusCode.resourceExhausted, reason);
+    case "foreign":
+      return new RpcError(StatusCode.permissionDenied, reason);
+    case "failed":
+      return new RpcError(StatusCode.unavailable, reason);
+  }
+}
+
+/** Whether a host may have a subscription although it has removed none. */
+function isUnsure(answer: Uint8Array | RpcError): boolean {
+  const code = answer instanceof RpcError ? answer.status.code : StatusCode.ok;
+  return code === StatusCode.unavailable || code === StatusCode.resourceExhausted;
 }
 
 export function invalid(details: string, metadata?: Metadata): RpcError {

@@ -34,6 +34,8 @@ import { type Admitted, clientIdOf, PendingAdmission, requireClientId } from "./
 export let operationsOf: (servicer: HostServicer) => HostOperations;
 /** Returns the parts of a host that joins others. */
 export let partsOf: (servicer: HostServicer) => HostComposition;
+/** Health checks say from now on that a host takes no new workers. */
+export let notReady: (servicer: HostServicer) => void;
 
 const drainShape = optionShape<DrainWorkerOptions>({ graceMs: number(anyTime), signal });
 
@@ -50,6 +52,7 @@ export class HostServicer {
   static {
     operationsOf = (servicer) => servicer.#parts.operations;
     partsOf = (servicer) => servicer.#parts;
+    notReady = (servicer) => servicer.#health.drain();
   }
 
   /** Throws `invalid-argument` for invalid options. */

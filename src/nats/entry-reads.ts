@@ -1,4 +1,5 @@
 import type { ReadOutcome, StoreEntry } from "../cluster/index.ts";
+import type { Clock } from "../core/internal.ts";
 import type { Bucket } from "./buckets.ts";
 import type { Msg } from "./driver.ts";
 import { FreshnessFence } from "./freshness-fence.ts";
@@ -18,10 +19,12 @@ interface StoredMessage {
 export class EntryReads {
   readonly #client: NatsClient;
   readonly #bucket: Bucket;
+  readonly #clock: Clock;
   readonly #fence: FreshnessFence;
 
-  constructor(client: NatsClient, bucket: Bucket) {
+  constructor(client: NatsClient, bucket: Bucket, clock: Clock) {
     this.#client = client;
+    this.#clock = clock;
     this.#bucket = bucket;
     this.#fence = new FreshnessFence(client, bucket);
   }
@@ -61,8 +64,8 @@ export class EntryReads {
     if (fence === undefined) return "unknown";
     const [keySubject, fenceSubject] = [`${subjectPrefix}${key}`, this.#fence.subject];
     const body = { multi_last: [keySubject, fenceSubject] };
-    const untilMs = performance.now() + requestTimeoutMs;
-    while (performance.now() < untilMs) {
+    const untilMs = this.#clock.now() + requestTimeoutMs;
+    while (this.#clock.now() < untilMs) {
       const answers = await this.#client.requestMany(`$JS.API.DIRECT.GET.${stream}`, body, isEnd);
       if (answers === undefined) return "unknown";
       const found = answers.find((each) => each.headers?.get("Nats-Subject") === keySubject);
@@ -70,7 +73,7 @@ export class EntryReads {
       // The server is behind, or an entry was overwritten while it answered.
       const isFresh = answers.at(-1)?.headers?.code === noContent && seen !== undefined && revisionOf(seen) >= fence;
       if (isFresh) return found === undefined ? undefined : (entryIn(found, key) ?? "unknown");
-      await new Promise((resolve) => setTimeout(resolve, behindMs));
+      await this.#client.pause(behindMs);
     }
     return "unknown";
   }
@@ -83,7 +86,9 @@ function isEnd(message: Msg): boolean {
 
 function entryIn(message: Msg, key: string): StoreEntry | undefined {
   const revision = revisionOf(message);
-  return Number.isSafeInteger(revision) && revision > 0 ? { key, value: message.data.slice(), revision } : undefined;
+  return Number.isSafeInteger(revision) && revision > 0
+    ? { key, value: new Uint8Array(message.data), revision }
+    : undefined;
 }
 
 function revisionOf(message: Msg): number {

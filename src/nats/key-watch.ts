@@ -137,7 +137,7 @@ export class KeyWatch {
     if (this.#owed !== undefined && this.#owed.revision <= place.revision) this.#owed = undefined;
     const key = message.subject.slice(this.#parts.bucket.subjectPrefix.length);
     const life = this.#life;
-    this.#parts.watcher.onEntry({ key, value: message.data.slice(), revision: place.revision });
+    this.#tell((watcher) => watcher.onEntry({ key, value: new Uint8Array(message.data), revision: place.revision }));
     // The watcher may have ended the watch.
     if (place.pending === 0 && life === this.#life) this.#tellCaughtUp();
   }
@@ -160,13 +160,23 @@ export class KeyWatch {
     const isFirst = this.#toldRevision === 0 && !this.#isCaughtUp;
     this.#toldRevision = 0;
     this.#isCaughtUp = false;
-    if (!isFirst) this.#parts.watcher.onReset();
+    if (!isFirst) this.#tell((watcher) => watcher.onReset());
   }
 
   #tellCaughtUp(): void {
     if (this.#isCaughtUp) return;
     this.#isCaughtUp = true;
-    this.#parts.watcher.onCaughtUp();
+    this.#tell((watcher) => watcher.onCaughtUp());
+  }
+
+  /** A watcher that throws, which it must not, hears of what follows. */
+  #tell(tell: (watcher: StoreWatcher) => void): void {
+    const { watcher, prefix, log } = this.#parts;
+    try {
+      tell(watcher);
+    } catch (error) {
+      log.error("a watcher of the store has thrown an error", { keys: `${prefix}>`, error });
+    }
   }
 
   #supervise(life: number): void {

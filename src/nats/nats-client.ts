@@ -67,12 +67,12 @@ export class NatsClient {
     return new NatsClient({ module, connection, inboxPrefix: options.inboxPrefix, ...parts });
   }
 
-  get isClosed(): boolean {
-    return this.#isClosed;
-  }
-
   get isConnected(): boolean {
     return this.#isConnected && !this.#isClosed;
+  }
+
+  get isClosed(): boolean {
+    return this.#isClosed;
   }
 
   /** Version of the server that it is connected to, `2.12.3`. */
@@ -104,7 +104,7 @@ export class NatsClient {
       if (!this.isConnected) return undefined;
       try {
         const options = { timeout: requestTimeoutMs, ...(headers === undefined ? {} : { headers }) };
-        return await this.#parts.connection.request(subject, payload, options);
+        return await this.#untilClosed(this.#parts.connection.request(subject, payload, options));
       } catch (error) {
         this.#parts.log.debug("NATS has not answered a request", { subject, reason: errorText(error) });
         return undefined;
@@ -131,8 +131,16 @@ export class NatsClient {
     if (this.#isClosed) return () => undefined;
     const subscription = this.#parts.connection.subscribe(subject, {
       callback: (error, message) => {
-        if (error === null || error === undefined) onMessage(message);
-        else this.#parts.log.warn("NATS refuses a subscription", { subject, reason: error.message });
+        if (error !== null && error !== undefined) {
+          this.#parts.log.warn("NATS refuses a subscription", { subject, reason: error.message });
+          return;
+        }
+        try {
+          onMessage(message);
+        } catch (thrown) {
+          // What is thrown here would end the library's loop that reads, and with it every watch and answer.
+          this.#parts.log.error("a message of NATS could not be handled", { subject, error: thrown });
+        }
       },
     });
     return () => {
@@ -154,6 +162,20 @@ export class NatsClient {
     return this.#parts.module.headers();
   }
 
+  /** Waits so many milliseconds, or until the client is closed. */
+  pause(ms: number): Promise<void> {
+    if (this.#isClosed) return Promise.resolve();
+    return new Promise((resolve) => {
+      const end = (): void => {
+        timer.cancel();
+        this.#ends.delete(end);
+        resolve();
+      };
+      const timer = this.#parts.clock.setTimer(ms, end, { keepAlive: true });
+      this.#ends.add(end);
+    });
+  }
+
   /** Ends the connection. What waits for an answer gets none. Twice is fine. */
   async close(): Promise<void> {
     if (this.#isClosed) return;
@@ -165,6 +187,15 @@ export class NatsClient {
     });
     await Promise.race([this.#parts.connection.close().catch(() => undefined), late]);
     timer?.cancel();
+  }
+
+  /** Resolves as the answer does, or to undefined at the close: the library may still connect then. */
+  #untilClosed(answer: Promise<Msg>): Promise<Msg | undefined> {
+    return new Promise((resolve, reject) => {
+      const end = (): void => resolve(undefined);
+      this.#ends.add(end);
+      answer.then(resolve, reject).finally(() => this.#ends.delete(end));
+    });
   }
 
   #gather(subject: string, payload: Uint8Array, isLast: (message: Msg) => boolean): Promise<Msg[] | undefined> {

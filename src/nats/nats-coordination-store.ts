@@ -43,11 +43,11 @@ export class NatsCoordinationStore implements CoordinationStore {
   constructor(parts: NatsCoordinationStoreParts) {
     const { client, buckets, clusterName } = parts;
     this.#parts = parts;
-    this.#reads = new Map([buckets.control, buckets.claims].map((each) => [each, new EntryReads(client, each)]));
+    this.#reads = new Map(
+      [buckets.control, buckets.claims].map((each) => [each, new EntryReads(client, each, parts.clock)]),
+    );
     this.#hint = `troupe.${clusterName}.hint`;
-    this.#unsubscribe = client.subscribe(this.#hint, ({ data }) => {
-      for (const listener of this.#listeners) listener(data.slice());
-    });
+    this.#unsubscribe = client.subscribe(this.#hint, ({ data }) => this.#heard(data));
     this.#endListening = client.onConnected(() => void this.#reconnect());
   }
 
@@ -58,7 +58,7 @@ export class NatsCoordinationStore implements CoordinationStore {
     const bucket = bucketOf(buckets, key);
     const headers = client.createHeaders();
     headers.set("Nats-Expected-Last-Subject-Sequence", String(expected));
-    const answer = await client.request(`${bucket.subjectPrefix}${key}`, value.slice(), headers);
+    const answer = await client.request(`${bucket.subjectPrefix}${key}`, new Uint8Array(value), headers);
     const outcome = readAcknowledgement(answer);
     if (outcome.at === "written") {
       for (const [watch, prefix] of this.#watches) if (key.startsWith(prefix)) watch.sawWrite(outcome.revision);
@@ -102,7 +102,7 @@ export class NatsCoordinationStore implements CoordinationStore {
 
   announce(bytes: Uint8Array): void {
     assertAnnouncement(bytes);
-    if (!this.#isClosed) this.#parts.client.publish(this.#hint, bytes.slice());
+    if (!this.#isClosed) this.#parts.client.publish(this.#hint, new Uint8Array(bytes));
   }
 
   onAnnouncement(listener: (bytes: Uint8Array) => void): () => void {
@@ -126,6 +126,16 @@ export class NatsCoordinationStore implements CoordinationStore {
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
+  }
+
+  #heard(data: Uint8Array): void {
+    for (const listener of this.#listeners) {
+      try {
+        listener(new Uint8Array(data));
+      } catch (error) {
+        this.#parts.log.error("a listener of announcements has thrown an error", { error });
+      }
+    }
   }
 
   async #reconnect(): Promise<void> {

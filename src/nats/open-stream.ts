@@ -151,12 +151,13 @@ async function retried<T>(
     const answer = await ask();
     const isTemporary = answer === undefined || ("error" in answer && answer.error.code === 503);
     if (!isTemporary && answer !== undefined) return answer;
-    if (clock.now() >= untilMs || (answer !== undefined && "error" in answer && isNotEnabled(answer.error))) {
+    const isRefused = answer !== undefined && "error" in answer && isNotEnabled(answer.error);
+    if (client.isClosed || clock.now() >= untilMs || isRefused) {
       const why = answer !== undefined && "error" in answer ? `: ${loggableText(answer.error.description ?? "")}` : "";
       const text = `JetStream of NATS does not answer${why}. Start the servers with JetStream (nats-server --jetstream), and see that most of them run and that the account may use it.`;
       throw new TroupeError(client.isConnected ? "wrong-state" : "disconnected", text);
     }
-    await new Promise<void>((resolve) => void clock.setTimer(retryMs, resolve, { keepAlive: true }));
+    await client.pause(retryMs);
   }
 }
 

@@ -12,6 +12,9 @@ export type {
   ClaimedAgent,
   Frame,
   HeartbeatFrame,
+  HostsFrame,
+  LastFrame,
+  LeaseNotice,
   LeaveFrame,
   LeaveReason,
   LeavingFrame,
@@ -25,6 +28,7 @@ export type {
   StayFrame,
   StuckFrame,
   UnstuckFrame,
+  VoidFrame,
   WireAgentId,
   WireEvent,
   WireMetadata,
@@ -90,7 +94,7 @@ export {
   withPath,
 } from "./routing/frame-peek.ts";
 export { isKeptCall, keptTopicOf, reminderOf, withMailMarks, withoutMailMarks } from "./routing/mail-marks.ts";
-export type { FrameHead, PeekedEvent, PeekedRequest, PeekedResponse } from "./routing/peeked-frame.ts";
+export type { FrameHead, PeekedEvent, PeekedFrame, PeekedRequest, PeekedResponse } from "./routing/peeked-frame.ts";
 export {
   epochEntry,
   epochOf,
@@ -174,4 +178,5 @@ export {
   sharingKey,
   signals,
   states,
+  voidStatusPrefix,
 } from "./wire-names.ts";

@@ -16,6 +16,8 @@
  * @packageDocumentation
  */
 
+export type { AuthenticatorAdapter } from "./contracts/authenticator.ts";
+export { describeAuthenticator } from "./contracts/authenticator.ts";
 export type {
   CoordinationAdapter,
   CoordinationFaults,

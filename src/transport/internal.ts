@@ -5,7 +5,7 @@ export { FairCount } from "./accounting/fair-count.ts";
 export { FairShare } from "./accounting/fair-share.ts";
 export type { MemoryAccount, MemoryAccountant } from "./accounting/memory-account.ts";
 export { partyOfCall } from "./accounting/party-of.ts";
-export { parseAddress } from "./address.ts";
+export { formatAddress, parseAddress, type TransportAddress } from "./address.ts";
 export { SentFrames } from "./calls/sent-frames.ts";
 export type { GrpcDialerOptions } from "./grpc/client/client-options.ts";
 export { dialerKinds } from "./grpc/client/client-options.ts";

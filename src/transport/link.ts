@@ -1,3 +1,4 @@
+import type { X509Certificate } from "node:crypto";
 import type { FrameBytes } from "../protocol/internal.ts";
 import type { MemoryAccount, MemoryAccountant } from "./accounting/memory-account.ts";
 import type { ListenerCounters } from "./listener-counters.ts";
@@ -182,6 +183,11 @@ export interface CallContext {
   readonly metadata: Metadata;
   /** Address of the peer, for logs. */
   readonly peer: string;
+  /**
+   * The certificate that the client has shown in the TLS handshake, if an authority of the listener has signed it. Read on first use.
+   * Undefined: there is none.
+   */
+  readonly certificate?: X509Certificate | undefined;
   /** Length of a unary call's request, in bytes. Undefined for a stream. */
   readonly requestBytes?: number | undefined;
   /**

@@ -15,6 +15,7 @@ import {
   type SendOptions,
   SubscriptionTable,
   type WaitReports,
+  watchingClock,
 } from "../core/internal.ts";
 import type { LeavingNotice } from "../protocol/internal.ts";
 import { AgentAccess } from "./agents/agent-access.ts";
@@ -27,6 +28,7 @@ import { InFlight } from "./inbound/in-flight.ts";
 import { Inbox } from "./inbound/inbox.ts";
 import { TimerDelivery } from "./inbound/timer-delivery.ts";
 import { createKeptAgents } from "./kept-agents.ts";
+import { LeasedTurns } from "./lease/leased-turns.ts";
 import { OutgoingCalls } from "./outbound/outgoing-calls.ts";
 import { OutgoingEvents } from "./outbound/outgoing-events.ts";
 import { SendQueue } from "./outbound/send-queue.ts";
@@ -82,9 +84,14 @@ export function composeWorker(options: WorkerRuntimeOptions, runtime: AgentRunti
     report: (delivery, behind) => inbox.reportWait(delivery, behind),
     withdraw: (delivery) => inbox.withdrawWait(delivery),
   };
+  const lease = new LeasedTurns({
+    clock: watchingClock(clock),
+    onMissed: () => lifecycle.onLeaseMissed(),
+    onNeed: (isNeeded) => dispatcher.underLease(isNeeded ? lease.layer : undefined),
+  });
   const catalog: AgentCatalog = new AgentCatalog({
     ...{ runtime, ambient, messageLog, logger, clock, counts, states, commitLayer },
-    ...{ classCheck: "exact", sequentialAgents, maxLiveAgents, deactivationTimeoutMs, placed: claims },
+    ...{ classCheck: "exact", sequentialAgents, maxLiveAgents, deactivationTimeoutMs, placed: claims, lease },
     turnTokenOf: createTurnTokens(requestIdPrefix),
     longWaits: afterMs === 0 ? undefined : new LongWaits({ clock, afterMs, reports }),
     countsEvents: Number.isFinite(guards.maxEventDepth),
@@ -120,9 +127,10 @@ export function composeWorker(options: WorkerRuntimeOptions, runtime: AgentRunti
   const limiter = new ConcurrencyLimiter({ ...settings, onChange: () => lifecycle.reviewReading() });
   const inbox: Inbox = new Inbox({
     ...{ settings, catalog, subscriptions, registry, log, counts, calls, elsewhere },
-    ...{ dispatcher, work: inFlight, slots: limiter, claims, leaving },
+    ...{ dispatcher, work: inFlight, slots: limiter, claims, leaving, lease },
+    onLeaseNotice: (notice, connection) => lifecycle.onLeaseNotice(notice, connection),
     onDrain: (graceMs) => lifecycle.onDrain(graceMs),
-    onHostLeaving: (connection, graceMs) => lifecycle.onHostLeaving(connection, graceMs),
+    onHostLeaving: (connection, leaving) => lifecycle.onHostLeaving(connection, leaving),
   });
   const timers = new TimerDelivery({
     ...{ catalog, dispatcher, work: inFlight, slots: limiter, makeId, claims },
@@ -130,7 +138,7 @@ export function composeWorker(options: WorkerRuntimeOptions, runtime: AgentRunti
   });
   const lifecycle: WorkerLifecycle = new WorkerLifecycle({
     ...{ settings, counters: counts, status, catalog, subscriptions, sendQueue, calls, events, inbox },
-    ...{ inFlight, limiter, claims, leaving, elsewhere, nextRequestNumber },
+    ...{ inFlight, limiter, claims, leaving, lease, elsewhere, nextRequestNumber },
     hasStore: options.stateStore !== undefined,
   });
   const post: HostedPost = new HostedPost({

@@ -20,17 +20,17 @@ export class PresentHost {
 
   /** The way out of the connection. */
   get outbox(): Outbox | undefined {
-    return this.#supervisor.current?.outbox;
+    return this.#supervisor.present?.outbox;
   }
 
   /** The way to the states of agents at the host. */
   get states(): StateStream | undefined {
-    return this.#supervisor.current?.states;
+    return this.#supervisor.present?.states;
   }
 
   /** Registry and control channel of the connection. */
   get services(): HostServices | undefined {
-    return this.#supervisor.current?.services;
+    return this.#supervisor.present?.services;
   }
 
   // protocol.md §11.14

@@ -24,7 +24,8 @@ export interface WorkerCounters extends ActivationCounters {
   reconnections: number;
   /**
    * Events that the worker accepted and never sent, because it lost the connection, stopped or gave up its host. Events that
-   * were lost on their way do not count.
+   * were lost on their way do not count. In a cluster also events for agents of shared types that had come, and had not begun when their
+   * connection was lost.
    */
   lostEvents: number;
   /**

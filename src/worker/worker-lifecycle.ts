@@ -7,13 +7,15 @@ import {
   UndeliverableException,
   type WaitOptions,
 } from "../core/internal.ts";
-import type { WorkerIdentity } from "../protocol/internal.ts";
+import type { LeavingFrame } from "../protocol/internal.ts";
 import type { Claims } from "./claims/claims.ts";
 import type { Leaving } from "./claims/leaving.ts";
+import { ClusterMembership } from "./cluster-membership.ts";
 import type { ConnectingStep } from "./connection/connect-with-retry.ts";
 import { ConnectionSupervisor } from "./connection/connection-supervisor.ts";
 import { HostConnection } from "./connection/host-connection.ts";
 import { assertAddresses } from "./connection/host-link.ts";
+import { HostList } from "./connection/host-list.ts";
 import type { RegisterOptions } from "./connection/supervisor-options.ts";
 import { sleepMs } from "./connection/time-limits.ts";
 import type { StatusBoard } from "./connection/worker-status.ts";
@@ -22,6 +24,8 @@ import { HostServices, type WorkerConnection } from "./host-services.ts";
 import type { ConcurrencyLimiter } from "./inbound/concurrency-limiter.ts";
 import type { InFlight } from "./inbound/in-flight.ts";
 import type { Inbox } from "./inbound/inbox.ts";
+import type { LeasedTurns } from "./lease/leased-turns.ts";
+import { WorkerIdentities } from "./lease/worker-identities.ts";
 import { closeOutgoing, type Outgoing, reopenOutgoing } from "./outbound/outgoing.ts";
 import { PresentHost } from "./present-host.ts";
 import { type HostRegistry, stopping, type UsedRegistry } from "./registry/host-registry.ts";
@@ -44,6 +48,8 @@ export interface WorkerLifecycleOptions extends Outgoing {
   readonly limiter: ConcurrencyLimiter;
   readonly claims: Claims;
   readonly leaving: Leaving;
+  /** The lease under which code of agents begins. */
+  readonly lease: LeasedTurns;
   /** Agent types that are registered here and that another worker serves by now. */
   readonly elsewhere: Set<string>;
   readonly nextRequestNumber: () => number;
@@ -65,17 +71,25 @@ export class WorkerLifecycle {
   /** The last client ids of this worker; a host may still know it by them. */
   readonly #clientIds: string[] = [];
   readonly #stopping: WorkerStop;
-  #identity: WorkerIdentity;
+  readonly #identities: WorkerIdentities;
+  readonly #cluster: ClusterMembership;
 
   constructor(options: WorkerLifecycleOptions) {
     this.#options = options;
     const { settings, counters, status, sendQueue, catalog, subscriptions } = options;
-    this.#identity = settings.identity;
+    const hosts = new HostList(settings.addresses, settings.random);
+    this.#identities = new WorkerIdentities(settings.identity, (before) => nextIdentity(before, settings.makeId));
+    this.#cluster = new ClusterMembership({
+      ...{ ...options, hosts, identities: this.#identities },
+      isStopping: () => this.#stopping.run.aborted,
+    });
     this.#supervisor = new ConnectionSupervisor<HostServices>({
-      ...{ settings, counts: counters, status, queue: sendQueue },
+      ...{ settings, counts: counters, status, queue: sendQueue, hosts },
       open: (address, signal) => this.#open(address, signal),
       register: (connection, how) => this.#register(connection, how),
       whenIdle: (connection, isRegistrar) => this.#whenIdle(connection, isRegistrar),
+      onCurrent: (connection) => void this.#cluster.joined(connection),
+      takeLast: (connection, timeoutMs) => this.#cluster.takeLast(connection, timeoutMs),
       onEnded: (connection, reason) => this.#onEnded(connection, reason),
       hurry: () => this.#stopping.hurrySignal,
       onGivenUp: (by, reason) => this.#onGivenUp(by, reason),
@@ -123,7 +137,8 @@ export class WorkerLifecycle {
     assertAddresses(this.#options.settings.addresses);
     this.#stopping.newRun({ hasStopped: state.at === "closed" && state.by === "stopped" });
     // A host that has not noticed the end of the last run, or that had to stop it, must not take this one for it.
-    if (state.at === "closed") this.#identity = nextIdentity(this.#options.settings);
+    if (state.at === "closed") this.#cluster.becomeAnother();
+    this.#options.lease.need(false);
     this.#options.inbox.intake = "all";
     this.#options.leaving.reset();
     reopenOutgoing(this.#options);
@@ -180,13 +195,23 @@ export class WorkerLifecycle {
   }
 
   /** Handles the notice that the host of a connection ends within the grace. */
-  onHostLeaving(connection: HostConnection, graceMs: number): void {
-    this.#supervisor.onHostLeaving(connection, graceMs);
+  onHostLeaving(connection: HostConnection, leaving: LeavingFrame): void {
+    this.#supervisor.onHostLeaving(connection, leaving);
+  }
+
+  /** Handles what a host of a cluster says of this worker and of hosts. */
+  onLeaseNotice(...notice: Parameters<ClusterMembership["take"]>): void {
+    this.#cluster.take(...notice);
+  }
+
+  /** Something waits for a lease. */
+  onLeaseMissed(): void {
+    this.#cluster.hurry();
   }
 
   #open(address: string, signal: AbortSignal): Promise<WorkerConnection> {
     const { settings, counters, catalog, inbox, limiter, sendQueue, nextRequestNumber } = this.#options;
-    const { claims } = this.#options;
+    const { claims, lease } = this.#options;
     const { logger } = settings;
     const controlServerOf = ({ outbox }: HostConnection) =>
       createControlServer({ catalog, claims, logger, from: () => outbox });
@@ -196,7 +221,10 @@ export class WorkerLifecycle {
       isKeptAtHost: (type: string) => !this.#options.hasStore && catalog.keepsState(type),
     };
     return HostConnection.open({
-      ...{ settings, identity: this.#identity, address, signal, expectsAnnouncement: this.host.wasAnnounced },
+      ...{ settings, lease, address, signal, expectsAnnouncement: this.host.wasAnnounced },
+      introduce: (connection) => this.#cluster.introduce(connection),
+      onHostKnown: (connection) => this.#cluster.hostKnown(connection),
+      onVoid: (connection) => this.#cluster.voided(connection),
       createServices: (connection) =>
         new HostServices(connection, { ...services, controlServer: controlServerOf(connection) }),
       onFrame: (frame, from, bytes) => inbox.take(frame, from, bytes),
@@ -288,16 +316,19 @@ export class WorkerLifecycle {
     counters.unconfirmedEvents += unconfirmedEvents;
     counters.unreadFrames += unreadFrames;
     if (unsentEvents > 0) settings.logger.warn(`${unsentEvents} events had not left when the connection ended.`);
+    this.#cluster.connectionEnded(connection);
     inbox.connectionEnded(connection);
     calls.connectionEnded(connection.outbox, reason);
-    const { leaving, claims } = this.#options;
+    const { leaving, claims, lease } = this.#options;
     const { current } = this.#supervisor;
     if (current !== undefined && current !== connection && current.isOpen) {
       claims.notices.askAgain();
-      if (this.#supervisor.hasLeavingHost(connection)) counters.droppedEvents += leaving.hostLeft(connection.outbox);
+      if (!lease.isNeeded && this.#supervisor.hasLeavingHost(connection))
+        counters.droppedEvents += leaving.hostLeft(connection.outbox);
       else leaving.connectionChanged(connection.outbox, current.outbox);
       return;
     }
+    if (this.#cluster.keepAgents()) return;
     counters.droppedEvents += leaving.hostLost();
     if (!this.#options.hasStore) catalog.hostLost();
     if (!this.#stopping.run.aborted) this.#dropSharedAgents();
@@ -314,6 +345,7 @@ export class WorkerLifecycle {
 
   #onGivenUp(by: "lost" | "start-failed", because: string): void {
     const { logger } = this.#options.settings;
+    this.#cluster.leaveCluster();
     switch (by) {
       case "lost": {
         const lost = closeOutgoing(this.#options, { code: "disconnected", text: because });

@@ -40,13 +40,7 @@ import {
   word,
   wrongValue,
 } from "../core/internal.ts";
-import {
-  announcementOf,
-  type Capability,
-  identityMetadata,
-  mostIdentityChars,
-  type WorkerIdentity,
-} from "../protocol/internal.ts";
+import { announcementOf, type Capability, mostIdentityChars, type WorkerIdentity } from "../protocol/internal.ts";
 import type { Dialer } from "../transport/internal.ts";
 import {
   type ReconnectOptions,
@@ -338,25 +332,23 @@ function identityOf({ makeId = randomId, name, version, labels = {} }: WorkerOpt
   return { id, name: name ?? id, version, labels: { ...labels } };
 }
 
-/** Returns what a worker is to hosts in its next run: another worker, of the same name if it has one. */
-export function nextIdentity({ identity, makeId }: WorkerSettings): WorkerIdentity {
+/** Returns what a worker is to hosts under its next id: another worker, of the same name if it has one. */
+export function nextIdentity(identity: WorkerIdentity, makeId: MakeId): WorkerIdentity {
   const id = makeId();
   return { ...identity, id, name: identity.name === identity.id ? id : identity.name };
 }
 
-/** Returns what a worker with these settings says of itself when it opens its channel, as metadata. */
-export function introductionOf(
-  { heartbeatMs }: WorkerSettings,
-  identity: WorkerIdentity,
-): { readonly [key: string]: string } {
+/** Returns what a worker with these settings says that it knows when it opens its channel, as metadata. */
+export function announcementFor({ heartbeatMs }: WorkerSettings): { readonly [key: string]: string } {
   const words: readonly Capability[] = [
     ...(heartbeatMs > 0 ? (["heartbeat"] as const) : []),
     "turns",
     "states",
     "claims",
     "mail",
+    "lease",
   ];
-  return { ...announcementOf(words), ...identityMetadata(identity) };
+  return announcementOf(words);
 }
 
 function clockOf({ clock: given = systemClock }: WorkerRuntimeOptions): Clock {

@@ -1,3 +1,4 @@
+import { MemoryCoordinationStore } from "../../src/cluster/index.ts";
 import { Host } from "../../src/host/index.ts";
 import {
   createMemoryNetwork,
@@ -45,6 +46,33 @@ function twoWorkers(
   };
 }
 
+/** Two workers at a host of a cluster: what they begin needs a lease. The callee has the store of its persistent agents. */
+const underLease: MakeWorld = async (options) => {
+  const [workers, peers, store] = [createMemoryNetwork(), createMemoryNetwork(), new MemoryCoordinationStore()];
+  const transport = { dialer: peers, listener: peers, isMutual: false };
+  const cluster = { store, transport, peerAddress: "127.0.0.1:0" };
+  const host = new Host({ listener: workers, address: "127.0.0.1:0" }, { cluster });
+  await host.start();
+  const { stateStore } = options;
+  const { clock } = options.callee ?? {};
+  const ends = {
+    ...{ dialer: workers, address: host.address, drainTimeoutMs: 200 },
+    ...(clock === undefined ? {} : { heartbeatMs: 0, keepAliveMs: 0 }),
+  };
+  const caller = new WorkerRuntime({ ...ends, ...options.caller });
+  const callee = new WorkerRuntime({ ...ends, ...options.callee, stateStore });
+  await Promise.all([caller.start(), callee.start()]);
+  return {
+    caller,
+    callee,
+    close: async () => {
+      await Promise.all([caller.stop(), callee.stop()]);
+      await host.stop({ graceMs: 0 });
+      await store.close();
+    },
+  };
+};
+
 /** The worker's own store keeps the states of its agents alone. */
 const deviations = {
   "calls-have-wire-ids": "the callee sees the request id on the wire (protocol.md §5.9)",
@@ -63,6 +91,7 @@ describeAgentRuntime(
   twoWorkers(() => ({ dialer: grpcDialer(), listener: grpcListener() })),
   deviations,
 );
+describeAgentRuntime("two workers at a host of a cluster, over the memory link", underLease, deviations);
 describeAgentRuntime("two workers over the memory link, with states at the host", twoWorkers(overMemory, "host"), {
   "calls-have-wire-ids": deviations["calls-have-wire-ids"],
 });

@@ -18,6 +18,7 @@ export class FakeCluster {
   readonly #rumours = new Map<string, { readonly workerId: string; readonly survivesLookUp: boolean }>();
   /** Hears of each type that a host asks for. */
   onClaim: (agentType: string) => void = () => undefined;
+  #isStalled = false;
   #sessions = 0;
 
   constructor(name = "test") {
@@ -37,6 +38,7 @@ export class FakeCluster {
       },
       workerOf: (agentType) => this.#rumours.get(agentType)?.workerId ?? this.#workerOf(agentType),
       lookUp: async (agentType) => {
+        if (this.#isStalled) return new Promise(() => undefined);
         if (this.#rumours.get(agentType)?.survivesLookUp === false) this.#rumours.delete(agentType);
         return this.#workerOf(agentType);
       },
@@ -74,6 +76,11 @@ export class FakeCluster {
   /** All hosts believe that a worker serves the type: until one looks it up, or for good. */
   spreadRumour(agentType: string, workerId: string, { survivesLookUp }: { readonly survivesLookUp: boolean }): void {
     this.#rumours.set(agentType, { workerId, survivesLookUp });
+  }
+
+  /** Look-ups have no answer from now on. */
+  stallLookUps(): void {
+    this.#isStalled = true;
   }
 
   /** Whether the cluster has granted the type to some host. */

@@ -80,10 +80,10 @@ export function deadLetterRoutes(host: AdminHost): readonly HttpRoute[] {
   ];
 }
 
-function logOf({ store }: AdminHost): DurableLog {
-  if (store.log !== undefined) return store.log;
+function logOf({ log }: AdminHost): DurableLog {
+  if (log !== undefined) return log;
   const text =
-    "The state store of this host has no mailboxes, so that there are no dead letters. SQLite and memory have them.";
+    "This host keeps no messages, so that there are no dead letters. SQLite, memory, and the mail of a cluster in NATS have them.";
   throw new TroupeError("wrong-state", text);
 }
 

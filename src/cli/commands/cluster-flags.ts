@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import process from "node:process";
 import { type Command, InvalidArgumentError, Option } from "commander";
 import type { CoordinationStore } from "../../cluster/internal.ts";
-import { errorText, type Logger, loggableText, TroupeError } from "../../core/internal.ts";
+import { type DurableLog, errorText, type Logger, loggableText, TroupeError } from "../../core/internal.ts";
 import type { GrpcWorkerAgentRuntimeHostOptions } from "../../grpc/internal.ts";
 import { parseAddress } from "../../transport/internal.ts";
 import { wholeNumber } from "../whole-number.ts";
@@ -118,10 +118,10 @@ export function assertClusterFlags(command: Command): void {
   throw new TroupeError("invalid-argument", `${text} ${advice}`);
 }
 
-/** A coordination store that the command has opened. */
+/** What the command has opened of a cluster. */
 export interface OpenedCluster {
   readonly options: NonNullable<GrpcWorkerAgentRuntimeHostOptions["cluster"]>;
-  /** Closes the store. Never rejects. */
+  /** Closes the store and the log. Never rejects. */
   close(): Promise<void>;
 }
 
@@ -133,14 +133,20 @@ export async function openCluster(
   if (flags.cluster === undefined) return undefined;
   const settings = settingsOf(flags);
   warnOfPassword(flags.cluster, logger);
-  const store = await openStore(flags, flags.cluster, logger);
-  return { options: { store, ...settings }, close: () => store.close() };
+  const { store, log } = await openNats(flags, flags.cluster, logger);
+  return {
+    options: { store, log, ...settings },
+    close: async () => {
+      await log[Symbol.asyncDispose]();
+      await store.close();
+    },
+  };
 }
 
 /** The options that need no store. */
 export function settingsOf(
   flags: ClusterFlags & { readonly address: string; readonly name: string },
-): Omit<OpenedCluster["options"], "store"> {
+): Omit<OpenedCluster["options"], "store" | "log"> {
   const { leaseMs, workerLeaseMs, advertisePeer, advertiseWorkers } = flags;
   return {
     name: flags.clusterName,
@@ -184,23 +190,28 @@ function secretOf({ peerSecret }: ClusterFlags): string | undefined {
   return secret;
 }
 
-async function openStore(
+async function openNats(
   { clusterName: name, natsCredentials, natsTlsCa, natsTlsCert, natsTlsKey }: ClusterFlags,
   servers: string,
   logger: Logger,
-): Promise<CoordinationStore> {
+): Promise<{ readonly store: CoordinationStore; readonly log: DurableLog & AsyncDisposable }> {
   if ((natsTlsCert === undefined) !== (natsTlsKey === undefined))
     throw new Error("A certificate for the NATS servers needs both --nats-tls-cert and --nats-tls-key.");
   const usesTls = natsTlsCa !== undefined || natsTlsCert !== undefined;
-  const { openNatsStore } = await import("../../nats/index.ts");
-  return openNatsStore(
-    servers.split(",").map((one) => one.trim()),
-    {
-      ...{ clusterName: name, logger },
-      credentials: natsCredentials === undefined ? undefined : readText("--nats-credentials", natsCredentials),
-      tls: usesTls ? { caFile: natsTlsCa, certFile: natsTlsCert, keyFile: natsTlsKey } : undefined,
-    },
-  );
+  const { openNatsLog, openNatsStore } = await import("../../nats/index.ts");
+  const addresses = servers.split(",").map((one) => one.trim());
+  const options = {
+    ...{ clusterName: name, logger },
+    credentials: natsCredentials === undefined ? undefined : readText("--nats-credentials", natsCredentials),
+    tls: usesTls ? { caFile: natsTlsCa, certFile: natsTlsCert, keyFile: natsTlsKey } : undefined,
+  };
+  const store = await openNatsStore(addresses, options);
+  try {
+    return { store, log: await openNatsLog(addresses, options) };
+  } catch (error) {
+    await store.close();
+    throw error;
+  }
 }
 
 /** The arguments of a process are no secret on its machine. */

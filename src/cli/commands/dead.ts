@@ -163,5 +163,6 @@ function textOfLetter(detail: DeadDetail): string {
   if (message === null) return head;
   const from = message.sender === null ? "" : ` by ${nameOf(message.sender)}`;
   const cut = message.isCut ? "\n(cut: the message is longer)" : "";
-  return `${head}${from}, ${formatText(message.contentType)}\n${formatText(message.text ?? message.base64 ?? "")}${cut}`;
+  const on = message.topic === null ? "" : ` on the topic ${formatText(message.topic)}`;
+  return `${head}${from}${on}, ${formatText(message.contentType)}\n${formatText(message.text ?? message.base64 ?? "")}${cut}`;
 }

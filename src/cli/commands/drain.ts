@@ -5,7 +5,7 @@ import { errorText, loggableText } from "../../core/internal.ts";
 import { type AdminClient, HostGoneError } from "../admin/admin-client.ts";
 import { addHostChoice, findHost, type HostChoice } from "../admin/find-host.ts";
 import { noSuchWorker } from "../admin/no-such-worker.ts";
-import { type PrintFlags, print } from "../printing.ts";
+import { counted, type PrintFlags, print } from "../printing.ts";
 import { wholeNumber } from "../whole-number.ts";
 
 interface DrainFlags extends PrintFlags, HostChoice {
@@ -99,7 +99,7 @@ class Progress {
       const asked = { id: this.#id };
       const { claims, outstanding } = await this.#client.ask<WorkerRow>("GET", "/v1/worker", asked, { timeoutMs });
       this.#unanswered = 0;
-      const line = `${claims} agents of shared types left, ${outstanding} calls under way`;
+      const line = `${counted(claims, "agent")} of shared types left, ${counted(outstanding, "call")} under way`;
       if (this.#last === "stopped" || this.#last === line) return;
       this.#last = line;
       process.stderr.write(`${line}\n`);
@@ -126,14 +126,15 @@ export function textOfDrain({ workerId, outcome }: DrainReport): string {
   switch (outcome.at) {
     case "drained": {
       const { leftAgents, revokedAgents, hasAnswered } = outcome;
-      const taken = revokedAgents === 0 ? "" : `; the time was over for ${revokedAgents}, which were taken from it`;
+      const taken =
+        revokedAgents === 0 ? "" : `; the time was over for ${revokedAgents} more, which the host has taken away`;
       const answer = hasAnswered
         ? "It stops when its calls have ended."
         : "It has not said that it stops: it still starts, or it hangs. Look at its log.";
-      return `drained ${worker}: ${leftAgents} agents have left it${taken}. ${answer}`;
+      return `drained ${worker}: ${counted(leftAgents, "agent")} left it${taken}. ${answer}`;
     }
     case "gone":
-      return `${worker} leaves the host or has gone: ${outcome.leftAgents} agents of shared types had left it, and it holds none any more`;
+      return `${worker} leaves the host or has gone: ${counted(outcome.leftAgents, "agent")} of shared types had left it, and it holds none any more`;
     case "keeps-agents":
       return `${worker} gets no new agents of shared types, and keeps those that it has: it is one of AutoGen's. Stop it when it may be missed.`;
     case "unknown":

@@ -1,7 +1,7 @@
 import { Command } from "commander";
 import type { WorkerRow } from "../../admin/internal.ts";
 import { addHostChoice, findHost, type HostChoice } from "../admin/find-host.ts";
-import { type ListFlags, printList, readList, rowCount } from "../printing.ts";
+import { counted, type ListFlags, printList, readList, rowCount } from "../printing.ts";
 import { formatTable } from "../table.ts";
 
 /** Agent types of a worker that a table shows. */
@@ -32,7 +32,7 @@ function textOfWorkers(rows: readonly WorkerRow[]): string {
 }
 
 function stateOf({ isTroupe, isDraining, leaving }: WorkerRow): string {
-  const state = isDraining ? `draining, ${leaving} agents leave` : "serving";
+  const state = isDraining ? `draining, ${counted(leaving, "agent")} to leave` : "serving";
   return isTroupe ? state : `${state} (AutoGen)`;
 }
 

@@ -11,6 +11,8 @@ export type HostDescription = Pick<HostRecord, "label" | "peerAddress" | "worker
 export interface HostLeaseOptions {
   readonly life: Life;
   readonly description: HostDescription;
+  /** Whether this host reads shards of the mail. */
+  readonly readsMail: boolean;
   /** Called when the lease was renewed. */
   readonly onRenewed: () => void;
   /** Called once, when the record says that this host is dead, or was purged long after that. */
@@ -122,6 +124,7 @@ export class HostLease {
       state: this.#state,
       renewals,
       leaseMs: times.leaseMs,
+      readsMail: this.#options.readsMail,
       ...this.#description,
     };
     const sentMs = this.#life.now();

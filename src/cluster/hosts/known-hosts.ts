@@ -10,7 +10,7 @@ import { hostKey, prefixes } from "../records/store-keys.ts";
 export interface KnownHostsOptions {
   readonly life: Life;
   readonly onCaughtUp: () => void;
-  /** Called with each record that is new or has another state. */
+  /** Called with each record that is new, or has another state or address for workers. */
   readonly onChange: (host: HostRecord) => void;
 }
 
@@ -26,7 +26,8 @@ export class KnownHosts {
       parse: parseHost,
       now: () => life.monotonicNow(),
       onChange: ({ record }, before) => {
-        if (before?.record.state !== record.state) onChange(record);
+        const isSame = before?.record.state === record.state && before.record.workerAddress === record.workerAddress;
+        if (!isSame) onChange(record);
       },
     });
     this.#records.watch(life.store, prefixes.host, onCaughtUp);

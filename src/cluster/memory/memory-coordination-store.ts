@@ -73,7 +73,7 @@ export class MemoryCoordinationStore implements CoordinationStore {
   async write(key: string, value: Uint8Array, expected: number): Promise<WriteOutcome> {
     assertStoreWrite(key, value, expected);
     if (this.#isClosed) return { at: "unknown" };
-    const outcome = this.#memory.table.write(key, value.slice(), expected);
+    const outcome = this.#memory.table.write(key, new Uint8Array(value), expected);
     if (outcome === "full") return { at: "unknown" };
     return outcome.at === "conflict" ? { at: "conflict", found: copyOf(outcome.found) } : outcome;
   }
@@ -102,7 +102,7 @@ export class MemoryCoordinationStore implements CoordinationStore {
   announce(bytes: Uint8Array): void {
     assertAnnouncement(bytes);
     if (this.#isClosed) return;
-    const copy = bytes.slice();
+    const copy = new Uint8Array(bytes);
     for (const store of this.#memory.stores) if (store !== this) store.#hear(copy);
   }
 

@@ -16,3 +16,14 @@ export function readAnnouncement(bytes: Uint8Array): StoreEntry | undefined {
   if (!isText(key) || !isText(value) || !isCount(revision)) return undefined;
   return { key, value: encoder.encode(value), revision };
 }
+
+/** Encodes which shards have mail or reminders that their owners may not know of. */
+export function encodeMailNews(shards: readonly number[]): Uint8Array {
+  return encodeRecord({ mail: shards });
+}
+
+/** Reads the shards of an announcement of mail. Undefined: it is another one. */
+export function readMailNews(bytes: Uint8Array): readonly number[] | undefined {
+  const { mail } = readFields(bytes) ?? {};
+  return Array.isArray(mail) ? mail.filter((shard) => isCount(shard)) : undefined;
+}

@@ -1,3 +1,4 @@
+import type { LostReaders } from "../../core/internal.ts";
 import { type Fields, isCount, isText, readFields } from "./record-text.ts";
 
 // Later versions may add fields. A host that writes the record of another one again keeps fields that it does not know.
@@ -24,6 +25,8 @@ export interface HostRecord {
   readonly peerAddress: string;
   readonly workerAddress: string;
   readonly leaseMs: number;
+  /** Whether it reads shards of the mail. Default: false. */
+  readonly readsMail?: boolean;
 }
 
 /** A worker's record, whatever it serves. */
@@ -63,6 +66,15 @@ export interface ServeRecord {
   readonly isEnded: boolean;
 }
 
+/** Says which host reads a shard of the mail. */
+export interface ShardRecord {
+  readonly shard: number;
+  /** Empty: no host does. */
+  readonly hostId: string;
+  /** Owners that were lost while they read it. */
+  readonly lost: readonly LostReaders[];
+}
+
 // What is stored is JSON of the same fields: each check below says which ones it needs.
 
 export function parseMeta(value: Uint8Array): MetaRecord | undefined {
@@ -83,6 +95,10 @@ export function parseType(value: Uint8Array): TypeRecord | undefined {
 
 export function parseServe(value: Uint8Array): ServeRecord | undefined {
   return parse(value, isServe);
+}
+
+export function parseShard(value: Uint8Array): ShardRecord | undefined {
+  return parse(value, isShard);
 }
 
 function parse<T>(value: Uint8Array, isRecord: (fields: unknown) => fields is T): T | undefined {
@@ -125,6 +141,14 @@ const isServe = fieldsAre<ServeRecord>({
   type: isText,
   workerId: isText,
   isEnded: (value) => typeof value === "boolean",
+});
+
+const isLost = fieldsAre<LostReaders>({ upTo: isCount, count: isCount });
+
+const isShard = fieldsAre<ShardRecord>({
+  ...{ shard: isCount, hostId: isText },
+  lost: (value) =>
+    Array.isArray(value) && value.every((one: unknown) => typeof one === "object" && one !== null && isLost(one)),
 });
 
 const ofType = { type: isText, era: isCount };

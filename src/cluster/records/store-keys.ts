@@ -5,10 +5,17 @@ import type { AgentName } from "../../core/internal.ts";
 export const metaKey = "cluster.meta";
 
 /** The beginnings of the keys of each kind of record. */
-export const prefixes = { meta: "cluster.", host: "host.", worker: "worker.", type: "type.", serve: "serve." } as const;
+export const prefixes = {
+  ...{ meta: "cluster.", host: "host.", worker: "worker.", type: "type.", serve: "serve.", shard: "shard." },
+} as const;
 
 export function hostKey(hostId: string): string {
   return `${prefixes.host}${tokenOf(hostId)}`;
+}
+
+/** The key that says which host reads a shard of the mail. */
+export function shardKey(shard: number): string {
+  return `${prefixes.shard}${shard}`;
 }
 
 export function workerKey(workerId: string): string {

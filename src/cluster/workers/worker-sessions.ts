@@ -139,6 +139,8 @@ export class WorkerSessions {
 
   /** A record has changed: sessions here may be over by it. */
   changed(record: WorkerRecord): void {
+    // It has joined another host: this one need not wait for it.
+    if (record.hostId !== this.#life.hostId) this.#burials.delete(record.workerId);
     const session = this.#sessions.get(record.workerId);
     if (session === undefined) return;
     if (record.state === "gone") this.#over(session, "void");

@@ -1,11 +1,11 @@
-import type { Clock, Timer } from "../clock.ts";
+import type { Clock } from "../clock.ts";
 import { loggableError } from "../delivery/loggable.ts";
 import { TroupeError } from "../errors.ts";
 import type { RuntimeLog } from "../limited-log.ts";
-import type { AgentName } from "../state/agent-name.ts";
-import type { DurableLog, DurableMessage, ShardHold } from "../state/durable-log.ts";
-import type { Commit, CommitOutcome, StateStore } from "../state/state-store.ts";
-import { StoreError } from "../state/store-error.ts";
+import { type AgentName, shardOf } from "../state/agent-name.ts";
+import type { DurableLog, DurableMessage, KeptMessage } from "../state/durable-log.ts";
+import type { Commit, CommitOutcome, Mail, StateStore } from "../state/state-store.ts";
+import type { StoreError } from "../state/store-error.ts";
 import type { Deliver } from "./courier-call.ts";
 import { CourierSlots } from "./courier-slots.ts";
 import { MailboxDelivery } from "./mailboxes/mailbox-delivery.ts";
@@ -15,10 +15,18 @@ import { ReminderFiring } from "./reminders/reminder-firing.ts";
 import type { ReminderRule } from "./reminders/reminder-rule.ts";
 import { type CronPatterns, dueAfter } from "./reminders/when.ts";
 import { type RetryOptions, retrySettings } from "./retry-policy.ts";
+import { type GivenShard, GivenShards } from "./shards/given-shards.ts";
+import { OutboxMover } from "./shards/outbox-mover.ts";
+import { OwnShards } from "./shards/own-shards.ts";
 
 /** The parts of a `Courier`. */
 export interface CourierParts {
   readonly store: StateStore;
+  /**
+   * The log that several processes share. Then the courier works in the shards that it is given alone: it moves the mail of the store into the
+   * log, delivers it from there, and fires reminders. Default: it reads all of the store's own log.
+   */
+  readonly sharedLog?: DurableLog | undefined;
   readonly clock: Clock;
   readonly logger: RuntimeLog;
   readonly deliver: Deliver;
@@ -45,27 +53,29 @@ export interface CourierCounters {
   readonly remindersFailed: number;
 }
 
-const retakeMs = 2_000;
-
 /**
- * Delivers the mail of a store and fires its reminders, as calls. This process holds the store. The courier has to hear of each commit:
- * commit through an `ObservedStore`.
+ * Delivers the mail of a store and fires its reminders, as calls. This process holds the store, or some shards of it. The courier has to hear
+ * of each commit of this process: commit through an `ObservedStore`.
  */
 export class Courier implements CommitListener {
   readonly #parts: CourierParts;
   readonly #reminders: ReminderFiring;
   readonly #cronTurns: CronTurns;
+  readonly #log: DurableLog | undefined;
   readonly #mail: MailboxDelivery | undefined;
-  readonly #holds = new Map<number, ShardHold>();
-  #token = 0;
+  /** One of them, if there is a log. */
+  readonly #own: OwnShards | undefined;
+  readonly #given: GivenShards | undefined;
+  readonly #outbox: OutboxMover | undefined;
   #forgottenLetters = 0;
-  #retakeTimer: Timer | undefined;
   #state: "idle" | "running" | "stopped" = "idle";
 
   constructor(parts: CourierParts) {
     this.#parts = parts;
     const { store, clock, logger, deliver, cron, random, onBusy } = parts;
-    const { log } = store;
+    const { sharedLog } = parts;
+    const log = sharedLog ?? store.log;
+    this.#log = log;
     const slots = new CourierSlots();
     this.#cronTurns = new CronTurns(clock);
     const settings = retrySettings(parts.retry);
@@ -73,7 +83,7 @@ export class Courier implements CommitListener {
       ...{ party: parts.partyOf?.(agent) ?? "", agentType: agent.type, bytes },
     });
     const { isServed = () => true } = parts;
-    const holdOf = (shard: number) => this.#holds.get(shard);
+    const holdOf = (shard: number) => (this.#own ?? this.#given)?.holdOf(shard);
     const bury =
       log && (async (...letter: Parameters<DurableLog["bury"]>) => this.#noteForgotten(await log.bury(...letter)));
     this.#mail =
@@ -82,9 +92,30 @@ export class Courier implements CommitListener {
       new MailboxDelivery({
         ...{ log, bury, clock, logger, settings, random, slots, useOf, isServed, deliver, holdOf, onBusy },
       });
+    const mail = this.#mail;
     const onLost = (error: StoreError) => this.#lose(error);
+    const onMessage = (message: KeptMessage) => mail?.take(message);
+    if (sharedLog !== undefined && bury !== undefined) {
+      const given = new GivenShards({
+        ...{ log: sharedLog, logger, onMessage },
+        onDropped: (shard) => this.#forgetShard(shard),
+      });
+      this.#given = given;
+      const outbox = { append: (...message: Parameters<DurableLog["append"]>) => sharedLog.append(...message), bury };
+      this.#outbox = new OutboxMover({
+        ...{ store, log: outbox, clock, logger },
+        shards: () => given.active,
+        isActive: (shard) => given.isActive(shard),
+      });
+    } else if (log !== undefined) {
+      this.#own = new OwnShards({
+        ...{ store, log, clock, logger, onMessage, onLost },
+        onCleared: () => mail?.clear(),
+      });
+    }
     this.#reminders = new ReminderFiring({
       store,
+      shards: sharedLog && (() => this.#given?.active ?? []),
       clock,
       cron,
       cronTurns: this.#cronTurns,
@@ -121,27 +152,59 @@ export class Courier implements CommitListener {
   async start(token: number): Promise<void> {
     if (this.#state !== "idle") return;
     this.#state = "running";
-    this.#token = token;
     // An incarnation is at least the seconds of the wall clock at its opening.
     this.#reminders.start(token * 1_000);
-    await this.#takeShards();
+    this.#outbox?.start();
+    await this.#own?.start(token);
   }
 
   /** Ends. What is under way is not settled, and comes again when a courier of this store starts. */
   stop(): void {
     if (this.#state === "stopped") return;
     this.#state = "stopped";
-    this.#retakeTimer?.cancel();
     this.#reminders.stop();
+    this.#outbox?.stop();
     this.#mail?.stop();
-    for (const hold of this.#holds.values()) hold.leave().catch(() => undefined);
-    this.#holds.clear();
+    this.#own?.stop();
+    this.#given?.dropAll();
+  }
+
+  /** This process owns a shard from now on: it delivers the mail of its agents and fires their reminders. Never rejects. */
+  async takeShard(shard: number, given: GivenShard): Promise<void> {
+    if (this.#state !== "running" || this.#given === undefined) return given.ended();
+    await this.#given.take(shard, given);
+    this.lookAgain();
+  }
+
+  /** Begins nothing new in a shard; resolves when what is under way there has ended. */
+  async finishShard(shard: number): Promise<void> {
+    this.#given?.finish(shard);
+    await Promise.all([this.#mail?.finishShard(shard), this.#reminders.finishShard(shard)]);
+  }
+
+  /** Does nothing more in a shard. What is under way is not settled. */
+  dropShard(shard: number): void {
+    this.#given?.drop(shard);
+  }
+
+  /** Another process has committed mail or reminders of shards that this one may own. */
+  lookAgain(): void {
+    if (this.#state !== "running") return;
+    this.#outbox?.look();
+    this.#reminders.lookAgain();
+  }
+
+  #forgetShard(shard: number): void {
+    this.#mail?.clearShard(shard);
+    this.#reminders.dropShard(shard);
   }
 
   /** Keeps a message for an agent. Rejects with a `StoreError`; as `not-accessible` if the store has no mailboxes. */
   async keep(mailbox: AgentName, message: DurableMessage): Promise<"kept" | "known" | "full"> {
-    const { log } = this.#parts.store;
+    const log = this.#log;
     if (log === undefined) throw noMailboxes();
+    // Another process may read it.
+    if (this.#given !== undefined) return await log.append(mailbox, message);
     this.#mail?.expect(mailbox, message.id);
     let outcome: "kept" | "known" | "full" | undefined;
     try {
@@ -158,10 +221,14 @@ export class Courier implements CommitListener {
   }
 
   onCommitting(commits: readonly Commit[]): void {
+    if (this.#given !== undefined) return;
     for (const { mail } of commits) for (const { receiver, id } of mail) this.#mail?.expect(receiver, id);
   }
 
   onDecided(commits: readonly Commit[], outcomes: Decided): void {
+    const given = this.#given;
+    const isActive = ({ receiver }: Mail) => given?.isActive(shardOf(receiver)) === true;
+    if (given !== undefined && commits.some(({ mail }) => mail.some(isActive))) this.#outbox?.look();
     for (const [index, commit] of commits.entries()) {
       this.#noteCommit(commit, typeof outcomes === "string" ? outcomes : (outcomes[index] ?? "unknown"));
     }
@@ -182,53 +249,6 @@ export class Courier implements CommitListener {
       return;
     }
     for (const { receiver, id } of commit.mail) this.#mail?.expectNoMore(receiver, id);
-  }
-
-  async #takeShards(): Promise<void> {
-    const { log } = this.#parts.store;
-    const mail = this.#mail;
-    if (log === undefined || mail === undefined) return;
-    try {
-      for (let shard = 0; shard < log.shards && this.#state === "running"; shard += 1) {
-        const hold = await log.take(shard, this.#token, {
-          onMessage: (message) => mail.take(message),
-          onLost: (reason) => this.#loseShard(shard, reason),
-        });
-        if (this.#state === "running") this.#holds.set(shard, hold);
-        else await hold.leave();
-      }
-    } catch (error) {
-      this.#loseShard(0, error);
-    }
-  }
-
-  /** All shards are taken again together, unless the store is lost. */
-  #loseShard(shard: number, reason: unknown): void {
-    this.#holds.delete(shard);
-    if (this.#state !== "running" || this.#retakeTimer !== undefined) return;
-    if (reason instanceof StoreError && reason.storeCode === "fenced") return this.#lose(reason);
-    this.#mail?.clear();
-    for (const hold of this.#holds.values()) hold.leave().catch(() => undefined);
-    this.#holds.clear();
-    const error = loggableError(TroupeError.from(reason));
-    this.#parts.logger.warn("The mailboxes of the state store can't be read; they are taken again in 2 s", { error });
-    this.#retakeTimer = this.#parts.clock.setTimer(retakeMs, () => {
-      this.#retakeTimer = undefined;
-      void this.#retake();
-    });
-  }
-
-  async #retake(): Promise<void> {
-    try {
-      // Writes nothing; it fails if this process does not hold the store any more.
-      await this.#parts.store.settle({ ticks: [], mail: [] });
-    } catch (error) {
-      const isLost = error instanceof StoreError && (error.storeCode === "fenced" || error.storeCode === "closed");
-      if (isLost) this.#lose(error);
-      else this.#loseShard(0, error);
-      return;
-    }
-    await this.#takeShards();
   }
 
   #lose(error: StoreError): void {

@@ -1,6 +1,7 @@
 import { TroupeError } from "../errors.ts";
 import type { AgentName } from "../state/agent-name.ts";
 import type { DurableLog } from "../state/durable-log.ts";
+import { withoutMail } from "../state/judge-commit.ts";
 import type {
   Commit,
   CommitOutcome,
@@ -75,7 +76,8 @@ export class ObservedStore implements StateStore {
     return hasEffects ? this.#commitHeard(commits) : this.#store.commit(commits);
   }
 
-  async #commitHeard(commits: readonly Commit[]): Promise<readonly CommitOutcome[]> {
+  async #commitHeard(given: readonly Commit[]): Promise<readonly CommitOutcome[]> {
+    const commits = given.map(withMailOnce);
     this.#listener.onCommitting(commits);
     let outcomes: Decided = "unknown";
     try {
@@ -124,4 +126,19 @@ export class ObservedStore implements StateStore {
   [Symbol.asyncDispose](): Promise<void> {
     return this.#store.close();
   }
+}
+
+/** Returns a commit without mail that its mailbox gets from this commit already. The store compares the rest with what mailboxes know. */
+function withMailOnce(commit: Commit): Commit {
+  const { mail } = commit;
+  if (mail.length < 2) return commit;
+  const ids = new Set<string>();
+  const again = mail.flatMap(({ isOnce, receiver, id }, index) => {
+    if (isOnce !== true) return [];
+    const name = JSON.stringify([receiver.type, receiver.key, id]);
+    if (ids.has(name)) return [index];
+    ids.add(name);
+    return [];
+  });
+  return withoutMail(commit, again);
 }

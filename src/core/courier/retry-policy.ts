@@ -1,3 +1,4 @@
+import { longestTimerMs } from "../clock.ts";
 import { type TroupeError, UndeliverableException } from "../errors.ts";
 import type { DeadReason } from "../state/durable-log.ts";
 import { type OptionKinds, options as optionsOf } from "../validation/assert-options.ts";
@@ -87,7 +88,8 @@ export function decideRetry(
   }
   const tried = attempts + 1;
   if (isFinal(error) || tried >= settings.attempts) return { at: "bury", why: { code, text, attempts: tried } };
-  const wholeMs = Math.min(settings.maxDelayMs, settings.initialDelayMs * 2 ** attempts);
+  // The timer for a longer wait would never fire.
+  const wholeMs = Math.min(settings.maxDelayMs, settings.initialDelayMs * 2 ** attempts, longestTimerMs);
   return { at: "again", delayMs: wholeMs * (1 - settings.jitter * random), tries: { attempts: tried, waits: 0 } };
 }
 

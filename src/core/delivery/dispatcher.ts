@@ -10,6 +10,7 @@ import type { AgentCatalog } from "./activations/agent-catalog.ts";
 import { type Delivery, type Handle, inActivation, type Layer, withLayers } from "./layers.ts";
 import { loggableError, loggableText } from "./loggable.ts";
 import type { MessageLog } from "./message-log.ts";
+import { isLeaseMissed } from "./turn-lease.ts";
 
 export interface DispatcherOptions {
   readonly catalog: AgentCatalog;
@@ -51,9 +52,11 @@ export class Dispatcher {
   readonly #logger: RuntimeLog;
   readonly #log: MessageLog | undefined;
   readonly #tracing: Tracing | undefined;
-  readonly #handle: Handle;
+  readonly #layers: readonly Layer[];
+  readonly #stateLayers: readonly Layer[];
+  #handle: Handle;
   /** The same for agents of sequential types, and of types whose live agents are limited. */
-  readonly #handleInActivation: Handle;
+  #handleInActivation: Handle;
 
   /** Messages that were given to a second activation, since their first one had ended. */
   readonly #repeated = new WeakSet<Delivery>();
@@ -63,8 +66,18 @@ export class Dispatcher {
     this.#logger = logger;
     this.#log = log;
     this.#tracing = tracing;
+    this.#layers = layers;
+    this.#stateLayers = stateLayers;
     this.#handle = withLayers(layers);
     this.#handleInActivation = inActivation(catalog, withLayers([...stateLayers, ...layers]));
+  }
+
+  /** From now on no handler begins but in this layer. Undefined: no lease is needed any more. */
+  underLease(layer: Layer | undefined): void {
+    const inLease = layer === undefined ? [] : [layer];
+    const all = withLayers([...inLease, ...this.#stateLayers, ...this.#layers]);
+    this.#handleInActivation = inActivation(this.#catalog, all);
+    this.#handle = layer === undefined ? withLayers(this.#layers) : this.#handleInActivation;
   }
 
   /** Delivers a message. Returns undefined if the delivery has ended, else a promise of its end. Never throws or rejects. */
@@ -196,6 +209,7 @@ export class Dispatcher {
 
   /** Ends a delivery without an agent. As in AutoGen, a call gets the record of a failed handler and an event does not. */
   #failWithoutAgent<D extends Delivery>(delivery: D, owner: DeliveryOwner<D>, error: unknown): undefined {
+    if (isLeaseMissed(error)) return this.#giveBackUnbegun(delivery, owner, error);
     const { agentId, context } = delivery;
     if (context.topicId === undefined) this.#record(delivery, error);
     // The catalog has logged the error of its factory.
@@ -203,6 +217,12 @@ export class Dispatcher {
     context.release();
     owner.failed(delivery, error);
     return undefined;
+  }
+
+  /** The runtime had no lease under which the agent could be made. */
+  #giveBackUnbegun<D extends Delivery>(delivery: D, owner: DeliveryOwner<D>, error: unknown): undefined {
+    delivery.giveBack?.("no-lease");
+    return this.#refuse(delivery, owner, error);
   }
 
   #record({ message, agentId }: Delivery, error: unknown): void {

@@ -21,10 +21,15 @@ export interface Delivery {
    * Gives the message back to the host that has placed its agent here. `conflict`: its handler has run, and another program had written the
    * state. False: a turn of the agent waits for the message, which can go nowhere else. Undefined: no host has placed the agent.
    */
-  readonly giveBack?: ((reason: "leaving" | "conflict") => boolean) | undefined;
+  readonly giveBack?: ((reason: GiveBackReason) => boolean) | undefined;
+  /** When it came, by the clock of the runtime's lease. Undefined: no lease was needed then. */
+  readonly arrivedMs?: number | undefined;
   /** Names the message for the agent, which remembers it. Set only for a call with an `idempotencyKey`, and for mail. */
   readonly kept?: { readonly id: string; readonly principal: string; readonly isMail?: boolean } | undefined;
 }
+
+/** Reason for which a message goes back to its host. `no-lease`, `too-old`: no handler may begin it here any more. */
+export type GiveBackReason = "leaving" | "conflict" | "no-lease" | "too-old";
 
 /**
  * Code around a handler. It returns the result of `next` or another value, and throws to refuse the message. `next` runs the

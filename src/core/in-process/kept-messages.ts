@@ -117,7 +117,8 @@ export class KeptMessages implements AgentPost {
       ...{ requestId: id, sender: sender && nameOf(sender), receiver, payload, metadata: kept },
     });
     const effects = this.#parts.effectsOf(sender);
-    if (effects !== undefined) return effects.addMail({ id, receiver, kind: "call", frame });
+    if (effects !== undefined)
+      return effects.addMail({ id, receiver, kind: "call", frame, isOnce: options.idempotencyKey !== undefined });
     const release = this.#parts.hold();
     try {
       await this.#keep(receiver, id, frame);

@@ -75,6 +75,12 @@ export const callFailure = {
   invalid: (reason: string) => undeliverable(reason),
   overloaded: (agentType: string) =>
     undeliverable(`Too many requests wait for the client of agent type ${agentType}. Try again later.`, "overloaded"),
+  // protocol.md §12.2
+  tooManyLookUps: (agentType: string) =>
+    undeliverable(
+      `The host asks its cluster for the places of many agent types already, and for that of ${agentType} not yet. Try again later.`,
+      "overloaded",
+    ),
   tooManyCalls: (max: number) =>
     undeliverable(`This worker waits for ${max} answers already. Try again when some have come.`, "overloaded"),
   noRoom: (why: string) => undeliverable(why, "overloaded"),

@@ -144,13 +144,8 @@ export class CallRouter {
     const routeAnew = (call: PendingCall, request: PeekedRequest): void => this.#routeAnew(call, request);
     const [sending, ends] = [this.#sending, this.ends];
     this.elsewhere = new CallsElsewhere({
-      clock,
-      others,
-      calls,
-      ends,
-      sending,
-      release,
-      routeAnew,
+      ...{ clock, others, calls, ends, sending, release, routeAnew },
+      courier: parts.courier,
       shared: () => this.shared,
     });
     this.#endings = new CallEndings({ calls, batches, ends: this.ends });
@@ -217,17 +212,20 @@ export class CallRouter {
     if (!isServing) return false;
     const clientId = this.#owners.locate(targetType, targetKey);
     const target = clientId === undefined ? undefined : this.#peers.of(clientId);
-    if (shared === undefined && target?.worker.id !== channel.worker.id) return false;
+    const isHere = shared !== undefined || target?.worker.id === channel.worker.id;
+    const isExpected = !isHere && clientId === undefined && this.#others.now.isPlaceOf(channel, targetType);
+    if (!isHere && !isExpected) return false;
     this.#counters.calls += 1;
     const refusal = this.#isDraining
       ? callFailure.shuttingDown()
       : whyNotTaken(caller, request, targetType, { calls: this.#calls, bounds: this.#boundsOfHosts });
     if (refusal !== undefined) this.#outcomes.refuse(caller, requestIdText(request), refusal, targetType);
     else if (shared !== undefined) this.shared.route(caller, request, shared);
-    else if (target !== undefined) {
+    else {
       const callerId = requestIdBytes(request);
       const call = this.#calls.open({ caller, callerId, targetType, targetKey }, request.timeoutMs);
-      this.#sending.forward(call, request, target);
+      if (target === undefined) this.elsewhere.expect(call, request);
+      else this.#sending.forward(call, request, target);
     }
     return true;
   }

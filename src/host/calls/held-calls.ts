@@ -20,11 +20,22 @@ const waitingBytes = 300;
 interface Queue {
   readonly clientId: string;
   readonly waiting: Map<PendingCall, Waiting>;
-  bytes: number;
+  /** Share its places and bytes between the addresses of the callers. */
+  readonly places: FairShare;
+  readonly bytes: FairShare;
+}
+
+function createQueue(clientId: string): Queue {
+  const { heldCallsPerClient, heldBytesPerClient } = limits;
+  const shares = { places: new FairShare(heldCallsPerClient), bytes: new FairShare(heldBytesPerClient) };
+  return { clientId, waiting: new Map(), ...shares };
 }
 
 // protocol.md H3
-/** Holds calls to clients that have registered but not opened their channel yet. Bounded in time, number and bytes. */
+/**
+ * Holds calls to clients that have registered but not opened their channel yet, and calls to agent types whose place is not known. Bounded in
+ * time, number and bytes. The callers of one address get two thirds of each.
+ */
 export class HeldCalls {
   readonly #clock: Clock;
   readonly #waitMs: number;
@@ -45,21 +56,20 @@ export class HeldCalls {
   hold(clientId: string, call: PendingCall, bytes: FrameBytes): CallFailure | undefined {
     if (this.#waitMs <= 0) return callFailure.notReached(call.targetType);
     const frame = joinFrame(bytes);
-    const queue = this.#queues.get(clientId) ?? { clientId, waiting: new Map<PendingCall, Waiting>(), bytes: 0 };
-    const isFull =
-      queue.waiting.size >= limits.heldCallsPerClient ||
-      queue.bytes + frame.length > limits.heldBytesPerClient ||
-      !this.#share.mayAdd(call.caller.account.party, frame.length);
-    if (isFull) return callFailure.overloaded(call.targetType);
+    const queue = this.#queues.get(clientId) ?? createQueue(clientId);
     const { account } = call.caller;
+    const { party } = account;
+    const hasRoom = queue.places.mayAdd(party) && queue.bytes.mayAdd(party, frame.length);
+    if (!hasRoom || !this.#share.mayAdd(party, frame.length)) return callFailure.overloaded(call.targetType);
     if (!account.take(frame.length + waitingBytes)) return callFailure.noRoom(account.whyNot(frame.length));
     const timer = this.#clock.setTimer(this.#waitMs, () => {
       this.forget(call);
       this.#onExpired(call);
     });
     queue.waiting.set(call, { call, frame, timer });
-    queue.bytes += frame.length;
-    this.#share.add(account.party, frame.length);
+    queue.places.add(party);
+    queue.bytes.add(party, frame.length);
+    this.#share.add(party, frame.length);
     this.#queues.set(clientId, queue);
     this.#queueOf.set(call, queue);
     return undefined;
@@ -77,11 +87,13 @@ export class HeldCalls {
     const queue = this.#queueOf.get(call);
     const held = queue?.waiting.get(call);
     if (queue === undefined || held === undefined) return;
+    const { account } = call.caller;
     held.timer.cancel();
     queue.waiting.delete(call);
-    queue.bytes -= held.frame.length;
-    this.#share.remove(call.caller.account.party, held.frame.length);
-    call.caller.account.release(held.frame.length + waitingBytes);
+    queue.places.remove(account.party);
+    queue.bytes.remove(account.party, held.frame.length);
+    this.#share.remove(account.party, held.frame.length);
+    account.release(held.frame.length + waitingBytes);
     this.#queueOf.delete(call);
     if (queue.waiting.size === 0) this.#queues.delete(queue.clientId);
   }

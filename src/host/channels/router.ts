@@ -17,6 +17,7 @@ import type { EventRouter } from "../events/event-router.ts";
 import type { DurableEvents } from "../mail/durable-events.ts";
 import type { ToldCalls } from "../mail/told-calls.ts";
 import type { JoinsSeat } from "../membership/joins-seat.ts";
+import type { OthersSeat } from "../peers/other-hosts.ts";
 import type { LeavingAgents } from "../placement/leaving-agents.ts";
 import type { Placement } from "../placement/placement.ts";
 import type { WorkerDrains } from "../placement/worker-drains.ts";
@@ -43,6 +44,7 @@ export interface RouterParts {
   readonly leaving: LeavingAgents;
   readonly drains: WorkerDrains;
   readonly joins: JoinsSeat;
+  readonly others: OthersSeat;
   readonly counters: MutableHostCounters;
   readonly logger: Logger | undefined;
 }
@@ -102,15 +104,17 @@ export class Router {
         if (peer.traits.capabilities.has("claims")) this.#receiveLeaving(peer, frame);
         else counters.emptyFrames += 1;
         return;
+      case "holds":
+      case "moving":
+        if (!peer.traits.capabilities.has("lease")) counters.emptyFrames += 1;
+        else if (frame.kind === "moving") this.#receiveMoving(peer);
+        return;
       case "ack":
       case "leave":
       case "drain":
       case "void":
       case "hosts":
       case "last":
-      // A lone host takes no lease notices.
-      case "holds":
-      case "moving":
       case "empty":
         // Only hosts send these.
         counters.emptyFrames += 1;
@@ -119,6 +123,16 @@ export class Router {
       case "bad":
         return this.receiveBad(peer, { reason: frame.reason, isOverload: false }, frame.head);
     }
+  }
+
+  // protocol.md §11.19
+  /** The worker goes to another host, with its types: it gets nothing more here, and finishes what it has. */
+  #receiveMoving(peer: Peer): void {
+    const { calls, joins, others, registry } = this.#parts;
+    joins.now?.noteMoving(peer);
+    others.now.workerEnded(peer);
+    calls.peerLeaving(peer, registry.clientLeaving(peer.id), revokedTypes(peer, this.#parts));
+    peer.send(encodeFrame({ kind: "last" }), "notice");
   }
 
   // protocol.md §11.17

@@ -8,6 +8,6 @@ export interface ControlPeer {
   readonly owner: { readonly principal: Principal | undefined };
   /** True: the link to another host, which passes envelopes on to clients there. */
   readonly isElsewhere: boolean;
-  /** False: it takes nothing now. */
-  send(envelope: Uint8Array): boolean;
+  /** False: it takes nothing now. `from`: the sender, if it is not the host. */
+  send(envelope: Uint8Array, from?: ControlPeer): boolean;
 }

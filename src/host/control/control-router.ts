@@ -94,14 +94,14 @@ export class ControlRouter {
     const { counters, clientIds, sessions } = this.#parts;
     if (isEnding(envelope.body) && clientId !== undefined && !clientIds.isFree(clientId, from.owner.principal))
       return this.#refuseEnding(from, envelope, envelope.body);
-    const full = this.#waits.whyFull(from, envelope);
+    const here = clientId === undefined ? undefined : sessions.of(clientId);
+    const target = here ?? this.#elsewhere(from, envelope.destination, clientId);
+    const full = this.#waits.whyFull(from, envelope, target);
     if (full !== undefined && isControlRequest(envelope.body)) {
       counters.refusedByLimit += 1;
       return this.#refuse(from, envelope, envelope.body, full);
     }
-    const here = clientId === undefined ? undefined : sessions.of(clientId);
-    const target = here ?? this.#elsewhere(from, envelope.destination, clientId);
-    if (!target?.send(this.#withEpoch(envelope, bytes))) return this.#returnToSender(from, envelope);
+    if (!target?.send(this.#withEpoch(envelope, bytes), from)) return this.#returnToSender(from, envelope);
     counters.controlMessages += 1;
     this.#waits.passed(target, from, envelope);
   }
@@ -134,8 +134,8 @@ export class ControlRouter {
     this.#held.askerEnded(session);
     const { party } = session.account;
     // A channel that was replaced has left the answers to its successor.
-    if (this.#parts.sessions.of(session.id) === undefined) {
-      this.#parts.batches.add(session.id, this.#forgettingsOf(this.#waits.releaseAsker(session.id)), party);
+    if (session.isElsewhere || this.#parts.sessions.of(session.id) === undefined) {
+      this.#parts.batches.add(session.id, this.#forgettingsOf(this.#waits.releaseAsker(session)), party);
     }
     this.#parts.batches.add(session.id, this.#refusalsOf(this.#waits.release(session)), party);
   }

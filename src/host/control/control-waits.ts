@@ -1,4 +1,5 @@
 import { type ControlEnvelope, type ControlRequest, isControlRequest } from "../../protocol/internal.ts";
+import { FairShare } from "../../transport/internal.ts";
 import { limits } from "../limits.ts";
 import type { ControlPeer } from "./control-peer.ts";
 
@@ -26,6 +27,21 @@ function createAsked(): Asked {
   return { waits: new Set(), bytes: 0, isOver: false };
 }
 
+/** What waits for another host, shared between the addresses of the askers. */
+interface LinkShare {
+  readonly places: FairShare;
+  readonly bytes: FairShare;
+}
+
+function createLinkShare(): LinkShare {
+  const { controlWaitsPerAsker, controlWaitBytesPerAsker } = limits;
+  return { places: new FairShare(controlWaitsPerAsker), bytes: new FairShare(controlWaitBytesPerAsker) };
+}
+
+function mayAsk({ places, bytes }: LinkShare, { account }: ControlPeer, more: number): boolean {
+  return places.mayAdd(account.party) && bytes.mayAdd(account.party, more);
+}
+
 /** About what a wait occupies beside its names: two entries of maps, the envelope and the request. */
 const waitBytes = 600;
 
@@ -36,12 +52,19 @@ const waitBytes = 600;
  */
 export class ControlWaits {
   readonly #byTarget = new Map<ControlPeer, Map<string, ControlWait>>();
-  readonly #byAsker = new Map<string, Asked>();
+  /** By client id, since a client may open its channel anew; those of another host by its link. */
+  readonly #byAsker = new Map<string | ControlPeer, Asked>();
+  /** What waits for each other host, which takes all of it as from one asker. */
+  readonly #byLink = new Map<ControlPeer, LinkShare>();
 
   /** Returns why the host can't remember one more request of this asker; undefined: it can, or need not. Call it before `passed`. */
-  whyFull(asker: ControlPeer, envelope: ControlEnvelope): string | undefined {
+  whyFull(asker: ControlPeer, envelope: ControlEnvelope, target: ControlPeer | undefined): string | undefined {
     if (!isAwaited(envelope)) return undefined;
-    const { waits, bytes } = this.#byAsker.get(asker.id) ?? createAsked();
+    // protocol.md §12.4
+    const share = target && this.#byLink.get(target);
+    if (share !== undefined && !mayAsk(share, asker, costOf(envelope)))
+      return "Too many control requests wait for the host of this destination. The clients of one address have two thirds: try again later.";
+    const { waits, bytes } = this.#byAsker.get(keyOf(asker)) ?? createAsked();
     const { controlWaitsPerAsker, controlWaitBytesPerAsker } = limits;
     if (waits.size >= controlWaitsPerAsker)
       return `${waits.size} control requests of this client wait for an answer. The host takes no more: wait for answers first.`;
@@ -65,13 +88,18 @@ export class ControlWaits {
     this.#byTarget.set(target, waits);
     const request = withoutState(body);
     const bytes = costOf(envelope);
-    const asked = this.#byAsker.get(asker.id) ?? createAsked();
-    this.#byAsker.set(asker.id, asked);
+    const asked = this.#byAsker.get(keyOf(asker)) ?? createAsked();
+    this.#byAsker.set(keyOf(asker), asked);
     const wait = { asker, target, name, envelope: { ...envelope, body: undefined }, request, bytes, asked };
     waits.set(name, wait);
     asked.waits.add(wait);
     asked.bytes += bytes;
     asker.account.add(chargeOf(bytes));
+    if (!target.isElsewhere) return;
+    const share = this.#byLink.get(target) ?? createLinkShare();
+    this.#byLink.set(target, share);
+    share.places.add(asker.account.party);
+    share.bytes.add(asker.account.party, bytes);
   }
 
   /** Removes the request that an answer from `target` belongs to. Returns its asker; undefined: the host knows of no such request. */
@@ -101,15 +129,22 @@ export class ControlWaits {
   }
 
   /**
-   * The client has no control channel any more: no caller waits for the answers to what it asked. Returns the requests; call `forget`
-   * for each.
+   * The client has no control channel any more, or the link of another host has ended: no caller waits for the answers to what it asked.
+   * Returns the requests; call `forget` for each.
    */
-  releaseAsker(clientId: string): Iterable<ControlWait> {
-    const asked = this.#byAsker.get(clientId);
+  releaseAsker(asker: ControlPeer): Iterable<ControlWait> {
+    const asked = this.#byAsker.get(keyOf(asker));
     if (asked === undefined) return [];
-    this.#byAsker.delete(clientId);
+    this.#byAsker.delete(keyOf(asker));
     asked.isOver = true;
     return asked.waits;
+  }
+
+  #leaveLink(target: ControlPeer, party: string, bytes: number): void {
+    const share = this.#byLink.get(target);
+    share?.places.remove(party);
+    share?.bytes.remove(party, bytes);
+    if (share?.places.size === 0) this.#byLink.delete(target);
   }
 
   #forget(wait: ControlWait | undefined): void {
@@ -121,8 +156,13 @@ export class ControlWaits {
     if (waits?.size === 0) this.#byTarget.delete(target);
     asked.bytes -= bytes;
     asker.account.release(chargeOf(bytes));
-    if (asked.waits.size === 0 && !asked.isOver) this.#byAsker.delete(asker.id);
+    this.#leaveLink(target, asker.account.party, bytes);
+    if (asked.waits.size === 0 && !asked.isOver) this.#byAsker.delete(keyOf(asker));
   }
+}
+
+function keyOf(asker: ControlPeer): string | ControlPeer {
+  return asker.isElsewhere ? asker : asker.id;
 }
 
 function isAwaited({ body, respondTo }: ControlEnvelope): boolean {

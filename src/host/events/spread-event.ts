@@ -18,12 +18,19 @@ export interface SpreadRefusal {
   readonly text: string;
 }
 
+/** The durable events of a commit. */
+export interface SpreadEvents {
+  readonly events: readonly SpreadEvent[];
+  /** Bytes of their messages. The account of the worker has them until the caller releases them. */
+  readonly bytes: number;
+}
+
 /** Finds the agents that keep the events of commits. */
 export interface EventSpreader {
   /** Whether the host keeps an event of this worker. */
   isKept(from: Peer, event: PeekedEvent): boolean;
-  /** Rejects as the state store does. Resolves to the reason why the events can't be kept. */
-  spreadAll(from: Peer, events: readonly PeekedEvent[]): Promise<readonly SpreadEvent[] | SpreadRefusal>;
+  /** Rejects as the state store does. Resolves to the messages, or to the reason why the events can't be kept. */
+  spreadAll(from: Peer, events: readonly PeekedEvent[]): Promise<SpreadEvents | SpreadRefusal>;
   /** Sends an event that is written to those for whom it is not kept. Returns how many workers it was for. */
   routeRest(from: Peer, event: SpreadEvent): number;
 }

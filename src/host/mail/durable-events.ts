@@ -21,7 +21,7 @@ import {
 import { type CallFailure, callFailure, failureAnswer } from "../calls/call-failures.ts";
 import type { MutableHostCounters } from "../counters.ts";
 import type { EventRouter } from "../events/event-router.ts";
-import type { EventSpreader, SpreadEvent } from "../events/spread-event.ts";
+import type { EventSpreader, SpreadEvent, SpreadEvents } from "../events/spread-event.ts";
 import type { HeldStore } from "../held-store.ts";
 import { limits } from "../limits.ts";
 import type { Peer } from "../sessions/peer.ts";
@@ -39,9 +39,19 @@ export interface DurableEventsParts {
   readonly logger: Logger | undefined;
 }
 
-/** Memory of a message beside its bytes, while the store keeps it. */
-const messageBytes = 1_000;
-const noMail: readonly Mail[] = [];
+/** Memory of a message beside its bytes, while the store keeps it; its id and the marks of its delivery among it. */
+const messageBytes = 1_500;
+
+/** The agents that keep an event. */
+interface Targets {
+  readonly read: DurableEvent;
+  /** The types with a durable subscription to its topic. */
+  readonly types: readonly string[];
+  /** The types of those that keep it: its publisher does not. */
+  readonly receivers: readonly string[];
+  /** Bytes of the messages for them, at most. */
+  readonly bytes: number;
+}
 
 // protocol.md §11.18
 /** Keeps durable events for the agents with a durable subscription, and answers their publishers when all of them are kept. */
@@ -85,22 +95,24 @@ export class DurableEvents implements EventSpreader {
 
   /**
    * Finds the agents that keep the events of a commit. Rejects as the store does. Returns a failure if the messages for their mailboxes would
-   * take too many bytes.
+   * take too many bytes. It makes them only when the account has taken their bytes.
    */
-  async spreadAll(from: Peer, events: readonly PeekedEvent[]): Promise<readonly SpreadEvent[] | CallFailure> {
+  async spreadAll(from: Peer, events: readonly PeekedEvent[]): Promise<SpreadEvents | CallFailure> {
     await this.#parts.subscriptions?.ready();
-    const spread: SpreadEvent[] = [];
+    const targets: Targets[] = [];
     let bytes = 0;
     for (const peeked of events) {
       const read = this.#read(from, peeked);
-      const failure = read === undefined ? callFailure.invalid("An event can't be read.") : whyNot(read);
-      if (read === undefined || failure !== undefined) return failure ?? callFailure.invalid("An event can't be read.");
-      const one = this.#spread(read);
-      bytes += bytesOf(one.mail);
+      if (read === undefined) return callFailure.invalid("An event can't be read.");
+      const failure = whyNot(read);
+      if (failure !== undefined) return failure;
+      const found = this.#targetsOf(read);
+      bytes += found.bytes;
       if (bytes > limits.spreadBytes) return callFailure.noRoom(tooManyText);
-      spread.push(one);
+      targets.push(found);
     }
-    return spread;
+    if (!from.account.take(bytes)) return callFailure.noRoom(from.account.whyNot(bytes));
+    return { events: targets.map((found) => this.#spread(found)), bytes };
   }
 
   /** Sends the event of a commit that is written to those for whom it is not kept. Returns how many workers it was for. */
@@ -113,14 +125,24 @@ export class DurableEvents implements EventSpreader {
     return readDurableEvent(peeked, peeked.isDurable && from.traits.capabilities.has("mail"));
   }
 
-  #spread({ event, id = this.#parts.makeId(), rest }: DurableEvent): SpreadEvent {
+  /** Finds the agents that keep an event. Makes nothing for them. */
+  #targetsOf(read: DurableEvent): Targets {
+    const { event, rest } = read;
     const sender = senderOf(event);
-    const isSender = (type: string) => sender?.type === type && sender.key === event.topicSource;
     const types = this.#parts.subscriptions?.typesOf(event.topicType) ?? [];
-    const mail = types.flatMap((type): readonly Mail[] => {
-      if (isSender(type)) return noMail;
+    const receivers = types.filter((type) => sender?.type !== type || sender.key !== event.topicSource);
+    // Each message has the bytes of the event, names the topic twice, and its agent. A character takes 3 bytes at most.
+    const { topicType, topicSource } = event;
+    const bytesOfEach = rest.bytes.length + 3 * (topicType.length + 2 * topicSource.length) + messageBytes;
+    const bytes = receivers.reduce((sum, type) => sum + bytesOfEach + 3 * type.length, 0);
+    return { read, types, receivers, bytes };
+  }
+
+  #spread({ read, types, receivers }: Targets): SpreadEvent {
+    const { event, id = this.#parts.makeId(), rest } = read;
+    const mail = receivers.map((type): Mail => {
       const receiver: AgentName = { type, key: event.topicSource };
-      return [{ id, receiver, kind: "event", frame: encodeKeptEvent(event, receiver, id), isOnce: true }];
+      return { id, receiver, kind: "event", frame: encodeKeptEvent(event, receiver, id), isOnce: true };
     });
     return { mail, except: new Set(types), rest };
   }
@@ -129,17 +151,17 @@ export class DurableEvents implements EventSpreader {
     const { held, subscriptions } = this.#parts;
     let failure: CallFailure | undefined;
     let isAsked = false;
+    let bytes = 0;
     try {
       await subscriptions?.ready();
-      const spread = this.#spread(read);
-      if (spread.mail.length > 0) {
-        const bytes = bytesOf(spread.mail);
-        if (from.account.take(bytes)) {
-          isAsked = true;
-          failure = await this.#write(read, spread.mail).finally(() => from.account.release(bytes));
-        } else failure = callFailure.noRoom(from.account.whyNot(bytes));
-      }
-      if (failure === undefined) this.routeRest(from, spread);
+      const targets = this.#targetsOf(read);
+      if (from.account.take(targets.bytes)) {
+        bytes = targets.bytes;
+        const spread = this.#spread(targets);
+        isAsked = true;
+        if (spread.mail.length > 0) failure = await this.#write(read, spread.mail);
+        if (failure === undefined) this.routeRest(from, spread);
+      } else failure = callFailure.noRoom(from.account.whyNot(targets.bytes));
     } catch (error) {
       const { code, text } = held.failed(
         error,
@@ -147,6 +169,8 @@ export class DurableEvents implements EventSpreader {
         isAsked ? "unknown" : "unavailable",
       );
       failure = callFailure.notKept(text, code);
+    } finally {
+      from.account.release(bytes);
     }
     if (failure === undefined) this.#answer(from, read);
     else this.#refuse(from, read, failure);
@@ -200,8 +224,4 @@ function whyNot({ event: { topicType, topicSource } }: DurableEvent): CallFailur
   if (topicSource.length <= storeLimits.nameCharacters) return undefined;
   const text = `The source of a durable event has at most ${storeLimits.nameCharacters} characters.`;
   return callFailure.notKept(text, "invalid-message");
-}
-
-function bytesOf(mail: readonly Mail[]): number {
-  return mail.reduce((sum, { frame }) => sum + frame.length + messageBytes, 0);
 }

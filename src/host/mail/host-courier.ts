@@ -10,7 +10,9 @@ import {
   type CourierOutcome,
   type CronPatterns,
   type Decided,
+  type DurableLog,
   type DurableMessage,
+  type GivenShard,
   type ReminderRule,
   type RetryOptions,
   type RuntimeLog,
@@ -25,6 +27,10 @@ import { badRule, type EffectsRefusal } from "./effects-check.ts";
 
 export interface HostCourierParts {
   readonly store: StateStore;
+  /** The mail of the cluster. Undefined: the host is alone, and its store has the mail. */
+  readonly sharedLog: DurableLog | undefined;
+  /** Called with the shards of the agents whose mail or reminders a commit of this host has written. */
+  readonly onCommitted: (shards: Iterable<number>) => void;
   /** Whether the store may hold reminders and mail of an earlier process. */
   readonly isStoreGiven: boolean;
   readonly peer: CourierPeer;
@@ -55,11 +61,11 @@ export class HostCourier implements CommitListener {
   #isNeeded: boolean;
 
   constructor(parts: HostCourierParts) {
-    const { store, clock, logger = noLog, partyOf, isServed, random, cron, retry } = parts;
+    const { store, sharedLog, clock, logger = noLog, partyOf, isServed, random, cron, retry } = parts;
     this.#parts = parts;
     this.#isNeeded = parts.isStoreGiven;
     this.#courier = new Courier({
-      ...{ store, clock, logger, partyOf, isServed, random, cron, retry },
+      ...{ store, sharedLog, clock, logger, partyOf, isServed, random, cron, retry },
       deliver: (call) => this.#deliver(call),
       onBusy: () => undefined,
     });
@@ -78,6 +84,26 @@ export class HostCourier implements CommitListener {
   /** Ends, before the host ends its calls. What is under way is not settled: it comes again with the next opening of the store. */
   stop(): void {
     this.#courier.stop();
+  }
+
+  /** This host owns a shard of the cluster's mail from now on. The store must be open. */
+  async takeShard(shard: number, given: GivenShard): Promise<void> {
+    this.#isNeeded = true;
+    this.#startIfNeeded();
+    await this.#courier.takeShard(shard, given);
+  }
+
+  finishShard(shard: number): Promise<void> {
+    return this.#courier.finishShard(shard);
+  }
+
+  dropShard(shard: number): void {
+    this.#courier.dropShard(shard);
+  }
+
+  /** A host has committed mail or reminders of shards that this one owns. */
+  lookAgain(): void {
+    this.#courier.lookAgain();
   }
 
   /** Keeps a message for an agent. The store must be open. Rejects with a `StoreError`. */
@@ -105,6 +131,18 @@ export class HostCourier implements CommitListener {
 
   onDecided(commits: readonly Commit[], outcomes: Decided): void {
     this.#courier.onDecided(commits, outcomes);
+    if (this.#parts.sharedLog !== undefined) this.#tellCommitted(commits, outcomes);
+  }
+
+  /** Commits whose outcome is unknown may have happened, too. */
+  #tellCommitted(commits: readonly Commit[], outcomes: Decided): void {
+    if (outcomes === "failed") return;
+    const shards = new Set<number>();
+    for (const { agent, mail, reminders } of commits) {
+      for (const { receiver } of mail) shards.add(shardOf(receiver));
+      if (reminders.some(({ at }) => at === "set")) shards.add(shardOf(agent));
+    }
+    this.#parts.onCommitted(shards);
   }
 
   #startIfNeeded(): void {

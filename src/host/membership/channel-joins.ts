@@ -1,6 +1,6 @@
 import type { ClusterMember, JoinOutcome, SessionEnd, WorkerSession } from "../../cluster/internal.ts";
 import { type Clock, errorText } from "../../core/internal.ts";
-import { isAnnounced, readIdentity } from "../../protocol/internal.ts";
+import { isAnnounced, readIdentity, readSession, voidStatusPrefix } from "../../protocol/internal.ts";
 import {
   type CallContext,
   FairCount,
@@ -10,7 +10,7 @@ import {
   StatusCode,
 } from "../../transport/internal.ts";
 import { limits } from "../limits.ts";
-import type { Admission, Admitted } from "../sessions/admission.ts";
+import { type Admission, type Admitted, shuttingDownText } from "../sessions/admission.ts";
 import type { StreamClosing } from "../sessions/data-channel.ts";
 import type { Peer } from "../sessions/peer.ts";
 import type { Session } from "../sessions/session.ts";
@@ -30,6 +30,8 @@ export interface ChannelJoinsParts {
   readonly life: () => PresentLife;
   /** The bound of the registrations that wait for their client's join. */
   readonly places: FairCountOptions;
+  /** A worker has joined, and its channel is open. */
+  readonly onOpened: (channel: Session) => void;
   /** The session of an open channel is over, for another reason than its end. */
   readonly onOver: (channel: Session, end: Exclude<SessionEnd, "ended">) => void;
 }
@@ -59,6 +61,8 @@ export class ChannelJoins {
   readonly #places: FairCount;
   /** Burials of workers that have left this host, by worker id. */
   readonly #burials = new Map<string, Promise<void>>();
+  readonly #onEnded = new Set<() => void>();
+  #isClosed = false;
 
   constructor(parts: ChannelJoinsParts) {
     this.#parts = parts;
@@ -72,6 +76,7 @@ export class ChannelJoins {
 
   /** Begins the join of a worker that opens its data channel. Throws `RpcError` beyond the bounds of what waits. */
   join(call: CallContext, clientId: string, principal: Admitted): Joining {
+    if (this.#isClosed) throw new RpcError(StatusCode.unavailable, shuttingDownText);
     const abort = new AbortController();
     const timer = this.#parts.clock.setTimer(limits.joinMs, () => joining.refuse(notJoined()));
     const joining: Joining = new Joining({
@@ -92,15 +97,40 @@ export class ChannelJoins {
     this.#channels.set(channel, open);
     this.#byClient.set(channel.id, open);
     this.#settle(channel.id, open.session);
+    this.#parts.onOpened(channel);
   }
 
-  /** A data channel has ended. A stock worker never comes back; one of Troupe's may join another host. */
+  // protocol.md §11.19
+  /**
+   * A data channel has ended. A stock worker never comes back. One of Troupe's has stopped only if it has said so; else it may join another host.
+   */
   ended(channel: Session, { reason }: Pick<StreamClosing, "reason">): void {
     const open = this.#channels.get(channel);
     if (open === undefined) return;
     this.#channels.delete(channel);
     if (this.#byClient.get(channel.id) === open) this.#byClient.delete(channel.id);
-    this.#end(open.session, reason === "left" || open.worker.kind === "stock" ? "left" : "lost");
+    const hasStopped = open.worker.kind === "stock" || (reason === "left" && open.isLeaving && !open.isMoving);
+    this.#end(open.session, hasStopped ? "left" : "lost");
+    for (const look of [...this.#onEnded]) look();
+  }
+
+  /** Takes no more channels. */
+  close(): void {
+    this.#isClosed = true;
+  }
+
+  /** Resolves when no worker of Troupe's has a channel open any more. */
+  async troupeGone(): Promise<void> {
+    const isOver = (): boolean => this.open.every(({ channel }) => !channel.traits.isAnnounced);
+    while (!isOver()) {
+      await new Promise<void>((resolve) => {
+        const look = (): void => {
+          this.#onEnded.delete(look);
+          resolve();
+        };
+        this.#onEnded.add(look);
+      });
+    }
   }
 
   /** The worker has said that it leaves this channel: it finishes there what it has. */
@@ -118,6 +148,15 @@ export class ChannelJoins {
     return this.#channels.get(channel)?.isLeaving === true;
   }
 
+  // protocol.md §11.19
+  /** The worker moves to another host: it finishes here what it has. */
+  noteMoving(channel: Peer): void {
+    const open = this.#channels.get(channel);
+    if (open === undefined) return;
+    open.isLeaving = true;
+    open.isMoving = true;
+  }
+
   /** The session of a worker in the cluster, by its data channel. */
   sessionOf(channel: Peer): WorkerSession | undefined {
     return this.#channels.get(channel)?.session;
@@ -125,6 +164,7 @@ export class ChannelJoins {
 
   /** Answers a worker that asks for a lease: milliseconds; 0: it gets none. */
   leaseOf(channel: Peer): number {
+    if (!channel.traits.capabilities.has("lease")) return 0;
     return this.sessionOf(channel)?.grantLease() ?? 0;
   }
 
@@ -237,16 +277,9 @@ function openingWorker(metadata: Metadata, clientId: string, principal: Admitted
     return { kind: "stock", clientId, said, session: 0, principal };
   }
   const named = readIdentity(metadata, "");
-  const session = sessionIn(metadata);
+  const session = readSession(metadata);
   if (session !== undefined && named.id !== "") return { kind: "troupe", clientId, said: named, session, principal };
   return { kind: "stock", clientId, said: readIdentity(metadata, clientId), session: 0, principal };
-}
-
-// protocol.md §12.7
-/** The number of a worker's connection: a whole number from 1 on, of at most 15 digits. */
-function sessionIn(metadata: Metadata): number | undefined {
-  const text = metadata.agsession ?? "";
-  return /^[1-9]\d{0,14}$/.test(text) ? Number(text) : undefined;
 }
 
 function refusalOf(at: Exclude<JoinOutcome["at"], "joined">): RpcError {
@@ -266,7 +299,9 @@ function refusalOf(at: Exclude<JoinOutcome["at"], "joined">): RpcError {
 }
 
 /** The status of a worker that is gone for its cluster. */
-export const voidText = "void: this worker is gone for its cluster. It must join under another worker id.";
+export const voidText = voidStatusPrefix.concat(
+  "this worker is gone for its cluster. It must join under another worker id.",
+);
 
 /** Resolves when the promise does, or when the signal aborts. */
 async function orAborted(promise: Promise<void>, signal: AbortSignal): Promise<void> {

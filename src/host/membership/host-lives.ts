@@ -1,4 +1,10 @@
-import { ClusterMember, type HeldClaims, type LifeEnd, type MemberListener } from "../../cluster/internal.ts";
+import {
+  ClusterMember,
+  type HeldClaims,
+  type LifeEnd,
+  type MemberListener,
+  type ShardUse,
+} from "../../cluster/internal.ts";
 import { type Clock, errorText, type Logger, type MakeId } from "../../core/internal.ts";
 import type { HostClusterOptions } from "../cluster-options.ts";
 import type { PresentLife } from "./channel-joins.ts";
@@ -8,6 +14,8 @@ export interface HostLivesParts {
   readonly clock: Clock;
   readonly makeId: MakeId;
   readonly logger: Logger | undefined;
+  /** Undefined: the host reads no mail. */
+  readonly shards: ShardUse | undefined;
   /** Listens to a member that begins. */
   readonly listenerOf: (member: () => ClusterMember) => MemberListener;
   /** The generation of the cluster is at least this. */
@@ -115,6 +123,7 @@ export class HostLives {
       host: { label, ...this.#addresses },
       listener: listenerOf(() => member),
       leastGeneration: this.#parts.leastGeneration(),
+      shards: this.#parts.shards,
     });
     return new Life(member);
   }

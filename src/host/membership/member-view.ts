@@ -59,6 +59,11 @@ export class MemberView implements ClusterView {
     }
   }
 
+  /** No host will serve the worker any more. */
+  workerGone(workerId: string): void {
+    for (const listener of this.#listeners) listener.workerGone(workerId);
+  }
+
   workerOf(agentType: string): string | undefined {
     return this.#member.types.ownerOf(agentType)?.workerId;
   }

@@ -100,10 +100,10 @@ export class AcceptedLinks implements AskedHost, LinkService {
     return link;
   }
 
-  /** Resolves when all hosts have read what they were told so far, or have no link any more. Undefined: there are none. */
-  barrier(): Promise<unknown> | undefined {
+  /** Resolves when all hosts have read what they were told so far, or have no link any more. To false: some are late. Undefined: there are none. */
+  barrier(): Promise<boolean> | undefined {
     if (this.#byHost.size === 0) return undefined;
-    return Promise.all([...this.#byHost.values()].map((link) => link.barrier()));
+    return Promise.all([...this.#byHost.values()].map((link) => link.barrier())).then((read) => read.every(Boolean));
   }
 
   linkOpened(link: IncomingLink): void {
@@ -141,7 +141,12 @@ export class AcceptedLinks implements AskedHost, LinkService {
     const call = peekFrame(frame);
     if (call.kind !== "request") return link.cut("It has sent a call whose frame is not a request.");
     const reason = "The worker does not serve the agent type here any more.";
-    caller.bounce({ what: { requestId: requestIdText(call) }, types: [], reason, heldBy: undefined, frame });
+    const bounce = encodePeerFrame({
+      ...{ kind: "bounce", what: { requestId: requestIdText(call) }, types: [], reason, heldBy: undefined, frame },
+    });
+    if (link.tellIfRoom(bounce)) return;
+    const head = { kind: "request", requestId: requestIdText(call) } as const;
+    this.calledBadly(link, head, { reason: "The call finds no space on the way back to its host.", isOverload: true });
   }
 
   calledBadly(link: IncomingLink, head: FrameHead, bad: BadFrame): void {
@@ -204,7 +209,7 @@ export class AcceptedLinks implements AskedHost, LinkService {
     const known = this.#control.get(link);
     if (known !== undefined) return known;
     const control: ControlLink = {
-      id: `host ${link.hostId}`,
+      id: `host → ${link.hostId}`,
       account: link.account,
       owner: { principal: undefined },
       isElsewhere: true,

@@ -8,10 +8,12 @@ export interface ClusterHost {
   readonly address: string;
 }
 
-/** Learns which hosts are up. Called one at a time; it must not throw. */
+/** Learns which hosts are up, and which workers are gone. Called one at a time; it must not throw. */
 export interface ClusterHostsListener {
   hostUp(host: ClusterHost): void;
   hostDown(hostId: string): void;
+  /** No host will serve the worker any more: its types are free. */
+  workerGone(workerId: string): void;
 }
 
 /** A host's right to an exclusive type. `held`: another worker of the cluster serves it. `unavailable`: the cluster can't say now. */

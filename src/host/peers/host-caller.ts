@@ -22,7 +22,7 @@ export interface HostCallerParts {
 
 /** Another host as the caller of all calls that come on its link. Their request ids are its own. */
 export class HostCaller implements Peer {
-  /** No client id: those of clients have no space in them. */
+  /** No client id: no metadata of a client can carry an arrow. */
   readonly id: string;
   // A host sends its callers of other kinds only what they take.
   readonly traits: PeerTraits = {
@@ -43,7 +43,7 @@ export class HostCaller implements Peer {
   #isOpen = true;
 
   constructor({ hostId, number, account, queue, tell }: HostCallerParts) {
-    this.id = `host ${hostId}`;
+    this.id = `host → ${hostId}`;
     this.worker = { id: this.id, name: this.id, version: undefined, labels: {} };
     this.number = number;
     this.account = account;

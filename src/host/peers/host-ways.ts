@@ -30,8 +30,8 @@ export interface ControlLink {
   /** Without a principal: the host refuses requests that only workers of the same principal may make. */
   readonly owner: { readonly principal: Admitted };
   readonly isElsewhere: true;
-  /** False: it takes nothing now. */
-  send(envelope: Uint8Array): boolean;
+  /** False: it takes nothing now. `from`: the sender, if it is not the host. */
+  send(envelope: Uint8Array, from?: { readonly account: MemoryAccount }): boolean;
 }
 
 /** The ways by which frames of other hosts reach the rooms of a host. None of them throws. */

@@ -24,6 +24,7 @@ import {
 import { GracefulClose } from "../sessions/graceful-close.ts";
 import { whyHelloDiffers } from "./hello.ts";
 import { HostCaller } from "./host-caller.ts";
+import { LinkBarriers } from "./link-barriers.ts";
 import { LinkLiveness } from "./link-liveness.ts";
 import { LinkQueue } from "./link-queue.ts";
 import type { LinkSettings } from "./outgoing-link.ts";
@@ -71,13 +72,16 @@ export class IncomingLink implements ServerStreamReceiver, ToldHost {
   #caller: HostCaller | undefined;
   #hostId = "";
   #hasEnded = false;
-  readonly #barriers = new Map<number, () => void>();
-  #lastBarrier = 0;
+  readonly #barriers: LinkBarriers;
 
   constructor(parts: IncomingLinkParts) {
     this.#parts = parts;
     this.account = parts.account;
     this.address = parts.address;
+    this.#barriers = new LinkBarriers({
+      clock: parts.clock,
+      send: (number) => this.tell({ kind: "barrier", number }),
+    });
   }
 
   /** The id of the other host; empty before it has said who it is. */
@@ -109,15 +113,9 @@ export class IncomingLink implements ServerStreamReceiver, ToldHost {
     return this.tellIfRoom(encodePeerFrame({ kind: "control", envelope }));
   }
 
-  /** Resolves when the other host has read all that it was told so far, or when the link has ended. */
-  barrier(): Promise<void> {
-    if (!this.isOpen) return Promise.resolve();
-    this.#lastBarrier += 1;
-    const number = this.#lastBarrier;
-    return new Promise((resolve) => {
-      this.#barriers.set(number, resolve);
-      this.tell({ kind: "barrier", number });
-    });
+  /** Resolves when the other host has read all that it was told so far, or when the link has ended. To false: the host is late. */
+  barrier(): Promise<boolean> {
+    return this.isOpen ? this.#barriers.reach() : Promise.resolve(true);
   }
 
   onOpen(stream: ServerStream): void {
@@ -214,7 +212,7 @@ export class IncomingLink implements ServerStreamReceiver, ToldHost {
         return;
       }
       case "barrier-read":
-        return this.#barrierRead(frame.number);
+        return this.#barriers.read(frame.number);
       case "flush":
         return host.flush(this, frame);
       case "control":
@@ -236,19 +234,13 @@ export class IncomingLink implements ServerStreamReceiver, ToldHost {
     }
   }
 
-  #barrierRead(number: number): void {
-    this.#barriers.get(number)?.();
-    this.#barriers.delete(number);
-  }
-
   #end(reason: string): void {
     if (this.#hasEnded) return;
     this.#hasEnded = true;
     this.#helloTimer?.cancel();
     this.#liveness?.stop();
     this.#caller?.markClosed();
-    for (const resolve of this.#barriers.values()) resolve();
-    this.#barriers.clear();
+    this.#barriers.close();
     this.#parts.host.linkEnded(this, reason);
   }
 }

@@ -8,7 +8,7 @@ import type {
   PeerTaken,
   PeerUnaryAnswer,
 } from "../../protocol/internal.ts";
-import type { Dialer, MemoryAccount, Metadata } from "../../transport/internal.ts";
+import type { Dialer, MemoryAccount, Metadata, RpcError } from "../../transport/internal.ts";
 import { limits } from "../limits.ts";
 import type { Peer } from "../sessions/peer.ts";
 import type { AcceptedLinks } from "./accepted-links.ts";
@@ -16,7 +16,8 @@ import type { ClusterHost, ClusterHostsListener, ClusterView, TypeApplicant, Typ
 import { HostDialling } from "./host-dialling.ts";
 import type { BadFrame, ControlLink, HostWays, LinkCounters, LinkOccurrence } from "./host-ways.ts";
 import { InterestElsewhere } from "./interest-elsewhere.ts";
-import type { ForwardedCall, FoundElsewhere, OtherHosts } from "./other-hosts.ts";
+import { LookUps } from "./look-ups.ts";
+import { type ForwardedCall, type FoundElsewhere, keyOfType, keyOfWorker, type OtherHosts } from "./other-hosts.ts";
 import type { AskingHost, LinkSettings, OutgoingLink } from "./outgoing-link.ts";
 import type { TellingBounds } from "./told-bounds.ts";
 import type { ToldPresence } from "./told-presence.ts";
@@ -54,7 +55,7 @@ export class LinkedHosts implements OtherHosts, AskingHost, ClusterHostsListener
   readonly #asks: UnaryAsks;
   readonly #control = new Map<OutgoingLink, ControlLink>();
   /** Types whose place the cluster is asked for; calls for them wait. */
-  readonly #lookUps = new Set<string>();
+  readonly #lookUps: LookUps;
   readonly #unwatch: () => void;
   readonly #onLinked = new Set<() => void>();
   #isClosed = false;
@@ -67,6 +68,10 @@ export class LinkedHosts implements OtherHosts, AskingHost, ClusterHostsListener
       cluster,
       isServed: ways.isServed,
       onRefused: (applicant) => ways.typeLost(applicant),
+    });
+    this.#lookUps = new LookUps({
+      cluster,
+      onKnown: (agentType, isServed) => ways.placeKnown(keyOfType(agentType), isServed || cluster.isShared(agentType)),
     });
     this.#unwatch = cluster.watchHosts(this);
   }
@@ -119,15 +124,24 @@ export class LinkedHosts implements OtherHosts, AskingHost, ClusterHostsListener
     dialling?.stop();
   }
 
-  find(agentType: string): FoundElsewhere | undefined {
+  workerGone(workerId: string): void {
+    // The calls that wait for it are routed anew: another worker may serve its types by now.
+    this.#parts.ways.placeKnown(keyOfWorker(workerId), true);
+  }
+
+  find(agentType: string, party?: string): FoundElsewhere | undefined {
     if (this.#lookUps.has(agentType)) return laterByType(agentType);
     const workerId = this.#parts.cluster.workerOf(agentType);
-    if (workerId === undefined) return this.#lookUp(agentType);
+    if (workerId === undefined) return this.#lookUp(agentType, party);
     return this.#workers.ofWorker(workerId)?.place ?? { at: "later", key: keyOfWorker(workerId) };
   }
 
-  doubt(agentType: string): void {
-    if (!this.#lookUps.has(agentType)) this.#lookUp(agentType);
+  isPlaceOf(channel: Peer, agentType: string): boolean {
+    return this.#parts.cluster.workerOf(agentType) === channel.worker.id;
+  }
+
+  doubt(agentType: string, party: string): void {
+    this.#lookUp(agentType, party);
   }
 
   visitTypes(topicType: string, visit: (agentType: string) => void): void {
@@ -189,6 +203,7 @@ export class LinkedHosts implements OtherHosts, AskingHost, ClusterHostsListener
 
   typeOwned(applicant: TypeApplicant): void {
     this.#types.typeOwned(applicant);
+    queueMicrotask(() => this.#typeIsHere(applicant.agentType));
   }
 
   releaseType(agentType: string): void {
@@ -214,10 +229,9 @@ export class LinkedHosts implements OtherHosts, AskingHost, ClusterHostsListener
     return link && this.#asks.ask(link, forwarded, limits.peerUnaryMs);
   }
 
-  async askAll(forwarded: ForwardedCall): Promise<readonly Uint8Array[]> {
+  askAll(forwarded: ForwardedCall): Promise<readonly (Uint8Array | RpcError)[]> {
     const links = [...this.#diallings.values()].flatMap(({ openLink }) => openLink ?? []);
-    const asked = await Promise.allSettled(links.map((link) => this.#asks.ask(link, forwarded, limits.peerListMs)));
-    return asked.flatMap((outcome) => (outcome.status === "fulfilled" ? [outcome.value] : []));
+    return Promise.all(links.map((link) => this.#asks.tryAsk(link, forwarded, limits.peerListMs)));
   }
 
   async close(): Promise<void> {
@@ -288,8 +302,8 @@ export class LinkedHosts implements OtherHosts, AskingHost, ClusterHostsListener
     return this.#interest.change(link, pattern, begins);
   }
 
-  unaryAnswered(answer: PeerUnaryAnswer): void {
-    this.#asks.answered(answer);
+  unaryAnswered(link: OutgoingLink, answer: PeerUnaryAnswer): void {
+    this.#asks.answered(link, answer);
   }
 
   controlCame(link: OutgoingLink, envelope: Uint8Array): void {
@@ -325,16 +339,19 @@ export class LinkedHosts implements OtherHosts, AskingHost, ClusterHostsListener
     counters.unconfirmedEvents += link.queue.unconfirmedEvents;
   }
 
-  /** Asks the cluster for a type that is not known here. Undefined: too many are asked for, or the text can't name a type. */
-  #lookUp(agentType: string): FoundElsewhere | undefined {
-    if (this.#isClosed || this.#lookUps.size >= limits.lookUps) return undefined;
-    if (!isValidAgentType(agentType) || agentType.length > limits.nameChars) return undefined;
+  /** A worker here serves the type: calls may wait for it which came before the worker did. */
+  #typeIsHere(agentType: string): void {
     const { cluster, ways } = this.#parts;
-    this.#lookUps.add(agentType);
-    void cluster.lookUp(agentType).then((workerId) => {
-      this.#lookUps.delete(agentType);
-      ways.placeKnown(keyOfType(agentType), workerId !== undefined || cluster.isShared(agentType));
-    });
+    const workerId = cluster.workerOf(agentType);
+    ways.placeKnown(keyOfType(agentType), true);
+    if (workerId !== undefined) ways.placeKnown(keyOfWorker(workerId), true);
+  }
+
+  /** Asks the cluster for a type that is not known here. Undefined: no host serves a type of this name. */
+  #lookUp(agentType: string, party: string | undefined): FoundElsewhere | undefined {
+    const isName = isValidAgentType(agentType) && agentType.length <= limits.nameChars;
+    if (this.#isClosed || !isName) return undefined;
+    if (party !== undefined && !this.#lookUps.begin(agentType, party)) return { at: "busy" };
     return laterByType(agentType);
   }
 
@@ -347,39 +364,26 @@ export class LinkedHosts implements OtherHosts, AskingHost, ClusterHostsListener
     const known = this.#control.get(link);
     if (known !== undefined) return known;
     const control: ControlLink = {
-      id: `host ${link.hostId}`,
+      id: `host → ${link.hostId}`,
       account: link.account,
       owner: { principal: undefined },
       isElsewhere: true,
-      send: (envelope) => link.sendControl(envelope, "") === "queued",
+      send: (envelope, from) => link.sendControl(envelope, from?.account.party ?? "") === "queued",
     };
     this.#control.set(link, control);
     return control;
   }
 
-  async #within(barrier: Promise<unknown>): Promise<void> {
+  async #within(barrier: Promise<boolean>): Promise<void> {
     const { clock, counters } = this.#parts;
-    let isLate = false;
     let end = (): void => undefined;
-    const late = new Promise<void>((resolve) => {
-      end = resolve;
+    const late = new Promise<false>((resolve) => {
+      end = () => resolve(false);
     });
-    const timer = clock.setTimer(limits.barrierMs, () => {
-      isLate = true;
-      end();
-    });
-    await Promise.race([barrier, late]);
+    const timer = clock.setTimer(limits.barrierMs, end);
+    if (!(await Promise.race([barrier, late]))) counters.lateSubscriptions += 1;
     timer.cancel();
-    if (isLate) counters.lateSubscriptions += 1;
   }
-}
-
-function keyOfType(agentType: string): string {
-  return `type ${agentType}`;
-}
-
-function keyOfWorker(workerId: string): string {
-  return `worker ${workerId}`;
 }
 
 function laterByType(agentType: string): FoundElsewhere {

@@ -1,15 +1,19 @@
 import type { PeekedEvent, PeerEventTarget } from "../../protocol/internal.ts";
-import type { CallContext } from "../../transport/internal.ts";
+import type { CallContext, RpcError } from "../../transport/internal.ts";
 import type { Admitted } from "../sessions/admission.ts";
 import type { Peer } from "../sessions/peer.ts";
 import type { TypeApplicant, TypeGrant } from "./cluster-view.ts";
 import type { ControlLink } from "./host-ways.ts";
 import type { CallLink, WorkerElsewhere } from "./worker-elsewhere.ts";
 
-/** Where the calls to agents of a type go that no worker of this host serves. `later`: they wait under a key until `HeldElsewhere` says more. */
+/**
+ * Where the calls to agents of a type go that no worker of this host serves. `later`: they wait under a key until more is known. `busy`: the
+ * cluster is asked for too many types already.
+ */
 export type FoundElsewhere =
   | { readonly at: "found"; readonly peer: Peer }
-  | { readonly at: "later"; readonly key: string };
+  | { readonly at: "later"; readonly key: string }
+  | { readonly at: "busy" };
 
 /** A unary call that another host answers for this one. */
 export interface ForwardedCall {
@@ -28,10 +32,15 @@ export interface OtherHosts {
   // protocol.md §12.7
   /** Whether this host may hand anything to workers now. False: it has lost touch with its cluster. */
   readonly isServing: boolean;
-  /** Finds the worker of another host that serves an exclusive type. Undefined: no host serves it. */
-  find(agentType: string): FoundElsewhere | undefined;
-  /** A worker elsewhere did not take a call for this type. The host looks up the place of the type before it uses it again. */
-  doubt(agentType: string): void;
+  /**
+   * Finds the worker of another host that serves an exclusive type. Undefined: no host serves it. `party`: the address of the caller, for whom
+   * the host asks the cluster. Without it the host asks nothing, and a type that it does not know comes `later`.
+   */
+  find(agentType: string, party?: string): FoundElsewhere | undefined;
+  /** Whether the worker of a channel here serves an exclusive type. It may not have registered the type at this host yet. */
+  isPlaceOf(channel: Peer, agentType: string): boolean;
+  /** A worker elsewhere did not take a call for this type. The host looks up the place of the type before it uses it again. `party`: as above. */
+  doubt(agentType: string, party: string): void;
   /** Sends an event to each worker of another host that subscribes, except for types of this host. Returns how many got it. */
   publish(from: Peer, event: PeekedEvent, isServedHere: (agentType: string) => boolean): number;
   /** Calls `visit` for each agent type of other hosts that subscribes to a topic. */
@@ -60,10 +69,19 @@ export interface OtherHosts {
   subscribed(): Promise<void> | undefined;
   /** Has the host that has the client's data channel answer a unary call. Undefined: no other host has it. */
   forward(call: ForwardedCall): Promise<Uint8Array> | undefined;
-  /** Has all other hosts answer a unary call; returns the answers of those that gave one in time. */
-  askAll(call: ForwardedCall): Promise<readonly Uint8Array[]>;
+  /** Has all other hosts answer a unary call; returns the answer of each, or the reason for which it has none in time. */
+  askAll(call: ForwardedCall): Promise<readonly (Uint8Array | RpcError)[]>;
   /** Closes all links. Twice is fine; never rejects. */
   close(): Promise<void>;
+}
+
+/** The keys under which calls wait: until more is known of a type, or of the channel of a worker. */
+export function keyOfType(agentType: string): string {
+  return `type ${agentType}`;
+}
+
+export function keyOfWorker(workerId: string): string {
+  return `worker ${workerId}`;
 }
 
 /** Where a host keeps its `OtherHosts`. It is alone until it joins others. */
@@ -76,6 +94,7 @@ export const noOthers: OtherHosts = {
   areThere: false,
   isServing: true,
   find: () => undefined,
+  isPlaceOf: () => false,
   doubt: () => undefined,
   publish: () => 0,
   visitTypes: () => undefined,

@@ -56,7 +56,7 @@ export interface AskingHost {
   taken(link: OutgoingLink, taken: PeerTaken): void;
   flushed(number: number): void;
   workerHere(worker: WorkerElsewhere): void;
-  /** The channel of a worker has ended. Its host still answers its calls, or gives them back. */
+  /** The channel of a worker has ended, or takes no more calls. Its host still answers those that it has, or gives them back. */
   workerAway(worker: WorkerElsewhere): void;
   /** It takes new agents no more, or again. */
   workerChanged(worker: WorkerElsewhere): void;
@@ -64,7 +64,7 @@ export interface AskingHost {
   workersLost(link: OutgoingLink, workers: readonly WorkerElsewhere[]): void;
   /** Returns whether it changes anything. */
   interestChanged(link: OutgoingLink, interest: PeerInterest): boolean;
-  unaryAnswered(answer: PeerUnaryAnswer): void;
+  unaryAnswered(link: OutgoingLink, answer: PeerUnaryAnswer): void;
   controlCame(link: OutgoingLink, envelope: Uint8Array): void;
 }
 
@@ -256,7 +256,7 @@ export class OutgoingLink implements CallLink, StreamReceiver {
       case "control":
         return host.controlCame(this, frame.envelope);
       case "unary-answer":
-        return host.unaryAnswered(frame);
+        return host.unaryAnswered(this, frame);
       case "call":
       case "event":
       case "unary":

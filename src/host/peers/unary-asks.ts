@@ -1,6 +1,6 @@
 import { type Clock, followAbort, unfollowAbort } from "../../core/internal.ts";
-import { durableKey, type PeerUnaryAnswer, sharingKey } from "../../protocol/internal.ts";
-import { partyOfCall, RpcError, StatusCode } from "../../transport/internal.ts";
+import { durableKey, type PeerUnary, type PeerUnaryAnswer, refusalKey, sharingKey } from "../../protocol/internal.ts";
+import { FairShare, type Metadata, partyOfCall, RpcError, StatusCode } from "../../transport/internal.ts";
 import { limits } from "../limits.ts";
 import type { ForwardedCall } from "./other-hosts.ts";
 import type { OutgoingLink } from "./outgoing-link.ts";
@@ -10,10 +10,14 @@ interface Waiting {
   readonly settle: (outcome: PeerUnaryAnswer | RpcError) => void;
 }
 
-/** Unary calls that other hosts answer for this one. */
+/** About what an ask occupies while it waits: an entry, a timer and a promise. */
+const waitingBytes = 1_000;
+
+/** Unary calls that other hosts answer for this one. The callers of one address have two thirds of the places. */
 export class UnaryAsks {
   readonly #clock: Clock;
   readonly #waiting = new Map<number, Waiting>();
+  readonly #share = new FairShare(limits.peerUnaries);
   #lastNumber = 0;
 
   constructor(clock: Clock) {
@@ -22,15 +26,23 @@ export class UnaryAsks {
 
   /** Asks one host. Rejects with its `RpcError`, as UNAVAILABLE when it does not answer in time, and as CANCELLED when the caller leaves. */
   async ask(link: OutgoingLink, forwarded: ForwardedCall, timeoutMs: number): Promise<Uint8Array> {
-    const outcome = await this.#ask(link, forwarded, timeoutMs);
+    const outcome = await this.tryAsk(link, forwarded, timeoutMs);
     if (outcome instanceof RpcError) throw outcome;
-    const { code, details, answer, metadata } = outcome;
-    if (code === StatusCode.ok) return answer;
-    throw new RpcError(statusOf(code), details, { metadata });
+    return outcome;
   }
 
-  answered(answer: PeerUnaryAnswer): void {
-    this.#settle(answer.number, answer);
+  /** As `ask`, but resolves to the error. */
+  async tryAsk(link: OutgoingLink, forwarded: ForwardedCall, timeoutMs: number): Promise<Uint8Array | RpcError> {
+    const outcome = await this.#ask(link, forwarded, timeoutMs);
+    if (outcome instanceof RpcError) return outcome;
+    const { code, details, answer } = outcome;
+    if (code === StatusCode.ok) return answer;
+    return new RpcError(statusOf(code), details.slice(0, limits.errorChars), { metadata: refusalMetadata(outcome) });
+  }
+
+  /** Takes an answer that came on a link; one to what another host was asked is dropped. */
+  answered(link: OutgoingLink, answer: PeerUnaryAnswer): void {
+    if (this.#waiting.get(answer.number)?.link === link) this.#settle(answer.number, answer);
   }
 
   /** Ends the calls that were asked on the link: no answer will come. */
@@ -41,11 +53,10 @@ export class UnaryAsks {
   }
 
   #ask(link: OutgoingLink, forwarded: ForwardedCall, timeoutMs: number): Promise<PeerUnaryAnswer | RpcError> {
-    const { method, clientId, principal, request, call } = forwarded;
-    if (this.#waiting.size >= limits.peerUnaries) {
-      const text = `${this.#waiting.size} calls wait for other hosts already. Try again later.`;
-      return Promise.resolve(new RpcError(StatusCode.resourceExhausted, text));
-    }
+    const { call } = forwarded;
+    const party = partyOfCall(call);
+    const refusal = this.#whyFull(party, call.account);
+    if (refusal !== undefined) return Promise.resolve(new RpcError(StatusCode.resourceExhausted, refusal));
     this.#lastNumber += 1;
     const number = this.#lastNumber;
     return new Promise((resolve) => {
@@ -58,16 +69,25 @@ export class UnaryAsks {
         settle: (outcome) => {
           timer.cancel();
           unfollowAbort(call.signal, leave);
+          this.#share.remove(party);
+          call.account?.release(waitingBytes);
           resolve(outcome);
         },
       });
+      this.#share.add(party);
       followAbort(call.signal, leave);
-      const metadata = Object.fromEntries(Object.entries(call.metadata).filter(([key]) => termKeys.includes(key)));
-      const ask = { kind: "unary", number, method, clientId, principal: principal?.name, request, metadata } as const;
-      const sent = link.sendUnary(ask, partyOfCall(call));
+      const sent = link.sendUnary(askOf(number, forwarded), party);
       if (sent !== "queued")
         this.#settle(number, unavailable("The link to the host that has to answer takes nothing now."));
     });
+  }
+
+  /** Returns why one more call may not wait. Undefined: it may, and its memory is taken. */
+  #whyFull(party: string, account: ForwardedCall["call"]["account"]): string | undefined {
+    if (!this.#share.mayAdd(party)) {
+      return `${this.#waiting.size} calls wait for other hosts already, and two thirds of ${limits.peerUnaries} may be of one address. Try again later.`;
+    }
+    return account === undefined || account.take(waitingBytes) ? undefined : account.whyNot(waitingBytes);
   }
 
   #settle(number: number, outcome: PeerUnaryAnswer | RpcError): void {
@@ -79,6 +99,19 @@ export class UnaryAsks {
 
 /** The terms under which a worker shares a type. */
 const termKeys: readonly string[] = [...Object.values(sharingKey), durableKey];
+
+function askOf(number: number, { method, clientId, principal, request, call }: ForwardedCall): PeerUnary {
+  const metadata = Object.fromEntries(Object.entries(call.metadata).filter(([key]) => termKeys.includes(key)));
+  return { kind: "unary", number, method, clientId, principal: principal?.name, request, metadata };
+}
+
+/** What another host says beside a refusal, without what no header can carry. */
+function refusalMetadata({ metadata }: PeerUnaryAnswer): Metadata {
+  const known = Object.values(refusalKey).map((key) => [key, metadata[key] ?? ""] as const);
+  return Object.fromEntries(known.filter(([, value]) => headerText.test(value)));
+}
+
+const headerText = new RegExp(`^[\\x20-\\x7e]{1,${limits.nameChars}}$`);
 
 function unavailable(details: string): RpcError {
   return new RpcError(StatusCode.unavailable, `${details} Try again later.`);

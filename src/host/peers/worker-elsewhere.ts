@@ -64,10 +64,11 @@ export class WorkerElsewhere implements Peer {
   }
 
   notify(notice: Uint8Array): SendOutcome {
-    return this.#isOpen ? this.link.sendNotice(notice) : "closed";
+    // Its host still has the calls that it has not answered.
+    return this.link.sendNotice(notice);
   }
 
-  /** The channel has ended, or the link to its host. */
+  /** The channel has ended or takes no more calls, or the link to its host has ended. */
   markClosed(): void {
     this.#isOpen = false;
   }

@@ -2,7 +2,7 @@ import type { Clock, SharingTerms } from "../../core/internal.ts";
 import type { WireSubscription } from "../../protocol/internal.ts";
 import { type MemoryAccount, partyOfCall } from "../../transport/internal.ts";
 import type { BatchRunner } from "../batch-runner.ts";
-import type { Principal } from "../principal.ts";
+import { isSamePrincipal, type Principal } from "../principal.ts";
 import type { Client } from "./client.ts";
 import { ClientAccounts, registrationCost } from "./client-accounts.ts";
 import { ClientSubscriptions } from "./client-subscriptions.ts";
@@ -181,6 +181,12 @@ export class Registry {
     if (types.size === 0 || types.has(agentType)) return false;
     const { owners } = this.#parts;
     return owners.sharesHere(agentType) || [...types].some((type) => owners.shared(type)?.unaware.has(clientId));
+  }
+
+  /** Whether all clients that serve the agent type belong to the principal. */
+  servesFor(principal: Principal | undefined, agentType: string): boolean {
+    const owners = this.#parts.owners.owners(agentType);
+    return owners.every((clientId) => isSamePrincipal(this.ownerOf(clientId)?.principal, principal));
   }
 
   /** Resolves when events go to the agent type by all its subscriptions. Undefined: they do so now. */

@@ -12,7 +12,8 @@ import {
 import type { MutableHostCounters } from "../counters.ts";
 import { limits } from "../limits.ts";
 import type { HostObserver } from "../observer.ts";
-import { type Authorize, type Principal, readAdmittance } from "../principal.ts";
+import type { Principal } from "../principal.ts";
+import { type CallerCheck, type Judgement, Refusal } from "./caller-check.ts";
 
 export const shuttingDownText = "Host is shutting down.";
 
@@ -31,7 +32,8 @@ export function requireClientId(call: CallContext): string {
 }
 
 export interface AdmissionParts {
-  readonly authorize: Authorize | undefined;
+  /** Undefined: everybody is admitted. */
+  readonly check: CallerCheck | undefined;
   readonly clock: Clock;
   readonly counters: MutableHostCounters;
   readonly logger: Logger | undefined;
@@ -44,7 +46,7 @@ export interface AdmissionParts {
 export type Admitted = Principal | undefined;
 
 // protocol.md H21, H23
-/** Admits calls one by one: none while the host stops, and only those that the `authorize` option admits. */
+/** Admits calls one by one: none while the host stops, and only those that the check of the host admits. */
 export class Admission {
   readonly #parts: AdmissionParts;
   readonly #pending = new Set<PendingAdmission>();
@@ -63,21 +65,23 @@ export class Admission {
     this.#places = new FairCount(parts.places);
   }
 
-  /** Admits a call, at once if `authorize` answers at once. Throws, or rejects with, the `RpcError` that refuses the call. */
+  /** Admits a call, at once if its check answers at once. Throws, or rejects with, the `RpcError` that refuses the call. */
   admit(call: CallContext): Admitted | PendingAdmission {
     this.assertOpen();
-    const { authorize } = this.#parts;
-    if (authorize === undefined) return undefined;
+    const { check } = this.#parts;
+    if (check === undefined) return undefined;
     this.#checkRoom(call);
     let answer: unknown;
     let then: unknown;
     try {
-      answer = authorize(call);
+      answer = check.ask(call);
       then = thenOf(answer);
     } catch (error) {
-      throw this.#failed(call, error);
+      throw this.#failed(call, check, error);
     }
-    return typeof then === "function" ? this.#await(call, answer, then) : this.#judge(call, answer);
+    return typeof then === "function"
+      ? this.#await(call, check, { value: answer, then })
+      : this.#judge(call, check, answer);
   }
 
   /** The outcomes of what waits under a client id now: of all its streams and calls, or of those with this method. */
@@ -87,7 +91,7 @@ export class Admission {
   }
 
   /**
-   * Holds an admitted stream within the bounds of what waits for `authorize`: until its release, for 30 s at most. The end of
+   * Holds an admitted stream within the bounds of what waits for the check: until its release, for 30 s at most. The end of
    * the stream or of the host ends the wait. `onEnd` is called once, when the wait is over. Throws `RpcError` beyond the bounds.
    */
   hold(call: CallContext, principal: Admitted, onEnd: () => void): PendingAdmission {
@@ -106,7 +110,7 @@ export class Admission {
     if (this.#isDraining) throw shuttingDown();
   }
 
-  /** Refuses what waits for `authorize`, and every later call. */
+  /** Refuses what waits for the check, and every later call. */
   drain(): void {
     this.#isDraining = true;
     for (const pending of [...this.#pending]) pending.refuse(shuttingDown());
@@ -135,7 +139,7 @@ export class Admission {
   #limited(call: CallContext, calls: string): never {
     const { counters, observer } = this.#parts;
     counters.refusedByLimit += 1;
-    const detail = `${calls} wait for the host's authorize option already. Try again later.`;
+    const detail = `${calls} wait for the host's ${this.#option} already. Try again later.`;
     observer?.({
       at: "limited",
       what: "admissions",
@@ -145,33 +149,42 @@ export class Admission {
     throw new RpcError(StatusCode.resourceExhausted, detail);
   }
 
-  #judge(call: CallContext, answer: unknown): Admitted {
-    let admittance: ReturnType<typeof readAdmittance>;
+  get #option(): string {
+    return this.#parts.check?.option ?? "admission";
+  }
+
+  #judge(call: CallContext, check: CallerCheck, answer: unknown): Admitted {
+    let judgement: Judgement;
     try {
-      admittance = readAdmittance(answer);
+      judgement = check.read(answer);
     } catch (error) {
-      throw this.#failed(call, error);
+      throw this.#failed(call, check, error);
     }
-    if (admittance === "invalid") {
-      throw this.#failed(call, answer instanceof Error ? answer : "It returned neither a status nor a principal.");
+    if (judgement === "invalid") {
+      const why = answer instanceof Error ? answer : `The ${check.option} returned a value that it must not.`;
+      throw this.#failed(call, check, why);
     }
-    if (admittance instanceof RpcError) throw this.#denied(call, admittance);
-    return admittance;
+    if (judgement instanceof Refusal) throw this.#denied(call, judgement.status, judgement.reason);
+    return judgement;
   }
 
   /** Waits for the answer; the end of the call, of the host or of 30 s ends the wait, and a later answer changes nothing. */
-  #await(call: CallContext, answer: unknown, then: CallableFunction): PendingAdmission {
-    const text = `The host's authorize option did not answer within ${limits.admissionMs} ms.`;
+  #await(
+    call: CallContext,
+    check: CallerCheck,
+    answer: { readonly value: unknown; readonly then: CallableFunction },
+  ): PendingAdmission {
+    const text = `The host's ${check.option} did not answer within ${limits.admissionMs} ms.`;
     const pending = this.#pend(call, {
       onLate: (late) => late.refuse(this.#denied(call, new RpcError(StatusCode.unavailable, text))),
     });
-    const onAnswer = (value: unknown): void => pending.settle(() => this.#judge(call, value));
+    const onAnswer = (value: unknown): void => pending.settle(() => this.#judge(call, check, value));
     const onFailure = (error: unknown): void =>
       pending.settle(() => {
-        throw this.#failed(call, error);
+        throw this.#failed(call, check, error);
       });
     try {
-      Reflect.apply(then, answer, [onAnswer, onFailure]);
+      Reflect.apply(answer.then, answer.value, [onAnswer, onFailure]);
     } catch (error) {
       onFailure(error);
     }
@@ -193,7 +206,7 @@ export class Admission {
     };
     const pending = new PendingAdmission(call.method, onEnd, wait.principal);
     const timer = this.#parts.clock.setTimer(limits.admissionMs, () => wait.onLate(pending));
-    const place = this.#places.take(partyOfCall(call), () => pending.refuse(gaveWay()));
+    const place = this.#places.take(partyOfCall(call), () => pending.refuse(gaveWay(this.#option)));
     this.#enter(call, pending);
     followAbort(call.signal, hangUp);
     if (call.signal.aborted) hangUp();
@@ -225,16 +238,17 @@ export class Admission {
     if (ofClient?.size === 0) this.#byClient.delete(clientId);
   }
 
-  #failed(call: CallContext, error: unknown): RpcError {
-    this.#parts.logger?.error("the authorize option failed; the call is refused", {
+  #failed(call: CallContext, check: CallerCheck, error: unknown): RpcError {
+    this.#parts.logger?.error(`the ${check.option} failed; the call is refused`, {
       method: call.method,
       error: errorText(error),
     });
-    const text = "The call could not be authorized.";
-    return this.#denied(call, new RpcError(StatusCode.permissionDenied, text, { cause: error }));
+    const { status, reason } = check.failed(error);
+    return this.#denied(call, status, reason);
   }
 
-  #denied(call: CallContext, refusal: RpcError): RpcError {
+  /** `reason`: for the log and the observer alone. */
+  #denied(call: CallContext, refusal: RpcError, reason: string = refusal.message): RpcError {
     this.#parts.counters.deniedCalls += 1;
     this.#parts.observer?.({
       at: "denied",
@@ -242,7 +256,7 @@ export class Admission {
       clientId: call.metadata[clientIdKey]?.slice(0, limits.nameChars),
       address: call.peer,
       code: refusal.code,
-      reason: refusal.message,
+      reason,
     });
     return refusal;
   }
@@ -253,9 +267,8 @@ function isOver(heldBytes: number, requestBytes: number | undefined, maxBytes: n
   return requestBytes !== undefined && heldBytes > 0 && heldBytes + requestBytes > maxBytes;
 }
 
-function gaveWay(): RpcError {
-  const text =
-    "The clients of this address had most of the calls that wait for the host's authorize option, and others needed a place. Try again later.";
+function gaveWay(option: string): RpcError {
+  const text = `The clients of this address had most of the calls that wait for the host's ${option}, and others needed a place. Try again later.`;
   return new RpcError(StatusCode.resourceExhausted, text);
 }
 

@@ -5,6 +5,7 @@ import {
   type Commit,
   type Epoch,
   type ErrorCode,
+  isIdempotencyKey,
   type Mail,
   type ReminderRule,
   type StateStore,
@@ -240,10 +241,8 @@ export class StateService {
       const durable = frames.durableOf(this.#parts);
       const spread = durable.length === 0 ? noMail : await this.#spread(from, frames, durable);
       if ("code" in spread) return failure(spread.code, spread.text);
-      const mail = spread.length === 0 ? own : [...own, ...spread];
-      const bytes = spread.reduce((sum, { frame }) => sum + frame.length, 0);
-      if (bytes > 0 && !from.account.take(bytes)) return failure("overloaded", from.account.whyNot(bytes));
-      spreadBytes = bytes;
+      spreadBytes = spread.bytes;
+      const mail = spread.mail.length === 0 ? own : [...own, ...spread.mail];
       isAsked = true;
       const commit = toCommit(ask, mail, { generation: held.incarnation, era: rank.era, number: rank.number });
       const [outcome] = await store.commit([commit]);
@@ -270,11 +269,12 @@ export class StateService {
     from: Peer,
     frames: RidingFrames,
     durable: readonly PeekedEvent[],
-  ): Promise<readonly Mail[] | SpreadRefusal> {
+  ): Promise<typeof noMail | SpreadRefusal> {
     const spread = await this.#parts.spreader.spreadAll(from, durable);
     if ("code" in spread) return spread;
-    frames.spread(durable, spread);
-    return spread.flatMap(({ mail }) => mail);
+    const { events, bytes } = spread;
+    frames.spread(durable, events);
+    return { mail: events.flatMap(({ mail }) => mail), bytes };
   }
 
   /** Lets the frames of a written commit go: those of a large one in batches, so that other messages get their turn. */
@@ -317,7 +317,7 @@ function* lastly(tasks: Iterable<() => void>, done: () => void): Iterable<() => 
 }
 
 const noBytes = new Uint8Array();
-const noMail: readonly Mail[] = [];
+const noMail: { readonly mail: readonly Mail[]; readonly bytes: number } = { mail: [], bytes: 0 };
 const supersededText = "Another worker has the agent by now. Try again.";
 const noSpaceText = "The host had no space for this commit. Try again later.";
 
@@ -352,7 +352,10 @@ function readMail(mail: readonly WireMail[]): readonly Mail[] | string {
     if (frame.kind !== "request" || frame.targetType === undefined) {
       return "A message among the mail of the commit is not a call to an agent.";
     }
-    read.push({ id, receiver: { type: frame.targetType, key: frame.targetKey }, kind: "call", frame: message });
+    if (!isIdempotencyKey(id)) return "A message among the mail of the commit needs an id of 1 to 256 characters.";
+    const receiver = { type: frame.targetType, key: frame.targetKey };
+    // A mailbox keeps an id once, as of messages that are told outside a turn.
+    read.push({ id, receiver, kind: "call", frame: message, isOnce: true });
   }
   return read;
 }

@@ -188,12 +188,6 @@ export class JetStreamLog implements DurableLog, AsyncDisposable {
     return count;
   }
 
-  /** Deletes all messages of a mailbox: its agent is deleted. */
-  async empty(mailbox: AgentName): Promise<void> {
-    const { mail, mailSubject } = this.#parts.streams;
-    await this.#asks.purge(mail.stream, mailSubject(mailbox));
-  }
-
   /** Ends all readings, and the connection. Twice is fine. */
   async close(): Promise<void> {
     if (this.#isClosed) return;

@@ -62,14 +62,6 @@ export class StreamAsks {
     });
   }
 
-  /** Deletes all messages of a subject. */
-  async purge(stream: string, subject: string): Promise<void> {
-    await this.#until("unavailable", async () => {
-      const answer = await this.#client.ask<object>(`STREAM.PURGE.${stream}`, { filter: subject });
-      return answer === undefined || "value" in answer ? answer : this.#refused(answer.error);
-    });
-  }
-
   /** Reads the first message of a subject at a place or behind it. Undefined: there is none. */
   next(stream: string, subject: string, from: number): Promise<StreamMessage | undefined> {
     return this.#read(stream, { next_by_subj: subject, seq: from });
@@ -110,7 +102,7 @@ export class StreamAsks {
       const outcome = await tryIt();
       if (outcome !== undefined) return outcome;
       if (this.#clock.now() >= untilMs) throw noAnswer(wasSent ? otherwise : "unavailable");
-      await new Promise<void>((resolve) => void this.#clock.setTimer(retryMs, resolve, { keepAlive: true }));
+      await this.#client.pause(retryMs);
     }
   }
 

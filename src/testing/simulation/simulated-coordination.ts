@@ -178,7 +178,7 @@ class SimulatedClient implements CoordinationStore {
 
   async write(key: string, value: Uint8Array, expected: number): Promise<WriteOutcome> {
     assertStoreWrite(key, value, expected);
-    const copy = value.slice();
+    const copy = new Uint8Array(value);
     return this.#ask<WriteOutcome>({ at: "unknown" }, () => {
       const { table, clients } = this.#shared;
       const before = table.read(key);
@@ -223,7 +223,7 @@ class SimulatedClient implements CoordinationStore {
   announce(bytes: Uint8Array): void {
     assertAnnouncement(bytes);
     if (this.#isClosed || this.#isLost) return;
-    for (const client of this.#shared.clients) if (client !== this) client.hear(bytes.slice());
+    for (const client of this.#shared.clients) if (client !== this) client.hear(new Uint8Array(bytes));
   }
 
   onAnnouncement(listener: (bytes: Uint8Array) => void): () => void {

@@ -1,3 +1,4 @@
+import type { X509Certificate } from "node:crypto";
 import type { MemoryAccount } from "../accounting/memory-account.ts";
 import type { CallContext, LinkService, Metadata, ServerStream, ServerStreamReceiver } from "../link.ts";
 import { type RpcStatus, StatusCode } from "../rpc-status.ts";
@@ -7,6 +8,8 @@ import { toRpcStatus } from "./call-errors.ts";
 export interface CallerPlace {
   readonly peer: string;
   readonly account: MemoryAccount | undefined;
+  /** Returns the verified certificate of the client. Undefined: the transport has none. */
+  readonly certificate?: (() => X509Certificate | undefined) | undefined;
 }
 
 /** Server-side context of one call. */
@@ -17,14 +20,20 @@ export class ServerCall implements CallContext {
   /** Set when the request of a unary call has arrived. */
   requestBytes: number | undefined = undefined;
   readonly account: MemoryAccount | undefined;
+  readonly #place: CallerPlace;
   #controller: AbortController | undefined;
   #abortReason: Error | undefined;
 
-  constructor(method: string, metadata: Metadata, { peer, account }: CallerPlace) {
+  constructor(method: string, metadata: Metadata, place: CallerPlace) {
     this.method = method;
     this.metadata = metadata;
-    this.peer = peer;
-    this.account = account;
+    this.peer = place.peer;
+    this.account = place.account;
+    this.#place = place;
+  }
+
+  get certificate(): X509Certificate | undefined {
+    return this.#place.certificate?.();
   }
 
   get signal(): AbortSignal {

@@ -107,6 +107,11 @@ export class ClaimNotices {
     }
   }
 
+  /** The host is lost. The worker asks the next one for what it has asked this one; see `askAgain`. */
+  hostGone(): void {
+    this.#batches = [];
+  }
+
   /** The host is lost, with all that it was asked. */
   clear(): void {
     this.#batches = [];

@@ -10,8 +10,12 @@ export interface ClaimedWork {
   readonly isAwaited: boolean;
   /** The context of its handler. Undefined while a call is parked. */
   readonly context?: HandlerContext | undefined;
+  /** Whether it is an event. Default: false. */
+  readonly isEvent?: boolean | undefined;
   /** Gives it back to the host; its handler does not begin any more. */
   goBack(reason: ReturnReason): void;
+  /** Drops it, because no host takes it back; its handler does not begin any more. Default: it can't be dropped alone. */
+  drop?(): void;
 }
 
 /** A message as it came, for an agent that the host has placed here. */

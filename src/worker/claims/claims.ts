@@ -189,6 +189,24 @@ export class Claims implements PlacedAgents {
     return all;
   }
 
+  // protocol.md §11.19
+  /** Returns the claims that the worker has now, for a host that it has joined. */
+  all(): readonly Claim[] {
+    return [...this.#claims.values()];
+  }
+
+  /** The host is lost, and the worker keeps its agents until it has another one. */
+  hostGone(): void {
+    // Nothing comes any more by the channel on which they left.
+    this.#left.clear();
+    for (const [name, claim] of this.#claims) {
+      if (claim.state !== "worthless") continue;
+      this.#claims.delete(name);
+      this.notices.forget(claim);
+    }
+    this.notices.hostGone();
+  }
+
   /** The host of this connection is gone, and the worker has another one. Returns the claims that only the first host had given. */
   clearOf(from: object): readonly Claim[] {
     const gone = [...this.#claims.values()].filter((claim) => claim.from === from);

@@ -45,6 +45,17 @@ export class Leaving {
     return dropped;
   }
 
+  // protocol.md §11.19
+  /** No host knows of the agents here any more. What has not begun is dropped. Returns the number of events. */
+  placementsEnd(): number {
+    let events = 0;
+    for (const work of this.#options.claims.clear().flatMap((claim) => claim.unbegun())) {
+      if (work.isEvent === true) events += 1;
+      work.drop?.();
+    }
+    return events;
+  }
+
   // protocol.md §11.14
   /**
    * The host of this connection has left, and the worker has gone to another one. That may place the agents elsewhere: their activations

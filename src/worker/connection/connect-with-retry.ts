@@ -4,9 +4,8 @@ import { sleepMs } from "./time-limits.ts";
 import type { WorkerStatus } from "./worker-status.ts";
 
 export interface ConnectWithRetryOptions<Found> {
+  /** In the order in which they are tried. */
   readonly addresses: readonly string[];
-  /** Index of the address that is tried first. */
-  readonly firstIndex: number;
   /** Rounds that failed before; they set the length of the first delay. Undefined: the first round begins at once. */
   readonly failedRounds: number | undefined;
   /** Attempts that failed before in a row. They count for `maxAttempts`. */
@@ -36,8 +35,8 @@ export type ConnectingStep = Extract<WorkerStatus, { readonly at: "connecting" |
  */
 export async function connectWithRetry<Found>(
   options: ConnectWithRetryOptions<Found>,
-): Promise<{ readonly found: Found; readonly index: number }> {
-  const { addresses, firstIndex, failedAttempts, maxAttempts, reconnect, random, clock, signal, onStep } = options;
+): Promise<{ readonly found: Found; readonly address: string }> {
+  const { addresses, failedAttempts, maxAttempts, reconnect, random, clock, signal, onStep } = options;
   let round = options.failedRounds;
   let reason = options.reason;
   const failures = new Map<string, string>();
@@ -50,12 +49,11 @@ export async function connectWithRetry<Found>(
     }
     if (isRoundBegin) round = round === undefined ? 0 : round + 1;
     signal.throwIfAborted();
-    const index = (firstIndex + tries) % addresses.length;
-    const address = addresses[index] ?? "";
+    const address = addresses[tries % addresses.length] ?? "";
     const attempt = failedAttempts + tries + 1;
     onStep({ at: "connecting", address, attempt });
     try {
-      return { found: await options.open(address), index };
+      return { found: await options.open(address), address };
     } catch (error) {
       signal.throwIfAborted();
       reason = errorText(error);

@@ -1,4 +1,5 @@
 import { TroupeError, UndeliverableException } from "../../core/internal.ts";
+import { voidStatusPrefix } from "../../protocol/internal.ts";
 import { RpcError, StatusCode, type StreamEnd } from "../../transport/internal.ts";
 
 /** The error codes of a refusal. */
@@ -42,6 +43,13 @@ export function lossOf(
         code,
         isUnread: isUnreadRefusal(end),
       };
+}
+
+// protocol.md §11.19 E3
+/** Whether the host has ended the channel because no host serves this worker any more. */
+export function saysVoid(end: StreamEnd): boolean {
+  if (end.by !== "status" || end.origin === "local") return false;
+  return end.status.code === StatusCode.aborted && end.status.details.startsWith(voidStatusPrefix);
 }
 
 /** Describes the reason for the end of a stream, for people. */

@@ -6,7 +6,7 @@ import { RenewalPace, RetiringConnections, renewConnection } from "./link-renewa
 import type { ConnectionSupervisorOptions } from "./supervisor-options.ts";
 
 export interface ConnectionHandoverOptions<Services extends ConnectionServices>
-  extends Pick<ConnectionSupervisorOptions<Services>, "settings" | "open" | "register" | "whenIdle"> {
+  extends Pick<ConnectionSupervisorOptions<Services>, "settings" | "open" | "register" | "whenIdle" | "onCurrent"> {
   readonly state: () => ConnectionState<Services>;
   readonly become: (state: ConnectionState<Services>) => void;
   /** Takes a connection that was opened beside the current one. */
@@ -119,7 +119,7 @@ export class ConnectionHandover<Services extends ConnectionServices> {
   }
 
   #onRenewed(old: HostConnection<Services>, connection: HostConnection<Services>): void {
-    const { settings, become, onAccepted } = this.#options;
+    const { settings, become, onAccepted, onCurrent } = this.#options;
     const state = this.#options.state();
     if (state.at !== "connected" || state.connection !== old) return this.#discard(connection);
     const { clock, logger } = settings;
@@ -127,6 +127,7 @@ export class ConnectionHandover<Services extends ConnectionServices> {
     old.callOver(connection);
     registrar.callOver(connection);
     become({ ...state, connection, registrar, sinceMs: clock.now(), renewal: undefined, isHeld: false });
+    onCurrent(connection);
     if (connection.isAccepted) onAccepted(connection);
     logger.info(`New calls to the host at ${connection.address} go over a new connection.`);
     void this.#retiring.retire(old, registrar === old);
@@ -141,6 +142,8 @@ export class ConnectionHandover<Services extends ConnectionServices> {
    */
   #discard(connection: HostConnection<Services>): void {
     const state = this.#options.state();
+    // protocol.md §11.19 E11: a goodbye on the newest channel would end the worker at its cluster.
+    if (connection.outbox.host.knowsLease) return connection.cut("the worker could not take it in time.");
     if (state.at === "connected") connection.outbox.continueIn(state.connection.outbox);
     connection.handOver();
     if (connection.isOpen) void this.#retiring.retire(connection, false);

@@ -30,7 +30,13 @@ export interface Cause<Services extends ConnectionServices> {
   readonly reason: string;
   readonly registrar?: HostConnection<Services> | undefined;
   /** The host that is leaving, and the time for which it stays. Without another host the worker waits for its end. */
-  readonly leaving?: { readonly connection: HostConnection<Services>; readonly graceMs: number };
+  readonly leaving?: LeavingHost<Services>;
+}
+
+/** The connection to a host that leaves, and the time for which it stays. */
+export interface LeavingHost<Services extends ConnectionServices> {
+  readonly connection: HostConnection<Services>;
+  readonly graceMs: number;
 }
 
 /** A new connection, and the one under whose client id the host knows the registrations. */

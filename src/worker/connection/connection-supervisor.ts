@@ -1,4 +1,5 @@
 import { errorText, followAbort, UndeliverableException, unfollowAbort } from "../../core/internal.ts";
+import type { LeavingFrame } from "../../protocol/internal.ts";
 import { type ConnectionEnd, reasonOf } from "./connection-end.ts";
 import { ConnectionHandover } from "./connection-handover.ts";
 import {
@@ -7,6 +8,7 @@ import {
   type Found,
   isHeldIn,
   isSameStatus,
+  type LeavingHost,
   outboxOf,
   pendingOf,
   type Search,
@@ -23,6 +25,11 @@ const overdueMs = 1_000;
 /** Longest grace of a leaving host that the worker believes. A host that says more would keep the worker away for days. */
 const longestGraceMs = 60_000;
 
+/** Longest time in which a worker goes to another host in order. After it, the worker goes as it is. */
+const longestMoveMs = 2_000;
+/** Least milliseconds that a leaving host has to read what this worker has sent. */
+const leastReadMs = 100;
+
 /** Owns the state of a worker towards its host and all its connections. It begins the search for the next connection. */
 export class ConnectionSupervisor<Services extends ConnectionServices> {
   readonly #options: ConnectionSupervisorOptions<Services>;
@@ -30,6 +37,8 @@ export class ConnectionSupervisor<Services extends ConnectionServices> {
   readonly #connections = new Set<HostConnection<Services>>();
   /** Connections whose hosts have announced that they leave. */
   readonly #leavingHosts = new WeakSet<HostConnection>();
+  /** The connection that the worker leaves for one to another host, while it has none there. */
+  #movesFrom: HostConnection<Services> | undefined;
   #state: ConnectionState<Services> = { at: "idle" };
   readonly #onOutOfReach = new Set<() => void>();
   readonly #search: HostSearch<Services>;
@@ -60,6 +69,11 @@ export class ConnectionSupervisor<Services extends ConnectionServices> {
   /** The current connection, registered or not. */
   get current(): HostConnection<Services> | undefined {
     return "connection" in this.#state ? this.#state.connection : undefined;
+  }
+
+  /** The current connection. While the worker goes from one host to another, that to the first one as long as it is open. */
+  get present(): HostConnection<Services> | undefined {
+    return this.current ?? (this.#movesFrom?.isOpen === true ? this.#movesFrom : undefined);
   }
 
   /**
@@ -102,7 +116,7 @@ export class ConnectionSupervisor<Services extends ConnectionServices> {
   /**
    * Handles the notice that the host ends soon. New messages wait for the next connection; answers still pass on this one.
    */
-  onHostLeaving(leaving: HostConnection, givenMs: number): void {
+  onHostLeaving(leaving: HostConnection, { graceMs: givenMs, addresses }: LeavingFrame): void {
     const graceMs = Math.min(givenMs, longestGraceMs);
     const state = this.#state;
     const connection = this.current;
@@ -116,6 +130,29 @@ export class ConnectionSupervisor<Services extends ConnectionServices> {
     if (state.at === "registering") connection.cut(reason);
     if (state.at !== "connected") return;
     endBackground(state, reason);
+    const leavingNow = { connection, graceMs };
+    if (addresses === undefined || !connection.outbox.host.knowsLease)
+      this.#search.begin({ kind: "move", reason, leaving: leavingNow });
+    else {
+      this.#options.hosts.recommend(addresses);
+      void this.#moveInOrder(leavingNow, reason);
+    }
+  }
+
+  // protocol.md §11.19 E10
+  /** Goes to another host of the cluster when all that this one has sent has begun. The host has read by then what this worker has sent. */
+  async #moveInOrder({ connection, graceMs }: LeavingHost<Services>, reason: string): Promise<void> {
+    const { takeLast, settings } = this.#options;
+    const { clock } = settings;
+    const endMs = clock.now() + Math.min(graceMs / 2, longestMoveMs);
+    this.#movesFrom = connection;
+    await takeLast(connection, endMs - clock.now());
+    const state = this.#state;
+    if (state.at !== "connected" || state.connection !== connection) return;
+    this.#become({ ...state, isHeld: true });
+    await connection.wasRead(Math.max(endMs - clock.now(), leastReadMs));
+    const now = this.#state;
+    if (now.at !== "connected" || now.connection !== connection) return;
     this.#search.begin({ kind: "move", reason, leaving: { connection, graceMs } });
   }
 
@@ -220,6 +257,8 @@ export class ConnectionSupervisor<Services extends ConnectionServices> {
       // The older connection may have ended after this one was opened.
       if (!registrar.isOpen && registrar !== connection) this.#handover.takeOver();
     }
+    this.#options.onCurrent(connection);
+    this.#leaveWhenIdle(connection);
     if (kind !== "start") {
       counts.reconnections += 1;
       settings.logger.info(`Connected to the host at ${connection.address} again, as client ${connection.clientId}.`);
@@ -227,6 +266,17 @@ export class ConnectionSupervisor<Services extends ConnectionServices> {
     // The connection may have ended before this point.
     if (!connection.isOpen) void connection.closed.then((end) => this.#onCurrentEnd(connection, end));
     else if (connection.isLinkLeaving) this.#handover.renew(connection);
+  }
+
+  /** The worker has gone to another host in order: it leaves the first one when nothing uses that connection any more. */
+  #leaveWhenIdle(current: HostConnection<Services>): void {
+    const from = this.#movesFrom;
+    this.#movesFrom = undefined;
+    if (from?.isOpen !== true || from === current) return;
+    void this.#options.whenIdle(from, false).then(async () => {
+      // A worker that stops leaves all connections at the end of its stop.
+      if (from.isOpen && this.#state.at !== "draining") await from.leave();
+    });
   }
 
   #giveUp({ kind }: Search<Services>, error: unknown): void {

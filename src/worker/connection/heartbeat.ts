@@ -5,6 +5,8 @@ export interface HeartbeatOptions {
   readonly clock: Clock;
   /** Milliseconds between two heartbeats. 0: none. */
   readonly everyMs: number;
+  /** Returns the number of the next question, under which the host also lends a lease. Undefined: it lends none. */
+  readonly leaseSeq: () => number | undefined;
   /** Sends a heartbeat on the data channel; returns the function to call when its answer comes. Undefined: it can't leave now. */
   readonly askData: (heartbeat: HeartbeatFrame) => (() => void) | undefined;
   /** Sends a heartbeat on each other open stream. */
@@ -53,6 +55,20 @@ export class Heartbeat {
     return onAnswer !== undefined;
   }
 
+  /** Sends one heartbeat on the data channel now, behind what waits there. Resolves to true when its answer comes. Undefined: it can't leave. */
+  answered(): Promise<boolean> | undefined {
+    const heartbeat = this.#next();
+    const onAnswer = this.#options.askData(heartbeat);
+    if (onAnswer === undefined) return undefined;
+    return new Promise((resolve) => {
+      const settle = () => {
+        onAnswer();
+        resolve(true);
+      };
+      this.#asked = { seq: heartbeat.seq, onAnswer: settle };
+    });
+  }
+
   /** Takes a heartbeat of the host from the data channel. Answers one that asks, unless frames wait to leave: those answer it. */
   take(frame: HeartbeatFrame): void {
     if (!frame.isAnswer) return void this.#options.askData(heartbeatAnswer(frame));
@@ -63,8 +79,10 @@ export class Heartbeat {
   }
 
   #next(): HeartbeatFrame {
-    this.#seq = this.#seq === mostSeq ? 1 : this.#seq + 1;
-    return { kind: "heartbeat", seq: this.#seq, isAnswer: false, leaseMs: 0 };
+    const leaseSeq = this.#options.leaseSeq();
+    if (leaseSeq === undefined) this.#seq = this.#seq === mostSeq ? 1 : this.#seq + 1;
+    else this.#seq = leaseSeq;
+    return heartbeatQuestion(this.#seq);
   }
 
   #wait(): void {
@@ -76,6 +94,11 @@ export class Heartbeat {
     });
     this.#stop = () => timer.cancel();
   }
+}
+
+/** Returns a question of the worker. */
+export function heartbeatQuestion(seq: number): HeartbeatFrame {
+  return { kind: "heartbeat", seq, isAnswer: false, leaseMs: 0 };
 }
 
 /** Returns the worker's answer to a host that asks whether the worker lives. */

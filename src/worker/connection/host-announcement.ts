@@ -23,15 +23,20 @@ type HostKind =
 export class HostAnnouncement {
   readonly #send: (notice: Frame) => void;
   readonly #isExpected: boolean;
+  readonly #onKnown: () => void;
   #host: HostKind = { at: "unknown", waiting: [] };
   /** Called when the headers have come, or are not expected any more. */
   #onHeaders: () => void = () => {};
   #headersCame: Promise<unknown> | undefined;
 
-  /** `send`: sends a notice to a host that takes it. `isExpected`: the worker's host before has announced itself. */
-  constructor(send: (notice: Frame) => void, isExpected: boolean) {
+  /**
+   * `send`: sends a notice to a host that takes it. `isExpected`: the worker's host before has announced itself. `onKnown`: called when it is
+   * known what the host is.
+   */
+  constructor(send: (notice: Frame) => void, isExpected: boolean, onKnown: () => void = () => undefined) {
     this.#send = send;
     this.#isExpected = isExpected;
+    this.#onKnown = onKnown;
   }
 
   /** Whether the host has announced itself. It then takes long messages and Troupe's notices. */
@@ -62,6 +67,12 @@ export class HostAnnouncement {
     return this.#knows("claims");
   }
 
+  // protocol.md §11.19
+  /** Whether the host lends leases, as those of clusters do. */
+  get knowsLease(): boolean {
+    return this.#knows("lease");
+  }
+
   /** Sends a notice to an announced host. The notice may wait for the headers. */
   notify(notice: Frame): void {
     if (this.#host.at === "announced") this.#send(notice);
@@ -75,6 +86,7 @@ export class HostAnnouncement {
     if (host.at === "announced" || (host.at === "stock" && !isAnnounced)) return;
     this.#host = isAnnounced ? { at: "announced", capabilities } : { at: "stock" };
     if (isAnnounced && host.at === "unknown") for (const notice of host.waiting) this.#send(notice);
+    this.#onKnown();
     this.#onHeaders();
     this.#onHeaders = () => {};
   }

@@ -1,5 +1,7 @@
 import type { TroupeError } from "../../core/internal.ts";
-import type { Frame, HeartbeatFrame, WorkerIdentity } from "../../protocol/internal.ts";
+import type { Frame, HeartbeatFrame } from "../../protocol/internal.ts";
+import type { Metadata } from "../../transport/internal.ts";
+import type { LeasedTurns } from "../lease/leased-turns.ts";
 import type { WorkerSettings } from "../worker-options.ts";
 import type { HostConnection } from "./host-connection.ts";
 import type { UndeliverableReason } from "./outbox.ts";
@@ -21,8 +23,11 @@ export interface ConnectionServices {
 
 export interface HostConnectionOptions<Services extends ConnectionServices> {
   readonly settings: WorkerSettings;
-  readonly identity: WorkerIdentity;
   readonly address: string;
+  /** The data channel is opened. Returns the metadata that says whose it is. */
+  readonly introduce: (connection: HostConnection) => Metadata;
+  /** The lease of the worker. A host of a cluster lends it to the newest connection. */
+  readonly lease: LeasedTurns;
   /** Whether the worker's host before has announced itself as one of Troupe's. */
   readonly expectsAnnouncement: boolean;
   /** Cancels the opening. */
@@ -36,6 +41,10 @@ export interface HostConnectionOptions<Services extends ConnectionServices> {
   readonly onLate: (messages: number) => void;
   /** Called when the host has accepted the data channel. */
   readonly onAccepted: (connection: HostConnection) => void;
+  /** Called when it is known what the host is: by its headers, or because it sends none. */
+  readonly onHostKnown: (connection: HostConnection) => void;
+  /** Called when the host has said that no host serves this worker any more. */
+  readonly onVoid: (connection: HostConnection) => void;
   /** Called when the headers of the host have come, which say what it knows. */
   readonly onHeaders: (connection: HostConnection) => void;
   /** Called when the outbox takes messages again. */

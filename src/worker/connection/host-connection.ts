@@ -1,13 +1,13 @@
 import { errorText, TroupeError, UndeliverableException } from "../../core/internal.ts";
 import { clientIdKey, decodeFrame, type Frame, hostTraits, method, readCapabilities } from "../../protocol/internal.ts";
 import type { FrameStream, Link, Metadata, StreamEnd, StreamReceiver } from "../../transport/internal.ts";
-import { introductionOf } from "../worker-options.ts";
 import { ChannelReading } from "./channel-reading.ts";
-import { type ConnectionEnd, endError, leavingError, lossOf } from "./connection-end.ts";
+import { type ConnectionEnd, endError, leavingError, lossOf, saysVoid } from "./connection-end.ts";
 import { Heartbeat } from "./heartbeat.ts";
 import type { ConnectionServices, HostConnectionOptions } from "./host-connection-options.ts";
 import { droppedMessageError, reachHost } from "./host-link.ts";
 import { askForSignOfLife, KeepAlive } from "./keep-alive.ts";
+import { LeaseAsking } from "./lease-asking.ts";
 import { type CarriedStream, LinkCarrier } from "./link-carrier.ts";
 import { Outbox, type UndeliverableReason } from "./outbox.ts";
 import { SideStream } from "./side-stream.ts";
@@ -52,6 +52,7 @@ export class HostConnection<Services extends ConnectionServices = ConnectionServ
   readonly #reading: ChannelReading;
   readonly #keepAlive: KeepAlive;
   readonly #heartbeat: Heartbeat;
+  readonly #leaseAsking: LeaseAsking;
   readonly #options: HostConnectionOptions<Services>;
   readonly #ended = new AbortController();
   #resolveClosed!: (end: ConnectionEnd) => void;
@@ -72,7 +73,7 @@ export class HostConnection<Services extends ConnectionServices = ConnectionServ
   }
 
   private constructor(link: Link, options: HostConnectionOptions<Services>) {
-    const { settings } = options;
+    const { settings, lease } = options;
     const { maxMessageBytes, stockHostMaxBytes, clock, whileDisconnected } = settings;
     this.#link = link;
     this.#options = options;
@@ -94,7 +95,7 @@ export class HostConnection<Services extends ConnectionServices = ConnectionServ
     this.calls = this.#carrier;
     this.linkLeaving = this.#carrier.leaving;
     this.#stream = link.openStream(method.openChannel, this.#receiver(), {
-      metadata: { ...this.metadata, ...introductionOf(settings, options.identity) },
+      metadata: { ...this.metadata, ...options.introduce(this) },
     });
     const openStream = (name: string, receiver: StreamReceiver) => this.openStream(name, receiver).stream;
     this.states = new StateStream({ settings, openStream });
@@ -103,10 +104,17 @@ export class HostConnection<Services extends ConnectionServices = ConnectionServ
       maxKeptMessages: whileDisconnected.maxQueuedMessages,
       maxKeptBytes: whileDisconnected.maxQueuedBytes,
       expectsAnnouncement: options.expectsAnnouncement,
+      onHostKnown: () => options.onHostKnown(this),
     });
     this.#sideStream = new SideStream({
       ...{ settings, openStream, onChange: () => this.review() },
       onNotice: (frame) => options.onFrame(frame, this, noBytes),
+      onAnswer: ({ seq, leaseMs }) => lease.granted(this, seq, leaseMs),
+    });
+    this.#leaseAsking = new LeaseAsking({
+      ...{ clock, nextSeq: () => lease.request(this), isHeld: () => lease.mayBegin },
+      sayBeside: (question) => this.#sideStream.sayHeartbeat(question),
+      say: (question) => this.outbox.sayLease(question),
     });
     this.#reading = new ChannelReading({
       ...{ stream: this.#stream, outbox: this.outbox, sideStream: this.#sideStream },
@@ -117,6 +125,7 @@ export class HostConnection<Services extends ConnectionServices = ConnectionServ
     });
     this.#heartbeat = new Heartbeat({
       ...{ clock, everyMs: settings.heartbeatMs, askData: (heartbeat) => this.outbox.sayHeartbeat(heartbeat) },
+      leaseSeq: () => lease.request(this),
       askOthers: (heartbeat) => {
         this.#sideStream.sayHeartbeat(heartbeat);
         this.states.sayHeartbeat(heartbeat);
@@ -262,6 +271,26 @@ export class HostConnection<Services extends ConnectionServices = ConnectionServ
     if (this.isOpen) this.outbox.sayLeaving(0);
   }
 
+  /** Begins to ask for the lease. Call it when the host has named `lease`. */
+  startLease(): void {
+    if (this.isOpen) this.#leaseAsking.start();
+  }
+
+  /** Something waits for a lease. */
+  hurryLease(): void {
+    this.#leaseAsking.hurry();
+  }
+
+  /** Resolves to true when the host has read everything that was sent here, and to false after so many milliseconds. Never rejects. */
+  async wasRead(timeoutMs: number): Promise<boolean> {
+    const { clock } = this.#options.settings;
+    const endMs = clock.now() + timeoutMs;
+    await atMost(this.outbox.flushed(), timeoutMs, clock, this.signal);
+    const read = this.#heartbeat.answered();
+    const answer = read && (await atMost(read, endMs - clock.now(), clock, this.signal));
+    return answer === true;
+  }
+
   /** Ends the connection at once. The host counts as lost. */
   cut(reason: string): void {
     this.#deadBecause ??= reason;
@@ -294,8 +323,10 @@ export class HostConnection<Services extends ConnectionServices = ConnectionServ
     this.#accept();
     this.tellsRecipients = capabilities.has("claims");
     if (capabilities.has("heartbeat") && this.isOpen && !this.#isLeaving) this.#heartbeat.start();
-    // Only a worker that limits its handlers pauses the data channel for long.
-    if (isHostAnnounced && Number.isFinite(this.#options.settings.maxConcurrentHandlers)) this.#sideStream.open();
+    // Only a worker that limits its handlers pauses the data channel for long. The lease must not wait behind messages.
+    const { maxConcurrentHandlers } = this.#options.settings;
+    if (isHostAnnounced && (Number.isFinite(maxConcurrentHandlers) || capabilities.has("lease")))
+      this.#sideStream.open();
     this.#options.onHeaders(this);
   }
 
@@ -319,7 +350,10 @@ export class HostConnection<Services extends ConnectionServices = ConnectionServ
       this.#options.onUnreadable(new TroupeError("invalid-message", errorText(cause), { cause }), bytes, this);
       return;
     }
-    if (frame.kind === "heartbeat") return this.#heartbeat.take(frame);
+    if (frame.kind === "heartbeat") {
+      if (frame.isAnswer) this.#options.lease.granted(this, frame.seq, frame.leaseMs);
+      return this.#heartbeat.take(frame);
+    }
     if (frame.kind !== "ack") this.#options.onFrame(frame, this, bytes);
     else if (!this.services.onAck(frame))
       this.#options.settings.logger.debug("The host acknowledged a registration for which no caller waits.");
@@ -331,6 +365,8 @@ export class HostConnection<Services extends ConnectionServices = ConnectionServ
       ...{ address: this.address, isAccepted: this.#isAccepted },
       ...{ isSilent: this.#isSilent, deadBecause: this.#deadBecause },
     });
+    const { host } = this.outbox;
+    if (saysVoid(end) && (host.knowsLease || host.isAwaited)) this.#options.onVoid(this);
     this.#finish({ code: "disconnected", text: loss.reason });
     if (this.#isLeaving) return this.#resolveClosed({ by: "left" });
     this.#resolveClosed(loss);
@@ -340,6 +376,7 @@ export class HostConnection<Services extends ConnectionServices = ConnectionServ
   #finish(reason: UndeliverableReason): void {
     this.#keepAlive.stop();
     this.#heartbeat.stop();
+    this.#leaseAsking.stop();
     this.outbox.close(reason);
     this.services.close(reason);
     this.states.close(reason);

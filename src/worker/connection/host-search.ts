@@ -8,7 +8,7 @@ import type { ConnectionSupervisorOptions } from "./supervisor-options.ts";
 import { atMost } from "./time-limits.ts";
 
 export interface HostSearchOptions<Services extends ConnectionServices>
-  extends Pick<ConnectionSupervisorOptions<Services>, "settings" | "open" | "register" | "hurry"> {
+  extends Pick<ConnectionSupervisorOptions<Services>, "settings" | "hosts" | "open" | "register" | "hurry"> {
   readonly state: () => ConnectionState<Services>;
   readonly become: (state: ConnectionState<Services>) => void;
   /** Takes a connection when it has been opened, before the worker registers there. */
@@ -28,8 +28,6 @@ const mostLeavingLinks = 3;
  */
 export class HostSearch<Services extends ConnectionServices> {
   readonly #options: HostSearchOptions<Services>;
-  /** The address that was reached last. */
-  #addressIndex = 0;
   /** Number of connections that the worker lost soon after it opened them. It makes the next delay longer. */
   #failedRounds = 0;
   /** Number of connections in a row that the host refused after they were open. */
@@ -66,12 +64,14 @@ export class HostSearch<Services extends ConnectionServices> {
   }
 
   async #search(search: Search<Services>, leaving: Cause<Services>["leaving"]): Promise<void> {
-    const { addresses, reconnect, random, clock } = this.#options.settings;
+    const { reconnect, random, clock } = this.#options.settings;
+    const { hosts } = this.#options;
     const { kind, reason, abort } = search;
     const { signal } = abort;
     const isPatient = kind !== "start" || reconnect.startWaits;
     // A worker tries the other hosts before it returns to one that leaves.
-    const isMoving = kind === "move" && addresses.length > 1;
+    const isMoving = kind === "move" && hosts.size > 1;
+    const addresses = hosts.inOrder({ isMoving });
     const maxAttempts = isPatient && reconnect.maxAttempts > 0 ? reconnect.maxAttempts : addresses.length;
     try {
       if (leaving !== undefined && !isMoving) {
@@ -80,16 +80,15 @@ export class HostSearch<Services extends ConnectionServices> {
       }
       const isOver = reconnect.maxAttempts === 0 || this.#refusals >= maxAttempts;
       if (kind !== "start" && isOver) throw new UndeliverableException(reason, { code: "disconnected" });
-      const { found, index } = await connectWithRetry({
+      const { found, address } = await connectWithRetry({
         ...{ addresses, reconnect, random, clock, signal, reason, maxAttempts },
-        firstIndex: this.#addressIndex + (isMoving ? 1 : 0),
         failedRounds: kind === "start" || isMoving ? undefined : this.#failedRounds,
         failedAttempts: this.#refusals,
         onStep: (step) => this.#step(search, step),
         open: (address) => this.#open(address, search),
         isWorthRetrying: (error) => kind !== "start" || isUnreachable(error),
       });
-      this.#addressIndex = index;
+      hosts.reached(address);
       this.#failedRounds = kind === "start" ? 0 : this.#failedRounds + 1;
       if (found.connection.isAccepted) this.#refusals = 0;
       this.#options.onFound(found, search);
@@ -133,7 +132,7 @@ export class HostSearch<Services extends ConnectionServices> {
       const now = this.#options.state();
       if (now.at === "registering" && now.search === search) become({ at: "connecting", search, step: now.step });
       const isLinkLeaving = connection.isOpen && connection.isLinkLeaving;
-      await connection.leave(hurry());
+      await giveUp(connection, signal.aborted, hurry());
       // The host is there: only this link takes no calls (GOAWAY).
       if (isLinkLeaving && tries < mostLeavingLinks && isUnreachable(error) && !signal.aborted)
         return await this.#open(address, search, tries + 1);
@@ -142,6 +141,17 @@ export class HostSearch<Services extends ConnectionServices> {
       unfollowAbort(signal, onAbort);
     }
   }
+}
+
+// protocol.md §11.19 E11
+/**
+ * Leaves a connection on which the worker could not register. A host of a cluster must not take that for the end of the worker, which tries
+ * another host next.
+ */
+async function giveUp(connection: HostConnection, isOver: boolean, hurry: AbortSignal): Promise<void> {
+  if (isOver || !connection.outbox.host.knowsLease) return connection.leave(hurry);
+  connection.cut("the worker could not register there.");
+  await connection.closed;
 }
 
 /** Creates the reason with which a stop cancels a search. */

@@ -54,7 +54,7 @@ export async function renewConnection<Services extends ConnectionServices>(
   };
   try {
     const { found } = await connectWithRetry({
-      ...{ addresses: [old.address], firstIndex: 0, failedRounds, failedAttempts: 0 },
+      ...{ addresses: [old.address], failedRounds, failedAttempts: 0 },
       ...{ maxAttempts: Number.POSITIVE_INFINITY, reconnect, random, clock, signal, reason },
       onStep: () => {},
       open: openAndConfirm,

@@ -4,6 +4,7 @@ import {
   encodeFrame,
   type Frame,
   type HeartbeatFrame,
+  type LeaseNotice,
   type LeavingNotice,
   type StuckFrame,
   type UnstuckFrame,
@@ -23,6 +24,8 @@ export interface OutboxOptions {
   readonly expectsAnnouncement: boolean;
   /** Called when `outgoingCallsCount` has grown. */
   readonly onCall: () => void;
+  /** Called when it is known what the host is. */
+  readonly onHostKnown?: (() => void) | undefined;
   /** Bound of the messages that the outbox keeps until the host accepts the channel. */
   readonly maxKeptMessages: number;
   readonly maxKeptBytes: number;
@@ -68,7 +71,11 @@ export class Outbox {
 
   constructor(options: OutboxOptions) {
     this.#options = options;
-    this.host = new HostAnnouncement((notice) => this.#notify(notice), options.expectsAnnouncement);
+    const { expectsAnnouncement, onHostKnown } = options;
+    const onKnown = () => {
+      if (!this.isClosed) onHostKnown?.();
+    };
+    this.host = new HostAnnouncement((notice) => this.#notify(notice), expectsAnnouncement, onKnown);
   }
 
   /** The stream of the same connection on which answers leave with commits. */
@@ -223,6 +230,12 @@ export class Outbox {
     if (!this.host.knowsClaims) return false;
     const bytes = encodeFrame(notice);
     return bytes.length <= this.maxBytes && this.write(bytes);
+  }
+
+  // protocol.md §11.19
+  /** Tells a host of a cluster something of its own. Returns false if it can't leave. Never throws. */
+  sayLease(notice: LeaseNotice | HeartbeatFrame): boolean {
+    return this.host.knowsLease && this.write(encodeFrame(notice));
   }
 
   /** Tells an announced host that the worker leaves: it takes no more calls here, and gives up its agent types. Never throws. */

@@ -4,8 +4,10 @@ import {
   decodeFrame,
   encodeFrame,
   type HeartbeatFrame,
+  type HostsFrame,
   type LeavingFrame,
   signals,
+  type VoidFrame,
 } from "../../protocol/internal.ts";
 import { type FrameStream, StatusCode, type StreamEnd, type StreamReceiver } from "../../transport/internal.ts";
 import type { WorkerSettings } from "../worker-options.ts";
@@ -15,7 +17,9 @@ import { heartbeatAnswer } from "./heartbeat.ts";
 export interface SideStreamOptions {
   readonly settings: Pick<WorkerSettings, "clock" | "random" | "logger">;
   readonly openStream: (name: string, receiver: StreamReceiver) => FrameStream;
-  readonly onNotice: (frame: CancelFrame | LeavingFrame) => void;
+  readonly onNotice: (frame: CancelFrame | LeavingFrame | VoidFrame | HostsFrame) => void;
+  /** Takes the host's answer to a heartbeat. */
+  readonly onAnswer: (frame: HeartbeatFrame) => void;
   /** Called when the stream is open or has ended. */
   readonly onChange: () => void;
 }
@@ -58,9 +62,10 @@ export class SideStream {
     return this.#state === "open";
   }
 
-  /** Sends a heartbeat if the stream is open and nothing waits on it. */
-  sayHeartbeat(heartbeat: HeartbeatFrame): void {
+  /** Sends a heartbeat if the stream is open and nothing waits on it. Returns whether it is open. */
+  sayHeartbeat(heartbeat: HeartbeatFrame): boolean {
     if (this.isOpen && this.#stream?.queuedBytes === 0) this.#stream.send(encodeFrame(heartbeat));
+    return this.isOpen;
   }
 
   /** Opens the stream. Call it when the host has announced itself. */
@@ -108,11 +113,13 @@ export class SideStream {
   }
 
   #receive(bytes: Uint8Array): void {
-    const { settings, onNotice } = this.#options;
+    const { settings, onNotice, onAnswer } = this.#options;
     try {
       const frame = decodeFrame(bytes);
-      if (frame.kind === "cancel" || frame.kind === "leaving") onNotice(frame);
-      else if (frame.kind === "heartbeat" && !frame.isAnswer) this.sayHeartbeat(heartbeatAnswer(frame));
+      const { kind } = frame;
+      if (kind === "cancel" || kind === "leaving" || kind === "void" || kind === "hosts") onNotice(frame);
+      else if (kind === "heartbeat" && frame.isAnswer) onAnswer(frame);
+      else if (kind === "heartbeat") this.sayHeartbeat(heartbeatAnswer(frame));
     } catch (error) {
       const kind = "A notice from the host was passed over";
       settings.logger.warn(`${kind}: ${errorText(error)}`, undefined, kind);

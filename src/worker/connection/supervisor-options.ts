@@ -4,6 +4,7 @@ import type { ConnectingStep } from "./connect-with-retry.ts";
 import type { SearchKind } from "./connection-state.ts";
 import type { HostConnection } from "./host-connection.ts";
 import type { ConnectionServices } from "./host-connection-options.ts";
+import type { HostList } from "./host-list.ts";
 import type { Outbox, QueuedMessage } from "./outbox.ts";
 import type { StatusBoard } from "./worker-status.ts";
 
@@ -37,6 +38,8 @@ export interface ConnectionSupervisorOptions<Services extends ConnectionServices
   readonly queue: OutboundQueue;
   /** Opens a link and the data channel on it. */
   readonly open: (address: string, signal: AbortSignal) => Promise<HostConnection<Services>>;
+  /** The addresses of hosts. */
+  readonly hosts: HostList;
   /** Registers everything, or asks the host for a sign of life. Resolves when the host itself has answered. */
   readonly register: (connection: HostConnection<Services>, options: RegisterOptions) => Promise<void>;
   /**
@@ -44,6 +47,13 @@ export interface ConnectionSupervisorOptions<Services extends ConnectionServices
    * to the registrar, and for agents of shared types to the newest connection, too.
    */
   readonly whenIdle: (connection: HostConnection<Services>, isRegistrar: boolean) => Promise<void>;
+  /** Called when a connection has become the present one. */
+  readonly onCurrent: (connection: HostConnection<Services>) => void;
+  /**
+   * The host of the present connection leaves, and others are there. Resolves when the worker may join another one: all that this host has
+   * sent has begun, or the time is up. Never rejects.
+   */
+  readonly takeLast: (connection: HostConnection<Services>, timeoutMs: number) => Promise<void>;
   /** Called when a connection has ended: no answer arrives or leaves on it any more. */
   readonly onEnded: (connection: HostConnection<Services>, reason: string) => void;
   /** Returns a signal that aborts when the stop must end without waiting. */

@@ -8,6 +8,7 @@ import {
   type Dispatcher,
   deadlineAfter,
   depthIn,
+  type GiveBackReason,
   HandlerContext,
   isIdempotencyKey,
   keyRefused,
@@ -36,6 +37,7 @@ import {
 } from "../../protocol/internal.ts";
 import type { PlacedMessage } from "../claims/claim.ts";
 import type { Outbox } from "../connection/outbox.ts";
+import type { LeasedTurns } from "../lease/leased-turns.ts";
 import { deliverInLoadContext } from "../load-context.ts";
 import { fromCancelReason } from "../outbound/cancel-reason.ts";
 import type { WorkerSettings } from "../worker-options.ts";
@@ -52,6 +54,8 @@ export interface CallAnsweringOptions extends PendingResponseOptions {
   readonly dispatcher: Dispatcher;
   readonly work: InFlight;
   readonly slots: ConcurrencyLimiter;
+  /** The lease under which handlers begin. */
+  readonly lease: LeasedTurns;
 }
 
 /** A call whose handler runs. */
@@ -191,9 +195,10 @@ export class CallAnswering {
    * handler that holds a slot may wait for it. Never throws.
    */
   answer(frame: RequestFrame, outbox: Outbox, isUrgent: boolean, placed?: PlacedMessage): void {
-    const { slots, work, settings } = this.#options;
+    const { slots, work, settings, lease } = this.#options;
     const deadline = deadlineAfter(timeoutOf(frame.metadata), settings.clock);
     const owed = new PendingResponse(frame.requestId, outbox, this.#options, placed);
+    owed.arrivedMs = lease.arrivedMs;
     work.add(owed);
     if (isUrgent || slots.hasFree) return this.#run(frame, owed, deadline, isUrgent);
     this.#owed.add(owed);
@@ -283,16 +288,17 @@ export class CallAnswering {
     const link: TraceCarrier = frame.metadata;
     const isInTurns = catalog.turnsOf(agentId.type) !== undefined;
     const handlerSlot = isInTurns ? new HandlerSlot(slots, data.length, isUrgent) : undefined;
-    const giveBack = owed.claim && ((reason: "leaving" | "conflict") => isGivenBack(owed, reason));
+    const giveBack = owed.claim && ((reason: GiveBackReason) => isGivenBack(owed, reason));
     // An agent without a state remembers nothing.
     const isKept = key !== undefined && (!isMail || catalog.keepsState(agentId.type));
     const kept = isKept ? { id: key, principal: "", isMail } : undefined;
-    return { agentId, message, context, link, typeName, owed, handlerSlot, giveBack, kept };
+    const { arrivedMs } = owed;
+    return { agentId, message, context, link, typeName, owed, handlerSlot, giveBack, arrivedMs, kept };
   }
 }
 
 /** A call for which a turn of its agent waits can go nowhere else. */
-function isGivenBack(owed: PendingResponse, reason: "leaving" | "conflict"): boolean {
+function isGivenBack(owed: PendingResponse, reason: GiveBackReason): boolean {
   if (owed.isAwaited) return false;
   owed.goBack(reason);
   return true;

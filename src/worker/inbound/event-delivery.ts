@@ -6,6 +6,7 @@ import {
   type DeliveryOwner,
   type Dispatcher,
   errorText,
+  isLeaseMissed,
   loggableError,
   loggableText,
   type SubscriptionTable,
@@ -23,6 +24,7 @@ import {
 } from "../../protocol/internal.ts";
 import type { Claims } from "../claims/claims.ts";
 import type { Outbox } from "../connection/outbox.ts";
+import type { LeasedTurns } from "../lease/leased-turns.ts";
 import { deliverInLoadContext } from "../load-context.ts";
 import type { WorkerCounters } from "../worker-counters.ts";
 import type { WorkerSettings } from "../worker-options.ts";
@@ -41,6 +43,8 @@ export interface EventDeliveryOptions {
   readonly slots: ConcurrencyLimiter;
   readonly counts: WorkerCounters;
   readonly claims: Claims;
+  /** The lease under which handlers begin. */
+  readonly lease: LeasedTurns;
   /** Agent types that are registered here and that another worker serves by now; it gets their events. */
   readonly elsewhere: ReadonlySet<string>;
 }
@@ -79,7 +83,8 @@ export class EventDelivery {
       },
       refused: (event, error) => {
         if (event.isGivenBack) return this.#end(event);
-        if (error instanceof TroupeError && error.code === "overloaded") options.counts.droppedEvents += 1;
+        const isOverload = error instanceof TroupeError && error.code === "overloaded";
+        if (isOverload || isLeaseMissed(error)) options.counts.droppedEvents += 1;
         else options.counts.eventsAfterStop += 1;
         this.#end(event);
       },
@@ -192,14 +197,15 @@ export class EventDelivery {
 
   /** Delivers to one agent when a slot is free for its handler. */
   #take(recipient: AgentId, opened: OpenedEvent): void {
-    const { slots, work, catalog, claims, counts } = this.#options;
+    const { slots, work, catalog, claims, counts, lease } = this.#options;
     const { placement } = opened;
     const epoch = placement?.named.get(recipient.type);
     const isPlaced = placement !== undefined && epoch !== undefined && catalog.sharingOf(recipient.type) !== undefined;
     const admission = isPlaced ? claims.admit(recipient, epoch, { from: placement.outbox }) : undefined;
     const claim = admission && admission.at !== "refused" ? admission.claim : undefined;
     const { runtime } = catalog;
-    const event = new IncomingEvent(recipient, opened, { runtime, claim, counts, claims });
+    const { arrivedMs } = lease;
+    const event = new IncomingEvent(recipient, opened, { runtime, claim, counts, claims, arrivedMs });
     if (admission?.at === "returned") return void event.goBack(admission.claim.returns);
     work.add(event);
     if (slots.hasFree) this.#run(event);

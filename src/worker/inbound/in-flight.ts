@@ -46,6 +46,23 @@ export class InFlight {
     return this.#works.all().some((work) => work.leavesBy?.(outbox) === true);
   }
 
+  // protocol.md §11.19
+  /** Whether a message of this connection has not begun. */
+  hasUnbegun(outbox: Outbox): boolean {
+    return this.#works.all().some((work) => work.mayGoBack && work.leavesBy?.(outbox) === true);
+  }
+
+  /** Drops the messages of this connection for agents that a host has placed here, as far as they have not begun. Returns the number of events. */
+  dropUnbegun(outbox: Outbox): number {
+    let events = 0;
+    for (const work of this.#works.all()) {
+      if (work.claim === undefined || !work.mayGoBack || work.leavesBy?.(outbox) !== true) continue;
+      if (work.isEvent === true) events += 1;
+      work.drop?.();
+    }
+    return events;
+  }
+
   add(work: Work): void {
     this.#works.add(work);
     work.claim?.begin(work);

@@ -6,20 +6,32 @@ import {
   type ReminderChange,
   TroupeError,
 } from "../../core/internal.ts";
-import { epochOf, type Frame, pathOf, type RequestFrame, readFrameHead } from "../../protocol/internal.ts";
+import {
+  epochOf,
+  type Frame,
+  type HostsFrame,
+  type LastFrame,
+  type LeavingFrame,
+  pathOf,
+  type RequestFrame,
+  readFrameHead,
+  type VoidFrame,
+} from "../../protocol/internal.ts";
 import type { Leaving } from "../claims/leaving.ts";
 import type { HostConnection } from "../connection/host-connection.ts";
 import type { OutgoingCalls } from "../outbound/outgoing-calls.ts";
 import { CallAnswering, type CallAnsweringOptions } from "./call-answering.ts";
 import { EventDelivery, type EventDeliveryOptions } from "./event-delivery.ts";
 
-type OnHostLeaving = (connection: HostConnection, graceMs: number) => void;
+type OnHostLeaving = (connection: HostConnection, leaving: LeavingFrame) => void;
 
 export interface InboxOptions extends CallAnsweringOptions, EventDeliveryOptions {
   readonly settings: CallAnsweringOptions["settings"] & EventDeliveryOptions["settings"];
   /** Takes the answers to this worker's calls. */
   readonly calls: OutgoingCalls;
   readonly onHostLeaving: OnHostLeaving;
+  /** Takes what a host of a cluster says of this worker and of other hosts. */
+  readonly onLeaseNotice: (notice: VoidFrame | HostsFrame | LastFrame, connection: HostConnection) => void;
   readonly leaving: Leaving;
   /** An operator wants the worker to stop. */
   readonly onDrain: (graceMs: number) => void;
@@ -62,7 +74,7 @@ export class Inbox {
         this.#answering.cancel(frame);
         return;
       case "leaving":
-        this.#options.onHostLeaving(connection, frame.graceMs);
+        this.#options.onHostLeaving(connection, frame);
         return;
       case "heartbeat":
         // The connection takes those that it has asked for. This one means nothing.
@@ -76,8 +88,7 @@ export class Inbox {
       case "void":
       case "hosts":
       case "last":
-        // The connection takes them.
-        return;
+        return this.#options.onLeaseNotice(frame, connection);
       case "drain":
         this.#options.onDrain(frame.graceMs);
         return;
@@ -105,6 +116,12 @@ export class Inbox {
     this.#options.work.abandon(reason);
     this.#answering.forgetAll();
     this.#options.slots.reset();
+  }
+
+  // protocol.md §11.19 E7
+  /** A connection is lost, and the agents stay that its host has placed here. Drops what they have not begun; returns the number of events. */
+  dropUnbegun({ outbox }: HostConnection): number {
+    return this.#options.work.dropUnbegun(outbox);
   }
 
   /** Handles the end of a connection. No answer can leave by it. */

@@ -45,7 +45,12 @@ export interface IncomingEventOptions {
   readonly claim: Claim | undefined;
   readonly counts: WorkerCounters;
   readonly claims: Claims;
+  /** When the event came. Undefined: no lease is needed. */
+  readonly arrivedMs: number | undefined;
 }
+
+/** Reasons of messages that no handler has begun. */
+const unbegunReasons: ReadonlySet<ReturnReason> = new Set(["leaving", "no-lease", "too-old"]);
 
 /** One event on its way to one agent. */
 export class IncomingEvent implements Delivery, Work {
@@ -54,6 +59,9 @@ export class IncomingEvent implements Delivery, Work {
   readonly context: HandlerContext;
   readonly wire: WireEvent;
   readonly claim: Claim | undefined;
+  readonly isEvent = true;
+  /** When it came, for its wait for a lease. */
+  readonly arrivedMs: number | undefined;
   /** No turn waits for an event. */
   readonly isAwaited = false;
   readonly giveBack: Delivery["giveBack"];
@@ -68,11 +76,12 @@ export class IncomingEvent implements Delivery, Work {
 
   constructor(agentId: AgentId, opened: OpenedEvent, options: IncomingEventOptions) {
     const { message, topicId, sender, wire, placement } = opened;
-    const { runtime, claim } = options;
+    const { runtime, claim, arrivedMs } = options;
     this.agentId = agentId;
     this.message = message;
     this.claim = claim;
     this.giveBack = claim && ((reason) => this.goBack(reason));
+    this.arrivedMs = arrivedMs;
     this.#placement = placement;
     this.#options = options;
     this.context = new HandlerContext({
@@ -103,15 +112,25 @@ export class IncomingEvent implements Delivery, Work {
     const { claim } = this;
     if (this.isGivenBack || claim === undefined) return true;
     const isParked = this.onGivenUp !== undefined;
-    const asLeaving = reason === "leaving" || isParked;
+    const isUnbegun = unbegunReasons.has(reason);
+    const asLeaving = isUnbegun || isParked;
     if (this.#placement?.isAlone === true && !asLeaving) return false;
     this.isGivenBack = true;
-    if (!this.#sendBack(this.#placement?.isAlone === true ? "leaving" : reason, claim))
+    if (!this.#sendBack(this.#placement?.isAlone === true && !isUnbegun ? "leaving" : reason, claim))
       this.#options.counts.droppedEvents += 1;
     this.abandon(movedError(this.agentId));
     // No handler will release it.
     if (isParked) this.context.release();
     return true;
+  }
+
+  // protocol.md §11.19 E7
+  drop(): void {
+    if (this.isGivenBack) return;
+    const isParked = this.onGivenUp !== undefined;
+    this.isGivenBack = true;
+    this.abandon(movedError(this.agentId));
+    if (isParked) this.context.release();
   }
 
   abandon(reason: Error): void {

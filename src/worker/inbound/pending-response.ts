@@ -47,6 +47,8 @@ export class PendingResponse implements Work {
   carrier: TraceCarrier | undefined;
   /** Called when the handler need not run any more. Set while the call is parked. */
   onGivenUp: (() => void) | undefined;
+  /** When the call came, for its wait for a lease. */
+  arrivedMs: number | undefined;
   /** Whether no caller reads the answer: it goes without a value. */
   isUnread = false;
   readonly #outbox: Outbox;
@@ -162,6 +164,16 @@ export class PendingResponse implements Work {
     if (!isOver && !sendBack(this.#options.claims, this.#outbox, { ...placed, reason })) this.fail(moved, true);
     this.#isPaid = true;
     this.#abort(moved);
+  }
+
+  // protocol.md §11.19 E7
+  /** The connection of the call has ended, and no handler has seen it: none will. */
+  drop(): void {
+    const placed = this.#placed;
+    if (placed === undefined) return;
+    this.#isGivenBack = true;
+    this.#isPaid = true;
+    this.#abort(movedError(placed.claim.id));
   }
 
   /** Takes the context of the handler before it runs. Aborts it if the caller has given the call up. */

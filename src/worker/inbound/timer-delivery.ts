@@ -123,6 +123,10 @@ class TimerTurn implements Delivery, Work {
 
   /** The timers of an activation end with it. */
   goBack(): void {
+    this.drop();
+  }
+
+  drop(): void {
     this.abandon(movedError(this.agentId));
   }
 

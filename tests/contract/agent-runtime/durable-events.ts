@@ -190,6 +190,22 @@ export function describeDurableEvents({ openStage, unless }: Suite): void {
       expect(seen.sort()).toEqual(["clerk/lisbon written keeper/ada", "visitor/lisbon written keeper/ada"]);
     });
 
+    unless("keeps-nothing", "of the same idempotency key that one turn publishes are kept once", async () => {
+      await using stage = await openStage({ stateStore: new MemoryStateStore() });
+      await keep(stage, "clerk");
+      const body = async (text: string, agent: Keeper) => {
+        for (const idempotencyKey of ["a", "a", "b"]) {
+          await agent.publishMessage(Note({ text: idempotencyKey }), lisbon, { delivery: "durable", idempotencyKey });
+        }
+        return text;
+      };
+      await Keeper.register(stage.callee, "keeper", () => new Keeper(body));
+      await stage.caller.sendMessage(Ask({ text: "go" }), new AgentId("keeper", "ada"));
+      await publish(stage, "last");
+      const seen = (await stage.seen.takeMany(3)).map(({ text }) => text);
+      expect(seen).toEqual(["a", "b", "last"]);
+    });
+
     unless("keeps-nothing", "of a turn for a full mailbox fail the turn, which changes nothing", async () => {
       const stateStore = new MemoryStateStore({ maxMailboxMessages: 1 });
       await using stage = await openStage({ stateStore });

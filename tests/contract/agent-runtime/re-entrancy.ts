@@ -222,7 +222,7 @@ export function describeReEntrancy({ openStage }: Suite): void {
       expect(log).toHaveLength(turns);
     });
 
-    test("is no loop because many chains have come to one agent that calls without its signal", async () => {
+    test("is not a loop because many chains have come to one agent that calls without its signal", async () => {
       await using stage = await openStage();
       const count = 60;
       const all = new Gate();

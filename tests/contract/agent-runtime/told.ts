@@ -9,6 +9,7 @@ import {
 import { MemoryStateStore } from "../../../src/storage/index.ts";
 import { ManualClock } from "../../../src/testing/index.ts";
 import { Gate } from "../../support/gate.ts";
+import { Keeper } from "./keepers.ts";
 import { Answer, Ask, Order, type Stage, type Suite, seeInto } from "./world.ts";
 
 const clerk = new AgentId("clerk", "ada");
@@ -203,6 +204,28 @@ export function describeTold({ openStage, unless }: Suite): void {
       await tell(stage, "third", { idempotencyKey: "order 8" });
       expect((await stage.seen.takeMany(2)).map(({ text }) => text)).toEqual(["first", "third"]);
     });
+
+    unless(
+      "keeps-nothing",
+      "messages with one idempotency key that turns tell are kept once, also by one turn",
+      async () => {
+        await using stage = await openStage();
+        await stage.host("clerk", seeInto(stage.seen));
+        const body = async (text: string, agent: Keeper) => {
+          const about = (what: string) =>
+            agent.tell(Order({ text: `${text} ${what}` }), clerk, { idempotencyKey: what });
+          for (const what of ["order 7", "order 7", text]) await about(what);
+          agent.state.total += 1;
+          return agent.state.total;
+        };
+        await Keeper.register(stage.callee, "keeper", () => new Keeper(body));
+        for (const text of ["one", "two"]) await stage.caller.sendMessage(Ask({ text }), new AgentId("keeper", "ada"));
+        await tell(stage, "late", { idempotencyKey: "order 7" });
+        await tell(stage, "last");
+        const seen = (await stage.seen.takeMany(4)).map(({ text }) => text);
+        expect(seen).toEqual(["one order 7", "one one", "two two", "last"]);
+      },
+    );
 
     unless("keeps-nothing", "an intervention sees a told message once, may change it, and may drop it", async () => {
       const intervention: InterventionHandler = {

@@ -219,7 +219,7 @@ describe("troupe drain worker", () => {
     await Counter.register(one, "room", () => new Counter("a room"), { shared: true });
     const [{ workerId = "" } = {}] = (await rig.host.inspect()).workers;
     const { out } = await run(drainCommand(), "worker", workerId, ...rig.flags);
-    expect(out).toBe(`drained ${workerId}: 0 agents have left it. It stops when its calls have ended.\n`);
+    expect(out).toBe(`drained ${workerId}: 0 agents left it. It stops when its calls have ended.\n`);
     expect(await one.closed).toEqual({ by: "drained" });
   });
 

@@ -121,8 +121,12 @@ describe.each(hostTransports)("a client id that a principal uses, over $name", (
     },
   );
 
-  it("keeps its subscriptions from being removed by another principal's clients; its own principal's may", async () => {
-    await using rig = await start({ authorize });
+  it("keeps its subscriptions from being removed by other clients; with ownOnly false its own principal's may", async () => {
+    await using locked = await start({ authorize });
+    await (await new RawWorker(locked.dial("alice"), "W").join()).subscribe("S", exact("t", "a"));
+    const other = await new RawWorker(locked.dial("alice"), "A").join();
+    await expect(other.unsubscribe("S")).rejects.toMatchObject({ code: StatusCode.permissionDenied });
+    await using rig = await start({ authorize, ownOnly: false });
     const worker = await new RawWorker(rig.dial("alice"), "W").join();
     await worker.subscribe("S", exact("t", "a"));
     const foreign = await new RawWorker(rig.dial("bob"), "B").join();

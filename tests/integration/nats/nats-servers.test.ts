@@ -3,6 +3,7 @@ import { describe, expect, it } from "vitest";
 import { openNatsStore } from "../../../src/nats/index.ts";
 import { openNatsStoreWith } from "../../../src/nats/open-nats-store.ts";
 import { WatchRecorder } from "../../../src/testing/contracts/coordination-store/coordination-case.ts";
+import { ManualClock } from "../../../src/testing/index.ts";
 import { NatsRig, untilAnswers } from "../../support/nats-rig.ts";
 import { NatsServer, natsAbsence, natsClusterAbsence } from "../../support/nats-server.ts";
 import { RecordingLogger } from "../../support/recording-logger.ts";
@@ -53,6 +54,49 @@ describe.skipIf(absence !== undefined)(`a NATS server${absence === undefined ? "
     await server.restart();
     await untilAnswers(store);
     expect(["written", "conflict"]).toContain((await store.write("worker.b", value, 0)).at);
+  });
+
+  it("is read on when a watcher or a listener throws", async () => {
+    await using server = await NatsServer.start();
+    const logger = new RecordingLogger();
+    await using store = await openNatsStore(server.url, { clusterName: "c", logger });
+    await using other = await openNatsStore(server.url, { clusterName: "c" });
+    const fail = (): void => {
+      throw new Error("a bug of a watcher");
+    };
+    store.watch("worker.", { onEntry: fail, onCaughtUp: fail, onReset: fail });
+    store.onAnnouncement(fail);
+    const heard = new Promise<Uint8Array>((resolve) => void store.onAnnouncement(resolve));
+    const watch = new WatchRecorder();
+    store.watch("worker.", watch);
+    for (const key of ["worker.a", "worker.b"]) {
+      expect(await store.write(key, value, 0)).toMatchObject({ at: "written" });
+      await watch.told(key, "1");
+    }
+    expect(await store.read("worker.a", { fresh: true })).toMatchObject({ key: "worker.a" });
+    other.announce(value);
+    expect(await heard).toEqual(value);
+    await server.kill();
+    await server.restart();
+    await untilAnswers(store);
+    await watch.until(() => watch.resets === 1);
+    expect(await store.write("worker.c", value, 0)).toMatchObject({ at: "written" });
+    await watch.told("worker.c", "1");
+    expect(logger.texts("error")).toContain("a watcher of the store has thrown an error");
+  });
+
+  it.each(["killed", "frozen"])("that is %s keeps no close waiting, nor what waits for its answers", async (how) => {
+    await using server = await NatsServer.start();
+    const store = await openNatsStore(server.url, { clock: new ManualClock() });
+    store.watch("worker.", new WatchRecorder());
+    expect(await store.write("worker.a", value, 0)).toMatchObject({ at: "written" });
+    if (how === "killed") await server.kill();
+    else server.freeze();
+    const writes = Array.from({ length: 5_000 }, (_, at) => store.write(`worker.b${at}`, value, 0));
+    const reads = [store.read("worker.a"), store.read("worker.a", { fresh: true })];
+    await store.close();
+    expect(new Set((await Promise.all(writes)).map(({ at }) => at))).toEqual(new Set(["unknown"]));
+    expect(new Set(await Promise.all(reads))).toEqual(new Set(["unknown"]));
   });
 
   it("forgets a claim when its life is over, and nothing else", async () => {

@@ -111,7 +111,7 @@ test.each([
   expect(sent).toEqual([]);
   expect(streams.find(({ method }) => method === "OpenControlChannel")?.sent).toEqual([]);
   expect(streams[0]?.metadata.agcaps).toBe(
-    heartbeatMs === 15_000 ? "heartbeat,turns,states,claims,mail" : "turns,states,claims,mail",
+    heartbeatMs === 15_000 ? "heartbeat,turns,states,claims,mail,lease" : "turns,states,claims,mail,lease",
   );
 });
 

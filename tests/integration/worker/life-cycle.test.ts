@@ -123,8 +123,8 @@ describe("starting", () => {
     await worker.stop();
     await worker.start();
     const second = await host.channels.take();
-    expect(second.metadata["agworker"]).not.toBe(first.metadata["agworker"]);
-    expect([first, second].map(({ metadata }) => metadata["agname"])).toEqual(["tea%20room", "tea%20room"]);
+    expect(second.metadata.agworker).not.toBe(first.metadata.agworker);
+    expect([first, second].map(({ metadata }) => metadata.agname)).toEqual(["tea%20room", "tea%20room"]);
   });
 
   test("again after an operator's drain, without shared types, goes on", async () => {

@@ -5,6 +5,7 @@ import { Dice, SimulatedClock, SimulatedCoordination } from "../../../src/testin
 import { HostSeat } from "./host-seat.ts";
 import { type ClusterBreach, type ClusterCall, type ClusterFigures, ClusterLedger } from "./ledger.ts";
 import type { ClusterAction, ClusterPlan } from "./plan.ts";
+import { checkShardsSettled } from "./shard-readers.ts";
 import { checkLeaks, checkSettled, checkWrite } from "./store-checks.ts";
 import { exclusiveType, sharedType } from "./types.ts";
 import { type WorkerKind, WorkerSeat } from "./worker-seat.ts";
@@ -64,6 +65,8 @@ export class ClusterWorld {
   readonly ledger: ClusterLedger;
   readonly hosts: HostSeat[] = [];
   readonly workers: WorkerSeat[] = [];
+  /** How far each shard was read: here the token of its last reader. */
+  readonly reachedPlaces = new Map<number, number>();
   readonly times = times;
   readonly logger: Logger = { debug: silent, info: silent, warn: silent, error: silent };
   readonly #plan: ClusterPlan;
@@ -109,6 +112,7 @@ export class ClusterWorld {
     await this.#probe();
     await this.#restAsks();
     checkSettled(this);
+    checkShardsSettled(this);
     if (!this.#plan.looksForLeaks) return;
     await this.#runFor((times.recordsKeptMs ?? 0) * 1.1);
     checkLeaks(this);

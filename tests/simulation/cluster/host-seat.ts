@@ -11,6 +11,7 @@ import { Channel, type ChannelEnd } from "./channel.ts";
 import type { ClusterWorld } from "./cluster-world.ts";
 import type { ClusterCall } from "./ledger.ts";
 import type { ToHost, ToWorker } from "./messages.ts";
+import { shardUseOf } from "./shard-readers.ts";
 import { isShared } from "./types.ts";
 import type { WorkerSeat } from "./worker-seat.ts";
 
@@ -36,6 +37,8 @@ export class HostSeat {
   readonly #connections = new Set<Connection>();
   readonly #bySession = new Map<string, Connection>();
   readonly #moves = new Map<string, () => void>();
+  /** The shards of the mail that it reads. */
+  readonly reading = new Set<number>();
   #member!: ClusterMember;
   #isLeaving = false;
 
@@ -159,9 +162,14 @@ export class HostSeat {
       times,
       clock: this.clock,
       makeId,
+      shards: shardUseOf(this.#world, this),
       logger: this.#world.logger,
       listener: {
-        onServing: (isServing) => ledger.line(() => `${this.name} ${isServing ? "serves" : "is isolated"}`),
+        onServing: (isServing) => {
+          ledger.line(() => `${this.name} ${isServing ? "serves" : "is isolated"}`);
+          if (!isServing && this.reading.size > 0)
+            ledger.breach("shards", `${this.name} is isolated, and reads shards`);
+        },
         onWorker: ({ workerId, state, hostId, session }) =>
           ledger.line(
             () =>

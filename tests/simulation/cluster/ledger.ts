@@ -2,7 +2,7 @@ import { type AgentName, compareEpochs, type Epoch, formatEpoch } from "../../..
 
 /** A promise that was broken. */
 export interface ClusterBreach {
-  readonly checker: "activation" | "claims" | "fencing" | "leases" | "settled" | "leaks" | "crash";
+  readonly checker: "activation" | "claims" | "fencing" | "leases" | "settled" | "leaks" | "shards" | "crash";
   readonly text: string;
 }
 
@@ -39,12 +39,17 @@ export interface ClusterFigures {
   isolations: number;
   regressions: number;
   lives: number;
+  shardsTaken: number;
+  shardsHandedOver: number;
+  /** Shards that were taken with lost readers before. */
+  lostReaders: number;
 }
 
 export function noFigures(): ClusterFigures {
   return {
     ...{ calls: 0, answered: 0, turns: 0, sends: 0, overlaps: 0, refusedSaves: 0, claims: 0, moves: 0, burials: 0 },
     ...{ deaths: 0, joins: 0, rejoins: 0, isolations: 0, regressions: 0, lives: 0 },
+    ...{ shardsTaken: 0, shardsHandedOver: 0, lostReaders: 0 },
   };
 }
 

@@ -124,6 +124,51 @@ export const plantedClusterBugs: readonly PlantedClusterBug[] = [
     caughtBy: ["claims", "activation"],
   },
   {
+    name: "a shard is taken from an owner that lives",
+    file: "shards/shard-owners.ts",
+    from: "if ((await hosts.isDead(owner)) !== true) return undefined;",
+    to: "",
+    caughtBy: ["shards"],
+  },
+  {
+    name: "a shard is freed while it is still read",
+    file: "shards/shard-owners.ts",
+    from: `    use.drop(shard);
+    await this.#free(shard);`,
+    to: `    await this.#free(shard);
+    await this.#life.pause(3_000);
+    use.drop(shard);`,
+    caughtBy: ["shards"],
+  },
+  {
+    name: "a shard is read after the host was isolated while it took it (rule R2)",
+    file: "shards/shard-owners.ts",
+    from: "this.#isLeaving || !this.#life.isServing()) return;",
+    to: "this.#isLeaving) return;",
+    caughtBy: ["shards"],
+  },
+  {
+    name: "a reading that has ended by itself is not begun anew (rule R5)",
+    file: "shards/shard-owners.ts",
+    from: "if (this.#holdings.get(shard) === reading) this.#drop(shard);",
+    to: "if (this.#holdings.get(shard) === reading) this.#options.use.drop(shard);",
+    caughtBy: ["shards"],
+  },
+  {
+    name: "a shard whose freeing was unknown stays with a host that does not read it (rule R5)",
+    file: "shards/shard-owners.ts",
+    from: "if (holding === undefined && this.#isNamed(shard)) void this.#free(shard);",
+    to: "",
+    caughtBy: ["shards"],
+  },
+  {
+    name: "an isolated host goes on reading its shards",
+    file: "cluster-member.ts",
+    from: "this.shards?.isolated();",
+    to: "",
+    caughtBy: ["shards"],
+  },
+  {
     name: "a store that has forgotten writes is not noticed",
     file: "cluster-member.ts",
     from: "if (this.#hasForgotten) return;",

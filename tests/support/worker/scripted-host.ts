@@ -12,6 +12,7 @@ import {
   type ControlEnvelope,
   decodeControl,
   encodeControl,
+  signals,
 } from "../../../src/protocol/internal.ts";
 import {
   type CallContext,
@@ -57,9 +58,20 @@ export class ScriptedHost implements AsyncDisposable {
   isTroupe = false;
   /** The capabilities that a host of Troupe's names. */
   capabilities: readonly Capability[] = [];
+  /** Whether it serves side streams. */
+  hasSignals = false;
+  /** Side streams, in the order they were opened. */
+  readonly sides = new Inbox<ScriptedStream<Frame>>();
+  /** Takes a frame of a data channel or a side stream; true: nobody else gets it. */
+  takes: (frame: Frame, stream: ScriptedStream<Frame>) => boolean = () => false;
   /** Whether it ends a channel that its worker half-closes, as Troupe's hosts do. */
   endsChannels = false;
   readonly #workers: WorkerRuntime[] = [];
+  readonly #frames: Codec<Frame> = {
+    encode: encodeFrame,
+    decode: decodeFrame,
+    takes: (frame, stream) => this.takes(frame, stream),
+  };
   #listening: Listening | undefined;
   #lastAddress = "127.0.0.1:1";
 
@@ -87,7 +99,17 @@ export class ScriptedHost implements AsyncDisposable {
       },
       stream: (call: CallContext) => this.#stream(call),
     };
-    this.#listening = await this.network.listen(address, [service]);
+    const side = {
+      serviceName: signals.serviceName,
+      unaryMethods: new Set<string>(),
+      streamMethods: new Set([signals.method]),
+      unary: async () => emptyMessage,
+      stream: (call: CallContext) => {
+        if (this.hasSignals) return new ScriptedStream(call, this.#frames, this.sides);
+        throw new RpcError(StatusCode.unimplemented, "Method not found!");
+      },
+    };
+    this.#listening = await this.network.listen(address, [service, side]);
     return this;
   }
 
@@ -136,7 +158,7 @@ export class ScriptedHost implements AsyncDisposable {
   #stream(call: CallContext): ServerStreamReceiver {
     if (call.method === method.openChannel) {
       const metadata = this.isTroupe ? announcementOf(this.capabilities) : {};
-      const channel = new ScriptedStream(call, { encode: encodeFrame, decode: decodeFrame }, this.channels, metadata);
+      const channel = new ScriptedStream(call, this.#frames, this.channels, metadata);
       if (this.endsChannels) void channel.halfClosed.then(() => channel.stream.finish({ code: 0, details: "" }));
       return channel;
     }
@@ -148,6 +170,7 @@ export class ScriptedHost implements AsyncDisposable {
 interface Codec<T> {
   encode(message: T): Uint8Array;
   decode(bytes: Uint8Array): T;
+  takes?(message: T, stream: ScriptedStream<T>): boolean;
 }
 
 /** The host's end of one stream. */
@@ -198,7 +221,8 @@ export class ScriptedStream<T> implements ServerStreamReceiver {
   }
 
   onFrame(bytes: Uint8Array): void {
-    this.received.put(this.#codec.decode(bytes));
+    const message = this.#codec.decode(bytes);
+    if (this.#codec.takes?.(message, this) !== true) this.received.put(message);
   }
 
   onHalfClose(): void {

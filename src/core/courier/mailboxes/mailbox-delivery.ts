@@ -6,7 +6,7 @@ import { type AgentName, shardOf, textOfName } from "../../state/agent-name.ts";
 import type { DeadReason, DurableLog, KeptMessage, ShardHold } from "../../state/durable-log.ts";
 import type { CourierDelivery, Deliver } from "../courier-call.ts";
 import type { CourierSlots, SlotUse } from "../courier-slots.ts";
-import { decideRetry, type RetrySettings } from "../retry-policy.ts";
+import { decideRetry, noTries, type RetrySettings } from "../retry-policy.ts";
 import { LeftMail } from "./left-mail.ts";
 import { createMailbox, isUnderWay, type Mailbox, mayLeave } from "./mailbox.ts";
 import { MailboxMemory } from "./mailbox-memory.ts";
@@ -36,6 +36,8 @@ export interface MailboxDeliveryParts {
 // An agent remembers twice as many ids of mail: an unsettled message comes again after a crash.
 /** Handled messages of one mailbox that are not settled yet. */
 const mostUnsettled = 32;
+/** A message that so many owners of its shard were lost with may be what ends them. */
+const mostTakeovers = 10;
 
 /**
  * Delivers the messages of mailboxes, those of one agent in order. A message that fails is tried again, and those behind it wait. One
@@ -50,6 +52,8 @@ export class MailboxDelivery {
   readonly #busy = new Set<Mailbox>();
   /** Messages that were kept and that the reader has not handed over yet. */
   readonly #awaited = new Set<string>();
+  /** Shards in which nothing new begins; each with what to call when nothing is under way there. */
+  readonly #finishing = new Map<number, () => void>();
   #isToldBusy = false;
   #isStopped = false;
   #delivered = 0;
@@ -113,6 +117,40 @@ export class MailboxDelivery {
     this.#tellBusy();
   }
 
+  /** Begins nothing new in a shard; resolves when nothing is under way there. */
+  finishShard(shard: number): Promise<void> {
+    return new Promise((resolve) => {
+      this.#finishing.set(shard, resolve);
+      this.#tellFinished(shard);
+    });
+  }
+
+  /** Forgets what is in memory of a shard. */
+  clearShard(shard: number): void {
+    const finished = this.#finishing.get(shard);
+    this.#finishing.delete(shard);
+    finished?.();
+    for (const mailbox of this.#memory.all()) {
+      if (mailbox.shard !== shard) continue;
+      mailbox.retryTimer?.cancel();
+      this.#busy.delete(mailbox);
+      this.#remove(mailbox);
+      // What is under way keeps its slot to its end.
+      if (mailbox.delivery === undefined) this.#slots.forget(mailbox);
+    }
+    this.#tellBusy();
+  }
+
+  #tellFinished(shard: number): void {
+    const finished = this.#finishing.get(shard);
+    if (finished === undefined) return;
+    const isUnderWayThere = this.#memory.all().some((mailbox) => {
+      const { delivery, unsettled, isBurying } = mailbox;
+      return mailbox.shard === shard && (delivery !== undefined || unsettled > 0 || isBurying);
+    });
+    if (!isUnderWayThere) finished();
+  }
+
   /** A message is being kept: from now on deliveries are under way. */
   expect(mailbox: AgentName, id: string): void {
     const text = textOfName(mailbox);
@@ -148,7 +186,7 @@ export class MailboxDelivery {
   drop(agent: AgentName): void {
     const mailbox = this.#memory.get(textOfName(agent));
     if (mailbox === undefined) return;
-    const from = mailbox.delivery === undefined ? 0 : 1;
+    const from = this.#startOfRest(mailbox);
     for (const message of mailbox.queue.slice(from)) void this.#settle(mailbox, message);
     this.#memory.cut(mailbox, from);
     mailbox.delivery?.withdraw();
@@ -163,11 +201,19 @@ export class MailboxDelivery {
     const mailbox = this.#memory.get(textOfName(agent));
     // Its messages come in their order only if it is read to the end.
     if (mailbox === undefined || mailbox.isReadingBack) return;
-    const { delivery, isBurying } = mailbox;
-    this.#spilling.spill(mailbox, delivery === undefined && !isBurying ? 0 : 1);
-    mailbox.isDoubtful = delivery !== undefined;
-    delivery?.withdraw();
+    this.#spilling.spill(mailbox, this.#startOfRest(mailbox));
+    mailbox.isDoubtful = mailbox.delivery !== undefined;
+    mailbox.delivery?.withdraw();
     this.#kick(mailbox);
+  }
+
+  /** Returns the place behind the head, if that is delivered or buried now: it has its own end. Else the next head is tried from the beginning. */
+  #startOfRest(mailbox: Mailbox): 0 | 1 {
+    if (mailbox.delivery !== undefined || mailbox.isBurying) return 1;
+    mailbox.retryTimer?.cancel();
+    mailbox.retryTimer = undefined;
+    mailbox.tries = noTries;
+    return 0;
   }
 
   /** Undefined: the mailbox stays in the log. */
@@ -219,6 +265,7 @@ export class MailboxDelivery {
   #kick(mailbox: Mailbox): void {
     if (this.#isCurrent(mailbox)) this.#next(mailbox);
     else if (mailbox.delivery === undefined) this.#slots.free(mailbox);
+    if (this.#finishing.size > 0) this.#tellFinished(mailbox.shard);
     if (isUnderWay(mailbox) && this.#memory.get(mailbox.text) === mailbox) this.#busy.add(mailbox);
     else this.#busy.delete(mailbox);
     this.#tellBusy();
@@ -231,6 +278,7 @@ export class MailboxDelivery {
   #next(mailbox: Mailbox): void {
     const { delivery, retryTimer, unsettled, isBurying, isReadingBack, slot, queue } = mailbox;
     if (slot === "waiting" || delivery !== undefined || retryTimer !== undefined || isBurying || isReadingBack) return;
+    if (this.#finishing.has(mailbox.shard)) return this.#slots.free(mailbox);
     const [head] = queue;
     if (head === undefined && !mailbox.isSpilled) {
       this.#slots.free(mailbox);
@@ -241,6 +289,7 @@ export class MailboxDelivery {
     // What is read back needs a slot first, so that no more comes into memory than can be delivered.
     if (!this.#slots.has(mailbox, head?.frame.length ?? mailbox.spilledHeadBytes)) return;
     if (head === undefined) return void this.#spilling.readBack(mailbox);
+    if (head.priorTakeovers >= mostTakeovers) return this.#buryPoison(mailbox, head);
     const { mailbox: agent, id, kind, frame, place } = head;
     const attempt = mailbox.tries.attempts + 1;
     mailbox.delivery = this.#parts.deliver({ agent, id, kind, frame, attempt, place, reminder: undefined });
@@ -256,7 +305,7 @@ export class MailboxDelivery {
     if (outcome.at === "failed") {
       this.#retry(mailbox, head, outcome.error);
     } else if (outcome.at === "withdrawn" && isDoubtful) {
-      this.#spilling.spill(mailbox, 0);
+      this.#spilling.spill(mailbox, this.#startOfRest(mailbox));
     } else {
       if (outcome.at === "handled") {
         this.#delivered += 1;
@@ -301,6 +350,13 @@ export class MailboxDelivery {
       undefined,
       "Told messages wait for an agent to which they can't be delivered",
     );
+  }
+
+  #buryPoison(mailbox: Mailbox, head: KeptMessage): void {
+    mailbox.isBurying = true;
+    this.#slots.free(mailbox);
+    const text = `${head.priorTakeovers} hosts were lost that may have had the message.`;
+    void this.#bury(mailbox, head, { code: "too-many-takeovers", text, attempts: mailbox.tries.attempts });
   }
 
   async #bury(mailbox: Mailbox, head: KeptMessage, why: DeadReason): Promise<void> {

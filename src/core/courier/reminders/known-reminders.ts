@@ -1,5 +1,6 @@
 import { ChurnedMap } from "../../collections/churned-map.ts";
 import { type Due, DueHeap } from "../../delivery/calls/due-heap.ts";
+import type { AgentName } from "../../state/agent-name.ts";
 import type { StoredReminder } from "../../state/state-store.ts";
 
 /** A reminder in memory, which waits for its time or for its agent. */
@@ -81,6 +82,14 @@ export class KnownReminders {
     return this.#known
       .values()
       .filter((entry) => entry.agentKey === agentKey)
+      .map(({ key }) => key);
+  }
+
+  /** Returns the keys of the reminders of some agents. Looks at all that are known. */
+  keysIn(isOne: (agent: AgentName) => boolean): string[] {
+    return this.#known
+      .values()
+      .filter(({ stored }) => isOne(stored.agent))
       .map(({ key }) => key);
   }
 

@@ -2,8 +2,8 @@ import type { Timer } from "../../clock.ts";
 import { ChurnedMap } from "../../collections/churned-map.ts";
 import { loggableError } from "../../delivery/loggable.ts";
 import { TroupeError } from "../../errors.ts";
-import { type AgentName, textOfName } from "../../state/agent-name.ts";
-import type { Commit, StoredReminder } from "../../state/state-store.ts";
+import { type AgentName, shardOf, textOfName } from "../../state/agent-name.ts";
+import type { Commit, DueQuery, StoredReminder } from "../../state/state-store.ts";
 import type { CourierSlots, SlotUse } from "../courier-slots.ts";
 import { DueCursor } from "./due-cursor.ts";
 import { type KnownReminder, KnownReminders } from "./known-reminders.ts";
@@ -15,6 +15,8 @@ import { storeRetryMs } from "./tick-settling.ts";
 
 /** The parts of `ReminderFiring`. */
 export interface ReminderFiringParts extends TickFiringOptions {
+  /** The shards whose reminders are fired. Default: all. */
+  readonly shards?: (() => readonly number[]) | undefined;
   readonly slots: CourierSlots;
   /** Returns what a message of this length takes of the slots. */
   readonly useOf: (agent: AgentName, bytes: number) => SlotUse;
@@ -23,6 +25,7 @@ export interface ReminderFiringParts extends TickFiringOptions {
 /** A reminder that is being fired. */
 interface UnderWay extends TickUnderWay {
   readonly key: string;
+  readonly shard: number;
   readonly bytes: number;
   /** When it is due, if it was set again meanwhile. */
   setToMs: number | undefined;
@@ -69,6 +72,8 @@ export class ReminderFiring {
   /** Since when there are too many in memory for another reading. Undefined: there are not. */
   #crowdedSinceMs: number | undefined;
   readonly #cursor = new DueCursor();
+  /** Shards in which nothing new is fired; each with what to call when nothing is under way there. */
+  readonly #finishing = new Map<number, () => void>();
   #timer: Timer | undefined;
   /** The time of the timer. */
   #wakeMs = 0;
@@ -93,6 +98,7 @@ export class ReminderFiring {
     });
     this.#setBackClock = new SetBackClock({
       ...parts,
+      store: { due: (query) => this.#due(query) },
       isUnderWay: (agentKey) => this.#underWay.has(agentKey),
       move: (stored, tick) => {
         this.#forget(keyOf(textOfName(stored.agent), stored.name));
@@ -129,6 +135,55 @@ export class ReminderFiring {
     this.#setBackClock.stop();
     this.#timer?.cancel();
     this.#timer = undefined;
+  }
+
+  /** Another process may have set reminders, or this one was given a shard. */
+  lookAgain(): void {
+    if (this.#isStopped) return;
+    this.#hasAll = false;
+    this.#cursor.reset();
+    this.#scanAtMs = Math.min(this.#scanAtMs, this.#nowMs + gatherMs);
+    this.#sleep(this.#nowMs);
+  }
+
+  /** Fires nothing more of a shard; resolves when no tick is under way there. */
+  finishShard(shard: number): Promise<void> {
+    this.#forgetShard(shard);
+    return new Promise((resolve) => {
+      this.#finishing.set(shard, resolve);
+      this.#tellFinished(shard);
+    });
+  }
+
+  /** Fires nothing more of a shard. What became of a tick that is under way is written, unless another process has fired it. */
+  dropShard(shard: number): void {
+    this.#forgetShard(shard);
+    const finished = this.#finishing.get(shard);
+    this.#finishing.delete(shard);
+    finished?.();
+  }
+
+  #forgetShard(shard: number): void {
+    for (const key of this.#known.keysIn((agent) => shardOf(agent) === shard)) this.#forget(key);
+  }
+
+  #tellFinished(shard: number): void {
+    const finished = this.#finishing.get(shard);
+    if (finished !== undefined && !this.#underWay.values().some((one) => one.shard === shard)) finished();
+  }
+
+  /** Whether this process fires the reminders of an agent now. */
+  #isOwn(agent: AgentName): boolean {
+    const { shards } = this.#parts;
+    return shards === undefined || shards().includes(shardOf(agent));
+  }
+
+  /** Reads the reminders that this process fires. */
+  async #due(query: DueQuery): Promise<readonly StoredReminder[]> {
+    const { store, shards } = this.#parts;
+    if (shards === undefined) return await store.due(query);
+    const own = shards();
+    return own.length === 0 ? [] : await store.due({ ...query, shards: own });
   }
 
   /** Takes over what a commit that was written has changed. */
@@ -276,7 +331,7 @@ export class ReminderFiring {
     // From the first on, the store still has what is in memory, and before what is new.
     const inMemory = after === undefined && this.#isLight ? this.#known.size + this.#underWay.size : 0;
     const limit = mostRead + inMemory;
-    const page = await this.#parts.store.due({ beforeMs: this.#wallMs + windowMs, after, limit });
+    const page = await this.#due({ beforeMs: this.#wallMs + windowMs, after, limit });
     this.#hasMore = page.length === limit;
     const { added, last } = this.#take(page, changed);
     this.#cursor.endReading(this.#hasMore ? last : undefined);
@@ -291,7 +346,7 @@ export class ReminderFiring {
   ): Promise<void> {
     const beforeMs = Math.min(toMs + 1, this.#wallMs + windowMs);
     const after = { dueMs: fromMs, seq: 0 };
-    const page = await this.#parts.store.due({ beforeMs, after, limit: mostRead });
+    const page = await this.#due({ beforeMs, after, limit: mostRead });
     this.#take(page, changed);
     this.#cursor.endReading(undefined);
     this.#hasAll = !this.#hasMore && page.length < mostRead;
@@ -309,7 +364,7 @@ export class ReminderFiring {
       const agentKey = textOfName(stored.agent);
       const key = keyOf(agentKey, stored.name);
       const known = this.#known.get(key);
-      const isChanged = changed.has(key) || changed.has(deletedKeyOf(agentKey));
+      const isChanged = changed.has(key) || changed.has(deletedKeyOf(agentKey)) || !this.#isOwn(stored.agent);
       if (isChanged || known?.stored.seq === stored.seq || this.#underWay.get(agentKey)?.key === key) {
         last = stored;
         continue;
@@ -348,7 +403,8 @@ export class ReminderFiring {
 
   async #handle({ key, agentKey, stored }: KnownReminder, use: SlotUse): Promise<void> {
     const bytes = stored.message.length;
-    const underWay: UnderWay = { key, bytes, delivery: undefined, isWithdrawn: false, setToMs: undefined };
+    const shard = shardOf(stored.agent);
+    const underWay: UnderWay = { key, shard, bytes, delivery: undefined, isWithdrawn: false, setToMs: undefined };
     this.#underWay.set(agentKey, underWay);
     this.#bytesUnderWay += bytes;
     try {
@@ -364,6 +420,7 @@ export class ReminderFiring {
     } finally {
       this.#underWay.delete(agentKey);
       this.#bytesUnderWay -= bytes;
+      this.#tellFinished(shard);
       // A reading passes over a reminder that is under way.
       if (underWay.setToMs !== undefined) this.#expect(underWay.setToMs);
       if (!this.#slots.isWaiting(stored.agent.type, agentKey)) this.#known.letGo(agentKey);

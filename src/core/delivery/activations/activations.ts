@@ -6,6 +6,7 @@ import type { Clock } from "../../clock.ts";
 import { TroupeError } from "../../errors.ts";
 import { isThenable } from "../../thenable.ts";
 import type { HandlerContext } from "../handler-context.ts";
+import { isLeaseMissed, type TurnLease } from "../turn-lease.ts";
 import type { ActivationCounters } from "./activation-counters.ts";
 import type { ActivationStates, PlacedAgents } from "./activation-ports.ts";
 import { ActivationTimers, type TimerMessage } from "./activation-timers.ts";
@@ -22,6 +23,8 @@ export interface ActivationsOptions extends AgentConstructionOptions {
   readonly states: ActivationStates | undefined;
   /** The agents that a host has placed here. Undefined: no host places agents in this runtime. */
   readonly placed: PlacedAgents | undefined;
+  /** The lease under which factories and `onActivate` run. Undefined: they need none. */
+  readonly lease: TurnLease | undefined;
   readonly maxLiveAgents: number;
   readonly deactivationTimeoutMs: number;
   /** Returns the registered types by their name. */
@@ -36,6 +39,9 @@ export interface ActivationsOptions extends AgentConstructionOptions {
 
 /** The reason for which an activation has lost its state. */
 export type LostReason = Extract<DeactivationReason, "stale" | "destroyed">;
+
+/** The reason for which all agents of a type are dropped. `moved`: other workers may get them. */
+export type DropReason = Extract<DeactivationReason, "stale" | "moved">;
 
 /** The ends of all activations of a runtime. */
 export interface ActivationEnds {
@@ -143,6 +149,8 @@ export class Activations {
       (error: unknown) => {
         if (kind.making.get(key) !== made) return;
         kind.making.delete(key);
+        // Its messages go back one by one; the agent itself has not failed.
+        if (isLeaseMissed(error)) return;
         this.#options.placed?.spoil(id, isTooNew(error) ? "unfit" : "failed");
       },
     );
@@ -151,7 +159,7 @@ export class Activations {
 
   /** Binds an agent, loads its state and runs its `onActivate`. If that fails the agent is closed, and the promise rejects. */
   async activate(agent: Agent, id: AgentId, { isInstance = false } = {}): Promise<Agent> {
-    const { states, counts, runtime } = this.#options;
+    const { states, counts, runtime, lease } = this.#options;
     await agent.bindIdAndRuntime(id, runtime);
     const beginning = new Beginning();
     this.#beginning.set(agent, beginning);
@@ -162,6 +170,7 @@ export class Activations {
         this.#options.onStateFound(id.type);
         beginning.isNew = (await loading).isNew;
       }
+      for (let lent = lease?.wait(); lent !== undefined; lent = again(lease)) await lent;
       const activated: unknown = agent.onActivate?.(beginning);
       if (isThenable(activated)) await activated;
       const saving = loading && states?.save(agent);
@@ -183,7 +192,13 @@ export class Activations {
    * that still runs can write nothing. Nothing is saved. Of an agent that a host has placed here the host gets the messages back, unless it
    * has placed the agent here anew (`isSuperseded`).
    */
-  lose(kind: AgentKind, id: AgentId, agent: Agent, reason: LostReason, { isSuperseded = false } = {}): void {
+  lose(
+    kind: AgentKind,
+    id: AgentId,
+    agent: Agent,
+    reason: LostReason | DropReason,
+    { isSuperseded = false } = {},
+  ): void {
     const { key } = id;
     const isLive = kind.live.get(key) === agent;
     if (isLive) {
@@ -205,11 +220,11 @@ export class Activations {
   }
 
   /** Ends all activations of a type at once, also those that are just beginning. Nothing is saved. Returns the ends. */
-  drop(type: string, kind: AgentKind): readonly Promise<void>[] {
+  drop(type: string, kind: AgentKind, reason: DropReason): readonly Promise<void>[] {
     const ended: Promise<void>[] = [];
     // Before the live ones: the messages that wait there begin activations, which stay.
-    for (const key of [...kind.making.keys()]) ended.push(...this.#dropMade(kind, new AgentId(type, key)));
-    for (const key of [...kind.live].map(([key]) => key)) this.#dropLive(kind, new AgentId(type, key));
+    for (const key of [...kind.making.keys()]) ended.push(...this.#dropMade(kind, new AgentId(type, key), reason));
+    for (const key of [...kind.live].map(([key]) => key)) this.#dropLive(kind, new AgentId(type, key), reason);
     ended.push(...this.#losing);
     return ended;
   }
@@ -217,26 +232,26 @@ export class Activations {
   /** Does the same for one agent, which its host has placed here anew. The messages that wait for it go to the next activation. */
   supersede(kind: AgentKind, id: AgentId): void {
     // It never rejects.
-    for (const ended of this.#dropMade(kind, id)) void ended;
-    this.#dropLive(kind, id);
+    for (const ended of this.#dropMade(kind, id, "stale")) void ended;
+    this.#dropLive(kind, id, "stale");
   }
 
-  #dropMade(kind: AgentKind, id: AgentId): readonly Promise<void>[] {
+  #dropMade(kind: AgentKind, id: AgentId, reason: DropReason): readonly Promise<void>[] {
     const { states } = this.#options;
     const made = kind.making.get(id.key);
     if (made === undefined) return [];
     kind.making.delete(id.key);
     // Callers that wait for an agent which could not be made have the error.
     made.then((agent) => states?.drop(agent)).catch(() => undefined);
-    const end = { reason: "stale", onSaid: () => undefined, mayClose: undefined } as const;
+    const end = { reason, onSaid: () => undefined, mayClose: undefined } as const;
     return [this.#ends.endForGood(id, made, end)];
   }
 
-  #dropLive(kind: AgentKind, id: AgentId): void {
+  #dropLive(kind: AgentKind, id: AgentId, reason: DropReason): void {
     const agent = kind.live.get(id.key);
     if (agent === undefined) return;
     this.#options.states?.drop(agent);
-    this.lose(kind, id, agent, "stale", { isSuperseded: true });
+    this.lose(kind, id, agent, reason, { isSuperseded: true });
   }
 
   isDropped(agent: Agent): boolean {
@@ -286,6 +301,8 @@ export class Activations {
     const mustWait = kind.ending.has(id.key) || (kind.tracked !== undefined && this.#ends.isFull);
     const hasWaited = mustWait && (await this.#untilItMayBegin(kind, id));
     try {
+      const lent = this.#options.lease?.wait();
+      if (lent !== undefined) await this.#untilLent(lent, id);
       return await this.#construct(kind, id, true);
     } finally {
       if (hasWaited) this.#ends.passOn();
@@ -301,11 +318,20 @@ export class Activations {
       what = "activating";
       return await this.activate(agent, id);
     } catch (error) {
+      if (isLeaseMissed(error)) throw error;
       const isConflict = what === "activating" && error instanceof TroupeError && error.code === "state-conflict";
       if (isConflict && isFirst && closes === this.#closes) return await this.#construct(kind, id, false);
       this.#construction.report(id, what, error);
       throw error;
     }
+  }
+
+  /** Waits for a lease. Rejects if the runtime ends meanwhile. */
+  async #untilLent(first: Promise<void>, id: AgentId): Promise<void> {
+    const closes = this.#closes;
+    const { lease } = this.#options;
+    for (let lent: Promise<void> | undefined = first; lent !== undefined; lent = again(lease)) await lent;
+    if (closes !== this.#closes) throw endedBefore(`The activation of ${id}`);
   }
 
   /** Waits for the end of the last activation. If too many deactivations run, it waits for their ends, and returns true. */
@@ -356,6 +382,11 @@ export class Activations {
     if (this.#beginning.has(agent)) this.#uses.keepOnceMade(agent, usedMs);
     else if (kind.tracked.get(key) === agent) kind.tracked.keep(kind.tracked.slotOf(key), usedMs);
   }
+}
+
+/** Returns what to wait for if the lease is over again. */
+function again(lease: TurnLease | undefined): Promise<void> | undefined {
+  return lease === undefined || lease.mayBegin ? undefined : lease.wait();
 }
 
 /** Whether the stored state is newer than the class, so that another worker may have the right one. */

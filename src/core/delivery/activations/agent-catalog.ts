@@ -13,12 +13,13 @@ import type { MessageLogSink } from "../../message-log-records.ts";
 import { assertAgentId } from "../../validation/assert-arguments.ts";
 import type { HandlerContext } from "../handler-context.ts";
 import type { Layer } from "../layers.ts";
+import type { TurnLease } from "../turn-lease.ts";
 import type { AgentTurns } from "../turns/agent-turns.ts";
 import { RunningPaths } from "../turns/running-paths.ts";
 import { type ActivationCounters, createActivationCounters } from "./activation-counters.ts";
 import type { PlacedAgents } from "./activation-ports.ts";
 import type { TimerMessage } from "./activation-timers.ts";
-import { type ActivationEnds, Activations, type LostReason } from "./activations.ts";
+import { type ActivationEnds, Activations, type DropReason, type LostReason } from "./activations.ts";
 import { type ClassCheck, classNameOf } from "./agent-kind.ts";
 import { AgentKinds, type AgentKindsOptions, type FactoryOptions } from "./agent-kinds.ts";
 import { allClosed, type CatalogEnd, endInSteps } from "./catalog-end.ts";
@@ -38,6 +39,8 @@ export interface AgentCatalogOptions extends Omit<AgentKindsOptions, "clock" | "
   readonly clock?: Clock | undefined;
   /** The agents that a host has placed here. Default: no host places agents in this runtime. */
   readonly placed?: PlacedAgents | undefined;
+  /** The lease under which code of agents begins. Default: it needs none. */
+  readonly lease?: TurnLease | undefined;
   /** The layer around the turns of persistent agents. Set together with `states`. */
   readonly commitLayer?: Layer | undefined;
   /** Counts of activations. Default: the catalog's own. */
@@ -76,7 +79,7 @@ export class AgentCatalog {
     const countsEvents = options.countsEvents === true;
     this.senders = new SenderScopes({ kinds: this.#kinds, paths: this.paths, states, ambient, countsEvents });
     this.#saved = new SavedStates({
-      ...{ runtime, kinds: this.#kinds, commitLayer: options.commitLayer },
+      ...{ runtime, kinds: this.#kinds, commitLayer: options.commitLayer, lease: options.lease },
       made: (id) => this.made(id),
       peek: (id) => this.peek(id),
       inUse: (id, run) => this.inUse(id, run),
@@ -84,7 +87,7 @@ export class AgentCatalog {
     });
     this.#activations = new Activations({
       ...{ runtime, ambient, messageLog, logger, states, classCheck },
-      ...{ clock, placed },
+      ...{ clock, placed, lease: options.lease },
       counts: options.counts ?? createActivationCounters(),
       maxLiveAgents: options.maxLiveAgents ?? Number.POSITIVE_INFINITY,
       deactivationTimeoutMs: options.deactivationTimeoutMs ?? 5_000,
@@ -319,13 +322,13 @@ export class AgentCatalog {
 
   /**
    * Drops every agent of a shared type, live or being made: the next message makes it anew. Nothing of it is saved. A handler that runs
-   * continues; that of a persistent agent commits nothing any more. Resolves when they are closed.
+   * continues; that of a persistent agent commits nothing any more. Resolves when they are closed. `moved`: other workers may get them.
    */
-  async dropShared(): Promise<void> {
+  async dropShared(reason: DropReason = "stale"): Promise<void> {
     if (!this.#kinds.hasShared) return;
     const ended: Promise<void>[] = [];
     for (const [type, kind] of this.#kinds.all) {
-      if (kind.sharing !== undefined) ended.push(...this.#activations.drop(type, kind));
+      if (kind.sharing !== undefined) ended.push(...this.#activations.drop(type, kind, reason));
     }
     await Promise.allSettled(ended);
   }

@@ -4,6 +4,7 @@ import { AgentId } from "../../agents/agent-id.ts";
 import type { TurnKind } from "../../agents/turns.ts";
 import type { HandlerContext } from "../handler-context.ts";
 import type { Layer } from "../layers.ts";
+import type { TurnLease } from "../turn-lease.ts";
 import { OwnTurns } from "../turns/own-turn.ts";
 import type { AgentKinds } from "./agent-kinds.ts";
 
@@ -11,6 +12,8 @@ export interface SavedStatesOptions {
   readonly runtime: AgentRuntime;
   readonly kinds: AgentKinds;
   readonly commitLayer: Layer | undefined;
+  /** The lease under which agents give and take their states. Undefined: they need none. */
+  readonly lease: TurnLease | undefined;
   /** Resolves to the agent, and makes it if needed. */
   readonly made: (id: AgentId) => Promise<Agent>;
   /** Returns the live agent. */
@@ -68,8 +71,12 @@ export class SavedStates {
     }
   }
 
-  async #inTurn<T>(id: AgentId, kind: TurnKind, body: (agent: Agent) => T | Promise<T>): Promise<T> {
-    const { commitLayer, runtime, kinds, peek, inUse } = this.#options;
+  async #inTurn<T>(id: AgentId, kind: TurnKind, run: (agent: Agent) => T | Promise<T>): Promise<T> {
+    const { commitLayer, runtime, kinds, peek, inUse, lease } = this.#options;
+    const body = (agent: Agent) => {
+      const lent = lease?.wait();
+      return lent === undefined ? run(agent) : lent.then(() => run(agent));
+    };
     const agent = await this.#options.made(id);
     const isPersistent = commitLayer !== undefined && kinds.keepsState(id.type);
     if (!isPersistent) return (await inUse(id, () => body(agent))) as T;

@@ -94,9 +94,8 @@ class CommittedTurns<Out> {
     }
     const { slot } = run;
     slot.handlerEnded(turn);
-    await slot.nestedEnd(turn);
-    // A deletion by another turn is under way: what this one has changed goes with it if it fails.
-    while (slot.isInterleaved && slot.undecided !== undefined) await slot.undecided.catch(() => undefined);
+    // The next nested turn may begin before this one goes on.
+    for (let waits = whatWaits(slot, turn); waits !== undefined; waits = whatWaits(slot, turn)) await waits;
     return this.#end(run, turn, answer);
   }
 
@@ -151,7 +150,7 @@ class CommittedTurns<Out> {
 
   #failed(run: Run, turn: WritingTurn, error: unknown): unknown {
     const nested = run.slot.nestedEnd(turn);
-    return nested === undefined ? this.#undo(run, turn, error) : nested.then(() => this.#undo(run, turn, error));
+    return nested === undefined ? this.#undo(run, turn, error) : nested.then(() => this.#failed(run, turn, error));
   }
 
   /** Undoes a turn and throws its error. A turn that met another writer is tried again, unless a part of it is written. */
@@ -228,6 +227,16 @@ class CommittedTurns<Out> {
     throw new TroupeError("invalid-state", `${text} Declare the handler without readOnly.`);
   }
 }
+
+/** Returns a promise while a turn whose handler has ended must not end. */
+function whatWaits(slot: StateSlot, turn: WritingTurn): Promise<void> | undefined {
+  const nested = slot.nestedEnd(turn);
+  if (nested !== undefined || !slot.isInterleaved) return nested;
+  // A deletion by another turn is under way: what this one has changed goes with it if it fails.
+  return slot.undecided?.then(nothing, nothing);
+}
+
+function nothing(): void {}
 
 function goneError({ agentId }: Delivery): TroupeError {
   return new TroupeError("state-conflict", `The activation of ${agentId} has ended. Try again.`);

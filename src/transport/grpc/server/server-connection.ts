@@ -1,5 +1,7 @@
+import type { X509Certificate } from "node:crypto";
 import { constants, type ServerHttp2Session, type ServerHttp2Stream } from "node:http2";
 import type { Socket } from "node:net";
+import { TLSSocket } from "node:tls";
 import type { MemoryAccount, MemoryAccountant } from "../../accounting/memory-account.ts";
 import { partyOf } from "../../accounting/party-of.ts";
 import { formatHost } from "../../address.ts";
@@ -42,6 +44,7 @@ export class ServerConnection {
   readonly #socket: Socket | undefined;
   readonly #guard: ConnectionGuard;
   readonly #onBroken: () => void;
+  #certificate: { readonly shown: X509Certificate | undefined } | undefined;
   #goodbye: NodeJS.Timeout | undefined;
   #reason: string | undefined;
 
@@ -85,6 +88,12 @@ export class ServerConnection {
   readonly lossReason = (): string | undefined => {
     if (!this.#http2.destroyed) return undefined;
     return this.#reason ?? `${this.peer} closed the connection.`;
+  };
+
+  /** Returns the certificate that the client has shown and that an authority of the listener has signed. It reads it once. */
+  readonly certificate = (): X509Certificate | undefined => {
+    this.#certificate ??= { shown: certificateOf(this.#http2) };
+    return this.#certificate.shown;
   };
 
   /** Notes a new call on the connection. */
@@ -138,4 +147,11 @@ export class ServerConnection {
 /** Whether an error violates HTTP/2 itself, and is not an error of the network. */
 function isBreach(error: unknown): boolean {
   return errorCode(error)?.startsWith("ERR_HTTP2") ?? false;
+}
+
+/** Undefined: plaintext, a client without a certificate, or one whose certificate no authority of the listener has signed. */
+function certificateOf(http2: ServerHttp2Session): X509Certificate | undefined {
+  if (http2.destroyed) return undefined;
+  const { socket } = http2;
+  return socket instanceof TLSSocket && socket.authorized ? socket.getPeerX509Certificate() : undefined;
 }

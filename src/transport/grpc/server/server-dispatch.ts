@@ -1,3 +1,4 @@
+import type { X509Certificate } from "node:crypto";
 import type { IncomingHttpHeaders, OutgoingHttpHeaders, ServerHttp2Stream } from "node:http2";
 import { type Clock, realClock } from "../../../core/internal.ts";
 import type { MemoryAccount } from "../../accounting/memory-account.ts";
@@ -24,6 +25,7 @@ export interface CallOrigin {
   /** Returns why the connection is gone; undefined while it is open. */
   readonly lossReason: () => string | undefined;
   readonly account: MemoryAccount;
+  readonly certificate: () => X509Certificate | undefined;
   readonly unfinished: UnfinishedMessages;
   /** Turns of the connection: calls are opened, read and answered in them. */
   readonly lane: Lane;

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { CallContext } from "../../../../src/transport/index.ts";
-import { type ClusterHostRig, clusterTransports } from "../../../support/cluster-rig.ts";
+import { clusterTransports } from "../../../support/cluster-rig.ts";
+import { connection, status, statusOf } from "../../../support/cluster-worker.ts";
 import { RawWorker, textOf } from "../../../support/raw-worker.ts";
 import { StalledCoordination } from "../../../support/stalled-coordination.ts";
 import { SteppedClock } from "../../../support/stepped-clock.ts";
@@ -50,36 +51,6 @@ const [memory] = clusterTransports;
 if (memory === undefined) throw new Error("There are memory links.");
 const { start } = memory;
 
-/** One connection of a worker of Troupe's, which counts its connections. */
-function connection(
-  host: ClusterHostRig,
-  {
-    workerId,
-    session,
-    clientId = `${workerId}-${session}`,
-    metadata = {},
-  }: {
-    readonly workerId: string;
-    readonly session: number;
-    readonly clientId?: string;
-    readonly metadata?: Readonly<Record<string, string>>;
-  },
-): RawWorker {
-  return new RawWorker(host.dial(), clientId, {
-    isAnnounced: true,
-    metadata: { agworker: workerId, agsession: String(session), ...metadata },
-  });
-}
-
-async function statusOf(worker: RawWorker): Promise<unknown> {
-  const end = await worker.ended;
-  return end.by === "status" ? end.status : end;
-}
-
-const aborted = 10;
-const permissionDenied = 7;
-const unavailable = 14;
-
 describe("a worker that opens its data channel at a host of a cluster", () => {
   it("is heard when it has joined: what it sent and registered before waits", async () => {
     const stores: StalledCoordination[] = [];
@@ -125,7 +96,7 @@ describe("a worker that opens its data channel at a host of a cluster", () => {
     clock.advance(9_999);
     expect(rig.one.host.counters().channels).toBe(0);
     clock.advance(1);
-    expect(await statusOf(worker)).toMatchObject({ code: unavailable });
+    expect(await statusOf(worker)).toMatchObject({ code: status.unavailable });
     expect(await registered).toMatchObject({ message: expect.stringContaining("data channel did not come in time") });
   });
 
@@ -133,7 +104,7 @@ describe("a worker that opens its data channel at a host of a cluster", () => {
     await using rig = await start();
     const first = await connection(rig.one, { workerId: "w", session: 1 }).join();
     await connection(rig.two, { workerId: "w", session: 2 }).join();
-    expect(await statusOf(first)).toMatchObject({ code: aborted, details: "replaced by a newer channel" });
+    expect(await statusOf(first)).toMatchObject({ code: status.aborted, details: "replaced by a newer channel" });
   });
 
   it("keeps its agent type when it goes to another host", async () => {
@@ -167,9 +138,9 @@ describe("a worker that opens its data channel at a host of a cluster", () => {
     await connection(rig.one, { workerId: "w", session: 1 }).join();
     await connection(rig.one, { workerId: "w", session: 2 }).join();
     const old = connection(rig.two, { workerId: "w", session: 2, clientId: "old" }).open();
-    expect(await statusOf(old)).toMatchObject({ code: aborted, details: "replaced by a newer channel" });
+    expect(await statusOf(old)).toMatchObject({ code: status.aborted, details: "replaced by a newer channel" });
     const gone = connection(rig.two, { workerId: "x", session: 2 }).open();
-    expect(await statusOf(gone)).toMatchObject({ code: aborted, details: expect.stringMatching(/^void: /) });
+    expect(await statusOf(gone)).toMatchObject({ code: status.aborted, details: expect.stringMatching(/^void: /) });
   });
 
   it("is refused under the worker id of another principal", async () => {
@@ -178,7 +149,7 @@ describe("a worker that opens its data channel at a host of a cluster", () => {
     await connection(rig.one, { workerId: "w", session: 1, metadata: { authorization: "alice" } }).join();
     const thief = connection(rig.two, { workerId: "w", session: 2, metadata: { authorization: "bob" } }).open();
     expect(await statusOf(thief)).toMatchObject({
-      code: permissionDenied,
+      code: status.permissionDenied,
       details: expect.stringContaining("A worker of another principal"),
     });
   });
@@ -187,7 +158,7 @@ describe("a worker that opens its data channel at a host of a cluster", () => {
     await using rig = await start();
     const first = await new RawWorker(rig.one.dial(), "W").join();
     const second = await new RawWorker(rig.two.dial(), "W").join();
-    expect(await statusOf(first)).toMatchObject({ code: aborted, details: "replaced by a newer channel" });
+    expect(await statusOf(first)).toMatchObject({ code: status.aborted, details: "replaced by a newer channel" });
     await second.register("writer");
   });
 

@@ -52,7 +52,7 @@ describe("registrations in a cluster", () => {
 
   it("of a client whose channel is at another host are made in the name of the principal that asks", async () => {
     const authorize = ({ metadata }: CallContext) => ({ name: metadata.authorization ?? "nobody" });
-    await using rig = await start({ host: { authorize } });
+    await using rig = await start({ host: { authorize, ownOnly: false } });
     const alice = { authorization: "alice" };
     await new RawWorker(rig.two.dial(), "W", { metadata: alice }).join();
     const astray = new RawWorker(rig.one.dial(), "W");

@@ -3,7 +3,7 @@ import { Courier } from "../../../../src/core/courier/courier.ts";
 import type { CourierCall, CourierOutcome, Deliver } from "../../../../src/core/courier/courier-call.ts";
 import { ObservedStore } from "../../../../src/core/courier/observed-store.ts";
 import { formatRule, ruleOf } from "../../../../src/core/courier/reminders/reminder-rule.ts";
-import type { Commit, CronPatterns, Logger } from "../../../../src/core/internal.ts";
+import type { Commit, CronPatterns, DurableLog, Logger } from "../../../../src/core/internal.ts";
 import { MemoryStateStore } from "../../../../src/storage/index.ts";
 import { ManualClock } from "../../../../src/testing/index.ts";
 import { Inbox } from "../../../support/inbox.ts";
@@ -44,7 +44,14 @@ export class Lab {
     memory,
     logger = this.logger,
     cron,
-  }: { clock?: ManualClock; memory?: MemoryStateStore; logger?: Logger; cron?: CronPatterns } = {}) {
+    sharedLog,
+  }: {
+    clock?: ManualClock;
+    memory?: MemoryStateStore;
+    logger?: Logger;
+    cron?: CronPatterns;
+    sharedLog?: DurableLog;
+  } = {}) {
     this.clock = clock;
     this.memory = memory ?? new MemoryStateStore({ clock });
     const listener: ConstructorParameters<typeof ObservedStore>[1] = {
@@ -53,7 +60,7 @@ export class Lab {
     };
     this.store = new ObservedStore(this.memory, listener);
     this.courier = new Courier({
-      ...{ store: this.store, clock, logger, deliver: this.#deliver, cron },
+      ...{ store: this.store, clock, logger, deliver: this.#deliver, cron, sharedLog },
       ...{ retry: undefined, random: () => 0, partyOf: ({ type }) => this.partyOf(type) },
       isServed: (type) => this.isServed(type),
       onBusy: (isBusy) => {

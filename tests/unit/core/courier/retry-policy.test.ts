@@ -86,4 +86,10 @@ describe("a message that was not handled", () => {
     const late = decideRetry(failed, { attempts: 50, waits: 0 }, { ageMs: 0, random: 0, settings: patient });
     expect(late).toMatchObject({ delayMs: 300_000 });
   });
+
+  test("waits at most as long as a timer can wait", () => {
+    const patient = retrySettings({ initialDelayMs: 100 * dayMs, maxDelayMs: 100 * dayMs, jitter: 0 });
+    const decision = decideRetry(errorOf("handler-failed"), noTries, { ageMs: 0, random: 0, settings: patient });
+    expect(decision).toMatchObject({ at: "again", delayMs: 2 ** 31 - 1 });
+  });
 });

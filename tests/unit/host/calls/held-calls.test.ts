@@ -43,14 +43,27 @@ it("gives up each call after its own wait", () => {
 
 it("holds no more than so many calls and bytes for a client", () => {
   const { held } = setUp(100);
-  for (let count = 0; count < limits.heldCallsPerClient; count += 1) {
-    expect(held.hold("X", call(`${count}`), frame)).toBeUndefined();
-  }
+  let count = 0;
+  while (held.hold("X", call(`${count}`), frame) === undefined) count += 1;
+  expect(count).toBeLessThan(limits.heldCallsPerClient);
   expect(held.hold("X", call("more"), frame)?.text).toMatch(/^Too many requests wait/);
   expect(held.hold("Y", call("large"), new Uint8Array(limits.heldBytesPerClient))).toBeUndefined();
   expect(held.hold("Y", call("larger"), frame)?.text).toMatch(/^Too many requests wait/);
   held.release("Y");
   expect(held.hold("Y", call("again"), frame)).toBeUndefined();
+});
+
+it("holds no more than two thirds of the calls for a client from one address", () => {
+  const { held } = setUp(100);
+  const accountant = createMemoryAccountant();
+  const accountOf = (party: string) => accountant.openAccount({ party, name: "connection", giveWay: () => undefined });
+  const [greedy, modest] = [accountOf("10.0.0.1"), accountOf("10.0.0.2")];
+  let count = 0;
+  while (held.hold("X", call("k", greedy), frame) === undefined) count += 1;
+  expect(count).toBe(Math.floor((limits.heldCallsPerClient * 2) / 3) + 1);
+  expect(held.hold("X", call("k", modest), frame)).toBeUndefined();
+  for (const { call: waiting } of held.release("X")) held.forget(waiting);
+  expect(held.hold("X", call("k", greedy), frame)).toBeUndefined();
 });
 
 it("holds nothing when there is no wait", () => {

@@ -4,6 +4,7 @@ import { createHostCounters } from "../../../../src/host/counters.ts";
 import type { Authorize, HostOccurrence } from "../../../../src/host/index.ts";
 import { limits } from "../../../../src/host/limits.ts";
 import { Admission, PendingAdmission } from "../../../../src/host/sessions/admission.ts";
+import { callerCheckOf } from "../../../../src/host/sessions/caller-check.ts";
 import { ManualClock } from "../../../../src/testing/index.ts";
 import {
   type CallContext,
@@ -18,7 +19,8 @@ function setUp(authorize: Authorize) {
   const occurrences: HostOccurrence[] = [];
   const observer = (what: HostOccurrence) => occurrences.push(what);
   const admission = new Admission({
-    ...{ authorize, clock, counters, logger: undefined, observer },
+    check: callerCheckOf({ authorize, authenticator: undefined }),
+    ...{ clock, counters, logger: undefined, observer },
     places: { max: limits.pendingAdmissions, onGaveWay: () => undefined },
   });
   return { admission, clock, counters, occurrences };

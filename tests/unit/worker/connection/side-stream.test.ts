@@ -13,7 +13,7 @@ function openSide() {
   const streams: { readonly receiver: StreamReceiver; readonly sent: Uint8Array[] }[] = [];
   const settings = { clock, random: () => 0, logger: new LimitedLog(new RecordingLogger(), clock) };
   const side = new SideStream({
-    ...{ settings, onNotice: () => undefined, onChange: () => undefined },
+    ...{ settings, onNotice: () => undefined, onAnswer: () => undefined, onChange: () => undefined },
     openStream: (_name, receiver) => {
       const sent: Uint8Array[] = [];
       streams.push({ receiver, sent });

@@ -48,7 +48,13 @@ async function setUp() {
     ...{ maxHeaderBytes: 10_000, requestTimeoutMs: 30_000 },
   });
   const origin = {
-    ...{ peer: "client", lossReason: () => undefined, account: createUncountedAccount(), lane },
+    ...{
+      peer: "client",
+      lossReason: () => undefined,
+      certificate: () => undefined,
+      account: createUncountedAccount(),
+      lane,
+    },
     ...{ unfinished: new UnfinishedMessages(30_000), acknowledgements: new DeliveryAcknowledgements() },
   };
   const server = createServer();

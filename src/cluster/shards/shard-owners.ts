@@ -1,0 +1,212 @@
+import type { LostReaders } from "../../core/internal.ts";
+import type { KnownHosts } from "../hosts/known-hosts.ts";
+import { preferred } from "../hosts/preferred.ts";
+import type { Life } from "../life.ts";
+import { type Known, KnownRecords } from "../records/known-records.ts";
+import { encodeRecord } from "../records/record-text.ts";
+import { parseShard, type ShardRecord } from "../records/records.ts";
+import { prefixes, shardKey } from "../records/store-keys.ts";
+
+/** A shard that this host owns from now on. */
+export interface OwnedShard {
+  /** Higher than that of each owner before. */
+  readonly token: number;
+  /** Owners that were lost while they read it. */
+  readonly lost: readonly LostReaders[];
+  /** The reading has ended by itself: the shard is taken anew, if it still is this host's. */
+  readonly ended: () => void;
+}
+
+/** What a host does with the shards that it owns. Functions must not throw. */
+export interface ShardUse {
+  /** Number of shards; the same at all hosts. */
+  readonly count: number;
+  /** The place up to which a shard was read. 0: nobody knows. May reject: then it is asked again. */
+  reached(shard: number): Promise<number>;
+  /** Begins to read. */
+  take(shard: number, owned: OwnedShard): void;
+  /** Begins nothing new; resolves when what is under way has ended. */
+  finish(shard: number): Promise<void>;
+  /** Ends the reading at once. Also after `finish`. */
+  drop(shard: number): void;
+}
+
+/** Options of `ShardOwners`. */
+export interface ShardOwnersOptions {
+  readonly life: Life;
+  readonly hosts: KnownHosts;
+  readonly use: ShardUse;
+  readonly onCaughtUp: () => void;
+}
+
+/** Losses of owners that a record remembers. The oldest are forgotten first. */
+const mostLosses = 16;
+
+type Holding =
+  /** Its record is being written; nothing is read. */
+  | { readonly at: "taking" }
+  | { readonly at: "reading"; readonly revision: number }
+  /** What is under way ends; then the record is written as free. */
+  | { readonly at: "leaving"; readonly revision: number };
+
+/**
+ * Says which host reads which shard of the mail. A shard has a record with its owner. All hosts that are up want the same owner for it, which
+ * takes it when it is free or when its owner is dead. An owner that is no longer wanted finishes what is under way, and frees it.
+ */
+export class ShardOwners {
+  readonly #options: ShardOwnersOptions;
+  readonly #life: Life;
+  readonly #records: KnownRecords<ShardRecord>;
+  readonly #holdings = new Map<number, Holding>();
+  #isLeaving = false;
+  #isOver = false;
+
+  constructor(options: ShardOwnersOptions) {
+    this.#options = options;
+    const { life, onCaughtUp } = options;
+    this.#life = life;
+    this.#records = new KnownRecords({
+      parse: parseShard,
+      now: () => life.monotonicNow(),
+      onChange: (known) => this.#changed(known),
+    });
+    this.#records.watch(life.store, prefixes.shard, onCaughtUp);
+  }
+
+  get isCaughtUp(): boolean {
+    return this.#records.isCaughtUp;
+  }
+
+  /** The shards that this host reads, or finishes reading. */
+  get owned(): readonly number[] {
+    return [...this.#holdings].filter(([, { at }]) => at !== "taking").map(([shard]) => shard);
+  }
+
+  /** The owner of each shard that has one, as far as it is known here. */
+  get owners(): ReadonlyMap<number, string> {
+    const all = [...this.#records.values()].filter(({ record }) => record.hostId !== "");
+    return new Map(all.map(({ record }) => [record.shard, record.hostId]));
+  }
+
+  /** Looks at all shards. Called each second while this host serves (rule R5). */
+  look(): void {
+    if (this.#isLeaving) return;
+    const { hosts, use } = this.#options;
+    const readers = hosts.living().filter(({ state, readsMail }) => state === "up" && readsMail === true);
+    const names = readers.map(({ hostId }) => hostId);
+    for (let shard = 0; shard < use.count; shard += 1) {
+      const isWanted = preferred(names, `shard/${shard}`) === this.#life.hostId;
+      const holding = this.#holdings.get(shard);
+      if (isWanted && holding === undefined) void this.#take(shard);
+      if (isWanted) continue;
+      if (holding?.at === "reading") void this.#leave(shard, holding.revision);
+      // After an unknown outcome the record may name this host, which does not read the shard.
+      if (holding === undefined && this.#isNamed(shard)) void this.#free(shard);
+    }
+  }
+
+  /** This host does not serve any more: it reads nothing from now on. */
+  isolated(): void {
+    for (const shard of this.owned) this.#drop(shard);
+  }
+
+  /** Frees all shards, and takes no more; resolves when it has tried to. */
+  async leave(): Promise<void> {
+    this.#isLeaving = true;
+    const held = [...this.#holdings];
+    await Promise.all(
+      held.map(([shard, holding]) => (holding.at === "reading" ? this.#leave(shard, holding.revision) : undefined)),
+    );
+  }
+
+  end(): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    this.#records.end();
+    this.isolated();
+  }
+
+  async #take(shard: number): Promise<void> {
+    const taking: Holding = { at: "taking" };
+    this.#holdings.set(shard, taking);
+    const owned = await this.#write(shard).catch(() => undefined);
+    if (this.#holdings.get(shard) !== taking) return;
+    this.#holdings.delete(shard);
+    // Rule R2: it may have become isolated meanwhile.
+    if (owned === undefined || this.#isOver || this.#isLeaving || !this.#life.isServing()) return;
+    const reading: Holding = { at: "reading", revision: owned.revision };
+    this.#holdings.set(shard, reading);
+    this.#options.use.take(shard, {
+      token: owned.revision,
+      lost: owned.record.lost,
+      ended: () => {
+        if (this.#holdings.get(shard) === reading) this.#drop(shard);
+      },
+    });
+  }
+
+  /** Writes the record of a shard for this host, if nobody else may have it. */
+  async #write(shard: number): Promise<Known<ShardRecord> | undefined> {
+    const { hosts, use } = this.#options;
+    const known = this.#records.get(shardKey(shard));
+    const owner = known?.record.hostId ?? "";
+    const isOwn = owner === this.#life.hostId;
+    let lost = known?.record.lost ?? [];
+    if (owner !== "" && !isOwn) {
+      if ((await hosts.isDead(owner)) !== true) return undefined;
+      const upTo = await use.reached(shard);
+      if (upTo > 0) lost = [...lost, { upTo, count: 1 }].slice(-mostLosses);
+    }
+    if (this.#isOver || !this.#life.isServing()) return undefined;
+    const record: ShardRecord = { shard, hostId: this.#life.hostId, lost };
+    return await this.#put(record, known?.revision ?? 0);
+  }
+
+  /** Ends the reading in order, and frees the shard. */
+  async #leave(shard: number, revision: number): Promise<void> {
+    const { use } = this.#options;
+    const leaving: Holding = { at: "leaving", revision };
+    this.#holdings.set(shard, leaving);
+    const finished = use.finish(shard).catch(() => undefined);
+    await Promise.race([finished, this.#life.pause(this.#life.times.handOverMs)]);
+    // It was dropped meanwhile: this host was isolated, or another has the shard.
+    if (this.#holdings.get(shard) !== leaving) return;
+    use.drop(shard);
+    await this.#free(shard);
+  }
+
+  async #free(shard: number): Promise<void> {
+    const freeing: Holding = { at: "taking" };
+    this.#holdings.set(shard, freeing);
+    const known = this.#records.get(shardKey(shard));
+    if (this.#isNamed(shard) && known !== undefined) await this.#put({ ...known.record, hostId: "" }, known.revision);
+    if (this.#holdings.get(shard) === freeing) this.#holdings.delete(shard);
+  }
+
+  #isNamed(shard: number): boolean {
+    return this.#records.get(shardKey(shard))?.record.hostId === this.#life.hostId;
+  }
+
+  async #put(record: ShardRecord, expected: number): Promise<Known<ShardRecord> | undefined> {
+    const key = shardKey(record.shard);
+    const value = encodeRecord(record);
+    const outcome = await this.#life.store.write(key, value, expected);
+    if (outcome.at === "conflict" && outcome.found !== undefined) this.#records.learn(outcome.found);
+    if (outcome.at !== "written") return undefined;
+    this.#records.learn({ key, value, revision: outcome.revision });
+    return this.#records.get(key);
+  }
+
+  /** Another host has written the record: it has the shard. */
+  #changed({ record: { shard, hostId }, revision }: Known<ShardRecord>): void {
+    const holding = this.#holdings.get(shard);
+    if (holding === undefined || holding.at === "taking" || revision <= holding.revision) return;
+    if (hostId !== this.#life.hostId) this.#drop(shard);
+  }
+
+  #drop(shard: number): void {
+    const holding = this.#holdings.get(shard);
+    this.#holdings.delete(shard);
+    if (holding !== undefined && holding.at !== "taking") this.#options.use.drop(shard);
+  }
+}

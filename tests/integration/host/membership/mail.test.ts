@@ -1,0 +1,149 @@
+import { afterEach, describe, expect, it } from "vitest";
+import { z } from "zod";
+import {
+  AgentId,
+  defineMessage,
+  handlerTable,
+  RoutedAgent,
+  type Subscription,
+  TopicId,
+  TypeSubscription,
+} from "../../../../src/core/index.ts";
+import { type DurableLog, type StateStore, shardOf } from "../../../../src/core/internal.ts";
+import { operationsOf } from "../../../../src/host/internal.ts";
+import { MemoryStateStore } from "../../../../src/storage/index.ts";
+import { WorkerRuntime } from "../../../../src/worker/index.ts";
+import {
+  type ClusterHostRig,
+  type ClusterRig,
+  type ClusterTransport,
+  clusterTransports,
+} from "../../../support/cluster-rig.ts";
+import { Inbox } from "../../../support/inbox.ts";
+import { sharedMemoryStores } from "../../../support/shared-memory-store.ts";
+
+const Note = defineMessage("ClusterNote", z.object({ text: z.string() }));
+const quickly = { initialDelayMs: 1, maxDelayMs: 1 };
+const open: AsyncDisposable[] = [];
+
+afterEach(async () => {
+  for (const one of open.splice(0).reverse()) await one[Symbol.asyncDispose]();
+});
+
+const clusters = overMemory();
+
+function overMemory(): ClusterTransport {
+  const [memory] = clusterTransports;
+  if (memory === undefined) throw new Error("There are memory links.");
+  return memory;
+}
+
+interface Site {
+  readonly rig: ClusterRig;
+  readonly log: DurableLog;
+  readonly seen: Inbox<string>;
+  worker(
+    host: ClusterHostRig,
+    types?: readonly string[],
+    subscriptions?: readonly Subscription[],
+  ): Promise<WorkerRuntime>;
+}
+
+/** Two hosts with one log, and what their workers' agents have seen. */
+async function start({ stores }: { readonly stores?: () => StateStore } = {}): Promise<Site> {
+  const mailboxes = new MemoryStateStore();
+  await mailboxes.open();
+  const { log } = mailboxes;
+  const seen = new Inbox<string>();
+  const options = () => ({
+    host: { retry: quickly, ...(stores === undefined ? {} : { stateStore: stores() }) },
+    cluster: { log },
+  });
+  const rig = await clusters.start(options());
+  open.push(rig);
+  const worker: Site["worker"] = async (host, types = [], subscriptions = []) => {
+    const runtime = new WorkerRuntime({ dialer: { dial: () => host.dial() }, address: host.host.address });
+    open.push(runtime);
+    await runtime.start();
+    runtime.addMessageSerializer(Note);
+    class Seer extends RoutedAgent {
+      static override readonly handlers = handlerTable<Seer>()
+        .event(Note, function ({ text }) {
+          seen.put(`${this.id} ${text}`);
+        })
+        .rpc(Note, function ({ text }) {
+          seen.put(`${this.id} called ${text}`);
+        });
+    }
+    for (const type of types) await runtime.registerFactory(type, () => new Seer("sees"));
+    for (const subscription of subscriptions) await runtime.addSubscription(subscription);
+    return runtime;
+  };
+  return { rig, log, seen, worker };
+}
+
+/** Agents of one type in many shards, so that both hosts own some of them. */
+const keys = Array.from({ length: 12 }, (_, index) => `k${index}`);
+
+describe("the mail of a cluster", () => {
+  it("reaches agents of either host, from either, in order, whichever host owns their shard", async () => {
+    const { rig, seen, worker } = await start();
+    const sender = await worker(rig.one);
+    await worker(rig.two, ["writer"]);
+    expect(new Set(keys.map((key) => shardOf({ type: "writer", key }))).size).toBeGreaterThan(6);
+    for (const text of ["1", "2", "3"]) {
+      for (const key of keys) await sender.tell(Note({ text }), new AgentId("writer", key));
+    }
+    const all = await seen.takeMany(3 * keys.length);
+    for (const key of keys) {
+      const ofKey = all.filter((each) => each.startsWith(`writer/${key} `));
+      expect(ofKey).toEqual(["1", "2", "3"].map((text) => `writer/${key} called ${text}`));
+    }
+  });
+
+  it("waits for a worker that comes later, at any host", async () => {
+    const { rig, seen, worker } = await start();
+    const sender = await worker(rig.one);
+    for (const key of keys) await sender.tell(Note({ text: "early" }), new AgentId("late", key));
+    await worker(rig.two, ["late"]);
+    const all = await seen.takeMany(keys.length);
+    expect([...all].sort()).toEqual(keys.map((key) => `late/${key} called early`).sort());
+  });
+
+  it("goes on at the other host when the host that owned its shards has stopped", async () => {
+    const { rig, seen, worker } = await start();
+    const sender = await worker(rig.two);
+    await worker(rig.two, ["writer"]);
+    await rig.one.host.stop({ graceMs: 1_000 });
+    for (const key of keys) await sender.tell(Note({ text: "after" }), new AgentId("writer", key));
+    expect([...(await seen.takeMany(keys.length))].sort()).toEqual(
+      keys.map((key) => `writer/${key} called after`).sort(),
+    );
+  });
+
+  it("has dead letters that either host lists and drops", async () => {
+    const { rig, log } = await start();
+    const mailbox = { type: "writer", key: "1" };
+    const frame = new Uint8Array([1]);
+    const message = { id: "7", kind: "call", frame, sentAtMs: 1, mailbox, place: 0, priorTakeovers: 0 } as const;
+    await log.bury(message, { code: "handler-failed", text: "it threw", attempts: 5 });
+    for (const { host } of [rig.one, rig.two]) {
+      const { letters } = (await operationsOf(host.servicer).log?.deadLetters({ limit: 10 })) ?? { letters: [] };
+      expect(letters.map(({ id }) => id)).toEqual(["7"]);
+    }
+    const [one, two] = [rig.one, rig.two].map(({ host }) => operationsOf(host.servicer).log);
+    const [letter] = (await one?.deadLetters({ limit: 10 }))?.letters ?? [];
+    expect(await two?.drop([letter?.letter ?? ""])).toBe(1);
+    expect((await one?.deadLetters({ limit: 10 }))?.letters).toEqual([]);
+  });
+
+  it("has the events of durable subscriptions that another host has taken, and of a commit there", async () => {
+    const stores = sharedMemoryStores();
+    const { rig, seen, worker } = await start({ stores });
+    await worker(rig.two, ["durable"], [new TypeSubscription("orders", "durable", { durable: true })]);
+    const publisher = await worker(rig.one);
+    for (const text of ["1", "2"])
+      await publisher.publishMessage(Note({ text }), new TopicId("orders", "lisbon"), { delivery: "durable" });
+    expect(await seen.takeMany(2)).toEqual(["durable/lisbon 1", "durable/lisbon 2"]);
+  });
+});

@@ -1,0 +1,166 @@
+import { describe, expect, it } from "vitest";
+import { Host } from "../../../../src/host/index.ts";
+import type { HostOptions, JoinOthersOptions } from "../../../../src/host/internal.ts";
+import { limits } from "../../../../src/host/limits.ts";
+import {
+  decodeFrame,
+  encodeControl,
+  encodeFrame,
+  encodePeerCall,
+  encodePeerFrame,
+  type Frame,
+  joinFrame,
+  type PeerFrame,
+  type RarePeerFrame,
+} from "../../../../src/protocol/internal.ts";
+import type { Link } from "../../../../src/transport/index.ts";
+import { RawControl } from "../../../support/raw-control.ts";
+import { helloOfHost, nextOfKind, openRawHost, openRawLink, openWaitingHost } from "../../../support/raw-link.ts";
+import { RawWorker, textOf } from "../../../support/raw-worker.ts";
+
+const hello = encodePeerFrame(helloOfHost("h2"));
+const worker = { id: "T", name: "T", version: undefined, labels: {} };
+const hereT = {
+  kind: "here",
+  slot: 1,
+  session: 1,
+  clientId: "T",
+  isAnnounced: false,
+  worker,
+  isDraining: false,
+} as const;
+
+/** A host that is linked with one which does only what a test says. That one claims to have a worker of the type `echo`. */
+async function linkedWithRaw(
+  options: { readonly host?: HostOptions; readonly join?: Partial<JoinOthersOptions> } = {},
+) {
+  const waiting = await openWaitingHost({ host: options.host, keepAliveMs: 1_000_000, ...options.join });
+  const { network, cluster, servicer } = waiting;
+  const host = new Host({ listener: network, address: "127.0.0.1:0", servicer });
+  await host.start();
+  const raw = await openRawHost(network, [encodePeerFrame({ ...hereT, isDraining: false, capabilities: new Set() })]);
+  await cluster.viewOf("h2").claimType({ agentType: "echo", clientId: "T", isShared: false });
+  cluster.up({ hostId: "h2", address: raw.address });
+  const dial = (): Link => network.dial(host.address);
+  return {
+    ...{ waiting, cluster, host, raw, dial },
+    say: (frame: Parameters<typeof encodePeerFrame>[0]) => raw.streams[0]?.send(encodePeerFrame(frame)),
+    [Symbol.asyncDispose]: () => host.stop({ graceMs: 0 }),
+  };
+}
+
+type Request = Extract<Frame, { kind: "request" }>;
+
+/** The next call on a link, as a message of a worker. */
+async function nextCall(from: { next(): Promise<PeerFrame> }): Promise<Request> {
+  const frame = await nextOfKind(from, "call");
+  const request = frame.kind === "call" ? decodeFrame(frame.frame) : undefined;
+  if (request?.kind !== "request") throw new Error("A call is a request.");
+  return request;
+}
+
+function bounceOf({ requestId }: Request, frame: Uint8Array): RarePeerFrame {
+  return { kind: "bounce", what: { requestId }, types: [], reason: "", heldBy: undefined, frame };
+}
+
+describe("a call that another host hands back", () => {
+  it.each<[string, (request: Request) => Frame]>([
+    ["for another agent type", (request) => ({ ...request, target: { type: "own", key: "k" } })],
+    ["for another agent", (request) => ({ ...request, target: { type: "echo", key: "other" } })],
+    ["longer than it was", (request) => ({ ...request, metadata: { more: "x".repeat(100) } })],
+    [
+      "as an answer",
+      ({ requestId }) => ({ ...{ kind: "response", requestId, payload: undefined }, error: "", metadata: {} }),
+    ],
+  ])("fails if it comes %s", async (_name, forge) => {
+    await using rig = await linkedWithRaw();
+    const own = await new RawWorker(rig.dial(), "O").join();
+    await own.register("own");
+    const caller = await new RawWorker(rig.dial(), "C").join();
+    caller.request("1", "echo/k");
+    const request = await nextCall(rig.raw);
+    const frame = encodeFrame(forge(request));
+    rig.say(bounceOf(request, frame));
+    expect(await caller.nextResponse()).toMatchObject({ requestId: "1", metadata: { agerrorcode: "undeliverable" } });
+    expect(await own.settled()).toEqual([]);
+  });
+
+  it("keeps none of the keys that only hosts write", async () => {
+    await using rig = await linkedWithRaw();
+    const caller = await new RawWorker(rig.dial(), "C").join();
+    caller.request("1", "echo/k", { metadata: { text: "x".repeat(100) } });
+    const request = await nextCall(rig.raw);
+    const frame = encodeFrame({ ...request, metadata: { agmail: "1.1", agepoch: "1.1.1" } });
+    rig.say(bounceOf(request, frame));
+    expect((await nextCall(rig.raw)).metadata).toEqual({});
+  });
+});
+
+describe("a call that can't go back to the host that has sent it", () => {
+  it("fails as overloaded, and the link lives on", async () => {
+    await using waiting = await openWaitingHost({ bounds: { maxQueuedBytes: 4_000 }, keepAliveMs: 1_000_000 });
+    const link = openRawLink(waiting.network.dial(waiting.joined.address), [hello]);
+    await nextOfKind(link, "barrier");
+    link.stream.pause();
+    const request = (requestId: string): Frame => ({
+      ...{ kind: "request", requestId, source: undefined, target: { type: "echo", key: "k" } },
+      ...{ payload: undefined, metadata: { text: "x".repeat(1_500) } },
+    });
+    for (const id of ["1", "2", "3", "4"]) {
+      link.stream.send(joinFrame(encodePeerCall(9, encodeFrame(request(id)))));
+    }
+    link.stream.send(encodePeerFrame({ kind: "barrier-read", number: 1 }));
+    // Each call comes back, or is counted as one that the host has refused.
+    while (waiting.servicer.counters().calls === 0) await new Promise((resolve) => setImmediate(resolve));
+    link.stream.resume();
+    const kinds: string[] = [];
+    while (kinds.length < 4) kinds.push((await link.next()).kind);
+    expect([kinds.includes("bounce"), kinds.includes("answer")]).toEqual([true, true]);
+    expect(waiting.joined.linkedHosts().from).toEqual(["h2"]);
+  });
+});
+
+describe("a control request of another host", () => {
+  it("is answered on the link that has replaced an older one", async () => {
+    await using rig = await linkedWithRaw();
+    await (await new RawWorker(rig.dial(), "W").join()).register("writer");
+    const target = await RawControl.open(rig.dial(), "W");
+    const dial = () => openRawLink(rig.waiting.network.dial(rig.waiting.joined.address), [hello]);
+    const ask = (rpcId: string) => {
+      const agentId = { type: "writer", key: "k" };
+      const envelope = encodeControl({
+        ...{ rpcId, destination: "agentid=writer/k", respondTo: "clientid=R" },
+        body: { kind: "save-request", agentId },
+      });
+      return encodePeerFrame({ kind: "control", envelope });
+    };
+    const old = dial();
+    await nextOfKind(old, "barrier");
+    old.stream.send(ask("1"));
+    expect(await target.next()).toMatchObject({ rpcId: "1" });
+    const next = dial();
+    next.stream.send(ask("2"));
+    expect(await target.next()).toMatchObject({ rpcId: "2" });
+    await old.ended;
+    const body = { kind: "save-response", state: "{}", error: undefined } as const;
+    target.send({ rpcId: "2", destination: "clientid=R", respondTo: "", body });
+    await nextOfKind(next, "control");
+    expect(rig.host.counters().unroutableControlMessages).toBe(0);
+  });
+});
+
+describe("calls to agent types that no host knows", () => {
+  it("are overloaded when the cluster is asked for too many, and those of another caller's type go on", async () => {
+    await using rig = await linkedWithRaw();
+    const own = await new RawWorker(rig.dial(), "O").join();
+    await own.register("own");
+    const caller = await new RawWorker(rig.dial(), "C").join();
+    const other = await new RawWorker(rig.dial(), "D").join();
+    rig.cluster.stallLookUps();
+    for (let number = 0; number < limits.lookUps; number += 1) caller.request(`${number}`, `type-${number}/k`);
+    expect(await caller.nextResponse()).toMatchObject({ metadata: { agerrorcode: "overloaded" } });
+    other.request("1", "own/k");
+    own.respond((await own.nextRequest()).requestId, "here");
+    expect(textOf(await other.nextResponse())).toBe("here");
+  });
+});
