@@ -2,7 +2,7 @@ import { type CoordinationStore, MemoryCoordinationStore } from "../../src/clust
 import { grpcPeerTransport } from "../../src/grpc/internal.ts";
 import { Host, type HostOptions } from "../../src/host/index.ts";
 import type { HostClusterOptions } from "../../src/host/internal.ts";
-import { createMemoryNetwork, grpcDialer, grpcListener, type Link } from "../../src/transport/index.ts";
+import { createMemoryNetwork, type Dialer, grpcDialer, grpcListener, type Link } from "../../src/transport/index.ts";
 
 export interface ClusterHostRig extends AsyncDisposable {
   readonly host: Host;
@@ -14,6 +14,8 @@ export interface ClusterRig extends AsyncDisposable {
   readonly hosts: readonly ClusterHostRig[];
   readonly one: ClusterHostRig;
   readonly two: ClusterHostRig;
+  /** Dials the listener of a host for the links of others. In memory only. */
+  readonly peers: Dialer;
   /** Cuts the links between the hosts; they dial again. In memory only. */
   cutLinks(): void;
   /** Starts one more host. */
@@ -73,6 +75,7 @@ async function start(
   if (one === undefined || two === undefined) throw new Error("A rig needs two hosts.");
   return {
     ...{ store, hosts, one, two, add },
+    peers,
     cutLinks: () => peers.cut(),
     [Symbol.asyncDispose]: async () => {
       await Promise.all(links.map((link) => link.close()));

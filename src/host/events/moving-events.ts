@@ -139,6 +139,7 @@ export class MovingEvents {
   /** Gives an event back to the host that has sent it. */
   bounce(bytes: Uint8Array, type: SharedType, origin: MessageOrigin, heldBy: string | undefined, reason: string): void {
     const { host, isFirst, number } = origin;
+    if (!host.isOpen) this.#parts.counters.skippedEvents += 1;
     if (!isFirst) host.setBouncing(type.name, keyOf(bytes), true);
     host.bounce({ what: { event: number }, types: [type.name], reason, heldBy, frame: bytes });
   }

@@ -14,7 +14,7 @@ export interface MailShardsParts {
 /** Shards of which other hosts hear together. */
 const gatherMs = 5;
 
-// protocol.md §12.8
+// protocol.md §12.9
 /** The shards of a cluster's mail that this host owns, and what it tells the owners of others. */
 export class MailShards implements ShardUse {
   readonly count: number;

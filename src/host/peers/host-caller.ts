@@ -38,7 +38,7 @@ export class HostCaller implements Peer {
   readonly number: number;
   readonly #queue: LinkQueue;
   readonly #tell: (frame: RarePeerFrame) => void;
-  /** Agents of which a message went back that was not the first on its route: so do those that follow, until the other host says `flush`. */
+  /** Agents of which a message went back that was not the first on its route. So do those that follow, until the other host says `flush`. */
   readonly #bouncing = new Set<string>();
   #isOpen = true;
 
@@ -66,7 +66,7 @@ export class HostCaller implements Peer {
   }
 
   // protocol.md §12.8
-  /** Gives a message back that was handed to nobody. */
+  /** Gives a message back that no worker was handed. */
   bounce(bounce: Omit<PeerBounce, "kind">): void {
     if (this.#isOpen) this.#tell({ kind: "bounce", ...bounce });
   }

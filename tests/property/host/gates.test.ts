@@ -10,6 +10,7 @@ import { SoloDirectory } from "../../../src/host/placement/solo-directory.ts";
 import { SharedType } from "../../../src/host/registry/shared-type.ts";
 import { ManualClock } from "../../../src/testing/index.ts";
 import { createUncountedAccount } from "../../../src/transport/internal.ts";
+import { peerOf } from "../../support/placed-peer.ts";
 
 const type = new SharedType({
   ...{ name: "room", terms: { placement: undefined, requires: {} }, principal: undefined, era: 1 },
@@ -50,18 +51,26 @@ class OtherHost {
   }
 }
 
-/** One host with one sender, whose messages go to one agent that moves between two other hosts. */
+/** A worker of this host. */
+const ownWorker = peerOf("here", "here");
+
+/** One host with one sender, whose messages go to one agent. It moves between two other hosts and this one, which has number 2. */
 class World {
   readonly hosts = [new OtherHost("A"), new OtherHost("B")] as const;
   readonly handled: number[] = [];
-  holder = 0;
+  holder: 0 | 1 | 2 = 0;
   #sent = 0;
   #guesses = 0;
   readonly #messages = new HeldMessages();
   readonly #batches = new BatchRunner(new ManualClock());
   readonly #routes = new AgentRoutes({
     places: {
-      ...{ generation: 1, sharedType: () => ({ terms: "", era: 1 }), serversOf: () => ["A", "B"], isGone: () => false },
+      ...{
+        generation: 1,
+        sharedType: () => ({ terms: "", era: 1 }),
+        serversOf: () => ["A", "B"],
+        isGone: (id) => id === "here",
+      },
       claims: {
         present: () => undefined,
         claim: () => Promise.resolve({ at: "unavailable", reason: "no-session" } as const),
@@ -71,7 +80,7 @@ class World {
     },
     others: { workerOf: (id) => this.hosts.find(({ worker }) => worker.id === id)?.worker },
     placement: {
-      holderOf: () => undefined,
+      holderOf: () => (this.holder === 2 ? { at: "found", peer: ownWorker, epoch: undefined } : undefined),
       whyNowhere: () => undefined,
       choose: () => {
         this.#guesses += 1;
@@ -113,7 +122,7 @@ class World {
       return;
     }
     if (gate === undefined) host.isBouncing = true;
-    const heldBy = isBouncing ? undefined : this.hosts[this.holder === 0 ? 0 : 1].worker.id;
+    const heldBy = isBouncing ? undefined : (["A", "B", "here"] as const)[this.holder];
     const { link } = host.worker;
     const message = this.#message(number);
     this.#routes.bounced({ type, key: "k", message, link, from: host.worker, heldBy, gate });
@@ -136,7 +145,7 @@ class World {
 
   #placed(number: number, placed: Placed | undefined): void {
     // A message that found no place for too long fails: its sender hears that.
-    if (placed?.at !== "found") this.handled.push(number);
+    if (placed?.at !== "found" || placed.peer === ownWorker) this.handled.push(number);
     else
       this.hosts.find(({ worker }) => worker === placed.peer)?.queue.push({ at: "message", number, gate: placed.gate });
   }
@@ -154,15 +163,21 @@ describe("the gates of a host", () => {
           isBouncing: fc.boolean(),
         }),
       },
-      { weight: 1, arbitrary: fc.constant({ at: "move" } as const) },
+      {
+        weight: 1,
+        arbitrary: fc.record({
+          at: fc.constant("move" as const),
+          to: fc.constantFrom(0 as const, 1 as const, 2 as const),
+        }),
+      },
     );
     fc.assert(
-      fc.property(fc.array(step, { maxLength: 120 }), (steps) => {
+      fc.property(fc.array(step, { maxLength: 150, size: "max" }), (steps) => {
         const world = new World();
         for (const one of steps) {
           if (one.at === "send") world.send();
           else if (one.at === "read") world.read(one.host, one.isBouncing);
-          else world.holder = 1 - world.holder;
+          else world.holder = one.to;
         }
         const count = world.settle();
         expect(world.handled).toEqual(Array.from({ length: count }, (_, at) => at + 1));

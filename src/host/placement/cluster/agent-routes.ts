@@ -44,7 +44,7 @@ export interface AgentRoutesParts {
   readonly moveTimeoutMs: number;
 }
 
-/** What is to be done for the next message of an agent. */
+/** The next step for a message of an agent. */
 type Step =
   | Found
   | Expected
@@ -127,7 +127,7 @@ export class AgentRoutes implements PlacesAcross, LocatesAcross {
     const opened = account && this.#gates.open(type, key, account);
     if (opened !== undefined) return { at: "moving", agent: opened, holder: undefined };
     counters.refusedClaims += 1;
-    return { at: "nowhere", code: "overloaded", reason: account?.whyNot(0) ?? "Nobody pays for the search." };
+    return { at: "nowhere", code: "overloaded", reason: account?.whyNot(0) ?? "No account pays for the search." };
   }
 
   /**
@@ -219,7 +219,7 @@ export class AgentRoutes implements PlacesAcross, LocatesAcross {
     if (gate.at === "asking" && this.#gates.has(gate)) this.#gates.resume(gate);
   }
 
-  /** A message comes back that the other host has handed to nobody. False: there is no space for it. */
+  /** A message comes back that no worker was handed. False: there is no space for it. */
   bounced({ type, key, message, link, from, heldBy, gate: opened }: Bounced): boolean {
     const { messages } = this.#parts;
     if (opened !== undefined && opened.at === "asking" && this.#gates.has(opened)) {
@@ -246,8 +246,8 @@ export class AgentRoutes implements PlacesAcross, LocatesAcross {
   }
 
   /**
-   * Another host wants back what it has sent for an agent and nobody was handed. What waits goes on its way in order, and most of it back. The host
-   * calls `onDone` behind it.
+   * Another host wants back the messages for an agent that no worker was handed. Those that wait go their way in order, and most of them back. The
+   * host calls `onDone` behind them.
    */
   flush(host: HostCaller, type: SharedType, key: string, onDone: () => void): void {
     const { leaving } = this.#parts;

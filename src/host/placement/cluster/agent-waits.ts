@@ -4,7 +4,7 @@ import type { MovingAgent } from "../moving-agent.ts";
 export interface AgentWaitsParts {
   readonly clock: Clock;
   readonly waitMs: number;
-  /** What the agent waited for is there: it is looked at again. */
+  /** The worker of an agent is there, or may be: the agent is looked at again. */
   readonly onOver: (agent: MovingAgent) => void;
   /** It did not come in time. */
   readonly onLate: (agent: MovingAgent) => void;
