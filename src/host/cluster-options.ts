@@ -5,6 +5,8 @@ import {
   number,
   type OptionKind,
   type OptionKinds,
+  type StateStore,
+  TroupeError,
   text,
   withMethods,
 } from "../core/internal.ts";
