@@ -1,6 +1,6 @@
 // What other rooms and tests use of this room. index.ts holds what users use.
-export type { AgentMove, GiveOutcome } from "./claims/agent-move.ts";
-export type { ClaimOutcome, ClusterClaims } from "./claims/cluster-claims.ts";
+export type { AgentMove } from "./claims/agent-move.ts";
+export type { ClusterClaims } from "./claims/cluster-claims.ts";
 export type { HeldClaim, HeldClaims } from "./claims/held-claims.ts";
 export { ClusterMember, type LifeEnd, type MemberListener } from "./cluster-member.ts";
 export type { ClusterTimes } from "./cluster-times.ts";
@@ -11,7 +11,6 @@ export { readClaim } from "./records/claim-record.ts";
 export { type HostRecord, parseHost, parseShard, parseType, parseWorker } from "./records/records.ts";
 export { hashOf, tokenOf } from "./records/store-keys.ts";
 export type { OwnedShard, ShardUse } from "./shards/shard-owners.ts";
-export type { TypeOutcome } from "./types/cluster-types.ts";
 export { WorkerLease } from "./workers/worker-lease.ts";
 export type { SessionEnd, WorkerSession } from "./workers/worker-session.ts";
 export type { JoinOutcome } from "./workers/worker-sessions.ts";
