@@ -1,3 +1,4 @@
+// Over 400 lines: events of this host and of others are sent by the same targets, names and frames.
 import { Buffer } from "node:buffer";
 import { isValidTopicType, type Logger } from "../../core/internal.ts";
 import {

@@ -2,7 +2,7 @@ import type { SharingTerms } from "../../core/internal.ts";
 import { readSharing, sharingMetadata } from "../../protocol/internal.ts";
 import type { Principal } from "../principal.ts";
 
-/** What counts for all workers that share a type. */
+/** The terms that count for all workers that share a type. */
 export interface TermsOfType {
   readonly terms: SharingTerms;
   /** The principal whose workers may serve the type. */

@@ -1,3 +1,4 @@
+// Over 400 lines: messages pass between gates and the entries of this host, and each step keeps the order of both.
 import type { Clock, Timer } from "../../../core/internal.ts";
 import type { BatchRunner } from "../../batch-runner.ts";
 import type { MutableHostCounters } from "../../counters.ts";
