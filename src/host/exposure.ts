@@ -1,5 +1,6 @@
 import type { Exposure } from "../transport/internal.ts";
-import { knowsCallers, type ResolvedHostOptions } from "./options.ts";
+import type { ResolvedHostOptions } from "./options.ts";
+import { knowsCallers } from "./principal.ts";
 
 /** Says why a host may not listen at an address that is open so far. Undefined: it may. */
 export function whyNotProtected(

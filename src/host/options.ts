@@ -38,7 +38,7 @@ import {
 import { type Authenticator, authenticatorKind } from "../security/internal.ts";
 import { assertFitsCluster, clusterKinds, type HostClusterOptions } from "./cluster-options.ts";
 import type { HostObserver } from "./observer.ts";
-import type { Authorize } from "./principal.ts";
+import { type Authorize, knowsCallers } from "./principal.ts";
 
 /** Options of a host. The host applies all defaults itself. */
 export interface HostOptions {
@@ -382,11 +382,6 @@ export function resolveHostOptions(options: HostOptions): ResolvedHostOptions {
     makeId,
     random: options.random ?? Math.random,
   };
-}
-
-/** Whether a host with these options finds out who calls. */
-export function knowsCallers({ authenticator, authorize }: Pick<HostOptions, "authenticator" | "authorize">): boolean {
-  return authenticator !== undefined || authorize !== undefined;
 }
 
 /** Throws `invalid-argument` for a name that no agent type can have. */

@@ -43,3 +43,14 @@ function refusalOf(code: number, details: string): RpcError {
   // The range has been checked.
   return new RpcError(refuses ? (code as StatusCode) : StatusCode.permissionDenied, details);
 }
+
+/** Whether a host with these options finds out who calls. */
+export function knowsCallers({
+  authenticator,
+  authorize,
+}: {
+  readonly authenticator?: object | undefined;
+  readonly authorize?: Authorize | undefined;
+}): boolean {
+  return authenticator !== undefined || authorize !== undefined;
+}
