@@ -1,10 +1,11 @@
 import type { CoordinationStore } from "../cluster/internal.ts";
 import {
-  anything,
   type DurableLog,
+  flag,
   number,
   type OptionKind,
   type OptionKinds,
+  options as optionsOf,
   type StateStore,
   TroupeError,
   text,
@@ -91,7 +92,14 @@ export const clusterSettingsKinds: OptionKinds<HostClusterSettings> = {
   moveTimeoutMs: number({ from: 100, to: 3_600_000 }),
 };
 
-export const clusterKinds: OptionKinds<HostClusterOptions> = { ...clusterSettingsKinds, transport: anything };
+export const clusterKinds: OptionKinds<HostClusterOptions> = {
+  ...clusterSettingsKinds,
+  transport: optionsOf<PeerTransport>({
+    dialer: withMethods("a dialer", "dial"),
+    listener: withMethods("a listener", "listen"),
+    isMutual: flag,
+  }),
+};
 
 /** Throws `invalid-argument` for options that exclude a cluster. */
 export function assertFitsCluster({

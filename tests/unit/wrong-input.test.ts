@@ -36,6 +36,14 @@ function given(value: unknown): never {
 const newRuntime = () => new SingleThreadedAgentRuntime();
 const newWorker = (options: object = {}) => new grpc.GrpcWorkerAgentRuntime("127.0.0.1:1", given(options));
 const newHost = (options: object = {}) => new grpc.GrpcWorkerAgentRuntimeHost("127.0.0.1:0", given(options));
+const clusterOf = (options: object) => ({
+  ...{ store: new cluster.MemoryCoordinationStore(), peerAddress: "127.0.0.1:0" },
+  ...options,
+});
+const peerTransport = () => {
+  const network = transport.createMemoryNetwork();
+  return { dialer: network, listener: network, isMutual: false };
+};
 const runtimes = () => [newRuntime(), newWorker()] as const;
 const bound = () => {
   const agent = new Reader("reads");
@@ -79,6 +87,10 @@ const takers: Record<string, (options: never) => (() => unknown) | readonly (() 
   MemoryStateStoreOptions: (options) => () => new storage.MemoryStateStore(options),
   MemoryCoordinationStoreOptions: (options) => () => new cluster.MemoryCoordinationStore(options),
   NatsStoreOptions: (options) => () => nats.openNatsStore("nats://127.0.0.1:1", options),
+  NatsLogOptions: (options) => () => nats.openNatsLog("nats://127.0.0.1:1", options),
+  GrpcClusterOptions: (options) => () => newHost({ cluster: clusterOf(options) }),
+  HostClusterOptions: (options) => () =>
+    new host.HostServicer(given({ cluster: { transport: peerTransport(), ...clusterOf(options) } })),
   NatsTlsOptions: (options) => () => nats.openNatsStore("nats://127.0.0.1:1", { tls: options }),
   OpenStoreOptions: (options) => () => new storage.MemoryStateStore().open(options),
   PostgresStoreOptions: (options) => () => postgres.openPostgresStore("postgres://127.0.0.1:1/none", options),
@@ -194,6 +206,8 @@ const takenByNothing: Record<string, string> = {
   LinkNetworkOptions: "a suite gives them to a user's network",
   TestedCoordinationOptions: "a suite gives them to a user's store",
   ReadOptions: "a cluster gives them to a store",
+  TakeOptions: "a host gives them to a user's log",
+  TestedLogOptions: "a suite gives them to a user's log",
   TestedStoreOptions: "a suite gives them to a user's store",
   StreamOptions: "a worker gives them to a user's link",
   UnaryOptions: "a worker gives them to a user's link",

@@ -49,7 +49,7 @@ describe("the durable subscriptions of an agent type", () => {
       const kept = orders();
       await own.addSubscription(kept);
       const stranger = await workerOf(host, other);
-      const foreign = { message: expect.stringContaining("served by a worker of another principal") };
+      const foreign = { message: expect.stringContaining("Another principal serves the agent type clerk") };
       await expect(stranger.addSubscription(orders())).rejects.toMatchObject(foreign);
       await expect(
         stranger.addSubscription(new TypeSubscription("audit", "clerk", { durable: true })),
@@ -89,7 +89,7 @@ describe("the durable subscriptions of an agent type", () => {
     expect(await topicsOf(host)).toEqual([["orders", "bob"]]);
     const before = await workerOf(host, "ada");
     await expect(before.addSubscription(orders())).rejects.toMatchObject({
-      message: expect.stringContaining("served by a worker of another principal"),
+      message: expect.stringContaining("Another principal serves the agent type clerk"),
     });
   });
 });

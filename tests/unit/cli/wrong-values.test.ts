@@ -1,14 +1,26 @@
 import type { Command } from "commander";
 import { expect, test } from "vitest";
 import { agentsCommand } from "../../../src/cli/commands/agents.ts";
+import { certsCommand } from "../../../src/cli/commands/certs.ts";
 import { deadCommand } from "../../../src/cli/commands/dead.ts";
 import { drainCommand } from "../../../src/cli/commands/drain.ts";
 import { hostCommand } from "../../../src/cli/commands/host.ts";
 import { remindersCommand } from "../../../src/cli/commands/reminders.ts";
 import { stateCommand } from "../../../src/cli/commands/state.ts";
+import { subscriptionsCommand } from "../../../src/cli/commands/subscriptions.ts";
 import { workersCommand } from "../../../src/cli/commands/workers.ts";
 
-const makers = [hostCommand, agentsCommand, deadCommand, drainCommand, remindersCommand, stateCommand, workersCommand];
+const makers = [
+  certsCommand,
+  subscriptionsCommand,
+  hostCommand,
+  agentsCommand,
+  deadCommand,
+  drainCommand,
+  remindersCommand,
+  stateCommand,
+  workersCommand,
+];
 
 /** Returns a command and all below it, each with its full name. */
 function all(command: Command, before = ""): readonly (readonly [string, Command])[] {
@@ -26,6 +38,7 @@ const texts = new Set([
   ...["--cluster", "--peer-tls-cert", "--peer-tls-key", "--peer-tls-ca", "--peer-secret"],
   ...["--nats-credentials", "--nats-tls-ca", "--nats-tls-cert", "--nats-tls-key"],
   ...["--worker", "--after", "--prefix", "--content-type"],
+  ...["--tokens", "--jwt-issuer", "--jwt-audience", "--jwt-keys", "--folder", "--host"],
 ]);
 
 const wholeNumber = /Not a whole number from \d+ to \d+, in digits alone\./;
@@ -62,6 +75,7 @@ const wrong: Readonly<Record<string, readonly [value: string, says: RegExp]>> = 
   "--advertise-workers": ["here", /address/],
   "--lease-ms": ["2999", wholeNumber],
   "--worker-lease-ms": ["100", wholeNumber],
+  "--days": ["826", wholeNumber],
   "--limit": ["0", wholeNumber],
   "--agent": ["writer", /write type\/key/],
   "--schema-version": ["0", wholeNumber],
