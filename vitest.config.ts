@@ -1,3 +1,4 @@
+import { availableParallelism } from "node:os";
 import { defineConfig } from "vitest/config";
 import { BadInputTally } from "./tests/support/bad-input-tally.ts";
 import { ClosingLineReporter } from "./tests/support/closing-line-reporter.ts";
@@ -20,15 +21,24 @@ export default defineConfig({
     hookTimeout: 20_000,
     retry: 0,
     projects: [
-      // `npm test`. Its files share one process: nothing happens at import, and loading the sources for each file anew takes
-      // longer than the tests.
-      { extends: true, test: { name: "quick", include: [`${tests}.test.ts`], exclude: [long], isolate: false } },
+      // `npm test`. The files of a process share it: nothing happens at import, and loading the sources for each file anew takes longer than the
+      // tests. They wait more than they compute: two processes are faster on two processors, too.
+      {
+        extends: true,
+        test: {
+          ...{ name: "quick", include: [`${tests}.test.ts`], exclude: [long], isolate: false },
+          ...{ maxWorkers: Math.max(2, availableParallelism() - 1), sequence: { groupOrder: 0 } },
+        },
+      },
       // `npm run test:long`
-      { extends: true, test: { name: "long", include: [long] } },
+      { extends: true, test: { name: "long", include: [long], sequence: { groupOrder: 1 } } },
       // `npm run test:hostile`
       {
         extends: true,
-        test: { name: "hostile", include: ["tests/hostile/**/*.test.ts"], testTimeout: 60_000, fileParallelism: false },
+        test: {
+          ...{ name: "hostile", include: ["tests/hostile/**/*.test.ts"], testTimeout: 60_000 },
+          ...{ fileParallelism: false, sequence: { groupOrder: 2 } },
+        },
       },
     ],
   },
