@@ -101,8 +101,10 @@ export function composeHost(hostOptions: HostOptions) {
         onTypeOwned: (agentType, clientId, isShared) => {
           if (!isShared) others.now.typeOwned({ agentType, clientId, isShared });
         },
-        onSharedJoined: (type, clientId) =>
-          others.now.typeOwned({ agentType: type.name, clientId, isShared: true, terms: formatTerms(type) }),
+        onSharedJoined: (type, clientId) => {
+          others.now.typeOwned({ agentType: type.name, clientId, isShared: true, terms: formatTerms(type) });
+          placement.ownerJoined(clientId);
+        },
         onSharedLeft: ({ name }, clientId) => others.now.releaseShared(name, clientId),
         onTypeGone: (agentType) => others.now.releaseType(agentType),
         onSharedChange: (type) => {

@@ -24,7 +24,7 @@ export interface LocatesAcross {
   /** Workers of other hosts that serve a type. */
   peersOf(type: SharedType): readonly Peer[];
   isDraining(peer: Peer): boolean;
-  /** A worker of this host has opened a channel. */
+  /** A worker of this host has opened a channel, or serves one more type. */
   workerHere(workerId: string): void;
   /** Agents that a worker of another host has, as far as this host knows. */
   countOf(peer: Peer): number;
@@ -94,6 +94,17 @@ export class Placement {
     this.changed();
     this.#parts.drains.workerOpened(peer);
     this.#parts.across.now?.workerHere(peer.worker.id);
+  }
+
+  /** A client serves one more shared type. Messages may wait for that: a worker that comes from another host opens its channel first. */
+  ownerJoined(clientId: string): void {
+    const { across, peers } = this.#parts;
+    if (across.now === undefined) return;
+    // The registration ends first.
+    queueMicrotask(() => {
+      const peer = peers.of(clientId);
+      if (peer !== undefined) across.now?.workerHere(peer.worker.id);
+    });
   }
 
   /** The channel has ended, or its worker takes no more calls on it. With its last channel a worker loses its claims. `isLost`: not in order. */

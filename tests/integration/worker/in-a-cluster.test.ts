@@ -69,7 +69,10 @@ describe.each(clusterTransports)("a worker in a cluster of two hosts over $name"
     expect([await ask(), made]).toMatchObject([{ content: "3" }, 1]);
   });
 
-  it("loses no call to an agent of an exclusive type when its host leaves in order, and keeps the agent", async () => {
+  it.each([
+    ["an exclusive type", false],
+    ["a shared type", true],
+  ])("loses no call to an agent of %s when its host leaves in order, and keeps the agent", async (_which, shared) => {
     await using rig = await start();
     const ways = new Ways(rig.one, rig.two);
     await using worker = new WorkerRuntime({ dialer: ways, address: addresses(rig.one), ...options });
@@ -88,7 +91,7 @@ describe.each(clusterTransports)("a worker in a cluster of two hosts over $name"
         return Reply({ content: String(count) });
       });
     };
-    await worker.registerFactory("counter", makeCounter);
+    await worker.registerFactory("counter", makeCounter, { shared });
     const id = new AgentId("counter", "k");
     const ask = () => caller.sendMessage(Ask({ content: "x" }), id);
     expect(await ask()).toMatchObject({ content: "1" });
