@@ -94,8 +94,8 @@ export const plantedClusterBugs: readonly PlantedClusterBug[] = [
   {
     name: "a moving agent is not frozen",
     file: "claims/cluster-claims.ts",
-    from: "if (claim === undefined || this.#moves.has(nameOf(agent)) || !this.#isUsable(claim)) return undefined;",
-    to: "if (claim === undefined || !this.#isUsable(claim)) return undefined;",
+    from: "return claim === undefined || this.#moves.has(nameOf(agent)) ? undefined : claim;",
+    to: "return claim;",
     caughtBy: ["activation"],
   },
   {
