@@ -196,7 +196,7 @@ export class Placement {
     return "at" in chosen ? chosen : this.#take(type, key, chosen, seeker);
   }
 
-  /** Chooses a worker by the strategy of the type, or says why there is none. */
+  /** Chooses a worker by the strategy of the type, or says why no worker can get the agent. */
   choose(type: SharedType, { key, caller, above, except }: Choosing): Candidate | Expected | Nowhere {
     const choice = above === undefined ? this.#choiceOf(type) : this.#choiceAbove(type, above);
     if (choice.at !== "some") return choice;

@@ -3,7 +3,7 @@ import { type Authentication, type Authenticator, isPrincipalName } from "../../
 import { type CallContext, RpcError, StatusCode } from "../../transport/internal.ts";
 import { type Authorize, type Principal, readAdmittance } from "../principal.ts";
 
-/** The answer of a check: a principal, undefined for an anonymous caller whom it admits, or a refusal. `"invalid"`: it is none of these. */
+/** The answer of a check: a principal, a refusal, or undefined, which admits an anonymous caller. `"invalid"`: the check has returned something else. */
 export type Judgement = Principal | undefined | Refusal | "invalid";
 
 /** A refusal with what the caller learns, and with the reason, which only the log and the observer get. */

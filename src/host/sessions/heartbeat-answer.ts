@@ -1,7 +1,7 @@
 import type { HeartbeatFrame } from "../../protocol/internal.ts";
 
 // protocol.md §11.12
-/** The answer to a worker's heartbeat. Undefined for an answer, to which there is none. `leaseMs`: the lease that it gives; 0: none. */
+/** Answers the heartbeat of a worker. Undefined: the frame is an answer itself. `leaseMs`: the lease that the host gives; 0: none. */
 export function heartbeatAnswer(
   { seq, isAnswer }: HeartbeatFrame,
   leaseMs: () => number = () => 0,

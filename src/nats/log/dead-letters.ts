@@ -82,7 +82,7 @@ export class DeadLetters {
     return { letters, isLast: true };
   }
 
-  /** Reads one letter. Undefined: there is none. */
+  /** Reads one letter. Undefined: the log does not have it. */
   async get(letter: string): Promise<DeadLetter | undefined> {
     const { asks, streams } = this.#parts;
     const place = placeIn(letter);

@@ -68,13 +68,13 @@ export function writeLetterHeaders(
   headers.set(names.diedAt, String(diedAtMs));
 }
 
-/** Reads the mailbox of a message. Undefined: it is none of Troupe's. */
+/** Reads the mailbox of a message. Undefined: Troupe has not written it. */
 export function readMailbox(headers: HeaderReader): AgentName | undefined {
   const [type, key, ...others] = headers.get(names.agent).split("/").map(decodeText);
   return type === undefined || key === undefined || others.length > 0 ? undefined : { type, key };
 }
 
-/** Reads a message of a mailbox. Undefined: it is none of Troupe's. */
+/** Reads a message of a mailbox. Undefined: Troupe has not written it. */
 export function readKept({ place, headers, data }: StreamMessage, priorTakeovers: number): KeptMessage | undefined {
   const mailbox = readMailbox(headers);
   const id = decodeText(headers.get(names.id));
@@ -85,7 +85,7 @@ export function readKept({ place, headers, data }: StreamMessage, priorTakeovers
   return { id, kind, frame: new Uint8Array(data), sentAtMs, mailbox, place, priorTakeovers };
 }
 
-/** Reads a dead letter. Undefined: it is none of Troupe's. */
+/** Reads a dead letter. Undefined: Troupe has not written it. */
 export function readLetter(message: StreamMessage): DeadLetter | undefined {
   const { headers, place } = message;
   const kept = readKept(message, Number(headers.get(names.takeovers)));

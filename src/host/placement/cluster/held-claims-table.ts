@@ -153,7 +153,7 @@ export class HeldClaimsTable implements HeldClaims {
     for (let at = this.#table.lastOf(workerId); at >= 0; at = this.#table.before(at)) yield this.#read(at);
   }
 
-  /** The claim at the first place from this one on; undefined: there is none. `next`: where the following ones are. */
+  /** Returns the first claim from this place on, and the place behind it as `next`. Undefined: the table has no more. */
   from(place: number): { readonly claim: HeldClaim; readonly next: number } | undefined {
     for (let at = this.#table.nextUsed(place); at >= 0; at = this.#table.nextUsed(at + 1)) {
       if (!this.#table.isParted(at)) return { claim: this.#read(at), next: at + 1 };
