@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { AgentId } from "../../../src/core/index.ts";
+import { nextTurn } from "../../../src/core/internal.ts";
 import { createMemoryNetwork, type Dialer, type Link } from "../../../src/transport/index.ts";
 import { WorkerRuntime } from "../../../src/worker/index.ts";
 import { type ClusterHostRig, clusterTransports } from "../../support/cluster-rig.ts";
@@ -87,7 +88,7 @@ describe.each(clusterTransports)("a worker in a cluster of two hosts over $name"
       let count = 0;
       return new FunctionAgent(async () => {
         count += 1;
-        await new Promise((resolve) => setTimeout(resolve, 2));
+        await nextTurn();
         return Reply({ content: String(count) });
       });
     };
@@ -98,7 +99,7 @@ describe.each(clusterTransports)("a worker in a cluster of two hosts over $name"
     let isOver = false;
     let calls = 1;
     const calling = (async () => {
-      while (!isOver) {
+      for (let more = 20; !isOver || more > 0; more -= isOver ? 1 : 0) {
         await ask();
         calls += 1;
       }
@@ -107,7 +108,6 @@ describe.each(clusterTransports)("a worker in a cluster of two hosts over $name"
     for await (const status of worker.status())
       if (status.at === "connected" && status.address === rig.two.host.address) break;
     await stopped;
-    for (let more = calls + 20; calls < more; ) await new Promise((resolve) => setTimeout(resolve, 5));
     isOver = true;
     await calling;
     expect([made, worker.counters()]).toMatchObject([1, { lostEvents: 0, droppedEvents: 0 }]);
