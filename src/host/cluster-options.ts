@@ -61,6 +61,10 @@ export interface HostClusterSettings {
    * its own time (`drainGraceMs`). Default: 30 000.
    */
   readonly moveTimeoutMs?: number | undefined;
+  /** Bytes that may wait for one other host. Beyond that its calls are `overloaded`, and events are dropped and counted. Default: 64 MiB. */
+  readonly maxPeerQueuedBytes?: number | undefined;
+  /** Frames that may wait for one other host. Default: 200 000. */
+  readonly maxPeerQueuedFrames?: number | undefined;
 }
 
 /** The cluster that a host joins, and the network between its hosts. */
@@ -90,6 +94,8 @@ export const clusterSettingsKinds: OptionKinds<HostClusterSettings> = {
   rejoinGraceMs: number({ from: 0, to: 60_000 }),
   maxRoutes: number({ from: 0, to: 10_000_000 }),
   moveTimeoutMs: number({ from: 100, to: 3_600_000 }),
+  maxPeerQueuedBytes: number({ from: 1_024, to: 4 * 1_024 ** 3 }),
+  maxPeerQueuedFrames: number({ from: 16, to: 10_000_000 }),
 };
 
 export const clusterKinds: OptionKinds<HostClusterOptions> = {

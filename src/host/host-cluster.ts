@@ -70,11 +70,13 @@ export class HostCluster {
    */
   async start(): Promise<void> {
     const { transport, peerAddress, peerSecret, advertisePeer } = this.#options;
+    const { maxPeerQueuedBytes: maxQueuedBytes, maxPeerQueuedFrames: maxQueuedFrames } = this.#options;
     const { joins } = this.#host;
     this.#warnOfStates();
     joins.now = this.#joins;
     const links = await joinOthers(this.#servicer, {
       ...{ cluster: this.#view, transport, address: peerAddress, secret: peerSecret },
+      bounds: { maxQueuedBytes, maxQueuedFrames },
     });
     this.#links = links;
     this.#lives.describe({ peerAddress: advertisePeer ?? links.address });

@@ -22,7 +22,7 @@ export interface JoinOthersOptions {
   /** The secret that all hosts of the cluster name. It is needed beyond loopback where the transport is not mutual. */
   readonly secret?: string | undefined;
   /** Bounds of the queue for each other host. Default: 64 MiB and 200 000 frames. */
-  readonly bounds?: Partial<LinkBounds> | undefined;
+  readonly bounds?: { readonly [Name in keyof LinkBounds]?: LinkBounds[Name] | undefined } | undefined;
   /** Milliseconds of silence on a link after which a host asks for a sign of life, and those for the answer. Default: 2 000 and 4 000. */
   readonly keepAliveMs?: number | undefined;
   readonly keepAliveTimeoutMs?: number | undefined;
@@ -68,7 +68,10 @@ export async function joinOthers(servicer: HostServicer, options: JoinOthersOpti
   const hello = () => helloOf(cluster.name, cluster.hostId, capabilitiesOf(host.options));
   const settings = {
     clock,
-    bounds: { maxQueuedBytes: 64 * 1024 * 1024, maxQueuedFrames: 200_000, ...options.bounds },
+    bounds: {
+      maxQueuedBytes: options.bounds?.maxQueuedBytes ?? 64 * 1024 * 1024,
+      maxQueuedFrames: options.bounds?.maxQueuedFrames ?? 200_000,
+    },
     keepAliveMs: options.keepAliveMs ?? 2_000,
     keepAliveTimeoutMs: options.keepAliveTimeoutMs ?? 4_000,
     helloMs: limits.helloMs,

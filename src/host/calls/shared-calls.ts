@@ -279,14 +279,16 @@ export class SharedCalls {
     }
   }
 
-  /** Gives a call back to the host that has sent it. `callerId`: the id under which that host knows it, if the request has another one. */
+  /** Gives a call back to the host that has sent it, or fails it if that finds no space. `callerId`: the id under which that host knows it, if the request has another one. */
   #bounce(request: PeekedRequest, origin: MessageOrigin, { heldBy, reason }: Elsewhere, callerId?: Uint8Array): void {
     const { host, isFirst } = origin;
     const frame = callerId === undefined ? request.bytes : joinFrame(spliceRequestId(request, callerId));
     const given = peekFrame(frame);
     if (given.kind !== "request") return;
     if (!isFirst) host.setBouncing(request.targetType ?? "", request.targetKey, true);
-    host.bounce({ what: { requestId: requestIdText(given) }, types: [], reason, heldBy, frame });
+    if (host.bounce({ what: { requestId: requestIdText(given) }, types: [], reason, heldBy, frame })) return;
+    const failure = callFailure.noRoom("The call finds no space on the way back to its host.");
+    if (host.isOpen) this.#parts.refuse(host, given, failure, request.targetType ?? "");
   }
 
   #wait(held: HeldCall, agent: MovingAgent): void {

@@ -195,19 +195,14 @@ export class EventRouter {
       kept ??= MovingEvents.waiting(event);
       const isHere = this.#across.now !== undefined && this.#others.now.isServing;
       if (type === undefined || origin === undefined || !isHere) {
-        if (!isFirst) host.setBouncing(name, key, true);
-        host.bounce({
-          ...{ what: { event: number }, types: [name], reason: notHere.reason, heldBy: undefined },
-          frame: kept,
-        });
+        this.#moving.bounce(kept, name, { host, isFirst, number }, notHere);
         continue;
       }
       if (isFirst) host.setBouncing(name, key, false);
       const located = this.#across.now?.locateFor(type, key, origin) ?? notHere;
       if ("lane" in located) this.#moving.holdFor(kept, located, origin);
       else if (located.at !== "found") {
-        const { heldBy = undefined, reason = "" } = located.at === "elsewhere" ? located : {};
-        this.#moving.bounce(kept, type, origin, heldBy, reason);
+        this.#moving.bounce(kept, name, origin, located.at === "elsewhere" ? located : { reason: "" });
       } else {
         const { peer, epoch } = located;
         named.set(peer, [...(named.get(peer) ?? []), epoch === undefined ? name : formatRecipient(name, epoch)]);

@@ -136,12 +136,23 @@ export class MovingEvents {
     if (origin.isFirst) host.taken({ event: origin.number });
   }
 
-  /** Gives an event back to the host that has sent it. */
-  bounce(bytes: Uint8Array, type: SharedType, origin: MessageOrigin, heldBy: string | undefined, reason: string): void {
-    const { host, isFirst, number } = origin;
-    if (!host.isOpen) this.#parts.counters.skippedEvents += 1;
-    if (!isFirst) host.setBouncing(type.name, keyOf(bytes), true);
-    host.bounce({ what: { event: number }, types: [type.name], reason, heldBy, frame: bytes });
+  /** Gives an event back to the host that has sent it, for the agent of one type. One that finds no space on the way is dropped. */
+  bounce(
+    bytes: Uint8Array,
+    typeName: string,
+    { host, isFirst, number }: Omit<MessageOrigin, "channel">,
+    { heldBy, reason }: { readonly heldBy?: string | undefined; readonly reason: string },
+  ): void {
+    const { counters } = this.#parts;
+    if (!host.isOpen) {
+      counters.skippedEvents += 1;
+      return;
+    }
+    if (!isFirst) host.setBouncing(typeName, keyOf(bytes), true);
+    if (host.bounce({ what: { event: number }, types: [typeName], reason, heldBy, frame: bytes })) return;
+    counters.droppedEvents += 1;
+    // The host that has sent it waits for this word.
+    if (isFirst) host.taken({ event: number });
   }
 
   /** Returns the mark by which an event that is given back is known as another host's. */
@@ -253,8 +264,7 @@ export class MovingEvents {
   placed({ bytes, type, origin, account }: HeldEvent, placed: Placed | undefined): void {
     const { counters, send, shownTo } = this.#parts;
     const kept = peekFrame(bytes);
-    if (placed?.at === "elsewhere" && origin !== undefined)
-      return this.bounce(bytes, type, origin, placed.heldBy, placed.reason);
+    if (placed?.at === "elsewhere" && origin !== undefined) return this.bounce(bytes, type.name, origin, placed);
     if (origin?.isFirst) origin.host.taken({ event: origin.number });
     if (placed?.at !== "found" || kept.kind !== "event") {
       counters.skippedEvents += 1;

@@ -35,6 +35,7 @@ export interface AcceptedLinksParts extends LinkSettings {
   readonly report: (what: LinkOccurrence) => void;
 }
 
+const noSpaceBack = "The call finds no space on the way back to its host.";
 /** Bytes that a host keeps of a unary call beside its request and texts. */
 const unaryBytes = 1_000;
 
@@ -141,12 +142,10 @@ export class AcceptedLinks implements AskedHost, LinkService {
     const call = peekFrame(frame);
     if (call.kind !== "request") return link.cut("It has sent a call whose frame is not a request.");
     const reason = "The worker does not serve the agent type here any more.";
-    const bounce = encodePeerFrame({
-      ...{ kind: "bounce", what: { requestId: requestIdText(call) }, types: [], reason, heldBy: undefined, frame },
-    });
-    if (link.tellIfRoom(bounce)) return;
+    if (caller.bounce({ what: { requestId: requestIdText(call) }, types: [], reason, heldBy: undefined, frame }))
+      return;
     const head = { kind: "request", requestId: requestIdText(call) } as const;
-    this.calledBadly(link, head, { reason: "The call finds no space on the way back to its host.", isOverload: true });
+    this.calledBadly(link, head, { reason: noSpaceBack, isOverload: true });
   }
 
   calledBadly(link: IncomingLink, head: FrameHead, bad: BadFrame): void {

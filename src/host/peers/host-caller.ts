@@ -1,5 +1,6 @@
 import {
   encodePeerAnswer,
+  encodePeerFrame,
   type FrameBytes,
   type PeerBounce,
   type PeerMessageName,
@@ -18,6 +19,8 @@ export interface HostCallerParts {
   readonly account: MemoryAccount;
   readonly queue: LinkQueue;
   readonly tell: (frame: RarePeerFrame) => void;
+  /** Sends what may be refused. False: the queue is full. */
+  readonly tellIfRoom: (frame: Uint8Array) => boolean;
 }
 
 /** Another host as the caller of all calls that come on its link. Their request ids are its own. */
@@ -38,17 +41,19 @@ export class HostCaller implements Peer {
   readonly number: number;
   readonly #queue: LinkQueue;
   readonly #tell: (frame: RarePeerFrame) => void;
+  readonly #tellIfRoom: (frame: Uint8Array) => boolean;
   /** Agents of which a message went back that was not the first on its route. So do those that follow, until the other host says `flush`. */
   readonly #bouncing = new Set<string>();
   #isOpen = true;
 
-  constructor({ hostId, number, account, queue, tell }: HostCallerParts) {
+  constructor({ hostId, number, account, queue, tell, tellIfRoom }: HostCallerParts) {
     this.id = `host → ${hostId}`;
     this.worker = { id: this.id, name: this.id, version: undefined, labels: {} };
     this.number = number;
     this.account = account;
     this.#queue = queue;
     this.#tell = tell;
+    this.#tellIfRoom = tellIfRoom;
   }
 
   get isOpen(): boolean {
@@ -66,9 +71,9 @@ export class HostCaller implements Peer {
   }
 
   // protocol.md §12.8
-  /** Gives a message back that no worker was handed. */
-  bounce(bounce: Omit<PeerBounce, "kind">): void {
-    if (this.#isOpen) this.#tell({ kind: "bounce", ...bounce });
+  /** Gives a message back that no worker was handed. False: it finds no space on the way back, or the link has ended. */
+  bounce(bounce: Omit<PeerBounce, "kind">): boolean {
+    return this.#isOpen && this.#tellIfRoom(encodePeerFrame({ kind: "bounce", ...bounce }));
   }
 
   /** The first message on a route was handed over. */

@@ -192,6 +192,7 @@ export class IncomingLink implements ServerStreamReceiver, ToldHost {
     this.#caller = new HostCaller({
       ...{ hostId: hello.hostId, number: this.#parts.number, account: this.account, queue: this.#queue },
       tell: (frame) => this.tell(frame),
+      tellIfRoom: (frame) => this.tellIfRoom(frame),
     });
     this.#parts.host.linkOpened(this);
   }

@@ -4,10 +4,10 @@ import { encodePeerCall, encodePeerFrame, joinFrame, type PeerFrame } from "../.
 import { clientOf, clusterWorker, startAcross } from "../../../support/across-rooms.ts";
 import { helloOfHost, openRawLink, type RawLink } from "../../../support/raw-link.ts";
 
-function callBytes(slot: number, requestId: string, isFirst: boolean): Uint8Array {
+function callBytes(slot: number, requestId: string, isFirst: boolean, text = ""): Uint8Array {
   const request = encodeFrame({
     ...{ kind: "request", requestId, source: undefined, target: { type: "room", key: "k" } },
-    ...{ payload: undefined, metadata: {} },
+    ...{ payload: undefined, metadata: text === "" ? {} : { text } },
   });
   return new Uint8Array(joinFrame(encodePeerCall(slot, request, isFirst)));
 }
@@ -48,6 +48,25 @@ describe("the host of the slot that a call of another host names", () => {
     for (const id of ids) worker.respond(id, "done");
     const answers = [await nextOf(link, "answer"), await nextOf(link, "answer")];
     expect(answers.length).toBe(2);
+    link.stream.cancel();
+  });
+
+  it("fails calls as overloaded that find no space on the way back, and the link lives on", async () => {
+    await using rig = await startAcross();
+    const host = await rig.add({ cluster: { peerAddress: "127.0.0.1:7003", maxPeerQueuedBytes: 4_000 } });
+    const worker = await clusterWorker(host, "W");
+    const hello = encodePeerFrame({ ...helloOfHost("raw"), cluster: "troupe" });
+    const link = openRawLink(rig.peers.dial("127.0.0.1:7003"), [hello]);
+    const { slot } = await nextOf(link, "here");
+    link.stream.pause();
+    const calls = ["1", "2", "3", "4", "5", "6", "7", "8"];
+    for (const id of calls) link.stream.send(callBytes(slot, id, false, "x".repeat(1_500)));
+    link.stream.send(callBytes(slot, "last", true));
+    await worker.nextRequest();
+    link.stream.resume();
+    const kinds: string[] = [];
+    while (kinds.length < calls.length) kinds.push((await nextOf(link, "bounce", "answer")).kind);
+    expect([kinds.includes("bounce"), kinds.includes("answer")]).toEqual([true, true]);
     link.stream.cancel();
   });
 });
