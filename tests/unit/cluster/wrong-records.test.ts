@@ -52,7 +52,10 @@ async function openWorld() {
 /** Joins a worker of the host. */
 async function join(member: ClusterMember, pass: (ms: number) => Promise<void>) {
   const { state: _state, hostId: _hostId, ...own } = worker;
-  const joining = member.workers.join(own, { signal: new AbortController().signal, onOver: () => undefined });
+  const joining = member.workers.join(
+    { ...own, kind: "troupe" },
+    { signal: new AbortController().signal, onOver: () => undefined },
+  );
   await pass(1_000);
   const joined = await joining;
   if (joined.at !== "joined") throw new Error("It joins.");
