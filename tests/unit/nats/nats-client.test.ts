@@ -13,7 +13,7 @@ const never = (): Promise<never> => new Promise(nothing);
 
 /** No status of the connection ever comes. */
 async function* statusless(): AsyncGenerator<never> {
-  await never();
+  yield await never();
 }
 
 /** A client whose connection does only what a test says. */
