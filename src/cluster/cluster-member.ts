@@ -3,6 +3,7 @@ import {
   defaultLogger,
   guardedLogger,
   type Logger,
+  loggableError,
   type MakeId,
   randomId,
   systemClock,
@@ -98,6 +99,7 @@ export class ClusterMember {
   #leaseTimer: Timer | undefined;
   #endListening: () => void = () => undefined;
   #hasForgotten = false;
+  #hasStoreFailed = false;
   #isRenewingMeta = false;
   #hasStarted = false;
   #wasServing = false;
@@ -117,7 +119,11 @@ export class ClusterMember {
     this.#time = new ElapsedTime(clock);
     this.#logger = guardedLogger(logger);
     this.#listener = listener;
-    this.#lifeStore = new LifeStore(store, () => this.#forgotten());
+    this.#lifeStore = new LifeStore(
+      store,
+      () => this.#forgotten(),
+      (error) => this.#storeFailed(error),
+    );
     const life = this.#life(makeId);
     const onCaughtUp = () => this.#look();
     this.#meta = new ClusterMeta({
@@ -293,6 +299,14 @@ export class ClusterMember {
     this.#logger.error("The coordination store has forgotten writes that it had acknowledged. This host begins anew.");
     this.#look();
     this.#renewMeta();
+  }
+
+  /** Says it once in a life: a store that fails may do so each second. */
+  #storeFailed(error: unknown): void {
+    if (this.#hasStoreFailed) return;
+    this.#hasStoreFailed = true;
+    const text = "The coordination store has failed. What it is asked counts as not answered.";
+    this.#logger.error(text, { error: loggableError(error) });
   }
 
   #renewMeta(): void {

@@ -44,7 +44,7 @@ export interface HostWays {
   /** The first message on a route was handed over. */
   readonly taken: (link: CallLink, what: PeerMessageName) => void;
   /** All messages have come back that were on their way on an old route. */
-  readonly flushed: (number: number) => void;
+  readonly flushed: (link: CallLink, number: number) => void;
   /** A worker at another host has a channel, or takes new agents no more. */
   readonly workerHere: (worker: WorkerElsewhere) => void;
   /** Its channel has ended. Its host answers its calls, or gives them back. */

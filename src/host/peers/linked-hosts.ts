@@ -269,8 +269,8 @@ export class LinkedHosts implements OtherHosts, AskingHost, ClusterHostsListener
     this.#parts.ways.taken(link, what);
   }
 
-  flushed(number: number): void {
-    this.#parts.ways.flushed(number);
+  flushed(link: OutgoingLink, number: number): void {
+    this.#parts.ways.flushed(link, number);
   }
 
   workerHere(worker: WorkerElsewhere): void {
