@@ -10,6 +10,7 @@ export { preferred } from "./hosts/preferred.ts";
 export { readClaim } from "./records/claim-record.ts";
 export { type HostRecord, parseHost, parseShard, parseType, parseWorker } from "./records/records.ts";
 export { hashOf, tokenOf } from "./records/store-keys.ts";
+export type { ExclusivePlace } from "./types/cluster-types.ts";
 export type { OwnedShard, ShardUse } from "./shards/shard-owners.ts";
 export { WorkerLease } from "./workers/worker-lease.ts";
 export type { SessionEnd, WorkerSession } from "./workers/worker-session.ts";

@@ -224,7 +224,7 @@ export function composeHost(hostOptions: HostOptions) {
     ...{ held, subscriptions, events, makeId, batches, counters, logger },
     isDurableTopic: options.durableTopics.length > 0 ? namePattern(options.durableTopics) : undefined,
   });
-  const senders = new SenderCheck({ isEnforced, owners, between, placement, calls });
+  const senders = new SenderCheck({ isEnforced, owners, between, directory, placement, calls });
   const states = new StateService({
     ...{
       senders,

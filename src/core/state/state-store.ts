@@ -227,7 +227,7 @@ export interface OpenStoreOptions {
 export interface StoreOpening {
   /** Number of this opening: higher than each before, and at least the seconds since 1970. */
   readonly incarnation: number;
-  /** The highest generation of an epoch or an opening before it; 0 if there was none. */
+  /** The highest generation of an epoch before it, and of an opening of one writer; 0 if there was none. */
   readonly newestGeneration: number;
 }
 

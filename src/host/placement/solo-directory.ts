@@ -35,6 +35,7 @@ const pageSize = 100;
 /** The directory of a host without a cluster: its own table. */
 export class SoloDirectory implements AgentDirectory {
   readonly versions: PlaceVersions;
+  readonly cluster = undefined;
   readonly #table = new ClaimTable();
   readonly #share: FairShare;
   readonly #parts: SoloDirectoryParts;

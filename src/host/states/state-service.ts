@@ -39,7 +39,7 @@ import type { TypesBetween } from "../registry/types-between.ts";
 import { shuttingDownText } from "../sessions/admission.ts";
 import type { Peer } from "../sessions/peer.ts";
 import { type FrameRouters, RidingFrames } from "./riding-frames.ts";
-import { type Rank, StateRights } from "./state-rights.ts";
+import { type GrantedEpoch, StateRights } from "./state-rights.ts";
 
 type ReadAsk = LoadAsk | RemindersAsk | RememberedAsk;
 
@@ -57,11 +57,11 @@ export interface TakenAsk {
   drop(): void;
 }
 
-/** Frames and mail of a commit, and the rank under which its worker writes. */
+/** Frames and mail of a commit, and the epoch under which its worker writes. */
 interface CommitLoad {
   readonly frames: RidingFrames;
   readonly mail: readonly Mail[];
-  readonly rank: Rank;
+  readonly epoch: GrantedEpoch;
   /** Rules of reminders with cron patterns, which were not read yet. */
   readonly withCron: readonly ReminderRule[];
 }
@@ -121,10 +121,11 @@ export class StateService {
     if (refusal !== undefined) return failedAnswer(ask, refusal);
     const withCron = this.#rulesOf(ask);
     if ("code" in withCron) return failedAnswer(ask, failure(withCron.code, withCron.text));
-    const right = this.#rights.of(from, ask.agent, "epoch" in ask ? ask.epoch : undefined);
+    const right = this.#rights.of(from, ask.agent, "epoch" in ask ? ask.epoch : "none");
     if (right.at === "failed") return failedAnswer(ask, right);
     if (right.at === "superseded") return this.#superseded(ask, right.epoch);
-    if (ask.kind !== "commit") return { isCommit: false, run: () => this.#read(ask), drop: () => undefined };
+    if (ask.kind !== "commit")
+      return { isCommit: false, run: () => this.#read(ask, right.epoch), drop: () => undefined };
     const frames = RidingFrames.read(from, ask);
     if (typeof frames === "string") return failedAnswer(ask, failure("invalid-message", frames));
     const mail = readMail(ask.mail);
@@ -135,7 +136,7 @@ export class StateService {
     this.#undecided += 1;
     return {
       isCommit: true,
-      run: () => this.#commit(from, ask, { frames, mail, rank: right.rank, withCron }),
+      run: () => this.#commit(from, ask, { frames, mail, epoch: right.epoch, withCron }),
       drop: () => this.#decided(frames, { at: "failed", code: "state-unavailable", text: noSpaceText }),
     };
   }
@@ -164,19 +165,35 @@ export class StateService {
 
   /** Another worker has the agent: what this one says of it is too old. */
   #superseded(ask: StoreAsk, epoch: Epoch): StoreAnswer {
-    if (ask.kind !== "commit") return failedAnswer(ask, failure("shutting-down", supersededText));
+    if (ask.kind !== "commit") return failedAnswer(ask, supersededFailure);
     this.#parts.counters.staleCommits += 1;
     return { kind: "committed", seq: ask.seq, outcome: { at: "stale", epoch } };
   }
 
-  #read(ask: ReadAsk): Promise<StoreAnswer> {
+  #read(ask: ReadAsk, epoch: GrantedEpoch): Promise<StoreAnswer> {
     return this.#inOrder(ask.agent, async () => {
       try {
+        if (ask.kind === "load" && !(await this.#fence(ask.agent, epoch))) return failedAnswer(ask, supersededFailure);
         return await this.#readFrom(this.#parts.held.readable, ask);
       } catch (error) {
         return failedAnswer(ask, { at: "failed", ...this.#parts.held.failed(error, "a state could not be read") });
       }
     });
+  }
+
+  // protocol.md §12.8
+  /**
+   * Whoever had the agent before writes nothing more of it, also where another host takes its commits. Resolves to false if the agent is with
+   * another worker by now. A lone host knows by itself whose commits it takes.
+   */
+  async #fence(agent: AgentName, { generation, era, number }: GrantedEpoch): Promise<boolean> {
+    if (generation === undefined) return true;
+    const store = await this.#parts.held.open();
+    const epoch = { generation, era, number };
+    const [outcome] = await store.commit([
+      { ...{ agent, epoch, expected: { at: "anything" }, write: { at: "keep" } }, ...noEffects },
+    ]);
+    return outcome?.at === "committed";
   }
 
   async #readFrom(store: StateStore, ask: ReadAsk): Promise<StoreAnswer> {
@@ -236,14 +253,14 @@ export class StateService {
     return refusal;
   }
 
-  #commit(from: Peer, ask: CommitAsk, { frames, mail, rank, withCron }: CommitLoad): Promise<StoreAnswer> {
+  #commit(from: Peer, ask: CommitAsk, { frames, mail, epoch, withCron }: CommitLoad): Promise<StoreAnswer> {
     const { clock, observer, counters } = this.#parts;
     const takenMs = observer === undefined ? 0 : clock.now();
     return this.#inOrder(ask.agent, async () => {
       const refusal = withCron.length === 0 ? undefined : await this.#parts.courier?.whyNotPatterns(ask, withCron);
       const outcome =
         refusal === undefined
-          ? await this.#write(from, ask, { frames, mail, rank })
+          ? await this.#write(from, ask, { frames, mail, epoch })
           : failure(refusal.code, refusal.text);
       if (outcome.at === "committed") counters.commits += 1;
       else if (outcome.at === "conflict") counters.conflictingCommits += 1;
@@ -258,7 +275,7 @@ export class StateService {
   async #write(
     from: Peer,
     ask: CommitAsk,
-    { frames, mail: own, rank }: Pick<CommitLoad, "frames" | "mail" | "rank">,
+    { frames, mail: own, epoch }: Pick<CommitLoad, "frames" | "mail" | "epoch">,
   ): Promise<HostedOutcome> {
     const { held } = this.#parts;
     let isAsked = false;
@@ -271,7 +288,8 @@ export class StateService {
       spreadBytes = spread.bytes;
       const mail = spread.mail.length === 0 ? own : [...own, ...spread.mail];
       isAsked = true;
-      const commit = toCommit(ask, mail, { generation: held.incarnation, era: rank.era, number: rank.number });
+      const { generation = held.incarnation, era, number } = epoch;
+      const commit = toCommit(ask, mail, { generation, era, number });
       const [outcome] = await store.commit([commit]);
       if (outcome === undefined) throw new TypeError("The state store gave no outcome for a commit.");
       return outcome.at === "refused" && outcome.isMailboxFull === true
@@ -345,7 +363,8 @@ function* lastly(tasks: Iterable<() => void>, done: () => void): Iterable<() => 
 
 const noBytes = new Uint8Array();
 const noMail: { readonly mail: readonly Mail[]; readonly bytes: number } = { mail: [], bytes: 0 };
-const supersededText = "Another worker has the agent by now. Try again.";
+const noEffects = { reminders: [], mail: [], remembered: [] };
+const supersededFailure = failure("shutting-down", "Another worker has the agent by now. Try again.");
 const noSpaceText = "The host had no space for this commit. Try again later.";
 
 /** Creates the answer that refuses an ask. */
