@@ -138,7 +138,8 @@ export function composeHost(hostOptions: HostOptions) {
           const [owner = ""] = owners.owners(type);
           return sessions.of(owner)?.account.party ?? "";
         },
-        isServed: (type) => owners.owners(type).length > 0 || others.now.find(type) !== undefined,
+        isServed: (type) =>
+          owners.owners(type).length > 0 || others.now.find(type) !== undefined || across.now?.isServed(type) === true,
       });
   const held = new HeldStore({
     ...{ store, takesOver, counters, logger, onOpen: (incarnation) => courier?.opened(incarnation) },
@@ -245,7 +246,7 @@ export function composeHost(hostOptions: HostOptions) {
   });
   const hostAsks = new HostAsks({ clock, makeId });
   const control = new ControlRouter({
-    ...{ counters, batches, locate, epochOf, sessions: controlSessions, hostAsks, clientIds, logger, others },
+    ...{ counters, batches, locate, epochOf, sessions: controlSessions, hostAsks, clientIds, clock, logger, others },
     hasShared: () => owners.hasShared,
     movingAgent: (agentType, key) => {
       const type = leaving.size > 0 ? owners.shared(agentType) : undefined;
@@ -317,7 +318,7 @@ export function composeHost(hostOptions: HostOptions) {
       heldMessages: leaving.heldCount,
     };
   };
-  const registrations = new Registrations({ registry, sessions, others, durableSubscriptions: subscriptions });
+  const registrations = new Registrations({ registry, sessions, others, control, durableSubscriptions: subscriptions });
   const inspection = new Inspection({
     ...{ batches, sessions, controlSessions, registry, owners, workers, directory, leaving },
     counters: readCounters,

@@ -21,7 +21,7 @@ export interface ForwardedCall {
   readonly clientId: string;
   readonly principal: Admitted;
   readonly request: Uint8Array;
-  readonly call: CallContext;
+  readonly call: Pick<CallContext, "metadata" | "signal" | "account">;
 }
 
 // protocol.md §12

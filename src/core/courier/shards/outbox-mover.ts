@@ -90,13 +90,17 @@ export class OutboxMover {
     });
   }
 
-  /** Moves all that is there, in pages. */
+  /**
+   * Moves all that is there, in pages. A shard that comes during a round waits for the next one: its older mail may be behind the page
+   * that this round has come to.
+   */
   async #round(): Promise<void> {
     const { store, shards } = this.#parts;
+    const begunWith = new Set(shards());
     /** Mailboxes that take nothing now. */
     const blocked = new Set<string>();
     for (let after = 0; !this.#isStopped; ) {
-      const active = shards();
+      const active = shards().filter((shard) => begunWith.has(shard));
       if (active.length === 0) return;
       const page = await store.mail({ shards: active, after, limit: pageMail });
       if (page.length === 0) return;
@@ -128,9 +132,10 @@ export class OutboxMover {
     { blocked, done }: { readonly blocked: Set<string>; readonly done: StoredMail[] },
   ): Promise<void> {
     for (const mail of all) {
-      if (blocked.has(text) || this.#isStopped || !this.#parts.isActive(shardOf(mail.receiver))) return;
-      if (await this.#move(mail)) done.push(mail);
-      else blocked.add(text);
+      if (blocked.has(text) || this.#isStopped) return;
+      // The shard may be this process's again with the next page.
+      if (!this.#parts.isActive(shardOf(mail.receiver)) || !(await this.#move(mail))) blocked.add(text);
+      else done.push(mail);
     }
   }
 

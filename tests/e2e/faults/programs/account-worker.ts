@@ -1,4 +1,4 @@
-// A worker that shares three types of persistent agents: node account-worker.ts <address of its host> <its name> <its version>. An account adds entries, publishes
+// A worker that shares three types of persistent agents: node account-worker.ts <addresses of its hosts> <its name> <its version>. An account adds entries, publishes
 // each to its watcher, may tell it to its auditor, and may remind itself of it. Each of them writes down which activation has written what.
 import { once } from "node:events";
 import process from "node:process";
@@ -7,7 +7,7 @@ import { GrpcWorkerAgentRuntime } from "troupe/grpc";
 import { z } from "zod";
 import { Add, Added, AddSlowly, Changed, Due, Lines, Noted, Read, topicType } from "./account-messages.ts";
 
-const [address = "", name = "", version = "1"] = process.argv.slice(2);
+const [addresses = "", name = "", version = "1"] = process.argv.slice(2);
 const schema = z.object({ lines: z.array(z.string()) });
 /** The migration to version 2 leaves a line. */
 const Written =
@@ -79,7 +79,7 @@ class Watcher extends Writer {
 }
 
 const reconnect = { initialDelayMs: 20, maxDelayMs: 100, startWaits: true };
-const worker = new GrpcWorkerAgentRuntime(address, { name, version, reconnect });
+const worker = new GrpcWorkerAgentRuntime(addresses.split(","), { name, version, reconnect });
 await worker.start();
 await Account.register(worker, "account", () => new Account("adds entries"));
 await Auditor.register(worker, "auditor", () => new Auditor("notes what it is told"));
