@@ -123,11 +123,12 @@ export function composeHost(hostOptions: HostOptions) {
   const courierPeer = new CourierPeer(
     accountant.openAccount({ party: "the host", name: "kept calls", giveWay: () => undefined }),
   );
-  const store = new ObservedStore(given, {
+  const store: ObservedStore = new ObservedStore(given, {
     onCommitting: (commits) => courier?.onCommitting(commits),
+    newestPlace: () => courier?.newestPlace(),
     onDecided: (commits, outcomes) => courier?.onDecided(commits, outcomes),
   });
-  const courier = !hasLog
+  const courier: HostCourier | undefined = !hasLog
     ? undefined
     : new HostCourier({
         ...{ store, sharedLog, peer: courierPeer, clock, logger, random, cron, retry },
@@ -259,7 +260,7 @@ export function composeHost(hostOptions: HostOptions) {
     isDurableType: options.durableTypes.length > 0 ? namePattern(options.durableTypes) : undefined,
   });
   const agents = new AgentOperations({
-    ...{ owners, directory, workers, peers: sessions, controlSessions, asks: hostAsks, held, batches },
+    ...{ owners, directory, workers, peers: sessions, controlSessions, asks: hostAsks, held, batches, others },
   });
   const router = new Router({
     ...{ calls, told, durable, senders },
@@ -318,7 +319,7 @@ export function composeHost(hostOptions: HostOptions) {
       heldMessages: leaving.heldCount,
     };
   };
-  const registrations = new Registrations({ registry, sessions, others, control, durableSubscriptions: subscriptions });
+  const registrations = new Registrations({ registry, sessions, others, control, agents, durableSubscriptions: subscriptions });
   const inspection = new Inspection({
     ...{ batches, sessions, controlSessions, registry, owners, workers, directory, leaving },
     counters: readCounters,

@@ -10,6 +10,7 @@ import {
   encodeRegisterAgentRequest,
   encodeRemoveSubscriptionRequest,
   method,
+  peerLinks,
   type PeerUnary,
   readSharing,
   refusalKey,
@@ -19,6 +20,7 @@ import {
 import { type CallContext, type MemoryAccount, type Metadata, RpcError, StatusCode } from "../transport/internal.ts";
 import type { ControlRouter } from "./control/control-router.ts";
 import type { DurableChanger, DurableRefusal, DurableSubscriptions } from "./mail/durable-subscriptions.ts";
+import type { AgentOperations } from "./operations/agent-operations.ts";
 import type { OthersSeat } from "./peers/other-hosts.ts";
 import { isSamePrincipal, type Principal } from "./principal.ts";
 import { whyTooLong } from "./registry/name-checks.ts";
@@ -40,6 +42,7 @@ export interface RegistrationsParts {
   readonly sessions: { of(clientId: string): Session | undefined };
   readonly others: OthersSeat;
   readonly control: Pick<ControlRouter, "answerFor">;
+  readonly agents: Pick<AgentOperations, "endForOther">;
   /** Undefined: the host keeps none. */
   readonly durableSubscriptions: DurableSubscriptions | undefined;
 }
@@ -248,8 +251,9 @@ export class Registrations {
   // protocol.md §12.5
   /** Answers a call that another host has passed on; that host has admitted it. */
   async answer(ask: PeerUnary, account: MemoryAccount): Promise<Uint8Array> {
-    const { registry, sessions, control } = this.#parts;
+    const { registry, sessions, control, agents } = this.#parts;
     const { clientId, request } = ask;
+    if (ask.method === peerLinks.endAgent) return agents.endForOther(request);
     if (clientId === "" || whyTooLong(clientId) !== undefined) throw invalid("The client id is empty or too long.");
     const principal = ask.principal === undefined ? undefined : { name: ask.principal };
     const session = sessions.of(clientId);

@@ -56,7 +56,8 @@ export type ReminderChange =
 export interface Mail {
   readonly id: string;
   readonly receiver: AgentName;
-  readonly kind: "call" | "event";
+  /** `emptied`: no message but a mark of a deleted agent. The frame is the last place of a shared log whose messages are to go from its mailbox. */
+  readonly kind: "call" | "event" | "emptied";
   /** The message as it goes over the wire. */
   readonly frame: Uint8Array;
   /**

@@ -230,9 +230,9 @@ export class LinkedHosts implements OtherHosts, AskingHost, ClusterHostsListener
     return link && this.#asks.ask(link, forwarded, limits.peerUnaryMs);
   }
 
-  askAll(forwarded: ForwardedCall): Promise<readonly (Uint8Array | RpcError)[]> {
+  askAll(forwarded: ForwardedCall, timeoutMs = limits.peerListMs): Promise<readonly (Uint8Array | RpcError)[]> {
     const links = [...this.#diallings.values()].flatMap(({ openLink }) => openLink ?? []);
-    return Promise.all(links.map((link) => this.#asks.tryAsk(link, forwarded, limits.peerListMs)));
+    return Promise.all(links.map((link) => this.#asks.tryAsk(link, forwarded, timeoutMs)));
   }
 
   async close(): Promise<void> {

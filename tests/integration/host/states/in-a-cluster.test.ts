@@ -21,7 +21,7 @@ const shared = { agshared: "1" };
 /** Two hosts with one schema, and a third store on it for the test itself. */
 async function start(): Promise<{ readonly rig: ClusterRig; readonly store: StateStore }> {
   const { store, schema } = await openedRig(server.url(), { writers: "many" });
-  const stores = [];
+  const stores: StateStore[] = [];
   for (let index = 0; index < 2; index += 1)
     stores.push((await openRig(server.url(), { writers: "many", schema })).store);
   const rig = await startHosts({ host: () => ({ stateStore: stores.pop() }) });

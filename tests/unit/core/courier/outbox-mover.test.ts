@@ -16,6 +16,7 @@ function world(outbox: StoredMail[], shards: Set<number>, onMoved: (place: numbe
   const moved: number[] = [];
   const clock = new ManualClock();
   const mover = new OutboxMover({
+    onEmptied: () => true,
     ...{ clock, logger: noLog, shards: () => [...shards], isActive: (shard) => shards.has(shard) },
     store: {
       mail: async ({ shards: asked, after = 0, limit = 100 }) =>
@@ -30,6 +31,7 @@ function world(outbox: StoredMail[], shards: Set<number>, onMoved: (place: numbe
         onMoved(Number(id));
         return "kept";
       },
+      empty: async () => undefined,
       bury: async () => undefined,
     },
   });
