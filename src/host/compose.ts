@@ -319,7 +319,14 @@ export function composeHost(hostOptions: HostOptions) {
       heldMessages: leaving.heldCount,
     };
   };
-  const registrations = new Registrations({ registry, sessions, others, control, agents, durableSubscriptions: subscriptions });
+  const registrations = new Registrations({
+    registry,
+    sessions,
+    others,
+    control,
+    agents,
+    durableSubscriptions: subscriptions,
+  });
   const inspection = new Inspection({
     ...{ batches, sessions, controlSessions, registry, owners, workers, directory, leaving },
     counters: readCounters,

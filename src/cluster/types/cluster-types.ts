@@ -17,7 +17,7 @@ export type TypeOutcome =
   | { readonly at: "taken"; readonly record: TypeRecord }
   | { readonly at: "full" | "unavailable" };
 
-/** Whose the agents of an exclusive type are, and under which epoch. */
+/** The worker that has the agents of an exclusive type, and their epoch. */
 export interface ExclusivePlace {
   /** Undefined: the type is free. */
   readonly workerId: string | undefined;

@@ -44,7 +44,10 @@ export interface ControlRouterParts {
   readonly hostAsks: HostAsks;
   readonly clock: Clock;
   /** Tells whether a principal may use a client id. Not enforced: all callers are anonymous. */
-  readonly clientIds: { readonly isEnforced: boolean; isFree(clientId: string, principal: Principal | undefined): boolean };
+  readonly clientIds: {
+    readonly isEnforced: boolean;
+    isFree(clientId: string, principal: Principal | undefined): boolean;
+  };
   readonly logger: Logger | undefined;
 }
 

@@ -1,5 +1,5 @@
-import type { Epoch } from "../../core/internal.ts";
 import type { ExclusivePlace } from "../../cluster/internal.ts";
+import type { Epoch } from "../../core/internal.ts";
 import type { SharedType } from "../registry/shared-type.ts";
 import type { PlaceVersions } from "./place-versions.ts";
 
@@ -52,7 +52,7 @@ export interface ClaimPage {
   readonly next: number | undefined;
 }
 
-/** What the hosts of a cluster agree on beside claims: whose commits the state store takes. */
+/** The registrations of types on which the hosts of a cluster agree. They decide whose commits the state store takes. */
 export interface ClusterRegistrations {
   /** The first part of epochs. */
   readonly generation: number;

@@ -13,12 +13,7 @@ type NamedEpoch = Epoch | "none" | undefined;
  * The right of a worker at a host of a cluster. What this host knows may be old: it refuses what it knows to be superseded, and names the epoch of
  * everything else. Whether that is still the newest one, the state store decides when it writes.
  */
-export function rightInCluster(
-  parts: StateRightsParts,
-  from: Peer,
-  agent: AgentName,
-  named: NamedEpoch,
-): StateRight {
+export function rightInCluster(parts: StateRightsParts, from: Peer, agent: AgentName, named: NamedEpoch): StateRight {
   const { owners, calls, directory } = parts;
   const { type } = agent;
   const shared = owners.shared(type);
@@ -78,7 +73,7 @@ function ofShared(
   if (named === "none") return { at: "granted", epoch: directory.newestEpoch(shared) };
   if (named !== undefined && named.generation <= cluster.generation) return { at: "granted", epoch: named };
   return notAuthorized(
-    "No host of the cluster has sent this worker a message for the agent under such an epoch, so that the worker does not hold it.",
+    "No host has sent this worker a message for the agent under such an epoch, so that the worker does not hold it.",
   );
 }
 

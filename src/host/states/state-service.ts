@@ -2,10 +2,8 @@ import {
   type AgentName,
   ChurnedMap,
   type Clock,
-  type Commit,
   type Epoch,
   type ErrorCode,
-  isIdempotencyKey,
   type Mail,
   type ReminderRule,
   type StateStore,
@@ -22,7 +20,6 @@ import {
   type RemindersAsk,
   type StateFailure,
   type StatesAnswer,
-  type WireMail,
 } from "../../protocol/internal.ts";
 import type { BatchRunner } from "../batch-runner.ts";
 import { type CallFailure, callFailure } from "../calls/call-failures.ts";
@@ -31,13 +28,14 @@ import type { MutableHostCounters } from "../counters.ts";
 import type { SpreadRefusal } from "../events/spread-event.ts";
 import type { HeldStore } from "../held-store.ts";
 import { limits } from "../limits.ts";
-import type { CommitOccurrence, HostObserver } from "../observer.ts";
+import type { HostObserver } from "../observer.ts";
 import type { AgentDirectory } from "../placement/agent-directory.ts";
 import type { Placement } from "../placement/placement.ts";
 import type { TypeOwners } from "../registry/type-owners.ts";
 import type { TypesBetween } from "../registry/types-between.ts";
 import { shuttingDownText } from "../sessions/admission.ts";
 import type { Peer } from "../sessions/peer.ts";
+import { failure, fullMailbox, occurrence, readMail, toCommit } from "./commit-asks.ts";
 import { type FrameRouters, RidingFrames } from "./riding-frames.ts";
 import { type GrantedEpoch, StateRights } from "./state-rights.ts";
 
@@ -183,7 +181,7 @@ export class StateService {
 
   // protocol.md §12.8
   /**
-   * Whoever had the agent before writes nothing more of it, also where another host takes its commits. Resolves to false if the agent is with
+   * A worker that had the agent before writes nothing more of it, also where another host takes its commits. Resolves to false if the agent is with
    * another worker by now. A lone host knows by itself whose commits it takes.
    */
   async #fence(agent: AgentName, { generation, era, number }: GrantedEpoch): Promise<boolean> {
@@ -379,41 +377,4 @@ export function failedAnswer({ kind, seq }: Pick<StoreAsk, "kind" | "seq">, outc
     case "remembered":
       return { kind: "remembered", seq, outcome };
   }
-}
-
-export function failure(code: ErrorCode, text: string): StateFailure {
-  return { at: "failed", code, text };
-}
-
-function fullMailbox({ type, key }: AgentName, limit: string): StateFailure {
-  const text = `A turn of ${type}/${key} sends to a mailbox that is full: its limit is ${limit}. Nothing has changed.`;
-  return failure("mailbox-full", `${text} Try again when the messages there are handled.`);
-}
-
-/** Reads the mail of a commit. The receiver of a call is its target. Returns a text if a message is not a call. */
-function readMail(mail: readonly WireMail[]): readonly Mail[] | string {
-  const read: Mail[] = [];
-  for (const { id, message } of mail) {
-    const frame = peekFrame(message);
-    if (frame.kind !== "request" || frame.targetType === undefined) {
-      return "A message among the mail of the commit is not a call to an agent.";
-    }
-    if (!isIdempotencyKey(id)) return "A message among the mail of the commit needs an id of 1 to 256 characters.";
-    const receiver = { type: frame.targetType, key: frame.targetKey };
-    // A mailbox keeps an id once, as of messages that are told outside a turn.
-    read.push({ id, receiver, kind: "call", frame: message, isOnce: true });
-  }
-  return read;
-}
-
-// protocol.md §11.15
-/** The host sets the epoch, so that the store refuses a host and a worker that were superseded. */
-function toCommit(ask: CommitAsk, mail: readonly Mail[], epoch: Epoch): Commit {
-  const { agent, expected, write, reminders, remembered } = ask;
-  return { agent, epoch, expected, write, reminders, mail, remembered };
-}
-
-function occurrence(from: Peer, ask: CommitAsk, outcome: HostedOutcome, ms: number): CommitOccurrence {
-  const bytes = ask.write.at === "put" ? ask.write.data.length : 0;
-  return { at: "commit", clientId: from.id, agentType: ask.agent.type, outcome: outcome.at, bytes, ms };
 }

@@ -65,7 +65,11 @@ it.skipIf(absence)(
     const expected = { at: "version", eTag: outcome.eTag } as const;
     first.states.commit("account/k", { epoch: older, expected, write: stateOf(100) as never });
     const newer = await reached(second);
-    second.states.send({ ...{ kind: "load", seq: 1, unless: undefined }, agent: { type: "account", key: "k" }, epoch: newer });
+    second.states.send({
+      ...{ kind: "load", seq: 1, unless: undefined },
+      agent: { type: "account", key: "k" },
+      epoch: newer,
+    });
     expect((await second.states.next()).outcome).toMatchObject({ at: "record", record: { eTag: outcome.eTag } });
     one.program.signal("SIGCONT");
     // The host answers it as stale, unless it ends the stream before it has read it.

@@ -8,8 +8,7 @@ import { startAccountWorker, startCaller, versionsIn } from "../faults/support/a
 
 const absence = stateClusterAbsence();
 /** A host gives no messages to an agent whose calls have cost it three workers. */
-const accountsOf = (part: number): readonly string[] =>
-  Array.from({ length: 8 }, (_, at) => `account-${part}-${at}`);
+const accountsOf = (part: number): readonly string[] => Array.from({ length: 8 }, (_, at) => `account-${part}-${at}`);
 const leases = ["--lease-ms", "4000", "--worker-lease-ms", "1500"];
 
 describe.skipIf(absence)("persistent agents of a cluster", { timeout: 300_000 }, () => {

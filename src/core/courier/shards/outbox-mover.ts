@@ -93,7 +93,7 @@ export class OutboxMover {
   }
 
   /**
-   * Moves all that is there, in pages. A shard that comes during a round waits for the next one: its older mail may be behind the page
+   * Moves all that is there, in pages. A shard that comes during a round waits for the next one. Its older mail may be behind the page
    * that this round has come to.
    */
   async #round(): Promise<void> {

@@ -24,7 +24,9 @@ const authorize = ({ metadata }: CallContext) => ({ name: metadata.authorization
 /** A worker in the name of a principal. */
 async function worker({ host }: ClusterHostRig, name: string, open: Opened): Promise<GrpcWorkerAgentRuntime> {
   const metadata = { authorization: name };
-  const runtime = open.use(new GrpcWorkerAgentRuntime(host.address, { channelOptions: { metadata }, logger: new RecordingLogger() }));
+  const runtime = open.use(
+    new GrpcWorkerAgentRuntime(host.address, { channelOptions: { metadata }, logger: new RecordingLogger() }),
+  );
   await runtime.start();
   return runtime;
 }
