@@ -118,6 +118,17 @@ export class JetStreamLog implements DurableLog, AsyncDisposable {
     return reachedPlace({ client, asks: this.#asks, stream: streams.mail.stream, shard });
   }
 
+  async newest(): Promise<number> {
+    this.#assertOpen();
+    return await this.#asks.newest(this.#parts.streams.mail.stream);
+  }
+
+  async empty(mailbox: AgentName, upTo: number): Promise<void> {
+    this.#assertOpen();
+    const { mail, mailSubject } = this.#parts.streams;
+    await this.#asks.purge(mail.stream, mailSubject(mailbox), upTo);
+  }
+
   async spill(shard: number, mailbox: AgentName, { place }: Pick<KeptMessage, "place">): Promise<void> {
     this.#readings.get(shard)?.spill(mailbox, place);
   }
