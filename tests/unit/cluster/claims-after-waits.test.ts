@@ -33,7 +33,15 @@ function world() {
   };
   const options = {
     life: {
-      ...{ hostId: "h", store: new LifeStore(store, () => undefined), times: defaultTimes },
+      ...{
+        hostId: "h",
+        store: new LifeStore(
+          store,
+          () => undefined,
+          () => undefined,
+        ),
+        times: defaultTimes,
+      },
       ...{ counters: createClusterCounters(), makeId: () => "id", now: () => 0, monotonicNow: () => 0 },
       ...{ isServing: () => now.isServing, leaseLeftMs: () => 1, generation: () => 1, isOver: () => false },
       ...{ announce: () => undefined, pause: () => Promise.resolve() },
