@@ -207,6 +207,7 @@ export abstract class BaseAgent implements Agent {
     message: Sendable<Message>,
     options: ReminderOptions = {},
   ): Promise<void> {
+    assertMessage(message);
     return postOf(this.runtime).remind(this.id, name, when, message, options);
   }
 

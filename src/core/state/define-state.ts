@@ -112,7 +112,7 @@ export function defineState<Schema extends StateSchema>(
     const advice = fitsAsItIs(typed, options.initial)
       ? " It fits before it is written as JSON. The schema must accept what JSON gives back: a date is text there, so declare z.coerce.date()."
       : "";
-    const text = `The initial state of defineState does not fit: ${why}${advice}`;
+    const text = `The initial state of defineState does not fit: ${why}${advice === "" || why.endsWith(".") ? "" : "."}${advice}`;
     throw new TroupeError("invalid-argument", text, { cause });
   }
 }

@@ -1,5 +1,6 @@
 // Over 400 lines: it is one state machine, whose methods all read or change the state of one activation.
 import { TroupeError } from "../errors.ts";
+import { describe } from "../validation/option-values.ts";
 import type { StateDefinition } from "./define-state.ts";
 import { type EffectsSavepoint, noEffects, type TakenEffects, TurnEffects } from "./effects.ts";
 import { stateOfText, textOfState } from "./state-codec.ts";
@@ -90,6 +91,7 @@ export class StateSlot<T extends object = object> {
 
   set state(state: T) {
     if (this.#state === undefined) throw notLoaded();
+    if (typeof state !== "object" || state === null) throw wrongState(state);
     this.#state = state;
   }
 
@@ -233,16 +235,17 @@ export class StateSlot<T extends object = object> {
 
   /**
    * Ends a turn that failed: state and effects are what they were at its beginning, or at its last commit. A turn around it that has continued
-   * meanwhile may have changed them, too. Its changes are gone then, and `makeError` makes the error with which it fails.
+   * meanwhile may have changed them, too. Its changes are gone then, and `makeError` makes the error with which it fails. So are those of a
+   * turn around it that has left what its schema does not take: `misfit` says why.
    */
-  rollBack(turn: WritingTurn, makeError: () => TroupeError): void {
+  rollBack(turn: WritingTurn, makeError: (misfit?: TroupeError) => TroupeError): void {
     const goesBack = turn.lost === undefined || turn.lost.goesBack === true;
     if (!this.isInterleaved && goesBack && this.#at === "loaded") {
       const { effects, wasDestroying: isDestroying } = turn;
       const text = turn.text ?? this.#text;
       const isChanged = (since: Snapshot) => this.#isChanged({ text, effects, isDestroying }) && this.#isChanged(since);
       if (this.isNested(turn)) this.#turns.loseAround(turn, isChanged, makeError);
-      this.restore(text);
+      this.#goBackTo(text, turn, makeError);
       this.#effects?.rollBack(turn.effects);
       this.isDestroying = turn.wasDestroying;
       this.#turns.forgetSnapshots();
@@ -250,6 +253,23 @@ export class StateSlot<T extends object = object> {
     // Of several turns that interleave, any may have asked for the deletion.
     if (this.isInterleaved && this.#turns.all.length === 1) this.isDestroying = false;
     this.end(turn);
+  }
+
+  /** Restores a text. If it does not fit, the turn around has left it so: that turn is lost, and its beginning is restored. */
+  #goBackTo(text: string, turn: WritingTurn, makeError: (misfit: TroupeError) => TroupeError): void {
+    const around = this.#turns.around(turn);
+    for (let to = text; ; ) {
+      try {
+        return this.restore(to);
+      } catch (thrown) {
+        const misfit = TroupeError.from(thrown);
+        const next = around.pop();
+        // The schema refuses what it took before: the next message loads the state.
+        if (next === undefined) return this.lose({ error: misfit, isConflict: false }, true);
+        next.lost ??= { error: makeError(misfit), isConflict: false, goesBack: true };
+        to = next.text ?? this.#text;
+      }
+    }
   }
 
   beginReading(): void {
@@ -403,6 +423,10 @@ export class StateSlot<T extends object = object> {
     if (text === undefined || this.isDestroying !== isDestroying || !this.#hasText(text)) return true;
     return this.#effects?.hasSince(effects) === true;
   }
+}
+
+function wrongState(state: unknown): TroupeError {
+  return new TroupeError("invalid-state", `A state is an object with named fields, not ${describe(state)}.`);
 }
 
 function notLoaded(): TroupeError {

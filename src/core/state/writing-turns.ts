@@ -91,6 +91,11 @@ export class WritingTurns {
     return this.#turns[0] !== turn;
   }
 
+  /** Returns the turns in which this one is nested, the outermost first. */
+  around(turn: WritingTurn): WritingTurn[] {
+    return this.areInterleaved ? [] : this.#turns.slice(0, Math.max(0, this.#turns.indexOf(turn)));
+  }
+
   /** Returns a promise while turns run that are nested in this one. */
   nestedEnd(turn: WritingTurn): Promise<void> | undefined {
     return this.#isInnermost(turn) ? undefined : this.#untilInnermost(turn);

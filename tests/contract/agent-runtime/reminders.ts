@@ -243,9 +243,14 @@ export function describeReminders({ openStage, unless }: Suite): void {
         await expect(refused, JSON.stringify(when)).rejects.toMatchObject({ code: "invalid-argument" });
       }
       const message = Order({ text: "x" });
-      for (const name of ["", "x".repeat(257), "troupe.run.1"]) {
+      // A store would keep one text for both halves of surrogate pairs, and one reminder would be lost.
+      for (const name of ["", "x".repeat(257), "troupe.run.1", "\ud800", "\udfff"]) {
         await expect(agent.remindMe(name, { after: 1 }, message)).rejects.toMatchObject({ code: "invalid-argument" });
       }
+      await expect(agent.remindMe("a", { after: 1 }, undefined as never)).rejects.toMatchObject({
+        code: "invalid-argument",
+        message: expect.stringContaining("The message must be a value of a declared message type, not undefined."),
+      });
       await expect(agent.remindMe("a", { after: 1 }, message, { missed: "never" as never })).rejects.toMatchObject({
         code: "invalid-argument",
       });

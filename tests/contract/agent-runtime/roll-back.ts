@@ -39,6 +39,12 @@ async function script(text: string, agent: Keeper, context: MessageContext): Pro
       case "break":
         Object.assign(agent.state, { total: "not a number" });
         break;
+      case "mend":
+        agent.state.total = 0;
+        break;
+      case "nothing":
+        Object.assign(agent, { state: undefined });
+        break;
       case "bloat":
         agent.state.log.push("x".repeat(1024 * 1024));
         break;
@@ -62,6 +68,14 @@ export function describeRollBack(suite: Suite): void {
         {
           code: "invalid-state",
           message: expect.stringMatching(/^The state of keeper\/\S+ does not fit its schema: total/),
+        },
+      ],
+      [
+        "takes undefined for its state",
+        "add:2 nothing",
+        {
+          code: "invalid-state",
+          message: expect.stringMatching(/^A state is an object with named fields, not undefined\.$/),
         },
       ],
       [
@@ -127,6 +141,28 @@ export function describeRollBack(suite: Suite): void {
       await using cast = await openCast(suite, script);
       expect(await cast.ask("add:1 try:add=2/save/add=8/fail add:4")).toBe("7");
       expect(await cast.stored()).toEqual({ total: 7, log: ["1", "2", "4"] });
+    });
+
+    test.each([
+      ["fails", "try:add=2/fail"],
+      ["leaves what does not fit, too", "try:add=2"],
+      ["fails, and the one between them as well", "try:add=2/try:add=4/fail"],
+    ])("ends if a turn inside it %s, after it has left what does not fit", async (_what, inner) => {
+      await using cast = await openCast(suite, script);
+      await cast.ask("add:1");
+      await expect(cast.ask(`add:8 break ${inner} mend`)).rejects.toMatchObject({
+        code: "invalid-state",
+        message: expect.stringMatching(/keeper\/\S+ .*does not fit its schema: total.*before a call that comes back/),
+      });
+      expect(await cast.stored()).toEqual({ total: 1, log: ["1"] });
+      expect(await cast.seen()).toEqual({ total: 1, log: ["1"] });
+      expect(await cast.ask("add:3")).toBe("4");
+    });
+
+    test("takes along only those turns around it that had left what does not fit", async () => {
+      await using cast = await openCast(suite, script);
+      expect(await cast.ask("add:1 try:add=2/break/try:add=4 add:8")).toBe("9");
+      expect(await cast.stored()).toEqual({ total: 9, log: ["1", "8"] });
     });
 
     test("waits for a turn inside it that its call has given up", async () => {

@@ -1,15 +1,19 @@
 import { TroupeError } from "../../errors.ts";
 import type { ReminderChange, StoredReminder } from "../../state/state-store.ts";
 import { ownReminderPrefix, storeLimits } from "../../state/store-limits.ts";
-import { quoted, wrongValue } from "../../validation/option-values.ts";
+import { isWellFormed, quoted, wrongValue } from "../../validation/option-values.ts";
 import { parseRule } from "./reminder-rule.ts";
 import type { ReminderInfo } from "./when.ts";
 
 /** Checks the name of a reminder that a user names. Throws `invalid-argument`. */
 export function assertReminderName(name: unknown): asserts name is string {
   const { reminderNameCharacters: most } = storeLimits;
-  if (typeof name !== "string" || name.length === 0 || name.length > most) {
-    throw wrongValue(`The name of a reminder must be a text of 1 to ${most} characters`, name);
+  // A store would keep another text for half of a surrogate pair: two names would be one.
+  if (typeof name !== "string" || name.length === 0 || name.length > most || !isWellFormed(name)) {
+    throw wrongValue(
+      `The name of a reminder must be a text of 1 to ${most} characters without half of a surrogate pair`,
+      name,
+    );
   }
   if (!name.startsWith(ownReminderPrefix)) return;
   const text = `The reminder name ${quoted(name)} is reserved: names that begin with ${ownReminderPrefix} belong to Troupe.`;

@@ -6,7 +6,7 @@ import type { WritingTurn } from "../../state/writing-turns.ts";
 import { isThenable } from "../../thenable.ts";
 import { ActivationGone } from "../activations/activation-gone.ts";
 import type { Delivery, Layer } from "../layers.ts";
-import { changedTogether } from "./commit-request.ts";
+import { changedTogether, leftMisfit } from "./commit-request.ts";
 import type { KeptAnswers } from "./kept-answers.ts";
 import type { KeptStates } from "./kept-states.ts";
 
@@ -156,7 +156,8 @@ class CommittedTurns<Out> {
   /** Undoes a turn and throws its error. A turn that met another writer is tried again, unless a part of it is written. */
   #undo({ slot, delivery }: Run, turn: WritingTurn, error: unknown): Promise<never> {
     const isNested = slot.isNested(turn);
-    slot.rollBack(turn, () => changedTogether(delivery.agentId));
+    const { agentId } = delivery;
+    slot.rollBack(turn, (misfit) => (misfit === undefined ? changedTogether(agentId) : leftMisfit(agentId, misfit)));
     this.#leaveIfDestroyed(slot);
     const { lost } = turn;
     const leavesEffects = slot.isInterleaved && (lost === undefined || lost.goesBack === true);

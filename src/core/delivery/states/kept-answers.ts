@@ -1,4 +1,4 @@
-import { TroupeError, UndeliverableException } from "../../errors.ts";
+import { TroupeError } from "../../errors.ts";
 import type { CodecRegistry } from "../../serialization/codec-registry.ts";
 import { storeLimits } from "../../state/store-limits.ts";
 import type { Delivery } from "../layers.ts";
@@ -49,11 +49,20 @@ export class AnswerCodec {
   decode(bytes: Uint8Array | undefined): unknown {
     if (bytes === undefined) return undefined;
     const end = bytes.indexOf(newline);
-    const head: unknown = end < 0 ? undefined : JSON.parse(decoder.decode(bytes.subarray(0, end)));
-    const [typeName, contentType] = Array.isArray(head) ? head : [];
+    const [typeName, contentType] = headOf(bytes.subarray(0, Math.max(0, end)));
     if (typeof typeName !== "string" || typeof contentType !== "string") {
-      throw new UndeliverableException("The answer that is kept for this idempotency key can't be read.");
+      const text = "The answer that is kept for this idempotencyKey is damaged in the state store.";
+      throw new TroupeError("unexpected-answer", `${text} The call was handled: another try has the same error.`);
     }
     return this.#codecs.decode(typeName, contentType, bytes.subarray(end + 1));
+  }
+}
+
+function headOf(bytes: Uint8Array): readonly unknown[] {
+  try {
+    const head: unknown = JSON.parse(decoder.decode(bytes));
+    return Array.isArray(head) ? head : [];
+  } catch {
+    return [];
   }
 }

@@ -44,7 +44,12 @@ export function prepareCommit<Out>(
       assertFits(definition, present);
       text = present;
     }
-  } else if (!deletes && !isInterleaved) slot.keep(textOfState(definition, slot.state));
+  } else if (!deletes && !isInterleaved) {
+    const present = textOfState(definition, slot.state);
+    // A later turn that fails goes back to it.
+    if (present !== slot.text) assertFits(definition, present);
+    slot.keep(present);
+  }
   const remembered = request.remembered === undefined ? [] : [request.remembered];
   if (write.at === "keep" && !slot.hasEffects && remembered.length === 0) return undefined;
   const turnEffects = slot.hasEffects ? slot.effects : noEffects;

@@ -121,10 +121,8 @@ export class TurnsAhead<Out> implements SlotAhead {
     const before = slot.text;
     const text = textOfState(slot.definition, slot.state);
     const isChanged = savesState && (text !== before || (request.at === "now" && text !== slot.storedText));
-    if (isChanged) {
-      bytesOfText(slot.definition, text);
-      assertFits(slot.definition, text);
-    }
+    if (isChanged) bytesOfText(slot.definition, text);
+    if (isChanged || text !== before) assertFits(slot.definition, text);
     const isEmpty = !isChanged && !deletes && !slot.hasEffects && request.remembered === undefined;
     if (isEmpty && this.last === undefined) {
       slot.keep(text);
