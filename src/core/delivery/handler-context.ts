@@ -5,7 +5,7 @@ import { longestTimerMs, type MakeId } from "../clock.ts";
 import type { ReminderTickInfo } from "../courier/reminders/when.ts";
 import { TimedOutError, TroupeError, UndeliverableException } from "../errors.ts";
 import { followAbort, unfollowAbort } from "../follow-abort.ts";
-import { type CallPath, noPath, type OwnTurn, pathVia, waitingTurns } from "../scope/call-path.ts";
+import { type CallPath, noPath, type OwnTurn, type PassingCall, pathVia, waitingTurns } from "../scope/call-path.ts";
 import { type CallScope, dropScope, holdScope } from "../scope/call-scope.ts";
 import type { Deadline } from "../scope/deadline.ts";
 import type { TopicId } from "../topics/topic-id.ts";
@@ -153,16 +153,7 @@ export class HandlerContext implements MessageContext {
 
   /** Returns the path of this call as a handler without a turn passes it on. */
   #passedOn(path: CallPath): CallPath {
-    if (path.length === 0) return path;
-    const context = this;
-    return pathVia(path, {
-      get token() {
-        return context.messageId;
-      },
-      get isAwaited() {
-        return context.isAwaited;
-      },
-    });
+    return path.length === 0 ? path : pathVia(path, new HandlerInPath(this));
   }
 
   get signal(): AbortSignal {
@@ -291,6 +282,24 @@ export class HandlerContext implements MessageContext {
     const queue = deadlineQueueOf(deadline.clock);
     queue.add(expiring, deadline);
     return () => queue.remove(expiring);
+  }
+}
+
+// An object literal with getters costs far more: V8 gives each such object a hidden class of its own, in the old space.
+/** A handler without a turn, as it stands in the paths of its calls. */
+class HandlerInPath implements PassingCall {
+  readonly #context: HandlerContext;
+
+  constructor(context: HandlerContext) {
+    this.#context = context;
+  }
+
+  get token(): string {
+    return this.#context.messageId;
+  }
+
+  get isAwaited(): boolean {
+    return this.#context.isAwaited;
   }
 }
 

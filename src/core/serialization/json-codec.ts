@@ -22,7 +22,8 @@ const slabBytes = 8 * 1024;
 let slab: Uint8Array | undefined;
 let slabUsed = 0;
 
-function encodeText(text: string): Uint8Array {
+/** Encodes a text as UTF-8. The bytes may be a part of a buffer that others share: copy what is kept for long. */
+export function encodeText(text: string): Uint8Array {
   const mostBytes = 3 * text.length;
   if (mostBytes > slabBytes / 2) return encoder.encode(text);
   if (slab === undefined || slabUsed + mostBytes > slabBytes) {

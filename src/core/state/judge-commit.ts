@@ -1,3 +1,4 @@
+import type { AgentName } from "./agent-name.ts";
 import { compareEpochs, type Epoch } from "./epoch.ts";
 import type { Commit, CommitOutcome } from "./state-store.ts";
 import { ownReminderPrefix, storeLimits } from "./store-limits.ts";
@@ -34,8 +35,8 @@ export function withoutMail(commit: Commit, indexes: readonly number[]): Commit 
 /** Names the limit that a commit is over by itself, whatever is stored. Undefined: none. */
 export function limitOver(commit: Commit, maxValueBytes: number, maxNameCharacters: number): string | undefined {
   const { agent, write, reminders, mail, remembered } = commit;
-  const names = [agent.type, agent.key, ...mail.flatMap(({ receiver }) => [receiver.type, receiver.key])];
-  if (names.some((name) => name.length > maxNameCharacters))
+  const isTooLong = ({ type, key }: AgentName) => type.length > maxNameCharacters || key.length > maxNameCharacters;
+  if (isTooLong(agent) || mail.some(({ receiver }) => isTooLong(receiver)))
     return `${maxNameCharacters} characters of a type or a key`;
   if (write.at === "put" && write.data.length > maxValueBytes) return `${maxValueBytes} bytes of one agent's state`;
   if (mail.some(({ frame }) => frame.length > maxValueBytes)) return `${maxValueBytes} bytes of a message`;

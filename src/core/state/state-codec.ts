@@ -1,6 +1,7 @@
 import type { StandardSchemaV1 } from "@standard-schema/spec";
 import { errorText, TroupeError } from "../errors.ts";
 import { bareContentType, jsonContentType } from "../serialization/message-type.ts";
+import { encodeText } from "../serialization/json-codec.ts";
 import { issuesText } from "../serialization/standard-schema.ts";
 import { isThenable } from "../thenable.ts";
 import type { StateDefinition } from "./define-state.ts";
@@ -9,7 +10,6 @@ import type { StateRecord } from "./state-store.ts";
 /** The part of a definition that reading and writing need. */
 type Shape<T extends object> = Pick<StateDefinition<T>, "schema" | "json" | "maxBytes">;
 
-const encoder = new TextEncoder();
 const decoder = new TextDecoder("utf-8", { fatal: true });
 
 /** Writes a state as JSON. Throws `invalid-state` if JSON can't hold it. */
@@ -38,7 +38,7 @@ export function assertFits(definition: Shape<object>, text: string): void {
 
 /** Encodes the text of a state. Throws `state-too-large`. */
 export function bytesOfText({ maxBytes }: Pick<Shape<object>, "maxBytes">, text: string): Uint8Array {
-  const bytes = encoder.encode(text);
+  const bytes = encodeText(text);
   if (bytes.length <= maxBytes) return bytes;
   const error = `The state has ${bytes.length} bytes as JSON, and the limit is ${maxBytes}.`;
   throw new TroupeError("state-too-large", `${error} Keep less in it, or raise maxBytes of defineState.`);

@@ -81,8 +81,8 @@ export class WritingTurns {
 
   /** Ends a turn. `onEnd` is called before others hear of it. */
   end(turn: WritingTurn, onEnd: () => void): void {
-    const at = this.#turns.indexOf(turn);
-    if (at >= 0) this.#turns.splice(at, 1);
+    if (this.innermost === turn) this.#turns.pop();
+    else if (this.#turns.includes(turn)) this.#turns.splice(this.#turns.indexOf(turn), 1);
     onEnd();
     for (const listener of this.#onEnd) listener();
   }

@@ -23,7 +23,7 @@ export class RidingFrames {
   /** The calls whose answers ride; the call router keeps them until they are released. */
   #kept: readonly PendingCall[] = [];
   /** Where those of the events go that the host keeps. */
-  #spread: ReadonlyMap<PeekedEvent, SpreadEvent> = new Map();
+  #spread: ReadonlyMap<PeekedEvent, SpreadEvent> = noSpread;
 
   private constructor(from: Peer, answers: readonly PeekedResponse[], events: readonly PeekedEvent[]) {
     this.#from = from;
@@ -50,9 +50,12 @@ export class RidingFrames {
 
   /** From now on only the outcome of the commit ends the calls whose answers ride. */
   keepCalls({ calls }: FrameRouters): void {
-    this.#kept = this.#answers
-      .map((answer) => calls.commits.keep(this.#from, answer))
-      .filter((call) => call !== undefined);
+    const kept: PendingCall[] = [];
+    for (const answer of this.#answers) {
+      const call = calls.commits.keep(this.#from, answer);
+      if (call !== undefined) kept.push(call);
+    }
+    this.#kept = kept;
   }
 
   /** The events among them that the host keeps. */
@@ -82,7 +85,15 @@ export class RidingFrames {
     return this.#answers.length + this.#events.length;
   }
 
-  /** The commit is written: with each task one frame leaves. An event for many workers takes several tasks. */
+  /** The commit is written: all frames leave. */
+  leave(routers: FrameRouters): void {
+    if (this.#events.length === 0) {
+      for (const answer of this.#answers) routers.calls.answer(this.#from, answer);
+      this.#release(routers.calls, undefined);
+    } else for (const task of this.leaving(routers)) task();
+  }
+
+  /** The same for a commit with many: with each task one frame leaves. An event for many workers takes several tasks. */
   *leaving({ calls, events, spreader }: FrameRouters): Iterable<() => void> {
     for (const answer of this.#answers) yield () => calls.answer(this.#from, answer);
     yield () => this.#release(calls, undefined);
@@ -108,6 +119,7 @@ export class RidingFrames {
 }
 
 const noEvents: readonly PeekedEvent[] = [];
+const noSpread: ReadonlyMap<PeekedEvent, SpreadEvent> = new Map();
 /** Workers that get an event for the time of one task. */
 const targetsPerTask = 4;
 const doNothing = (): void => undefined;

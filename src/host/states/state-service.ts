@@ -263,7 +263,8 @@ export class StateService {
       if (outcome.at === "committed") counters.commits += 1;
       else if (outcome.at === "conflict") counters.conflictingCommits += 1;
       else if (outcome.at === "stale") counters.staleCommits += 1;
-      if (outcome.at === "committed") await this.#letGo(from, frames);
+      const leaving = outcome.at === "committed" ? this.#letGo(from, frames) : undefined;
+      if (leaving !== undefined) await leaving;
       this.#decided(frames, outcome);
       if (observer !== undefined) observer(occurrence(from, ask, outcome, clock.now() - takenMs));
       return { kind: "committed", seq: ask.seq, outcome };
@@ -323,11 +324,11 @@ export class StateService {
   /** Lets the frames of a written commit go: those of a large one in batches, so that other messages get their turn. */
   #letGo(from: Peer, frames: RidingFrames): Promise<void> | undefined {
     const { batches } = this.#parts;
-    const tasks = frames.leaving(this.#parts);
     if (frames.count <= limits.ridingFramesAtOnce) {
-      for (const task of tasks) task();
+      frames.leave(this.#parts);
       return undefined;
     }
+    const tasks = frames.leaving(this.#parts);
     return new Promise((resolve) => {
       batches.add(frames, lastly(tasks, resolve), from.account.party);
     });

@@ -8,23 +8,24 @@ const odd = new Error("not in the form of our encoder");
 
 /** Decodes a load or a commit in the form that our encoder writes. Undefined for anything else. */
 export function decodeAskQuickly(bytes: Uint8Array): LoadAsk | CommitAsk | undefined {
-  return readQuickly(bytes, { 1: readLoad, 2: readCommit });
+  return readQuickly(bytes, readLoad, readCommit);
 }
 
 /** Decodes what was loaded, or the outcome of a commit, in the form that our encoder writes. Undefined for anything else. */
 export function decodeAnswerQuickly(bytes: Uint8Array): LoadedAnswer | CommittedAnswer | undefined {
-  return readQuickly(bytes, { 1: readLoaded, 2: readCommitted });
+  return readQuickly(bytes, readLoaded, readCommitted);
 }
 
 function readQuickly<T, U>(
   bytes: Uint8Array,
-  arms: { readonly 1: (reader: FieldReader) => T; readonly 2: (reader: FieldReader) => U },
+  readFirst: (reader: FieldReader) => T,
+  readSecond: (reader: FieldReader) => U,
 ): T | U | undefined {
   const raw = new RawReader(bytes, 0, bytes.length);
   const tag = raw.number();
   if ((tag !== 0x0a && tag !== 0x12) || raw.length() !== bytes.length) return undefined;
   try {
-    return tag === 0x0a ? arms[1](new FieldReader(raw)) : arms[2](new FieldReader(raw));
+    return tag === 0x0a ? readFirst(new FieldReader(raw)) : readSecond(new FieldReader(raw));
   } catch (error) {
     if (error === odd) return undefined;
     throw error;

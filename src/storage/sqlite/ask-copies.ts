@@ -7,11 +7,32 @@ import type {
   Settlements,
   StateWrite,
 } from "../../core/internal.ts";
+import type { CommitAlone } from "./packed-asks.ts";
+
+const none: readonly never[] = [];
 
 // A store copies what it is given before its call returns. A thread gets only plain objects and whole buffers.
 
 export function copyOfName({ type, key }: AgentName): AgentName {
   return { type, key };
+}
+
+/**
+ * Copies a commit that puts a state and does nothing else. Its data goes to the thread in one buffer with that of others. So the copy may be
+ * a part of a buffer that it shares.
+ */
+export function copyOfCommitAlone({ agent, epoch, expected, write }: CommitAlone): CommitAlone {
+  const { contentType, schemaVersion, data } = write;
+  return {
+    agent: copyOfName(agent),
+    epoch: epoch && { generation: epoch.generation, era: epoch.era, number: epoch.number },
+    expected: expected.at === "version" ? { at: "version", eTag: expected.eTag } : { at: expected.at },
+    // Node keeps short buffers in common memory. Memory for each of them would cost more than its bytes.
+    write: { at: "put", contentType, schemaVersion, data: Buffer.from(data) },
+    reminders: none,
+    mail: none,
+    remembered: none,
+  };
 }
 
 export function copyOfCommit({ agent, epoch, expected, write, reminders, mail, remembered }: Commit): Commit {

@@ -9,6 +9,22 @@ export function toBlob(text: string): Uint8Array {
   return encoder.encode(text);
 }
 
+/** Names of agent types and content types, which repeat. */
+const names = new Map<string, Uint8Array>();
+const mostNames = 200;
+const longestName = 100;
+
+/** The same for a text that repeats. Do not change the bytes. */
+export function toNameBlob(name: string): Uint8Array {
+  const known = names.get(name);
+  if (known !== undefined) return known;
+  const blob = toBlob(name);
+  if (name.length > longestName) return blob;
+  if (names.size >= mostNames) names.clear();
+  names.set(name, blob);
+  return blob;
+}
+
 /** Reads a column with bytes. */
 export function bytesIn(row: Row, column: string): Uint8Array {
   const value = row[column];

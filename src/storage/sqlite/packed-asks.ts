@@ -42,23 +42,24 @@ type PackedLoad = readonly [number, number, string, string, string | 0];
 
 export function packAsks(asks: readonly Ask[]): PackedAsks {
   const others: Ask[] = [];
+  const entries: (number | PackedCommit | PackedLoad)[] = [];
   const all: Uint8Array[] = [];
   let length = 0;
-  const entries = asks.map((ask): number | PackedCommit | PackedLoad => {
-    if (ask.kind === "load") return [ask.id, ask.bytes, ask.agent.type, ask.agent.key, ask.unless ?? 0];
-    const alone = commitAlone(ask);
-    if (alone === undefined) return others.push(ask) - 1;
-    const { commit, write, nowMs } = alone;
-    const { agent, epoch, expected } = commit;
+  for (const ask of asks) {
+    if (ask.kind === "load") {
+      entries.push([ask.id, ask.bytes, ask.agent.type, ask.agent.key, ask.unless ?? 0]);
+      continue;
+    }
+    const commit = ask.kind === "commit" ? commitAlone(ask.commits) : undefined;
+    if (ask.kind !== "commit" || commit === undefined) {
+      entries.push(others.push(ask) - 1);
+      continue;
+    }
+    const { write } = commit;
     all.push(write.data);
     length += write.data.length;
-    return [
-      ...([ask.id, ask.bytes, nowMs, agent.type, agent.key] as const),
-      epoch === undefined ? 0 : [epoch.generation, epoch.era, epoch.number],
-      expected.at === "version" ? expected.eTag : expected.at === "nothing" ? 0 : 1,
-      ...([write.contentType, write.schemaVersion, write.data.length] as const),
-    ];
-  });
+    entries.push(packedCommit(ask, commit));
+  }
   const data = new Uint8Array(length);
   let at = 0;
   for (const part of all) {
@@ -68,33 +69,50 @@ export function packAsks(asks: readonly Ask[]): PackedAsks {
   return { text: JSON.stringify(entries), data, others };
 }
 
+function packedCommit(
+  { id, bytes, nowMs }: { readonly id: number; readonly bytes: number; readonly nowMs: number },
+  { agent, epoch, expected, write }: CommitAlone,
+): PackedCommit {
+  const version = expected.at === "version" ? expected.eTag : expected.at === "nothing" ? 0 : 1;
+  const under = epoch === undefined ? 0 : ([epoch.generation, epoch.era, epoch.number] as const);
+  const { contentType, schemaVersion, data } = write;
+  return [id, bytes, nowMs, agent.type, agent.key, under, version, contentType, schemaVersion, data.length];
+}
+
+const none: readonly never[] = [];
+
 export function unpackAsks({ text, data, others }: PackedAsks): readonly Ask[] {
   // What `packAsks` has written.
   const entries = JSON.parse(text) as readonly (number | PackedCommit | PackedLoad)[];
+  const asks: Ask[] = [];
   let at = 0;
-  return entries.flatMap((entry) => {
-    if (typeof entry === "number") return others[entry] ?? [];
-    if (isLoad(entry)) {
+  for (const entry of entries) {
+    if (typeof entry === "number") {
+      const ask = others[entry];
+      if (ask !== undefined) asks.push(ask);
+    } else if (isLoad(entry)) {
       const [id, bytes, type, key, unless] = entry;
-      return { kind: "load", id, bytes, agent: { type, key }, unless: unless === 0 ? undefined : unless };
+      asks.push({ kind: "load", id, bytes, agent: { type, key }, unless: unless === 0 ? undefined : unless });
+    } else {
+      const [id, bytes, nowMs, type, key, epoch, expected, contentType, schemaVersion, length] = entry;
+      const from = at;
+      at += length;
+      const commit: Commit = {
+        agent: { type, key },
+        epoch: epoch === 0 ? undefined : { generation: epoch[0], era: epoch[1], number: epoch[2] },
+        expected:
+          typeof expected === "string"
+            ? { at: "version", eTag: expected }
+            : { at: expected === 0 ? "nothing" : "anything" },
+        write: { at: "put", contentType, schemaVersion, data: data.subarray(from, at) },
+        reminders: none,
+        mail: none,
+        remembered: none,
+      };
+      asks.push({ kind: "commit", id, bytes, nowMs, commits: [commit] });
     }
-    const [id, bytes, nowMs, type, key, epoch, expected, contentType, schemaVersion, length] = entry;
-    const from = at;
-    at += length;
-    const commit: Commit = {
-      agent: { type, key },
-      epoch: epoch === 0 ? undefined : { generation: epoch[0], era: epoch[1], number: epoch[2] },
-      expected:
-        typeof expected === "string"
-          ? { at: "version", eTag: expected }
-          : { at: expected === 0 ? "nothing" : "anything" },
-      write: { at: "put", contentType, schemaVersion, data: data.subarray(from, at) },
-      reminders: [],
-      mail: [],
-      remembered: [],
-    };
-    return { kind: "commit", id, bytes, nowMs, commits: [commit] };
-  });
+  }
+  return asks;
 }
 
 function isLoad(entry: PackedCommit | PackedLoad): entry is PackedLoad {
@@ -129,19 +147,20 @@ export function unpackReplies({ committed, empty, others }: PackedReplies): read
   return replies.concat(others);
 }
 
-interface StateCommit {
-  readonly commit: Commit;
+/** A commit that puts a state and does nothing else. */
+export interface CommitAlone extends Commit {
   readonly write: Commit["write"] & { readonly at: "put" };
-  readonly nowMs: number;
 }
 
 /** The commit of an ask that has one, which puts a state and does nothing else. */
-function commitAlone(ask: Ask): StateCommit | undefined {
-  if (ask.kind !== "commit" || ask.commits.length !== 1) return undefined;
-  const [commit] = ask.commits;
-  if (commit === undefined || commit.write.at !== "put") return undefined;
-  if (commit.reminders.length > 0 || commit.mail.length > 0 || commit.remembered.length > 0) return undefined;
-  return { commit, write: commit.write, nowMs: ask.nowMs };
+export function commitAlone(commits: readonly Commit[]): CommitAlone | undefined {
+  const [commit] = commits;
+  return commit !== undefined && commits.length === 1 && isAlone(commit) ? commit : undefined;
+}
+
+function isAlone(commit: Commit): commit is CommitAlone {
+  const { write, reminders, mail, remembered } = commit;
+  return write.at === "put" && reminders.length === 0 && mail.length === 0 && remembered.length === 0;
 }
 
 /** The outcome of a reply to such an ask, if it was written. */

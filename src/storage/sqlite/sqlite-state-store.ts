@@ -29,9 +29,18 @@ import {
   type Timer,
 } from "../../core/internal.ts";
 import { sizeOfCommit } from "../commit-size.ts";
-import { copyOfCommit, copyOfKept, copyOfMessage, copyOfName, copyOfReason, copyOfSettlements } from "./ask-copies.ts";
+import {
+  copyOfCommit,
+  copyOfCommitAlone,
+  copyOfKept,
+  copyOfMessage,
+  copyOfName,
+  copyOfReason,
+  copyOfSettlements,
+} from "./ask-copies.ts";
 import { type Answers, type Ask, isWrite, type Kind, type Questions, type Reply } from "./asks.ts";
 import { type Executor, type ExecutorEvents, toError } from "./executor.ts";
+import { commitAlone } from "./packed-asks.ts";
 
 /** The parts of a `SqliteStateStore`. */
 export interface SqliteStateStoreParts {
@@ -116,7 +125,9 @@ export class SqliteStateStore implements StateStore {
   async commit(commits: readonly Commit[]): Promise<readonly CommitOutcome[]> {
     const bytes = commits.reduce((sum, commit) => sum + sizeOfCommit(commit), smallAskBytes);
     const hasMail = commits.some(({ mail }) => mail.length > 0);
-    const asked = this.#ask("commit", () => ({ commits: commits.map(copyOfCommit), nowMs: this.#nowMs() }), bytes);
+    const alone = commitAlone(commits);
+    const copies = () => (alone === undefined ? commits.map(copyOfCommit) : [copyOfCommitAlone(alone)]);
+    const asked = this.#ask("commit", () => ({ commits: copies(), nowMs: this.#nowMs() }), bytes);
     return hasMail ? this.#ownLog.wakeAfter(asked) : asked;
   }
 

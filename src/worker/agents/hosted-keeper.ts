@@ -76,31 +76,49 @@ export class HostedKeeper implements StateKeeper<Hosted> {
     return outcome.at === "unchanged" ? "unchanged" : undefined;
   }
 
-  async commit(commit: KeptCommit<Hosted>): Promise<KeptOutcome> {
-    const riding: HostedAnswer[] = [];
-    const events: Uint8Array[] = [];
-    let isDurable = false;
-    for (const one of commit.out) {
-      if (one instanceof Uint8Array) events.push(one);
-      else if (one instanceof HostedEvent) {
-        isDurable = true;
-        events.push(one.bytes);
-      } else riding.push(one);
-    }
+  commit(commit: KeptCommit<Hosted>): Promise<KeptOutcome> {
+    const { out } = commit;
+    const [first] = out;
+    return out.length === 1 && first !== undefined && isAnswer(first)
+      ? this.#commitWithAnswer(commit, first)
+      : this.#commitWithAll(commit);
+  }
+
+  /** The usual commit: an answer leaves with it, and nothing else. It makes no lists. */
+  async #commitWithAnswer(commit: KeptCommit<Hosted>, answer: HostedAnswer): Promise<KeptOutcome> {
+    if (onlySends(commit)) return sentAlone;
+    if (answer.isLost) return { at: "failed", error: lostCall(commit.agent) };
+    const { way } = answer;
+    const answers = way === undefined ? noBytes : [answer.bytes];
+    const outcome = await this.#commit(way, commit, { answers, events: noBytes });
+    if (outcome.at !== "committed") return outcome;
+    if (way !== undefined) answer.left();
+    this.#tellReminders(commit);
+    return outcome;
+  }
+
+  async #commitWithAll(commit: KeptCommit<Hosted>): Promise<KeptOutcome> {
+    const riding = commit.out.filter(isAnswer);
+    const events = commit.out.flatMap(bytesOfEvent);
+    const isDurable = commit.out.some((one) => one instanceof HostedEvent);
     if (!isDurable && onlySends(commit)) {
       for (const event of events) this.#options.sendEvent(event);
-      return { at: "committed", eTag: "", revision: 0 };
+      return sentAlone;
     }
     if (riding.some(({ isLost }) => isLost)) return { at: "failed", error: lostCall(commit.agent) };
     const way = riding.map((answer) => answer.way).find((found) => found !== undefined);
     // Of an answer without a connection no caller is left. One of another connection follows by that one.
     const sent = way === undefined ? [] : riding.filter((answer) => answer.way === way);
-    const outcome = await this.#commit(way, commit, { answers: sent.map(({ bytes }) => bytes), events });
+    const answers = sent.map(({ bytes }) => bytes);
+    const outcome = await this.#commit(way, commit, { answers, events });
     if (outcome.at !== "committed") return outcome;
     for (const answer of sent) answer.left();
-    const { agent, reminders } = commit;
-    if (reminders.length > 0) this.#options.remindersChanged(agent, reminders);
+    this.#tellReminders(commit);
     return outcome;
+  }
+
+  #tellReminders({ agent, reminders }: Commit): void {
+    if (reminders.length > 0) this.#options.remindersChanged(agent, reminders);
   }
 
   async remembered(agent: AgentName, id: string, principal: string): Promise<RememberedMessage | undefined> {
@@ -119,36 +137,34 @@ export class HostedKeeper implements StateKeeper<Hosted> {
     return outcome.reminders.map((reminder) => ({ ...reminder, agent }));
   }
 
-  async #commit(
+  /** Never rejects. */
+  #commit(
     way: HostStates | undefined,
     commit: Commit,
-    frames: { readonly answers: readonly Uint8Array[]; readonly events: readonly Uint8Array[] },
+    { answers, events }: { readonly answers: readonly Uint8Array[]; readonly events: readonly Uint8Array[] },
   ): Promise<KeptOutcome> {
+    const { agent, epoch, expected, write, reminders, remembered } = commit;
+    const mail = commit.mail.length === 0 ? noMail : commit.mail.map(({ id, frame }) => ({ id, message: frame }));
+    let host: HostStates;
     try {
-      const { agent, epoch, expected, write, reminders, remembered } = commit;
-      const mail = commit.mail.map(({ id, frame }): WireMail => ({ id, message: frame }));
-      const host = way ?? this.#host();
-      const { answers, events } = frames;
-      // Field by field: to spread the commit costs more than everything else here.
-      const ask: HostAsk = {
-        kind: "commit",
-        agent,
-        epoch,
-        expected,
-        write,
-        answers,
-        events,
-        mail,
-        reminders,
-        remembered,
-      };
-      const answer = await host.ask(ask);
-      if (answer.kind !== "committed") throw foreign(answer);
-      return keptOutcome(answer.outcome);
-    } catch (thrown) {
-      const error = TroupeError.from(thrown);
-      return { at: error.code === "state-unknown" ? "unknown" : "failed", error };
+      host = way ?? this.#host();
+    } catch (error) {
+      return Promise.resolve(failedOutcome(error));
     }
+    // Field by field: to spread the commit costs more than everything else here.
+    const ask: HostAsk = {
+      kind: "commit",
+      agent,
+      epoch,
+      expected,
+      write,
+      answers,
+      events,
+      mail,
+      reminders,
+      remembered,
+    };
+    return host.ask(ask).then(outcomeOf, failedOutcome);
   }
 
   #host(): HostStates {
@@ -157,6 +173,29 @@ export class HostedKeeper implements StateKeeper<Hosted> {
     const text = "The worker has no host now, which keeps the states of its agents.";
     throw new UndeliverableException(text, { code: "disconnected", notHandled: true });
   }
+}
+
+const noBytes: readonly Uint8Array[] = [];
+const noMail: readonly WireMail[] = [];
+/** Nothing was to be written: the messages are on their way, or the runtime sends them. */
+const sentAlone: KeptOutcome = { at: "committed", eTag: "", revision: 0 };
+
+function isAnswer(one: Hosted): one is HostedAnswer {
+  return !(one instanceof Uint8Array) && !(one instanceof HostedEvent);
+}
+
+function bytesOfEvent(one: Hosted): readonly Uint8Array[] {
+  if (one instanceof Uint8Array) return [one];
+  return one instanceof HostedEvent ? [one.bytes] : noBytes;
+}
+
+function outcomeOf(answer: HostAnswer): KeptOutcome {
+  return answer.kind === "committed" ? keptOutcome(answer.outcome) : failedOutcome(foreign(answer));
+}
+
+function failedOutcome(thrown: unknown): KeptOutcome {
+  const error = TroupeError.from(thrown);
+  return { at: error.code === "state-unknown" ? "unknown" : "failed", error };
 }
 
 function keptOutcome(outcome: HostedOutcome): KeptOutcome {

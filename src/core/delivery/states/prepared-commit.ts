@@ -23,6 +23,8 @@ export interface CommittingAgent {
 }
 
 const noEffects = new TurnEffects();
+const noSavepoint = noEffects.savepoint();
+const none: readonly never[] = [];
 const anything = { at: "anything" } as const;
 const keep = { at: "keep" } as const;
 
@@ -50,26 +52,25 @@ export function prepareCommit<Out>(
     if (present !== slot.text) assertFits(definition, present);
     slot.keep(present);
   }
-  const remembered = request.remembered === undefined ? [] : [request.remembered];
-  if (write.at === "keep" && !slot.hasEffects && remembered.length === 0) return undefined;
-  const turnEffects = slot.hasEffects ? slot.effects : noEffects;
-  const { events, reminders, mail } = turnEffects;
+  const remembered = request.remembered === undefined ? none : [request.remembered];
+  const { hasEffects } = slot;
+  if (write.at === "keep" && !hasEffects && remembered.length === 0) return undefined;
+  const { events, reminders, mail } = hasEffects ? slot.effects : noEffects;
   const expected: Expected = write.at === "keep" && !savesState ? anything : expectedOf(slot);
   // The runtime that made these events is the keeper's.
-  const sent = [...events] as readonly Out[];
-  const out = request.answer === undefined ? sent : [...sent, request.answer];
-  // Field by field: an object with spread ones costs ten times as much.
+  const sent = events as readonly Out[];
+  // Field by field: an object with spread ones costs ten times as much. The lists of a turn change after this.
   const kept = {
     agent: nameOf(id),
     epoch,
     expected,
     write,
-    reminders: deletes ? [] : [...reminders],
-    mail: [...mail],
+    reminders: deletes || reminders.length === 0 ? none : [...reminders],
+    mail: mail.length === 0 ? none : [...mail],
     remembered,
-    out,
+    out: request.answer === undefined ? [...sent] : sent.length === 0 ? [request.answer] : [...sent, request.answer],
   };
-  return { kept, text, effects: turnEffects.savepoint() };
+  return { kept, text, effects: hasEffects ? slot.effects.savepoint() : noSavepoint };
 }
 
 /** Returns the name of an agent in a store. */

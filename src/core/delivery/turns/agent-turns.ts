@@ -2,7 +2,6 @@ import type { Agent } from "../../agents/agent.ts";
 import type { TurnKind, TurnOptions } from "../../agents/turns.ts";
 import { ChurnedMap } from "../../collections/churned-map.ts";
 import { UndeliverableException } from "../../errors.ts";
-import { nameInPath, type OwnTurn } from "../../scope/call-path.ts";
 import { isThenable } from "../../thenable.ts";
 import { ActivationGone } from "../activations/activation-gone.ts";
 import type { Delivery } from "../layers.ts";
@@ -48,24 +47,15 @@ export class AgentTurns {
     agent: Agent,
     kind = turnKindOf(agent, delivery),
   ): unknown {
-    const { context, agentId } = delivery;
+    const { context } = delivery;
     if (kind === "interleaving") {
       context.isInterleaving = true;
       if (context.path.length > 0) return this.#shared.paths.around(agent, context, () => handle(agent));
       this.#shared.paths.list(agent, context);
       return handle(agent);
     }
-    const own: OwnTurn = {
-      token: this.#shared.tokenOf(delivery),
-      type: nameInPath(agentId.type),
-      key: nameInPath(agentId.key),
-      kind,
-      get isAwaited() {
-        return context.isAwaited;
-      },
-    };
     const queue = this.#queueOf(agent);
-    const turn = new MessageTurn(kind, delivery, { own, agent, queue });
+    const turn = new MessageTurn(kind, delivery, { token: this.#shared.tokenOf(delivery), agent, queue });
     switch (queue.ask(turn)) {
       case "begun":
         if (queue.hasWaitingPath) this.#shared.longWaits?.changed(queue);
@@ -133,7 +123,7 @@ export class AgentTurns {
 
   /** Runs the rest at once. Makes no promise for a handler that answers at once. */
   #run(turn: MessageTurn, handle: (agent: Agent) => unknown): unknown {
-    turn.context.turn = turn.own;
+    turn.context.turn = turn;
     if (this.runAhead > 0) turn.context.endTurn = () => this.#endAhead(turn);
     this.#shared.paths.add(turn.agent, turn.context);
     let answer: unknown;

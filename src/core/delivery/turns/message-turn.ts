@@ -1,5 +1,5 @@
 import type { Agent } from "../../agents/agent.ts";
-import { isSameTurn, type OwnTurn, waitingTurns } from "../../scope/call-path.ts";
+import { isSameTurn, nameInPath, type OwnTurn, waitingTurns } from "../../scope/call-path.ts";
 import type { HandlerContext } from "../handler-context.ts";
 import type { Delivery } from "../layers.ts";
 import type { WatchedTurn } from "./long-waits.ts";
@@ -21,22 +21,24 @@ export interface TurnSlot {
   end(): void;
 }
 
-/** The place of a turn: its name in paths, and where it runs or waits. */
+/** The place of a turn: its token in paths, and where it runs or waits. */
 interface TurnPlace {
-  readonly own: OwnTurn;
+  readonly token: string;
   readonly agent: Agent;
   readonly queue: TurnQueue<MessageTurn>;
 }
 
-/** The turn of one message at a sequential agent: it waits for its turn and its handler slot, and may be given up meanwhile. */
-export class MessageTurn implements Turn, WatchedTurn {
+/**
+ * The turn of one message at a sequential agent: it waits for its turn and its handler slot, and may be given up meanwhile. It stands itself
+ * in the paths of the calls that it makes.
+ */
+export class MessageTurn implements Turn, WatchedTurn, OwnTurn {
   readonly kind: Turn["kind"];
   readonly delivery: Delivery;
   seenMs: number | undefined;
   /** Whether the message is tried for the second time. */
   isRepeated = false;
-  /** As it stands in the paths of the calls that it makes. */
-  readonly own: OwnTurn;
+  readonly token: string;
   /** The activation whose turn it is. */
   agent: Agent;
   /** Undefined while the next activation of the agent is being made. */
@@ -45,9 +47,9 @@ export class MessageTurn implements Turn, WatchedTurn {
   #giveUp: (reason: unknown) => void = () => undefined;
   #isGivenUp = false;
 
-  constructor(kind: Turn["kind"], delivery: Delivery, { own, agent, queue }: TurnPlace) {
+  constructor(kind: Turn["kind"], delivery: Delivery, { token, agent, queue }: TurnPlace) {
     this.kind = kind;
-    this.own = own;
+    this.token = token;
     this.agent = agent;
     this.queue = queue;
     this.delivery = delivery;
@@ -66,8 +68,18 @@ export class MessageTurn implements Turn, WatchedTurn {
     return this.delivery.context;
   }
 
-  get token(): string {
-    return this.own.token;
+  get type(): string {
+    return nameInPath(this.delivery.agentId.type);
+  }
+
+  get key(): string {
+    return nameInPath(this.delivery.agentId.key);
+  }
+
+  // A getter in an object literal costs far more: V8 gives each such object a hidden class of its own, in the old space.
+  /** Whether the caller of the message still waits. */
+  get isAwaited(): boolean {
+    return this.context.isAwaited;
   }
 
   get hasPath(): boolean {
@@ -75,7 +87,7 @@ export class MessageTurn implements Turn, WatchedTurn {
   }
 
   isAwaitedBy(running: MessageTurn): boolean {
-    return waitingTurns(this.context.path).some((turn) => isSameTurn(turn, running.own));
+    return waitingTurns(this.context.path).some((turn) => isSameTurn(turn, running));
   }
 
   get bytes(): number {
@@ -114,7 +126,7 @@ export class MessageTurn implements Turn, WatchedTurn {
   begin(hurries: boolean): void {
     const { context, handlerSlot: slot } = this.delivery;
     this.seenMs = undefined;
-    context.turn = this.own;
+    context.turn = this;
     if (slot === undefined) return this.#resolve();
     if (hurries) slot.hurry();
     slot.take(this.#resolve);

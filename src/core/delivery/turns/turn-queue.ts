@@ -1,4 +1,5 @@
 import type { TurnKind } from "../../agents/turns.ts";
+import { FewTurns } from "./few-turns.ts";
 
 /** One message at a sequential agent: it waits for its turn, or has it. */
 export interface Turn {
@@ -32,8 +33,8 @@ export interface TurnLimits {
  */
 export class TurnQueue<T extends Turn = Turn> {
   readonly #limits: TurnLimits;
-  readonly #running = new Set<T>();
-  readonly #waiting = new Set<T>();
+  readonly #running = new FewTurns<T>();
+  readonly #waiting = new FewTurns<T>();
   #isHeld = false;
   #waitingBytes = 0;
   #urgentCount = 0;

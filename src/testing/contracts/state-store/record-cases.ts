@@ -91,6 +91,27 @@ export const recordCases: readonly StoreCase[] = [
     },
   },
   {
+    promise:
+      "replaces the whole record with a put over its eTag under its epoch, and says which epoch or eTag is newer",
+    tryIt: async (lab) => {
+      const store = await lab.open();
+      const epoch = { generation: 1, era: 2, number: 3 };
+      const over = (eTag: string) => ({ epoch, expected: { at: "version", eTag } }) as const;
+      const first = await committed(store, putOf("1", { epoch, expected: nothing }));
+      const write = { at: "put", contentType: "text/plain", schemaVersion: 2, data: bytesOf("two") } as const;
+      const second = await committed(store, commitOf({ write, ...over(first.eTag) }));
+      const { eTag, revision, contentType, schemaVersion, data, epoch: stored } = await loaded(store);
+      deepEqual([eTag, revision, contentType, schemaVersion], [second.eTag, 2, "text/plain", 2]);
+      deepEqual([textOf(data), stored], ["two", epoch]);
+      conflicts(await commitOne(store, putOf("3", over(first.eTag))), second.eTag);
+      const older = { ...over(second.eTag), epoch: { ...epoch, number: 2 } };
+      deepEqual(await commitOne(store, putOf("3", older)), { at: "stale", epoch });
+      const newer = { ...over(second.eTag), epoch: { ...epoch, number: 4 } };
+      equal((await committed(store, putOf("4", newer))).revision, 3);
+      deepEqual((await loaded(store)).epoch, newer.epoch);
+    },
+  },
+  {
     promise: "refuses an eTag while nothing is stored, as a conflict without an eTag",
     tryIt: async (lab) => {
       const store = await lab.open();
