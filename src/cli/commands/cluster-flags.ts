@@ -24,6 +24,10 @@ export interface ClusterFlags {
   readonly peerSecret?: string;
   readonly leaseMs?: number;
   readonly workerLeaseMs?: number;
+  readonly maxRoutes?: number;
+  readonly moveTimeoutMs?: number;
+  readonly maxPeerQueuedBytes?: number;
+  readonly maxPeerQueuedFrames?: number;
   /** Files of the login at the NATS servers, and of TLS towards them. */
   readonly natsCredentials?: string;
   readonly natsTlsCa?: string;
@@ -73,6 +77,26 @@ export function addClusterFlags(command: Command): Command {
       "time for which a host lets a worker begin turns; the same at all hosts (default: 3000)",
       wholeNumber(500, 60_000),
     )
+    .option(
+      "--max-routes <count>",
+      "agents of shared types at other hosts whose places the host remembers (default: 1000000)",
+      wholeNumber(0, 10_000_000),
+    )
+    .option(
+      "--move-timeout-ms <ms>",
+      "how long a worker may take to let an agent go that moves to another worker (default: 30000)",
+      wholeNumber(100, 3_600_000),
+    )
+    .option(
+      "--max-peer-queued-bytes <bytes>",
+      "what may wait for one other host (default: 64 MiB)",
+      wholeNumber(1_024, 4 * 1_024 ** 3),
+    )
+    .option(
+      "--max-peer-queued-frames <count>",
+      "messages that may wait for one other host (default: 200000)",
+      wholeNumber(16, 10_000_000),
+    )
     .option("--nats-credentials <file>", "credentials (.creds) for the NATS servers")
     .option("--nats-tls-ca <file>", "authority (PEM) of the NATS servers' certificates")
     .option("--nats-tls-cert <file>", "certificate (PEM) for the NATS servers; needs --nats-tls-key")
@@ -90,6 +114,10 @@ const flagsOfCluster: readonly (readonly [name: string, flag: string])[] = [
   ["peerSecret", "--peer-secret"],
   ["leaseMs", "--lease-ms"],
   ["workerLeaseMs", "--worker-lease-ms"],
+  ["maxRoutes", "--max-routes"],
+  ["moveTimeoutMs", "--move-timeout-ms"],
+  ["maxPeerQueuedBytes", "--max-peer-queued-bytes"],
+  ["maxPeerQueuedFrames", "--max-peer-queued-frames"],
   ["natsCredentials", "--nats-credentials"],
   ["natsTlsCa", "--nats-tls-ca"],
   ["natsTlsCert", "--nats-tls-cert"],
@@ -148,6 +176,7 @@ export function settingsOf(
   flags: ClusterFlags & { readonly address: string; readonly name: string },
 ): Omit<OpenedCluster["options"], "store" | "log"> {
   const { leaseMs, workerLeaseMs, advertisePeer, advertiseWorkers } = flags;
+  const { maxRoutes, moveTimeoutMs, maxPeerQueuedBytes, maxPeerQueuedFrames } = flags;
   return {
     name: flags.clusterName,
     label: flags.name,
@@ -155,6 +184,7 @@ export function settingsOf(
     peerTls: peerTlsOf(flags),
     peerSecret: secretOf(flags),
     ...{ advertisePeer, advertiseWorkers, leaseMs, workerLeaseMs },
+    ...{ maxRoutes, moveTimeoutMs, maxPeerQueuedBytes, maxPeerQueuedFrames },
   };
 }
 
