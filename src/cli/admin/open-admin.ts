@@ -3,6 +3,7 @@ import { existsSync } from "node:fs";
 import { dirname, join } from "node:path";
 import process from "node:process";
 import { AdminEntry, type AdminHost } from "../../admin/internal.ts";
+import type { CoordinationReport } from "../../cluster/internal.ts";
 import { type Logger, loggableError, TroupeError } from "../../core/internal.ts";
 import { parseAddress } from "../../transport/internal.ts";
 import { formatLocation, type StateLocation } from "../state/state-location.ts";
@@ -27,6 +28,8 @@ export interface OpenAdminParts {
   /** Where the states are kept. */
   readonly location: StateLocation;
   readonly logger: Logger;
+  /** Asks the servers of the cluster's store. Undefined: the host is alone. */
+  readonly inspectStore?: (() => Promise<CoordinationReport>) | undefined;
 }
 
 /** An admin entry with its file. */
@@ -60,13 +63,13 @@ export async function openAdmin(flags: AdminFlags, parts: OpenAdminParts): Promi
 }
 
 async function open(flags: AdminFlags, parts: OpenAdminParts, folder: string): Promise<OpenedAdmin> {
-  const { host, version, logger, address } = parts;
+  const { host, version, logger, address, inspectStore } = parts;
   const { pid } = process;
   const state = formatLocation(parts.location);
   const token = randomBytes(32).toString("base64url");
   const facts = { name: flags.name, version, pid, address, state };
   const listenOn = parseAdminAddress(flags.admin === false ? undefined : flags.admin);
-  const entry = await AdminEntry.open({ host, facts, address: listenOn, token, logger });
+  const entry = await AdminEntry.open({ host, facts, address: listenOn, token, logger, inspectStore });
   try {
     const file = flags.adminFile ?? (await freeFile(folder, flags));
     writeAdminFile(file, { url: entry.url, token, pid, name: flags.name, address, state });
