@@ -11,7 +11,7 @@ export interface CoordinationServer {
   readonly hasJetStream: boolean;
   /** Null: it was not measured. */
   readonly roundTripMs: number | null;
-  /** Why it can't be used. Null: it can. */
+  /** The reason for which it can't be used. Null: it can. */
   readonly problem: string | null;
 }
 
@@ -39,7 +39,7 @@ export interface CoordinationStream {
   /** Null: it has no leader, or is on one server alone. */
   readonly leader: string | null;
   readonly followers: readonly StreamCopy[];
-  /** Why its state is not known. Null: it is. */
+  /** The reason for which its state is not known, or its servers do not do. Null: there is none. */
   readonly problem: string | null;
 }
 
@@ -61,7 +61,7 @@ export interface TriedRight {
   readonly detail: string;
 }
 
-/** What a check of a cluster's servers has found, while no host need run. */
+/** The findings of a check of a cluster's servers, for which no host need run. */
 export interface CoordinationCheck extends CoordinationReport {
   readonly rights: readonly TriedRight[];
   /** The hosts of the cluster that are not dead. Null: the servers do not tell. */

@@ -1,7 +1,5 @@
-import type { ClusterCounters } from "../cluster/internal.ts";
-
 /** Counts what a host has done in its cluster since it was made. Numbers only grow, except those under "now". */
-export interface ClusterHostCounters extends Readonly<ClusterCounters> {
+export interface ClusterHostCounters {
   /** Now: other hosts to which this one has a link, shards of the mail that it reads, and milliseconds until it is isolated. */
   readonly peerLinks: number;
   readonly shardsHeld: number;
@@ -9,6 +7,27 @@ export interface ClusterHostCounters extends Readonly<ClusterCounters> {
   /** Now: agents at other hosts whose places it knows, and those whose messages wait for a place. */
   readonly routes: number;
   readonly gates: number;
+  /** Renewals of this host's lease, and those that failed at first. */
+  readonly leaseRenewals: number;
+  readonly lateRenewals: number;
+  /** Times that the lease was over before it was renewed. */
+  readonly isolations: number;
+  /** Times that this host noticed that the store had forgotten writes. */
+  readonly storeRegressions: number;
+  /** Workers that have joined, and those of them that came from another connection. */
+  readonly joins: number;
+  readonly rejoins: number;
+  /** Workers that this host has declared gone, and hosts that it has declared dead. */
+  readonly burials: number;
+  readonly deathsDeclared: number;
+  /** Claims that this host has made, claims that another host had made before, and refreshed ones. */
+  readonly claims: number;
+  readonly claimConflicts: number;
+  readonly claimRefreshes: number;
+  /** Claims that another host has taken. */
+  readonly lostClaims: number;
+  /** Agents that were given to other workers. */
+  readonly moves: number;
   /** Links of both kinds that were opened, and those that have ended. */
   readonly openedLinks: number;
   readonly endedLinks: number;

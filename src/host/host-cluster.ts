@@ -100,7 +100,7 @@ export class HostCluster {
     if (this.#lives.member.isServing) await this.#firstLinks(links);
   }
 
-  /** What the host has counted in its cluster, and its present numbers. */
+  /** Returns the counters of the host in its cluster, and its present numbers. */
   counters(): ClusterHostCounters {
     const { member } = this.#lives;
     const { routes, gates } = this.#routes.sizes;

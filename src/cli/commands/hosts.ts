@@ -4,6 +4,9 @@ import { addHostChoice, findHost, type HostChoice } from "../admin/find-host.ts"
 import { type ListFlags, printList, readList, rowCount } from "../printing.ts";
 import { formatTable } from "../table.ts";
 
+/** Milliseconds that a host has to ask the others. */
+const timeoutMs = 30_000;
+
 /** The command `troupe hosts`. */
 export function hostsCommand(): Command {
   return addHostChoice(
@@ -13,7 +16,11 @@ export function hostsCommand(): Command {
       .option("--after <place>", "go on where an earlier list ended")
       .option("--json", "print JSON", false),
   ).action(async (flags: ListFlags & HostChoice) => {
-    printList(flags, await readList<HostRow>(await findHost(flags), "/v1/hosts", {}, flags), textOfHosts);
+    printList(
+      flags,
+      await readList<HostRow>(await findHost(flags), "/v1/hosts", {}, flags, { timeoutMs }),
+      textOfHosts,
+    );
   });
 }
 

@@ -64,7 +64,7 @@ const retryMs = 1_000;
 export class HostLives {
   readonly #parts: HostLivesParts;
   #count = 0;
-  /** What the lives before this one have counted. */
+  /** The sum of the counters of the lives before this one. */
   #before: Readonly<ClusterCounters> = createClusterCounters();
   /** Where the host is reached, as far as is known. */
   #addresses: { readonly peerAddress: string; readonly workerAddress: string } = { peerAddress: "", workerAddress: "" };
@@ -80,12 +80,12 @@ export class HostLives {
     return this.#now;
   }
 
-  /** What all lives have counted. */
+  /** The sum of the counters of all lives. */
   get counters(): Readonly<ClusterCounters> {
     return added(this.#before, this.member.counters);
   }
 
-  /** How many lives there have been, with the present one. */
+  /** The number of lives, with the present one. */
   get count(): number {
     return this.#count;
   }
