@@ -1,3 +1,4 @@
+// Over 400 lines: the port OtherHosts in one class, whose answers come from the same tables of links and workers.
 import { type Clock, isValidAgentType, type Timer } from "../../core/internal.ts";
 import type {
   FrameHead,
