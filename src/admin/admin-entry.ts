@@ -1,7 +1,9 @@
+import type { CoordinationReport } from "../cluster/internal.ts";
 import { errorText, type Logger, TroupeError } from "../core/internal.ts";
 import { HttpServer } from "../http/internal.ts";
 import type { AdminHost } from "./admin-host.ts";
 import { agentRoutes } from "./routes/agent-routes.ts";
+import { clusterRoutes } from "./routes/cluster-routes.ts";
 import { deadLetterRoutes } from "./routes/dead-letter-routes.ts";
 import { reminderRoutes } from "./routes/reminder-routes.ts";
 import { stateRoutes } from "./routes/state-routes.ts";
@@ -27,6 +29,8 @@ export interface AdminEntryOptions {
   readonly address: { readonly host: string; readonly port: number };
   readonly token: string;
   readonly logger: Logger | undefined;
+  /** Asks the servers of the cluster's coordination store. Undefined: the host is alone, or its store can't be asked. */
+  readonly inspectStore?: (() => Promise<CoordinationReport>) | undefined;
 }
 
 /** The entry by which an operator looks at a host and changes what it keeps: JSON over HTTP, on loopback, with a token. */
@@ -45,12 +49,13 @@ export class AdminEntry {
    * Listens. Rejects with `already-exists` for an address in use, and with `invalid-argument` for one that other machines reach, or
    * that is not this machine's.
    */
-  static async open({ host, facts, address, token, logger }: AdminEntryOptions): Promise<AdminEntry> {
+  static async open({ host, facts, address, token, logger, inspectStore }: AdminEntryOptions): Promise<AdminEntry> {
     if (!isLoopback(address.host)) throw beyondLoopback(address.host);
     const routes = [
       { method: "GET", path: "/v1/host", parameters: [], handle: async () => facts } as const,
       ...[
         ...workerRoutes(host),
+        ...clusterRoutes(host, inspectStore),
         ...agentRoutes(host),
         ...reminderRoutes(host),
         ...deadLetterRoutes(host),

@@ -1,6 +1,7 @@
 import type { Clock, DurableLog, StateStore } from "../core/internal.ts";
 import type {
   AgentOperations,
+  ClusterOperations,
   DrainOutcome,
   DrainWorkerOptions,
   HostOperations,
@@ -29,6 +30,8 @@ export interface AdminHost {
   removeDurableSubscriptions: HostOperations["removeDurableSubscriptions"];
   /** Has a worker let its agents go and stop. `signal` ends the wait alone. */
   drainWorker(workerId: string, options: DrainWorkerOptions): Promise<DrainOutcome>;
+  /** Shows and drains the hosts of the cluster. Undefined: the host is alone. */
+  readonly cluster: Pick<ClusterOperations, "report" | "drainHost"> | undefined;
   /** Opens the account of one request; `giveWay` is called when others need its bytes. */
   openAccount(giveWay: () => void): RequestAccount;
 }

@@ -6,9 +6,12 @@ import { errorText } from "../core/internal.ts";
 import { HostGoneError } from "./admin/admin-client.ts";
 import { agentsCommand } from "./commands/agents.ts";
 import { certsCommand } from "./commands/certs.ts";
+import { clusterCommand } from "./commands/cluster.ts";
 import { deadCommand } from "./commands/dead.ts";
+import { doctorCommand } from "./commands/doctor.ts";
 import { drainCommand } from "./commands/drain.ts";
 import { hostCommand } from "./commands/host.ts";
+import { hostsCommand } from "./commands/hosts.ts";
 import { remindersCommand } from "./commands/reminders.ts";
 import { stateCommand } from "./commands/state.ts";
 import { subscriptionsCommand } from "./commands/subscriptions.ts";
@@ -22,6 +25,9 @@ const program = new Command("troupe")
   .description("A distributed runtime for AI agents that speaks AutoGen's worker protocol")
   .version(version)
   .addCommand(hostCommand(version))
+  .addCommand(hostsCommand())
+  .addCommand(clusterCommand())
+  .addCommand(doctorCommand())
   .addCommand(workersCommand())
   .addCommand(agentsCommand())
   .addCommand(drainCommand())

@@ -1,7 +1,7 @@
 import process from "node:process";
 import { InvalidArgumentError } from "commander";
 import type { AgentName } from "../core/internal.ts";
-import type { AdminClient, AdminParameters } from "./admin/admin-client.ts";
+import type { AdminClient, AdminParameters, AskOptions } from "./admin/admin-client.ts";
 import { wholeNumber } from "./whole-number.ts";
 
 /** Flags of every command that prints something. */
@@ -45,12 +45,13 @@ export async function readList<Row, More extends object = object>(
   path: string,
   parameters: AdminParameters,
   { limit, after }: Pick<ListFlags, "limit" | "after">,
+  options: AskOptions = {},
 ): Promise<Listed<Row> & More> {
   const rows: Row[] = [];
   let next: string | null = after ?? null;
   for (;;) {
     const asked = { ...parameters, after: next ?? undefined, limit: Math.min(limit - rows.length, pageRows) };
-    const page: Listed<Row> & More = await client.ask("GET", path, asked);
+    const page: Listed<Row> & More = await client.ask("GET", path, asked, options);
     rows.push(...page.rows);
     next = page.next;
     if (next === null || rows.length >= limit) return { ...page, rows };

@@ -183,6 +183,11 @@ export class ClusterMember {
     return { ...this.#counters };
   }
 
+  /** The time limits of this host. */
+  get times(): Readonly<ClusterTimes> {
+    return this.#times;
+  }
+
   /** Asks, joins and claims that have no outcome yet. */
   get underWay(): number {
     return this.#lifeStore.underWay + this.workers.underWay + this.types.underWay + this.claims.underWay;

@@ -4,9 +4,17 @@ export type { ClusterClaims } from "./claims/cluster-claims.ts";
 export type { HeldClaim, HeldClaims } from "./claims/held-claims.ts";
 export { ClusterMember, type LifeEnd, type MemberListener } from "./cluster-member.ts";
 export type { ClusterTimes } from "./cluster-times.ts";
+export type {
+  CoordinationCheck,
+  CoordinationReport,
+  CoordinationServer,
+  CoordinationStream,
+  TriedRight,
+} from "./coordination-report.ts";
 export type { CoordinationStore } from "./coordination-store.ts";
 export { ElapsedTime } from "./elapsed-time.ts";
 export { preferred } from "./hosts/preferred.ts";
+export { type ClusterCounters, createClusterCounters } from "./life.ts";
 export { readClaim } from "./records/claim-record.ts";
 export { type HostRecord, parseHost, parseShard, parseType, parseWorker } from "./records/records.ts";
 export { hashOf, tokenOf } from "./records/store-keys.ts";

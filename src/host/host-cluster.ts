@@ -1,6 +1,7 @@
 import type { ClusterMember, LifeEnd, MemberListener, SessionEnd, WorkerSession } from "../cluster/internal.ts";
 import { encodeFrame } from "../protocol/internal.ts";
 import { type RpcStatus, StatusCode } from "../transport/internal.ts";
+import type { ClusterHostCounters } from "./cluster-counters.ts";
 import type { HostClusterOptions } from "./cluster-options.ts";
 import type { HostComposition } from "./compose.ts";
 import { type JoinedOthers, joinOthers } from "./join-others.ts";
@@ -9,10 +10,13 @@ import { ChannelJoins, voidText } from "./membership/channel-joins.ts";
 import { addressesOf } from "./membership/host-addresses.ts";
 import { HostLives } from "./membership/host-lives.ts";
 import { MemberView } from "./membership/member-view.ts";
+import { ClusterOperations } from "./operations/cluster-operations.ts";
+import type { HostStatus } from "./operations/host-status.ts";
+import { createLinkCounters } from "./peers/host-ways.ts";
 import type { AgentRoutes } from "./placement/cluster/agent-routes.ts";
 import { HeldClaimsTable } from "./placement/cluster/held-claims-table.ts";
 import { formatTerms } from "./registry/shared-terms.ts";
-import { type HostServicer, partsOf } from "./servicer.ts";
+import { type HostServicer, partsOf, setServing } from "./servicer.ts";
 import type { Session } from "./sessions/session.ts";
 import { shareAgents } from "./share-agents.ts";
 
@@ -22,6 +26,7 @@ export class HostCluster {
   readonly #servicer: HostServicer;
   readonly #host: HostComposition;
   readonly #options: HostClusterOptions;
+  readonly #operations: ClusterOperations;
   readonly #joins: ChannelJoins;
   readonly #lives: HostLives;
   /** The view of the present life. */
@@ -32,7 +37,8 @@ export class HostCluster {
   #isEnding = false;
   #isTellingHosts = false;
 
-  constructor(servicer: HostServicer, options: HostClusterOptions) {
+  /** `stop` stops the host in order, within so many milliseconds. It never rejects. */
+  constructor(servicer: HostServicer, options: HostClusterOptions, stop: (graceMs: number) => void) {
     const host = partsOf(servicer);
     this.#servicer = servicer;
     this.#host = host;
@@ -56,6 +62,15 @@ export class HostCluster {
     const { maxRoutes = 1_000_000, moveTimeoutMs = 30_000 } = options;
     this.#routes = shareAgents(host, { member: () => this.#lives.member, held, maxRoutes, moveTimeoutMs });
     this.#view = this.#viewOf(this.#lives.member);
+    this.#operations = new ClusterOperations({
+      ...{ name: this.#view.name, member: () => this.#lives.member, links: () => this.#links },
+      ...{ statusHere: () => this.#status(), stop, clock, logger: host.options.logger },
+      openAccount: () =>
+        host.accountant.openAccount({
+          ...{ party: "the host", name: "request of the operator", giveWay: () => undefined },
+        }),
+    });
+    host.operations.cluster = this.#operations;
     if (host.mailShards !== undefined) host.mailShards.tellOthers = (shards) => this.#lives.member.tellMail(shards);
   }
 
@@ -77,11 +92,26 @@ export class HostCluster {
     const links = await joinOthers(this.#servicer, {
       ...{ cluster: this.#view, transport, address: peerAddress, secret: peerSecret },
       bounds: { maxQueuedBytes, maxQueuedFrames },
+      operatorAsked: (ask) => this.#operations.answer(ask),
     });
     this.#links = links;
     this.#lives.describe({ peerAddress: advertisePeer ?? links.address });
     await this.#lives.start();
     if (this.#lives.member.isServing) await this.#firstLinks(links);
+  }
+
+  /** Returns the counters of the host in its cluster, and its present numbers. */
+  counters(): ClusterHostCounters {
+    const { member } = this.#lives;
+    const { routes, gates } = this.#routes.sizes;
+    const links = this.#links?.counters() ?? createLinkCounters();
+    const { droppedEvents, lostEvents, unconfirmedEvents, sentEvents, ...others } = links;
+    return {
+      ...{ peerLinks: this.#links?.linkedHosts().to.length ?? 0, shardsHeld: member.shards?.owned.length ?? 0 },
+      ...{ routes, gates, leaseLeftMs: Math.floor(member.leaseLeftMs), ...this.#lives.counters, ...others },
+      ...{ sentPeerEvents: sentEvents, droppedPeerEvents: droppedEvents, lostPeerEvents: lostEvents },
+      unconfirmedPeerEvents: unconfirmedEvents,
+    };
   }
 
   /** The host takes workers at this address. */
@@ -118,6 +148,24 @@ export class HostCluster {
     this.#routes.close();
   }
 
+  #status(): HostStatus {
+    const { member } = this.#lives;
+    const { workers, options, readCounters } = this.#host;
+    const now = readCounters();
+    return {
+      ...{ life: this.#lives.count, isServing: member.isServing, leaseLeftMs: Math.floor(member.leaseLeftMs) },
+      workers: workers.size,
+      stockWorkers: new Set(
+        this.#joins.open.flatMap(({ channel, worker }) => (worker.kind === "stock" ? [channel.worker.id] : [])),
+      ).size,
+      ...{ types: now.agentTypes, subscriptions: now.subscriptions, agents: now.claims, calls: now.pendingCalls },
+      ...{ queuedBytes: now.queuedBytes, heldBytes: now.heldBytes, maxHeldBytes: options.maxMemoryBytes },
+      shards: member.shards?.owned ?? [],
+      links: this.#links?.reports() ?? [],
+      counters: { ...this.counters() },
+    };
+  }
+
   #warnOfStates(): void {
     const { options, rateLimited } = this.#host;
     if (options.keepsStates) return;
@@ -141,7 +189,9 @@ export class HostCluster {
     const isNow = (): boolean => this.#lives.member === member();
     return {
       onServing: (isServing) => {
-        if (!isServing && isNow() && !this.#isEnding) this.#isolated();
+        if (!isNow()) return;
+        setServing(this.#servicer, isServing);
+        if (!isServing && !this.#isEnding) this.#isolated();
       },
       onHost: (record) => {
         if (!isNow()) return;

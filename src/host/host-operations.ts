@@ -4,6 +4,7 @@ import type { HeldStore } from "./held-store.ts";
 import type { HostSnapshot, Inspection, InspectOptions } from "./inspection.ts";
 import type { DurablePage, DurableQuery, DurableRow, DurableSubscriptions } from "./mail/durable-subscriptions.ts";
 import type { AgentOperations } from "./operations/agent-operations.ts";
+import type { ClusterOperations } from "./operations/cluster-operations.ts";
 import type { DrainOutcome, DrainWorkerOptions, WorkerDrains } from "./placement/worker-drains.ts";
 
 export interface HostOperationsParts {
@@ -32,6 +33,8 @@ export class HostOperations {
   readonly clock: Clock;
   /** The mail of the host, or of its cluster. Undefined: it keeps none. */
   readonly log: DurableLog | undefined;
+  /** Shows and drains the hosts of the cluster. Undefined: the host is alone. */
+  cluster: ClusterOperations | undefined;
   readonly #held: HeldStore;
   readonly #accountant: MemoryAccountant;
   readonly #inspection: Inspection;

@@ -24,6 +24,7 @@ import {
   type ListenerCounters,
   type Listening,
 } from "../transport/internal.ts";
+import type { ClusterHostCounters } from "./cluster-counters.ts";
 import type { HostCounters } from "./counters.ts";
 import { HostCluster } from "./host-cluster.ts";
 import type { HostSnapshot, InspectOptions, SessionReport } from "./inspection.ts";
@@ -46,6 +47,8 @@ export interface HostParts {
 /** The counters of a host, and those of its listener beneath the calls; the latter are all 0 before the start. */
 export interface RunningHostCounters extends HostCounters {
   readonly transport: ListenerCounters;
+  /** Those of the host in its cluster. Undefined: the host is alone. */
+  readonly cluster?: ClusterHostCounters | undefined;
 }
 
 /** Options of `Host.start`. */
@@ -136,7 +139,7 @@ export class Host implements AsyncDisposable {
     });
     this.servicer = ownServicer;
     const { cluster } = partsOf(ownServicer).options;
-    this.#cluster = cluster && new HostCluster(ownServicer, cluster);
+    this.#cluster = cluster && new HostCluster(ownServicer, cluster, (graceMs) => void this.stop({ graceMs }));
   }
 
   /** The address that workers dial, with the real port once the host has started. */
@@ -222,7 +225,8 @@ export class Host implements AsyncDisposable {
   /** Returns what the host has counted so far, and its present numbers; a copy. */
   counters(): RunningHostCounters {
     const transport = this.#listening?.counters() ?? createListenerCounters();
-    return { ...this.servicer.counters(), transport };
+    const cluster = this.#cluster === undefined ? {} : { cluster: this.#cluster.counters() };
+    return { ...this.servicer.counters(), transport, ...cluster };
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

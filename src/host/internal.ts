@@ -13,6 +13,8 @@ export type { HostSnapshot, InspectedWorker, InspectOptions } from "./inspection
 export type { JoinedOthers, JoinOthersOptions } from "./join-others.ts";
 export { joinOthers } from "./join-others.ts";
 export type { AgentOperations } from "./operations/agent-operations.ts";
+export type { ClusterHost, ClusterOperations, ClusterReport } from "./operations/cluster-operations.ts";
+export type { HostStatus } from "./operations/host-status.ts";
 export { type HostOptions, hostKinds } from "./options.ts";
 export type { DrainOutcome, DrainWorkerOptions } from "./placement/worker-drains.ts";
 export { HostServicer, operationsOf } from "./servicer.ts";

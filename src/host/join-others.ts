@@ -1,5 +1,5 @@
-import { errorText, type Timer, TroupeError } from "../core/internal.ts";
-import { peekFrame, peerLinks } from "../protocol/internal.ts";
+import { type Clock, errorText, type Timer, TroupeError } from "../core/internal.ts";
+import { type PeerUnary, peekFrame, peerLinks } from "../protocol/internal.ts";
 import { parseAddress, RpcError, StatusCode } from "../transport/internal.ts";
 import type { PeerTransport } from "./cluster-options.ts";
 import type { HostComposition } from "./compose.ts";
@@ -8,9 +8,16 @@ import { limits } from "./limits.ts";
 import { AcceptedLinks } from "./peers/accepted-links.ts";
 import type { ClusterView } from "./peers/cluster-view.ts";
 import { helloOf } from "./peers/hello.ts";
-import { createLinkCounters, type HostWays, type LinkCounters, type LinkOccurrence } from "./peers/host-ways.ts";
+import {
+  createLinkCounters,
+  type HostWays,
+  type LinkCounters,
+  type LinkOccurrence,
+  type LinkReport,
+} from "./peers/host-ways.ts";
 import type { LinkBounds } from "./peers/link-queue.ts";
 import { LinkedHosts } from "./peers/linked-hosts.ts";
+import type { ForwardedCall } from "./peers/other-hosts.ts";
 import { ToldPresence } from "./peers/told-presence.ts";
 import { type HostServicer, partsOf } from "./servicer.ts";
 
@@ -26,6 +33,8 @@ export interface JoinOthersOptions {
   /** Milliseconds of silence on a link after which a host asks for a sign of life, and those for the answer. Default: 2 000 and 4 000. */
   readonly keepAliveMs?: number | undefined;
   readonly keepAliveTimeoutMs?: number | undefined;
+  /** Answers what an operator asks of this host by another one. Undefined: this host does not know the method. Default: it knows none. */
+  readonly operatorAsked?: ((ask: PeerUnary) => Promise<Uint8Array> | undefined) | undefined;
 }
 
 /** A host that has joined others. The stop of the host ends the links. */
@@ -39,6 +48,12 @@ export interface JoinedOthers {
   linkedTo(hostIds: readonly string[], startTimer: (onLate: () => void) => Timer): Promise<void>;
   /** Ends all links, and makes others under the next id of this host. */
   continueAs(cluster: ClusterView): void;
+  /** The links between this host and others. */
+  reports(): readonly LinkReport[];
+  /** Asks all other hosts for a sign of life, for the round trips. */
+  measure(): void;
+  /** Asks one host for an operator. Undefined: there is no link to it. */
+  askHost(hostId: string, call: ForwardedCall, timeoutMs: number): Promise<Uint8Array | RpcError> | undefined;
 }
 
 // protocol.md §12
@@ -63,6 +78,7 @@ export async function joinOthers(servicer: HostServicer, options: JoinOthersOpti
     account,
     sessionNumber: (channel) => cluster.sessionNumber(channel),
     isDraining: (channel) => host.workers.isDraining(channel.worker.id),
+    loadOf: ({ worker, incomingCalls }) => ({ agents: host.directory.countOf(worker.id), calls: incomingCalls.size }),
   });
   const report = linkLog(host.rateLimited);
   const hello = () => helloOf(cluster.name, cluster.hostId, capabilitiesOf(host.options));
@@ -77,9 +93,13 @@ export async function joinOthers(servicer: HostServicer, options: JoinOthersOpti
     helloMs: limits.helloMs,
     hello: hello(),
   };
-  const ways = waysOf(host);
+  const ways = waysOf(host, options.operatorAsked);
   const accepted = new AcceptedLinks({ ...settings, ways, presence, counters, secret, report });
   const listening = await transport.listener.listen(address, [accepted], { accountant });
+  const endLoads = everySecond(clock, () => {
+    // Only agents of shared types go where the load is least.
+    if (host.owners.hasShared) presence.tellLoads();
+  });
   host.registry.topics.watch((pattern, begins) => presence.patternChanged(pattern, begins));
   const link = (): LinkedHosts =>
     new LinkedHosts({
@@ -91,7 +111,10 @@ export async function joinOthers(servicer: HostServicer, options: JoinOthersOpti
         accountant.openAccount({
           ...{ party: "the other hosts", name: "link to another host", giveWay: () => clock.setTimer(0, giveWay) },
         }),
-      onClosed: () => listening.close(closeMs),
+      onClosed: () => {
+        endLoads();
+        return listening.close(closeMs);
+      },
     });
   let linked = link();
   host.others.now = linked;
@@ -101,6 +124,9 @@ export async function joinOthers(servicer: HostServicer, options: JoinOthersOpti
     counters: () => ({ ...counters }),
     linkedHosts: () => ({ to: linked.hostIds, from: accepted.hostIds }),
     linkedTo: (hostIds, startTimer) => linked.linkedTo(hostIds, startTimer),
+    reports: () => linked.reports,
+    measure: () => linked.measure(),
+    askHost: (hostId, call, timeoutMs) => linked.askHost(hostId, call, timeoutMs),
     continueAs: (next) => {
       cluster = next;
       linked.end();
@@ -110,6 +136,18 @@ export async function joinOthers(servicer: HostServicer, options: JoinOthersOpti
     },
   };
 }
+
+/** Calls a function each second, until the returned one is called. */
+function everySecond(clock: Clock, look: () => void): () => void {
+  let timer = clock.setTimer(loadsMs, next);
+  function next(): void {
+    timer = clock.setTimer(loadsMs, next);
+    look();
+  }
+  return () => timer.cancel();
+}
+
+const loadsMs = 1_000;
 
 /** Milliseconds in which the connections of other hosts close. */
 const closeMs = 1_000;
@@ -163,7 +201,7 @@ function linkLog(logger: HostComposition["rateLimited"]): (what: LinkOccurrence)
 }
 
 /** Makes the ways by which frames of other hosts reach the rooms of the host. */
-function waysOf(host: HostComposition): HostWays {
+function waysOf(host: HostComposition, operatorAsked: JoinOthersOptions["operatorAsked"]): HostWays {
   const { calls, control, events, registry, registrations, owners, placement, across } = host;
   return {
     answered: (link, bytes) => {
@@ -229,7 +267,7 @@ function waysOf(host: HostComposition): HostWays {
     controlGone: (from) => control.sessionEnded(from),
     asked: async (ask, account) => {
       try {
-        return await registrations.answer(ask, account);
+        return await (operatorAsked?.(ask) ?? registrations.answer(ask, account));
       } catch (error) {
         if (error instanceof RpcError) return error;
         return new RpcError(StatusCode.invalidArgument, errorText(error), { cause: error });

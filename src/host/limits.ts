@@ -161,6 +161,10 @@ export const limits = {
   hostIdChars: 256,
   /** Links that a host accepts: one of each of 63 others, and as many that are about to be replaced. */
   incomingLinks: 126,
+  /** Milliseconds in which another host tells its state to an operator, those for which a host drains by default, and at most: a day. */
+  hostStatusMs: 2_000,
+  drainHostMs: 60_000,
+  longestDrainMs: 86_400_000,
   /** The longest delay that timers take, in milliseconds. */
   timerMs: 2 ** 31 - 1,
 } as const;

@@ -51,6 +51,8 @@ export let assertProtected: (servicer: HostServicer, exposure: Exposure, address
 export let partsOf: (servicer: HostServicer) => HostComposition;
 /** Health checks say from now on that a host takes no new workers. */
 export let notReady: (servicer: HostServicer) => void;
+/** Health checks say from now on whether a host of a cluster serves. */
+export let setServing: (servicer: HostServicer, isServing: boolean) => void;
 
 const drainShape = optionShape<DrainWorkerOptions>({ graceMs: number(anyTime), signal });
 
@@ -68,6 +70,7 @@ export class HostServicer {
     operationsOf = (servicer) => servicer.#parts.operations;
     partsOf = (servicer) => servicer.#parts;
     notReady = (servicer) => servicer.#health.drain();
+    setServing = (servicer, isServing) => servicer.#health.setServing(isServing);
     assertProtected = (servicer, exposure, address) => {
       const why = whyNotProtected(exposure, servicer.#parts.options);
       if (why !== undefined) throw new TroupeError("invalid-argument", `${address} ${why}`);

@@ -7,7 +7,7 @@ import { mayLoseStreams, recommendedVersion } from "./server-version.ts";
 /** Milliseconds between two tries to connect. */
 const retryMs = 250;
 
-const noLogger: Logger = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
+export const noLogger: Logger = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
 
 /** A connection of a cluster's host to NATS, and what was read of the options for it. */
 export interface NatsLink {
@@ -66,7 +66,8 @@ async function connected(
   }
 }
 
-function connectionOptions(
+/** Makes the options of a connection for the package, from the addresses and the options of Troupe. */
+export function connectionOptions(
   module: NatsModule,
   found: NatsServers,
   options: NatsStoreOptions,

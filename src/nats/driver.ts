@@ -20,7 +20,16 @@ export interface Msg {
 
 /** A connection: the part of the class of the package that the adapter uses. */
 export interface NatsConnection {
-  readonly info?: { readonly version: string; readonly max_payload: number; readonly cluster?: string } | undefined;
+  readonly info?:
+    | {
+        readonly version: string;
+        readonly max_payload: number;
+        readonly cluster?: string;
+        readonly server_name?: string;
+        readonly jetstream?: boolean;
+      }
+    | undefined;
+  rtt(): Promise<number>;
   request(
     subject: string,
     payload: Uint8Array,

@@ -49,12 +49,14 @@ export type {
   PeerFrame,
   PeerHello,
   PeerInterest,
+  PeerLoad,
   PeerMessageName,
   PeerTaken,
   PeerUnary,
   PeerUnaryAnswer,
   RarePeerFrame,
   WorkerHere,
+  WorkerLoad,
 } from "./peers/peer-frame.ts";
 export { encodePeerAnswer, encodePeerCall, encodePeerEvent, readPeerMessageHead } from "./peers/quick-peer-codec.ts";
 export type { WorkerIdentity } from "./registration/sharing.ts";

@@ -3,6 +3,7 @@ import { existsSync } from "node:fs";
 import { dirname, join } from "node:path";
 import process from "node:process";
 import { AdminEntry, type AdminHost } from "../../admin/internal.ts";
+import type { CoordinationReport } from "../../cluster/internal.ts";
 import { type Logger, loggableError, TroupeError } from "../../core/internal.ts";
 import { parseAddress } from "../../transport/internal.ts";
 import { formatLocation, type StateLocation } from "../state/state-location.ts";
@@ -15,6 +16,8 @@ export interface AdminFlags {
   readonly admin?: string | false;
   readonly adminFile?: string;
   readonly name: string;
+  /** Undefined: the host is alone. */
+  readonly cluster?: string;
 }
 
 export interface OpenAdminParts {
@@ -25,6 +28,8 @@ export interface OpenAdminParts {
   /** Where the states are kept. */
   readonly location: StateLocation;
   readonly logger: Logger;
+  /** Asks the servers of the cluster's store. Undefined: the host is alone. */
+  readonly inspectStore?: (() => Promise<CoordinationReport>) | undefined;
 }
 
 /** An admin entry with its file. */
@@ -43,7 +48,8 @@ export async function openAdmin(flags: AdminFlags, parts: OpenAdminParts): Promi
   if (flags.admin === false) return undefined;
   const folder = location.kind === "sqlite" ? dirname(location.file) : dataFolder;
   const isAsked = flags.admin !== undefined || flags.adminFile !== undefined;
-  if (!isAsked && !existsSync(folder)) {
+  // A host of a cluster keeps no states beside itself, so that its folder need not be there.
+  if (!isAsked && flags.cluster === undefined && !existsSync(folder)) {
     logger.debug("there is no admin entry: its file has no folder; --admin makes one", { folder });
     return undefined;
   }
@@ -57,15 +63,15 @@ export async function openAdmin(flags: AdminFlags, parts: OpenAdminParts): Promi
 }
 
 async function open(flags: AdminFlags, parts: OpenAdminParts, folder: string): Promise<OpenedAdmin> {
-  const { host, version, logger, address } = parts;
+  const { host, version, logger, address, inspectStore } = parts;
   const { pid } = process;
   const state = formatLocation(parts.location);
   const token = randomBytes(32).toString("base64url");
   const facts = { name: flags.name, version, pid, address, state };
   const listenOn = parseAdminAddress(flags.admin === false ? undefined : flags.admin);
-  const entry = await AdminEntry.open({ host, facts, address: listenOn, token, logger });
+  const entry = await AdminEntry.open({ host, facts, address: listenOn, token, logger, inspectStore });
   try {
-    const file = flags.adminFile ?? (await freeFile(folder));
+    const file = flags.adminFile ?? (await freeFile(folder, flags));
     writeAdminFile(file, { url: entry.url, token, pid, name: flags.name, address, state });
     const remove = (): void => removeAdminFile(file, token);
     // A second process signal ends the process without a further word.
@@ -91,10 +97,21 @@ export function parseAdminAddress(text = "127.0.0.1:0"): { readonly host: string
   throw new TroupeError("invalid-argument", "The admin entry has plain HTTP on a port. Write --admin 127.0.0.1:PORT.");
 }
 
-/** `admin.json`, unless another host that lives has it. */
-async function freeFile(folder: string): Promise<string> {
-  const file = join(folder, "admin.json");
+/**
+ * `admin.json`, and of a host in a cluster `admin-NAME.json`, since several of them may run in one folder. Another host that lives keeps its
+ * file; this one then adds its process id.
+ */
+async function freeFile(folder: string, { name, cluster }: AdminFlags): Promise<string> {
+  const stem = cluster === undefined ? "admin" : `admin-${fileName(name)}`;
+  const file = join(folder, `${stem}.json`);
   const known: AdminFile | undefined = readAdminFile(file);
   if (known === undefined || known.pid === process.pid || (await living(known)) === undefined) return file;
-  return join(folder, `admin-${process.pid}.json`);
+  return join(folder, `${stem}-${process.pid}.json`);
+}
+
+/** Characters of a host's name that stand in a file name. */
+const mostNameChars = 64;
+
+function fileName(name: string): string {
+  return name.replace(/[^A-Za-z0-9._-]/g, "_").slice(0, mostNameChars);
 }

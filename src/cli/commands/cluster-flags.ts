@@ -2,7 +2,7 @@ import { createPrivateKey, X509Certificate } from "node:crypto";
 import { readFileSync } from "node:fs";
 import process from "node:process";
 import { type Command, InvalidArgumentError, Option } from "commander";
-import type { CoordinationStore } from "../../cluster/internal.ts";
+import type { CoordinationReport, CoordinationStore } from "../../cluster/internal.ts";
 import { type DurableLog, errorText, type Logger, loggableText, TroupeError } from "../../core/internal.ts";
 import type { GrpcWorkerAgentRuntimeHostOptions } from "../../grpc/internal.ts";
 import { parseAddress } from "../../transport/internal.ts";
@@ -24,6 +24,10 @@ export interface ClusterFlags {
   readonly peerSecret?: string;
   readonly leaseMs?: number;
   readonly workerLeaseMs?: number;
+  readonly maxRoutes?: number;
+  readonly moveTimeoutMs?: number;
+  readonly maxPeerQueuedBytes?: number;
+  readonly maxPeerQueuedFrames?: number;
   /** Files of the login at the NATS servers, and of TLS towards them. */
   readonly natsCredentials?: string;
   readonly natsTlsCa?: string;
@@ -33,10 +37,14 @@ export interface ClusterFlags {
 
 /** Environment variables that stand for flags with something secret. */
 const secretVariable = "TROUPE_PEER_SECRET";
-const serversVariable = "TROUPE_CLUSTER";
+export const serversVariable = "TROUPE_CLUSTER";
 
 /** Adds the flags of `troupe host` about its cluster. */
 export function addClusterFlags(command: Command): Command {
+  return addNatsFlags(addOwnFlags(command));
+}
+
+function addOwnFlags(command: Command): Command {
   return command
     .addOption(
       new Option(
@@ -73,6 +81,31 @@ export function addClusterFlags(command: Command): Command {
       "time for which a host lets a worker begin turns; the same at all hosts (default: 3000)",
       wholeNumber(500, 60_000),
     )
+    .option(
+      "--max-routes <count>",
+      "agents of shared types at other hosts whose places the host remembers (default: 1000000)",
+      wholeNumber(0, 10_000_000),
+    )
+    .option(
+      "--move-timeout-ms <ms>",
+      "how long a worker may take to let an agent go that moves to another worker (default: 30000)",
+      wholeNumber(100, 3_600_000),
+    )
+    .option(
+      "--max-peer-queued-bytes <bytes>",
+      "what may wait for one other host (default: 64 MiB)",
+      wholeNumber(1_024, 4 * 1_024 ** 3),
+    )
+    .option(
+      "--max-peer-queued-frames <count>",
+      "messages that may wait for one other host (default: 200000)",
+      wholeNumber(16, 10_000_000),
+    );
+}
+
+/** Adds the flags of the connection to NATS. */
+export function addNatsFlags(command: Command): Command {
+  return command
     .option("--nats-credentials <file>", "credentials (.creds) for the NATS servers")
     .option("--nats-tls-ca <file>", "authority (PEM) of the NATS servers' certificates")
     .option("--nats-tls-cert <file>", "certificate (PEM) for the NATS servers; needs --nats-tls-key")
@@ -90,6 +123,10 @@ const flagsOfCluster: readonly (readonly [name: string, flag: string])[] = [
   ["peerSecret", "--peer-secret"],
   ["leaseMs", "--lease-ms"],
   ["workerLeaseMs", "--worker-lease-ms"],
+  ["maxRoutes", "--max-routes"],
+  ["moveTimeoutMs", "--move-timeout-ms"],
+  ["maxPeerQueuedBytes", "--max-peer-queued-bytes"],
+  ["maxPeerQueuedFrames", "--max-peer-queued-frames"],
   ["natsCredentials", "--nats-credentials"],
   ["natsTlsCa", "--nats-tls-ca"],
   ["natsTlsCert", "--nats-tls-cert"],
@@ -121,6 +158,8 @@ export function assertClusterFlags(command: Command): void {
 /** The store and the log of a cluster, opened. */
 export interface OpenedCluster {
   readonly options: NonNullable<GrpcWorkerAgentRuntimeHostOptions["cluster"]>;
+  /** Asks the servers for their state, by connections of its own. */
+  inspectStore(): Promise<CoordinationReport>;
   /** Closes the store and the log. Never rejects. */
   close(): Promise<void>;
 }
@@ -134,8 +173,10 @@ export async function openCluster(
   const settings = settingsOf(flags);
   warnOfPassword(flags.cluster, logger);
   const { store, log } = await openNats(flags, flags.cluster, logger);
+  const { cluster: servers } = flags;
   return {
     options: { store, log, ...settings },
+    inspectStore: () => inspectServers(flags, servers),
     close: async () => {
       await log[Symbol.asyncDispose]();
       await store.close();
@@ -148,6 +189,7 @@ export function settingsOf(
   flags: ClusterFlags & { readonly address: string; readonly name: string },
 ): Omit<OpenedCluster["options"], "store" | "log"> {
   const { leaseMs, workerLeaseMs, advertisePeer, advertiseWorkers } = flags;
+  const { maxRoutes, moveTimeoutMs, maxPeerQueuedBytes, maxPeerQueuedFrames } = flags;
   return {
     name: flags.clusterName,
     label: flags.name,
@@ -155,6 +197,7 @@ export function settingsOf(
     peerTls: peerTlsOf(flags),
     peerSecret: secretOf(flags),
     ...{ advertisePeer, advertiseWorkers, leaseMs, workerLeaseMs },
+    ...{ maxRoutes, moveTimeoutMs, maxPeerQueuedBytes, maxPeerQueuedFrames },
   };
 }
 
@@ -166,7 +209,12 @@ function nextAddress(text: string): string {
   return `${host}:${parsed.port === 0 ? 0 : parsed.port + 1}`;
 }
 
-function peerTlsOf({ peerTlsCert, peerTlsKey, peerTlsCa }: ClusterFlags) {
+/** Reads the certificates between hosts. Undefined: none are named. */
+export function peerTlsOf({
+  peerTlsCert,
+  peerTlsKey,
+  peerTlsCa,
+}: Pick<ClusterFlags, "peerTlsCert" | "peerTlsKey" | "peerTlsCa">) {
   if (peerTlsCert === undefined && peerTlsKey === undefined && peerTlsCa === undefined) return undefined;
   if (peerTlsCert === undefined || peerTlsKey === undefined || peerTlsCa === undefined)
     throw new Error("TLS between hosts needs --peer-tls-cert, --peer-tls-key and --peer-tls-ca.");
@@ -190,21 +238,45 @@ function secretOf({ peerSecret }: ClusterFlags): string | undefined {
   return secret;
 }
 
-async function openNats(
-  { clusterName: name, natsCredentials, natsTlsCa, natsTlsCert, natsTlsKey }: ClusterFlags,
-  servers: string,
-  logger: Logger,
-): Promise<{ readonly store: CoordinationStore; readonly log: DurableLog & AsyncDisposable }> {
+/** Flags of the connection to NATS. */
+export type NatsFlags = Pick<
+  ClusterFlags,
+  "clusterName" | "natsCredentials" | "natsTlsCa" | "natsTlsCert" | "natsTlsKey"
+>;
+
+async function inspectServers(flags: NatsFlags, servers: string): Promise<CoordinationReport> {
+  const { inspectNats } = await import("../../nats/internal.ts");
+  return inspectNats(serversIn(servers), natsOptionsOf(flags));
+}
+
+/** Makes the options of a connection to NATS. Throws for files that can't be read. */
+export function natsOptionsOf({ clusterName: name, natsCredentials, natsTlsCa, natsTlsCert, natsTlsKey }: NatsFlags) {
   if ((natsTlsCert === undefined) !== (natsTlsKey === undefined))
     throw new Error("A certificate for the NATS servers needs both --nats-tls-cert and --nats-tls-key.");
   const usesTls = natsTlsCa !== undefined || natsTlsCert !== undefined;
-  const { openNatsLog, openNatsStore } = await import("../../nats/index.ts");
-  const addresses = servers.split(",").map((one) => one.trim());
-  const options = {
-    ...{ clusterName: name, logger },
+  return {
+    clusterName: name,
     credentials: natsCredentials === undefined ? undefined : readText("--nats-credentials", natsCredentials),
     tls: usesTls ? { caFile: natsTlsCa, certFile: natsTlsCert, keyFile: natsTlsKey } : undefined,
   };
+}
+
+/** The addresses of the servers. */
+export function serversIn(servers: string): readonly string[] {
+  const texts = servers.split(",").map((one) => one.trim());
+  // The scheme of the first counts for those behind it that name none.
+  const scheme = /^[a-z]+:\/\//.exec(texts[0] ?? "")?.[0] ?? "";
+  return texts.map((one) => (one.includes("://") ? one : `${scheme}${one}`));
+}
+
+async function openNats(
+  flags: NatsFlags,
+  servers: string,
+  logger: Logger,
+): Promise<{ readonly store: CoordinationStore; readonly log: DurableLog & AsyncDisposable }> {
+  const options = { ...natsOptionsOf(flags), logger };
+  const { openNatsLog, openNatsStore } = await import("../../nats/index.ts");
+  const addresses = serversIn(servers);
   const store = await openNatsStore(addresses, options);
   try {
     return { store, log: await openNatsLog(addresses, options) };
@@ -230,7 +302,7 @@ function readText(flag: string, file: string): string {
   }
 }
 
-function clusterName(text: string): string {
+export function clusterName(text: string): string {
   if (/^[a-z0-9-]{1,32}$/.test(text)) return text;
   throw new InvalidArgumentError("Not a name of a-z, 0-9 and -, of at most 32 characters.");
 }

@@ -7,6 +7,7 @@ import { addHostChoice, findHost, type HostChoice } from "../admin/find-host.ts"
 import { noSuchWorker } from "../admin/no-such-worker.ts";
 import { counted, type PrintFlags, print } from "../printing.ts";
 import { wholeNumber } from "../whole-number.ts";
+import { drainHost, textOfHostDrain } from "./drain-host.ts";
 
 interface DrainFlags extends PrintFlags, HostChoice {
   readonly graceMs?: number;
@@ -21,9 +22,9 @@ interface Looks {
 const usualLooks: Looks = { everyMs: 1_000, timeoutMs: 10_000 };
 const mostUnanswered = 2;
 
-/** The command `troupe drain`: has a worker let its agents go and stop. */
+/** The command `troupe drain`: has a worker let its agents go and stop, or a host its workers. */
 export function drainCommand(): Command {
-  const command = new Command("drain").description("Have a worker let its agents go and stop");
+  const command = new Command("drain").description("Have a worker, or a host of a cluster, stop in order");
   command.addCommand(
     addHostChoice(
       new Command("worker")
@@ -36,6 +37,19 @@ export function drainCommand(): Command {
       const report = await drainWorker(client, id, flags);
       process.exitCode = exitCodeOf(report);
       print(flags, report, textOfDrain);
+    }),
+  );
+  command.addCommand(
+    addHostChoice(
+      new Command("host")
+        .description("Drain a host of a cluster: its workers go to other hosts, and it stops. Waits until it has left")
+        .argument("<id|name>", "its id or its name; see troupe hosts")
+        .option("--grace-ms <ms>", "how long it may take (default: 60000)", wholeNumber(0, longestGraceMs))
+        .option("--json", "print JSON", false),
+    ).action(async (host: string, flags: DrainFlags) => {
+      const report = await drainHost(await findHost(flags), host, flags);
+      process.exitCode = report.outcome === "ended" ? 0 : 1;
+      print(flags, report, textOfHostDrain);
     }),
   );
   return command;

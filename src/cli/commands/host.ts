@@ -122,6 +122,7 @@ async function startHost(flags: HostFlags, { version, logger, signal }: StartPar
   }
   const admin = await openAdmin(flags, {
     ...{ host: operationsOf(host.servicer), address: host.address, version, location, logger },
+    inspectStore: opened && (() => opened.inspectStore()),
   }).catch(async (error: unknown) => {
     await host.stop({ graceMs: 0 });
     throw error;

@@ -51,6 +51,12 @@ export class KnownHosts {
     this.#records.learn(entry);
   }
 
+  /** All hosts that have a record, with the milliseconds since this host learnt of its newest one. */
+  aged(): { readonly record: HostRecord; readonly ageMs: number }[] {
+    const now = this.#life.monotonicNow();
+    return [...this.#records.values()].map(({ record, learntMs }) => ({ record, ageMs: now - learntMs }));
+  }
+
   /** Hosts that are not dead. */
   living(): HostRecord[] {
     return [...this.#records.values()].map(({ record }) => record).filter(({ state }) => state !== "dead");

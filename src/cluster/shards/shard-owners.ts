@@ -80,6 +80,11 @@ export class ShardOwners {
     return this.#records.isCaughtUp;
   }
 
+  /** Number of shards; the same at all hosts. */
+  get count(): number {
+    return this.#options.use.count;
+  }
+
   /** The shards that this host reads, or finishes reading. */
   get owned(): readonly number[] {
     return [...this.#holdings].filter(([, { at }]) => at !== "taking").map(([shard]) => shard);

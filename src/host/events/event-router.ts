@@ -94,6 +94,8 @@ export class EventRouter {
   #number = 0;
   /** Whether the event that the router works on waits for an agent that moves. */
   #isHeld = false;
+  /** Its bytes, as they wait. */
+  #waiting: Uint8Array | undefined;
 
   constructor(parts: EventRouterParts) {
     this.#parts = parts;
@@ -261,12 +263,14 @@ export class EventRouter {
   /** Sends the event to all peers that were found for it. */
   #deliverAll(event: PeekedEvent): void {
     try {
+      if (this.#isHeld && this.#waiting !== undefined) this.#moving.noteSent(this.#waiting, this.#targets);
       const own = this.#parts.owners.hasShared ? withoutRecipients(event) : event;
       for (const target of this.#targets) {
         const shown = this.#shownTo(target, own);
         this.#deliver(shown, target, this.#frameFor(shown, target));
       }
     } finally {
+      this.#waiting = undefined;
       this.#targets.length = 0;
       this.#bare = undefined;
       if (this.#recipients.size > 0) this.#recipients.clear();
@@ -304,6 +308,7 @@ export class EventRouter {
       this.#publishToAgents(from, event);
       return this.#targets.length;
     } finally {
+      this.#waiting = undefined;
       this.#targets.length = 0;
       this.#bare = undefined;
       if (this.#recipients.size > 0) this.#recipients.clear();
@@ -415,6 +420,7 @@ export class EventRouter {
     const located = this.#parts.placement.locate(type, key, { caller: from, payer: isPaid ? from : undefined });
     if (located.at === "moving") {
       search.waiting ??= MovingEvents.waiting(event);
+      this.#waiting = search.waiting;
       this.#isHeld = true;
       this.#moving.hold(search.waiting, located.agent, from, isPaid);
       return "held";

@@ -98,6 +98,8 @@ export class MovingEvents {
   #lastNumber = 0;
   /** Other hosts that have sent events for agents of shared types, by the numbers of their links. */
   readonly #hosts = new Map<number, HostCaller>();
+  /** By the bytes of an event that waits: the workers that have got it whole, for all their agents. One that was given back is not here. */
+  readonly #sentWhole = new WeakMap<Uint8Array, Set<Peer>>();
 
   constructor(parts: MovingEventsParts) {
     this.#parts = parts;
@@ -121,6 +123,11 @@ export class MovingEvents {
     const { account } = payer ?? agent;
     const held = new HeldEvent({ bytes, type: agent.type, account, caller: from, payer, isUnfit: false }, this);
     if (!leaving.hold(agent, held)) counters.droppedEvents += 1;
+  }
+
+  /** An event that waits for some of its agents goes to these workers for others. */
+  noteSent(bytes: Uint8Array, targets: readonly Peer[]): void {
+    this.#sentWhole.set(bytes, new Set(targets));
   }
 
   // protocol.md §12.8
@@ -277,7 +284,19 @@ export class MovingEvents {
     const event = shownTo(peer, kept);
     const mark = origin === undefined ? "" : `,${this.markOf(origin.host)}`;
     if (epoch !== undefined) send(event, peer, spliceRecipients(event, formatLoneRecipient(type.name, epoch) + mark));
-    else if (this.#mayHaveIt(event, type, peer)) counters.droppedEvents += 1;
+    else this.#sendWhole(event, { bytes, type, peer });
+  }
+
+  /** Sends an event once to a worker that gives it to its agents by its own subscriptions. */
+  #sendWhole(
+    event: PeekedEvent,
+    { bytes, type, peer }: { readonly bytes: Uint8Array; readonly type: SharedType; readonly peer: Peer },
+  ): void {
+    const { counters, send } = this.#parts;
+    const sent = this.#sentWhole.get(bytes);
+    if (sent?.has(peer)) return;
+    sent?.add(peer);
+    if (sent === undefined && this.#mayHaveIt(event, type, peer)) counters.droppedEvents += 1;
     else send(event, peer, event.bytes);
   }
 

@@ -1,5 +1,7 @@
 import {
+  type ClusterCounters,
   ClusterMember,
+  createClusterCounters,
   type HeldClaims,
   type LifeEnd,
   type MemberListener,
@@ -61,6 +63,9 @@ const retryMs = 1_000;
 /** The lives of this host in its cluster, one after the other: under each it has another host id. */
 export class HostLives {
   readonly #parts: HostLivesParts;
+  #count = 0;
+  /** The sum of the counters of the lives before this one. */
+  #before: Readonly<ClusterCounters> = createClusterCounters();
   /** Where the host is reached, as far as is known. */
   #addresses: { readonly peerAddress: string; readonly workerAddress: string } = { peerAddress: "", workerAddress: "" };
   #now: Life;
@@ -73,6 +78,16 @@ export class HostLives {
 
   get now(): PresentLife {
     return this.#now;
+  }
+
+  /** The sum of the counters of all lives. */
+  get counters(): Readonly<ClusterCounters> {
+    return added(this.#before, this.member.counters);
+  }
+
+  /** The number of lives, with the present one. */
+  get count(): number {
+    return this.#count;
   }
 
   get member(): ClusterMember {
@@ -111,6 +126,7 @@ export class HostLives {
   }
 
   #create(): Life {
+    this.#count += 1;
     const { options, clock, makeId, logger, listenerOf, held } = this.#parts;
     const { store, label = "", leaseMs, workerLeaseMs, rejoinGraceMs } = options;
     const times = {
@@ -146,6 +162,7 @@ export class HostLives {
   }
 
   #beginNext(): ClusterMember {
+    this.#before = this.counters;
     const life = this.#create();
     this.#now = life;
     void this.#begin(life).catch((error: unknown) => this.#tryAgain(life, error));
@@ -161,6 +178,13 @@ export class HostLives {
       if (!this.#isEnding) onNextLife(this.#beginNext(), "dead");
     });
   }
+}
+
+function added(one: Readonly<ClusterCounters>, other: Readonly<ClusterCounters>): ClusterCounters {
+  const sum = { ...one };
+  // Both have the same names.
+  for (const name of Object.keys(sum) as (keyof ClusterCounters)[]) sum[name] += other[name];
+  return sum;
 }
 
 const noLogger: Logger = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };

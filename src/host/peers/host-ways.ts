@@ -92,6 +92,20 @@ export interface LinkOccurrence {
   readonly detail: string;
 }
 
+/** The links between this host and another one. */
+export interface LinkReport {
+  readonly hostId: string;
+  /** Whether this host has a link to the other one, and the other one has one to this. */
+  readonly isOpen: boolean;
+  readonly isAccepted: boolean;
+  /** Frames and bytes that wait for the other host, and events that found no space. */
+  readonly queuedFrames: number;
+  readonly queuedBytes: number;
+  readonly droppedEvents: number;
+  /** Milliseconds of the last heartbeat and its answer. Null: none was answered yet. */
+  readonly roundTripMs: number | null;
+}
+
 /** Counts what links have done. Numbers only grow. */
 export interface LinkCounters {
   /** Links of both kinds that were opened, and those that have ended. */

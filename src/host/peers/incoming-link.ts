@@ -227,6 +227,7 @@ export class IncomingLink implements ServerStreamReceiver, ToldHost {
       case "here":
       case "away":
       case "interest":
+      case "load":
       case "barrier":
       case "unary-answer":
       case "empty":

@@ -23,6 +23,8 @@ export class LinkLiveness {
   readonly #parts: LinkLivenessParts;
   readonly #signs: SignsOfLife;
   #asked = 0;
+  #askedMs = 0;
+  #roundTripMs: number | undefined;
 
   constructor(parts: LinkLivenessParts) {
     this.#parts = parts;
@@ -34,8 +36,20 @@ export class LinkLiveness {
     });
   }
 
+  /** Milliseconds between the last question that was answered and its answer. Undefined: none was. */
+  get roundTripMs(): number | undefined {
+    return this.#roundTripMs;
+  }
+
+  /** Asks for a sign of life, for the round trip. */
+  measure(): void {
+    this.#ask();
+  }
+
   /** Takes a heartbeat of the other host, and answers a question. */
   heard(heartbeat: HeartbeatFrame): void {
+    if (heartbeat.isAnswer && heartbeat.seq === this.#asked)
+      this.#roundTripMs = this.#parts.clock.now() - this.#askedMs;
     const answer = heartbeatAnswer(heartbeat);
     if (answer !== undefined) this.#parts.send(encodeFrame(answer));
   }
@@ -47,6 +61,7 @@ export class LinkLiveness {
   #ask(): void {
     this.#parts.queue.settle();
     this.#asked = this.#asked === mostSeq ? 1 : this.#asked + 1;
+    this.#askedMs = this.#parts.clock.now();
     this.#parts.send(encodeFrame({ kind: "heartbeat", seq: this.#asked, isAnswer: false, leaseMs: 0 }));
   }
 }

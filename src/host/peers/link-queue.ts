@@ -56,6 +56,10 @@ export class LinkQueue {
     return this.#parts.stream.queuedFrames;
   }
 
+  get queuedBytes(): number {
+    return this.#parts.stream.queuedBytes;
+  }
+
   get droppedEvents(): number {
     return this.#droppedEvents;
   }

@@ -1,3 +1,4 @@
+// Over 400 lines: the port OtherHosts in one class, whose answers come from the same tables of links and workers.
 import { type Clock, isValidAgentType, type Timer } from "../../core/internal.ts";
 import {
   type FrameHead,
@@ -15,7 +16,7 @@ import type { Peer } from "../sessions/peer.ts";
 import type { AcceptedLinks } from "./accepted-links.ts";
 import type { ClusterHost, ClusterHostsListener, ClusterView, TypeApplicant, TypeGrant } from "./cluster-view.ts";
 import { HostDialling } from "./host-dialling.ts";
-import type { BadFrame, ControlLink, HostWays, LinkCounters, LinkOccurrence } from "./host-ways.ts";
+import type { BadFrame, ControlLink, HostWays, LinkCounters, LinkOccurrence, LinkReport } from "./host-ways.ts";
 import { InterestElsewhere } from "./interest-elsewhere.ts";
 import { LookUps } from "./look-ups.ts";
 import { type ForwardedCall, type FoundElsewhere, keyOfType, keyOfWorker, type OtherHosts } from "./other-hosts.ts";
@@ -84,6 +85,30 @@ export class LinkedHosts implements OtherHosts, AskingHost, ClusterHostsListener
   /** The ids of the hosts to which this one has an open link. */
   get hostIds(): readonly string[] {
     return [...this.#diallings.values()].filter(({ openLink }) => openLink !== undefined).map(({ hostId }) => hostId);
+  }
+
+  /** The links to and from each other host that is up or has a link. */
+  get reports(): readonly LinkReport[] {
+    const accepted = new Set(this.#parts.accepted.hostIds);
+    const known = new Set([...this.#diallings.keys(), ...accepted]);
+    return [...known].map((hostId) => {
+      const link = this.#diallings.get(hostId)?.openLink;
+      const { queuedFrames = 0, queuedBytes = 0, droppedEvents = 0 } = link?.queue ?? {};
+      const roundTripMs = link?.roundTripMs ?? null;
+      const isAccepted = accepted.has(hostId);
+      return { hostId, isOpen: link !== undefined, isAccepted, queuedFrames, queuedBytes, droppedEvents, roundTripMs };
+    });
+  }
+
+  /** Asks all hosts for a sign of life, for the round trips. */
+  measure(): void {
+    for (const { openLink } of this.#diallings.values()) openLink?.measure();
+  }
+
+  /** Asks one host for an operator. Undefined: there is no link to it. */
+  askHost(hostId: string, forwarded: ForwardedCall, timeoutMs: number): Promise<Uint8Array | RpcError> | undefined {
+    const link = this.#diallings.get(hostId)?.openLink;
+    return link && this.#asks.tryAsk(link, forwarded, timeoutMs);
   }
 
   /** Resolves when this host has an open link to each of these hosts, or when the time is up that `startTimer` begins. */

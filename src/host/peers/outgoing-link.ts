@@ -165,6 +165,16 @@ export class OutgoingLink implements CallLink, StreamReceiver {
     return this.#isOpen ? this.queue.send(encodePeerFrame(ask), "call", party) : "closed";
   }
 
+  /** Milliseconds of the last heartbeat and its answer. Undefined: none was answered. */
+  get roundTripMs(): number | undefined {
+    return this.#liveness.roundTripMs;
+  }
+
+  /** Asks for a sign of life, for the round trip. */
+  measure(): void {
+    if (this.#isOpen) this.#liveness.measure();
+  }
+
   /** Ends the link at once. `reason`: the predicate of a sentence about the other host. */
   cut(reason: string): void {
     if (this.#hasEnded) return;
@@ -251,6 +261,9 @@ export class OutgoingLink implements CallLink, StreamReceiver {
       }
       case "interest":
         return this.#interestChanged(frame);
+      case "load":
+        for (const { slot, agents, calls } of frame.workers) this.#workers.get(slot)?.worker.setLoad({ agents, calls });
+        return;
       case "barrier":
         return void this.#send({ kind: "barrier-read", number: frame.number });
       case "control":

@@ -1,8 +1,9 @@
-import type { RarePeerFrame, WireSubscription } from "../../protocol/internal.ts";
+import type { RarePeerFrame, WireSubscription, WorkerLoad } from "../../protocol/internal.ts";
 import type { MemoryAccount } from "../../transport/internal.ts";
 import type { BatchRunner } from "../batch-runner.ts";
 import { topicOf } from "../registry/name-checks.ts";
 import type { Peer } from "../sessions/peer.ts";
+import { ToldLoads } from "./told-loads.ts";
 
 export type Pattern = NonNullable<WireSubscription["pattern"]>;
 
@@ -17,6 +18,7 @@ export interface ToldPresenceParts {
   readonly sessionNumber: (channel: Peer) => number;
   /** Whether the worker gets no new agents of shared types. */
   readonly isDraining: (channel: Peer) => boolean;
+  readonly loadOf: (channel: Peer) => WorkerLoad;
   /** Holds the patterns. */
   readonly account: MemoryAccount;
 }
@@ -35,10 +37,13 @@ export class ToldPresence {
   readonly #channels = new Map<number, Peer>();
   /** By a text of the pattern. */
   readonly #patterns = new Map<string, Pattern>();
+  readonly #loads: ToldLoads;
+  #isLooking = false;
   #lastSlot = 0;
 
   constructor(parts: ToldPresenceParts) {
     this.#parts = parts;
+    this.#loads = new ToldLoads(parts.loadOf);
   }
 
   /** The data channel that a slot names; undefined: it has ended. */
@@ -75,7 +80,16 @@ export class ToldPresence {
     if (slot === undefined) return;
     this.#slots.delete(channel);
     this.#channels.delete(slot);
+    this.#loads.forget(slot);
     this.#tell({ kind: "away", slot });
+  }
+
+  // protocol.md §12.8
+  /** Tells the loads of the workers that have changed. Called each second. */
+  tellLoads(): void {
+    if (this.#hosts.size === 0 || this.#isLooking) return;
+    this.#isLooking = true;
+    this.#parts.batches.add(this.#loads, this.#lookAtLoads());
   }
 
   /** The first subscription with this pattern has come, or the last one has gone. */
@@ -97,11 +111,17 @@ export class ToldPresence {
     for (const host of this.#hosts) host.tell(frame);
   }
 
+  *#lookAtLoads(): Iterable<() => void> {
+    yield* this.#loads.look(this.#channels, (load) => this.#tell(load));
+    this.#isLooking = false;
+  }
+
   *#greetings(host: ToldHost, onDone: () => void): Iterable<() => void> {
     for (const [channel, slot] of this.#slots) {
       if (!host.isOpen) return;
       yield () => host.tell(this.#hereOf(channel, slot));
     }
+    for (const load of this.#loads.all()) yield () => host.tell(load);
     for (const pattern of this.#patterns.values()) {
       if (!host.isOpen) return;
       yield () => host.tell({ kind: "interest", begins: true, pattern });

@@ -5,6 +5,7 @@ import type {
   PeerFlush,
   WorkerHere,
   WorkerIdentity,
+  WorkerLoad,
 } from "../../protocol/internal.ts";
 import type { MemoryAccount } from "../../transport/internal.ts";
 import type { FrameUse, Peer, PeerTraits, SendOutcome } from "../sessions/peer.ts";
@@ -42,6 +43,10 @@ export class WorkerElsewhere implements Peer {
   /** It gets no new agents of shared types. */
   isDraining: boolean;
   #isOpen = true;
+  /** As its host has told it. Undefined: not yet. */
+  #told: WorkerLoad | undefined;
+  /** The agents and calls of this host there, when the told load was first used. */
+  #then: WorkerLoad | undefined;
 
   constructor({ slot, session, clientId, worker, capabilities, isDraining }: WorkerHere, link: CallLink) {
     this.isDraining = isDraining;
@@ -66,6 +71,26 @@ export class WorkerElsewhere implements Peer {
   notify(notice: Uint8Array): SendOutcome {
     // Its host still has the calls that it has not answered.
     return this.link.sendNotice(notice);
+  }
+
+  /** Its host has told its load. */
+  setLoad(load: WorkerLoad): void {
+    this.#told = load;
+    this.#then = undefined;
+  }
+
+  /**
+   * Its load as its host has told it, with what this host has sent it since. `agents`: those to which this host knows the way; they are all that
+   * is known before its host has told anything.
+   */
+  loadWith(agents: number): WorkerLoad {
+    const now = { agents, calls: this.incomingCalls.size };
+    if (this.#told === undefined) return now;
+    this.#then ??= now;
+    return {
+      agents: this.#told.agents + Math.max(0, now.agents - this.#then.agents),
+      calls: this.#told.calls + Math.max(0, now.calls - this.#then.calls),
+    };
   }
 
   /** The channel has ended or takes no more calls, or the link to its host has ended. */

@@ -1,5 +1,5 @@
 import { type AgentPlacement, hashOfText } from "../../core/internal.ts";
-import type { WorkerIdentity } from "../../protocol/internal.ts";
+import type { WorkerIdentity, WorkerLoad } from "../../protocol/internal.ts";
 import type { Peer } from "../sessions/peer.ts";
 
 /** A worker that may get an agent. */
@@ -17,8 +17,7 @@ export interface PlacementRequest {
   /** How many agents of the type were placed before; 0 where the strategy does not ask for it. */
   readonly turn: number;
   readonly random: () => number;
-  /** Agents that a worker holds. */
-  readonly claimsOf: (workerId: string, peer: Peer) => number;
+  readonly loadOf: (peer: Peer) => WorkerLoad;
 }
 
 /** Chooses one of at least one candidates. */
@@ -42,13 +41,16 @@ const byHash: Director = ({ key }, candidates) => {
   return best;
 };
 
-const byLoad: Director = ({ random, claimsOf }, candidates) => {
+const byLoad: Director = ({ random, loadOf }, candidates) => {
   const first = Math.floor(random() * candidates.length);
   const other = Math.floor(random() * (candidates.length - 1));
   const one = candidates[first];
   const two = candidates[other >= first ? other + 1 : other];
-  const loadOf = ({ worker, peer }: Candidate) => claimsOf(worker.id, peer) + claimsPerCall * peer.incomingCalls.size;
-  return one === undefined || two === undefined || loadOf(one) <= loadOf(two) ? one : two;
+  const weightOf = ({ peer }: Candidate): number => {
+    const { agents, calls } = loadOf(peer);
+    return agents + claimsPerCall * calls;
+  };
+  return one === undefined || two === undefined || weightOf(one) <= weightOf(two) ? one : two;
 };
 
 const inTurn: Director = ({ turn }, candidates) => candidates[turn % candidates.length];

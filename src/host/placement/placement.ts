@@ -1,4 +1,5 @@
 import { type AgentPlacement, hashOfText } from "../../core/internal.ts";
+import type { WorkerLoad } from "../../protocol/internal.ts";
 import type { MutableHostCounters } from "../counters.ts";
 import { limits } from "../limits.ts";
 import type { HostObserver } from "../observer.ts";
@@ -26,9 +27,11 @@ export interface LocatesAcross {
   isDraining(peer: Peer): boolean;
   /** A worker of this host has opened a channel, or serves one more type. */
   workerHere(workerId: string): void;
-  /** Agents that a worker of another host has, as far as this host knows. */
-  countOf(peer: Peer): number;
+  /** Agents and calls of a worker, as far as this host knows. */
+  loadOf(peer: Peer): WorkerLoad;
 }
+
+const noLoad = (): WorkerLoad => ({ agents: 0, calls: 0 });
 
 /** A search for a worker that gets an agent. */
 export interface Choosing {
@@ -207,8 +210,9 @@ export class Placement {
     const { placement, random, directory, across } = this.#parts;
     const strategy = type.terms.placement ?? placement;
     const turn = strategy === "round-robin" ? this.#nextTurn(type) : 0;
-    const claimsOf = (workerId: string, peer: Peer): number => across.now?.countOf(peer) ?? directory.countOf(workerId);
-    const chosen = directors[strategy]({ key, callerId: caller?.worker.id, turn, random, claimsOf }, candidates);
+    const loadOf = (peer: Peer): WorkerLoad =>
+      across.now?.loadOf(peer) ?? { agents: directory.countOf(peer.worker.id), calls: peer.incomingCalls.size };
+    const chosen = directors[strategy]({ key, callerId: caller?.worker.id, turn, random, loadOf }, candidates);
     return chosen ?? nowhere(`No worker serves agent type ${type.name}.`);
   }
 
@@ -237,7 +241,7 @@ export class Placement {
     const known = units.placeOf(place, key);
     const stays = known === undefined ? undefined : workers.peerOf(known);
     const sticky = stays && candidates.find(({ peer }) => peer.worker.id === stays.worker.id);
-    const request = { key, callerId: undefined, turn: 0, random: this.#parts.random, claimsOf: () => 0 };
+    const request = { key, callerId: undefined, turn: 0, random: this.#parts.random, loadOf: noLoad };
     const chosen = sticky ?? directors.hash(request, candidates);
     if (chosen !== undefined && sticky === undefined) units.place(place, key, chosen.worker.id);
     return this.#take(type, key, chosen, seeker);

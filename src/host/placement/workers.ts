@@ -46,6 +46,10 @@ export class Workers {
     return this.#open.has(peer);
   }
 
+  get size(): number {
+    return this.#entries.size;
+  }
+
   ids(): Iterable<string> {
     return this.#entries.keys();
   }

@@ -34,6 +34,7 @@ export class HealthService implements LinkService {
   readonly #watches = new Map<ServerStream, boolean>();
   readonly #places: FairCount;
   #status: ServingStatus = "serving";
+  #isDraining = false;
 
   /** `places` bounds the open watches. */
   constructor(places: FairCountOptions) {
@@ -61,8 +62,19 @@ export class HealthService implements LinkService {
 
   /** Says from now on that the host takes no new work. */
   drain(): void {
-    if (this.#status === "not-serving") return;
-    this.#status = "not-serving";
+    this.#isDraining = true;
+    this.#tell("not-serving");
+  }
+
+  // protocol.md §12.7
+  /** Says whether the host is in touch with its cluster. One that drains stays NOT_SERVING. */
+  setServing(isServing: boolean): void {
+    this.#tell(isServing && !this.#isDraining ? "serving" : "not-serving");
+  }
+
+  #tell(status: ServingStatus): void {
+    if (this.#status === status) return;
+    this.#status = status;
     for (const [stream, isKnown] of this.#watches) if (isKnown) stream.send(encodeHealthCheckResponse(this.#status));
   }
 

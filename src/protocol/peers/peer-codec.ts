@@ -59,6 +59,11 @@ function toWireKind(frame: RarePeerFrame): WireKind {
       const topic = pattern.kind === "type" ? pattern.topicType : pattern.topicTypePrefix;
       return { case: "interest", value: { begins, kind: pattern.kind === "type" ? 0 : 1, topic, agentType } };
     }
+    case "load":
+      return {
+        case: "load",
+        value: { workers: frame.workers.map(({ slot, agents, calls }) => ({ slot, agents, calls })) },
+      };
     case "barrier":
       return { case: "barrier", value: { number: BigInt(frame.number) } };
     case "barrier-read":
@@ -147,6 +152,11 @@ function fromWireKind(kind: WirePeerFrame["kind"]): PeerFrame {
       return { kind: "away", slot: kind.value.slot };
     case "interest":
       return { kind: "interest", begins: kind.value.begins, pattern: patternOf(kind.value) };
+    case "load":
+      return {
+        kind: "load",
+        workers: kind.value.workers.map(({ slot, agents, calls }) => ({ slot, agents, calls })),
+      };
     case "barrier":
       return { kind: "barrier", number: safe(kind.value.number) };
     case "barrierRead":

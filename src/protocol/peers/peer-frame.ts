@@ -92,7 +92,20 @@ export interface PeerInterest {
   readonly pattern: WirePattern;
 }
 
-/** A unary call of `agents.AgentRpc` that another host answers. */
+/** The load of a worker, as its host tells it. */
+export interface WorkerLoad {
+  /** Agents of shared types that the worker has, and calls that it has not answered. */
+  readonly agents: number;
+  readonly calls: number;
+}
+
+/** The loads of workers at the host that says so, by their slots: of those that have changed. */
+export interface PeerLoad {
+  readonly kind: "load";
+  readonly workers: readonly (WorkerLoad & { readonly slot: number })[];
+}
+
+/** A unary call of `agents.AgentRpc` that another host answers, or one of an operator's. */
 export interface PeerUnary {
   readonly kind: "unary";
   readonly number: number;
@@ -125,6 +138,7 @@ export type RarePeerFrame =
   | WorkerHere
   | { readonly kind: "away"; readonly slot: number }
   | PeerInterest
+  | PeerLoad
   | { readonly kind: "barrier" | "barrier-read"; readonly number: number }
   | { readonly kind: "control"; readonly envelope: Uint8Array }
   | PeerUnary

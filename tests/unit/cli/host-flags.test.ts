@@ -1,5 +1,6 @@
 import { Command } from "commander";
 import { expect, test } from "vitest";
+import { type ClusterFlags, settingsOf } from "../../../src/cli/commands/cluster-flags.ts";
 import { installedCron } from "../../../src/cli/commands/host.ts";
 import { addHostFlags, assertStateFlags, type HostFlags, hostOptionsOf } from "../../../src/cli/commands/host-flags.ts";
 
@@ -34,6 +35,18 @@ test("--shared-types takes agent types with commas between them, and refuses a t
 test("--name takes any name but an empty one", () => {
   expect(parsed("--name", "east 1").opts<HostFlags>().name).toBe("east 1");
   for (const name of ["", "  "]) expect(() => parsed("--name", name)).toThrow(/It is empty\. Name the host/);
+});
+
+test("the bounds of a host's links and moves are flags; their defaults are the host's own", () => {
+  const settings = (...args: readonly string[]) =>
+    settingsOf(parsed("--cluster", "nats://127.0.0.1:1", ...args).opts<ClusterFlags & HostFlags>());
+  const names = ["maxRoutes", "moveTimeoutMs", "maxPeerQueuedBytes", "maxPeerQueuedFrames"] as const;
+  for (const name of names) expect(settings()[name]).toBeUndefined();
+  const links = ["--max-peer-queued-bytes", "4096", "--max-peer-queued-frames", "100"];
+  expect(settings("--max-routes", "5", "--move-timeout-ms", "700", ...links)).toMatchObject({
+    ...{ maxRoutes: 5, moveTimeoutMs: 700, maxPeerQueuedBytes: 4_096, maxPeerQueuedFrames: 100 },
+  });
+  expect(() => settings("--max-peer-queued-frames", "1")).toThrow(/Not a whole number/);
 });
 
 test("--dotnet-errors says what .NET's workers get in place of an error; nothing unless it is given", () => {

@@ -90,6 +90,16 @@ test("no folder is made for the file, unless an entry was asked for", async () =
   expect(await openAdmin({ name: "one", admin: false }, parts)).toBeUndefined();
 });
 
+test("a host of a cluster makes the folder, and its file has its name; no name leaves the folder", async () => {
+  const { parts, folder } = rig();
+  const cluster = "nats://127.0.0.1:1";
+  const admin = await openAdmin({ name: "eu-1", cluster }, parts);
+  expect(readAdminFile(join(folder, "inner", "admin-eu-1.json"))).toMatchObject({ name: "eu-1", url: admin?.url });
+  const odd = await openAdmin({ name: "../../x y", cluster }, parts);
+  expect(readAdminFile(join(folder, "inner", "admin-.._.._x_y.json"))).toMatchObject({ name: "../../x y" });
+  await Promise.all([admin?.close(), odd?.close()]);
+});
+
 test("an address with TLS, on a Unix socket or of other machines is refused with what to write", async () => {
   const { parts } = rig();
   for (const text of ["https://127.0.0.1:1", "unix:/tmp/x"]) {

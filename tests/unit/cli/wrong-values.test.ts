@@ -2,9 +2,12 @@ import type { Command } from "commander";
 import { expect, test } from "vitest";
 import { agentsCommand } from "../../../src/cli/commands/agents.ts";
 import { certsCommand } from "../../../src/cli/commands/certs.ts";
+import { clusterCommand } from "../../../src/cli/commands/cluster.ts";
 import { deadCommand } from "../../../src/cli/commands/dead.ts";
+import { doctorCommand } from "../../../src/cli/commands/doctor.ts";
 import { drainCommand } from "../../../src/cli/commands/drain.ts";
 import { hostCommand } from "../../../src/cli/commands/host.ts";
+import { hostsCommand } from "../../../src/cli/commands/hosts.ts";
 import { remindersCommand } from "../../../src/cli/commands/reminders.ts";
 import { stateCommand } from "../../../src/cli/commands/state.ts";
 import { subscriptionsCommand } from "../../../src/cli/commands/subscriptions.ts";
@@ -12,6 +15,9 @@ import { workersCommand } from "../../../src/cli/commands/workers.ts";
 
 const makers = [
   certsCommand,
+  clusterCommand,
+  doctorCommand,
+  hostsCommand,
   subscriptionsCommand,
   hostCommand,
   agentsCommand,
@@ -75,6 +81,10 @@ const wrong: Readonly<Record<string, readonly [value: string, says: RegExp]>> = 
   "--advertise-workers": ["here", /address/],
   "--lease-ms": ["2999", wholeNumber],
   "--worker-lease-ms": ["100", wholeNumber],
+  "--max-routes": ["-1", wholeNumber],
+  "--move-timeout-ms": ["99", wholeNumber],
+  "--max-peer-queued-bytes": ["1023", wholeNumber],
+  "--max-peer-queued-frames": ["15", wholeNumber],
   "--days": ["826", wholeNumber],
   "--limit": ["0", wholeNumber],
   "--agent": ["writer", /write type\/key/],

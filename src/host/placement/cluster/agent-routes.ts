@@ -1,5 +1,6 @@
 // Over 400 lines: messages pass between gates and the entries of this host, and each step keeps the order of both.
 import type { Clock, Timer } from "../../../core/internal.ts";
+import type { WorkerLoad } from "../../../protocol/internal.ts";
 import type { BatchRunner } from "../../batch-runner.ts";
 import type { MutableHostCounters } from "../../counters.ts";
 import { limits } from "../../limits.ts";
@@ -207,8 +208,9 @@ export class AgentRoutes implements PlacesAcross, LocatesAcross {
     return isElsewhere(peer) && peer.isDraining;
   }
 
-  countOf(peer: Peer): number {
-    return isElsewhere(peer) ? this.#routes.countOf(peer) : this.#parts.directory.countOf(peer.worker.id);
+  loadOf(peer: Peer): WorkerLoad {
+    if (isElsewhere(peer)) return peer.loadWith(this.#routes.countOf(peer));
+    return { agents: this.#parts.directory.countOf(peer.worker.id), calls: peer.incomingCalls.size };
   }
 
   /** The other host has handed over the first message of a gate: what waits may follow. */

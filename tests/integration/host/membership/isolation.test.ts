@@ -104,6 +104,25 @@ describe("a host that has lost touch with its cluster", () => {
     expect(textOf(await caller.nextResponse())).toBe("again");
   });
 
+  it("is not ready while it is isolated, and is again afterwards", async () => {
+    await using rig = await start();
+    const { rig: host, clock, store } = await addCut(rig);
+    const health = host.host.servicer.asHealthService();
+    const { signal } = new AbortController();
+    const isReady = async (): Promise<boolean> => {
+      const call = { method: "Check", metadata: {}, peer: "probe", signal };
+      // The answer has one field: 1 is SERVING, 2 NOT_SERVING.
+      return (await health.unary(new Uint8Array(0), call)).at(-1) === 1;
+    };
+    expect(await isReady()).toBe(true);
+    store.goAway();
+    await clock.pass(20_000);
+    expect(await isReady()).toBe(false);
+    store.comeBack();
+    await clock.pass(2_000);
+    expect(await isReady()).toBe(true);
+  });
+
   it("sends Troupe's workers to other hosts, ends their channels after 1 s, and keeps those of stock workers", async () => {
     await using rig = await start();
     const cut = await addCut(rig);

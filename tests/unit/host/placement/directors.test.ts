@@ -4,14 +4,23 @@ import { type Candidate, compareVersions, directors } from "../../../../src/host
 import type { Peer } from "../../../../src/host/sessions/peer.ts";
 
 /** What the directors read of a peer. */
-const peer = (calls: number) => ({ incomingCalls: { size: calls } }) as unknown as Peer;
+const peer = (id: string, calls: number) => ({ worker: { id }, incomingCalls: { size: calls } }) as unknown as Peer;
 
 function candidate(name: string, calls = 0): Candidate {
-  return { worker: { id: name, name, version: undefined, labels: {} }, peer: peer(calls), nameHash: hashOfText(name) };
+  return {
+    worker: { id: name, name, version: undefined, labels: {} },
+    peer: peer(name, calls),
+    nameHash: hashOfText(name),
+  };
 }
 
+/** The load of a worker: its calls, and its agents by the worker's id. */
+const loadBeside =
+  (agents: { readonly [id: string]: number } = {}) =>
+  (of: Peer) => ({ agents: agents[of.worker.id] ?? 0, calls: of.incomingCalls.size });
+
 function place(placement: AgentPlacement, candidates: readonly Candidate[], given: object = {}): string | undefined {
-  const request = { key: "k", callerId: undefined, turn: 0, random: () => 0, claimsOf: () => 0, ...given };
+  const request = { key: "k", callerId: undefined, turn: 0, random: () => 0, loadOf: loadBeside(), ...given };
   return directors[placement](request, candidates)?.worker.name;
 }
 
@@ -42,8 +51,8 @@ describe("other placements", () => {
   it("by load prefers the worker with fewer agents and calls, of two that are picked at random", () => {
     const picks = [0, 0.99];
     const random = () => picks.shift() ?? 0;
-    const claimsOf = (id: string) => (id === "a" ? 5 : 0);
-    expect(place("least-loaded", [candidate("a"), candidate("b"), candidate("c", 1)], { random, claimsOf })).toBe("c");
+    const loadOf = loadBeside({ a: 5 });
+    expect(place("least-loaded", [candidate("a"), candidate("b"), candidate("c", 1)], { random, loadOf })).toBe("c");
     expect(place("least-loaded", [candidate("only")])).toBe("only");
   });
 

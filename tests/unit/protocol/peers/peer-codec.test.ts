@@ -43,6 +43,13 @@ const rare: readonly RarePeerFrame[] = [
   { kind: "away", slot: 3 },
   { kind: "interest", begins: true, pattern: { kind: "type", topicType: "news", agentType: "reader" } },
   { kind: "interest", begins: false, pattern: { kind: "prefix", topicTypePrefix: "", agentType: "reader" } },
+  {
+    kind: "load",
+    workers: [
+      { slot: 3, agents: 2_000_000, calls: 0 },
+      { slot: 300, agents: 0, calls: 7 },
+    ],
+  },
   { kind: "barrier", number: 9 },
   { kind: "barrier-read", number: 2 ** 40 },
   { kind: "control", envelope: Buffer.from("control") },

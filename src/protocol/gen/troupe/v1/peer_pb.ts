@@ -14,7 +14,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file troupe/v1/peer.proto.
  */
 export const file_troupe_v1_peer: GenFile = /*@__PURE__*/
-  fileDesc("ChR0cm91cGUvdjEvcGVlci5wcm90bxIJdHJvdXBlLnYxIoQFCglQZWVyRnJhbWUSIwoEY2FsbBgBIAEoCzITLnRyb3VwZS52MS5QZWVyQ2FsbEgAEhAKBmFuc3dlchgCIAEoDEgAEiUKBWV2ZW50GAMgASgLMhQudHJvdXBlLnYxLlBlZXJFdmVudEgAEhAKBm5vdGljZRgEIAEoDEgAEiMKBmJvdW5jZRgFIAEoCzIRLnRyb3VwZS52MS5Cb3VuY2VIABIhCgV0YWtlbhgGIAEoCzIQLnRyb3VwZS52MS5UYWtlbkgAEiEKBWZsdXNoGAcgASgLMhAudHJvdXBlLnYxLkZsdXNoSAASJQoHZmx1c2hlZBgIIAEoCzISLnRyb3VwZS52MS5GbHVzaGVkSAASJQoEaGVyZRgJIAEoCzIVLnRyb3VwZS52MS5Xb3JrZXJIZXJlSAASJQoEYXdheRgKIAEoCzIVLnRyb3VwZS52MS5Xb3JrZXJBd2F5SAASJwoIaW50ZXJlc3QYCyABKAsyEy50cm91cGUudjEuSW50ZXJlc3RIABIlCgdiYXJyaWVyGAwgASgLMhIudHJvdXBlLnYxLkJhcnJpZXJIABIuCgxiYXJyaWVyX3JlYWQYDSABKAsyFi50cm91cGUudjEuQmFycmllclJlYWRIABIRCgdjb250cm9sGA4gASgMSAASJQoFdW5hcnkYDyABKAsyFC50cm91cGUudjEuUGVlclVuYXJ5SAASMgoMdW5hcnlfYW5zd2VyGBAgASgLMhoudHJvdXBlLnYxLlBlZXJVbmFyeUFuc3dlckgAEiUKBWhlbGxvGBIgASgLMhQudHJvdXBlLnYxLlBlZXJIZWxsb0gAQgYKBGtpbmRKBAgREBJKBAgTEBQiXwoJUGVlckhlbGxvEg8KB2NsdXN0ZXIYASABKAkSDwoHaG9zdF9pZBgCIAEoCRIOCgZvbGRlc3QYAyABKA0SDgoGbmV3ZXN0GAQgASgNEhAKCGZlYXR1cmVzGAUgAygJIjYKCFBlZXJDYWxsEgwKBHNsb3QYASABKA0SDQoFZmxhZ3MYAiABKA0SDQoFZnJhbWUYDyABKAwiUwoJUGVlckV2ZW50Eg4KBm51bWJlchgBIAEoBBInCgd0YXJnZXRzGAIgAygLMhYudHJvdXBlLnYxLkV2ZW50VGFyZ2V0Eg0KBWZyYW1lGA8gASgMIioKC0V2ZW50VGFyZ2V0EgwKBHNsb3QYASABKA0SDQoFdHlwZXMYAiADKAkidgoGQm91bmNlEhQKCnJlcXVlc3RfaWQYASABKAlIABIPCgVldmVudBgCIAEoBEgAEg0KBXR5cGVzGAMgAygJEg4KBnJlYXNvbhgEIAEoCRIPCgdoZWxkX2J5GAUgASgJEg0KBWZyYW1lGA8gASgMQgYKBHdoYXQiNgoFVGFrZW4SFAoKcmVxdWVzdF9pZBgBIAEoCUgAEg8KBWV2ZW50GAIgASgESABCBgoEd2hhdCJACgVGbHVzaBIOCgZudW1iZXIYASABKAQSDAoEc2xvdBgCIAEoDRIMCgR0eXBlGAMgASgJEgsKA2tleRgEIAEoCSIZCgdGbHVzaGVkEg4KBm51bWJlchgBIAEoBCKNAgoKV29ya2VySGVyZRIMCgRzbG90GAEgASgNEhEKCXdvcmtlcl9pZBgCIAEoCRIPCgdzZXNzaW9uGAMgASgEEhEKCWNsaWVudF9pZBgEIAEoCRIRCglhbm5vdW5jZWQYBSABKAgSDwoHdmVyc2lvbhgGIAEoCRIxCgZsYWJlbHMYByADKAsyIS50cm91cGUudjEuV29ya2VySGVyZS5MYWJlbHNFbnRyeRIQCghkcmFpbmluZxgIIAEoCBIMCgRuYW1lGAkgASgJEhQKDGNhcGFiaWxpdGllcxgKIAMoCRotCgtMYWJlbHNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIhoKCldvcmtlckF3YXkSDAoEc2xvdBgBIAEoDSJLCghJbnRlcmVzdBIOCgZiZWdpbnMYASABKAgSDAoEa2luZBgCIAEoDRINCgV0b3BpYxgDIAEoCRISCgphZ2VudF90eXBlGAQgASgJIhkKB0JhcnJpZXISDgoGbnVtYmVyGAEgASgEIh0KC0JhcnJpZXJSZWFkEg4KBm51bWJlchgBIAEoBCLcAQoJUGVlclVuYXJ5Eg4KBm51bWJlchgBIAEoBBIOCgZtZXRob2QYAiABKAkSEQoJY2xpZW50X2lkGAMgASgJEhYKCXByaW5jaXBhbBgEIAEoCUgAiAEBEg8KB3JlcXVlc3QYBSABKAwSNAoIbWV0YWRhdGEYBiADKAsyIi50cm91cGUudjEuUGVlclVuYXJ5Lk1ldGFkYXRhRW50cnkaLwoNTWV0YWRhdGFFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBQgwKCl9wcmluY2lwYWwivQEKD1BlZXJVbmFyeUFuc3dlchIOCgZudW1iZXIYASABKAQSDAoEY29kZRgCIAEoDRIPCgdkZXRhaWxzGAMgASgJEg4KBmFuc3dlchgEIAEoDBI6CghtZXRhZGF0YRgFIAMoCzIoLnRyb3VwZS52MS5QZWVyVW5hcnlBbnN3ZXIuTWV0YWRhdGFFbnRyeRovCg1NZXRhZGF0YUVudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAFiBnByb3RvMw");
+  fileDesc("ChR0cm91cGUvdjEvcGVlci5wcm90bxIJdHJvdXBlLnYxIqMFCglQZWVyRnJhbWUSIwoEY2FsbBgBIAEoCzITLnRyb3VwZS52MS5QZWVyQ2FsbEgAEhAKBmFuc3dlchgCIAEoDEgAEiUKBWV2ZW50GAMgASgLMhQudHJvdXBlLnYxLlBlZXJFdmVudEgAEhAKBm5vdGljZRgEIAEoDEgAEiMKBmJvdW5jZRgFIAEoCzIRLnRyb3VwZS52MS5Cb3VuY2VIABIhCgV0YWtlbhgGIAEoCzIQLnRyb3VwZS52MS5UYWtlbkgAEiEKBWZsdXNoGAcgASgLMhAudHJvdXBlLnYxLkZsdXNoSAASJQoHZmx1c2hlZBgIIAEoCzISLnRyb3VwZS52MS5GbHVzaGVkSAASJQoEaGVyZRgJIAEoCzIVLnRyb3VwZS52MS5Xb3JrZXJIZXJlSAASJQoEYXdheRgKIAEoCzIVLnRyb3VwZS52MS5Xb3JrZXJBd2F5SAASJwoIaW50ZXJlc3QYCyABKAsyEy50cm91cGUudjEuSW50ZXJlc3RIABIlCgdiYXJyaWVyGAwgASgLMhIudHJvdXBlLnYxLkJhcnJpZXJIABIuCgxiYXJyaWVyX3JlYWQYDSABKAsyFi50cm91cGUudjEuQmFycmllclJlYWRIABIRCgdjb250cm9sGA4gASgMSAASJQoFdW5hcnkYDyABKAsyFC50cm91cGUudjEuUGVlclVuYXJ5SAASMgoMdW5hcnlfYW5zd2VyGBAgASgLMhoudHJvdXBlLnYxLlBlZXJVbmFyeUFuc3dlckgAEiMKBGxvYWQYESABKAsyEy50cm91cGUudjEuUGVlckxvYWRIABIlCgVoZWxsbxgSIAEoCzIULnRyb3VwZS52MS5QZWVySGVsbG9IAEIGCgRraW5kSgQIExAUIl8KCVBlZXJIZWxsbxIPCgdjbHVzdGVyGAEgASgJEg8KB2hvc3RfaWQYAiABKAkSDgoGb2xkZXN0GAMgASgNEg4KBm5ld2VzdBgEIAEoDRIQCghmZWF0dXJlcxgFIAMoCSI2CghQZWVyQ2FsbBIMCgRzbG90GAEgASgNEg0KBWZsYWdzGAIgASgNEg0KBWZyYW1lGA8gASgMIlMKCVBlZXJFdmVudBIOCgZudW1iZXIYASABKAQSJwoHdGFyZ2V0cxgCIAMoCzIWLnRyb3VwZS52MS5FdmVudFRhcmdldBINCgVmcmFtZRgPIAEoDCIqCgtFdmVudFRhcmdldBIMCgRzbG90GAEgASgNEg0KBXR5cGVzGAIgAygJInYKBkJvdW5jZRIUCgpyZXF1ZXN0X2lkGAEgASgJSAASDwoFZXZlbnQYAiABKARIABINCgV0eXBlcxgDIAMoCRIOCgZyZWFzb24YBCABKAkSDwoHaGVsZF9ieRgFIAEoCRINCgVmcmFtZRgPIAEoDEIGCgR3aGF0IjYKBVRha2VuEhQKCnJlcXVlc3RfaWQYASABKAlIABIPCgVldmVudBgCIAEoBEgAQgYKBHdoYXQiQAoFRmx1c2gSDgoGbnVtYmVyGAEgASgEEgwKBHNsb3QYAiABKA0SDAoEdHlwZRgDIAEoCRILCgNrZXkYBCABKAkiGQoHRmx1c2hlZBIOCgZudW1iZXIYASABKAQijQIKCldvcmtlckhlcmUSDAoEc2xvdBgBIAEoDRIRCgl3b3JrZXJfaWQYAiABKAkSDwoHc2Vzc2lvbhgDIAEoBBIRCgljbGllbnRfaWQYBCABKAkSEQoJYW5ub3VuY2VkGAUgASgIEg8KB3ZlcnNpb24YBiABKAkSMQoGbGFiZWxzGAcgAygLMiEudHJvdXBlLnYxLldvcmtlckhlcmUuTGFiZWxzRW50cnkSEAoIZHJhaW5pbmcYCCABKAgSDAoEbmFtZRgJIAEoCRIUCgxjYXBhYmlsaXRpZXMYCiADKAkaLQoLTGFiZWxzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASIaCgpXb3JrZXJBd2F5EgwKBHNsb3QYASABKA0iSwoISW50ZXJlc3QSDgoGYmVnaW5zGAEgASgIEgwKBGtpbmQYAiABKA0SDQoFdG9waWMYAyABKAkSEgoKYWdlbnRfdHlwZRgEIAEoCSIZCgdCYXJyaWVyEg4KBm51bWJlchgBIAEoBCIdCgtCYXJyaWVyUmVhZBIOCgZudW1iZXIYASABKAQiMgoIUGVlckxvYWQSJgoHd29ya2VycxgBIAMoCzIVLnRyb3VwZS52MS5Xb3JrZXJMb2FkIjkKCldvcmtlckxvYWQSDAoEc2xvdBgBIAEoDRIOCgZhZ2VudHMYAiABKA0SDQoFY2FsbHMYAyABKA0i3AEKCVBlZXJVbmFyeRIOCgZudW1iZXIYASABKAQSDgoGbWV0aG9kGAIgASgJEhEKCWNsaWVudF9pZBgDIAEoCRIWCglwcmluY2lwYWwYBCABKAlIAIgBARIPCgdyZXF1ZXN0GAUgASgMEjQKCG1ldGFkYXRhGAYgAygLMiIudHJvdXBlLnYxLlBlZXJVbmFyeS5NZXRhZGF0YUVudHJ5Gi8KDU1ldGFkYXRhRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4AUIMCgpfcHJpbmNpcGFsIr0BCg9QZWVyVW5hcnlBbnN3ZXISDgoGbnVtYmVyGAEgASgEEgwKBGNvZGUYAiABKA0SDwoHZGV0YWlscxgDIAEoCRIOCgZhbnN3ZXIYBCABKAwSOgoIbWV0YWRhdGEYBSADKAsyKC50cm91cGUudjEuUGVlclVuYXJ5QW5zd2VyLk1ldGFkYXRhRW50cnkaLwoNTWV0YWRhdGFFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBYgZwcm90bzM");
 
 /**
  * @generated from message troupe.v1.PeerFrame
@@ -151,6 +151,14 @@ export type PeerFrame = Message<"troupe.v1.PeerFrame"> & {
      */
     value: PeerUnaryAnswer;
     case: "unaryAnswer";
+  } | {
+    /**
+     * answers
+     *
+     * @generated from field: troupe.v1.PeerLoad load = 17;
+     */
+    value: PeerLoad;
+    case: "load";
   } | {
     /**
      * both, and the first frame of each
@@ -607,6 +615,56 @@ export const BarrierReadSchema: GenMessage<BarrierRead> = /*@__PURE__*/
   messageDesc(file_troupe_v1_peer, 13);
 
 /**
+ * What the workers here have to do. A host says it once a second of those for which it has changed by more than a tenth.
+ *
+ * @generated from message troupe.v1.PeerLoad
+ */
+export type PeerLoad = Message<"troupe.v1.PeerLoad"> & {
+  /**
+   * @generated from field: repeated troupe.v1.WorkerLoad workers = 1;
+   */
+  workers: WorkerLoad[];
+};
+
+/**
+ * Describes the message troupe.v1.PeerLoad.
+ * Use `create(PeerLoadSchema)` to create a new message.
+ */
+export const PeerLoadSchema: GenMessage<PeerLoad> = /*@__PURE__*/
+  messageDesc(file_troupe_v1_peer, 14);
+
+/**
+ * @generated from message troupe.v1.WorkerLoad
+ */
+export type WorkerLoad = Message<"troupe.v1.WorkerLoad"> & {
+  /**
+   * @generated from field: uint32 slot = 1;
+   */
+  slot: number;
+
+  /**
+   * agents of shared types that the worker has
+   *
+   * @generated from field: uint32 agents = 2;
+   */
+  agents: number;
+
+  /**
+   * calls that it has not answered
+   *
+   * @generated from field: uint32 calls = 3;
+   */
+  calls: number;
+};
+
+/**
+ * Describes the message troupe.v1.WorkerLoad.
+ * Use `create(WorkerLoadSchema)` to create a new message.
+ */
+export const WorkerLoadSchema: GenMessage<WorkerLoad> = /*@__PURE__*/
+  messageDesc(file_troupe_v1_peer, 15);
+
+/**
  * A unary call of agents.AgentRpc for a client whose channel is at the host that accepts, or for all hosts.
  *
  * @generated from message troupe.v1.PeerUnary
@@ -656,7 +714,7 @@ export type PeerUnary = Message<"troupe.v1.PeerUnary"> & {
  * Use `create(PeerUnarySchema)` to create a new message.
  */
 export const PeerUnarySchema: GenMessage<PeerUnary> = /*@__PURE__*/
-  messageDesc(file_troupe_v1_peer, 14);
+  messageDesc(file_troupe_v1_peer, 16);
 
 /**
  * @generated from message troupe.v1.PeerUnaryAnswer
@@ -697,5 +755,5 @@ export type PeerUnaryAnswer = Message<"troupe.v1.PeerUnaryAnswer"> & {
  * Use `create(PeerUnaryAnswerSchema)` to create a new message.
  */
 export const PeerUnaryAnswerSchema: GenMessage<PeerUnaryAnswer> = /*@__PURE__*/
-  messageDesc(file_troupe_v1_peer, 15);
+  messageDesc(file_troupe_v1_peer, 17);
 

@@ -1,0 +1,221 @@
+import type { ClusterMember, HostRecord } from "../../cluster/internal.ts";
+import { type Clock, type Logger, TroupeError } from "../../core/internal.ts";
+import type { PeerUnary } from "../../protocol/internal.ts";
+import { type MemoryAccount, RpcError, StatusCode } from "../../transport/internal.ts";
+import { limits } from "../limits.ts";
+import type { ForwardedCall } from "../peers/other-hosts.ts";
+import { encodeJson, type HostStatus, operatorMethod, readGrace, readHostStatus } from "./host-status.ts";
+
+/** A host of a cluster, as another one shows it. */
+export interface ClusterHost {
+  readonly hostId: string;
+  /** Its name for people. */
+  readonly name: string;
+  readonly state: "up" | "draining";
+  /** Whether it is the host that was asked. */
+  readonly isAsked: boolean;
+  /** Milliseconds since the host that was asked learnt of its newest lease, and those of a lease. */
+  readonly leaseAgeMs: number;
+  readonly leaseMs: number;
+  /** Where other hosts, and workers, reach it. */
+  readonly peerAddress: string;
+  readonly workerAddress: string;
+  /** Its state as it tells it itself. Null: it has not answered; `problem` says why. */
+  readonly status: HostStatus | null;
+  readonly problem: string | null;
+}
+
+/** A cluster, as one of its hosts shows it. */
+export interface ClusterReport {
+  readonly name: string;
+  /** The host that was asked. */
+  readonly hostId: string;
+  /** The first part of all epochs. */
+  readonly generation: number;
+  readonly leaseMs: number;
+  readonly workerLeaseMs: number;
+  readonly hosts: readonly ClusterHost[];
+  /** Hosts that have left or were declared dead, in the last 48 hours. */
+  readonly deadHosts: number;
+  /** How many shards the mail has, and the host that reads each. Null: the host that was asked keeps no mail. */
+  readonly shards: {
+    readonly count: number;
+    readonly owners: readonly { readonly shard: number; readonly hostId: string }[];
+  } | null;
+}
+
+/** The links of this host, as its operator asks them. */
+export interface OperatorLinks {
+  measure(): void;
+  askHost(hostId: string, call: ForwardedCall, timeoutMs: number): Promise<Uint8Array | RpcError> | undefined;
+}
+
+export interface ClusterOperationsParts {
+  readonly name: string;
+  readonly member: () => ClusterMember;
+  /** Undefined: the host has not started. */
+  readonly links: () => OperatorLinks | undefined;
+  readonly statusHere: () => HostStatus;
+  /** Stops this host in order. Never rejects. */
+  readonly stop: (graceMs: number) => void;
+  readonly openAccount: () => MemoryAccount;
+  readonly clock: Clock;
+  readonly logger: Logger | undefined;
+}
+
+export interface DrainHostOptions {
+  /** Milliseconds that the drain may take. Default: that of the host, 60 000. */
+  readonly graceMs?: number | undefined;
+  readonly signal: AbortSignal;
+}
+
+/** Hosts of one report: a cluster has 64 at most, and each may begin anew. */
+const mostHosts = 256;
+
+// protocol.md §12.5
+/** Shows and drains the hosts of a cluster for an operator, at any of them. */
+export class ClusterOperations {
+  readonly #parts: ClusterOperationsParts;
+
+  constructor(parts: ClusterOperationsParts) {
+    this.#parts = parts;
+  }
+
+  /** Shows the cluster. Each other host has 2 s to tell its state. Rejects with the reason of `signal`. */
+  async report(signal: AbortSignal): Promise<ClusterReport> {
+    const { name, member: memberOf, links } = this.#parts;
+    const member = memberOf();
+    links()?.measure();
+    const known = member.hosts.aged();
+    const living = known.filter(({ record }) => record.state !== "dead").slice(0, mostHosts);
+    const hosts = await this.#withAccount((account) =>
+      Promise.all(living.map(({ record, ageMs }) => this.#host(member, record, ageMs, { account, signal }))),
+    );
+    signal.throwIfAborted();
+    const { generation, hostId, times, shards } = member;
+    return {
+      ...{ name, hostId, generation, leaseMs: times.leaseMs, workerLeaseMs: times.workerLeaseMs },
+      hosts: hosts.sort((a, b) => compare(a.name, b.name) || compare(a.hostId, b.hostId)),
+      deadHosts: known.filter(({ record }) => record.state === "dead").length,
+      shards: shards === undefined ? null : { count: shards.count, owners: ownersIn(shards.owners, shards.count) },
+    };
+  }
+
+  /**
+   * Has a host of the cluster stop in order: its Troupe workers go to other hosts first. Resolves when that host has begun. Rejects as
+   * `not-found` for a host that is not up, as `wrong-state` for the last one, and as `disconnected` for one that does not answer.
+   */
+  async drainHost(hostId: string, { graceMs, signal }: DrainHostOptions): Promise<void> {
+    const { member: memberOf, links } = this.#parts;
+    const member = memberOf();
+    const living = member.hosts.living();
+    if (!living.some((host) => host.hostId === hostId))
+      throw new TroupeError("not-found", "No host of this id is up in the cluster. See troupe hosts.");
+    if (!living.some((host) => host.hostId !== hostId && host.state === "up"))
+      throw new TroupeError(
+        "wrong-state",
+        "No other host of the cluster takes workers: its workers would have nowhere to go. Start another host first, or stop this one by SIGTERM.",
+      );
+    if (hostId === member.hostId) return this.#drainHere(graceMs ?? limits.drainHostMs);
+    const request = encodeJson(graceMs === undefined ? {} : { graceMs });
+    const answer = await this.#withAccount((account) =>
+      links()?.askHost(hostId, callOf(operatorMethod.drain, request, { account, signal }), limits.peerUnaryMs),
+    );
+    signal.throwIfAborted();
+    if (answer === undefined) throw new TroupeError("disconnected", noLink);
+    if (answer instanceof RpcError) throw new TroupeError("disconnected", `${whyNot(answer)} ${tryAnother}`);
+  }
+
+  /** Answers what the operator of another host asks. Undefined: it is nothing of an operator's. */
+  answer({ method, request }: PeerUnary): Promise<Uint8Array> | undefined {
+    switch (method) {
+      case operatorMethod.status:
+        this.#parts.links()?.measure();
+        return Promise.resolve(encodeJson(this.#parts.statusHere()));
+      case operatorMethod.drain: {
+        const graceMs = readGrace(request);
+        if (graceMs === "invalid")
+          return Promise.reject(new RpcError(StatusCode.invalidArgument, "The time of the drain can't be read."));
+        this.#drainHere(graceMs ?? limits.drainHostMs);
+        return Promise.resolve(encodeJson({}));
+      }
+      default:
+        return undefined;
+    }
+  }
+
+  async #host(
+    member: ClusterMember,
+    record: HostRecord,
+    ageMs: number,
+    asked: Pick<ForwardedCall["call"], "account" | "signal">,
+  ): Promise<ClusterHost> {
+    const { hostId, label, state, leaseMs, peerAddress, workerAddress } = record;
+    const isAsked = hostId === member.hostId;
+    const told = isAsked ? this.#parts.statusHere() : await this.#statusOf(hostId, asked);
+    const isTold = typeof told !== "string";
+    return {
+      ...{ hostId, name: label, isAsked, leaseAgeMs: Math.max(0, ageMs), leaseMs, peerAddress, workerAddress },
+      state: state === "draining" ? "draining" : "up",
+      status: isTold ? told : null,
+      problem: isTold ? null : told,
+    };
+  }
+
+  /** Returns the status of another host, or why there is none. */
+  async #statusOf(
+    hostId: string,
+    asked: Pick<ForwardedCall["call"], "account" | "signal">,
+  ): Promise<HostStatus | string> {
+    const call = callOf(operatorMethod.status, encodeJson({}), asked);
+    const answer = await this.#parts.links()?.askHost(hostId, call, limits.hostStatusMs);
+    if (answer === undefined) return noLink;
+    if (answer instanceof RpcError) return whyNot(answer);
+    return readHostStatus(answer) ?? "It has answered what this version can't read.";
+  }
+
+  #drainHere(graceMs: number): void {
+    const { clock, logger, stop } = this.#parts;
+    logger?.info("an operator drains this host", { graceMs });
+    // The answer leaves first.
+    clock.setTimer(0, () => stop(graceMs));
+  }
+
+  async #withAccount<T>(use: (account: MemoryAccount) => T): Promise<Awaited<T>> {
+    const account = this.#parts.openAccount();
+    try {
+      return await use(account);
+    } finally {
+      account.close();
+    }
+  }
+}
+
+const noLink = "The host that was asked has no link to it.";
+const tryAnother = "Ask another host for it (--name), or end its process.";
+
+function callOf(
+  method: string,
+  request: Uint8Array,
+  { account, signal }: Pick<ForwardedCall["call"], "account" | "signal">,
+): ForwardedCall {
+  const call = { method, metadata: {}, peer: "the operator", account, signal };
+  return { method, clientId: "operator", principal: undefined, request, call };
+}
+
+function whyNot({ status }: RpcError): string {
+  return status.code === StatusCode.unimplemented ? "It is of an older version, and does not answer." : status.details;
+}
+
+/** Records of shards that no host has are not believed. */
+function ownersIn(owners: ReadonlyMap<number, string>, count: number) {
+  return [...owners]
+    .filter(([shard]) => shard < count)
+    .map(([shard, hostId]) => ({ shard, hostId }))
+    .sort((a, b) => a.shard - b.shard);
+}
+
+function compare(a: string, b: string): number {
+  if (a === b) return 0;
+  return a < b ? -1 : 1;
+}
