@@ -105,7 +105,9 @@ function streamOf(one: Pick<CoordinationStream, "stream" | "use">, answer: ApiAn
     const problem = isMissing ? null : shown(answer.error.description ?? "JetStream refuses to tell.");
     return { ...one, ...nothing, state: isMissing ? "missing" : "unknown", problem };
   }
-  const { config = {}, state = {}, cluster } = answer.value;
+  const { cluster } = answer.value;
+  const config = answer.value.config ?? {};
+  const state = answer.value.state ?? {};
   const most = countOf(config.max_bytes);
   const leader = shown(cluster?.leader);
   const copies = countOf(config.num_replicas);
