@@ -62,7 +62,8 @@ export type TypeRecord =
       readonly era: number;
     }
   | { readonly mode: "shared"; readonly type: string; readonly terms: string; readonly era: number }
-  | { readonly mode: "free"; readonly type: string; readonly era: number };
+  /** `generation`: of the owner that has left. */
+  | { readonly mode: "free"; readonly type: string; readonly era: number; readonly generation?: number };
 
 /** Says that a worker serves a shared type, or that it has ceased to. */
 export interface ServeRecord {
@@ -210,7 +211,7 @@ const ofType = { type: isText, era: isEra };
 const typeChecks: readonly Check<TypeRecord>[] = [
   fieldsAre({ ...ofType, mode: oneOf("exclusive"), workerId: isText, principal: isText, generation: isCount }),
   fieldsAre({ ...ofType, mode: oneOf("shared"), terms: isText }),
-  fieldsAre({ ...ofType, mode: oneOf("free") }),
+  fieldsAre({ ...ofType, mode: oneOf("free"), generation: (value) => value === undefined || isCount(value) }),
 ];
 
 function isType(fields: unknown): fields is TypeRecord {

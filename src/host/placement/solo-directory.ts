@@ -34,6 +34,7 @@ const pageSize = 100;
 /** The directory of a host without a cluster: its own table. */
 export class SoloDirectory implements AgentDirectory {
   readonly versions: PlaceVersions;
+  readonly cluster = undefined;
   readonly #table = new ClaimTable();
   readonly #shares: ClaimShares;
   readonly #parts: SoloDirectoryParts;

@@ -85,8 +85,8 @@ export class JetStreamLog implements DurableLog, AsyncDisposable {
   async take(shard: number, token: number, reader: ShardReader, { lost = [] }: TakeOptions = {}): Promise<ShardHold> {
     this.#assertOpen();
     const before = this.#readings.get(shard);
-    if (before !== undefined && before.token > token) throw takenOver();
-    before?.lose(takenOver());
+    if (before !== undefined && before.token > token) throw takenOver(before.token);
+    before?.lose(takenOver(token));
     const { client, streams, clock, makeId, log } = this.#parts;
     const reading: ShardReading = new ShardReading({
       ...{ client, asks: this.#asks, stream: streams.mail.stream, filter: streams.shardSubjects(shard) },
@@ -116,6 +116,17 @@ export class JetStreamLog implements DurableLog, AsyncDisposable {
   reached(shard: number): Promise<number> {
     const { client, streams } = this.#parts;
     return reachedPlace({ client, asks: this.#asks, stream: streams.mail.stream, shard });
+  }
+
+  async newest(): Promise<number> {
+    this.#assertOpen();
+    return await this.#asks.newest(this.#parts.streams.mail.stream);
+  }
+
+  async empty(mailbox: AgentName, upTo: number): Promise<void> {
+    this.#assertOpen();
+    const { mail, mailSubject } = this.#parts.streams;
+    await this.#asks.purge(mail.stream, mailSubject(mailbox), upTo);
   }
 
   async spill(shard: number, mailbox: AgentName, { place }: Pick<KeptMessage, "place">): Promise<void> {

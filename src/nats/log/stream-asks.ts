@@ -70,6 +70,27 @@ export class StreamAsks {
     });
   }
 
+  /** The sequence of the last message that a stream has taken. */
+  async newest(stream: string): Promise<number> {
+    return await this.#until("unavailable", async () => {
+      const answer = await this.#client.ask<{ readonly state: { readonly last_seq: number } }>(
+        `STREAM.INFO.${stream}`,
+        undefined,
+      );
+      if (answer === undefined) return undefined;
+      return "value" in answer ? answer.value.state.last_seq : this.#refused(answer.error);
+    });
+  }
+
+  /** Deletes the messages of a subject up to a place. */
+  async purge(stream: string, subject: string, upTo: number): Promise<void> {
+    await this.#until("unavailable", async () => {
+      const answer = await this.#client.ask<object>(`STREAM.PURGE.${stream}`, { filter: subject, seq: upTo + 1 });
+      if (answer === undefined) return undefined;
+      return "value" in answer ? true : this.#refused(answer.error);
+    });
+  }
+
   /** Reads the first message of a subject at a place or behind it. Undefined: there is none. */
   next(stream: string, subject: string, from: number): Promise<StreamMessage | undefined> {
     return this.#read(stream, { next_by_subj: subject, seq: from });

@@ -70,6 +70,8 @@ class World {
         sharedType: () => ({ terms: "", era: 1 }),
         serversOf: () => ["A", "B"],
         isGone: (id) => id === "here",
+        exclusive: () => undefined,
+        isServer: () => false,
       },
       claims: {
         present: () => undefined,

@@ -157,6 +157,11 @@ export class AgentRoutes implements PlacesAcross, LocatesAcross {
     return (this.#parts.placement.holderOf(type, key) ?? this.#routeOf(type, key))?.peer.id;
   }
 
+  /** Whether a worker of any host serves a shared type. */
+  isServed(agentType: string): boolean {
+    return this.#parts.places.serversOf(agentType).length > 0;
+  }
+
   nextPlaceOf({ type, key, reason, above, claim }: MovingAgent): string | undefined {
     if (reason !== "draining" && above === undefined) return undefined;
     const chosen = this.#parts.placement.choose(type, { key, caller: undefined, above, except: claim.workerId });

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { ChannelJoins, type PresentLife } from "../../../../src/host/membership/channel-joins.ts";
-import type { PendingAdmission } from "../../../../src/host/sessions/admission.ts";
+import { PendingAdmission } from "../../../../src/host/sessions/admission.ts";
 import { ManualClock } from "../../../../src/testing/index.ts";
 import { type CallContext, RpcError, StatusCode } from "../../../../src/transport/internal.ts";
 
@@ -31,9 +31,7 @@ describe("a data channel that a host of a cluster refuses at once", () => {
   it("because it has ended already leaves no timer", () => {
     const { clock, joins } = openJoins((_call, _principal, onEnd) => {
       onEnd();
-      const held = { outcome: new Promise(nothing), release: nothing, refuse: nothing, cancel: nothing };
-      // Only these members are used.
-      return held as unknown as PendingAdmission;
+      return new PendingAdmission("OpenChannel", onEnd, undefined);
     });
     joins.join(call, "W", undefined).cancel();
     expect(clock.pendingTimers).toBe(0);
