@@ -28,8 +28,8 @@ export function readJsonFields(data: Uint8Array): Fields | undefined {
 }
 
 /**
- * Reads an answer. What answers may be another program than a server: an answer is undefined if it is no JSON object, or if it says neither
- * an error nor what `isWhole` looks for.
+ * Reads an answer. Another program than a server may have sent it. Undefined: it is not a JSON object, or it says neither an error nor what
+ * `isWhole` looks for.
  */
 export function readApiAnswer<T>(message: Msg, isWhole: (fields: Fields) => boolean): ApiAnswer<T> {
   const fields = readJsonFields(message.data);

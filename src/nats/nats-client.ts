@@ -127,7 +127,7 @@ export class NatsClient {
     const answer = await this.request(`$JS.API.${api}`, payload);
     const read = answer && readApiAnswer<T>(answer, isWhole);
     const isMissing = read !== undefined && "error" in read && read.error.err_code === streamNotFound;
-    // Whoever asks for the stream itself makes it.
+    // The code that asks for the stream itself makes it.
     if (isMissing && !api.startsWith("STREAM.INFO.")) this.#missing();
     return read;
   }

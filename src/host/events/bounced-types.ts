@@ -1,4 +1,4 @@
-/** Why the agents of some types did not get an event, and which worker has them. */
+/** The reason for which agents did not get an event, and the worker that has them. */
 interface Outcome {
   readonly heldBy?: string | undefined;
   readonly reason: string;

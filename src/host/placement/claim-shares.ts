@@ -20,7 +20,7 @@ export class ClaimShares {
     return 2 * size >= this.#maxClaims || 2 * this.#keyBytes.size >= this.#maxClaims * keyBytesPerClaim;
   }
 
-  /** Whether the address may have one more claim, with a key of so many bytes. */
+  /** Whether the address may have one more claim, with a key of `keyBytes` bytes. */
   mayAdd(party: string, keyBytes: number): boolean {
     return this.#claims.mayAdd(party) && this.#keyBytes.mayAdd(party, keyBytes);
   }

@@ -65,7 +65,7 @@ export class HeldClaimsTable implements HeldClaims {
     return entry < 0 ? undefined : this.#read(entry, { type, key });
   }
 
-  /** Whether the address may have one claim more, with a key of so many bytes. */
+  /** Whether the address may have one claim more, with a key of `keyBytes` bytes. */
   #mayAdd(party: string, keyBytes: number): boolean {
     if (this.#shares.mayAdd(party, keyBytes)) return true;
     return this.#shares.isHalfFull && this.#forgetSleeper() && this.#shares.mayAdd(party, keyBytes);
