@@ -1,7 +1,7 @@
 import type { StandardSchemaV1 } from "@standard-schema/spec";
 import { errorText, TroupeError } from "../errors.ts";
-import { bareContentType, jsonContentType } from "../serialization/message-type.ts";
 import { encodeText } from "../serialization/json-codec.ts";
+import { bareContentType, jsonContentType } from "../serialization/message-type.ts";
 import { issuesText } from "../serialization/standard-schema.ts";
 import { isThenable } from "../thenable.ts";
 import type { StateDefinition } from "./define-state.ts";
