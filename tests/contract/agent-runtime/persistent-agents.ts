@@ -272,26 +272,29 @@ export function describePersistentAgents(suite: Suite): void {
       expect(await store.stored(id)).toMatchObject({ total: 3 });
     });
 
-    test.each([0, 10])("that is saved by hand fails a turn that leaves what does not fit (runAhead %i)", async (runAhead) => {
-      const store = new WatchedStore();
-      await using stage = await suite.openStage({ stateStore: store });
-      class Manual extends persistentAgent(ByHand) {
-        static override readonly handlers = handlerTable<Manual>().rpc(Ask, async function ({ text }) {
-          if (text === "break") Object.assign(this.state, { total: "not a number" });
-          this.state.log.push(text);
-          if (text === "fail") throw new Error("it failed");
-          if (text === "save") await this.saveNow();
-          return Answer({ text: JSON.stringify(this.state) });
-        });
-      }
-      await Manual.register(stage.callee, "keeper", () => new Manual("by hand"), { runAhead });
-      const ask = async (text: string) => (await stage.caller.sendMessage(Ask({ text }), id)).text;
-      await ask("1");
-      await expect(ask("break")).rejects.toMatchObject({ code: "invalid-state" });
-      await expect(ask("fail")).rejects.toThrow("it failed");
-      expect(JSON.parse(await ask("save"))).toEqual({ total: 0, log: ["1", "save"] });
-      expect(await store.stored(id)).toEqual({ total: 0, log: ["1", "save"] });
-    });
+    test.each([0, 10])(
+      "that is saved by hand fails a turn that leaves what does not fit (runAhead %i)",
+      async (runAhead) => {
+        const store = new WatchedStore();
+        await using stage = await suite.openStage({ stateStore: store });
+        class Manual extends persistentAgent(ByHand) {
+          static override readonly handlers = handlerTable<Manual>().rpc(Ask, async function ({ text }) {
+            if (text === "break") Object.assign(this.state, { total: "not a number" });
+            this.state.log.push(text);
+            if (text === "fail") throw new Error("it failed");
+            if (text === "save") await this.saveNow();
+            return Answer({ text: JSON.stringify(this.state) });
+          });
+        }
+        await Manual.register(stage.callee, "keeper", () => new Manual("by hand"), { runAhead });
+        const ask = async (text: string) => (await stage.caller.sendMessage(Ask({ text }), id)).text;
+        await ask("1");
+        await expect(ask("break")).rejects.toMatchObject({ code: "invalid-state" });
+        await expect(ask("fail")).rejects.toThrow("it failed");
+        expect(JSON.parse(await ask("save"))).toEqual({ total: 0, log: ["1", "save"] });
+        expect(await store.stored(id)).toEqual({ total: 0, log: ["1", "save"] });
+      },
+    );
 
     test("that is saved by hand may interleave: its events leave at the end of a turn, and its keys are handled once", async () => {
       const store = new WatchedStore();

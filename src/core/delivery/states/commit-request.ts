@@ -82,15 +82,13 @@ export function changedTogether(id: AgentId): TroupeError {
   );
 }
 
-/** The error of a turn that had left a state which does not fit, when a turn inside it failed and had to go back to that. */
+/** The error of a turn that had left a state which does not fit. A turn inside it has failed, and could not go back to that. */
 export function leftMisfit(id: AgentId, misfit: TroupeError): TroupeError {
   const text = `A turn of ${id} has called its own agent with a state that does not fit, and that call has failed: ${misfit.message.replace(/\.$/, "")}.`;
   const advice = "Let the state fit its schema before a call that comes back.";
-  return new TroupeError(
-    "invalid-state",
-    `${text} Nothing of this turn is written since its last commit. ${advice}`,
-    { cause: misfit },
-  );
+  return new TroupeError("invalid-state", `${text} Nothing of this turn is written since its last commit. ${advice}`, {
+    cause: misfit,
+  });
 }
 
 /** The error of a turn that has changed the state while another turn deleted it, which has failed. */
