@@ -1,6 +1,6 @@
 /**
- * Finds out who calls a host, and says what callers may do: the ports `Authenticator` and `AccessRules` with their adapters, for the options
- * `authenticator` and `rules` of a host. `troupe/security/jwt` has JSON Web Tokens.
+ * Finds out who calls a host, and says what callers may do. It has the ports `Authenticator` and `AccessRules` with their adapters, for the
+ * options `authenticator` and `rules` of a host. `troupe/security/jwt` has JSON Web Tokens.
  *
  * @example
  * ```ts

@@ -12,7 +12,7 @@ export interface AccessCheckParts {
   readonly observer: HostObserver | undefined;
 }
 
-/** Who asks for something. */
+/** The client that asks for something. */
 export interface AccessCaller {
   readonly clientId: string;
   readonly principal: Principal | undefined;

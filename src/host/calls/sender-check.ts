@@ -23,8 +23,8 @@ export interface SenderCheckParts {
 
 // protocol.md §2.1, §2.4
 /**
- * Holds the senders of calls and events to the agent types of the worker that sends them, and the messages to the rules of the host. It counts and
- * logs what it refuses.
+ * Holds the senders of calls and events to the agent types of the worker that sends them. It also holds the messages to the rules of the host. It
+ * counts and logs what it refuses.
  */
 export class SenderCheck {
   readonly #parts: SenderCheckParts;

@@ -274,7 +274,7 @@ export class ControlRouter {
   }
 }
 
-/** What the sender of a request must be allowed to do. */
+/** Returns the actions that the rules must allow the sender of a request. */
 function actionsOf(body: ControlEnvelope["body"]): readonly AccessAction[] {
   switch (body?.kind) {
     case "save-request":

@@ -1,7 +1,7 @@
 import type { Principal } from "../principal.ts";
 import type { AccessAction } from "./access-rule.ts";
 
-/** What a caller wants to do. */
+/** An action that a caller asks for, and its resource. */
 export interface AccessRequest {
   /** Undefined: `authorize` has admitted the caller without a name. */
   readonly principal: Principal | undefined;

@@ -1,22 +1,22 @@
-/** What a rule is about: agent types for some actions, topic types for others. */
-export const actionResources = {
-  register: "types",
-  call: "types",
-  "read-state": "types",
-  "write-state": "types",
-  control: "types",
-  publish: "topics",
-  subscribe: "topics",
-} as const;
-
 /**
- * What a worker asks a host for.
+ * The actions that rules allow or deny.
  * - `register`: serve an agent type. `call`: call or tell an agent of a type.
  * - `publish`: publish to topics of a type. `subscribe`: subscribe to a topic type, or to all with a beginning.
  * - `read-state`, `write-state`: load and save states of agents of a type.
  * - `control`: describe, deactivate and destroy agents of a type over the control channel, and ask for their state there.
  */
-export type AccessAction = keyof typeof actionResources;
+export type AccessAction = "register" | "call" | "publish" | "subscribe" | "read-state" | "write-state" | "control";
+
+/** The names that a rule with an action needs: agent types or topic types. */
+export const actionResources: Readonly<Record<AccessAction, "types" | "topics">> = {
+  register: "types",
+  call: "types",
+  publish: "topics",
+  subscribe: "topics",
+  "read-state": "types",
+  "write-state": "types",
+  control: "types",
+};
 
 export const accessActions = Object.keys(actionResources) as readonly AccessAction[];
 

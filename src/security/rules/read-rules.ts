@@ -32,7 +32,7 @@ export function readRules({ rules, file, lines }: UnreadRules): readonly ReadRul
 function readRule(rule: unknown, { name, place }: Pick<ReadRule, "name" | "place">): ReadRule {
   const at = atOf({ name, place });
   if (typeof rule !== "object" || rule === null || Array.isArray(rule))
-    throw invalid(`${at}: it is no rule. Write, for example: { role: worker, allow: call, types: "*" }.`);
+    throw invalid(`${at}: it is not a rule. Write, for example: { role: worker, allow: call, types: "*" }.`);
   const given: Readonly<Record<string, unknown>> = { ...rule };
   for (const field of Object.keys(given)) {
     if ((fields as readonly string[]).includes(field)) continue;
@@ -51,7 +51,7 @@ function readRule(rule: unknown, { name, place }: Pick<ReadRule, "name" | "place
     throw invalid(`${at}: the name of a rule has 1 to 100 characters, and no control characters.`);
   const [principals, roles, agents] = [read("principal"), read("role"), read("agent")];
   if (principals === undefined && roles === undefined && agents === undefined)
-    throw invalid(`${at}: it is about nobody. Name a principal, a role or an agent; principal: "*" is everybody.`);
+    throw invalid(`${at}: it names no caller. Name a principal, a role or an agent; principal: "*" is everybody.`);
   const allows = given.allow !== undefined;
   if (allows === (given.deny !== undefined)) throw invalid(`${at}: it needs either allow or deny.`);
   const actions = actionsOf(read(allows ? "allow" : "deny") ?? [], at);
@@ -93,7 +93,7 @@ function namesOf(value: unknown, field: string, at: string): readonly string[] |
     throw invalid(`${at}: ${field} has ${names.length} names; write 1 to ${ruleBounds.names}.`);
   return names.map((name) => {
     if (typeof name !== "string" || name === "" || name.length > longestName)
-      throw invalid(`${at}: a name in ${field} is no text of 1 to ${longestName} characters. Put it in quotes.`);
+      throw invalid(`${at}: a name in ${field} is not a text of 1 to ${longestName} characters. Put it in quotes.`);
     if (name.slice(0, -1).includes("*"))
       throw invalid(
         `${at}: ${quoted(name)} in ${field} has a * that is not at its end. Only there it stands for any rest.`,

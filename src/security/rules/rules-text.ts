@@ -21,17 +21,19 @@ interface YamlDocument {
 /** Returns what reads the text of a file. YAML needs the package `yaml`; rejects with what to install. */
 export async function loadRulesParser(
   file: string,
-  importYaml: () => Promise<unknown> = () => import("yaml"),
+  importYaml?: () => Promise<unknown>,
 ): Promise<(text: string) => UnreadRules> {
   if (file.endsWith(".json")) return (text) => readJson(text, basename(file));
-  let yaml: YamlModule;
+  let loaded: YamlModule;
   try {
-    yaml = (await importYaml()) as YamlModule;
+    // A program that joins files into one takes an `import` in a `try` for optional.
+    const imported: unknown = importYaml === undefined ? await import("yaml") : await importYaml();
+    loaded = imported as YamlModule;
   } catch (cause) {
     const text = `Rules in YAML need the package yaml: npm install yaml@2. Rules in JSON, in a file .json, need none. (${errorText(cause)})`;
     throw new TroupeError("wrong-state", text, { cause });
   }
-  return (text) => readYaml(yaml, text, basename(file));
+  return (text) => readYaml(loaded, text, basename(file));
 }
 
 function readYaml({ parseDocument, LineCounter }: YamlModule, text: string, file: string): UnreadRules {

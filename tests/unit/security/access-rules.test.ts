@@ -121,7 +121,7 @@ describe("rules of data", () => {
   });
 
   it.each<[string, unknown, RegExp]>([
-    ["nobody", { allow: "call", types: "t" }, /"rule 1": it is about nobody/],
+    ["nobody", { allow: "call", types: "t" }, /"rule 1": it names no caller/],
     ["neither allow nor deny", { principal: "a", types: "t" }, /either allow or deny/],
     ["allow and deny", { principal: "a", allow: "call", deny: "call", types: "t" }, /either allow or deny/],
     [
@@ -145,7 +145,7 @@ describe("rules of data", () => {
       /agent goes with call and publish alone/,
     ],
     ["a name with a line end", { name: "a\nb", principal: "a", allow: "call", types: "t" }, /no control characters/],
-    ["a list", [], /it is no rule/],
+    ["a list", [], /it is not a rule/],
   ])("with %s are refused, and the error says what to write", (_what, rule, text) => {
     // A program in JavaScript may pass anything.
     expect(() => accessRules([rule as AccessRule])).toThrow(text);
