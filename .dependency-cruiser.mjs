@@ -42,6 +42,7 @@ const innerRooms = {
     ["peers"],
     ["registry"],
     ["sessions", "log"],
+    ["access"],
   ],
   worker: [["agents"], ["control"], ["inbound"], ["claims"], ["outbound", "registry"], ["connection"], ["lease"]],
 };

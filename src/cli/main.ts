@@ -4,6 +4,7 @@ import process from "node:process";
 import { Command, CommanderError } from "commander";
 import { errorText } from "../core/internal.ts";
 import { HostGoneError } from "./admin/admin-client.ts";
+import { accessCommand } from "./commands/access.ts";
 import { agentsCommand } from "./commands/agents.ts";
 import { certsCommand } from "./commands/certs.ts";
 import { clusterCommand } from "./commands/cluster.ts";
@@ -36,6 +37,7 @@ const program = new Command("troupe")
   .addCommand(subscriptionsCommand())
   .addCommand(stateCommand())
   .addCommand(certsCommand())
+  .addCommand(accessCommand())
   .showSuggestionAfterError();
 for (const command of [program, ...program.commands, ...program.commands.flatMap(({ commands }) => commands)]) {
   // A mistake is one line, its suggestion included ("(Did you mean host?)"), so that logs and scripts can hold it.

@@ -234,6 +234,7 @@ export {
   assertTold,
   isIdempotencyKey,
 } from "./validation/call-options.ts";
+export { nearestName } from "./validation/nearest-name.ts";
 export {
   agentId,
   anything,

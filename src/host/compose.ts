@@ -1,5 +1,6 @@
 import { ObservedStore } from "../core/internal.ts";
 import { createMemoryAccountant, type FairCountOptions, StatusCode } from "../transport/internal.ts";
+import { AccessCheck } from "./access/access-check.ts";
 import { BatchRunner } from "./batch-runner.ts";
 import { CallRouter } from "./calls/call-router.ts";
 import { DotnetAnswers } from "./calls/dotnet-answers.ts";
@@ -62,6 +63,7 @@ export function composeHost(hostOptions: HostOptions) {
   const observer = options.observer && guardedObserver(options.observer, logger, clock);
   const seldom = bothObservers(observer, logger && hostLog(logger, clock));
   const counters = createHostCounters();
+  const access = options.rules && new AccessCheck({ rules: options.rules, counters, observer: seldom });
   const batches = new BatchRunner(clock);
   const { maxMemoryBytes, maxSessions } = options;
   let placesLost = 0;
@@ -226,7 +228,7 @@ export function composeHost(hostOptions: HostOptions) {
     ...{ held, subscriptions, events, makeId, batches, counters, logger },
     isDurableTopic: options.durableTopics.length > 0 ? namePattern(options.durableTopics) : undefined,
   });
-  const senders = new SenderCheck({ isEnforced, owners, between, directory, placement, calls });
+  const senders = new SenderCheck({ isEnforced, owners, between, directory, placement, calls, counters, logger });
   const states = new StateService({
     ...{
       senders,
@@ -248,6 +250,7 @@ export function composeHost(hostOptions: HostOptions) {
   const hostAsks = new HostAsks({ clock, makeId });
   const control = new ControlRouter({
     ...{ counters, batches, locate, epochOf, sessions: controlSessions, hostAsks, clientIds, clock, logger, others },
+    access,
     hasShared: () => owners.hasShared,
     movingAgent: (agentType, key) => {
       const type = leaving.size > 0 ? owners.shared(agentType) : undefined;
@@ -265,7 +268,7 @@ export function composeHost(hostOptions: HostOptions) {
   const router = new Router({
     ...{ calls, told, durable, senders },
     events,
-    registration: new LegacyRegistration(registry, makeId, others),
+    registration: new LegacyRegistration(registry, makeId, others, access),
     ...{ registry, owners, between, placement, leaving, drains, counters, logger, joins, others },
   });
   const lifecycle = new ChannelLifecycle({
@@ -293,7 +296,7 @@ export function composeHost(hostOptions: HostOptions) {
       others,
       joins,
     },
-    observer: seldom,
+    ...{ observer: seldom, access },
   });
   const readCounters = (): HostCounters => {
     let [queuedFrames, queuedBytes] = [0, 0];
@@ -333,7 +336,7 @@ export function composeHost(hostOptions: HostOptions) {
   });
   return {
     ...{ options, others, joins, registrations, owners, placement, calls, events, control, counters },
-    ...{ directory, workers, leaving, messages, across, observer: seldom },
+    ...{ directory, workers, leaving, messages, across, access, observer: seldom },
     noteRefusedHandshake: logger === undefined ? () => undefined : handshakeLog(logger, clock),
     ...{ accountant, batches, rateLimited, admission, clientIds, registry, sessions, lifecycle, readCounters },
     shared,

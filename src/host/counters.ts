@@ -81,6 +81,8 @@ export interface HostCounters {
   readonly deniedCalls: number;
   /** Calls, events and commits refused because they name an agent of another worker as their sender. */
   readonly refusedSenders: number;
+  /** Messages, registrations and requests that the `rules` do not allow. */
+  readonly deniedByRules: number;
   /** Deliveries skipped: the worker has no open channel, or an agent of a shared type got no worker. */
   readonly skippedEvents: number;
   /** Events that were dropped since the host had lost touch with its cluster. */
@@ -178,6 +180,7 @@ export function createHostCounters(): MutableHostCounters {
     refusedByLimit: 0,
     deniedCalls: 0,
     refusedSenders: 0,
+    deniedByRules: 0,
     skippedEvents: 0,
     isolatedEvents: 0,
     filteredEvents: 0,

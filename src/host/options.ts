@@ -1,3 +1,4 @@
+// Over 400 lines: each option of a host stands here, with its comment, its kind and its default.
 import {
   type AgentPlacement,
   anyRoom,
@@ -35,7 +36,7 @@ import {
   withMethods,
   word,
 } from "../core/internal.ts";
-import { type Authenticator, authenticatorKind } from "../security/internal.ts";
+import { type AccessRules, type Authenticator, accessRulesKind, authenticatorKind } from "../security/internal.ts";
 import { assertFitsCluster, clusterKinds, type HostClusterOptions } from "./cluster-options.ts";
 import type { HostObserver } from "./observer.ts";
 import { type Authorize, knowsCallers } from "./principal.ts";
@@ -185,6 +186,12 @@ export interface HostOptions {
    * it excludes: `functionAuthenticator` does the same. Default: everybody may do everything.
    */
   readonly authorize?: Authorize | undefined;
+  // protocol.md §2.4
+  /**
+   * Says what callers may do: `accessRules` or `openAccessRules` of `troupe/security`. What no rule allows is refused. It needs an `authenticator`
+   * or `authorize`. Default: callers may do everything with what is theirs, call every agent, and use every topic.
+   */
+  readonly rules?: AccessRules | undefined;
   /**
    * Lets the host listen beyond this machine without TLS, or without knowing its callers. Everybody who reaches it may then join, take agent
    * types and read messages. Default: false; such a start is refused.
@@ -224,7 +231,7 @@ export interface HostOptions {
 /** Options that have a default. */
 type WithDefault = Omit<
   HostOptions,
-  "authenticator" | "authorize" | "logger" | "observer" | "reconnectGraceMs" | "retry" | "cron" | "cluster"
+  "authenticator" | "authorize" | "rules" | "logger" | "observer" | "reconnectGraceMs" | "retry" | "cron" | "cluster"
 >;
 type Resolved<Options> = { readonly [Name in keyof Options]-?: Exclude<Options[Name], undefined> };
 
@@ -233,6 +240,7 @@ export interface ResolvedHostOptions extends Resolved<WithDefault> {
   readonly reconnectGraceMs: number | undefined;
   readonly authenticator: Authenticator | undefined;
   readonly authorize: Authorize | undefined;
+  readonly rules: AccessRules | undefined;
   readonly observer: HostObserver | undefined;
   readonly logger: Logger | undefined;
   readonly retry: RetryOptions | undefined;
@@ -281,6 +289,7 @@ export const hostKinds: OptionKinds<HostOptions> = {
   maxMemoryBytes: number({ from: 1024 * 1024 }),
   authenticator: authenticatorKind,
   authorize: callable,
+  rules: accessRulesKind,
   insecure: flag,
   observer: callable,
   reflection: flag,
@@ -310,6 +319,10 @@ export function resolveHostOptions(options: HostOptions): ResolvedHostOptions {
   if (options.authenticator !== undefined && options.authorize !== undefined) {
     const advice = "Leave authorize out, or pass authenticator: functionAuthenticator(…) in place of it.";
     throw new TroupeError("invalid-argument", `The options authenticator and authorize exclude each other. ${advice}`);
+  }
+  if (options.rules !== undefined && !knowsCallers(options)) {
+    const advice = "Set authenticator, such as tokenAuthenticator({ file }), or leave rules out.";
+    throw new TroupeError("invalid-argument", `The option rules needs to know who calls. ${advice}`);
   }
   assertAgentTypes(options, "sharedTypes");
   assertAgentTypes(options, "durableTypes");
@@ -367,6 +380,7 @@ export function resolveHostOptions(options: HostOptions): ResolvedHostOptions {
     maxMemoryBytes: options.maxMemoryBytes ?? Math.max(defaultMemoryBytes, 4 * (options.maxQueuedBytes ?? 0)),
     authenticator: options.authenticator,
     authorize: options.authorize,
+    rules: options.rules,
     insecure: options.insecure ?? false,
     observer: options.observer,
     reflection: options.reflection ?? false,

@@ -29,6 +29,7 @@ import {
   type ServerStreamReceiver,
   StatusCode,
 } from "../transport/internal.ts";
+import type { AccessCaller } from "./access/access-check.ts";
 import { composeHost, type HostComposition } from "./compose.ts";
 import type { HostCounters } from "./counters.ts";
 import { whyNotProtected } from "./exposure.ts";
@@ -114,7 +115,8 @@ export class HostServicer {
     }
     const admitted = this.#admitClient(call);
     const from = admitted instanceof Promise ? await admitted : admitted;
-    const { registrations } = this.#parts;
+    const { registrations, access } = this.#parts;
+    access?.assertMay(callerOf(from, call), { action: "register", resource: agentType });
     const elsewhere = registrations.forward(method.registerAgent, requestOf.registerType(agentType), from, call);
     return elsewhere ?? registrations.registerType(agentType, from, sharing);
   }
@@ -122,7 +124,8 @@ export class HostServicer {
   async addSubscription(subscription: WireSubscription, call: CallContext): Promise<void> {
     const admitted = this.#admitClient(call);
     const from = admitted instanceof Promise ? await admitted : admitted;
-    const { registrations } = this.#parts;
+    const { registrations, access } = this.#parts;
+    access?.assertMaySubscribe(callerOf(from, call), subscription.pattern);
     const elsewhere = registrations.forward(method.addSubscription, requestOf.subscribe(subscription), from, call);
     return elsewhere ?? registrations.subscribe(subscription, from, call.metadata[durableKey] === "1");
   }
@@ -148,14 +151,14 @@ export class HostServicer {
   async getState(agentId: WireAgentId, call: CallContext): Promise<GetStateAnswer> {
     const admitted = this.#parts.admission.admit(call);
     const principal = this.#enter(call, admitted instanceof PendingAdmission ? await admitted.outcome : admitted);
-    this.#checkState(call, agentId, principal);
+    this.#checkState(call, agentId, { principal, action: "read-state" });
     return this.#parts.legacyState.get(agentId);
   }
 
   async saveState(state: StoredState, call: CallContext): Promise<SaveStateAnswer> {
     const admitted = this.#parts.admission.admit(call);
     const principal = this.#enter(call, admitted instanceof PendingAdmission ? await admitted.outcome : admitted);
-    if (state.agentId !== undefined) this.#checkState(call, state.agentId, principal);
+    if (state.agentId !== undefined) this.#checkState(call, state.agentId, { principal, action: "write-state" });
     return this.#parts.legacyState.save(state, clientIdOf(call));
   }
 
@@ -305,11 +308,24 @@ export class HostServicer {
     return principal;
   }
 
-  // protocol.md §2.1
-  /** Throws `RpcError` unless a worker of the principal serves the agent whose state is read or written. */
-  #checkState(call: CallContext, { type }: WireAgentId, principal: Admitted): void {
+  // protocol.md §2.1, §2.4
+  /** Throws `RpcError` unless a worker of the principal serves the agent whose state is read or written, and the rules allow that. */
+  #checkState(
+    call: CallContext,
+    { type }: WireAgentId,
+    { principal, action }: { readonly principal: Admitted; readonly action: "read-state" | "write-state" },
+  ): void {
+    const caller = callerOf({ clientId: clientIdOf(call) ?? "", principal }, call);
+    this.#parts.access?.assertMay(caller, { action, resource: type });
     if (this.#parts.registry.isOwn(type, principal)) return;
     const text = "No worker of this principal serves the agent. Register its type before you read or write its state.";
     throw this.#parts.admission.deny(call, new RpcError(StatusCode.permissionDenied, text));
   }
+}
+
+function callerOf(
+  { clientId, principal }: Pick<Registering, "clientId" | "principal">,
+  { peer }: CallContext,
+): AccessCaller {
+  return { clientId, principal, address: peer };
 }

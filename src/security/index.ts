@@ -1,6 +1,6 @@
 /**
- * Finds out who calls a host: the port `Authenticator` and its adapters, for the option `authenticator` of a host. `troupe/security/jwt` has
- * JSON Web Tokens.
+ * Finds out who calls a host, and says what callers may do. It has the ports `Authenticator` and `AccessRules` with their adapters, for the
+ * options `authenticator` and `rules` of a host. `troupe/security/jwt` has JSON Web Tokens.
  *
  * @example
  * ```ts
@@ -21,6 +21,10 @@ export { certificateAuthenticator } from "./certificate-authenticator.ts";
 export type { FindPrincipal } from "./function-authenticator.ts";
 export { functionAuthenticator } from "./function-authenticator.ts";
 export type { Principal } from "./principal.ts";
+export type { AccessDecision, AccessRequest, AccessRules } from "./rules/access-decisions.ts";
+export type { AccessAction, AccessRule, RuleNames } from "./rules/access-rule.ts";
+export type { OpenAccessRulesOptions } from "./rules/access-rules.ts";
+export { accessRules, openAccessRules } from "./rules/access-rules.ts";
 export type { TokenAuthenticatorOptions } from "./token-authenticator.ts";
 export { tokenAuthenticator } from "./token-authenticator.ts";
 export type { NamedToken } from "./token-list.ts";

@@ -1,8 +1,10 @@
 import type { Logger } from "../../core/internal.ts";
 import {
+  type AccessRules,
   type Authenticator,
   authenticatorsInTurn,
   certificateAuthenticator,
+  openAccessRules,
   tokenAuthenticator,
 } from "../../security/internal.ts";
 import { isLocalAddress, parseAddress } from "../../transport/internal.ts";
@@ -14,6 +16,7 @@ export interface AuthenticationFlags extends TlsFlags {
   readonly jwtIssuer?: string;
   readonly jwtAudience?: string;
   readonly jwtKeys?: string;
+  readonly rules?: string;
   readonly insecure: boolean;
 }
 
@@ -44,6 +47,17 @@ export async function authenticatorOf(
   }
   if (tlsClientCa !== undefined) all.push(certificateAuthenticator());
   return all.length === 0 ? undefined : authenticatorsInTurn(...all);
+}
+
+/** Opens the rules that `--rules` names. Undefined: the flag is not there. */
+export async function rulesOf(
+  { rules: file }: Pick<AuthenticationFlags, "rules">,
+  { authenticator, logger }: { readonly authenticator: Authenticator | undefined; readonly logger: Logger },
+): Promise<AccessRules | undefined> {
+  if (file === undefined) return undefined;
+  if (authenticator === undefined)
+    throw new Error("--rules needs to know who calls: use --tokens, --jwt-issuer or --tls-client-ca.");
+  return openAccessRules({ file, logger });
 }
 
 async function importJwt() {

@@ -72,6 +72,10 @@ function addOwnFlags(command: Command): Command {
     .option("--jwt-issuer <url>", "serve only clients with a JSON Web Token of this issuer; needs the two below")
     .option("--jwt-audience <names>", "audiences of such tokens, with commas between them")
     .option("--jwt-keys <url>", "where the keys of the issuer are (jwks_uri)")
+    .option(
+      "--rules <file>",
+      "let callers do only what the rules of this file allow (YAML, or JSON in a file .json); read again when it changes",
+    )
     .option("--insecure", "listen beyond this machine without TLS, or without knowing who calls", false)
     .option(
       "--call-timeout-ms <ms>",

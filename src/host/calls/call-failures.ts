@@ -36,6 +36,9 @@ export const callFailure = {
       `The sender's agent type ${loggableUpTo(shownChars, agentType)} is not served by this worker. Register the type first, or name no sender.`,
       "not-authorized",
     ),
+  // protocol.md §2.4
+  /** The rules of the host do not let the worker send the message. */
+  denied: (text: string) => undeliverable(text, "not-authorized"),
   /** The target's worker left while it had the call: it may have handled it. */
   disconnected: (agentType: string) => mayBeHandled(goneText(agentType), "disconnected"),
   /** The target's worker left in good order. It had answered all that it took, and this call was not among that. */

@@ -1,4 +1,6 @@
+import type { Logger } from "../../core/internal.ts";
 import { namedSenderOf, type PeekedEvent, type PeekedRequest } from "../../protocol/internal.ts";
+import type { MutableHostCounters } from "../counters.ts";
 import type { AgentDirectory } from "../placement/agent-directory.ts";
 import type { Placement } from "../placement/placement.ts";
 import type { TypeOwners } from "../registry/type-owners.ts";
@@ -17,10 +19,15 @@ export interface SenderCheckParts {
     hasGivenUp(peer: Peer, agentType: string): boolean;
     hasLost(peer: Peer, agentType: string): boolean;
   };
+  readonly counters: MutableHostCounters;
+  readonly logger: Logger | undefined;
 }
 
-// protocol.md §2.1
-/** Holds the senders of calls and events to the agent types of the worker that sends them. */
+// protocol.md §2.1, §2.4
+/**
+ * Holds the senders of calls and events to the agent types of the worker that sends them. It also holds the messages to the rules of the host. It
+ * counts and logs what it refuses.
+ */
 export class SenderCheck {
   readonly #parts: SenderCheckParts;
 
@@ -33,12 +40,31 @@ export class SenderCheck {
     return this.#parts.isEnforced;
   }
 
-  /** Returns the failure of a message in the name of an agent that is not its worker's. Undefined: the worker may send it. */
+  /** Returns the failure of a message that its worker may not send. Undefined: the worker may send it. */
   whyNot(from: Peer, message: PeekedRequest | PeekedEvent): CallFailure | undefined {
     if (!this.#parts.isEnforced) return undefined;
     const sender = namedSenderOf(message);
-    if (sender === undefined || this.#serves(from, sender.type)) return undefined;
-    return callFailure.foreignSender(sender.type);
+    if (sender !== undefined && !this.#serves(from, sender.type)) return this.#foreign(from, sender.type);
+    const { access } = from;
+    if (access === undefined) return undefined;
+    const agent = access.asksAgents ? sender?.type : undefined;
+    const text =
+      message.kind === "event"
+        ? access.whyNot("publish", message.topicType, agent)
+        : // The call router refuses a call without a target.
+          message.targetType && access.whyNot("call", message.targetType, agent);
+    return text ? callFailure.denied(text) : undefined;
+  }
+
+  #foreign(from: Peer, type: string): CallFailure {
+    const { counters, logger } = this.#parts;
+    const failure = callFailure.foreignSender(type);
+    counters.refusedSenders += 1;
+    logger?.warn("a message is refused: its sender is not an agent of its worker", {
+      clientId: from.id,
+      reason: failure.text,
+    });
+    return failure;
   }
 
   /**

@@ -6,6 +6,7 @@ import {
   type ServerStreamReceiver,
   StatusCode,
 } from "../../transport/internal.ts";
+import type { AccessCheck } from "../access/access-check.ts";
 import { ControlChannel } from "../control/control-channel.ts";
 import type { ControlRouter } from "../control/control-router.ts";
 import type { ControlSession } from "../control/control-session.ts";
@@ -38,6 +39,8 @@ export interface ChannelLifecycleParts
   readonly control: ControlRouter;
   readonly router: Router;
   readonly others: OthersSeat;
+  /** Undefined: the host has no rules. */
+  readonly access: AccessCheck | undefined;
   readonly observer: HostObserver | undefined;
 }
 
@@ -175,10 +178,11 @@ export class ChannelLifecycle {
   #createSession(
     parts: Pick<SessionParts, "owner" | "openedAs" | "traits" | "worker" | "stream" | "account">,
   ): Session {
-    const { options, dotnetWorkers } = this.#parts;
+    const { options, dotnetWorkers, access } = this.#parts;
     const { clock, heartbeatMs, heartbeatTimeoutMs } = options;
     return new Session({
       ...parts,
+      access: access?.ofSession(parts.owner, parts.account),
       dotnet: parts.traits.takesJsonEvents ? undefined : dotnetWorkers.opened(parts.owner.clientId),
       bounds: options,
       ...{ clock, heartbeatMs, heartbeatTimeoutMs },
@@ -247,6 +251,7 @@ export class ChannelLifecycle {
   #dataGone(session: Session, closing: StreamClosing): void {
     const { sessions, calls, registry, placement, between, others, joins } = this.#parts;
     session.account.release(identityCost(session.worker));
+    session.access?.close();
     joins.now?.ended(session, closing);
     const isCurrent = sessions.leave(session);
     // A channel that was replaced has left its types to the one that replaced it.

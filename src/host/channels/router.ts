@@ -70,7 +70,7 @@ export class Router {
     const frame = peekFrame(bytes);
     if (frame.kind === "request" || frame.kind === "event") {
       const refusal = senders.whyNot(peer, frame);
-      if (refusal !== undefined) return this.#refuseSender(peer, frame, refusal);
+      if (refusal !== undefined) return this.#refuse(peer, frame, refusal);
     }
     switch (frame.kind) {
       case "request":
@@ -144,15 +144,10 @@ export class Router {
     peer.send(encodeFrame({ kind: "last" }), "notice");
   }
 
-  // protocol.md §2.1
-  /** A message names an agent of another worker as its sender. An event is dropped; a durable one has an answer. */
-  #refuseSender(peer: Peer, message: PeekedRequest | PeekedEvent, refusal: CallFailure): void {
-    const { calls, durable, counters, logger } = this.#parts;
-    counters.refusedSenders += 1;
-    logger?.warn("a message is refused: its sender is not an agent of its worker", {
-      clientId: peer.id,
-      reason: refusal.text,
-    });
+  // protocol.md §2.1, §2.4
+  /** A worker may not send a message. An event is dropped; a durable one has an answer. */
+  #refuse(peer: Peer, message: PeekedRequest | PeekedEvent, refusal: CallFailure): void {
+    const { calls, durable } = this.#parts;
     if (message.kind === "request") calls.refuse(peer, message, refusal);
     else if (durable.isKept(peer, message)) durable.refuse(peer, message, refusal);
   }

@@ -1,4 +1,5 @@
 import type { MemoryAccount, RpcError } from "../../transport/internal.ts";
+import type { AccessCaller } from "../access/access-check.ts";
 import type { Principal } from "../principal.ts";
 
 /** Where control envelopes come from and go to: the control channel of a client, or the link to another host. */
@@ -6,6 +7,8 @@ export interface ControlPeer {
   readonly id: string;
   readonly account: MemoryAccount;
   readonly owner: { readonly principal: Principal | undefined };
+  /** The client, as the rules of the host know it. Undefined: another host holds it to them. */
+  readonly caller?: AccessCaller | undefined;
   /** True: the link to another host, which passes envelopes on to clients there. */
   readonly isElsewhere: boolean;
   // protocol.md §12.4

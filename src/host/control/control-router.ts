@@ -11,7 +11,9 @@ import {
   parseControlDestination,
   withControlEpoch,
 } from "../../protocol/internal.ts";
+import type { AccessAction } from "../../security/internal.ts";
 import { type MemoryAccount, RpcError, StatusCode } from "../../transport/internal.ts";
+import type { AccessCheck } from "../access/access-check.ts";
 import type { BatchRunner } from "../batch-runner.ts";
 import type { MutableHostCounters } from "../counters.ts";
 import { limits } from "../limits.ts";
@@ -48,6 +50,8 @@ export interface ControlRouterParts {
     readonly isEnforced: boolean;
     isFree(clientId: string, principal: Principal | undefined): boolean;
   };
+  /** Undefined: the host has no rules. */
+  readonly access?: AccessCheck | undefined;
   readonly logger: Logger | undefined;
 }
 
@@ -70,6 +74,8 @@ export class ControlRouter {
     // protocol.md §12.4: the host that has asked knows where its client is.
     if (asker?.isElsewhere) return this.#answerElsewhere(asker, bytes);
     if (asker === undefined && this.#isForged(from, envelope)) return this.#refuseForged(from, envelope);
+    const denied = this.#whyDenied(from, envelope);
+    if (denied !== undefined) return this.#refuseDenied(from, envelope, denied);
     const agent = this.#movingAt(envelope);
     if (agent !== undefined && isControlRequest(envelope.body)) {
       return this.#hold(agent, { from, envelope, request: envelope.body, bytes });
@@ -252,6 +258,32 @@ export class ControlRouter {
     from.send(encodeControl(controlReply(own, controlFailure(request, error))));
   }
 
+  // protocol.md §2.4
+  /** The text that refuses a request by the rules. They are held against the agent of its destination, and against the agent that it names. */
+  #whyDenied({ caller }: ControlPeer, { body, destination, respondTo }: ControlEnvelope): string | undefined {
+    const { access } = this.#parts;
+    if (access === undefined || caller === undefined) return undefined;
+    const isRequest = isControlRequest(body);
+    if (!isRequest && respondTo === "") return undefined;
+    const at = parseControlDestination(destination);
+    const named = [at?.kind === "agent" ? at.type : undefined, isRequest ? body.agentId?.type : undefined];
+    const types = new Set(named.filter((type) => type !== undefined));
+    for (const resource of types.size === 0 ? [""] : types)
+      for (const action of actionsOf(body)) {
+        const text = access.whyNot(caller, { action, resource });
+        if (text !== undefined) return text;
+      }
+    return undefined;
+  }
+
+  #refuseDenied(from: ControlPeer, envelope: ControlEnvelope, error: string): void {
+    this.#parts.counters.unroutableControlMessages += 1;
+    // What the host can't read, it can't answer.
+    if (!isControlRequest(envelope.body)) return;
+    const own = { ...envelope, respondTo: clientDestination(from.id) };
+    from.send(encodeControl(controlReply(own, controlFailure(envelope.body, error))));
+  }
+
   #refuseForged(from: ControlPeer, envelope: ControlEnvelope): void {
     const { counters, logger } = this.#parts;
     const { body, respondTo } = envelope;
@@ -283,6 +315,18 @@ export class ControlRouter {
     const respondTo = envelope.respondTo ?? clientDestination(from.id);
     const asker = from.isElsewhere ? from : (this.#find(respondTo, from) ?? from);
     asker.send(encodeControl(controlReply({ ...envelope, respondTo }, controlFailure(request, error))));
+  }
+}
+
+/** Returns the actions that the rules must allow the sender of a request. */
+function actionsOf(body: ControlEnvelope["body"]): readonly AccessAction[] {
+  switch (body?.kind) {
+    case "save-request":
+      return ["control", "read-state"];
+    case "load-request":
+      return ["control", "write-state"];
+    default:
+      return ["control"];
   }
 }
 

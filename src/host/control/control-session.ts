@@ -1,5 +1,6 @@
 import type { Clock } from "../../core/internal.ts";
 import type { MemoryAccount, RpcStatus, ServerStream } from "../../transport/internal.ts";
+import type { AccessCaller } from "../access/access-check.ts";
 import type { CloseReason } from "../observer.ts";
 import { GracefulClose } from "../sessions/graceful-close.ts";
 import { QueueBound, type QueueBounds } from "../sessions/queue-bound.ts";
@@ -40,6 +41,10 @@ export class ControlSession implements ControlPeer {
     this.#stream = stream;
     this.#bound = new QueueBound(stream, bounds, account);
     this.#close = new GracefulClose(stream, clock);
+  }
+
+  get caller(): AccessCaller {
+    return this.owner;
   }
 
   get isOpen(): boolean {

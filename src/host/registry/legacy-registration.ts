@@ -1,5 +1,6 @@
 import type { MakeId } from "../../core/internal.ts";
 import { encodeFrame, type WirePattern } from "../../protocol/internal.ts";
+import type { AccessCheck } from "../access/access-check.ts";
 import type { Peer } from "../sessions/peer.ts";
 import type { Registry } from "./registry.ts";
 import { formatTerms } from "./shared-terms.ts";
@@ -30,14 +31,19 @@ export class LegacyRegistration {
   readonly #registry: Registry;
   readonly #makeId: MakeId;
   readonly #claimer: TypeClaimer;
+  readonly #access: AccessCheck | undefined;
 
-  constructor(registry: Registry, makeId: MakeId, claimer: TypeClaimer) {
+  /** `access`: undefined if the host has no rules. */
+  constructor(registry: Registry, makeId: MakeId, claimer: TypeClaimer, access?: AccessCheck) {
     this.#registry = registry;
     this.#makeId = makeId;
     this.#claimer = claimer;
+    this.#access = access;
   }
 
   registerType(peer: Peer, requestId: string, agentType: string): void {
+    const denied = peer.access?.whyNot("register", agentType);
+    if (denied !== undefined) return acknowledge(peer, "register-type", requestId, denied);
     if (this.#claimer.now.areThere && this.#registry.wouldMix(peer.id, agentType)) {
       const error = "In a cluster such a worker serves only one type, if that type is shared (sharedTypes).";
       return acknowledge(peer, "register-type", requestId, error);
@@ -78,6 +84,8 @@ export class LegacyRegistration {
 
   /** Generation 1 knows no subscription ids: the host makes one and keeps it to itself. */
   subscribe(peer: Peer, requestId: string, pattern: WirePattern | undefined): void {
+    const denied = peer.access && this.#access?.whyNotSubscribe(peer.access.caller, pattern);
+    if (denied !== undefined) return acknowledge(peer, "subscribe", requestId, denied);
     const outcome = this.#registry.addSubscription(peer.id, { id: this.#makeId(), pattern }, { account: peer.account });
     switch (outcome.at) {
       case "added":

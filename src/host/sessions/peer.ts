@@ -6,6 +6,7 @@ import {
   type WorkerIdentity,
 } from "../../protocol/internal.ts";
 import type { MemoryAccount, Metadata } from "../../transport/internal.ts";
+import type { SessionAccess } from "../access/session-access.ts";
 import { limits } from "../limits.ts";
 import type { DotnetWorker } from "./dotnet-worker.ts";
 import type { IncomingCalls, OutgoingCalls } from "./pending-call.ts";
@@ -47,6 +48,8 @@ export interface Peer {
   /** Set for a worker of .NET's, to which the host sends only what its reader survives (`filterByPeer`). */
   readonly dotnet: DotnetWorker | undefined;
   readonly isOpen: boolean;
+  /** Holds the worker to the rules of the host. Undefined: there are none, or another host holds it to them. */
+  readonly access?: SessionAccess | undefined;
   /** Takes what the host keeps for this worker. */
   readonly account: MemoryAccount;
   /** Calls that the worker made, and calls that it was sent, without an outcome yet. Kept here, so that a call costs no look-up. */

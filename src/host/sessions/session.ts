@@ -7,6 +7,7 @@ import {
   type ServerStream,
   StatusCode,
 } from "../../transport/internal.ts";
+import type { SessionAccess } from "../access/session-access.ts";
 import type { CloseReason } from "../observer.ts";
 import type { Principal } from "../principal.ts";
 import type { DotnetWorker } from "./dotnet-worker.ts";
@@ -48,6 +49,8 @@ export interface SessionParts {
   readonly traits: PeerTraits;
   readonly worker: WorkerIdentity;
   readonly dotnet: DotnetWorker | undefined;
+  /** Undefined: the host has no rules. */
+  readonly access?: SessionAccess | undefined;
   readonly stream: ServerStream;
   /** The account of the worker's connection. */
   readonly account: MemoryAccount;
@@ -74,6 +77,7 @@ export class Session implements Peer {
   readonly openedAs: number;
   readonly traits: PeerTraits;
   readonly dotnet: DotnetWorker | undefined;
+  readonly access: SessionAccess | undefined;
   readonly account: MemoryAccount;
   readonly outgoingCalls = createOutgoingCalls();
   readonly incomingCalls = createIncomingCalls();
@@ -102,6 +106,7 @@ export class Session implements Peer {
     this.traits = parts.traits;
     this.#worker = parts.worker;
     this.dotnet = parts.dotnet;
+    this.access = parts.access;
     this.account = parts.account;
     this.#stream = parts.stream;
     this.#bound = new QueueBound(parts.stream, parts.bounds, parts.account);

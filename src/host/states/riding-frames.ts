@@ -71,7 +71,7 @@ export class RidingFrames {
     );
   }
 
-  /** The failure of the first event whose sender is not an agent of the worker. Undefined: all senders are. */
+  /** The failure of the first event that the worker may not send. Undefined: it may send all. */
   whyNotSent(senders: SenderCheck): CallFailure | undefined {
     for (const event of this.#events) {
       const failure = senders.whyNot(this.#from, event);

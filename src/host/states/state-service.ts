@@ -119,6 +119,8 @@ export class StateService {
     if (refusal !== undefined) return failedAnswer(ask, refusal);
     const withCron = this.#rulesOf(ask);
     if ("code" in withCron) return failedAnswer(ask, failure(withCron.code, withCron.text));
+    const denied = from.access?.whyNot(ask.kind === "commit" ? "write-state" : "read-state", ask.agent.type);
+    if (denied !== undefined) return failedAnswer(ask, failure("not-authorized", denied));
     const right = this.#rights.of(from, ask.agent, "epoch" in ask ? ask.epoch : "none");
     if (right.at === "failed") return failedAnswer(ask, right);
     if (right.at === "superseded") return this.#superseded(ask, right.epoch);
@@ -229,25 +231,23 @@ export class StateService {
   }
 
   // protocol.md §2.1
-  /** The failure of a commit with a message in the name of an agent that is not its worker's. */
+  /** The failure of a commit with a message that its worker may not send. */
   #whyNotSent(
     from: Peer,
     { reminders }: CommitAsk,
     { frames, mail }: Pick<CommitLoad, "frames" | "mail">,
   ): CallFailure | undefined {
-    const { senders, counters } = this.#parts;
+    const { senders } = this.#parts;
     if (!senders.isEnforced) return undefined;
     const kept = [
       ...mail.map(({ frame }) => frame),
       ...reminders.flatMap((change) => (change.at === "cancel" ? [] : [change.message])),
     ];
-    const refusal =
-      frames.whyNotSent(senders) ??
-      kept
-        .map(peekFrame)
-        .map((frame) => (frame.kind === "request" || frame.kind === "event" ? senders.whyNot(from, frame) : undefined))
-        .find((failure) => failure !== undefined);
-    if (refusal !== undefined) counters.refusedSenders += 1;
+    let refusal = frames.whyNotSent(senders);
+    for (const bytes of kept) {
+      const frame = peekFrame(bytes);
+      if (frame.kind === "request" || frame.kind === "event") refusal ??= senders.whyNot(from, frame);
+    }
     return refusal;
   }
 

@@ -1,0 +1,59 @@
+import { type Clock, type Logger, systemClock, TroupeError, withMethods } from "../../core/internal.ts";
+import { FollowedFile } from "../followed-file.ts";
+import type { AccessRules } from "./access-decisions.ts";
+import type { AccessRule } from "./access-rule.ts";
+import { readRules } from "./read-rules.ts";
+import { RuleIndex } from "./rule-index.ts";
+import { loadRulesParser } from "./rules-text.ts";
+
+export const accessRulesKind = withMethods("access rules, such as accessRules([…]),", "decide");
+
+/**
+ * Makes rules of data. Once there are rules, what no rule allows is denied. A rule that denies wins over all that allow. Throws
+ * `invalid-argument` for rules that can't be used.
+ *
+ * @example
+ * ```ts
+ * const rules = accessRules([
+ *   { role: "worker", allow: ["register", "read-state", "write-state"], types: ["writer", "editor*"] },
+ *   { principal: "*", allow: "call", types: "*" },
+ *   { principal: "guest", deny: "call", types: "vault" },
+ * ]);
+ * ```
+ */
+export function accessRules(rules: readonly AccessRule[]): AccessRules {
+  const index = new RuleIndex(readRules({ rules }));
+  return { revision: index, asksAgents: index.asksAgents, decide: (request) => index.decide(request) };
+}
+
+/** Options of `openAccessRules`. */
+export interface OpenAccessRulesOptions {
+  /** A file in YAML, or in JSON if its name ends with `.json`. It is read again when it has changed, at the next question after a second. */
+  readonly file: string;
+  /** Says that the file was read again, or can't be. Default: no log. */
+  readonly logger?: Logger | undefined;
+  readonly clock?: Clock | undefined;
+}
+
+/**
+ * Opens rules in a file: `rules:` and a list of them, as `accessRules` takes it. YAML needs the package `yaml`. A file that can't be used any
+ * more changes nothing, and the log says why. Rejects with `invalid-argument` for one that can't be used at the start.
+ */
+export async function openAccessRules({ file, logger, clock }: OpenAccessRulesOptions): Promise<AccessRules> {
+  if (typeof file !== "string" || file === "")
+    throw new TroupeError("invalid-argument", "openAccessRules needs the name of a file: { file }.");
+  const parse = await loadRulesParser(file);
+  const followed = new FollowedFile({
+    ...{ file, what: "the rules", clock: clock ?? systemClock, logger },
+    parse: (text) => new RuleIndex(readRules(parse(text))),
+  });
+  return {
+    get revision() {
+      return followed.value;
+    },
+    get asksAgents() {
+      return followed.value.asksAgents;
+    },
+    decide: (request) => followed.value.decide(request),
+  };
+}

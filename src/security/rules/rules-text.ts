@@ -1,0 +1,77 @@
+import { basename } from "node:path";
+import { errorText, TroupeError } from "../../core/internal.ts";
+import type { UnreadRules } from "./read-rules.ts";
+
+/** The part of the package `yaml` that is used here. */
+interface YamlModule {
+  parseDocument(text: string, options: { readonly lineCounter: LineCounter }): YamlDocument;
+  readonly LineCounter: new () => LineCounter;
+}
+
+interface LineCounter {
+  linePos(offset: number): { readonly line: number };
+}
+
+interface YamlDocument {
+  readonly errors: readonly Error[];
+  toJS(options: { readonly maxAliasCount: number }): unknown;
+  getIn(path: readonly unknown[], keepsNode: true): unknown;
+}
+
+/** Returns what reads the text of a file. YAML needs the package `yaml`; rejects with what to install. */
+export async function loadRulesParser(
+  file: string,
+  importYaml?: () => Promise<unknown>,
+): Promise<(text: string) => UnreadRules> {
+  if (file.endsWith(".json")) return (text) => readJson(text, basename(file));
+  let loaded: YamlModule;
+  try {
+    // A program that joins files into one takes an `import` in a `try` for optional.
+    const imported: unknown = importYaml === undefined ? await import("yaml") : await importYaml();
+    loaded = imported as YamlModule;
+  } catch (cause) {
+    const text = `Rules in YAML need the package yaml: npm install yaml@2. Rules in JSON, in a file .json, need none. (${errorText(cause)})`;
+    throw new TroupeError("wrong-state", text, { cause });
+  }
+  return (text) => readYaml(loaded, text, basename(file));
+}
+
+function readYaml({ parseDocument, LineCounter }: YamlModule, text: string, file: string): UnreadRules {
+  const lineCounter = new LineCounter();
+  const document = parseDocument(text, { lineCounter });
+  const [error] = document.errors;
+  // The text of the parser has a picture of the line below it.
+  if (error !== undefined) throw new Error(error.message.split("\n")[0]);
+  const { rules } = rulesOf(document.toJS({ maxAliasCount: 100 }));
+  const lineOf = (_rule: unknown, index: number): number | undefined => {
+    const node = document.getIn(["rules", index], true);
+    const hasRange = typeof node === "object" && node !== null && "range" in node && Array.isArray(node.range);
+    return hasRange ? lineCounter.linePos(Number((node.range as readonly unknown[])[0])).line : undefined;
+  };
+  return { rules, file, lines: Array.isArray(rules) ? rules.map(lineOf) : [] };
+}
+
+function readJson(text: string, file: string): UnreadRules {
+  return { rules: rulesOf(JSON.parse(text)).rules, file, lines: linesOfRules(text) };
+}
+
+function rulesOf(content: unknown): { readonly rules: unknown } {
+  const isObject = typeof content === "object" && content !== null && !Array.isArray(content);
+  const others = isObject ? Object.keys(content).filter((key) => key !== "rules") : [];
+  if (isObject && "rules" in content && others.length === 0) return { rules: content.rules };
+  throw new TroupeError("invalid-argument", "The file must have rules: and a list of rules below, and nothing else.");
+}
+
+/** The lines of the objects in the one list of a valid JSON text. */
+function linesOfRules(text: string): readonly number[] {
+  const lines: number[] = [];
+  let [line, depth] = [1, 0];
+  for (const [token] of text.matchAll(/"(?:[^"\\]|\\.)*"|[{}[\]\n]/g)) {
+    if (token === "\n") line += 1;
+    else if (token === "{" || token === "[") {
+      if (token === "{" && depth === 2) lines.push(line);
+      depth += 1;
+    } else if (token === "}" || token === "]") depth -= 1;
+  }
+  return lines;
+}
