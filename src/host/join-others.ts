@@ -11,6 +11,7 @@ import { helloOf } from "./peers/hello.ts";
 import { createLinkCounters, type HostWays, type LinkCounters, type LinkOccurrence } from "./peers/host-ways.ts";
 import type { LinkBounds } from "./peers/link-queue.ts";
 import { LinkedHosts } from "./peers/linked-hosts.ts";
+import { giveBackExpected } from "./peers/place-gates.ts";
 import { ToldPresence } from "./peers/told-presence.ts";
 import { type HostServicer, partsOf } from "./servicer.ts";
 
@@ -39,6 +40,8 @@ export interface JoinedOthers {
   linkedTo(hostIds: readonly string[], startTimer: (onLate: () => void) => Timer): Promise<void>;
   /** Ends all links, and makes others under the next id of this host. */
   continueAs(cluster: ClusterView): void;
+  /** The place of an agent type has changed. */
+  typeChanged(agentType: string): void;
 }
 
 // protocol.md §12
@@ -84,6 +87,7 @@ export async function joinOthers(servicer: HostServicer, options: JoinOthersOpti
   const link = (): LinkedHosts =>
     new LinkedHosts({
       ...{ ...settings, hello: hello(), cluster, ways, accepted, presence, counters, report, random },
+      ...{ gates: host.gates, expected: host.expected, flushes: host.flushes },
       dialer: transport.dialer,
       telling: { maxWorkers: maxSessions, maxPatterns: maxSubscriptions, maxBytes: maxMemoryBytes / 4 },
       metadata: secret === undefined ? {} : { [peerLinks.secretKey]: secret },
@@ -101,12 +105,14 @@ export async function joinOthers(servicer: HostServicer, options: JoinOthersOpti
     counters: () => ({ ...counters }),
     linkedHosts: () => ({ to: linked.hostIds, from: accepted.hostIds }),
     linkedTo: (hostIds, startTimer) => linked.linkedTo(hostIds, startTimer),
+    typeChanged: (agentType) => linked.typeChanged(agentType),
     continueAs: (next) => {
       cluster = next;
-      linked.end();
+      const before = linked;
       accepted.renew(hello());
       linked = link();
       host.others.now = linked;
+      before.end();
     },
   };
 }
@@ -164,7 +170,7 @@ function linkLog(logger: HostComposition["rateLimited"]): (what: LinkOccurrence)
 
 /** Makes the ways by which frames of other hosts reach the rooms of the host. */
 function waysOf(host: HostComposition): HostWays {
-  const { calls, control, events, registry, registrations, owners, placement, across } = host;
+  const { calls, control, events, registry, registrations, owners, placement, across, expected } = host;
   return {
     answered: (link, bytes) => {
       const frame = peekFrame(bytes);
@@ -182,7 +188,6 @@ function waysOf(host: HostComposition): HostWays {
       if ("requestId" in what) calls.elsewhere.taken(link, what.requestId);
       else events.taken(link, what.event);
     },
-    flushed: (number) => across.now?.flushed(number),
     workerHere: ({ worker }) => {
       placement.changed();
       across.now?.workerHere(worker.id);
@@ -192,9 +197,8 @@ function waysOf(host: HostComposition): HostWays {
       placement.changed();
       for (const worker of workers) calls.workerGone(worker);
       events.linkLost(link);
-      across.now?.linkEnded(link, workers);
+      across.now?.linkEnded(workers);
     },
-    placeKnown: (key, isServed) => calls.elsewhere.placeKnown(key, isServed),
     isServed: ({ agentType, clientId, isShared }) =>
       isShared ? owners.owners(agentType).includes(clientId) : registry.isServed(agentType),
     typeLost: ({ clientId, agentType }) => registry.loseType(clientId, agentType),
@@ -219,7 +223,12 @@ function waysOf(host: HostComposition): HostWays {
       const frame = peekFrame(event.frame);
       if (frame.kind === "event") events.routeFrom(caller, frame, event);
     },
-    flush: (caller, { agentType, key }, onDone) => {
+    flush: (caller, { agentType, key }, channel, onDone) => {
+      if (agentType === "") {
+        const workerId = channel?.worker.id;
+        giveBackExpected(expected, (message) => message.host === caller && message.workerId === workerId);
+        return onDone();
+      }
       const type = owners.shared(agentType);
       caller.setBouncing(agentType, key, false);
       if (type === undefined || across.now === undefined) return onDone();

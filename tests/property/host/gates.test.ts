@@ -2,6 +2,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { BatchRunner } from "../../../src/host/batch-runner.ts";
 import { createHostCounters } from "../../../src/host/counters.ts";
+import { LinkFlushes } from "../../../src/host/peers/link-flushes.ts";
 import { type CallLink, WorkerElsewhere } from "../../../src/host/peers/worker-elsewhere.ts";
 import { AgentRoutes } from "../../../src/host/placement/cluster/agent-routes.ts";
 import type { Placed } from "../../../src/host/placement/located.ts";
@@ -63,6 +64,7 @@ class World {
   #guesses = 0;
   readonly #messages = new HeldMessages();
   readonly #batches = new BatchRunner(new ManualClock());
+  readonly #flushes = new LinkFlushes();
   readonly #routes = new AgentRoutes({
     places: {
       ...{
@@ -78,6 +80,7 @@ class World {
         giveSleeper: () => Promise.resolve("lost" as const),
       },
     },
+    flushes: this.#flushes,
     others: { workerOf: (id) => this.hosts.find(({ worker }) => worker.id === id)?.worker },
     placement: {
       holderOf: () => (this.holder === 2 ? { at: "found", peer: ownWorker, epoch: undefined } : undefined),
@@ -111,7 +114,7 @@ class World {
     if (next === undefined) return;
     if (next.at === "flush") {
       host.isBouncing = false;
-      return this.#routes.flushed(next.number);
+      return this.#flushes.done(host.worker.link, next.number);
     }
     const { number, gate } = next;
     const mayTake =
