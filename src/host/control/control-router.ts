@@ -64,6 +64,8 @@ export class ControlRouter {
     // protocol.md §12.4: the host that has asked knows where its client is.
     if (asker?.isElsewhere) return this.#answerElsewhere(asker, bytes);
     if (asker === undefined && this.#isForged(from, envelope)) return this.#refuseForged(from, envelope);
+    if (isControlRequest(envelope.body) && this.#parts.others?.now.isServing === false)
+      return this.#refuseIsolated(from, envelope, envelope.body);
     const agent = this.#movingAt(envelope);
     if (agent !== undefined && isControlRequest(envelope.body)) {
       return this.#hold(agent, { from, envelope, request: envelope.body, bytes });
@@ -234,6 +236,12 @@ export class ControlRouter {
     this.#refuse(from, envelope, body, whyUnroutable(destination));
   }
 
+  // protocol.md §12.7
+  #refuseIsolated(from: ControlPeer, envelope: ControlEnvelope, request: ControlRequest): void {
+    this.#parts.counters.unroutableControlMessages += 1;
+    this.#refuse(from, envelope, request, isolatedText);
+  }
+
   /** Answers for the target: to where the request says, or else to its sender. */
   #refuse(from: ControlPeer, envelope: ControlEnvelope, request: ControlRequest, error: string): void {
     const respondTo = envelope.respondTo ?? clientDestination(from.id);
@@ -241,6 +249,8 @@ export class ControlRouter {
     asker.send(encodeControl(controlReply({ ...envelope, respondTo }, controlFailure(request, error))));
   }
 }
+
+const isolatedText = "This host has lost touch with its cluster; nothing was sent. Try again later.";
 
 /** Whether a request reads or writes the state of an agent, or ends its activation. The description of an agent is for everybody. */
 function isForOwner(body: ControlEnvelope["body"]): body is ControlRequest {
