@@ -149,7 +149,7 @@ export const limits = {
   /** Milliseconds after which a host asks again for a type of its client, when the cluster could not say whose it is. */
   claimAgainMs: 1_000,
   // protocol.md §12.3
-  /** Milliseconds for which a host keeps what a worker has subscribed that moves to another host, and those after other hosts have told all of it. */
+  /** Milliseconds for which a host keeps the patterns of a worker that moves, and those after other hosts have told all of them. */
   moveOfInterestMs: 30_000,
   toldInterestMs: 500,
   // protocol.md §12.7

@@ -26,7 +26,7 @@ interface GatedEventParts {
   readonly bytes: Uint8Array;
   readonly agentTypes: readonly string[];
   readonly account: Peer["account"];
-  /** How often it has come back from other hosts. */
+  /** The count of its returns from other hosts. */
   readonly bounces: number;
   /** The host from which it came back. */
   readonly from?: CallLink | undefined;

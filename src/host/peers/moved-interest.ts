@@ -24,8 +24,8 @@ interface Moved {
 
 // protocol.md §12.3
 /**
- * Subscriptions of workers that move to another host. Events match them until the worker has subscribed there, and all hosts can know it; else an
- * event that is published meanwhile would reach nobody. Such events wait at the gate of the worker.
+ * Subscriptions of workers that move to another host. Events match them until the worker has subscribed there, and all hosts can know it. Such
+ * events wait at the gate of the worker. Without this an event that is published meanwhile would reach no agent.
  */
 export class MovedInterest {
   readonly #parts: MovedInterestParts;

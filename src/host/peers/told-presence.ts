@@ -33,7 +33,7 @@ export class ToldPresence {
   readonly #hosts = new Set<ToldHost>();
   readonly #slots = new Map<Peer, number>();
   readonly #channels = new Map<number, Peer>();
-  /** What others are told, by a text of the pattern. */
+  /** The patterns that others are told, by a text of each. */
   readonly #patterns = new Map<string, Pattern>();
   /** The patterns of live subscriptions, and how many workers that move have each. */
   readonly #live = new Set<string>();
