@@ -13,8 +13,11 @@ export interface OwnedShard {
   readonly token: number;
   /** Owners that were lost while they read it. */
   readonly lost: readonly LostReaders[];
-  /** The reading has ended by itself: the shard is taken anew, if it still is this host's. */
-  readonly ended: () => void;
+  /**
+   * The reading has ended by itself: the shard is taken anew, if it still is this host's. `taken`: the log has refused the token for this one
+   * of another reader. A higher one is used from then on: after the store has forgotten writes, its revisions are smaller than before.
+   */
+  readonly ended: (taken?: number) => void;
 }
 
 /** Reads the shards that a host owns. Functions must not throw. */
@@ -58,6 +61,10 @@ export class ShardOwners {
   readonly #life: Life;
   readonly #records: KnownRecords<ShardRecord>;
   readonly #holdings = new Map<number, Holding>();
+  /** The lowest token that the log takes for a shard, where it has refused one. */
+  readonly #leastTokens = new Map<number, number>();
+  /** The shard whose record was read last to see whether the store still has it. */
+  #verified = -1;
   #isLeaving = false;
   #isOver = false;
 
@@ -103,6 +110,7 @@ export class ShardOwners {
       // After an unknown outcome the record may name this host, which does not read the shard.
       if (holding === undefined && this.#isNamed(shard)) void this.#free(shard);
     }
+    void this.#verifyNext();
   }
 
   /** This host does not serve any more: it reads nothing from now on. */
@@ -137,10 +145,12 @@ export class ShardOwners {
     const reading: Holding = { at: "reading", revision: owned.revision };
     this.#holdings.set(shard, reading);
     this.#options.use.take(shard, {
-      token: owned.revision,
+      token: Math.max(owned.revision, this.#leastTokens.get(shard) ?? 0),
       lost: owned.record.lost,
-      ended: () => {
-        if (this.#holdings.get(shard) === reading) this.#drop(shard);
+      ended: (taken) => {
+        if (this.#holdings.get(shard) !== reading) return;
+        if (taken !== undefined) this.#leastTokens.set(shard, taken + 1);
+        this.#drop(shard);
       },
     });
   }
@@ -160,6 +170,23 @@ export class ShardOwners {
     if (this.#isOver || !this.#life.isServing()) return undefined;
     const record: ShardRecord = { shard, hostId: this.#life.hostId, lost };
     return await this.#put(record, known?.revision ?? 0);
+  }
+
+  /** Reads the record of one of its shards anew. If the store has forgotten what this host wrote, the shard is taken anew. */
+  async #verifyNext(): Promise<void> {
+    const shards = [...this.#holdings].flatMap(([shard, { at }]) => (at === "reading" ? [shard] : []));
+    shards.sort((one, other) => one - other);
+    const shard = shards.find((each) => each > this.#verified) ?? shards[0];
+    const holding = shard === undefined ? undefined : this.#holdings.get(shard);
+    if (shard === undefined || holding?.at !== "reading") return;
+    this.#verified = shard;
+    const key = shardKey(shard);
+    const found = await this.#life.store.readFresh(key);
+    if (found === "unknown" || this.#holdings.get(shard) !== holding) return;
+    if (found !== undefined && found.revision >= holding.revision) return this.#records.learn(found);
+    this.#records.forget(key);
+    if (found !== undefined) this.#records.learn(found);
+    this.#drop(shard);
   }
 
   /** Ends the reading in order, and frees the shard. */

@@ -1,6 +1,6 @@
 import type { ErrorCode } from "../errors.ts";
 import type { AgentName } from "./agent-name.ts";
-import type { StoreError } from "./store-error.ts";
+import { StoreError } from "./store-error.ts";
 
 /** A message for a mailbox. */
 export interface DurableMessage {
@@ -47,6 +47,17 @@ export interface DeadQuery {
   readonly limit: number;
   /** Bytes of the frames of a page. A page has one letter at least, if there is one. Default: no bound. */
   readonly maxBytes?: number | undefined;
+}
+
+/** A reader with a higher token has the shard. */
+export class ShardTakenError extends StoreError {
+  /** The token of that reader. */
+  readonly token: number;
+
+  constructor(text: string, token: number) {
+    super("fenced", text);
+    this.token = token;
+  }
 }
 
 /** Takes the messages of a shard. */
@@ -98,7 +109,7 @@ export interface DurableLog {
   append(mailbox: AgentName, message: DurableMessage): Promise<"kept" | "known" | "full">;
   /**
    * Begins with the oldest message. A reader before this one, which has a lower token, settles nothing any more. Rejects as `fenced` if a
-   * reader with a higher token has the shard.
+   * reader with a higher token has the shard; with a `ShardTakenError` if several processes read the log.
    */
   take(shard: number, token: number, reader: ShardReader, options?: TakeOptions): Promise<ShardHold>;
   /** The last place that a reader of the shard was given, as far as the log knows; else 0. Ask before you take the shard. */

@@ -81,8 +81,8 @@ export class JetStreamLog implements DurableLog, AsyncDisposable {
   async take(shard: number, token: number, reader: ShardReader, { lost = [] }: TakeOptions = {}): Promise<ShardHold> {
     this.#assertOpen();
     const before = this.#readings.get(shard);
-    if (before !== undefined && before.token > token) throw takenOver();
-    before?.lose(takenOver());
+    if (before !== undefined && before.token > token) throw takenOver(before.token);
+    before?.lose(takenOver(token));
     const { client, streams, clock, makeId, log } = this.#parts;
     const reading: ShardReading = new ShardReading({
       ...{ client, asks: this.#asks, stream: streams.mail.stream, filter: streams.shardSubjects(shard) },

@@ -1,4 +1,4 @@
-import { StoreError } from "../../core/internal.ts";
+import { ShardTakenError, StoreError } from "../../core/internal.ts";
 import type { NatsClient } from "../nats-client.ts";
 import type { StreamAsks } from "./stream-asks.ts";
 
@@ -28,9 +28,10 @@ export function consumerName({ shard }: Pick<ReadersOf, "shard">, token: number,
 /** Deletes the consumers of other readers. Rejects as `fenced` if one has a higher token; then `own` is deleted. */
 export async function assertHighest(of: ReadersOf, token: number, own: string): Promise<void> {
   const others = (await readersOf(of)).filter(({ name }) => name !== own);
-  if (others.some((each) => each.token > token)) {
+  const highest = Math.max(token, ...others.map((other) => other.token));
+  if (highest > token) {
     void dropConsumer(of, own);
-    throw takenOver();
+    throw takenOver(highest);
   }
   await Promise.all(others.map(({ name }) => dropConsumer(of, name)));
 }
@@ -56,8 +57,10 @@ export async function dropConsumer(
   await client.ask(`CONSUMER.DELETE.${stream}.${name}`, undefined);
 }
 
-export function takenOver(): StoreError {
-  return new StoreError("fenced", "Another host reads this shard of the mail by now.");
+/** Makes the error of a reader that another one has replaced. `token`: that of the other one, where it is known. */
+export function takenOver(token?: number): StoreError {
+  const text = "Another host reads this shard of the mail by now.";
+  return token === undefined ? new StoreError("fenced", text) : new ShardTakenError(text, token);
 }
 
 async function readersOf({ asks, stream, shard }: ReadersOf): Promise<readonly ReaderName[]> {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { type DurableLog, type Mail, StoreError, shardOf } from "../../../../src/core/internal.ts";
+import { type DurableLog, type Mail, ShardTakenError, StoreError, shardOf } from "../../../../src/core/internal.ts";
 import { MemoryStateStore } from "../../../../src/storage/index.ts";
 import { ManualClock } from "../../../../src/testing/index.ts";
 import { frame, handled, Lab, startMs, turn } from "./courier-lab.ts";
@@ -197,6 +197,24 @@ describe("a courier that is given shards", () => {
     const [letter] = (await log.deadLetters({ limit: 1 })).letters;
     expect(letter).toMatchObject({ id: "poison", why: { code: "too-many-takeovers" } });
     expect(one.calls.rest).toEqual([]);
+  });
+
+  test("tells the owner of a shard the token of another reader that has it", async () => {
+    const { process } = await world((log) => {
+      const take: DurableLog["take"] = async (shard, token, ...rest) => {
+        if (token < 9) throw new ShardTakenError("Another host reads this shard.", 8);
+        return await log.take(shard, token, ...rest);
+      };
+      return Object.assign(Object.create(log) as DurableLog, { take });
+    });
+    const one = await process();
+    const told: (number | undefined)[] = [];
+    const give = (token: number) =>
+      one.courier.takeShard(shardOfKey(x), { token, lost: [], ended: (taken) => told.push(taken) });
+    await give(7);
+    expect(told).toEqual([8]);
+    await give(9);
+    expect(told).toEqual([8]);
   });
 
   test("keeps mail that the log does not take now in the store, and moves it when it does, once", async () => {
