@@ -32,7 +32,9 @@ import type { JoinsSeat } from "./membership/joins-seat.ts";
 import { bothObservers, guardedObserver } from "./observer.ts";
 import { AgentOperations } from "./operations/agent-operations.ts";
 import { type HostOptions, resolveHostOptions } from "./options.ts";
+import { LinkFlushes } from "./peers/link-flushes.ts";
 import { noOthers, type OthersSeat } from "./peers/other-hosts.ts";
+import { type ExpectedMessage, PlaceGates } from "./peers/place-gates.ts";
 import { DirectorySeat } from "./placement/cluster/directory-seat.ts";
 import { composePlacement } from "./placement/compose-placement.ts";
 import { SharedOwners } from "./placement/shared-owners.ts";
@@ -93,6 +95,8 @@ export function composeHost(hostOptions: HostOptions) {
       logger?.warn("a client gave way: it held most, and others needed space", { name, heldBytes, maxMemoryBytes }),
   });
   const others: OthersSeat = { now: noOthers };
+  const [gates, expected] = [new PlaceGates(clock), new PlaceGates<ExpectedMessage>(clock)];
+  const flushes = new LinkFlushes();
   const joins: JoinsSeat = { now: undefined };
   const dotnetWorkers = new DotnetWorkers();
   const isDeaf = (clientId: string): boolean => dotnetWorkers.hasReopened(clientId);
@@ -202,7 +206,7 @@ export function composeHost(hostOptions: HostOptions) {
   const dotnetAnswers = new DotnetAnswers({ ...options, counters });
   const calls: CallRouter = new CallRouter({
     ...{ ...options, bounds: options, batches, counters, owners, placement, leaving, peers: sessions, dotnetAnswers },
-    ...{ observer, workers, courier: courierPeer, others, across },
+    ...{ observer, workers, courier: courierPeer, others, gates, expected, across },
   });
   const locate = (agentType: string, key: string, asker: ControlPeer): string | undefined => {
     const type = owners.shared(agentType);
@@ -218,7 +222,7 @@ export function composeHost(hostOptions: HostOptions) {
   };
   const events = new EventRouter({
     ...{ counters, owners, placement, directory, leaving, topics: registry.topics, peers: sessions, logger, observer },
-    ...{ others, across },
+    ...{ others, gates, expected, across },
   });
   const keepsTopics = hasLog && options.keepsStates && !allowMultipleOwners;
   const subscriptions = keepsTopics
@@ -335,8 +339,8 @@ export function composeHost(hostOptions: HostOptions) {
     counters: readCounters,
   });
   return {
-    ...{ options, others, joins, registrations, owners, placement, calls, events, control, counters },
-    ...{ directory, workers, leaving, messages, across, access, observer: seldom },
+    ...{ options, others, gates, expected, flushes, joins, registrations, owners, placement, calls, events, control },
+    ...{ counters, directory, workers, leaving, messages, across, access, observer: seldom },
     noteRefusedHandshake: logger === undefined ? () => undefined : handshakeLog(logger, clock),
     ...{ accountant, batches, rateLimited, admission, clientIds, registry, sessions, lifecycle, readCounters },
     shared,

@@ -138,7 +138,8 @@ export class HostCluster {
     this.#joins.close();
     if (!member.isServing || addressesOf(member, Math.random, member.hostId).length === 0) return;
     this.#tellLeaving(graceMs);
-    await Promise.race([this.#joins.troupeGone(), over]);
+    const { others } = this.#host;
+    await Promise.race([this.#joins.troupeGone().then(() => others.now.moved()), over]);
   }
 
   /** Leaves the cluster, when the channels of all workers have ended. Never rejects. */
@@ -203,7 +204,10 @@ export class HostCluster {
         this.#view.workerGone(workerId);
         this.#routes.workerGone(workerId);
       },
-      onType: () => this.#placesChanged(isNow()),
+      onType: ({ type }) => {
+        this.#placesChanged(isNow());
+        if (isNow()) this.#links?.typeChanged(type);
+      },
       onServers: () => this.#placesChanged(isNow()),
       onMail: (shards) => this.#host.mailShards?.hear(shards),
     };

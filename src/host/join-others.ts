@@ -18,6 +18,7 @@ import {
 import type { LinkBounds } from "./peers/link-queue.ts";
 import { LinkedHosts } from "./peers/linked-hosts.ts";
 import type { ForwardedCall } from "./peers/other-hosts.ts";
+import { giveBackExpected } from "./peers/place-gates.ts";
 import { ToldPresence } from "./peers/told-presence.ts";
 import { type HostServicer, partsOf } from "./servicer.ts";
 
@@ -54,6 +55,8 @@ export interface JoinedOthers {
   measure(): void;
   /** Asks one host for an operator. Undefined: there is no link to it. */
   askHost(hostId: string, call: ForwardedCall, timeoutMs: number): Promise<Uint8Array | RpcError> | undefined;
+  /** The place of an agent type has changed. */
+  typeChanged(agentType: string): void;
 }
 
 // protocol.md §12
@@ -104,6 +107,7 @@ export async function joinOthers(servicer: HostServicer, options: JoinOthersOpti
   const link = (): LinkedHosts =>
     new LinkedHosts({
       ...{ ...settings, hello: hello(), cluster, ways, accepted, presence, counters, report, random },
+      ...{ gates: host.gates, expected: host.expected, flushes: host.flushes },
       dialer: transport.dialer,
       telling: { maxWorkers: maxSessions, maxPatterns: maxSubscriptions, maxBytes: maxMemoryBytes / 4 },
       metadata: secret === undefined ? {} : { [peerLinks.secretKey]: secret },
@@ -127,12 +131,14 @@ export async function joinOthers(servicer: HostServicer, options: JoinOthersOpti
     reports: () => linked.reports,
     measure: () => linked.measure(),
     askHost: (hostId, call, timeoutMs) => linked.askHost(hostId, call, timeoutMs),
+    typeChanged: (agentType) => linked.typeChanged(agentType),
     continueAs: (next) => {
       cluster = next;
-      linked.end();
+      const before = linked;
       accepted.renew(hello());
       linked = link();
       host.others.now = linked;
+      before.end();
     },
   };
 }
@@ -202,7 +208,7 @@ function linkLog(logger: HostComposition["rateLimited"]): (what: LinkOccurrence)
 
 /** Makes the ways by which frames of other hosts reach the rooms of the host. */
 function waysOf(host: HostComposition, operatorAsked: JoinOthersOptions["operatorAsked"]): HostWays {
-  const { calls, control, events, registry, registrations, owners, placement, across } = host;
+  const { calls, control, events, registry, registrations, owners, placement, across, expected } = host;
   return {
     answered: (link, bytes) => {
       const frame = peekFrame(bytes);
@@ -220,7 +226,6 @@ function waysOf(host: HostComposition, operatorAsked: JoinOthersOptions["operato
       if ("requestId" in what) calls.elsewhere.taken(link, what.requestId);
       else events.taken(link, what.event);
     },
-    flushed: (link, number) => across.now?.flushed(link, number),
     workerHere: ({ worker }) => {
       placement.changed();
       across.now?.workerHere(worker.id);
@@ -230,9 +235,8 @@ function waysOf(host: HostComposition, operatorAsked: JoinOthersOptions["operato
       placement.changed();
       for (const worker of workers) calls.workerGone(worker);
       events.linkLost(link);
-      across.now?.linkEnded(link, workers);
+      across.now?.linkEnded(workers);
     },
-    placeKnown: (key, isServed) => calls.elsewhere.placeKnown(key, isServed),
     isServed: ({ agentType, clientId, isShared }) =>
       isShared ? owners.owners(agentType).includes(clientId) : registry.isServed(agentType),
     typeLost: ({ clientId, agentType }) => registry.loseType(clientId, agentType),
@@ -257,7 +261,12 @@ function waysOf(host: HostComposition, operatorAsked: JoinOthersOptions["operato
       const frame = peekFrame(event.frame);
       if (frame.kind === "event") events.routeFrom(caller, frame, event);
     },
-    flush: (caller, { agentType, key }, onDone) => {
+    flush: (caller, { agentType, key }, channel, onDone) => {
+      if (agentType === "") {
+        const workerId = channel?.worker.id;
+        giveBackExpected(expected, (message) => message.host === caller && message.workerId === workerId);
+        return onDone();
+      }
       const type = owners.shared(agentType);
       caller.setBouncing(agentType, key, false);
       if (type === undefined || across.now === undefined) return onDone();

@@ -134,8 +134,11 @@ export const limits = {
   /** Answers and events of one commit that leave together. Those of a larger one leave in batches. */
   ridingFramesAtOnce: 20,
   // protocol.md §12
-  /** Milliseconds for which calls wait for the place of their agent type at another host, and types that are looked up at once. */
+  /** Milliseconds for which messages wait for the place of their agent type at another host, and types that are looked up at once. */
   elsewhereMs: 5_000,
+  /** Messages that wait for one place, and their bytes; the senders of one address get two thirds. */
+  heldPerPlace: 1_000,
+  heldBytesPerPlace: 16 * 1024 * 1024,
   lookUps: 1_000,
   /** Unary calls that wait for other hosts, milliseconds for which each waits, and those for which a list of all hosts waits. */
   peerUnaries: 10_000,
@@ -145,6 +148,12 @@ export const limits = {
   controlAskMs: 60_000,
   /** Milliseconds for which a subscription waits until other hosts know it. */
   barrierMs: 2_000,
+  /** Milliseconds after which a host asks again for a type of its client, when the cluster could not say whose it is. */
+  claimAgainMs: 1_000,
+  // protocol.md §12.3
+  /** Milliseconds for which a host keeps the patterns of a worker that moves, and those after other hosts have told all of them. */
+  moveOfInterestMs: 30_000,
+  toldInterestMs: 500,
   // protocol.md §12.7
   /** Milliseconds for which a data channel waits until its worker has joined the cluster, and registrations that wait for that at once. */
   joinMs: 10_000,
@@ -155,7 +164,7 @@ export const limits = {
   firstLinksMs: 2_000,
   /** Milliseconds in which a host must say on a link who it is. */
   helloMs: 5_000,
-  /** Times that one call may come back from other hosts. */
+  /** Times that one message may come back from other hosts. */
   bouncesOfCall: 5,
   /** The longest id of a host, in characters. */
   hostIdChars: 256,

@@ -22,8 +22,20 @@ export interface ShareAgentsOptions {
 /** Makes a host share agent types with the other hosts of its cluster, before workers connect to it. */
 export function shareAgents(host: HostComposition, options: ShareAgentsOptions): AgentRoutes {
   const { member, held, maxRoutes, moveTimeoutMs } = options;
-  const { owners, directory, placement, workers, leaving, messages, batches, counters, observer, others, across } =
-    host;
+  const {
+    owners,
+    directory,
+    placement,
+    workers,
+    leaving,
+    messages,
+    batches,
+    counters,
+    observer,
+    others,
+    across,
+    flushes,
+  } = host;
   if (!(owners instanceof TypeTable)) {
     const text = "A host of a cluster can't let several clients own a type: leave allowMultipleOwners out.";
     throw new TroupeError("invalid-argument", text);
@@ -43,7 +55,7 @@ export function shareAgents(host: HostComposition, options: ShareAgentsOptions):
   });
   const routes = new AgentRoutes({
     ...{ places, directory, placement, workers, leaving, messages, batches, clock, counters, observer },
-    ...{ maxRoutes, moveTimeoutMs, sharedType: (name) => owners.shared(name) },
+    ...{ flushes, maxRoutes, moveTimeoutMs, sharedType: (name) => owners.shared(name) },
     sleepers: claims,
     others: { workerOf: (workerId) => others.now.workerOf(workerId) },
   });

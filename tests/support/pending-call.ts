@@ -26,6 +26,7 @@ export function pendingCall({ caller, ...given }: Omit<Partial<PendingCall>, "ca
     returns: 0,
     conflicts: 0,
     bounces: 0,
+    heldSinceMs: undefined,
     outgoingSlot: 0,
     incomingSlot: 0,
   };

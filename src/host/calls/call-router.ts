@@ -1,3 +1,4 @@
+// Over 400 lines: it composes what works on calls, and each way by which a call comes decides in a few lines who gets it.
 import type { MakeId } from "../../core/internal.ts";
 import {
   type FrameBytes,
@@ -15,6 +16,7 @@ import type { BatchRunner } from "../batch-runner.ts";
 import type { MutableHostCounters } from "../counters.ts";
 import { HostCaller } from "../peers/host-caller.ts";
 import { noOthers, type OthersSeat } from "../peers/other-hosts.ts";
+import { type ExpectedMessage, PlaceGates } from "../peers/place-gates.ts";
 import type { CallLink, WorkerElsewhere } from "../peers/worker-elsewhere.ts";
 import type { AgentRoutes } from "../placement/cluster/agent-routes.ts";
 import type { AcrossSeat, LeavingAgents } from "../placement/leaving-agents.ts";
@@ -57,6 +59,8 @@ export interface CallRouterParts extends CallOutcomesParts {
   readonly courier?: Peer | undefined;
   /** Default: this host is alone. */
   readonly others?: OthersSeat | undefined;
+  readonly gates?: PlaceGates | undefined;
+  readonly expected?: PlaceGates<ExpectedMessage> | undefined;
   readonly across?: AcrossSeat<AgentRoutes> | undefined;
 }
 
@@ -88,6 +92,7 @@ export class CallRouter {
   /** Calls that other hosts serve. */
   readonly elsewhere: CallsElsewhere;
   readonly #others: OthersSeat;
+  readonly #gates: PlaceGates;
   /** Gives their outcome to the calls of a worker that has left; there may be thousands. */
   readonly #batches: BatchRunner;
   readonly #givenUp = new GivenUpTypes();
@@ -143,10 +148,15 @@ export class CallRouter {
     const release = (call: PendingCall): void => this.#release(call);
     const routeAnew = (call: PendingCall, request: PeekedRequest): void => this.#routeAnew(call, request);
     const [sending, ends] = [this.#sending, this.ends];
+    const { gates = new PlaceGates(clock), expected = new PlaceGates<ExpectedMessage>(clock) } = parts;
+    this.#gates = gates;
     this.elsewhere = new CallsElsewhere({
-      ...{ clock, others, calls, ends, sending, release, routeAnew },
+      ...{ others, gates, expected, calls, ends, sending, release, routeAnew },
       courier: parts.courier,
       shared: () => this.shared,
+      routeHere: (call, request, workerId) => this.#routeHere(call, request, workerId),
+      refuse: (caller, request, failure, agentType) =>
+        this.#outcomes.refuse(caller, requestIdText(request), failure, agentType),
     });
     this.#endings = new CallEndings({ calls, batches, ends: this.ends });
     this.commits = new CallCommits({
@@ -183,6 +193,8 @@ export class CallRouter {
     const call = this.#calls.open({ caller, callerId, targetType, targetKey }, request.timeoutMs);
     const onPath = this.#chains.onPath(caller, request);
     if (clientId === undefined) return this.elsewhere.send(call, onPath);
+    const gate = this.#gates.isInUse && !isOwn ? this.#others.now.gateFor(targetType) : undefined;
+    if (gate !== undefined) return this.elsewhere.hold(gate, call, onPath);
     const target = this.#peers.of(clientId);
     if (target !== undefined) this.#sending.forward(call, onPath, target);
     else this.#expect(clientId, call, spliceRequestId(onPath, this.#calls.idBytesOf(call)));
@@ -218,8 +230,10 @@ export class CallRouter {
     if (!isServing) return false;
     const clientId = this.#owners.locate(targetType, targetKey);
     const target = clientId === undefined ? undefined : this.#peers.of(clientId);
-    const isHere = shared !== undefined || target?.worker.id === channel.worker.id;
-    const isExpected = !isHere && clientId === undefined && this.#others.now.isPlaceOf(channel, targetType);
+    const isWaiting = shared === undefined && this.elsewhere.isExpecting(targetType);
+    const isHere = shared !== undefined || (!isWaiting && target?.worker.id === channel.worker.id);
+    const isExpected =
+      isWaiting || (!isHere && clientId === undefined && this.#others.now.isPlaceOf(channel, targetType));
     if (!isHere && !isExpected) return false;
     this.#counters.calls += 1;
     const refusal = this.#isDraining
@@ -230,9 +244,27 @@ export class CallRouter {
     else {
       const callerId = requestIdBytes(request);
       const call = this.#calls.open({ caller, callerId, targetType, targetKey }, request.timeoutMs);
-      if (target === undefined) this.elsewhere.expect(call, request);
+      if (isExpected || target === undefined) this.elsewhere.expect(call, request, channel.worker.id);
       else this.#sending.forward(call, request, target);
     }
+    return true;
+  }
+
+  /** Sends a call of another host to a worker of this one. False: the worker does not serve the type, and is not about to. */
+  #routeHere(call: PendingCall, request: PeekedRequest, workerId: string): boolean {
+    const { targetType } = call;
+    const { now } = this.#others;
+    const shared = this.#owners.shared(targetType);
+    if (shared !== undefined || !now.isServing) return false;
+    const clientId = this.#owners.locate(targetType, request.targetKey);
+    const target = clientId === undefined ? undefined : this.#peers.of(clientId);
+    if (target?.worker.id === workerId && !this.elsewhere.isExpecting(targetType)) {
+      this.#sending.forward(call, request, target);
+      return true;
+    }
+    if (clientId !== undefined && target?.worker.id !== workerId) return false;
+    if (!now.isExpectedHere(targetType)) return false;
+    this.elsewhere.expect(call, request, workerId);
     return true;
   }
 
@@ -286,6 +318,8 @@ export class CallRouter {
     if (shared !== undefined) return this.shared.placeAgain(call, request, shared);
     const clientId = this.#owners.locate(call.targetType, request.targetKey);
     if (clientId === undefined) return this.elsewhere.send(call, request);
+    const gate = this.#gates.isInUse ? this.#others.now.gateFor(call.targetType) : undefined;
+    if (gate !== undefined) return this.elsewhere.hold(gate, call, request);
     const target = this.#peers.of(clientId);
     if (target === undefined) this.#expect(clientId, call, spliceRequestId(request, this.#calls.idBytesOf(call)));
     else this.#sending.forward(call, request, target);

@@ -91,6 +91,7 @@ export class CallTable {
       returns: 0,
       conflicts: 0,
       bounces: 0,
+      heldSinceMs: undefined,
       outgoingSlot: 0,
       incomingSlot: 0,
     };

@@ -11,6 +11,7 @@ import {
   peekFrame,
   type ReturnedFrame,
   type StayFrame,
+  type WireSubscription,
 } from "../../protocol/internal.ts";
 import type { CallFailure } from "../calls/call-failures.ts";
 import type { BadFrame } from "../calls/call-refusals.ts";
@@ -139,6 +140,8 @@ export class Router {
   #receiveMoving(peer: Peer): void {
     const { calls, joins, others, registry } = this.#parts;
     joins.now?.noteMoving(peer);
+    const { types } = registry.declaredBy(peer.id);
+    others.now.workerMoving(peer, patternsOf(registry.subscriptionsOf(peer.id), types));
     others.now.workerEnded(peer);
     calls.peerLeaving(peer, registry.clientLeaving(peer.id), revokedTypes(peer, this.#parts));
     peer.send(encodeFrame({ kind: "last" }), "notice");
@@ -192,4 +195,12 @@ export class Router {
     logger?.warn("a frame could not be read", { clientId: peer.id, reason: bad.reason });
     if (head !== undefined) calls.ends.giveUp(peer, head, bad);
   }
+}
+
+/** The patterns of a worker for its own types. */
+function* patternsOf(
+  subscriptions: Iterable<WireSubscription>,
+  types: ReadonlySet<string>,
+): Iterable<NonNullable<WireSubscription["pattern"]>> {
+  for (const { pattern } of subscriptions) if (pattern !== undefined && types.has(pattern.agentType)) yield pattern;
 }

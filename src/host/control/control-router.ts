@@ -76,6 +76,8 @@ export class ControlRouter {
     if (asker === undefined && this.#isForged(from, envelope)) return this.#refuseForged(from, envelope);
     const denied = this.#whyDenied(from, envelope);
     if (denied !== undefined) return this.#refuseDenied(from, envelope, denied);
+    if (isControlRequest(envelope.body) && this.#parts.others?.now.isServing === false)
+      return this.#refuseIsolated(from, envelope, envelope.body);
     const agent = this.#movingAt(envelope);
     if (agent !== undefined && isControlRequest(envelope.body)) {
       return this.#hold(agent, { from, envelope, request: envelope.body, bytes });
@@ -310,6 +312,12 @@ export class ControlRouter {
     this.#refuse(from, envelope, body, whyUnroutable(destination));
   }
 
+  // protocol.md §12.7
+  #refuseIsolated(from: ControlPeer, envelope: ControlEnvelope, request: ControlRequest): void {
+    this.#parts.counters.unroutableControlMessages += 1;
+    this.#refuse(from, envelope, request, isolatedText);
+  }
+
   /** Answers for the target: to where the request says, or else to its sender. */
   #refuse(from: ControlPeer, envelope: ControlEnvelope, request: ControlRequest, error: string): void {
     const respondTo = envelope.respondTo ?? clientDestination(from.id);
@@ -329,6 +337,7 @@ function actionsOf(body: ControlEnvelope["body"]): readonly AccessAction[] {
       return ["control"];
   }
 }
+const isolatedText = "This host has lost touch with its cluster; nothing was sent. Try again later.";
 
 /** Whether a request reads or writes the state of an agent, or ends its activation. The description of an agent is for everybody. */
 function isForOwner(body: ControlEnvelope["body"]): body is ControlRequest {

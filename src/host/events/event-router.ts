@@ -20,6 +20,7 @@ import type { HostObserver } from "../observer.ts";
 import type { HostCaller } from "../peers/host-caller.ts";
 import type { EventOfHost } from "../peers/host-ways.ts";
 import { noOthers, type OthersSeat } from "../peers/other-hosts.ts";
+import type { ExpectedMessage, PlaceGates } from "../peers/place-gates.ts";
 import { type CallLink, WorkerElsewhere } from "../peers/worker-elsewhere.ts";
 import type { AgentDirectory } from "../placement/agent-directory.ts";
 import type { AgentRoutes } from "../placement/cluster/agent-routes.ts";
@@ -32,6 +33,7 @@ import type { Peer, PeerTable } from "../sessions/peer.ts";
 import { BouncedTypes } from "./bounced-types.ts";
 import { DotnetEvents } from "./dotnet-events.ts";
 import { EventFans, type FanContent, type NamedWorker, type SoughtType } from "./event-fans.ts";
+import { GatedEvents } from "./gated-events.ts";
 import { MovingEvents } from "./moving-events.ts";
 import { bytesOf, onlyThese, type Recipients } from "./recipients.ts";
 import { lotsOf, RestTargets } from "./rest-targets.ts";
@@ -46,6 +48,8 @@ export interface EventRouterParts {
   readonly peers: PeerTable;
   /** Default: this host is alone. */
   readonly others?: OthersSeat | undefined;
+  readonly gates?: PlaceGates | undefined;
+  readonly expected?: PlaceGates<ExpectedMessage> | undefined;
   readonly across?: AcrossSeat<AgentRoutes> | undefined;
   readonly logger: Logger | undefined;
   readonly observer: HostObserver | undefined;
@@ -81,6 +85,10 @@ export class EventRouter {
   #bare: { readonly of: PeekedEvent; readonly event: PeekedEvent } | undefined;
   readonly #moving: MovingEvents;
   readonly #fans: EventFans;
+  readonly #gates: PlaceGates | undefined;
+  readonly #gated: GatedEvents | undefined;
+  /** The gates at which the event must wait, each with its types. */
+  readonly #closed = new Map<string, Set<string>>();
   readonly #others: OthersSeat;
   readonly #across: AcrossSeat<AgentRoutes>;
   /** The types of the agents at other hosts that the event is for. */
@@ -88,8 +96,17 @@ export class EventRouter {
   /** Whether other hosts get no copy of an event for an agent type by their subscriptions. */
   readonly #isDecidedHere = (agentType: string): boolean => {
     const { owners } = this.#parts;
-    if (owners.owners(agentType).length > 0) return true;
-    return this.#across.now !== undefined && owners.shared(agentType) !== undefined;
+    if (this.#across.now !== undefined && owners.shared(agentType) !== undefined) return true;
+    const [clientId] = owners.owners(agentType);
+    if (clientId === undefined) return false;
+    // A worker that has come from another host may not have subscribed here yet.
+    const comesByItself = this.#parts.peers.of(clientId)?.traits.capabilities.has("lease") === true;
+    if (comesByItself && owners.shared(agentType) === undefined) this.#findOwner(clientId, agentType);
+    return true;
+  };
+  readonly #holdAt = (gate: string, agentType: string): void => {
+    this.#isHeld = true;
+    this.#closed.set(gate, (this.#closed.get(gate) ?? new Set()).add(agentType));
   };
   #number = 0;
   /** Whether the event that the router works on waits for an agent that moves. */
@@ -101,6 +118,21 @@ export class EventRouter {
     this.#parts = parts;
     this.#others = parts.others ?? { now: noOthers };
     this.#across = parts.across ?? { now: undefined };
+    const { gates, expected } = parts;
+    this.#gates = gates;
+    this.#gated =
+      gates &&
+      expected &&
+      new GatedEvents({
+        ...{ ...parts, others: this.#others, gates, expected },
+        deliver: (event, target) => {
+          const shown = knowsDepths(target) ? event : withoutDepth(event);
+          this.#deliver(shown, target, shown.bytes);
+        },
+        routeToTypes: (from, event, types, number) => {
+          if (!this.#isIsolated()) this.#routeToTypes(from, event, types, number);
+        },
+      });
     this.#fans = new EventFans({ ...parts, versions: parts.directory.versions });
     this.#moving = new MovingEvents({
       ...{ ...parts, across: this.#across },
@@ -127,6 +159,7 @@ export class EventRouter {
     this.#isHeld = false;
     const absent = this.#find(from, event);
     const elsewhere = this.#others.now.areThere ? this.#publish(from, event) : 0;
+    if (this.#closed.size > 0) this.#holdAll(from, event);
     const found = this.#targets.length;
     if (found === 0 && elsewhere === 0 && !this.#isHeld) counters.unroutableEvents += 1;
     const deliveredBefore = counters.deliveredEvents;
@@ -139,7 +172,15 @@ export class EventRouter {
 
   /** Sends an event to the workers of other hosts that it is for. Returns how many get it. */
   #publish(from: Peer, event: PeekedEvent): number {
-    return this.#others.now.publish(from, event, this.#isDecidedHere) + this.#publishToAgents(from, event);
+    const sent = this.#others.now.publish(from, event, this.#isDecidedHere, this.#holdAt);
+    return sent + this.#publishToAgents(from, event);
+  }
+
+  // protocol.md §12.3
+  /** The event waits for workers that are between two hosts. */
+  #holdAll(from: Peer, event: PeekedEvent): void {
+    this.#gated?.hold(from, event, this.#closed);
+    this.#closed.clear();
   }
 
   #publishToAgents(from: Peer, event: PeekedEvent): number {
@@ -156,7 +197,14 @@ export class EventRouter {
 
   /** An event that this host had sent to an agent of a shared type comes back from another host. */
   bounced(link: CallLink, bounce: PeerBounce, number: number): void {
-    this.#moving.bounced(link, bounce, number);
+    const { owners } = this.#parts;
+    const [shared, exclusive] = [true, false].map((isShared) =>
+      bounce.types.filter((name) => (owners.shared(name) !== undefined) === isShared),
+    );
+    const isFirst = this.#moving.isFirst(link, bounce.types, number);
+    if (shared?.length || isFirst) this.#moving.bounced(link, { ...bounce, types: shared ?? [] }, number);
+    // Of an event for exclusive types the number says how often it has come back.
+    if (exclusive?.length) this.#gated?.bounced(link, bounce, exclusive, isFirst ? 0 : number);
   }
 
   /** The first event on a route was handed over. */
@@ -177,7 +225,7 @@ export class EventRouter {
   /** Sends an event of another host to the workers here that it names. That host has decided who gets it. */
   routeFrom(from: HostCaller, event: PeekedEvent, { number, exclusive, shared }: EventOfHost): void {
     this.#parts.counters.events += 1;
-    if (exclusive.length > 0 && !this.#isIsolated()) this.#routeToTypes(from, event, exclusive);
+    if (exclusive.length > 0 && !this.#isIsolated()) this.#routeToTypes(from, event, exclusive, number);
     if (shared.length > 0) this.#routeToAgents(from, event, { number, shared });
   }
 
@@ -235,12 +283,14 @@ export class EventRouter {
     if (named.size === 0 && shared.every(({ types }) => types.length === 0)) counters.skippedEvents += 1;
   }
 
-  #routeToTypes(from: Peer, event: PeekedEvent, types: readonly string[]): void {
+  #routeToTypes(from: HostCaller, event: PeekedEvent, types: readonly string[], number: number): void {
     const { counters, owners } = this.#parts;
     this.#number += 1;
     this.#isHeld = false;
     const shared = new Set<SharedType>();
+    const waiting = this.#gated?.takeWaiting(from, event, types, number);
     for (const agentType of types) {
+      if (waiting?.has(agentType)) continue;
       const type = owners.hasShared ? owners.shared(agentType) : undefined;
       const [clientId] = owners.owners(agentType);
       if (type !== undefined) shared.add(type);
@@ -342,7 +392,7 @@ export class EventRouter {
           return;
         }
         for (const clientId of owners.owners(agentType)) {
-          if (this.#findOwner(clientId)) continue;
+          if (this.#findOwner(clientId, agentType)) continue;
           absent ??= new Set();
           absent.add(clientId);
         }
@@ -378,8 +428,15 @@ export class EventRouter {
     return absent;
   }
 
-  /** Finds the peer of an owner of exclusive types. False: it has none. */
-  #findOwner(clientId: string): boolean {
+  /** Finds the peer of an owner of exclusive types. False: it has none. `agentType`: one for which the event may have to wait. */
+  #findOwner(clientId: string, agentType?: string): boolean {
+    if (agentType !== undefined && this.#gates?.isInUse) {
+      const gate = this.#others.now.gateFor(agentType);
+      if (gate !== undefined) {
+        this.#holdAt(gate, agentType);
+        return true;
+      }
+    }
     const peer = this.#parts.peers.of(clientId);
     if (peer !== undefined) this.#target(peer);
     return peer !== undefined;

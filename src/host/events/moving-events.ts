@@ -174,6 +174,12 @@ export class MovingEvents {
     this.#hosts.delete(host.number);
   }
 
+  /** Whether an event on this link was the first on a route to an agent of one of these types. */
+  isFirst(link: CallLink, types: readonly string[], number: number): boolean {
+    const first = this.#first.get(number);
+    return first?.to.link === link && types.includes(first.gate.type.name);
+  }
+
   /** An event comes back from another host. */
   bounced(link: CallLink, { types, frame, heldBy }: PeerBounce, number: number): void {
     const { owners, across, counters } = this.#parts;

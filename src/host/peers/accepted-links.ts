@@ -163,9 +163,10 @@ export class AcceptedLinks implements AskedHost, LinkService {
   }
 
   flush(link: IncomingLink, flush: PeerFlush): void {
-    const { number } = flush;
+    const { number, slot } = flush;
+    const { ways, presence } = this.#parts;
     if (link.caller !== undefined)
-      this.#parts.ways.flush(link.caller, flush, () => link.tell({ kind: "flushed", number }));
+      ways.flush(link.caller, flush, presence.channelAt(slot), () => link.tell({ kind: "flushed", number }));
   }
 
   noticed(link: IncomingLink, notice: Uint8Array): void {

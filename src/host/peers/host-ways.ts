@@ -52,16 +52,12 @@ export interface HostWays {
   readonly bounced: (link: CallLink, bounce: PeerBounce) => void;
   /** The first message on a route was handed over. */
   readonly taken: (link: CallLink, what: PeerMessageName) => void;
-  /** All messages have come back that were on their way on an old route. */
-  readonly flushed: (link: CallLink, number: number) => void;
   /** A worker at another host has a channel, or takes new agents no more. */
   readonly workerHere: (worker: WorkerElsewhere) => void;
   /** Its channel has ended. Its host answers its calls, or gives them back. */
   readonly workerAway: (worker: WorkerElsewhere) => void;
   /** The link has ended: the calls of these workers fail. */
   readonly linkLost: (link: CallLink, workers: readonly WorkerElsewhere[]) => void;
-  /** The calls that wait under this key go where they belong. False: no host serves their type. */
-  readonly placeKnown: (key: string, isServed: boolean) => void;
   /** Whether a client of this host serves an agent type; of a shared one, whether this client does. */
   readonly isServed: (applicant: TypeApplicant) => boolean;
   /** A client of this host has lost an agent type to a worker of another host. */
@@ -75,8 +71,11 @@ export interface HostWays {
   readonly callerGone: (caller: HostCaller) => void;
   /** Hands an event to workers here. */
   readonly published: (caller: HostCaller, event: EventOfHost) => void;
-  /** Sends back what waits for an agent and was not handed over; then it says so by `onDone`. */
-  readonly flush: (caller: HostCaller, flush: PeerFlush, onDone: () => void) => void;
+  /**
+   * Sends back what waits for an agent and was not handed over; then it says so by `onDone`. Without an agent type: what waits for exclusive
+   * types of the worker of a channel here. `channel`: undefined if it has ended.
+   */
+  readonly flush: (caller: HostCaller, flush: PeerFlush, channel: Peer | undefined, onDone: () => void) => void;
   /** Answers a unary call of a client whose channel is here, or one for all hosts. */
   readonly asked: (ask: PeerUnary, account: MemoryAccount) => Promise<Uint8Array | RpcError>;
 

@@ -21,6 +21,12 @@ export class InterestElsewhere<Host extends object> {
     return this.#hosts.size === 0;
   }
 
+  /** Whether some host has told a pattern. */
+  has(pattern: Pattern): boolean {
+    const text = patternText(pattern);
+    return [...(this.#hosts.get(pattern.agentType) ?? [])].some((host) => this.#byHost.get(host)?.patterns.has(text));
+  }
+
   /** Returns whether anything has changed. */
   change(host: Host, pattern: Pattern, begins: boolean): boolean {
     const interest = this.#byHost.get(host) ?? { patterns: new Map(), types: new Map() };

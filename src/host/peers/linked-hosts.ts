@@ -1,4 +1,4 @@
-// Over 400 lines: the port OtherHosts in one class, whose answers come from the same tables of links and workers.
+// Over 400 lines: one class is the port of the other hosts and hears all links. Most of its methods hand on to one of its tables.
 import { type Clock, isValidAgentType, type Timer } from "../../core/internal.ts";
 import {
   type FrameHead,
@@ -18,11 +18,15 @@ import type { ClusterHost, ClusterHostsListener, ClusterView, TypeApplicant, Typ
 import { HostDialling } from "./host-dialling.ts";
 import type { BadFrame, ControlLink, HostWays, LinkCounters, LinkOccurrence, LinkReport } from "./host-ways.ts";
 import { InterestElsewhere } from "./interest-elsewhere.ts";
+import type { LinkFlushes } from "./link-flushes.ts";
 import { LookUps } from "./look-ups.ts";
+import { MovedInterest } from "./moved-interest.ts";
 import { type ForwardedCall, type FoundElsewhere, keyOfType, keyOfWorker, type OtherHosts } from "./other-hosts.ts";
 import type { AskingHost, LinkSettings, OutgoingLink } from "./outgoing-link.ts";
+import { PlaceChanges } from "./place-changes.ts";
+import { type ExpectedMessage, giveBackExpected, type PlaceGates } from "./place-gates.ts";
 import type { TellingBounds } from "./told-bounds.ts";
-import type { ToldPresence } from "./told-presence.ts";
+import type { Pattern, ToldPresence } from "./told-presence.ts";
 import { TypeClaims } from "./type-claims.ts";
 import { UnaryAsks } from "./unary-asks.ts";
 import type { CallLink, WorkerElsewhere } from "./worker-elsewhere.ts";
@@ -39,6 +43,10 @@ export interface LinkedHostsParts extends LinkSettings {
   readonly accepted: AcceptedLinks;
   readonly presence: ToldPresence;
   readonly telling: TellingBounds;
+  /** Hold messages of this host for exclusive types, and those of other hosts. */
+  readonly gates: PlaceGates;
+  readonly expected: PlaceGates<ExpectedMessage>;
+  readonly flushes: LinkFlushes;
   readonly counters: LinkCounters;
   readonly report: (what: LinkOccurrence) => void;
   /** Ends the listener when the links have ended. Never rejects. */
@@ -56,8 +64,10 @@ export class LinkedHosts implements OtherHosts, AskingHost, ClusterHostsListener
   readonly #interest = new InterestElsewhere<CallLink>();
   readonly #asks: UnaryAsks;
   readonly #control = new Map<OutgoingLink, ControlLink>();
-  /** Types whose place the cluster is asked for; calls for them wait. */
+  /** Types whose place the cluster is asked for; messages for them wait. */
   readonly #lookUps: LookUps;
+  readonly #moved: MovedInterest;
+  readonly #changes: PlaceChanges;
   readonly #unwatch: () => void;
   readonly #onLinked = new Set<() => void>();
   #isClosed = false;
@@ -67,13 +77,24 @@ export class LinkedHosts implements OtherHosts, AskingHost, ClusterHostsListener
     const { cluster, ways, clock } = parts;
     this.#asks = new UnaryAsks(clock);
     this.#types = new TypeClaims({
-      cluster,
+      ...{ clock, cluster },
       isServed: ways.isServed,
       onRefused: (applicant) => ways.typeLost(applicant),
     });
     this.#lookUps = new LookUps({
       cluster,
-      onKnown: (agentType, isServed) => ways.placeKnown(keyOfType(agentType), isServed || cluster.isShared(agentType)),
+      onKnown: (agentType, isServed) => {
+        const isKnown = isServed || cluster.isShared(agentType);
+        parts.gates.release(keyOfType(agentType), isKnown ? undefined : agentType);
+      },
+    });
+    this.#changes = new PlaceChanges({
+      ...{ cluster, workers: this.#workers, gates: parts.gates, flushes: parts.flushes },
+      isSought: (agentType) => this.#lookUps.has(agentType),
+    });
+    this.#moved = new MovedInterest({
+      ...{ clock, presence: parts.presence, isTold: (pattern) => this.#interest.has(pattern) },
+      maxPatterns: parts.telling.maxPatterns,
     });
     this.#unwatch = cluster.watchHosts(this);
   }
@@ -151,8 +172,9 @@ export class LinkedHosts implements OtherHosts, AskingHost, ClusterHostsListener
   }
 
   workerGone(workerId: string): void {
-    // The calls that wait for it are routed anew: another worker may serve its types by now.
-    this.#parts.ways.placeKnown(keyOfWorker(workerId), true);
+    this.#moved.remove(workerId);
+    // What waits for it is routed anew: another worker may serve its types by now.
+    this.#parts.gates.release(keyOfWorker(workerId));
   }
 
   find(agentType: string, party?: string): FoundElsewhere | undefined {
@@ -170,8 +192,30 @@ export class LinkedHosts implements OtherHosts, AskingHost, ClusterHostsListener
     this.#lookUp(agentType, party);
   }
 
+  gateFor(agentType: string): string | undefined {
+    return this.#changes.gateFor(agentType);
+  }
+
+  cameBack(from: WorkerElsewhere, agentType: string): string {
+    return this.#changes.callCameBack(from, agentType);
+  }
+
+  eventCameBack(link: CallLink, agentType: string): string {
+    return this.#changes.eventCameBack(link, agentType);
+  }
+
+  workerIdOf(agentType: string): string | undefined {
+    return this.#parts.cluster.workerOf(agentType);
+  }
+
+  isExpectedHere(agentType: string): boolean {
+    const workerId = this.workerIdOf(agentType);
+    return workerId !== undefined && this.#parts.presence.hasWorker(workerId);
+  }
+
   visitTypes(topicType: string, visit: (agentType: string) => void): void {
     if (!this.#interest.isEmpty) this.#interest.visit(topicType, visit);
+    this.#moved.visit(topicType, visit);
   }
 
   sendEvent(from: Peer, bytes: Uint8Array, targets: ReadonlyMap<CallLink, readonly PeerEventTarget[]>): number {
@@ -185,15 +229,26 @@ export class LinkedHosts implements OtherHosts, AskingHost, ClusterHostsListener
     return sent;
   }
 
-  publish(from: Peer, event: PeekedEvent, isServedHere: (agentType: string) => boolean): number {
-    if (this.#interest.isEmpty) return 0;
-    const { counters, cluster } = this.#parts;
+  publish(
+    from: Peer,
+    event: PeekedEvent,
+    isServedHere: (agentType: string) => boolean,
+    hold: (gate: string, agentType: string) => void,
+  ): number {
+    if (this.#interest.isEmpty && this.#moved.isEmpty) return 0;
+    const { counters, cluster, gates } = this.#parts;
     const types = new Map<CallLink, Set<string>>();
-    this.#interest.visit(event.topicType, (agentType) => {
+    this.visitTypes(event.topicType, (agentType) => {
       if (isServedHere(agentType)) return;
+      const gate = gates.isInUse ? this.gateFor(agentType) : undefined;
+      if (gate !== undefined) return hold(gate, agentType);
       const workerId = cluster.workerOf(agentType);
-      const preferred = workerId === undefined ? undefined : this.#workers.ofWorker(workerId)?.link;
-      const link = this.#interest.hostOf(agentType, preferred);
+      const worker = workerId === undefined ? undefined : this.#workers.ofWorker(workerId);
+      // It is between two hosts.
+      if (workerId !== undefined && worker === undefined) return hold(keyOfWorker(workerId), agentType);
+      // One that moves may have subscribed at its next host not yet, while the host before still tells its patterns.
+      const isThere = worker?.traits.capabilities.has("lease") === true;
+      const link = isThere ? worker.link : this.#interest.hostOf(agentType, worker?.link);
       if (link !== undefined) types.set(link, (types.get(link) ?? new Set()).add(agentType));
     });
     let sent = 0;
@@ -217,10 +272,29 @@ export class LinkedHosts implements OtherHosts, AskingHost, ClusterHostsListener
 
   workerOpened(channel: Peer): void {
     this.#parts.presence.workerOpened(channel);
+    const workerId = channel.worker.id;
+    this.#moved.remove(workerId);
+    this.#changes.cameHere(workerId);
   }
 
   workerEnded(channel: Peer): void {
-    this.#parts.presence.workerEnded(channel);
+    const { presence, expected } = this.#parts;
+    const workerId = channel.worker.id;
+    presence.workerEnded(channel);
+    if (!presence.hasWorker(workerId)) giveBackExpected(expected, (message) => message.workerId === workerId);
+  }
+
+  workerMoving(channel: Peer, patterns: Iterable<Pattern>): void {
+    this.#moved.add(channel.worker.id, channel.account.party, patterns);
+  }
+
+  moved(): Promise<void> {
+    return this.#moved.over();
+  }
+
+  /** The place of a type has changed. */
+  typeChanged(agentType: string): void {
+    this.#changes.typeChanged(agentType);
   }
 
   claimType(applicant: TypeApplicant): Promise<TypeGrant> | undefined {
@@ -264,6 +338,8 @@ export class LinkedHosts implements OtherHosts, AskingHost, ClusterHostsListener
     if (this.#isClosed) return;
     this.#isClosed = true;
     this.#unwatch();
+    this.#moved.close();
+    this.#types.close();
     for (const dialling of this.#diallings.values()) dialling.close();
     this.#parts.accepted.close();
     await this.#parts.onClosed();
@@ -274,6 +350,8 @@ export class LinkedHosts implements OtherHosts, AskingHost, ClusterHostsListener
     if (this.#isClosed) return;
     this.#isClosed = true;
     this.#unwatch();
+    this.#moved.close();
+    this.#types.close();
     for (const dialling of this.#diallings.values()) dialling.stop();
     this.#diallings.clear();
   }
@@ -296,14 +374,12 @@ export class LinkedHosts implements OtherHosts, AskingHost, ClusterHostsListener
   }
 
   flushed(link: OutgoingLink, number: number): void {
-    this.#parts.ways.flushed(link, number);
+    this.#parts.flushes.done(link, number);
   }
 
   workerHere(worker: WorkerElsewhere): void {
-    this.#workers.add(worker);
-    const { ways } = this.#parts;
-    ways.placeKnown(keyOfWorker(worker.worker.id), true);
-    ways.workerHere(worker);
+    this.#changes.cameThere(worker);
+    this.#parts.ways.workerHere(worker);
   }
 
   workerChanged(worker: WorkerElsewhere): void {
@@ -311,13 +387,14 @@ export class LinkedHosts implements OtherHosts, AskingHost, ClusterHostsListener
   }
 
   workerAway(worker: WorkerElsewhere): void {
-    this.#workers.remove(worker);
+    this.#changes.leftThere(worker);
     this.#parts.ways.workerAway(worker);
   }
 
   workersLost(link: OutgoingLink, workers: readonly WorkerElsewhere[]): void {
     for (const worker of workers) this.#workers.remove(worker);
     this.#parts.ways.linkLost(link, workers);
+    this.#parts.flushes.linkEnded(link);
   }
 
   workerOf(workerId: string): WorkerElsewhere | undefined {
@@ -325,7 +402,9 @@ export class LinkedHosts implements OtherHosts, AskingHost, ClusterHostsListener
   }
 
   interestChanged(link: OutgoingLink, { pattern, begins }: PeerInterest): boolean {
-    return this.#interest.change(link, pattern, begins);
+    const hasChanged = this.#interest.change(link, pattern, begins);
+    if (begins) this.#moved.told(pattern);
+    return hasChanged;
   }
 
   unaryAnswered(link: OutgoingLink, answer: PeerUnaryAnswer): void {
@@ -365,12 +444,13 @@ export class LinkedHosts implements OtherHosts, AskingHost, ClusterHostsListener
     counters.unconfirmedEvents += link.queue.unconfirmedEvents;
   }
 
-  /** A worker here serves the type: calls may wait for it which came before the worker did. */
+  /** A worker here serves the type: messages may wait for it which came before the worker did. */
   #typeIsHere(agentType: string): void {
-    const { cluster, ways } = this.#parts;
+    const { cluster, gates, expected } = this.#parts;
     const workerId = cluster.workerOf(agentType);
-    ways.placeKnown(keyOfType(agentType), true);
-    if (workerId !== undefined) ways.placeKnown(keyOfWorker(workerId), true);
+    expected.release(keyOfType(agentType));
+    gates.release(keyOfType(agentType));
+    if (workerId !== undefined) gates.release(keyOfWorker(workerId));
   }
 
   /** Asks the cluster for a type that is not known here. Undefined: no host serves a type of this name. */

@@ -4,6 +4,7 @@ import type { Admitted } from "../sessions/admission.ts";
 import type { Peer } from "../sessions/peer.ts";
 import type { TypeApplicant, TypeGrant } from "./cluster-view.ts";
 import type { ControlLink } from "./host-ways.ts";
+import type { Pattern } from "./told-presence.ts";
 import type { CallLink, WorkerElsewhere } from "./worker-elsewhere.ts";
 
 /**
@@ -39,10 +40,29 @@ export interface OtherHosts {
   find(agentType: string, party?: string): FoundElsewhere | undefined;
   /** Whether the worker of a channel here serves an exclusive type. It may not have registered the type at this host yet. */
   isPlaceOf(channel: Peer, agentType: string): boolean;
+  // protocol.md §12.2
+  /** The key of the gate at which all messages for an exclusive type must wait now. Undefined: they go to its place. Ask only while gates are in use. */
+  gateFor(agentType: string): string | undefined;
+  /** A message for an exclusive type comes back from a worker elsewhere. Returns the key of the gate at which it waits until all have come back. */
+  cameBack(from: WorkerElsewhere, agentType: string): string;
+  /** The same for an event, which names no worker. */
+  eventCameBack(link: CallLink, agentType: string): string;
+  /** The id of the worker that serves an exclusive type anywhere in the cluster, as far as is known. */
+  workerIdOf(agentType: string): string | undefined;
+  /** Whether the worker that serves an exclusive type has a channel here: it has yet to register the type at this host. */
+  isExpectedHere(agentType: string): boolean;
   /** A worker elsewhere did not take a call for this type. The host looks up the place of the type before it uses it again. `party`: as above. */
   doubt(agentType: string, party: string): void;
-  /** Sends an event to each worker of another host that subscribes, except for types of this host. Returns how many got it. */
-  publish(from: Peer, event: PeekedEvent, isServedHere: (agentType: string) => boolean): number;
+  /**
+   * Sends an event to each worker of another host that subscribes, except for types of this host. Returns how many got it. `hold`: the event must
+   * wait at a gate for a type.
+   */
+  publish(
+    from: Peer,
+    event: PeekedEvent,
+    isServedHere: (agentType: string) => boolean,
+    hold: (gate: string, agentType: string) => void,
+  ): number;
   /** Calls `visit` for each agent type of other hosts that subscribes to a topic. */
   visitTypes(topicType: string, visit: (agentType: string) => void): void;
   /** Sends an event to agents of shared types at other hosts. Returns how many hosts get it. */
@@ -55,6 +75,11 @@ export interface OtherHosts {
   /** A worker of this host has opened a data channel, or has ended it. */
   workerOpened(channel: Peer): void;
   workerEnded(channel: Peer): void;
+  // protocol.md §12.3
+  /** A worker moves to another host. Events match its patterns until other hosts have told them. */
+  workerMoving(channel: Peer, patterns: Iterable<Pattern>): void;
+  /** Resolves when other hosts have told the patterns of all workers that have moved. */
+  moved(): Promise<void>;
   /** Takes an agent type for a client of this host. Undefined: the host already has the type. */
   claimType(applicant: TypeApplicant): Promise<TypeGrant> | undefined;
   /** A client has become the first of this host to serve a type. */
@@ -75,7 +100,7 @@ export interface OtherHosts {
   close(): Promise<void>;
 }
 
-/** The keys under which calls wait: until more is known of a type, or of the channel of a worker. */
+/** The keys of the gates at which messages wait: until more is known of a type, or of the channel of a worker. */
 export function keyOfType(agentType: string): string {
   return `type ${agentType}`;
 }
@@ -95,6 +120,11 @@ export const noOthers: OtherHosts = {
   isServing: true,
   find: () => undefined,
   isPlaceOf: () => false,
+  gateFor: () => undefined,
+  cameBack: (from) => keyOfWorker(from.worker.id),
+  eventCameBack: (_link, agentType) => keyOfType(agentType),
+  workerIdOf: () => undefined,
+  isExpectedHere: () => false,
   doubt: () => undefined,
   publish: () => 0,
   visitTypes: () => undefined,
@@ -104,6 +134,8 @@ export const noOthers: OtherHosts = {
   controlOfType: () => undefined,
   workerOpened: () => undefined,
   workerEnded: () => undefined,
+  workerMoving: () => undefined,
+  moved: async () => undefined,
   claimType: () => undefined,
   typeOwned: () => undefined,
   releaseType: () => undefined,

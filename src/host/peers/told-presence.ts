@@ -23,8 +23,8 @@ export interface ToldPresenceParts {
   readonly account: MemoryAccount;
 }
 
-/** About what a pattern takes beside its names. */
-const patternBytes = 250;
+/** About what a pattern takes in three tables, beside its names. */
+const patternBytes = 400;
 
 /**
  * The workers and subscriptions of this host, for other hosts. Each is told of all when its link opens, in batches, and of each change after
@@ -35,10 +35,15 @@ export class ToldPresence {
   readonly #hosts = new Set<ToldHost>();
   readonly #slots = new Map<Peer, number>();
   readonly #channels = new Map<number, Peer>();
-  /** By a text of the pattern. */
+  /** The patterns that others are told, by a text of each. */
   readonly #patterns = new Map<string, Pattern>();
   readonly #loads: ToldLoads;
   #isLooking = false;
+  /** The patterns of live subscriptions, and how many workers that move have each. */
+  readonly #live = new Set<string>();
+  readonly #kept = new Map<string, number>();
+  /** How many channels each worker has. */
+  readonly #workers = new Map<string, number>();
   #lastSlot = 0;
 
   constructor(parts: ToldPresenceParts) {
@@ -49,6 +54,11 @@ export class ToldPresence {
   /** The data channel that a slot names; undefined: it has ended. */
   channelAt(slot: number): Peer | undefined {
     return this.#channels.get(slot);
+  }
+
+  /** Whether a worker has a channel here that others may use. */
+  hasWorker(workerId: string): boolean {
+    return this.#workers.has(workerId);
   }
 
   /** Tells a host all that is here, and `onDone` when it has been told. */
@@ -66,6 +76,7 @@ export class ToldPresence {
     this.#lastSlot += 1;
     this.#slots.set(channel, this.#lastSlot);
     this.#channels.set(this.#lastSlot, channel);
+    this.#workers.set(channel.worker.id, (this.#workers.get(channel.worker.id) ?? 0) + 1);
     this.#tell(this.#hereOf(channel, this.#lastSlot));
   }
 
@@ -81,6 +92,9 @@ export class ToldPresence {
     this.#slots.delete(channel);
     this.#channels.delete(slot);
     this.#loads.forget(slot);
+    const count = this.#workers.get(channel.worker.id) ?? 0;
+    if (count > 1) this.#workers.set(channel.worker.id, count - 1);
+    else this.#workers.delete(channel.worker.id);
     this.#tell({ kind: "away", slot });
   }
 
@@ -95,6 +109,28 @@ export class ToldPresence {
   /** The first subscription with this pattern has come, or the last one has gone. */
   patternChanged(pattern: Pattern, begins: boolean): void {
     const text = patternText(pattern);
+    if (begins) this.#live.add(text);
+    else this.#live.delete(text);
+    this.#patternChanged(text, pattern);
+  }
+
+  /** Tells a pattern on, as long as a worker that has it moves. */
+  keep(pattern: Pattern): void {
+    const text = patternText(pattern);
+    this.#kept.set(text, (this.#kept.get(text) ?? 0) + 1);
+    this.#patternChanged(text, pattern);
+  }
+
+  drop(pattern: Pattern): void {
+    const text = patternText(pattern);
+    const count = this.#kept.get(text) ?? 0;
+    if (count > 1) this.#kept.set(text, count - 1);
+    else this.#kept.delete(text);
+    this.#patternChanged(text, pattern);
+  }
+
+  #patternChanged(text: string, pattern: Pattern): void {
+    const begins = this.#live.has(text) || this.#kept.has(text);
     if (this.#patterns.has(text) === begins) return;
     const bytes = patternBytes + 4 * text.length;
     if (begins) {

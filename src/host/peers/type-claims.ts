@@ -1,7 +1,10 @@
+import type { Clock, Timer } from "../../core/internal.ts";
+import { limits } from "../limits.ts";
 import { whyInvalidAgentType, whyTooLong } from "../registry/name-checks.ts";
 import type { ClusterView, TypeApplicant, TypeGrant } from "./cluster-view.ts";
 
 export interface TypeClaimsParts {
+  readonly clock: Clock;
   readonly cluster: Pick<ClusterView, "claimType" | "releaseType">;
   /** Whether a client of this host serves the type; of a shared one, whether this client does. */
   readonly isServed: (applicant: TypeApplicant) => boolean;
@@ -13,6 +16,9 @@ export interface TypeClaimsParts {
 export class TypeClaims {
   readonly #parts: TypeClaimsParts;
   readonly #granted = new Set<string>();
+  /** Types that the host asks for again, because the cluster could not say. */
+  readonly #again = new Map<string, Timer>();
+  #isClosed = false;
 
   constructor(parts: TypeClaimsParts) {
     this.#parts = parts;
@@ -29,10 +35,35 @@ export class TypeClaims {
   /** A client has become the first of this host to serve a type. One that comes back has got its types again without asking. */
   typeOwned(applicant: TypeApplicant): void {
     void this.claim(applicant)?.then((grant) => {
-      if (grant.at !== "granted") this.#parts.onRefused(applicant);
-      // Its client has left while the cluster was asked.
-      else if (!this.#parts.isServed(applicant)) this.#release(applicant);
+      switch (grant.at) {
+        case "held":
+          return this.#parts.onRefused(applicant);
+        case "unavailable":
+          // No other worker is known to have it: the client keeps it, and the host asks until it knows.
+          return this.#askAgain(applicant);
+        case "granted":
+          // Its client has left while the cluster was asked.
+          if (!this.#parts.isServed(applicant)) this.#release(applicant);
+      }
     });
+  }
+
+  /** Asks for nothing more. */
+  close(): void {
+    this.#isClosed = true;
+    for (const timer of this.#again.values()) timer.cancel();
+    this.#again.clear();
+  }
+
+  #askAgain(applicant: TypeApplicant): void {
+    const { clock, isServed } = this.#parts;
+    const name = nameOf(applicant);
+    if (this.#isClosed || this.#again.has(name) || !isServed(applicant)) return;
+    const ask = (): void => {
+      this.#again.delete(name);
+      if (isServed(applicant)) this.typeOwned(applicant);
+    };
+    this.#again.set(name, clock.setTimer(limits.claimAgainMs, ask));
   }
 
   /** No client of this host serves the type. */

@@ -59,6 +59,8 @@ export interface PendingCall {
   // protocol.md §12
   /** Times that the call came back from another host. */
   bounces: number;
+  /** When the call began to wait for the place of its type, by the host's clock. */
+  heldSinceMs: number | undefined;
   /** Places of the call in the sets of its caller and of its target. */
   outgoingSlot: number;
   incomingSlot: number;

@@ -2,6 +2,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { BatchRunner } from "../../../src/host/batch-runner.ts";
 import { createHostCounters } from "../../../src/host/counters.ts";
+import { LinkFlushes } from "../../../src/host/peers/link-flushes.ts";
 import { type CallLink, WorkerElsewhere } from "../../../src/host/peers/worker-elsewhere.ts";
 import { AgentRoutes } from "../../../src/host/placement/cluster/agent-routes.ts";
 import type { Placed } from "../../../src/host/placement/located.ts";
@@ -63,6 +64,7 @@ class World {
   #guesses = 0;
   readonly #messages = new HeldMessages();
   readonly #batches = new BatchRunner(new ManualClock());
+  readonly #flushes = new LinkFlushes();
   readonly #routes = new AgentRoutes({
     places: {
       ...{
@@ -80,6 +82,7 @@ class World {
         giveSleeper: () => Promise.resolve("lost" as const),
       },
     },
+    flushes: this.#flushes,
     others: { workerOf: (id) => this.hosts.find(({ worker }) => worker.id === id)?.worker },
     placement: {
       holderOf: () => (this.holder === 2 ? { at: "found", peer: ownWorker, epoch: undefined } : undefined),
@@ -113,7 +116,7 @@ class World {
     if (next === undefined) return;
     if (next.at === "flush") {
       host.isBouncing = false;
-      return this.#routes.flushed(host.worker.link, next.number);
+      return this.#flushes.done(host.worker.link, next.number);
     }
     const { number, gate } = next;
     const mayTake =
@@ -133,7 +136,7 @@ class World {
   /** A host says of each flush that was sent to the other one that it is done. */
   lie(at: 0 | 1): void {
     for (const next of this.hosts[at === 0 ? 1 : 0].queue)
-      if (next.at === "flush") this.#routes.flushed(this.hosts[at].worker.link, next.number);
+      if (next.at === "flush") this.#flushes.done(this.hosts[at].worker.link, next.number);
   }
 
   /** All is read, and nothing moves any more. Returns how many messages there were. */

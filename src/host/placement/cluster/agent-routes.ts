@@ -6,6 +6,7 @@ import type { MutableHostCounters } from "../../counters.ts";
 import { limits } from "../../limits.ts";
 import type { HostObserver } from "../../observer.ts";
 import type { HostCaller } from "../../peers/host-caller.ts";
+import type { LinkFlushes } from "../../peers/link-flushes.ts";
 import { type CallLink, WorkerElsewhere } from "../../peers/worker-elsewhere.ts";
 import type { SharedType } from "../../registry/shared-type.ts";
 import type { Peer } from "../../sessions/peer.ts";
@@ -30,6 +31,7 @@ export interface WorkersOfOthers {
 export interface AgentRoutesParts {
   readonly places: ClusterPlaces;
   readonly others: WorkersOfOthers;
+  readonly flushes: LinkFlushes;
   readonly directory: AgentDirectory;
   readonly placement: Pick<Placement, "holderOf" | "whyNowhere" | "choose">;
   readonly workers: Pick<Workers, "peerOf" | "peersOf" | "isDraining">;
@@ -70,11 +72,6 @@ export interface Bounced {
   readonly gate: MovingAgent | undefined;
 }
 
-interface Flushing {
-  readonly gate: MovingAgent;
-  readonly link: CallLink;
-}
-
 // protocol.md §12.8
 /**
  * Finds the agents of shared types in a cluster, and keeps each sender's messages in their order meanwhile. There are two kinds of entries.
@@ -87,9 +84,7 @@ export class AgentRoutes implements PlacesAcross, LocatesAcross {
   readonly #routes: RouteTable;
   readonly #gates: MovingLane;
   readonly #waits: AgentWaits;
-  readonly #flushes = new Map<number, Flushing>();
   readonly #moveTimers = new Set<Timer>();
-  #lastFlush = 0;
 
   constructor(parts: AgentRoutesParts) {
     this.#parts = parts;
@@ -246,14 +241,6 @@ export class AgentRoutes implements PlacesAcross, LocatesAcross {
     return isHeld;
   }
 
-  /** All that was on its way on the old route has come back. Only the host that was asked can say so. */
-  flushed(link: CallLink, number: number): void {
-    const flushing = this.#flushes.get(number);
-    if (flushing?.link !== link) return;
-    this.#flushes.delete(number);
-    if (flushing.gate.at === "flushing" && this.#gates.has(flushing.gate)) this.#gates.resume(flushing.gate);
-  }
-
   /**
    * Another host wants back the messages for an agent that no worker was handed. Those that wait go their way in order, and most of them back. The
    * host calls `onDone` behind them.
@@ -280,15 +267,13 @@ export class AgentRoutes implements PlacesAcross, LocatesAcross {
     this.#waits.over(workerId);
   }
 
-  /** The link to the host of these workers has ended: nothing comes back on it. */
-  linkEnded(link: CallLink, channels: Iterable<WorkerElsewhere>): void {
-    for (const [number, flushing] of this.#flushes) if (flushing.link === link) this.flushed(link, number);
+  /** The link to the host of these workers has ended. */
+  linkEnded(channels: Iterable<WorkerElsewhere>): void {
     for (const channel of channels) this.#parts.batches.add(channel, this.#routes.deletionsOf(channel));
   }
 
   close(): void {
     this.#waits.close();
-    this.#flushes.clear();
     for (const timer of this.#moveTimers) timer.cancel();
     this.#moveTimers.clear();
   }
@@ -491,14 +476,13 @@ export class AgentRoutes implements PlacesAcross, LocatesAcross {
 
   #flush(gate: MovingAgent, link: CallLink, slot: number): void {
     this.#waits.drop(gate);
-    this.#lastFlush = this.#lastFlush === mostNumber ? 1 : this.#lastFlush + 1;
-    const number = this.#lastFlush;
     const { type, key } = gate;
     gate.at = "flushing";
     this.#routes.delete(type.name, key);
-    this.#flushes.set(number, { gate, link });
-    const outcome = link.sendFlush({ kind: "flush", number, slot, agentType: type.name, key });
-    if (outcome !== "queued") this.flushed(link, number);
+    this.#parts.flushes.begin(link, { slot, agentType: type.name, key }, () => {
+      // All that was on its way on the old route has come back.
+      if (gate.at === "flushing" && this.#gates.has(gate)) this.#gates.resume(gate);
+    });
   }
 
   /** Whether the message fails with others for which no place was found. */
@@ -546,9 +530,6 @@ class FlushMark implements HeldMessage {
     return this.caller.account;
   }
 }
-
-/** Numbers of flushes and events are of 31 bits. */
-const mostNumber = 2 ** 31 - 1;
 
 function isElsewhere(peer: Peer): peer is WorkerElsewhere {
   return peer instanceof WorkerElsewhere;

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { type ClusterHostRig, type ClusterRig, clusterTransports } from "../../../support/cluster-rig.ts";
 import { connection, status, statusOf } from "../../../support/cluster-worker.ts";
+import { RawControl } from "../../../support/raw-control.ts";
 import { RawWorker, textOf } from "../../../support/raw-worker.ts";
 import { StalledCoordination } from "../../../support/stalled-coordination.ts";
 import { SteppedClock } from "../../../support/stepped-clock.ts";
@@ -121,6 +122,29 @@ describe("a host that has lost touch with its cluster", () => {
     store.comeBack();
     await clock.pass(2_000);
     expect(await isReady()).toBe(true);
+  });
+
+  it("answers requests about the state of agents, and passes them to no worker", async () => {
+    await using rig = await start();
+    const cut = await addCut(rig);
+    const target = await new RawWorker(cut.rig.dial(), "T").join();
+    await target.register("echo");
+    const [asked, asker] = [await RawControl.open(cut.rig.dial(), "T"), await RawControl.open(cut.rig.dial(), "C")];
+    cut.store.goAway();
+    await cut.clock.pass(20_000);
+    const agentId = { type: "echo", key: "k" };
+    const respondTo = "clientid=C";
+    for (const [rpcId, type] of [
+      ["1", "echo"],
+      ["2", "other"],
+    ] as const)
+      asker.send({ rpcId, destination: `agentid=${type}/k`, respondTo, body: { kind: "save-request", agentId } });
+    for (const rpcId of ["1", "2"])
+      expect(await asker.next()).toMatchObject({
+        rpcId,
+        body: { kind: "save-response", error: expect.stringContaining("lost touch with its cluster") },
+      });
+    expect(await asked.settled()).toEqual([]);
   });
 
   it("sends Troupe's workers to other hosts, ends their channels after 1 s, and keeps those of stock workers", async () => {

@@ -93,6 +93,8 @@ describe("a call that another host hands back", () => {
     const request = await nextCall(rig.raw);
     const frame = encodeFrame({ ...request, metadata: { agmail: "1.1", agepoch: "1.1.1" } });
     rig.say(bounceOf(request, frame));
+    const flush = await nextOfKind(rig.raw, "flush");
+    rig.say({ kind: "flushed", number: flush.kind === "flush" ? flush.number : 0 });
     expect((await nextCall(rig.raw)).metadata).toEqual({});
   });
 });

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { TypeGrant } from "../../../../src/host/peers/cluster-view.ts";
 import { TypeClaims } from "../../../../src/host/peers/type-claims.ts";
+import { ManualClock } from "../../../../src/testing/index.ts";
 
 const applicant = { agentType: "writer", clientId: "W", isShared: false };
 
@@ -10,7 +11,9 @@ function openClaims() {
   const answers: ((grant: TypeGrant) => void)[] = [];
   const released: string[] = [];
   const lost: string[] = [];
+  const clock = new ManualClock();
   const claims = new TypeClaims({
+    clock,
     cluster: {
       claimType: () => new Promise((resolve) => void answers.push(resolve)),
       releaseType: (agentType) => void released.push(agentType),
@@ -22,7 +25,7 @@ function openClaims() {
     answers.shift()?.(grant);
     await new Promise((resolve) => setImmediate(resolve));
   };
-  return { claims, served, answer, released, lost };
+  return { clock, claims, served, answer, released, lost };
 }
 
 describe("the types that a cluster has granted a host", () => {
@@ -55,5 +58,19 @@ describe("the types that a cluster has granted a host", () => {
     claims.typeOwned(applicant);
     await answer({ at: "held", by: "X" });
     expect([lost, released]).toEqual([["W"], []]);
+  });
+
+  it("stay with their client while the cluster can't say, and are asked for again until it does", async () => {
+    const { clock, claims, served, answer, released, lost } = openClaims();
+    served.add("writer");
+    claims.typeOwned(applicant);
+    await answer({ at: "unavailable", reason: "no answer" });
+    expect(lost).toEqual([]);
+    clock.advance(1_000);
+    await answer({ at: "unavailable", reason: "no answer" });
+    clock.advance(1_000);
+    await answer({ at: "granted" });
+    expect(claims.claim(applicant)).toBeUndefined();
+    expect([lost, released]).toEqual([[], []]);
   });
 });
