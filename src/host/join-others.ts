@@ -220,7 +220,7 @@ function waysOf(host: HostComposition, operatorAsked: JoinOthersOptions["operato
       if ("requestId" in what) calls.elsewhere.taken(link, what.requestId);
       else events.taken(link, what.event);
     },
-    flushed: (number) => across.now?.flushed(number),
+    flushed: (link, number) => across.now?.flushed(link, number),
     workerHere: ({ worker }) => {
       placement.changed();
       across.now?.workerHere(worker.id);

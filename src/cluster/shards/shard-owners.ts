@@ -3,8 +3,7 @@ import type { KnownHosts } from "../hosts/known-hosts.ts";
 import { preferred } from "../hosts/preferred.ts";
 import type { Life } from "../life.ts";
 import { type Known, KnownRecords } from "../records/known-records.ts";
-import { encodeRecord } from "../records/record-text.ts";
-import { type ShardRecord, shardIn } from "../records/records.ts";
+import { encodeShard, type ShardRecord, shardIn } from "../records/records.ts";
 import { prefixes, shardKey } from "../records/store-keys.ts";
 
 /** A shard that this host owns from now on. */
@@ -41,9 +40,6 @@ export interface ShardOwnersOptions {
   readonly use: ShardUse;
   readonly onCaughtUp: () => void;
 }
-
-/** Losses of owners that a record remembers. The oldest are forgotten first. */
-const mostLosses = 16;
 
 type Holding =
   /** Its record is being written; nothing is read. */
@@ -170,7 +166,7 @@ export class ShardOwners {
     if (owner !== "" && !isOwn) {
       if ((await hosts.isDead(owner)) !== true) return undefined;
       const upTo = await use.reached(shard);
-      if (upTo > 0) lost = [...lost, { upTo, count: 1 }].slice(-mostLosses);
+      if (upTo > 0) lost = [...lost, { upTo, count: 1 }];
     }
     if (this.#isOver || !this.#life.isServing()) return undefined;
     const record: ShardRecord = { shard, hostId: this.#life.hostId, lost };
@@ -221,7 +217,7 @@ export class ShardOwners {
 
   async #put(record: ShardRecord, expected: number): Promise<Known<ShardRecord> | undefined> {
     const key = shardKey(record.shard);
-    const value = encodeRecord(record);
+    const value = encodeShard(record);
     const outcome = await this.#life.store.write(key, value, expected);
     if (outcome.at === "conflict" && outcome.found !== undefined) this.#records.learn(outcome.found);
     if (outcome.at !== "written") return undefined;

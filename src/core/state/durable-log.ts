@@ -114,6 +114,10 @@ export interface DurableLog {
   take(shard: number, token: number, reader: ShardReader, options?: TakeOptions): Promise<ShardHold>;
   /** The last place that a reader of the shard was given, as far as the log knows; else 0. Ask before you take the shard. */
   reached(shard: number): Promise<number>;
+  /** The last place that a message has. What is kept from now on has a higher one. */
+  newest(): Promise<number>;
+  /** Deletes the messages of a mailbox up to a place. A reader that has them settles them in vain. */
+  empty(mailbox: AgentName, upTo: number): Promise<void>;
   /** Moves this message and later ones of its mailbox out of the way of their shard: the reader does not get them. Place 0: all of them. */
   spill(shard: number, mailbox: AgentName, from: Pick<KeptMessage, "place">): Promise<void>;
   /**

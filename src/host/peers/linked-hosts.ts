@@ -1,13 +1,14 @@
 // Over 400 lines: the port OtherHosts in one class, whose answers come from the same tables of links and workers.
 import { type Clock, isValidAgentType, type Timer } from "../../core/internal.ts";
-import type {
-  FrameHead,
-  PeekedEvent,
-  PeerBounce,
-  PeerEventTarget,
-  PeerInterest,
-  PeerTaken,
-  PeerUnaryAnswer,
+import {
+  type FrameHead,
+  method,
+  type PeekedEvent,
+  type PeerBounce,
+  type PeerEventTarget,
+  type PeerInterest,
+  type PeerTaken,
+  type PeerUnaryAnswer,
 } from "../../protocol/internal.ts";
 import type { Dialer, MemoryAccount, Metadata, RpcError } from "../../transport/internal.ts";
 import { limits } from "../limits.ts";
@@ -254,9 +255,9 @@ export class LinkedHosts implements OtherHosts, AskingHost, ClusterHostsListener
     return link && this.#asks.ask(link, forwarded, limits.peerUnaryMs);
   }
 
-  askAll(forwarded: ForwardedCall): Promise<readonly (Uint8Array | RpcError)[]> {
+  askAll(forwarded: ForwardedCall, timeoutMs = limits.peerListMs): Promise<readonly (Uint8Array | RpcError)[]> {
     const links = [...this.#diallings.values()].flatMap(({ openLink }) => openLink ?? []);
-    return Promise.all(links.map((link) => this.#asks.tryAsk(link, forwarded, limits.peerListMs)));
+    return Promise.all(links.map((link) => this.#asks.tryAsk(link, forwarded, timeoutMs)));
   }
 
   async close(): Promise<void> {
@@ -294,8 +295,8 @@ export class LinkedHosts implements OtherHosts, AskingHost, ClusterHostsListener
     this.#parts.ways.taken(link, what);
   }
 
-  flushed(number: number): void {
-    this.#parts.ways.flushed(number);
+  flushed(link: OutgoingLink, number: number): void {
+    this.#parts.ways.flushed(link, number);
   }
 
   workerHere(worker: WorkerElsewhere): void {
@@ -393,6 +394,11 @@ export class LinkedHosts implements OtherHosts, AskingHost, ClusterHostsListener
       account: link.account,
       owner: { principal: undefined },
       isElsewhere: true,
+      ask: (request, { id: clientId, account, owner: { principal } }) => {
+        const call = { metadata: {}, signal: neverAborted, account };
+        const asked = { method: method.openControlChannel, clientId, principal, request, call };
+        return this.#asks.tryAsk(link, asked, limits.controlAskMs);
+      },
       send: (envelope, from) => link.sendControl(envelope, from?.account.party ?? "") === "queued",
     };
     this.#control.set(link, control);
@@ -410,6 +416,8 @@ export class LinkedHosts implements OtherHosts, AskingHost, ClusterHostsListener
     timer.cancel();
   }
 }
+
+const neverAborted = new AbortController().signal;
 
 function laterByType(agentType: string): FoundElsewhere {
   return { at: "later", key: keyOfType(agentType) };

@@ -59,6 +59,9 @@ export class JetStreamLog implements DurableLog, AsyncDisposable {
   readonly #letters: DeadLetters;
   readonly #scan: MailScan;
   readonly #endListening: () => void;
+  readonly #endLooking: () => void;
+  /** The streams are being looked for. Resolves to whether one was missing. */
+  #restoring: Promise<boolean> | undefined;
   #isClosed = false;
 
   constructor(parts: JetStreamLogParts) {
@@ -72,6 +75,7 @@ export class JetStreamLog implements DurableLog, AsyncDisposable {
       createHeaders: () => client.createHeaders(),
     });
     this.#endListening = client.onConnected(() => void this.#reconnect());
+    this.#endLooking = client.onMissingStream(() => void this.#restore());
   }
 
   async append(mailbox: AgentName, message: DurableMessage): Promise<"kept" | "known" | "full"> {
@@ -112,6 +116,17 @@ export class JetStreamLog implements DurableLog, AsyncDisposable {
   reached(shard: number): Promise<number> {
     const { client, streams } = this.#parts;
     return reachedPlace({ client, asks: this.#asks, stream: streams.mail.stream, shard });
+  }
+
+  async newest(): Promise<number> {
+    this.#assertOpen();
+    return await this.#asks.newest(this.#parts.streams.mail.stream);
+  }
+
+  async empty(mailbox: AgentName, upTo: number): Promise<void> {
+    this.#assertOpen();
+    const { mail, mailSubject } = this.#parts.streams;
+    await this.#asks.purge(mail.stream, mailSubject(mailbox), upTo);
   }
 
   async spill(shard: number, mailbox: AgentName, { place }: Pick<KeptMessage, "place">): Promise<void> {
@@ -193,6 +208,7 @@ export class JetStreamLog implements DurableLog, AsyncDisposable {
     if (this.#isClosed) return;
     this.#isClosed = true;
     this.#endListening();
+    this.#endLooking();
     await Promise.all([...this.#readings.values()].map((reading) => reading.leave()));
     await this.#parts.client.close();
     this.#parts.onClosed();
@@ -220,19 +236,31 @@ export class JetStreamLog implements DurableLog, AsyncDisposable {
   }
 
   async #reconnect(): Promise<void> {
+    if (await this.#restore()) return;
+    for (const reading of this.#readings.values()) reading.restart("the connection was lost");
+  }
+
+  /** Makes the streams again that are not there. */
+  #restore(): Promise<boolean> {
+    this.#restoring ??= this.#restoreNow().finally(() => {
+      this.#restoring = undefined;
+    });
+    return this.#restoring;
+  }
+
+  async #restoreNow(): Promise<boolean> {
+    if (this.#isClosed) return false;
     const { restoreStreams, log } = this.#parts;
     try {
-      const wasMissing = await restoreStreams();
-      if (wasMissing) {
-        log.error("NATS has lost the mail of the cluster; its streams were made anew");
-        // The places of the messages that readers have are those of other messages by now.
-        for (const reading of [...this.#readings.values()]) reading.lose(new StoreError("unavailable", lostText));
-        return;
-      }
+      if (!(await restoreStreams())) return false;
+      log.error("NATS has lost the mail of the cluster; its streams were made anew");
+      // The places of the messages that readers have are those of other messages by now.
+      for (const reading of [...this.#readings.values()]) reading.lose(new StoreError("unavailable", lostText));
+      return true;
     } catch (error) {
       if (!this.#isClosed) log.error("the mail of the cluster is not there in NATS", { reason: errorText(error) });
+      return false;
     }
-    for (const reading of this.#readings.values()) reading.restart("the connection was lost");
   }
 
   async #pause(ms: number): Promise<void> {

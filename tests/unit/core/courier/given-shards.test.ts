@@ -59,6 +59,24 @@ describe("a courier that is given shards", () => {
     expect([one.calls.rest, two.calls.rest]).toEqual([[], []]);
   });
 
+  test("empties the mailbox of an agent that another process has deleted, and keeps what is told after that", async () => {
+    const { process, give, mailboxes, untilMoved } = await world();
+    const [one, two] = [await process(), await process()];
+    await give(one, x);
+    for (const id of ["1", "2", "3"]) await two.keep(x, id);
+    const head = await one.calls.take();
+    expect(head.id).toBe("1");
+    await two.commit({ agent: { type: "a", key: x }, write: { at: "delete" } });
+    await two.keep(x, "4");
+    await untilMoved(one);
+    expect(head.isWithdrawn).toBe(true);
+    const next = await one.calls.take();
+    expect(next.id).toBe("4");
+    next.end(handled);
+    await turn();
+    expect(await mailboxes.mail({ limit: 10 })).toEqual([]);
+  });
+
   test("moves the mail of commits into the log, in order, whichever process has committed", async () => {
     const { process, give, memory, mailboxes, untilMoved } = await world();
     const [one, two] = [await process(), await process()];
