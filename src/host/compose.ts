@@ -127,6 +127,7 @@ export function composeHost(hostOptions: HostOptions) {
     onCommitting: (commits) => courier?.onCommitting(commits),
     onDecided: (commits, outcomes) => courier?.onDecided(commits, outcomes),
   });
+  const isServed = (type: string) => owners.owners(type).length > 0 || others.now.find(type) !== undefined;
   const courier = !hasLog
     ? undefined
     : new HostCourier({
@@ -138,7 +139,7 @@ export function composeHost(hostOptions: HostOptions) {
           const [owner = ""] = owners.owners(type);
           return sessions.of(owner)?.account.party ?? "";
         },
-        isServed: (type) => owners.owners(type).length > 0 || others.now.find(type) !== undefined,
+        isServed,
       });
   const held = new HeldStore({
     ...{ store, takesOver, counters, logger, onOpen: (incarnation) => courier?.opened(incarnation) },
@@ -218,10 +219,10 @@ export function composeHost(hostOptions: HostOptions) {
   });
   const keepsTopics = hasLog && options.keepsStates && !allowMultipleOwners;
   const subscriptions = keepsTopics
-    ? new DurableSubscriptions(held, { isShared: options.cluster !== undefined })
+    ? new DurableSubscriptions(held, { isShared: options.cluster !== undefined, isServed })
     : undefined;
   const durable = new DurableEvents({
-    ...{ held, subscriptions, events, makeId, batches, counters, logger },
+    ...{ held, subscriptions, events, isServed, makeId, batches, counters, logger },
     isDurableTopic: options.durableTopics.length > 0 ? namePattern(options.durableTopics) : undefined,
   });
   const senders = new SenderCheck({ isEnforced, owners, between, placement, calls });

@@ -3,10 +3,14 @@ import {
   ChurnedMap,
   type Clock,
   type Commit,
+  type CommitOutcome,
   type Epoch,
   type ErrorCode,
+  fullMailAdvice,
+  fullMailboxOf,
   isIdempotencyKey,
   type Mail,
+  nameInError,
   type ReminderRule,
   type StateStore,
   type StoredReminder,
@@ -274,9 +278,7 @@ export class StateService {
       const commit = toCommit(ask, mail, { generation: held.incarnation, era: rank.era, number: rank.number });
       const [outcome] = await store.commit([commit]);
       if (outcome === undefined) throw new TypeError("The state store gave no outcome for a commit.");
-      return outcome.at === "refused" && outcome.isMailboxFull === true
-        ? fullMailbox(ask.agent, outcome.limit)
-        : outcome;
+      return outcome.at === "refused" && outcome.isMailboxFull === true ? fullMailbox(ask.agent, outcome) : outcome;
     } catch (error) {
       const { code, text } = held.failed(
         error,
@@ -343,6 +345,8 @@ function* lastly(tasks: Iterable<() => void>, done: () => void): Iterable<() => 
   done();
 }
 
+type RefusedCommit = Extract<CommitOutcome, { readonly at: "refused" }>;
+
 const noBytes = new Uint8Array();
 const noMail: { readonly mail: readonly Mail[]; readonly bytes: number } = { mail: [], bytes: 0 };
 const supersededText = "Another worker has the agent by now. Try again.";
@@ -366,9 +370,9 @@ export function failure(code: ErrorCode, text: string): StateFailure {
   return { at: "failed", code, text };
 }
 
-function fullMailbox({ type, key }: AgentName, limit: string): StateFailure {
-  const text = `A turn of ${type}/${key} sends to a mailbox that is full: its limit is ${limit}. Nothing has changed.`;
-  return failure("mailbox-full", `${text} Try again when the messages there are handled.`);
+function fullMailbox(agent: AgentName, outcome: RefusedCommit): StateFailure {
+  const text = `${nameInError(agent)} sends to ${fullMailboxOf(outcome)}. Nothing has changed.`;
+  return failure("mailbox-full", `${text} ${fullMailAdvice}`);
 }
 
 /** Reads the mail of a commit. The receiver of a call is its target. Returns a text if a message is not a call. */

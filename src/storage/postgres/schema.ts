@@ -1,5 +1,6 @@
 import { StoreError } from "../../core/internal.ts";
 import type { Session } from "./connections.ts";
+import { countMailOf, sizeTablesOf } from "./size-functions.ts";
 import { functionsOf } from "./write-function.ts";
 
 /** Bytes of a type and a key together, up to which an index of PostgreSQL takes them. A row of an index has at most 2,704. */
@@ -64,6 +65,9 @@ export const schemaSteps: readonly SchemaStep[] = [
   (s) => functionsOf(s),
   // Ids of messages that were kept while the clock was ahead are forgotten. Mailboxes know the ids of mail that commits bring.
   (s) => functionsOf(s),
+  // Mail is bounded in bytes.
+  (s) =>
+    `${sizeTablesOf(s)}${functionsOf(s)}drop function if exists ${s}.mailbox_size(bytea, bigint);${countMailOf(s)}`,
 ];
 
 /** A schema, and the steps to its versions. */
