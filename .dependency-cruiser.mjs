@@ -204,6 +204,13 @@ export default {
       to: { path: "^src/security/jwt/|node_modules/jose/", dependencyTypesNot: ["dynamic-import"] },
     },
     {
+      name: "certificates-at-the-command-line",
+      comment: "development certificates are made by a command: a host that is bundled does not carry them along",
+      severity: "error",
+      from: { path: "^src/", pathNot: "^src/(cli|security/certificates)/" },
+      to: { path: "^src/security/certificates/" },
+    },
+    {
       name: "selfsigned-on-use",
       comment: "who makes no development certificates needs no selfsigned",
       severity: "error",

@@ -2,8 +2,6 @@
 export type { Authentication, Authenticator, Caller } from "./authenticator.ts";
 export { authenticatorKind, authenticatorsInTurn } from "./authenticators-in-turn.ts";
 export { certificateAuthenticator } from "./certificate-authenticator.ts";
-export type { CertificatePair } from "./certificates/development-certificates.ts";
-export { DevelopmentAuthority } from "./certificates/development-certificates.ts";
 export type { Principal } from "./principal.ts";
 export { isPrincipalName, isSamePrincipal } from "./principal.ts";
 export { tokenAuthenticator } from "./token-authenticator.ts";

@@ -2,7 +2,7 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
 import { Command, InvalidArgumentError } from "commander";
-import { type CertificatePair, DevelopmentAuthority } from "../../security/internal.ts";
+import { type CertificatePair, DevelopmentAuthority } from "../../security/certificates/internal.ts";
 import { wholeNumber } from "../whole-number.ts";
 
 interface CertsFlags {

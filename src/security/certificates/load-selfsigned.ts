@@ -24,11 +24,11 @@ export interface SelfsignedModule {
 }
 
 /** Imports the package `selfsigned`. Rejects with what to install. */
-export async function loadSelfsigned(
-  importSelfsigned: () => Promise<unknown> = () => import("selfsigned"),
-): Promise<SelfsignedModule> {
+export async function loadSelfsigned(importSelfsigned?: () => Promise<unknown>): Promise<SelfsignedModule> {
   try {
-    return (await importSelfsigned()) as SelfsignedModule;
+    // A program that joins files into one takes an `import` in a `try` for optional.
+    const loaded: unknown = importSelfsigned === undefined ? await import("selfsigned") : await importSelfsigned();
+    return loaded as SelfsignedModule;
   } catch (cause) {
     const text = `Making certificates needs the package selfsigned: npm install selfsigned@5 (${errorText(cause)})`;
     throw new TroupeError("wrong-state", text, { cause });

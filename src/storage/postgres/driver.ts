@@ -42,10 +42,12 @@ export interface PoolOptions {
 export const connectTimeoutMs = 5_000;
 
 /** Imports the package `pg`, whose pool connects. Rejects with what to install. */
-export async function loadPg(importPg: () => Promise<unknown> = () => import("pg")): Promise<PgModule> {
+export async function loadPg(importPg?: () => Promise<unknown>): Promise<PgModule> {
   try {
-    // The package is CommonJS, of which only the default export has every name.
-    const { default: pg } = (await importPg()) as { readonly default: PgModule };
+    // A program that joins files into one takes an `import` in a `try` for optional. The package is CommonJS, of which only the default export has every name.
+    const { default: pg } = (importPg === undefined ? await import("pg") : await importPg()) as {
+      readonly default: PgModule;
+    };
     return pg;
   } catch (cause) {
     const text = `PostgreSQL needs the package pg: npm install pg@8 (${errorText(cause)})`;

@@ -41,19 +41,18 @@ const peer = "@photostructure/sqlite";
 export interface DriverSources {
   /** Node's own module; undefined: it has none. */
   readonly builtIn: unknown;
-  readonly importPeer: () => Promise<unknown>;
+  /** Default: imports the optional peer. */
+  readonly importPeer?: () => Promise<unknown>;
 }
 
 /** Finds the driver: Node's own where it has one, else the optional peer. Rejects with what to install. */
 export async function loadDriver(
-  { builtIn: own, importPeer }: DriverSources = {
-    builtIn: process.getBuiltinModule?.(builtIn),
-    importPeer: () => import("@photostructure/sqlite"),
-  },
+  { builtIn: own, importPeer }: DriverSources = { builtIn: process.getBuiltinModule?.(builtIn) },
 ): Promise<SqliteDriver> {
   if (own !== undefined) return driverOf(builtIn, own);
   try {
-    return driverOf(peer, await importPeer());
+    // A program that joins files into one takes an `import` in a `try` for optional.
+    return driverOf(peer, importPeer === undefined ? await import("@photostructure/sqlite") : await importPeer());
   } catch (cause) {
     const text = `SQLite needs Node 22.13 or newer, or on Node 20: npm install ${peer}@1 (${errorText(cause)})`;
     throw new StoreError("unavailable", text, { cause });

@@ -1,5 +1,5 @@
 import { X509Certificate } from "node:crypto";
-import { type CertificatePair, DevelopmentAuthority } from "../../../src/security/internal.ts";
+import { type CertificatePair, DevelopmentAuthority } from "../../../src/security/certificates/internal.ts";
 
 const days = 30;
 

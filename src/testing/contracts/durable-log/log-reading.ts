@@ -5,7 +5,7 @@ import {
   type DurableLog,
   type KeptMessage,
   type ShardHold,
-  type StoreError,
+  StoreError,
   shardOf,
   type TakeOptions,
 } from "../../../core/internal.ts";
@@ -44,7 +44,7 @@ export class Reading {
         reading.#onChange();
       },
     };
-    reading.hold = await log.take(shardOf(agent), token, reader, options);
+    reading.hold = await whenReached(() => log.take(shardOf(agent), token, reader, options));
     return reading;
   }
 
@@ -76,11 +76,23 @@ export class Reading {
   }
 }
 
+/** Asks again while the log can't be reached, as a courier does: servers that were killed elect a leader first. */
+export async function whenReached<T>(ask: () => Promise<T>): Promise<T> {
+  for (let tries = 1; ; tries += 1) {
+    try {
+      return await ask();
+    } catch (error) {
+      if (tries === 100 || !(error instanceof StoreError) || error.storeCode !== "unavailable") throw error;
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+  }
+}
+
 /** Resolves when the log has handed over all that was kept before: a message of another mailbox of the shard is the last. */
 export async function handedOver(lab: { readonly clock: Clock }, log: DurableLog, reading: Reading): Promise<void> {
   const last = neighbour();
   const id = `last ${reading.messages.length} ${lab.clock.wallNow()} ${Math.random()}`;
-  await log.append(last, messageOf(lab, id));
+  await whenReached(() => log.append(last, messageOf(lab, id)));
   while (!reading.ids.includes(id)) await reading.has(reading.messages.length + 1);
 }
 

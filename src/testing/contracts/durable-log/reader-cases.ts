@@ -1,7 +1,7 @@
 import { deepEqual, equal, ok, rejects } from "node:assert/strict";
 import { StoreError, shardOf } from "../../../core/internal.ts";
 import { agent, type LogCase } from "./log-case.ts";
-import { handedOver, idsOf, messageOf, Reading } from "./log-reading.ts";
+import { handedOver, idsOf, messageOf, Reading, whenReached } from "./log-reading.ts";
 
 /** Readers of one shard in several processes, of logs that have them. */
 export const readerCases: readonly LogCase[] = [
@@ -109,8 +109,9 @@ export const restartCases: readonly LogCase[] = [
       await reading.has(2);
       await reading.settle(0);
       const restarting = restart?.(log);
-      const settling = reading.settle(1);
-      for (let id = 3; id <= 20; id += 1) ok((await log.append(agent, messageOf(lab, String(id)))) !== "full");
+      const settling = whenReached(() => reading.settle(1));
+      for (let id = 3; id <= 20; id += 1)
+        ok((await whenReached(() => log.append(agent, messageOf(lab, String(id))))) !== "full");
       await restarting;
       equal(await settling, "settled");
       await handedOver(lab, log, reading);
@@ -138,10 +139,12 @@ export const restartCases: readonly LogCase[] = [
         if (back.length === 10) break;
       }
       await lab.adapter.restart?.(log);
-      for (const id of ids.slice(30)) await log.append(agent, messageOf(lab, id));
-      for await (const message of log.unspill(shard, agent)) back.push(message.id);
+      for (const id of ids.slice(30)) await whenReached(() => log.append(agent, messageOf(lab, id)));
+      await whenReached(async () => {
+        for await (const message of log.unspill(shard, agent)) back.push(message.id);
+      });
       deepEqual(back, ids);
-      await log.append(agent, messageOf(lab, "last of all"));
+      await whenReached(() => log.append(agent, messageOf(lab, "last of all")));
       await handedOver(lab, log, reading);
       equal(idsOf(reading).length, reading.messages.length - 2);
       equal(reading.ids.filter((id) => id === "last of all").length, 1);
@@ -155,10 +158,11 @@ export const restartCases: readonly LogCase[] = [
       const [message] = await (await Reading.of(log)).has(1);
       ok(message !== undefined);
       const restarting = lab.adapter.restart?.(log);
-      await log.bury(message, { code: "handler-failed", text: "it threw", attempts: 5 });
+      await whenReached(() => log.bury(message, { code: "handler-failed", text: "it threw", attempts: 5 }));
       await restarting;
-      await log.bury(message, { code: "handler-failed", text: "it threw", attempts: 5 });
-      equal((await log.deadLetters({ limit: 10 })).letters.length, 1);
+      await whenReached(() => log.bury(message, { code: "handler-failed", text: "it threw", attempts: 5 }));
+      const { letters } = await whenReached(() => log.deadLetters({ limit: 10 }));
+      equal(letters.length, 1);
       const next = await Reading.of(log, 2);
       await handedOver(lab, log, next);
       deepEqual(idsOf(next), []);
