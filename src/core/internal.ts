@@ -167,7 +167,7 @@ export {
   type FullMail,
   fullMail,
   fullMailAdvice,
-  fullMailboxOf,
+  fullMailboxText,
   fullMailText,
   fullReason,
   isFullMail,

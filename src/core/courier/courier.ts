@@ -254,7 +254,7 @@ export class Courier implements CommitListener {
     for (const { receiver, id } of commit.mail) this.#mail?.expectNoMore(receiver, id);
   }
 
-  /** Mail of a commit found no space, and nobody reads its mailbox. */
+  /** Mail of a commit found no space, and no worker reads its mailbox. */
   #noteUnread({ mail }: Commit, buried: readonly number[]): void {
     this.#unreadLetters += buried.length;
     const [first = 0] = buried;

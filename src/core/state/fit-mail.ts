@@ -50,7 +50,7 @@ interface AddedMail {
   readonly tooLong: string | undefined;
 }
 
-/** What a commit adds to each of its mailboxes; for their types and the store it is all that the commit adds there. */
+/** Sums what a commit adds to each of its mailboxes, with all that it adds to their types and to the store. */
 function addedBy(mail: readonly Mail[], bounds: MailBounds): ReadonlyMap<string, AddedMail> {
   const ofTypes = new Map<string, number>();
   const boxes = new Map<
@@ -79,9 +79,9 @@ function addedBy(mail: readonly Mail[], bounds: MailBounds): ReadonlyMap<string,
 
 /** The parts of a commit's mail that a store treats in different ways. Indexes are those of the given commit. */
 export interface SortedMail {
-  /** What mailboxes keep. */
+  /** The mail that mailboxes keep. */
   readonly kept: readonly Mail[];
-  /** What is a dead letter at once. */
+  /** The mail that is a dead letter at once. */
   readonly buried: readonly Mail[];
   readonly buriedIndexes: readonly number[];
 }

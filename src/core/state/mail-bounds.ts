@@ -9,7 +9,7 @@ import { storeLimits } from "./store-limits.ts";
  */
 export type FullMail = "full" | "type-full" | "mail-full";
 
-/** What a log says of a message. `known`: its mailbox was given a message of this id in the last 10 minutes. */
+/** The outcome of keeping a message in a log. `known`: its mailbox was given a message of this id in the last 10 minutes. */
 export type AppendOutcome = "kept" | "known" | FullMail;
 
 /** Bounds of the mail of a store. */
@@ -24,12 +24,15 @@ export interface MailBounds {
 
 /** The options of a store that bound its mail. */
 export interface MailBoundOptions {
+  /** Messages of one mailbox. */
   readonly maxMailboxMessages?: number | undefined;
+  /** Bytes of one mailbox. Each message counts its own and 1 KiB. */
   readonly maxMailboxBytes?: number | undefined;
+  /** Bytes of all mailboxes. Those of one agent type have at most two thirds. */
   readonly maxMailBytes?: number | undefined;
 }
 
-/** What a mailbox, its agent type and the store have, or what is added to them. */
+/** Sizes of a mailbox, of the mail of its agent type and of the store; or of an addition to them. */
 export interface MailSizes {
   readonly messages: number;
   readonly mailboxBytes: number;
@@ -116,6 +119,11 @@ export function nameInError({ type, key }: AgentName): string {
 export function fullReason(mailbox: AgentName): DeadReason {
   const text = `The mailbox of ${nameInError(mailbox)} took no more messages, and no worker served its agent type.`;
   return { code: "mailbox-full", text, attempts: 0 };
+}
+
+/** Says of a commit that it is refused since its mail has no space. */
+export function fullMailboxText(sender: AgentName, refused: Parameters<typeof fullMailboxOf>[0]): string {
+  return `${nameInError(sender)} sends to ${fullMailboxOf(refused)}. Nothing has changed. ${fullMailAdvice}`;
 }
 
 /** Names the mailbox for which a commit is refused, and its limit, as the object of a sentence. */

@@ -65,7 +65,7 @@ export interface Mail {
    */
   readonly isOnce?: boolean | undefined;
   /**
-   * What happens if its mailbox has no space. `refuse`: the commit is refused. `bury`: the commit happens, and this message is a dead
+   * The fate of the message if its mailbox has no space. `refuse`: the commit is refused. `bury`: the commit happens, and this message is a dead
    * letter for the reason `mailbox-full`. A store without mailboxes keeps it. Default: `refuse`.
    */
   readonly whenFull?: "refuse" | "bury" | undefined;

@@ -158,7 +158,7 @@ export class DurableEvents implements EventSpreader {
     const mail: Mail[] = [];
     const make = (type: string) => {
       const receiver: AgentName = { type, key: event.topicSource };
-      // A subscription that nobody reads must not keep the event from others. Where a worker reads, its full mailbox slows its publishers.
+      // A subscription that no worker reads must not keep the event from others. Where a worker reads, its full mailbox slows its publishers.
       const whenFull = this.#parts.isServed(type) ? "refuse" : "bury";
       const frame = encodeKeptEvent(event, receiver, id);
       mail.push({ id, receiver, kind: "event", frame, isOnce: true, whenFull });

@@ -84,7 +84,7 @@ export class DurableSubscriptions {
   /** By agent type. */
   readonly #kept = new Map<string, KeptType>();
   readonly #share = new FairShare(limits.durableSubscriptionBytes);
-  /** Types that nobody served when an address added a subscription, by address. Some may be served by now. */
+  /** Types that no worker served when an address added a subscription, by address. Some may be served by now. */
   readonly #unserved = new Map<string, Set<string>>();
   /** The last change of each agent type that has one. */
   readonly #last = new Map<string, Promise<unknown>>();

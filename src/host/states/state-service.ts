@@ -3,14 +3,11 @@ import {
   ChurnedMap,
   type Clock,
   type Commit,
-  type CommitOutcome,
   type Epoch,
   type ErrorCode,
-  fullMailAdvice,
-  fullMailboxOf,
+  fullMailboxText,
   isIdempotencyKey,
   type Mail,
-  nameInError,
   type ReminderRule,
   type StateStore,
   type StoredReminder,
@@ -278,7 +275,9 @@ export class StateService {
       const commit = toCommit(ask, mail, { generation: held.incarnation, era: rank.era, number: rank.number });
       const [outcome] = await store.commit([commit]);
       if (outcome === undefined) throw new TypeError("The state store gave no outcome for a commit.");
-      return outcome.at === "refused" && outcome.isMailboxFull === true ? fullMailbox(ask.agent, outcome) : outcome;
+      return outcome.at === "refused" && outcome.isMailboxFull === true
+        ? failure("mailbox-full", fullMailboxText(ask.agent, outcome))
+        : outcome;
     } catch (error) {
       const { code, text } = held.failed(
         error,
@@ -345,8 +344,6 @@ function* lastly(tasks: Iterable<() => void>, done: () => void): Iterable<() => 
   done();
 }
 
-type RefusedCommit = Extract<CommitOutcome, { readonly at: "refused" }>;
-
 const noBytes = new Uint8Array();
 const noMail: { readonly mail: readonly Mail[]; readonly bytes: number } = { mail: [], bytes: 0 };
 const supersededText = "Another worker has the agent by now. Try again.";
@@ -368,11 +365,6 @@ export function failedAnswer({ kind, seq }: Pick<StoreAsk, "kind" | "seq">, outc
 
 export function failure(code: ErrorCode, text: string): StateFailure {
   return { at: "failed", code, text };
-}
-
-function fullMailbox(agent: AgentName, outcome: RefusedCommit): StateFailure {
-  const text = `${nameInError(agent)} sends to ${fullMailboxOf(outcome)}. Nothing has changed.`;
-  return failure("mailbox-full", `${text} ${fullMailAdvice}`);
 }
 
 /** Reads the mail of a commit. The receiver of a call is its target. Returns a text if a message is not a call. */

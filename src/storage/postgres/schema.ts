@@ -66,8 +66,7 @@ export const schemaSteps: readonly SchemaStep[] = [
   // Ids of messages that were kept while the clock was ahead are forgotten. Mailboxes know the ids of mail that commits bring.
   (s) => functionsOf(s),
   // Mail is bounded in bytes.
-  (s) =>
-    `${sizeTablesOf(s)}${functionsOf(s)}drop function if exists ${s}.mailbox_size(bytea, bigint);${countMailOf(s)}`,
+  (s) => `${sizeTablesOf(s)}${functionsOf(s)}drop function if exists ${s}.mailbox_size;${countMailOf(s)}`,
 ];
 
 /** A schema, and the steps to its versions. */

@@ -26,9 +26,9 @@ create trigger mail_removed after delete on ${s}.mail referencing old table as c
 }
 
 /**
- * The functions that count mail. `full_mail` says which bound a mailbox, its type or all mail are over with what is added: messages, and
- * the bytes of the three. `p_most` has the bounds in this order; null: none. `fit_mail` fits the mail of a write beside what its
- * group has added: it returns the receivers that take not all of theirs, each with the bound. `insert_mail` inserts the mail of a group in one
+ * The functions that count mail. `full_mail` says which bound is too small for an addition: messages, and the bytes of a mailbox, its type
+ * and all mail. `p_most` has the bounds in this order; null: none. `fit_mail` fits the mail of a write. It returns the receivers that do not
+ * take all of theirs, each with the bound; `p_sizes` has what the group has added before. `insert_mail` inserts the mail of a group in one
  * statement, since each statement counts what it changes. It numbers the messages in their order.
  */
 export function sizeFunctions(s: string): string {

@@ -4,7 +4,7 @@ import { loggableText, type MailBounds, StoreError } from "../../core/internal.t
 import type { DatabaseOptions } from "./asks.ts";
 import type { Database, SqliteDriver, Statement } from "./driver.ts";
 import { LogTables } from "./log-tables.ts";
-import { logSince, migrate, readSchemaVersion, recountMail } from "./schema.ts";
+import { logSince, migrate, readSchemaVersion, recountMail, sizesAgree } from "./schema.ts";
 import { TableReads } from "./table-reads.ts";
 import { TableWrites } from "./table-writes.ts";
 
@@ -122,9 +122,9 @@ export class Connection {
     }
   }
 
-  /** Counts the mail anew, inside the transaction of its caller. */
-  recountMail(): void {
-    this.database.exec(recountMail);
+  /** Counts the mail anew if its sizes do not agree, inside the transaction of its caller. */
+  mendMailSizes(): void {
+    if (Number(this.database.prepare(sizesAgree).get()?.agree) !== 1) this.database.exec(recountMail);
   }
 
   /** Checks the structure of the file. Undefined: it is sound. */

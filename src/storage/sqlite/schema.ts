@@ -38,7 +38,7 @@ create index dead_mailbox on dead(type, key);
 create index dead_died_at on dead(died_at);
 `;
 
-/** What mailboxes, agent types and the store have of mail. `recountMail` fills the tables. */
+/** The sizes of mailboxes, of the mail of agent types and of all mail. `recountMail` fills the tables. */
 const sizeTables = `
 create table mailbox_sizes(type blob not null, key blob not null, messages integer not null, bytes integer not null, primary key(type, key));
 create table mail_type_sizes(type blob primary key not null, bytes integer not null);
@@ -60,7 +60,7 @@ create trigger mail_removed after delete on mail begin
 end;
 `;
 
-/** Counts the mail anew, which has at most some million rows: each counts 1 KiB at least. */
+/** Counts the mail anew. */
 export const recountMail = `
 delete from mailbox_sizes;
 delete from mail_type_sizes;
@@ -69,6 +69,12 @@ insert into mailbox_sizes(type, key, messages, bytes)
 insert into mail_type_sizes(type, bytes) select type, sum(bytes) from mailbox_sizes group by type;
 insert or replace into mail_size(only_row, bytes) select 1, coalesce(sum(bytes), 0) from mailbox_sizes;
 `;
+
+/** Whether the sizes agree with each other and with the number of messages. It reads no message, since there may be a million. */
+export const sizesAgree = `
+select (select count(*) from mail) = (select coalesce(sum(messages), 0) from mailbox_sizes)
+  and (select bytes from mail_size) = (select coalesce(sum(bytes), 0) from mailbox_sizes)
+  and (select bytes from mail_size) = (select coalesce(sum(bytes), 0) from mail_type_sizes) as agree`;
 
 /** Each step leads to the next version of the schema; none is ever changed. */
 const steps: readonly string[] = [tables, logTables, `${sizeTables}${recountMail}`];

@@ -2,7 +2,7 @@ import type { AgentId } from "../../agents/agent-id.ts";
 import { TroupeError, UndeliverableException } from "../../errors.ts";
 import { jsonContentType } from "../../serialization/message-type.ts";
 import type { StateDefinition } from "../../state/define-state.ts";
-import { fullMailAdvice, fullMailboxOf, nameInError } from "../../state/mail-bounds.ts";
+import { fullMailboxText } from "../../state/mail-bounds.ts";
 import { bytesOfText } from "../../state/state-codec.ts";
 import type { StateSlot } from "../../state/state-slot.ts";
 import type { CommitOutcome, Expected, RememberedMessage, StateWrite } from "../../state/state-store.ts";
@@ -108,8 +108,7 @@ export function ended(id: AgentId): UndeliverableException {
 export function refused(id: AgentId, outcome: RefusedCommit): TroupeError {
   const { limit } = outcome;
   if (outcome.isMailboxFull === true) {
-    const text = `${nameInError(id)} sends to ${fullMailboxOf(outcome)}. Nothing has changed.`;
-    return new TroupeError("mailbox-full", `${text} ${fullMailAdvice}`);
+    return new TroupeError("mailbox-full", fullMailboxText(id, outcome));
   }
   const text = `The store refuses the state of ${id}: it is over the limit of ${limit}. Nothing has changed.`;
   return new TroupeError("state-too-large", text);

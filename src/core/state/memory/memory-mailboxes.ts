@@ -38,7 +38,7 @@ export class MemoryMailboxes {
     return this.#mail.get(place);
   }
 
-  /** What a mailbox, its type and the store have. */
+  /** The sizes of a mailbox, of the mail of its type and of all. */
   sizesOf(mailbox: AgentName): MailSizes {
     const box = this.#boxes.get(textOfName(mailbox));
     return {
