@@ -3,6 +3,7 @@ import {
   defaultLogger,
   guardedLogger,
   type Logger,
+  loggableError,
   type MakeId,
   randomId,
   systemClock,
@@ -55,8 +56,8 @@ export interface ClusterMemberOptions {
   readonly host: HostDescription;
   readonly listener?: MemberListener | undefined;
   readonly times?: Partial<ClusterTimes> | undefined;
-  /** The generation of the cluster is at least this. Default: 0. */
-  readonly leastGeneration?: number | undefined;
+  /** The newest generation that the state store knows. Default: 0. */
+  readonly storedGeneration?: number | undefined;
   /** Holds the claims. Default: a map of at most 2 000 000. */
   readonly held?: HeldClaims | undefined;
   /** Reads the shards of the mail that this host owns. Default: it owns none. */
@@ -98,6 +99,7 @@ export class ClusterMember {
   #leaseTimer: Timer | undefined;
   #endListening: () => void = () => undefined;
   #hasForgotten = false;
+  #hasStoreFailed = false;
   #isRenewingMeta = false;
   #hasStarted = false;
   #wasServing = false;
@@ -117,12 +119,16 @@ export class ClusterMember {
     this.#time = new ElapsedTime(clock);
     this.#logger = guardedLogger(logger);
     this.#listener = listener;
-    this.#lifeStore = new LifeStore(store, () => this.#forgotten());
+    this.#lifeStore = new LifeStore(
+      store,
+      () => this.#forgotten(),
+      (error) => this.#storeFailed(error),
+    );
     const life = this.#life(makeId);
     const onCaughtUp = () => this.#look();
     this.#meta = new ClusterMeta({
       life,
-      leastGeneration: options.leastGeneration ?? 0,
+      storedGeneration: options.storedGeneration ?? 0,
       wallSeconds: () => Math.floor(clock.wallNow() / 1_000),
       onCaughtUp,
       onNewId: () => this.#end("store-lost"),
@@ -293,6 +299,14 @@ export class ClusterMember {
     this.#logger.error("The coordination store has forgotten writes that it had acknowledged. This host begins anew.");
     this.#look();
     this.#renewMeta();
+  }
+
+  /** Says it once in a life: a store that fails may do so each second. */
+  #storeFailed(error: unknown): void {
+    if (this.#hasStoreFailed) return;
+    this.#hasStoreFailed = true;
+    const text = "The coordination store has failed. What it is asked counts as not answered.";
+    this.#logger.error(text, { error: loggableError(error) });
   }
 
   #renewMeta(): void {

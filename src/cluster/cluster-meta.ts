@@ -8,8 +8,8 @@ import { metaKey, prefixes } from "./records/store-keys.ts";
 /** Options of `ClusterMeta`. */
 export interface ClusterMetaOptions {
   readonly life: Life;
-  /** The generation is at least this one from now on. */
-  readonly leastGeneration: number;
+  /** The newest generation that the state store knows. That of the cluster is not smaller, and that of a new cluster is larger. */
+  readonly storedGeneration: number;
   /** Seconds since 1970, for the first generation of a new store. */
   readonly wallSeconds: () => number;
   readonly onCaughtUp: () => void;
@@ -58,15 +58,16 @@ export class ClusterMeta {
       const record = found && metaIn(found);
       if (found !== undefined) this.#records.learn(found);
       if (record !== undefined) this.#assertSameTimes(record);
-      if (record !== undefined && record.generation >= this.#options.leastGeneration) {
+      if (record !== undefined && record.generation >= this.#options.storedGeneration) {
         this.#id = record.id;
         this.#records.watch(this.#life.store, prefixes.meta, this.#options.onCaughtUp);
         return;
       }
       const { leaseMs, workerLeaseMs } = this.#life.times;
-      const least = Math.max(this.#options.leastGeneration, record === undefined ? this.#options.wallSeconds() : 0);
+      const least = this.#options.storedGeneration + 1;
+      const generation = Math.max(least, record === undefined ? this.#options.wallSeconds() : 0);
       const next = record ?? { id: this.#life.makeId(), generation: 0, leaseMs, workerLeaseMs };
-      await this.#write({ ...next, generation: least }, found?.revision ?? 0);
+      await this.#write({ ...next, generation }, found?.revision ?? 0);
     }
   }
 

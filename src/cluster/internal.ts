@@ -11,6 +11,7 @@ export { readClaim } from "./records/claim-record.ts";
 export { type HostRecord, parseHost, parseShard, parseType, parseWorker } from "./records/records.ts";
 export { hashOf, tokenOf } from "./records/store-keys.ts";
 export type { OwnedShard, ShardUse } from "./shards/shard-owners.ts";
+export type { ExclusivePlace } from "./types/cluster-types.ts";
 export { WorkerLease } from "./workers/worker-lease.ts";
 export type { SessionEnd, WorkerSession } from "./workers/worker-session.ts";
 export type { JoinOutcome } from "./workers/worker-sessions.ts";

@@ -14,15 +14,18 @@ import {
 export class LifeStore {
   readonly #store: CoordinationStore;
   readonly #onForgotten: () => void;
+  readonly #onFailed: (error: unknown) => void;
   /** The largest revisions that were seen. Claims have their own. */
   #largest = 0;
   #largestOfClaims = 0;
   #underWay = 0;
   #isOver = false;
 
-  constructor(store: CoordinationStore, onForgotten: () => void) {
+  /** `onFailed`: the store has rejected, which it must not. What it was asked counts as not answered. */
+  constructor(store: CoordinationStore, onForgotten: () => void, onFailed: (error: unknown) => void) {
     this.#store = store;
     this.#onForgotten = onForgotten;
+    this.#onFailed = onFailed;
   }
 
   /** Writes and fresh reads that have no outcome yet. */
@@ -34,7 +37,7 @@ export class LifeStore {
     if (this.#isOver) return { at: "unknown" };
     const isClaim = key.startsWith(claimKeyPrefix);
     const largest = isClaim ? this.#largestOfClaims : this.#largest;
-    const outcome = await this.#tracked(this.#store.write(key, value, expected));
+    const outcome = await this.#tracked(() => this.#store.write(key, value, expected), { at: "unknown" });
     if (this.#isOver) return { at: "unknown" };
     if (outcome.at === "written") {
       // It was written after all that was seen before, so that its revision is larger unless the store has forgotten some of that.
@@ -51,7 +54,7 @@ export class LifeStore {
   /** Reads from the leader. */
   async readFresh(key: string): Promise<ReadOutcome> {
     if (this.#isOver) return "unknown";
-    const found = await this.#tracked(this.#store.read(key, { fresh: true }));
+    const found = await this.#tracked<ReadOutcome>(() => this.#store.read(key, { fresh: true }), "unknown");
     if (this.#isOver) return "unknown";
     if (found !== undefined && found !== "unknown") this.#saw(found);
     return found;
@@ -69,7 +72,7 @@ export class LifeStore {
   }
 
   async purge(key: string): Promise<void> {
-    if (!this.#isOver) await this.#tracked(this.#store.purge(key));
+    if (!this.#isOver) await this.#tracked(() => this.#store.purge(key), undefined);
   }
 
   end(): void {
@@ -81,10 +84,14 @@ export class LifeStore {
     else this.#largest = Math.max(this.#largest, revision);
   }
 
-  async #tracked<T>(asked: Promise<T>): Promise<T> {
+  async #tracked<T>(ask: () => Promise<T>, otherwise: T): Promise<T> {
     this.#underWay += 1;
     try {
-      return await asked;
+      return await ask();
+    } catch (error) {
+      // Duties of the host are not awaited by anybody: a rejection would end the process.
+      this.#onFailed(error);
+      return otherwise;
     } finally {
       this.#underWay -= 1;
     }

@@ -155,6 +155,7 @@ export {
   type MailReceiver,
   type ShardHold,
   type ShardReader,
+  ShardTakenError,
   type TakeOptions,
   takeoversAt,
 } from "./state/durable-log.ts";

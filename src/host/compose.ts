@@ -123,12 +123,14 @@ export function composeHost(hostOptions: HostOptions) {
   const courierPeer = new CourierPeer(
     accountant.openAccount({ party: "the host", name: "kept calls", giveWay: () => undefined }),
   );
-  const store = new ObservedStore(given, {
+  const store: ObservedStore = new ObservedStore(given, {
     onCommitting: (commits) => courier?.onCommitting(commits),
+    newestPlace: () => courier?.newestPlace(),
     onDecided: (commits, outcomes) => courier?.onDecided(commits, outcomes),
   });
-  const isServed = (type: string) => owners.owners(type).length > 0 || others.now.find(type) !== undefined;
-  const courier = !hasLog
+  const isServed = (type: string) =>
+    owners.owners(type).length > 0 || others.now.find(type) !== undefined || across.now?.isServed(type) === true;
+  const courier: HostCourier | undefined = !hasLog
     ? undefined
     : new HostCourier({
         ...{ store, sharedLog, peer: courierPeer, clock, logger, random, cron, retry },
@@ -225,7 +227,7 @@ export function composeHost(hostOptions: HostOptions) {
     ...{ held, subscriptions, events, isServed, makeId, batches, counters, logger },
     isDurableTopic: options.durableTopics.length > 0 ? namePattern(options.durableTopics) : undefined,
   });
-  const senders = new SenderCheck({ isEnforced, owners, between, placement, calls });
+  const senders = new SenderCheck({ isEnforced, owners, between, directory, placement, calls });
   const states = new StateService({
     ...{
       senders,
@@ -246,7 +248,7 @@ export function composeHost(hostOptions: HostOptions) {
   });
   const hostAsks = new HostAsks({ clock, makeId });
   const control = new ControlRouter({
-    ...{ counters, batches, locate, epochOf, sessions: controlSessions, hostAsks, clientIds, logger, others },
+    ...{ counters, batches, locate, epochOf, sessions: controlSessions, hostAsks, clientIds, clock, logger, others },
     hasShared: () => owners.hasShared,
     movingAgent: (agentType, key) => {
       const type = leaving.size > 0 ? owners.shared(agentType) : undefined;
@@ -259,7 +261,7 @@ export function composeHost(hostOptions: HostOptions) {
     isDurableType: options.durableTypes.length > 0 ? namePattern(options.durableTypes) : undefined,
   });
   const agents = new AgentOperations({
-    ...{ owners, directory, workers, peers: sessions, controlSessions, asks: hostAsks, held, batches },
+    ...{ owners, directory, workers, peers: sessions, controlSessions, asks: hostAsks, held, batches, others },
   });
   const router = new Router({
     ...{ calls, told, durable, senders },
@@ -318,7 +320,14 @@ export function composeHost(hostOptions: HostOptions) {
       heldMessages: leaving.heldCount,
     };
   };
-  const registrations = new Registrations({ registry, sessions, others, durableSubscriptions: subscriptions });
+  const registrations = new Registrations({
+    registry,
+    sessions,
+    others,
+    control,
+    agents,
+    durableSubscriptions: subscriptions,
+  });
   const inspection = new Inspection({
     ...{ batches, sessions, controlSessions, registry, owners, workers, directory, leaving },
     counters: readCounters,

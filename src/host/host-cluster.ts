@@ -48,7 +48,7 @@ export class HostCluster {
     this.#lives = new HostLives({
       ...{ options, clock, makeId, logger: host.rateLimited, shards: host.mailShards },
       listenerOf: (member) => this.#listenerOf(member),
-      leastGeneration: () => (host.options.keepsStates ? host.held.newestGeneration + 1 : 0),
+      storedGeneration: () => (host.options.keepsStates ? host.held.newestGeneration : 0),
       onNextLife: (member, end) => this.#nextLife(member, end),
       onBegun: () => this.#begun(),
       held,

@@ -182,7 +182,7 @@ function waysOf(host: HostComposition): HostWays {
       if ("requestId" in what) calls.elsewhere.taken(link, what.requestId);
       else events.taken(link, what.event);
     },
-    flushed: (number) => across.now?.flushed(number),
+    flushed: (link, number) => across.now?.flushed(link, number),
     workerHere: ({ worker }) => {
       placement.changed();
       across.now?.workerHere(worker.id);

@@ -143,6 +143,8 @@ export const limits = {
   peerUnaries: 10_000,
   peerUnaryMs: 10_000,
   peerListMs: 1_000,
+  /** Milliseconds in which the worker of another host answers a control request that goes there with its sender's principal. */
+  controlAskMs: 60_000,
   /** Milliseconds for which a subscription waits until other hosts know it. */
   barrierMs: 2_000,
   // protocol.md §12.7

@@ -11,13 +11,16 @@ import {
   encodeRemoveSubscriptionRequest,
   method,
   type PeerUnary,
+  peerLinks,
   readSharing,
   refusalKey,
   type WirePattern,
   type WireSubscription,
 } from "../protocol/internal.ts";
 import { type CallContext, type MemoryAccount, type Metadata, RpcError, StatusCode } from "../transport/internal.ts";
+import type { ControlRouter } from "./control/control-router.ts";
 import type { DurableChanger, DurableRefusal, DurableSubscriptions } from "./mail/durable-subscriptions.ts";
+import type { AgentOperations } from "./operations/agent-operations.ts";
 import type { OthersSeat } from "./peers/other-hosts.ts";
 import { isSamePrincipal, type Principal } from "./principal.ts";
 import { whyTooLong } from "./registry/name-checks.ts";
@@ -38,6 +41,8 @@ export interface RegistrationsParts {
   readonly registry: Registry;
   readonly sessions: { of(clientId: string): Session | undefined };
   readonly others: OthersSeat;
+  readonly control: Pick<ControlRouter, "answerFor">;
+  readonly agents: Pick<AgentOperations, "endForOther">;
   /** Undefined: the host keeps none. */
   readonly durableSubscriptions: DurableSubscriptions | undefined;
 }
@@ -246,8 +251,9 @@ export class Registrations {
   // protocol.md §12.5
   /** Answers a call that another host has passed on; that host has admitted it. */
   async answer(ask: PeerUnary, account: MemoryAccount): Promise<Uint8Array> {
-    const { registry, sessions } = this.#parts;
+    const { registry, sessions, control, agents } = this.#parts;
     const { clientId, request } = ask;
+    if (ask.method === peerLinks.endAgent) return agents.endForOther(request);
     if (clientId === "" || whyTooLong(clientId) !== undefined) throw invalid("The client id is empty or too long.");
     const principal = ask.principal === undefined ? undefined : { name: ask.principal };
     const session = sessions.of(clientId);
@@ -280,6 +286,9 @@ export class Registrations {
         return emptyMessage;
       case method.getSubscriptions:
         return registry.listing.list({ signal: new AbortController().signal, account }, principal);
+      // protocol.md §12.4
+      case method.openControlChannel:
+        return control.answerFor({ clientId, principal }, request, account);
       default:
         throw new RpcError(StatusCode.unimplemented, `This host does not answer ${ask.method} for other hosts.`);
     }

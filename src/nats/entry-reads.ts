@@ -1,5 +1,6 @@
 import type { ReadOutcome, StoreEntry } from "../cluster/index.ts";
 import type { Clock } from "../core/internal.ts";
+import { hasMessage } from "./api-answer.ts";
 import type { Bucket } from "./buckets.ts";
 import type { Msg } from "./driver.ts";
 import { FreshnessFence } from "./freshness-fence.ts";
@@ -47,7 +48,7 @@ export class EntryReads {
   async #atOnlyServer(key: string): Promise<ReadOutcome> {
     const { stream, subjectPrefix } = this.#bucket;
     const body = { last_by_subj: `${subjectPrefix}${key}` };
-    const answer = await this.#client.ask<StoredMessage>(`STREAM.MSG.GET.${stream}`, body);
+    const answer = await this.#client.ask<StoredMessage>(`STREAM.MSG.GET.${stream}`, body, hasMessage);
     if (answer === undefined) return "unknown";
     if ("error" in answer) return answer.error.err_code === messageNotFound ? undefined : "unknown";
     const { seq, data = "" } = answer.value.message;

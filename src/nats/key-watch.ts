@@ -1,5 +1,6 @@
 import type { StoreWatcher } from "../cluster/index.ts";
 import type { Clock, RuntimeLog, Timer } from "../core/internal.ts";
+import { type Fields, isCount } from "./api-answer.ts";
 import type { Bucket } from "./buckets.ts";
 import type { Msg } from "./driver.ts";
 import type { NatsClient } from "./nats-client.ts";
@@ -91,15 +92,19 @@ export class KeyWatch {
     this.#unsubscribe = client.subscribe(inbox, (message) => {
       if (life === this.#life) this.#onMessage(message);
     });
-    const answer = await client.ask<ConsumerInfo>(`CONSUMER.CREATE.${bucket.stream}`, {
-      stream_name: bucket.stream,
-      config: {
-        ...{ deliver_subject: inbox, deliver_policy: "last_per_subject", filter_subject: `${this.#subjectPrefix}>` },
-        ...{ ack_policy: "none", max_deliver: 1, mem_storage: true, num_replicas: 1 },
-        ...{ flow_control: true, idle_heartbeat: heartbeatMs * nanosPerMs },
-        inactive_threshold: forgottenAfterMs * nanosPerMs,
+    const answer = await client.ask<ConsumerInfo>(
+      `CONSUMER.CREATE.${bucket.stream}`,
+      {
+        stream_name: bucket.stream,
+        config: {
+          ...{ deliver_subject: inbox, deliver_policy: "last_per_subject", filter_subject: `${this.#subjectPrefix}>` },
+          ...{ ack_policy: "none", max_deliver: 1, mem_storage: true, num_replicas: 1 },
+          ...{ flow_control: true, idle_heartbeat: heartbeatMs * nanosPerMs },
+          inactive_threshold: forgottenAfterMs * nanosPerMs,
+        },
       },
-    });
+      isConsumer,
+    );
     if (life !== this.#life) return;
     if (answer === undefined || "error" in answer) {
       this.#timer = clock.setTimer(retryMs, () => void this.#begin());
@@ -189,6 +194,10 @@ export class KeyWatch {
       this.#supervise(life);
     });
   }
+}
+
+function isConsumer({ name, num_pending }: Fields): boolean {
+  return typeof name === "string" && isCount(num_pending);
 }
 
 /** Reads where a message stands from the subject of its acknowledgement, which newer servers begin with two tokens more. */

@@ -7,6 +7,7 @@ import {
   type Timer,
   TroupeError,
 } from "../core/internal.ts";
+import { type ApiAnswer, type Fields, readApiAnswer, streamNotFound } from "./api-answer.ts";
 import type { ConnectionOptions, Msg, MsgHdrs, NatsConnection, NatsModule } from "./driver.ts";
 import { RequestSlots } from "./request-slots.ts";
 
@@ -14,16 +15,10 @@ import { RequestSlots } from "./request-slots.ts";
 export const requestTimeoutMs = 2_000;
 /** Milliseconds that the end of a connection may take. */
 const closeTimeoutMs = 1_000;
-
-/** An answer of JetStream's API that says why it refused. */
-export interface ApiError {
-  readonly code: number;
-  readonly err_code?: number;
-  readonly description?: string;
-}
-
-/** The answer of JetStream's API. Undefined: there was no answer in time, or the request was not sent. */
-export type ApiAnswer<T> = { readonly value: T } | { readonly error: ApiError } | undefined;
+/** Milliseconds after which a refused subscription is tried again. */
+const resubscribeMs = 1_000;
+/** Messages of one answer at most; no request asks for so many. */
+const mostMessages = 1_000;
 
 /** The parts of a `NatsClient`. */
 export interface NatsClientParts {
@@ -41,9 +36,12 @@ export class NatsClient {
   readonly #parts: NatsClientParts;
   readonly #slots = new RequestSlots();
   readonly #connectedListeners = new Set<() => void>();
+  readonly #missingListeners = new Set<() => void>();
   readonly #ends = new Set<() => void>();
   #isConnected = true;
   #isClosed = false;
+  /** The library has ended the connection by itself. */
+  #hasEnded = false;
 
   constructor(parts: NatsClientParts) {
     this.#parts = parts;
@@ -96,6 +94,12 @@ export class NatsClient {
     return () => this.#connectedListeners.delete(listener);
   }
 
+  /** Calls the listener when an answer says that a stream is not there, and when no server takes a message: perhaps for this reason. */
+  onMissingStream(listener: () => void): () => void {
+    this.#missingListeners.add(listener);
+    return () => this.#missingListeners.delete(listener);
+  }
+
   /** Sends a request. Undefined: no answer in time, no server that answers, or no connection. */
   async request(subject: string, payload: Uint8Array, headers?: MsgHdrs): Promise<Msg | undefined> {
     if (!this.isConnected) return await nobody();
@@ -107,16 +111,25 @@ export class NatsClient {
         return await this.#untilClosed(this.#parts.connection.request(subject, payload, options));
       } catch (error) {
         this.#parts.log.debug("NATS has not answered a request", { subject, reason: errorText(error) });
+        if (isUntaken(error)) this.#missing();
         return undefined;
       }
     });
   }
 
-  /** Asks JetStream's API. */
-  async ask<T>(api: string, body: object | undefined): Promise<ApiAnswer<T>> {
+  /** Asks JetStream's API. `isWhole`: whether an answer has what is used of it. */
+  async ask<T>(
+    api: string,
+    body: object | undefined,
+    isWhole: (fields: Fields) => boolean = () => true,
+  ): Promise<ApiAnswer<T>> {
     const payload = body === undefined ? noBytes : new TextEncoder().encode(JSON.stringify(body));
     const answer = await this.request(`$JS.API.${api}`, payload);
-    return answer === undefined ? undefined : readApiAnswer<T>(answer);
+    const read = answer && readApiAnswer<T>(answer, isWhole);
+    const isMissing = read !== undefined && "error" in read && read.error.err_code === streamNotFound;
+    // Whoever asks for the stream itself makes it.
+    if (isMissing && !api.startsWith("STREAM.INFO.")) this.#missing();
+    return read;
   }
 
   /** Sends a request whose answer has several messages. Resolves to them when one is the last; undefined: that one did not come in time. */
@@ -126,25 +139,39 @@ export class NatsClient {
     return await this.#slots.run(payload.byteLength, () => this.#gather(subject, payload, isLast));
   }
 
-  /** Calls the listener with each message, until the returned function is called. */
+  /**
+   * Calls the listener with each message, until the returned function is called. A subscription that the servers refuse is tried again: an operator
+   * may give the right back.
+   */
   subscribe(subject: string, onMessage: (message: Msg) => void): () => void {
-    if (this.#isClosed) return () => undefined;
-    const subscription = this.#parts.connection.subscribe(subject, {
-      callback: (error, message) => {
-        if (error !== null && error !== undefined) {
-          this.#parts.log.warn("NATS refuses a subscription", { subject, reason: error.message });
-          return;
-        }
-        try {
-          onMessage(message);
-        } catch (thrown) {
-          // What is thrown here would end the library's loop that reads, and with it every watch and answer.
-          this.#parts.log.error("a message of NATS could not be handled", { subject, error: thrown });
-        }
-      },
-    });
+    const { connection, clock, log } = this.#parts;
+    let subscription: { unsubscribe(): void } | undefined;
+    let timer: Timer | undefined;
+    let isOver = false;
+    const begin = (): void => {
+      if (isOver || this.#isClosed || this.#hasEnded) return;
+      subscription = connection.subscribe(subject, {
+        callback: (error, message) => {
+          if (error !== null && error !== undefined) {
+            log.warn("NATS refuses a subscription", { subject, reason: error.message });
+            timer?.cancel();
+            timer = clock.setTimer(resubscribeMs, begin);
+            return;
+          }
+          try {
+            onMessage(message);
+          } catch (thrown) {
+            // What is thrown here would end the library's loop that reads, and with it every watch and answer.
+            log.error("a message of NATS could not be handled", { subject, error: thrown });
+          }
+        },
+      });
+    };
+    begin();
     return () => {
-      if (!this.#isClosed) subscription.unsubscribe();
+      isOver = true;
+      timer?.cancel();
+      if (!this.#isClosed && !this.#hasEnded) subscription?.unsubscribe();
     };
   }
 
@@ -214,11 +241,16 @@ export class NatsClient {
       const timer = this.#parts.clock.setTimer(requestTimeoutMs, abandon, { keepAlive: true });
       const unsubscribe = this.subscribe(inbox, (message) => {
         messages.push(message);
+        if (messages.length > mostMessages) return abandon();
         if (message.headers?.code === 503) abandon();
         else if (isLast(message)) end(messages);
       });
       this.#parts.connection.publish(subject, payload, { reply: inbox });
     });
+  }
+
+  #missing(): void {
+    for (const listener of this.#missingListeners) listener();
   }
 
   async #follow(): Promise<void> {
@@ -235,6 +267,10 @@ export class NatsClient {
         log.warn("NATS refuses something", { reason: loggableText(errorText(status.error)) });
       }
     }
+    if (this.#isClosed) return;
+    this.#isConnected = false;
+    this.#hasEnded = true;
+    log.error("the connection to NATS has ended for good; restart this host");
   }
 }
 
@@ -255,14 +291,8 @@ async function nobody(): Promise<undefined> {
   await nextTurn();
 }
 
-function readApiAnswer<T>(message: Msg): ApiAnswer<T> {
-  let value: unknown;
-  try {
-    value = JSON.parse(new TextDecoder().decode(message.data));
-  } catch {
-    return undefined;
-  }
-  if (typeof value !== "object" || value === null) return undefined;
-  const { error } = value as { readonly error?: ApiError };
-  return error === undefined ? { value: value as T } : { error };
+/** Whether no server takes the message of a request: the stream of its subject is not there, or has no leader. */
+function isUntaken(error: unknown): boolean {
+  const { isNoResponders } = (error ?? {}) as { readonly isNoResponders?: unknown };
+  return typeof isNoResponders === "function" && isNoResponders.call(error) === true;
 }

@@ -37,6 +37,9 @@ export class NatsCoordinationStore implements CoordinationStore {
   readonly #listeners = new Set<(bytes: Uint8Array) => void>();
   readonly #hint: string;
   readonly #endListening: () => void;
+  readonly #endLooking: () => void;
+  /** The streams are being looked for. */
+  #restoring: Promise<void> | undefined;
   readonly #unsubscribe: () => void;
   #isClosed = false;
 
@@ -49,6 +52,7 @@ export class NatsCoordinationStore implements CoordinationStore {
     this.#hint = `troupe.${clusterName}.hint`;
     this.#unsubscribe = client.subscribe(this.#hint, ({ data }) => this.#heard(data));
     this.#endListening = client.onConnected(() => void this.#reconnect());
+    this.#endLooking = client.onMissingStream(() => void this.#restore());
   }
 
   async write(key: string, value: Uint8Array, expected: number): Promise<WriteOutcome> {
@@ -65,7 +69,10 @@ export class NatsCoordinationStore implements CoordinationStore {
       return outcome;
     }
     if (outcome.at === "unknown") {
-      if (outcome.error !== undefined) log.warn("NATS refuses a write", { key, reason: outcome.error.description });
+      if (outcome.error !== undefined) {
+        const advice = "see that the account may write, and that its streams and the servers' files have space";
+        log.warn("NATS refuses a write", { key, reason: outcome.error.description, advice });
+      }
       return { at: "unknown" };
     }
     const found = await this.#readFresh(key);
@@ -116,6 +123,7 @@ export class NatsCoordinationStore implements CoordinationStore {
     if (this.#isClosed) return;
     this.#isClosed = true;
     this.#endListening();
+    this.#endLooking();
     this.#unsubscribe();
     for (const watch of this.#watches.keys()) watch.end();
     this.#watches.clear();
@@ -139,6 +147,20 @@ export class NatsCoordinationStore implements CoordinationStore {
   }
 
   async #reconnect(): Promise<void> {
+    await this.#restore();
+    for (const watch of this.#watches.keys()) watch.restart("the connection was lost");
+  }
+
+  /** Makes the streams again that are not there. Watches begin anew by themselves when theirs is silent. */
+  #restore(): Promise<void> {
+    this.#restoring ??= this.#restoreNow().finally(() => {
+      this.#restoring = undefined;
+    });
+    return this.#restoring;
+  }
+
+  async #restoreNow(): Promise<void> {
+    if (this.#isClosed) return;
     const { restoreBuckets, log } = this.#parts;
     try {
       const wasMissing = await restoreBuckets();
@@ -146,7 +168,6 @@ export class NatsCoordinationStore implements CoordinationStore {
     } catch (error) {
       if (!this.#isClosed) log.error("the store of the cluster is not there in NATS", { reason: errorText(error) });
     }
-    for (const watch of this.#watches.keys()) watch.restart("the connection was lost");
   }
 
   async #readFresh(key: string): Promise<ReadOutcome> {

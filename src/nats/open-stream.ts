@@ -1,10 +1,18 @@
 import { type Clock, loggableText, type RuntimeLog, TroupeError } from "../core/internal.ts";
-import type { ApiAnswer, ApiError, NatsClient } from "./nats-client.ts";
+import {
+  type ApiAnswer,
+  type ApiError,
+  type Fields,
+  isCount,
+  isFields,
+  isTextIfAny,
+  streamNotFound,
+} from "./api-answer.ts";
+import type { NatsClient } from "./nats-client.ts";
 import { atLeast, clusteredVersion, oldestVersion, recommendedVersion } from "./server-version.ts";
 
 /** Milliseconds between two tries while the servers have no leader. */
 const retryMs = 250;
-const streamNotFound = 10_059;
 const nameInUse = 10_058;
 const notEnabled: readonly number[] = [10_076, 10_039];
 /** Limits of the servers, and of the account, on what streams may reserve. */
@@ -40,6 +48,14 @@ export interface WantedStream {
   readonly isOurs: (config: StreamConfig) => boolean;
   /** Copies that it is made with; afterwards those that it has. */
   replicas: number;
+  /** When it was made, as the servers say. Another stream of this name has another time. */
+  created?: string | undefined;
+}
+
+/** An answer that describes a stream. */
+interface StreamInfo {
+  readonly config: StreamConfig;
+  readonly created?: string;
 }
 
 /** The parts of `openStream`. */
@@ -62,14 +78,20 @@ export function replicasFor({ client, replicas }: Pick<StreamParts, "client" | "
   return replicas ?? (client.isClustered ? 3 : 1);
 }
 
-/** Finds a stream, or makes it. Rejects with a `TroupeError` that says what to do. */
+/**
+ * Finds a stream, or makes it. `made`: also if another host has made it since it was found here. Rejects with a `TroupeError` that says what to
+ * do.
+ */
 export async function openStream(parts: StreamParts, wanted: WantedStream): Promise<"found" | "made"> {
   const found = await retried(parts, () =>
-    parts.client.ask<{ readonly config: StreamConfig }>(`STREAM.INFO.${wanted.stream}`, undefined),
+    parts.client.ask<StreamInfo>(`STREAM.INFO.${wanted.stream}`, undefined, hasConfig),
   );
   if ("value" in found) {
-    use(parts, wanted, found.value.config);
-    return "found";
+    const { config, created } = found.value;
+    const isAnother = wanted.created !== undefined && wanted.created !== created;
+    use(parts, wanted, config);
+    wanted.created = created;
+    return isAnother ? "made" : "found";
   }
   if (found.error.err_code !== streamNotFound) throw refusal(found.error);
   assertCanReplicate(parts, wanted.replicas);
@@ -79,10 +101,14 @@ export async function openStream(parts: StreamParts, wanted: WantedStream): Prom
 async function make(parts: StreamParts, wanted: WantedStream, maxBytes: number | undefined): Promise<"found" | "made"> {
   const { stream, subjects, settings, replicas } = wanted;
   const made = await retried(parts, () =>
-    parts.client.ask<{ readonly config: StreamConfig }>(`STREAM.CREATE.${stream}`, {
-      ...{ name: stream, subjects, ...settings, storage: "file", num_replicas: replicas },
-      ...(maxBytes === undefined ? {} : { max_bytes: maxBytes }),
-    }),
+    parts.client.ask<StreamInfo>(
+      `STREAM.CREATE.${stream}`,
+      {
+        ...{ name: stream, subjects, ...settings, storage: "file", num_replicas: replicas },
+        ...(maxBytes === undefined ? {} : { max_bytes: maxBytes }),
+      },
+      hasConfig,
+    ),
   );
   if ("value" in made) {
     if (maxBytes !== wanted.maxBytes)
@@ -91,6 +117,7 @@ async function make(parts: StreamParts, wanted: WantedStream, maxBytes: number |
         advice: "give the servers more space for files (max_file_store), then: nats stream edit --max-bytes",
       });
     use(parts, wanted, made.value.config);
+    wanted.created = made.value.created;
     return "made";
   }
   const { err_code: code = 0 } = made.error;
@@ -140,6 +167,10 @@ function assertCanReplicate({ client }: Pick<StreamParts, "client">, replicas: n
   const version = loggableText(client.serverVersion);
   const text = `nats-server ${version} can't keep the entries of a cluster on several servers: it lets two hosts win one race after its leader has changed. Run ${recommendedVersion} or newer, or one server alone with replicas: 1.`;
   throw new TroupeError("wrong-state", text);
+}
+
+function hasConfig({ config, created }: Fields): boolean {
+  return isFields(config) && isCount(config.num_replicas) && isTextIfAny(created);
 }
 
 /** Asks until there is an answer. A cluster of servers has no leader for some seconds after its start. */

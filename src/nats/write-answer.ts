@@ -1,5 +1,5 @@
+import { type ApiError, errorIn, readJsonFields } from "./api-answer.ts";
 import type { Msg } from "./driver.ts";
-import type { ApiError } from "./nats-client.ts";
 
 /** JetStream refuses a write on a revision that is not the last. Newer servers have a second code, without the revision. */
 const wrongLastRevision: readonly number[] = [10_071, 10_164];
@@ -13,13 +13,10 @@ export type Acknowledgement =
 /** Reads the answer to a write. */
 export function readAcknowledgement(answer: Msg | undefined): Acknowledgement {
   if (answer === undefined) return { at: "unknown" };
-  let read: { readonly seq?: unknown; readonly error?: ApiError };
-  try {
-    read = JSON.parse(new TextDecoder().decode(answer.data)) as typeof read;
-  } catch {
-    return { at: "unknown" };
-  }
-  const { seq, error } = read;
+  const read = readJsonFields(answer.data);
+  if (read === undefined) return { at: "unknown" };
+  const { seq } = read;
+  const error = errorIn(read);
   if (error !== undefined) {
     return wrongLastRevision.includes(error.err_code ?? 0) ? { at: "conflict" } : { at: "unknown", error };
   }

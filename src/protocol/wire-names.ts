@@ -40,6 +40,8 @@ export const peerLinks = {
   path: "/troupe.v1.Peer/OpenLink",
   /** Metadata with the secret that the hosts of a cluster share. */
   secretKey: "agcluster",
+  /** The unary ask of an operator's host to end an agent. */
+  endAgent: "EndAgent",
   /** The version of the protocol between hosts that this host speaks; it speaks no other. */
   version: 1,
 } as const;

@@ -23,7 +23,8 @@ export interface ClusterRig extends AsyncDisposable {
 }
 
 export interface ClusterRigOptions {
-  readonly host?: HostOptions | undefined;
+  /** A function makes those of each host. */
+  readonly host?: HostOptions | (() => HostOptions) | undefined;
   readonly cluster?: Partial<HostClusterOptions> | undefined;
   /** How the host sees the store of the cluster. */
   readonly storeOf?: ((store: CoordinationStore) => CoordinationStore) | undefined;
@@ -58,7 +59,7 @@ async function start(
     };
     const host = new Host(
       { listener: isInMemory ? workers : grpcListener(), address: "127.0.0.1:0" },
-      { ...own.host, cluster },
+      { ...(typeof own.host === "function" ? own.host() : own.host), cluster },
     );
     await host.start();
     const dial = (): Link => {

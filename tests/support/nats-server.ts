@@ -40,16 +40,20 @@ export class NatsServer implements AsyncDisposable {
   readonly port: number;
   readonly #monitorPort: number;
   readonly #folder: string;
+  readonly #file: string;
   readonly #args: readonly string[];
   #child: ChildProcess | undefined;
   #ended: Promise<void> = Promise.resolve();
   #log = "";
 
-  private constructor(port: number, monitorPort: number, folder: string, args: readonly string[]) {
+  private constructor(port: number, monitorPort: number, folder: string, settings: readonly string[]) {
     this.port = port;
     this.#monitorPort = monitorPort;
     this.#folder = folder;
-    this.#args = args;
+    this.#file = join(folder, "server.conf");
+    const ports = ["--port", `${port}`, "--http_port", `${monitorPort}`];
+    this.#args = ["--config", this.#file, "--addr", "127.0.0.1", ...ports];
+    this.#write(settings);
   }
 
   /** Starts a server alone. `settings` are lines of its configuration. */
@@ -77,14 +81,12 @@ export class NatsServer implements AsyncDisposable {
   }
 
   static #prepare(port: number, monitorPort: number, settings: readonly string[]): NatsServer {
-    const folder = mkdtempSync(join(folders, "troupe-nats-"));
-    const file = join(folder, "server.conf");
-    writeFileSync(
-      file,
-      `${settings.join("\n").replaceAll("store_dir: data", `store_dir: "${join(folder, "data")}"`)}\n`,
-    );
-    const args = ["--config", file, "--addr", "127.0.0.1", "--port", `${port}`, "--http_port", `${monitorPort}`];
-    return new NatsServer(port, monitorPort, folder, args);
+    return new NatsServer(port, monitorPort, mkdtempSync(join(folders, "troupe-nats-")), settings);
+  }
+
+  #write(settings: readonly string[]): void {
+    const text = settings.join("\n").replaceAll("store_dir: data", `store_dir: "${this.dataFolder}"`);
+    writeFileSync(this.#file, `${text}\n`);
   }
 
   get address(): string {
@@ -122,6 +124,16 @@ export class NatsServer implements AsyncDisposable {
   async monitor(path: string): Promise<unknown> {
     const response = await fetch(`http://127.0.0.1:${this.#monitorPort}/${path}`);
     return await response.json();
+  }
+
+  /** Has a server that runs alone read other settings; resolves when it has. */
+  async reload(settings: readonly string[]): Promise<void> {
+    this.#write(["jetstream { store_dir: data }", ...settings]);
+    this.#log = "";
+    this.#child?.kill("SIGHUP");
+    while (!/Reloaded server configuration|Failed to reload/.test(this.#log))
+      await new Promise<void>((resolve) => void this.#child?.stderr?.once("data", () => setImmediate(resolve)));
+    if (/Failed to reload/.test(this.#log)) throw new Error(this.#log);
   }
 
   /** Stops it as its operator does. */

@@ -186,8 +186,10 @@ export class ClusterClaims {
     const outcome = await this.#writes.claim({ agent, workerId, era: type.era }, known, () => this.#isStill(session));
     if (outcome.at === "written") return this.#hold(agent, session, outcome, why);
     // Rule R3: nothing is known of the claim now, so that the next use begins with a write. A refresh leaves it as it was: it names the
-    // worker, whether it was written or not.
-    if (why === "use" || outcome.at === "elsewhere") this.#held.delete(agent);
+    // worker, whether it was written or not. An agent that sleeps goes on sleeping while its worker has it, so that it gets a new epoch.
+    const isElsewhere = outcome.at === "elsewhere" && outcome.workerId !== before?.workerId;
+    if (isElsewhere || (before?.isAsleep !== true && (why === "use" || outcome.at === "elsewhere")))
+      this.#held.delete(agent);
     if (outcome.at !== "elsewhere") return unavailable("no-answer");
     if (before !== undefined) this.#life.counters.lostClaims += 1;
     return { at: "elsewhere", workerId: outcome.workerId, epoch: outcome.epoch };
@@ -222,12 +224,16 @@ export class ClusterClaims {
     const session = this.#current(workerId);
     const claim = this.#held.get(agent);
     // Rule R2: only this very session has let the agent go.
-    if (session?.number !== sessionNumber || claim?.session !== sessionNumber || !this.#isUsable(claim)) return "lost";
-    const wanted = { agent, workerId, era: claim.epoch.era };
-    const outcome = await this.#writes.give(wanted, claim, to);
-    if (outcome === "given") this.#life.counters.moves += 1;
-    // Whatever came of it, the next use begins with a write (rule R3).
-    this.#held.delete(agent);
+    const mayGive = session?.number === sessionNumber && claim?.session === sessionNumber && this.#isUsable(claim);
+    const wanted = claim && { agent, workerId, era: claim.epoch.era };
+    const outcome = mayGive && wanted !== undefined ? await this.#writes.give(wanted, claim, to) : "lost";
+    if (outcome === "given") {
+      this.#life.counters.moves += 1;
+      this.#held.delete(agent);
+    }
+    // The next use begins with a write (rule R3). If the agent stays with its worker, it gets a new epoch: the worker has let it go, and
+    // begins nothing more under this one.
+    else this.#putToSleep(agent, sessionNumber);
     return outcome;
   }
 

@@ -147,6 +147,8 @@ export class HostLease {
       this.#die();
       return false;
     }
+    // What can't be read is no word of another host: the next renewal takes its place.
+    if (known === undefined) this.#revision = Math.max(this.#revision, found.revision);
     // Whichever renewal was written counts from when it was sent.
     if (known !== undefined && found.revision > this.#revision) this.#renewed(known.renewals, found.revision);
     return known?.renewals === renewals;

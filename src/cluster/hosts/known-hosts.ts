@@ -2,8 +2,7 @@ import { othersShare } from "../cluster-times.ts";
 import type { StoreEntry } from "../coordination-store.ts";
 import type { Life } from "../life.ts";
 import { type Known, KnownRecords } from "../records/known-records.ts";
-import { encodeRecord } from "../records/record-text.ts";
-import { type HostRecord, hostIn } from "../records/records.ts";
+import { encodeDeadHost, type HostRecord, hostIn } from "../records/records.ts";
 import { hostKey, prefixes } from "../records/store-keys.ts";
 
 /** Options of `KnownHosts`. */
@@ -91,7 +90,7 @@ export class KnownHosts {
   async #declareDead({ key, record, revision }: Known<HostRecord>): Promise<void> {
     if (this.#declaring.has(key)) return;
     this.#declaring.add(key);
-    const value = encodeRecord({ ...record, state: "dead" });
+    const value = encodeDeadHost(record);
     const outcome = await this.#life.store.write(key, value, revision);
     this.#declaring.delete(key);
     if (outcome.at === "written") {

@@ -1,6 +1,6 @@
 import type { AgentName, Epoch } from "../../core/internal.ts";
 import type { StoreEntry } from "../coordination-store.ts";
-import { encodeRecord, isCount, isText, readFields } from "./record-text.ts";
+import { encodeRecord, isCount, isEra, isText, readFields } from "./record-text.ts";
 
 /** Says which worker has an agent. */
 export interface ClaimRecord {
@@ -26,6 +26,6 @@ export function readClaim({ value, revision }: StoreEntry): ClaimRecord | undefi
   const fields = readFields(value);
   if (fields === undefined) return undefined;
   const { t, k, w, g, r, e = revision } = fields;
-  if (!isText(t) || !isText(k) || !isText(w) || !isCount(g) || !isCount(r) || !isCount(e)) return undefined;
+  if (!isText(t) || !isText(k) || !isText(w) || !isCount(g) || !isEra(r) || !isCount(e)) return undefined;
   return { agent: { type: t, key: k }, workerId: w, epoch: { generation: g, era: r, number: e } };
 }

@@ -1,7 +1,10 @@
 import type { LostReaders } from "../../core/internal.ts";
 import type { StoreEntry } from "../coordination-store.ts";
-import { type Fields, isCount, isText, readFields } from "./record-text.ts";
+import { encodeAgain, type Fields, isCount, isEra, isText, readFields } from "./record-text.ts";
 import { hostKey, serveKey, shardKey, typeKey, workerKey } from "./store-keys.ts";
+
+/** Losses of owners that a shard's record remembers. The oldest are forgotten first. */
+const mostLosses = 16;
 
 // Later versions may add fields. A host that writes the record of another one again keeps fields that it does not know.
 
@@ -59,7 +62,8 @@ export type TypeRecord =
       readonly era: number;
     }
   | { readonly mode: "shared"; readonly type: string; readonly terms: string; readonly era: number }
-  | { readonly mode: "free"; readonly type: string; readonly era: number };
+  /** `generation`: of the owner that has left. */
+  | { readonly mode: "free"; readonly type: string; readonly era: number; readonly generation?: number };
 
 /** Says that a worker serves a shared type, or that it has ceased to. */
 export interface ServeRecord {
@@ -79,6 +83,23 @@ export interface ShardRecord {
 
 /** An entry as it was read. */
 type Entry = Pick<StoreEntry, "key" | "value">;
+
+/** Encodes the record of a host that is declared dead. */
+export function encodeDeadHost(record: HostRecord): Uint8Array {
+  const names = ["hostId", "state", "renewals", "label", "peerAddress", "workerAddress", "leaseMs"] as const;
+  return encodeAgain<HostRecord>({ ...record, state: "dead" }, names);
+}
+
+/** Encodes the record of a worker that is gone. */
+export function encodeGoneWorker(record: WorkerRecord): Uint8Array {
+  const here = ["workerId", "state", "hostId", "session", "clientId", "kind"] as const;
+  return encodeAgain<WorkerRecord>({ ...record, state: "gone" }, [...here, "name", "version", "labels", "principal"]);
+}
+
+/** Encodes the record of a shard under another owner. */
+export function encodeShard(record: ShardRecord): Uint8Array {
+  return encodeAgain<ShardRecord>({ ...record, lost: record.lost.slice(-mostLosses) }, ["shard", "hostId", "lost"]);
+}
 
 // A record whose text names something else than its key is not believed: an operator or a bug has put it there.
 
@@ -186,11 +207,11 @@ const isShard = fieldsAre<ShardRecord>({
     Array.isArray(value) && value.every((one: unknown) => typeof one === "object" && one !== null && isLost(one)),
 });
 
-const ofType = { type: isText, era: isCount };
+const ofType = { type: isText, era: isEra };
 const typeChecks: readonly Check<TypeRecord>[] = [
   fieldsAre({ ...ofType, mode: oneOf("exclusive"), workerId: isText, principal: isText, generation: isCount }),
   fieldsAre({ ...ofType, mode: oneOf("shared"), terms: isText }),
-  fieldsAre({ ...ofType, mode: oneOf("free") }),
+  fieldsAre({ ...ofType, mode: oneOf("free"), generation: (value) => value === undefined || isCount(value) }),
 ];
 
 function isType(fields: unknown): fields is TypeRecord {

@@ -3,8 +3,7 @@ import type { KnownHosts } from "../hosts/known-hosts.ts";
 import { preferred } from "../hosts/preferred.ts";
 import type { Life } from "../life.ts";
 import { type Known, KnownRecords } from "../records/known-records.ts";
-import { encodeRecord } from "../records/record-text.ts";
-import { type ShardRecord, shardIn } from "../records/records.ts";
+import { encodeShard, type ShardRecord, shardIn } from "../records/records.ts";
 import { prefixes, shardKey } from "../records/store-keys.ts";
 
 /** A shard that this host owns from now on. */
@@ -13,8 +12,11 @@ export interface OwnedShard {
   readonly token: number;
   /** Owners that were lost while they read it. */
   readonly lost: readonly LostReaders[];
-  /** The reading has ended by itself: the shard is taken anew, if it still is this host's. */
-  readonly ended: () => void;
+  /**
+   * The reading has ended by itself: the shard is taken anew, if it still is this host's. `taken`: the log has refused the token for this one
+   * of another reader. A higher one is used from then on: after the store has forgotten writes, its revisions are smaller than before.
+   */
+  readonly ended: (taken?: number) => void;
 }
 
 /** Reads the shards that a host owns. Functions must not throw. */
@@ -39,9 +41,6 @@ export interface ShardOwnersOptions {
   readonly onCaughtUp: () => void;
 }
 
-/** Losses of owners that a record remembers. The oldest are forgotten first. */
-const mostLosses = 16;
-
 type Holding =
   /** Its record is being written; nothing is read. */
   | { readonly at: "taking" }
@@ -58,6 +57,10 @@ export class ShardOwners {
   readonly #life: Life;
   readonly #records: KnownRecords<ShardRecord>;
   readonly #holdings = new Map<number, Holding>();
+  /** The lowest token that the log takes for a shard, where it has refused one. */
+  readonly #leastTokens = new Map<number, number>();
+  /** The shard whose record was read last to see whether the store still has it. */
+  #verified = -1;
   #isLeaving = false;
   #isOver = false;
 
@@ -103,6 +106,7 @@ export class ShardOwners {
       // After an unknown outcome the record may name this host, which does not read the shard.
       if (holding === undefined && this.#isNamed(shard)) void this.#free(shard);
     }
+    void this.#verifyNext();
   }
 
   /** This host does not serve any more: it reads nothing from now on. */
@@ -137,10 +141,12 @@ export class ShardOwners {
     const reading: Holding = { at: "reading", revision: owned.revision };
     this.#holdings.set(shard, reading);
     this.#options.use.take(shard, {
-      token: owned.revision,
+      token: Math.max(owned.revision, this.#leastTokens.get(shard) ?? 0),
       lost: owned.record.lost,
-      ended: () => {
-        if (this.#holdings.get(shard) === reading) this.#drop(shard);
+      ended: (taken) => {
+        if (this.#holdings.get(shard) !== reading) return;
+        if (taken !== undefined) this.#leastTokens.set(shard, taken + 1);
+        this.#drop(shard);
       },
     });
   }
@@ -155,11 +161,28 @@ export class ShardOwners {
     if (owner !== "" && !isOwn) {
       if ((await hosts.isDead(owner)) !== true) return undefined;
       const upTo = await use.reached(shard);
-      if (upTo > 0) lost = [...lost, { upTo, count: 1 }].slice(-mostLosses);
+      if (upTo > 0) lost = [...lost, { upTo, count: 1 }];
     }
     if (this.#isOver || !this.#life.isServing()) return undefined;
     const record: ShardRecord = { shard, hostId: this.#life.hostId, lost };
     return await this.#put(record, known?.revision ?? 0);
+  }
+
+  /** Reads the record of one of its shards anew. If the store has forgotten what this host wrote, the shard is taken anew. */
+  async #verifyNext(): Promise<void> {
+    const shards = [...this.#holdings].flatMap(([shard, { at }]) => (at === "reading" ? [shard] : []));
+    shards.sort((one, other) => one - other);
+    const shard = shards.find((each) => each > this.#verified) ?? shards[0];
+    const holding = shard === undefined ? undefined : this.#holdings.get(shard);
+    if (shard === undefined || holding?.at !== "reading") return;
+    this.#verified = shard;
+    const key = shardKey(shard);
+    const found = await this.#life.store.readFresh(key);
+    if (found === "unknown" || this.#holdings.get(shard) !== holding) return;
+    if (found !== undefined && found.revision >= holding.revision) return this.#records.learn(found);
+    this.#records.forget(key);
+    if (found !== undefined) this.#records.learn(found);
+    this.#drop(shard);
   }
 
   /** Ends the reading in order, and frees the shard. */
@@ -189,7 +212,7 @@ export class ShardOwners {
 
   async #put(record: ShardRecord, expected: number): Promise<Known<ShardRecord> | undefined> {
     const key = shardKey(record.shard);
-    const value = encodeRecord(record);
+    const value = encodeShard(record);
     const outcome = await this.#life.store.write(key, value, expected);
     if (outcome.at === "conflict" && outcome.found !== undefined) this.#records.learn(outcome.found);
     if (outcome.at !== "written") return undefined;

@@ -17,6 +17,13 @@ export type TypeOutcome =
   | { readonly at: "taken"; readonly record: TypeRecord }
   | { readonly at: "full" | "unavailable" };
 
+/** The worker that has the agents of an exclusive type, and their epoch. */
+export interface ExclusivePlace {
+  /** Undefined: the type is free. */
+  readonly workerId: string | undefined;
+  readonly epoch: Epoch;
+}
+
 /** Types that a cluster may have. Their records are never purged. */
 const mostTypes = 100_000;
 
@@ -84,6 +91,23 @@ export class ClusterTypes {
     return { workerId, epoch: { generation, era, number: known.revision } };
   }
 
+  /**
+   * The epoch of all agents of an exclusive type, and the worker that has registered it. Of a free type the epoch is newer than that of any
+   * owner before. Undefined: the type is shared, or not known here.
+   */
+  exclusive(type: string): ExclusivePlace | undefined {
+    const known = this.#types.get(typeKey(type));
+    if (known === undefined || known.record.mode === "shared") return undefined;
+    const { record, revision: number } = known;
+    const { era, generation = this.#life.generation() } = record;
+    return { workerId: record.mode === "free" ? undefined : record.workerId, epoch: { generation, era, number } };
+  }
+
+  /** Whether a worker serves a shared type, as far as is known here. */
+  isServer(type: string, workerId: string): boolean {
+    return this.#servers.get(type)?.has(workerId) === true;
+  }
+
   /** Asks the store who serves a type. `get` and `ownerOf` know its answer afterwards, unless it gave none in time. */
   async refresh(type: string): Promise<void> {
     const found = await this.#life.store.readFresh(typeKey(type));
@@ -114,7 +138,8 @@ export class ClusterTypes {
         const isGone = await this.#workers.isGone(found.workerId);
         if (isGone !== true) return isGone === false ? "taken" : "unavailable";
       }
-      const generation = Math.max(this.#life.generation(), found?.mode === "exclusive" ? found.generation : 0);
+      const before = found?.mode === "exclusive" || found?.mode === "free" ? found.generation : undefined;
+      const generation = Math.max(this.#life.generation(), before ?? 0);
       return { mode: "exclusive", type, workerId, principal: record.principal, generation, era: found?.era ?? 0 };
     });
   }
@@ -142,7 +167,7 @@ export class ClusterTypes {
     if (this.get(type)?.mode === "shared") return this.#serve(type, session, true);
     const outcome = await this.#change(type, session, async (found) => {
       if (found?.mode !== "exclusive" || found.workerId !== session.workerId) return "as it is";
-      return { mode: "free", type, era: found.era };
+      return { mode: "free", type, era: found.era, generation: found.generation };
     });
     return outcome.at === "registered";
   }

@@ -5,7 +5,7 @@ import { preferred } from "../hosts/preferred.ts";
 import type { Life } from "../life.ts";
 import type { Known } from "../records/known-records.ts";
 import { encodeRecord } from "../records/record-text.ts";
-import { type WorkerRecord, workerIn } from "../records/records.ts";
+import { encodeGoneWorker, type WorkerRecord, workerIn } from "../records/records.ts";
 import { workerKey } from "../records/store-keys.ts";
 import type { KnownWorkers } from "./known-workers.ts";
 import { TurnByName } from "./turn-by-name.ts";
@@ -304,7 +304,7 @@ export class WorkerSessions {
     if (known === undefined || known.record.state !== "here" || !(await this.#mayBury(known.record))) return;
     // Rule R2: it may have joined again while the store was asked.
     if (!this.#life.isServing() || this.#workers.get(workerId) !== known || this.#sessions.has(workerId)) return;
-    const value = encodeRecord({ ...known.record, state: "gone" });
+    const value = encodeGoneWorker(known.record);
     const outcome = await this.#life.store.write(known.key, value, known.revision);
     const isVanished = outcome.at === "conflict" && outcome.found === undefined;
     if (outcome.at === "written" || isVanished) {

@@ -103,11 +103,16 @@ export class Courier implements CommitListener {
         onDropped: (shard) => this.#forgetShard(shard),
       });
       this.#given = given;
-      const outbox = { append: (...message: Parameters<DurableLog["append"]>) => sharedLog.append(...message), bury };
+      const outbox = {
+        append: (...message: Parameters<DurableLog["append"]>) => sharedLog.append(...message),
+        empty: (mailbox: AgentName, upTo: number) => sharedLog.empty(mailbox, upTo),
+        bury,
+      };
       this.#outbox = new OutboxMover({
         ...{ store, log: outbox, clock, logger },
         shards: () => given.active,
         isActive: (shard) => given.isActive(shard),
+        onEmptied: (mailbox) => mail?.readAgain(mailbox) ?? true,
       });
     } else if (log !== undefined) {
       this.#own = new OwnShards({
@@ -225,6 +230,10 @@ export class Courier implements CommitListener {
   onCommitting(commits: readonly Commit[]): void {
     if (this.#given !== undefined) return;
     for (const { mail } of commits) for (const { receiver, id } of mail) this.#mail?.expect(receiver, id);
+  }
+
+  newestPlace(): Promise<number> | undefined {
+    return this.#parts.sharedLog?.newest();
   }
 
   onDecided(commits: readonly Commit[], outcomes: Decided): void {

@@ -27,6 +27,8 @@ export type Decided = readonly CommitOutcome[] | "failed" | "unknown";
 export interface CommitListener {
   /** Called before the store gets them. */
   onCommitting(commits: readonly Commit[]): void;
+  /** The last place of the log that has the mail of all hosts. Undefined: the store has the mail itself, and deletes it with an agent. */
+  newestPlace(): Promise<number> | undefined;
   /** Called when they are decided, or the store has failed, before those who wait for them. */
   onDecided(commits: readonly Commit[], outcomes: Decided): void;
 }
@@ -77,7 +79,9 @@ export class ObservedStore implements StateStore {
   }
 
   async #commitHeard(given: readonly Commit[]): Promise<readonly CommitOutcome[]> {
-    const commits = given.map(withMailOnce);
+    const once = given.map(withMailOnce);
+    const newest = once.some(isDeletion) ? this.#listener.newestPlace() : undefined;
+    const commits = newest === undefined ? once : markedBy(once, await newest);
     this.#listener.onCommitting(commits);
     let outcomes: Decided = "unknown";
     try {
@@ -141,4 +145,19 @@ function withMailOnce(commit: Commit): Commit {
     return [];
   });
   return withoutMail(commit, again);
+}
+
+function isDeletion({ write }: Commit): boolean {
+  return write.at === "delete";
+}
+
+// protocol.md §12.9
+/** Marks the mailboxes of deleted agents, which are in a log of their own. The mark is written with the deletion, so that no loss of a host forgets it. */
+function markedBy(commits: readonly Commit[], newest: number): readonly Commit[] {
+  const frame = new TextEncoder().encode(String(newest));
+  return commits.map((commit) => {
+    if (!isDeletion(commit)) return commit;
+    const mark = { id: "troupe.emptied", receiver: commit.agent, kind: "emptied", frame } as const;
+    return { ...commit, mail: [...commit.mail, mark] };
+  });
 }

@@ -82,6 +82,7 @@ export class KeptMessages implements AgentPost {
     this.#parts = parts;
     this.#isNeeded = parts.store !== undefined;
     this.store = new ObservedStore(parts.store ?? new MemoryStateStore({ clock: parts.clock }), {
+      newestPlace: () => undefined,
       onCommitting: (commits) => {
         this.#need();
         this.#courier?.onCommitting(commits);

@@ -1,7 +1,7 @@
 import type { ErrorCode } from "../errors.ts";
 import type { AgentName } from "./agent-name.ts";
 import type { AppendOutcome } from "./mail-bounds.ts";
-import type { StoreError } from "./store-error.ts";
+import { StoreError } from "./store-error.ts";
 
 /** A message for a mailbox. */
 export interface DurableMessage {
@@ -48,6 +48,17 @@ export interface DeadQuery {
   readonly limit: number;
   /** Bytes of the frames of a page. A page has one letter at least, if there is one. Default: no bound. */
   readonly maxBytes?: number | undefined;
+}
+
+/** A reader with a higher token has the shard. */
+export class ShardTakenError extends StoreError {
+  /** The token of that reader. */
+  readonly token: number;
+
+  constructor(text: string, token: number) {
+    super("fenced", text);
+    this.token = token;
+  }
 }
 
 /** Takes the messages of a shard. */
@@ -100,11 +111,15 @@ export interface DurableLog {
   append(mailbox: AgentName, message: DurableMessage): Promise<AppendOutcome>;
   /**
    * Begins with the oldest message. A reader before this one, which has a lower token, settles nothing any more. Rejects as `fenced` if a
-   * reader with a higher token has the shard.
+   * reader with a higher token has the shard; with a `ShardTakenError` if several processes read the log.
    */
   take(shard: number, token: number, reader: ShardReader, options?: TakeOptions): Promise<ShardHold>;
   /** The last place that a reader of the shard was given, as far as the log knows; else 0. Ask before you take the shard. */
   reached(shard: number): Promise<number>;
+  /** The last place that a message has. What is kept from now on has a higher one. */
+  newest(): Promise<number>;
+  /** Deletes the messages of a mailbox up to a place. A reader that has them settles them in vain. */
+  empty(mailbox: AgentName, upTo: number): Promise<void>;
   /** Moves this message and later ones of its mailbox out of the way of their shard: the reader does not get them. Place 0: all of them. */
   spill(shard: number, mailbox: AgentName, from: Pick<KeptMessage, "place">): Promise<void>;
   /**

@@ -56,7 +56,8 @@ export type ReminderChange =
 export interface Mail {
   readonly id: string;
   readonly receiver: AgentName;
-  readonly kind: "call" | "event";
+  /** `emptied`: no message but a mark of a deleted agent. The frame is the last place of a shared log whose messages are to go from its mailbox. */
+  readonly kind: "call" | "event" | "emptied";
   /** The message as it goes over the wire. */
   readonly frame: Uint8Array;
   /**
@@ -238,7 +239,7 @@ export interface OpenStoreOptions {
 export interface StoreOpening {
   /** Number of this opening: higher than each before, and at least the seconds since 1970. */
   readonly incarnation: number;
-  /** The highest generation of an epoch or an opening before it; 0 if there was none. */
+  /** The highest generation of an epoch before it, and of an opening of one writer; 0 if there was none. */
   readonly newestGeneration: number;
 }
 

@@ -138,6 +138,27 @@ export class StoreLog implements DurableLog {
     return 0;
   }
 
+  async newest(): Promise<number> {
+    for (let newest = 0; ; ) {
+      const last = (await this.receivers(newest)).at(-1);
+      if (last === undefined) return newest;
+      newest = last.place;
+    }
+  }
+
+  async empty(mailbox: AgentName, upTo: number): Promise<void> {
+    for (;;) {
+      const page = await this.#table.readMail({ mailbox, after: 0, limit: pageMessages, maxBytes: pageBytes });
+      const places = page.map(({ place }) => place).filter((place) => place <= upTo);
+      if (places.length === 0) return;
+      for (const place of places) {
+        await this.#table.dropMail(place);
+        this.#settled?.add(place);
+        this.#letGo(place);
+      }
+    }
+  }
+
   async spill(_shard: number, mailbox: AgentName, { place }: Pick<KeptMessage, "place">): Promise<void> {
     const text = textOfName(mailbox);
     const known = this.#spilled.get(text);
@@ -179,8 +200,13 @@ export class StoreLog implements DurableLog {
       }
       for (const mail of page) {
         known.from = mail.place + 1;
+        const { kind } = mail;
+        if (kind === "emptied") {
+          this.#dropMark(mail);
+          continue;
+        }
         this.#hand(shard, mail);
-        yield toKept(mail, this.#holdings.get(shard)?.lost);
+        yield toKept({ ...mail, kind }, this.#holdings.get(shard)?.lost);
       }
     }
   }
@@ -296,13 +322,20 @@ export class StoreLog implements DurableLog {
     if (holding === undefined || this.#handed.has(mail.place)) return;
     const spilled = this.#spilled.get(textOfName(mail.receiver));
     if (spilled !== undefined && mail.place >= spilled.from) return;
+    const { kind } = mail;
+    if (kind === "emptied") return this.#dropMark(mail);
     this.#hand(shard, mail);
-    holding.reader.onMessage(toKept(mail, holding.lost));
+    holding.reader.onMessage(toKept({ ...mail, kind }, holding.lost));
+  }
+
+  /** A mark from a time when the database had many writers. The mailbox was deleted with its agent. */
+  #dropMark({ place }: StoredMail): void {
+    this.#table.dropMail(place).catch(() => undefined);
   }
 }
 
 function toKept(
-  { id, kind, frame, keptAtMs, receiver, place }: StoredMail,
+  { id, kind, frame, keptAtMs, receiver, place }: StoredMail & Pick<KeptMessage, "kind">,
   lost: readonly LostReaders[] = [],
 ): KeptMessage {
   return { id, kind, frame, sentAtMs: keptAtMs, mailbox: receiver, place, priorTakeovers: takeoversAt(place, lost) };

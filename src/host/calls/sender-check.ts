@@ -1,4 +1,5 @@
 import { namedSenderOf, type PeekedEvent, type PeekedRequest } from "../../protocol/internal.ts";
+import type { AgentDirectory } from "../placement/agent-directory.ts";
 import type { Placement } from "../placement/placement.ts";
 import type { TypeOwners } from "../registry/type-owners.ts";
 import type { TypesBetween } from "../registry/types-between.ts";
@@ -10,6 +11,7 @@ export interface SenderCheckParts {
   readonly isEnforced: boolean;
   readonly owners: TypeOwners;
   readonly between: TypesBetween;
+  readonly directory: Pick<AgentDirectory, "cluster">;
   readonly placement: Placement;
   readonly calls: {
     hasGivenUp(peer: Peer, agentType: string): boolean;
@@ -44,11 +46,12 @@ export class SenderCheck {
    * its channels, or by none until it has registered the type anew.
    */
   #serves(from: Peer, type: string): boolean {
-    const { owners, between, placement, calls } = this.#parts;
+    const { owners, between, directory, placement, calls } = this.#parts;
     const ids = owners.owners(type);
     if (ids.includes(from.id)) return true;
     const mayRun = (peer: Peer): boolean =>
       ids.includes(peer.id) || calls.hasGivenUp(peer, type) || calls.hasLost(peer, type);
+    if (directory.cluster?.serves(type, from.worker.id)) return true;
     if (mayRun(from) || placement.channelsOf(from).some(mayRun)) return true;
     return ids.length === 0 && between.has(from.worker.id, type);
   }

@@ -34,6 +34,10 @@ export class ClientIdOwners {
     this.#parts = parts;
   }
 
+  get isEnforced(): boolean {
+    return this.#parts.isEnforced;
+  }
+
   /** Whether a caller may use a client id: no other principal has it. */
   isFree(clientId: string, principal: Admitted): boolean {
     const { isEnforced, sessions, controlSessions, registry } = this.#parts;

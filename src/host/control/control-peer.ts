@@ -1,4 +1,4 @@
-import type { MemoryAccount } from "../../transport/internal.ts";
+import type { MemoryAccount, RpcError } from "../../transport/internal.ts";
 import type { Principal } from "../principal.ts";
 
 /** Where control envelopes come from and go to: the control channel of a client, or the link to another host. */
@@ -8,6 +8,9 @@ export interface ControlPeer {
   readonly owner: { readonly principal: Principal | undefined };
   /** True: the link to another host, which passes envelopes on to clients there. */
   readonly isElsewhere: boolean;
+  // protocol.md §12.4
+  /** Has another host pass on a request with the principal of its sender. Resolves to the answer, and never rejects. Undefined: this is a client. */
+  readonly ask: ((envelope: Uint8Array, from: ControlPeer) => Promise<Uint8Array | RpcError>) | undefined;
   /** False: it takes nothing now. `from`: the sender, if it is not the host. */
   send(envelope: Uint8Array, from?: ControlPeer): boolean;
 }

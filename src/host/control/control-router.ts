@@ -1,4 +1,4 @@
-import type { Epoch, Logger } from "../../core/internal.ts";
+import type { Clock, Epoch, Logger } from "../../core/internal.ts";
 import {
   type ControlEnvelope,
   type ControlRequest,
@@ -11,8 +11,10 @@ import {
   parseControlDestination,
   withControlEpoch,
 } from "../../protocol/internal.ts";
+import { type MemoryAccount, RpcError, StatusCode } from "../../transport/internal.ts";
 import type { BatchRunner } from "../batch-runner.ts";
 import type { MutableHostCounters } from "../counters.ts";
+import { limits } from "../limits.ts";
 import type { OthersSeat } from "../peers/other-hosts.ts";
 import type { Placed } from "../placement/located.ts";
 import type { MovingAgent } from "../placement/moving-agent.ts";
@@ -40,8 +42,12 @@ export interface ControlRouterParts {
   readonly others?: OthersSeat | undefined;
   /** The requests of the host itself. */
   readonly hostAsks: HostAsks;
-  /** Tells whether a principal may use a client id. */
-  readonly clientIds: { isFree(clientId: string, principal: Principal | undefined): boolean };
+  readonly clock: Clock;
+  /** Tells whether a principal may use a client id. Not enforced: all callers are anonymous. */
+  readonly clientIds: {
+    readonly isEnforced: boolean;
+    isFree(clientId: string, principal: Principal | undefined): boolean;
+  };
   readonly logger: Logger | undefined;
 }
 
@@ -96,6 +102,8 @@ export class ControlRouter {
       return this.#refuseStranger(from, envelope, envelope.body);
     const here = clientId === undefined ? undefined : sessions.of(clientId);
     const target = here ?? this.#elsewhere(from, envelope.destination, clientId);
+    if (target?.ask !== undefined && clientIds.isEnforced && isForOwner(envelope.body))
+      return void this.#askThere(target.ask(bytes, from), { from, envelope, request: envelope.body });
     const full = this.#waits.whyFull(from, envelope, target);
     if (full !== undefined && isControlRequest(envelope.body)) {
       counters.refusedByLimit += 1;
@@ -104,6 +112,42 @@ export class ControlRouter {
     if (!target?.send(this.#withEpoch(envelope, bytes), from)) return this.#returnToSender(from, envelope);
     counters.controlMessages += 1;
     this.#waits.passed(target, from, envelope);
+  }
+
+  // protocol.md §12.4
+  /** Another host has the worker of the agent, and decides by the principal of the sender. */
+  async #askThere(
+    answering: Promise<Uint8Array | RpcError>,
+    { from, envelope, request }: Omit<CameRequest, "bytes">,
+  ): Promise<void> {
+    this.#parts.counters.controlMessages += 1;
+    const answer = await answering;
+    if (answer instanceof RpcError) return this.#refuse(from, envelope, request, answer.message);
+    (this.#find(envelope.respondTo ?? "", from) ?? from).send(answer);
+  }
+
+  // protocol.md §12.4
+  /** Answers a request of another host's client, whose principal that host has found out. Rejects as UNAVAILABLE if no answer comes in time. */
+  answerFor(
+    { clientId, principal }: { readonly clientId: string; readonly principal: Principal | undefined },
+    bytes: Uint8Array,
+    account: MemoryAccount,
+  ): Promise<Uint8Array> {
+    return new Promise((resolve, reject) => {
+      const asker: ControlPeer = {
+        ...{ id: clientId, account, owner: { principal }, isElsewhere: true, ask: undefined },
+        send: (answer) => {
+          timer.cancel();
+          resolve(answer);
+          return true;
+        },
+      };
+      const timer = this.#parts.clock.setTimer(limits.controlAskMs, () => {
+        reject(new RpcError(StatusCode.unavailable, "The worker has not answered in time. Look at its log."));
+        this.sessionEnded(asker);
+      });
+      this.route(asker, bytes);
+    });
   }
 
   // protocol.md §11.17

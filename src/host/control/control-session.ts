@@ -25,6 +25,7 @@ export class ControlSession implements ControlPeer {
   readonly openedAs: number;
   readonly account: MemoryAccount;
   readonly isElsewhere = false;
+  readonly ask = undefined;
   readonly #stream: ServerStream;
   readonly #bound: QueueBound;
   readonly #close: GracefulClose;

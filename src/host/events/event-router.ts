@@ -29,6 +29,7 @@ import type { SharedType } from "../registry/shared-type.ts";
 import type { TopicIndex } from "../registry/topic-index.ts";
 import type { TypeOwners } from "../registry/type-owners.ts";
 import type { Peer, PeerTable } from "../sessions/peer.ts";
+import { BouncedTypes } from "./bounced-types.ts";
 import { DotnetEvents } from "./dotnet-events.ts";
 import { EventFans, type FanContent, type NamedWorker, type SoughtType } from "./event-fans.ts";
 import { MovingEvents } from "./moving-events.ts";
@@ -175,39 +176,50 @@ export class EventRouter {
   routeFrom(from: HostCaller, event: PeekedEvent, { number, exclusive, shared }: EventOfHost): void {
     this.#parts.counters.events += 1;
     if (exclusive.length > 0 && !this.#isIsolated()) this.#routeToTypes(from, event, exclusive);
-    for (const { channel, types } of shared) this.#routeToAgents(from, event, { channel, types, number });
+    if (shared.length > 0) this.#routeToAgents(from, event, { number, shared });
   }
 
   #routeToAgents(
     host: HostCaller,
     event: PeekedEvent,
-    { channel, types, number }: EventOfHost["shared"][number] & { readonly number: number },
+    { number, shared }: Omit<EventOfHost, "exclusive" | "frame">,
   ): void {
     const { owners, counters } = this.#parts;
     const key = topicSourceOf(event);
     const isFirst = number !== 0;
-    /** A copy, made once: the bytes may be a part of what came together with them. */
+    const isHere = this.#across.now !== undefined && this.#others.now.isServing;
+    /** A copy, made once for all agents: the bytes may be a part of what came together with them. */
     let kept: Uint8Array | undefined;
     const named = new Map<Peer, string[]>();
-    for (const name of types) {
-      const type = owners.shared(name);
+    const back = new BouncedTypes();
+    for (const { channel, types } of shared) {
       const origin = channel && { host, channel, isFirst, number };
+      for (const name of types) {
+        const type = owners.shared(name);
+        if (type === undefined || origin === undefined || !isHere) {
+          back.add(name, notHere);
+          continue;
+        }
+        if (isFirst) host.setBouncing(name, key, false);
+        const located = this.#across.now?.locateFor(type, key, origin) ?? notHere;
+        if ("lane" in located) {
+          kept ??= MovingEvents.waiting(event);
+          this.#moving.holdFor(kept, located, origin);
+        } else if (located.at !== "found") {
+          back.add(name, located.at === "elsewhere" ? located : { heldBy: undefined, reason: "" });
+        } else {
+          const { peer, epoch } = located;
+          const names = named.get(peer);
+          const recipient = epoch === undefined ? name : formatRecipient(name, epoch);
+          if (names === undefined) named.set(peer, [recipient]);
+          else names.push(recipient);
+          if (isFirst) host.taken({ event: number });
+        }
+      }
+    }
+    for (const { types, heldBy, reason } of back) {
       kept ??= MovingEvents.waiting(event);
-      const isHere = this.#across.now !== undefined && this.#others.now.isServing;
-      if (type === undefined || origin === undefined || !isHere) {
-        this.#moving.bounce(kept, name, { host, isFirst, number }, notHere);
-        continue;
-      }
-      if (isFirst) host.setBouncing(name, key, false);
-      const located = this.#across.now?.locateFor(type, key, origin) ?? notHere;
-      if ("lane" in located) this.#moving.holdFor(kept, located, origin);
-      else if (located.at !== "found") {
-        this.#moving.bounce(kept, name, origin, located.at === "elsewhere" ? located : { reason: "" });
-      } else {
-        const { peer, epoch } = located;
-        named.set(peer, [...(named.get(peer) ?? []), epoch === undefined ? name : formatRecipient(name, epoch)]);
-        if (isFirst) host.taken({ event: number });
-      }
+      this.#moving.bounce(kept, types, { host, isFirst, number }, { heldBy, reason });
     }
     const mark = named.size === 0 ? "" : this.#moving.markOf(host);
     for (const [peer, names] of named) {
@@ -218,7 +230,7 @@ export class EventRouter {
           this.#deliver(shown, peer, spliceRecipients(shown, formatLoneRecipients([...lot, mark])));
     }
     this.#bare = undefined;
-    if (named.size === 0 && types.length === 0) counters.skippedEvents += 1;
+    if (named.size === 0 && shared.every(({ types }) => types.length === 0)) counters.skippedEvents += 1;
   }
 
   #routeToTypes(from: Peer, event: PeekedEvent, types: readonly string[]): void {

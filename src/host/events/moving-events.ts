@@ -136,21 +136,22 @@ export class MovingEvents {
     if (origin.isFirst) host.taken({ event: origin.number });
   }
 
-  /** Gives an event back to the host that has sent it, for the agent of one type. One that finds no space on the way is dropped. */
+  /** Gives an event back to the host that has sent it, for the agents of some types. One that finds no space on the way is dropped. */
   bounce(
     bytes: Uint8Array,
-    typeName: string,
+    types: readonly string[],
     { host, isFirst, number }: Omit<MessageOrigin, "channel">,
     { heldBy, reason }: { readonly heldBy?: string | undefined; readonly reason: string },
   ): void {
     const { counters } = this.#parts;
     if (!host.isOpen) {
-      counters.skippedEvents += 1;
+      counters.skippedEvents += types.length;
       return;
     }
-    if (!isFirst) host.setBouncing(typeName, keyOf(bytes), true);
-    if (host.bounce({ what: { event: number }, types: [typeName], reason, heldBy, frame: bytes })) return;
-    counters.droppedEvents += 1;
+    const key = keyOf(bytes);
+    if (!isFirst) for (const name of types) host.setBouncing(name, key, true);
+    if (host.bounce({ what: { event: number }, types, reason, heldBy, frame: bytes })) return;
+    counters.droppedEvents += types.length;
     // The host that has sent it waits for this word.
     if (isFirst) host.taken({ event: number });
   }
@@ -173,6 +174,7 @@ export class MovingEvents {
     let isBack = false;
     const event = peekFrame(frame);
     const bytes = new Uint8Array(frame);
+    const key = keyOf(bytes);
     for (const name of event.kind === "event" ? types : []) {
       const type = owners.shared(name);
       if (type === undefined) {
@@ -183,7 +185,7 @@ export class MovingEvents {
       const message = new HeldEvent({ bytes, type, isUnfit: false, ...paid }, this);
       const gate = first?.gate.type === type ? first.gate : undefined;
       isBack ||= gate !== undefined;
-      if (across.now?.bounced({ type, key: keyOf(bytes), message, link, from: first?.to, heldBy, gate }) !== true)
+      if (across.now?.bounced({ type, key, message, link, from: first?.to, heldBy, gate }) !== true)
         counters.droppedEvents += 1;
     }
     if (first !== undefined && !isBack) across.now?.over(first.gate);
@@ -264,7 +266,7 @@ export class MovingEvents {
   placed({ bytes, type, origin, account }: HeldEvent, placed: Placed | undefined): void {
     const { counters, send, shownTo } = this.#parts;
     const kept = peekFrame(bytes);
-    if (placed?.at === "elsewhere" && origin !== undefined) return this.bounce(bytes, type.name, origin, placed);
+    if (placed?.at === "elsewhere" && origin !== undefined) return this.bounce(bytes, [type.name], origin, placed);
     if (origin?.isFirst) origin.host.taken({ event: origin.number });
     if (placed?.at !== "found" || kept.kind !== "event") {
       counters.skippedEvents += 1;

@@ -130,6 +130,10 @@ export class HostCourier implements CommitListener {
     this.#courier.onCommitting(commits);
   }
 
+  newestPlace(): Promise<number> | undefined {
+    return this.#parts.sharedLog?.newest();
+  }
+
   onDecided(commits: readonly Commit[], outcomes: Decided): void {
     this.#courier.onDecided(commits, outcomes);
     if (this.#parts.sharedLog !== undefined) this.#tellCommitted(commits, outcomes);

@@ -1,5 +1,5 @@
 import type { ClusterMember, JoinOutcome, SessionEnd, WorkerSession } from "../../cluster/internal.ts";
-import { type Clock, errorText } from "../../core/internal.ts";
+import { type Clock, errorText, type Timer } from "../../core/internal.ts";
 import { isAnnounced, readIdentity, readSession, voidStatusPrefix } from "../../protocol/internal.ts";
 import {
   type CallContext,
@@ -78,13 +78,18 @@ export class ChannelJoins {
   join(call: CallContext, clientId: string, principal: Admitted): Joining {
     if (this.#isClosed) throw new RpcError(StatusCode.unavailable, shuttingDownText);
     const abort = new AbortController();
-    const timer = this.#parts.clock.setTimer(limits.joinMs, () => joining.refuse(notJoined()));
-    const joining: Joining = new Joining({
-      worker: openingWorker(call.metadata, clientId, principal),
-      held: this.#parts.admission.hold(call, principal, () => timer.cancel()),
-      abort,
+    let timer: Timer | undefined;
+    let isOver = false;
+    // It throws where there is no place, and what has ended already ends inside it.
+    const held = this.#parts.admission.hold(call, principal, () => {
+      isOver = true;
+      timer?.cancel();
+    });
+    const joining = new Joining({
+      ...{ worker: openingWorker(call.metadata, clientId, principal), held, abort },
       onUnused: (session) => this.#end(session, "lost"),
     });
+    if (!isOver) timer = this.#parts.clock.setTimer(limits.joinMs, () => joining.refuse(notJoined()));
     void this.#join(joining);
     return joining;
   }

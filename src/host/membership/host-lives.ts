@@ -18,8 +18,8 @@ export interface HostLivesParts {
   readonly shards: ShardUse | undefined;
   /** Listens to a member that begins. */
   readonly listenerOf: (member: () => ClusterMember) => MemberListener;
-  /** The generation of the cluster is at least this. */
-  readonly leastGeneration: () => number;
+  /** The newest generation that the state store knows. */
+  readonly storedGeneration: () => number;
   /** A life is over that other hosts or the store have ended; the next one begins. */
   readonly onNextLife: (member: ClusterMember, end: Exclude<LifeEnd, "left">) => void;
   /** The claims of each life. */
@@ -122,7 +122,7 @@ export class HostLives {
       ...{ store, clock, makeId, times, held, logger: logger ?? noLogger },
       host: { label, ...this.#addresses },
       listener: listenerOf(() => member),
-      leastGeneration: this.#parts.leastGeneration(),
+      storedGeneration: this.#parts.storedGeneration(),
       shards: this.#parts.shards,
     });
     return new Life(member);

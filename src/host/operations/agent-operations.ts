@@ -1,9 +1,19 @@
 import { type AgentName, type Epoch, NotAccessibleError, TroupeError } from "../../core/internal.ts";
+import {
+  agentDestination,
+  clientDestination,
+  decodeControl,
+  emptyMessage,
+  encodeControl,
+  peerLinks,
+} from "../../protocol/internal.ts";
+import { RpcError, StatusCode } from "../../transport/internal.ts";
 import type { BatchRunner } from "../batch-runner.ts";
 import type { ControlSession } from "../control/control-session.ts";
 import type { HostAsks } from "../control/host-asks.ts";
 import type { HeldStore } from "../held-store.ts";
 import { limits } from "../limits.ts";
+import type { OthersSeat } from "../peers/other-hosts.ts";
 import type { AgentDirectory, Claim, ClaimQuery } from "../placement/agent-directory.ts";
 import type { Workers } from "../placement/workers.ts";
 import type { TypeOwners } from "../registry/type-owners.ts";
@@ -18,7 +28,12 @@ export interface AgentOperationsParts {
   readonly asks: HostAsks;
   readonly held: HeldStore;
   readonly batches: BatchRunner;
+  readonly others: OthersSeat;
 }
+
+type Ending = "deactivate-request" | "destroy-request";
+/** The name under which another host ends an agent for this one's operator. */
+const hostName = "troupe.host";
 
 /** Where an agent is. */
 export interface AgentPlace {
@@ -68,7 +83,10 @@ export class AgentOperations {
       return { sharing: "shared", workerId: claim?.workerId, epoch: claim?.epoch };
     }
     const clientId = owners.locate(type, key);
-    if (clientId === undefined) return { sharing: "unserved", workerId: undefined, epoch: undefined };
+    if (clientId === undefined) {
+      const workerId = directory.cluster?.exclusive(type)?.workerId;
+      return { sharing: workerId === undefined ? "unserved" : "exclusive", workerId, epoch: undefined };
+    }
     return { sharing: "exclusive", workerId: peers.of(clientId)?.worker.id ?? clientId, epoch: undefined };
   }
 
@@ -78,7 +96,7 @@ export class AgentOperations {
    */
   async deactivate(agent: AgentName, signal: AbortSignal): Promise<boolean> {
     const peer = this.#peerOf(agent);
-    if (peer === undefined) return false;
+    if (peer === undefined) return this.#endElsewhere("deactivate-request", agent, signal);
     await this.#ask(peer, "deactivate-request", agent, signal);
     return true;
   }
@@ -87,11 +105,41 @@ export class AgentOperations {
   async destroy(agent: AgentName, signal: AbortSignal): Promise<boolean> {
     const peer = this.#peerOf(agent);
     if (peer === undefined) {
+      if (await this.#endElsewhere("destroy-request", agent, signal)) return true;
       await this.#forget(agent);
       return false;
     }
     await this.#ask(peer, "destroy-request", agent, signal);
     return true;
+  }
+
+  // protocol.md §12.4
+  /** Ends an agent for the operator of another host. Rejects as NOT_FOUND if no worker here has it. */
+  async endForOther(request: Uint8Array): Promise<Uint8Array> {
+    const { body } = decodeControl(request);
+    if ((body?.kind !== "deactivate-request" && body?.kind !== "destroy-request") || body.agentId === undefined)
+      throw new RpcError(StatusCode.invalidArgument, "The request names no agent to end.");
+    const peer = this.#peerOf(body.agentId);
+    if (peer === undefined) throw new RpcError(StatusCode.notFound, "No worker of this host has the agent.");
+    await this.#ask(peer, body.kind, body.agentId, undefined);
+    return emptyMessage;
+  }
+
+  /** Has the host end an agent that has it. Resolves to false if no other host has it. Rejects if one does not say. */
+  async #endElsewhere(kind: Ending, agent: AgentName, signal: AbortSignal): Promise<boolean> {
+    const { others } = this.#parts;
+    if (!others.now.areThere) return false;
+    const names = { destination: agentDestination(agent), respondTo: clientDestination(hostName) };
+    const request = encodeControl({ rpcId: "", ...names, body: { kind, agentId: agent } });
+    const call = { metadata: {}, signal, account: undefined };
+    const ask = { method: peerLinks.endAgent, clientId: hostName, principal: undefined, request, call };
+    const answers = await others.now.askAll(ask, limits.hostAskMs);
+    signal.throwIfAborted();
+    if (answers.some((answer) => !(answer instanceof RpcError))) return true;
+    const unsure = answers.find((answer) => answer instanceof RpcError && answer.status.code !== StatusCode.notFound);
+    if (unsure instanceof RpcError)
+      throw new NotAccessibleError(`Another host of the cluster could not end the agent: ${unsure.message}`);
+    return false;
   }
 
   *#search(
@@ -132,9 +180,9 @@ export class AgentOperations {
 
   async #ask(
     { id, traits, worker }: Peer,
-    kind: "deactivate-request" | "destroy-request",
+    kind: Ending,
     { type, key }: AgentName,
-    signal: AbortSignal,
+    signal: AbortSignal | undefined,
   ): Promise<void> {
     if (!traits.isAnnounced) {
       const text = `Worker ${worker.id} is one of AutoGen's, which can't end a single agent. Restart the worker.`;
@@ -159,7 +207,9 @@ export class AgentOperations {
     const shared = owners.hasShared ? owners.shared(agent.type) : undefined;
     const store = await held.open();
     const { incarnation: generation } = held;
-    const epoch = shared === undefined ? { generation, era: owners.era, number: 0 } : directory.newestEpoch(shared);
+    const own = shared === undefined ? { generation, era: owners.era, number: 0 } : directory.newestEpoch(shared);
+    // Other hosts may know newer ones. The deleted record leaves the epoch that it had.
+    const epoch = directory.cluster === undefined ? own : undefined;
     const parts = { reminders: [], mail: [], remembered: [] };
     const [outcome] = await store.commit([
       { agent, epoch, expected: { at: "anything" }, write: { at: "delete" }, ...parts },

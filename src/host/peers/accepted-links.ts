@@ -212,6 +212,7 @@ export class AcceptedLinks implements AskedHost, LinkService {
       account: link.account,
       owner: { principal: undefined },
       isElsewhere: true,
+      ask: undefined,
       send: (envelope) => link.sendControl(envelope),
     };
     this.#control.set(link, control);

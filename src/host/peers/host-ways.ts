@@ -30,8 +30,17 @@ export interface ControlLink {
   /** Without a principal: the host refuses requests that only workers of the same principal may make. */
   readonly owner: { readonly principal: Admitted };
   readonly isElsewhere: true;
+  /** Has that host answer a request in the name of its sender's principal. Undefined: that host asks this one. */
+  readonly ask: ((envelope: Uint8Array, from: ControlAsker) => Promise<Uint8Array | RpcError>) | undefined;
   /** False: it takes nothing now. `from`: the sender, if it is not the host. */
   send(envelope: Uint8Array, from?: { readonly account: MemoryAccount }): boolean;
+}
+
+/** A client of this host that asks on its control channel. */
+export interface ControlAsker {
+  readonly id: string;
+  readonly account: MemoryAccount;
+  readonly owner: { readonly principal: Admitted };
 }
 
 /** The ways by which frames of other hosts reach the rooms of a host. None of them throws. */
@@ -44,7 +53,7 @@ export interface HostWays {
   /** The first message on a route was handed over. */
   readonly taken: (link: CallLink, what: PeerMessageName) => void;
   /** All messages have come back that were on their way on an old route. */
-  readonly flushed: (number: number) => void;
+  readonly flushed: (link: CallLink, number: number) => void;
   /** A worker at another host has a channel, or takes new agents no more. */
   readonly workerHere: (worker: WorkerElsewhere) => void;
   /** Its channel has ended. Its host answers its calls, or gives them back. */

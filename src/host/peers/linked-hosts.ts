@@ -1,12 +1,13 @@
 import { type Clock, isValidAgentType, type Timer } from "../../core/internal.ts";
-import type {
-  FrameHead,
-  PeekedEvent,
-  PeerBounce,
-  PeerEventTarget,
-  PeerInterest,
-  PeerTaken,
-  PeerUnaryAnswer,
+import {
+  type FrameHead,
+  method,
+  type PeekedEvent,
+  type PeerBounce,
+  type PeerEventTarget,
+  type PeerInterest,
+  type PeerTaken,
+  type PeerUnaryAnswer,
 } from "../../protocol/internal.ts";
 import type { Dialer, MemoryAccount, Metadata, RpcError } from "../../transport/internal.ts";
 import { limits } from "../limits.ts";
@@ -229,9 +230,9 @@ export class LinkedHosts implements OtherHosts, AskingHost, ClusterHostsListener
     return link && this.#asks.ask(link, forwarded, limits.peerUnaryMs);
   }
 
-  askAll(forwarded: ForwardedCall): Promise<readonly (Uint8Array | RpcError)[]> {
+  askAll(forwarded: ForwardedCall, timeoutMs = limits.peerListMs): Promise<readonly (Uint8Array | RpcError)[]> {
     const links = [...this.#diallings.values()].flatMap(({ openLink }) => openLink ?? []);
-    return Promise.all(links.map((link) => this.#asks.tryAsk(link, forwarded, limits.peerListMs)));
+    return Promise.all(links.map((link) => this.#asks.tryAsk(link, forwarded, timeoutMs)));
   }
 
   async close(): Promise<void> {
@@ -269,8 +270,8 @@ export class LinkedHosts implements OtherHosts, AskingHost, ClusterHostsListener
     this.#parts.ways.taken(link, what);
   }
 
-  flushed(number: number): void {
-    this.#parts.ways.flushed(number);
+  flushed(link: OutgoingLink, number: number): void {
+    this.#parts.ways.flushed(link, number);
   }
 
   workerHere(worker: WorkerElsewhere): void {
@@ -368,6 +369,11 @@ export class LinkedHosts implements OtherHosts, AskingHost, ClusterHostsListener
       account: link.account,
       owner: { principal: undefined },
       isElsewhere: true,
+      ask: (request, { id: clientId, account, owner: { principal } }) => {
+        const call = { metadata: {}, signal: neverAborted, account };
+        const asked = { method: method.openControlChannel, clientId, principal, request, call };
+        return this.#asks.tryAsk(link, asked, limits.controlAskMs);
+      },
       send: (envelope, from) => link.sendControl(envelope, from?.account.party ?? "") === "queued",
     };
     this.#control.set(link, control);
@@ -385,6 +391,8 @@ export class LinkedHosts implements OtherHosts, AskingHost, ClusterHostsListener
     timer.cancel();
   }
 }
+
+const neverAborted = new AbortController().signal;
 
 function laterByType(agentType: string): FoundElsewhere {
   return { at: "later", key: keyOfType(agentType) };

@@ -21,7 +21,7 @@ export interface ForwardedCall {
   readonly clientId: string;
   readonly principal: Admitted;
   readonly request: Uint8Array;
-  readonly call: CallContext;
+  readonly call: Pick<CallContext, "metadata" | "signal" | "account">;
 }
 
 // protocol.md §12
@@ -69,8 +69,8 @@ export interface OtherHosts {
   subscribed(): Promise<void> | undefined;
   /** Has the host that has the client's data channel answer a unary call. Undefined: no other host has it. */
   forward(call: ForwardedCall): Promise<Uint8Array> | undefined;
-  /** Has all other hosts answer a unary call; returns the answer of each, or the reason for which it has none in time. */
-  askAll(call: ForwardedCall): Promise<readonly (Uint8Array | RpcError)[]>;
+  /** Has all other hosts answer a unary call, within 1 s by default. Returns the answer of each, or the reason for which it has none. */
+  askAll(call: ForwardedCall, timeoutMs?: number): Promise<readonly (Uint8Array | RpcError)[]>;
   /** Closes all links. Twice is fine; never rejects. */
   close(): Promise<void>;
 }

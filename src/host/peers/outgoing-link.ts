@@ -54,7 +54,7 @@ export interface AskingHost {
   ): void;
   bounced(link: OutgoingLink, bounce: PeerBounce): void;
   taken(link: OutgoingLink, taken: PeerTaken): void;
-  flushed(number: number): void;
+  flushed(link: OutgoingLink, number: number): void;
   workerHere(worker: WorkerElsewhere): void;
   /** The channel of a worker has ended, or takes no more calls. Its host still answers those that it has, or gives them back. */
   workerAway(worker: WorkerElsewhere): void;
@@ -235,7 +235,7 @@ export class OutgoingLink implements CallLink, StreamReceiver {
       case "taken":
         return host.taken(this, frame);
       case "flushed":
-        return host.flushed(frame.number);
+        return host.flushed(this, frame.number);
       case "notice":
         return this.#noticed(frame.notice);
       case "here":

@@ -1,3 +1,4 @@
+import type { ExclusivePlace } from "../../cluster/internal.ts";
 import type { Epoch } from "../../core/internal.ts";
 import type { SharedType } from "../registry/shared-type.ts";
 import type { PlaceVersions } from "./place-versions.ts";
@@ -51,6 +52,16 @@ export interface ClaimPage {
   readonly next: number | undefined;
 }
 
+/** The registrations of types on which the hosts of a cluster agree. They decide whose commits the state store takes. */
+export interface ClusterRegistrations {
+  /** The first part of epochs. */
+  readonly generation: number;
+  /** Undefined: the type is shared, or the cluster knows none of that name. */
+  exclusive(agentType: string): ExclusivePlace | undefined;
+  /** Whether a worker serves a type, by whichever host. */
+  serves(agentType: string, workerId: string): boolean;
+}
+
 /** Knows which worker holds which agent of a shared type. */
 export interface AgentDirectory {
   /** Returns the present claim of an agent; undefined: no worker holds it. */
@@ -82,6 +93,8 @@ export interface AgentDirectory {
   /** Returns claims of a worker, the newest first; those with `isPassedBy` are left out. */
   claimsOf(workerId: string, limit: number, isPassedBy: (claim: Claim) => boolean): readonly Claim[];
   countOf(workerId: string): number;
+  /** Undefined: the host is alone. */
+  readonly cluster: ClusterRegistrations | undefined;
   /** Says whether `find` may return something else than before. */
   readonly versions: PlaceVersions;
   readonly size: number;

@@ -111,6 +111,11 @@ export class ClaimTable {
     this.#keys.tidy();
   }
 
+  /** The length of an entry's key, in bytes. */
+  keyLengthOf(entry: number): number {
+    return this.#keys.lengthOf(this.#places.get(entry));
+  }
+
   /** Reads an entry. */
   read(entry: number): ClaimEntry {
     return {

@@ -75,6 +75,11 @@ export class KeySlabs {
     return true;
   }
 
+  /** The length of the key at a place, in bytes. */
+  lengthOf(place: number): number {
+    return this.#slabs[place >>> slabBits]?.bytes.readUInt16LE((place & inSlab) + 4) ?? 0;
+  }
+
   text(place: number): string {
     const bytes = this.#slabs[place >>> slabBits]?.bytes;
     if (bytes === undefined) return "";

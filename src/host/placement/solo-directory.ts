@@ -1,5 +1,5 @@
+import { Buffer } from "node:buffer";
 import { compareEpochs, type Epoch } from "../../core/internal.ts";
-import { FairShare } from "../../transport/internal.ts";
 import type { BatchRunner } from "../batch-runner.ts";
 import type { SharedType } from "../registry/shared-type.ts";
 import type {
@@ -11,6 +11,7 @@ import type {
   ClaimRequest,
   LetGoOutcome,
 } from "./agent-directory.ts";
+import { ClaimShares } from "./claim-shares.ts";
 import { ClaimTable, mostKeyChars } from "./claim-table.ts";
 import { PlaceVersions } from "./place-versions.ts";
 
@@ -22,8 +23,6 @@ export interface SoloDirectoryParts {
   readonly generation: () => number;
 }
 
-/** Bytes of keys that a claim may have on average. */
-const keyBytesPerClaim = 64;
 /** Entries that one task passes over while it looks for those of types that are gone, and that one page of a list does. */
 const sweptAtOnce = 1_000;
 const listedAtOnce = 200;
@@ -35,8 +34,9 @@ const pageSize = 100;
 /** The directory of a host without a cluster: its own table. */
 export class SoloDirectory implements AgentDirectory {
   readonly versions: PlaceVersions;
+  readonly cluster = undefined;
   readonly #table = new ClaimTable();
-  readonly #share: FairShare;
+  readonly #shares: ClaimShares;
   readonly #parts: SoloDirectoryParts;
   /** Types that are gone and still have claims; where the search for these continues. One search finds those of all. */
   readonly #gone = new Set<string>();
@@ -46,7 +46,7 @@ export class SoloDirectory implements AgentDirectory {
 
   constructor(parts: SoloDirectoryParts) {
     this.#parts = parts;
-    this.#share = new FairShare(parts.maxClaims);
+    this.#shares = new ClaimShares(parts.maxClaims);
     this.versions = new PlaceVersions(parts.generation);
   }
 
@@ -77,12 +77,13 @@ export class SoloDirectory implements AgentDirectory {
       this.#delete(known);
     }
     const { maxClaims } = this.#parts;
-    if (!this.#share.mayAdd(party) || table.keyBytes > maxClaims * keyBytesPerClaim) {
+    const keyBytes = Buffer.byteLength(key);
+    if (!this.#shares.mayAdd(party, keyBytes)) {
       const reason = `This host knows the places of ${table.size} agents, and takes no more of this address (maxClaims: ${maxClaims}).`;
       return { at: "full", reason };
     }
     this.#lastNumber += 1;
-    this.#share.add(party);
+    this.#shares.add(party, keyBytes);
     this.versions.changed(key);
     return {
       at: "held",
@@ -165,7 +166,7 @@ export class SoloDirectory implements AgentDirectory {
 
   #delete(entry: number): void {
     const type = this.#gone.size > 0 ? this.#table.typeOf(entry) : undefined;
-    this.#share.remove(this.#table.partyOf(entry));
+    this.#shares.remove(this.#table.partyOf(entry), this.#table.keyLengthOf(entry));
     this.#table.delete(entry);
     if (type !== undefined && !this.#table.hasType(type)) this.#gone.delete(type);
   }

@@ -2,16 +2,20 @@ import type { MakeId } from "../../core/internal.ts";
 import { encodeFrame, type WirePattern } from "../../protocol/internal.ts";
 import type { Peer } from "../sessions/peer.ts";
 import type { Registry } from "./registry.ts";
+import { formatTerms } from "./shared-terms.ts";
 
 /** Takes an agent type for this host in its cluster. Undefined: there is no other host, or this one has the type. */
 interface TypeClaimer {
   readonly now: {
+    readonly areThere: boolean;
     claimType(applicant: {
       readonly agentType: string;
       readonly clientId: string;
       readonly isShared: boolean;
+      readonly terms: string | undefined;
     }): Promise<TypeGrant> | undefined;
     releaseType(agentType: string): void;
+    releaseShared(agentType: string, clientId: string): void;
   };
 }
 
@@ -34,7 +38,15 @@ export class LegacyRegistration {
   }
 
   registerType(peer: Peer, requestId: string, agentType: string): void {
-    const claiming = this.#claimer.now.claimType({ agentType, clientId: peer.id, isShared: false });
+    if (this.#claimer.now.areThere && this.#registry.wouldMix(peer.id, agentType)) {
+      const error = "In a cluster such a worker serves only one type, if that type is shared (sharedTypes).";
+      return acknowledge(peer, "register-type", requestId, error);
+    }
+    const principal = this.#registry.ownerOf(peer.id)?.principal;
+    const shared = this.#registry.termsOf(agentType, { principal });
+    const terms = shared && formatTerms(shared);
+    const isShared = shared !== undefined;
+    const claiming = this.#claimer.now.claimType({ agentType, clientId: peer.id, isShared, terms });
     if (claiming === undefined) return this.#registerType(peer, requestId, agentType);
     void claiming.then((grant) => {
       if (grant.at === "granted") return this.#registerType(peer, requestId, agentType);
@@ -45,7 +57,10 @@ export class LegacyRegistration {
 
   #registerType(peer: Peer, requestId: string, agentType: string): void {
     const outcome = this.#registry.registerType(peer.id, agentType, { account: peer.account });
-    if (outcome.at !== "registered" && !this.#registry.isServed(agentType)) this.#claimer.now.releaseType(agentType);
+    if (outcome.at !== "registered") {
+      if (!this.#registry.isServed(agentType)) this.#claimer.now.releaseType(agentType);
+      this.#claimer.now.releaseShared(agentType, peer.id);
+    }
     switch (outcome.at) {
       case "registered": {
         const routed = this.#registry.routed(agentType);

@@ -7,6 +7,8 @@ import type { SharedType } from "../registry/shared-type.ts";
 import type { TypeOwners } from "../registry/type-owners.ts";
 import type { TypesBetween } from "../registry/types-between.ts";
 import type { Peer } from "../sessions/peer.ts";
+import { rightInCluster } from "./cluster-rights.ts";
+import { isUnaware, namedForExclusive, notAuthorized, notServed, unawareOf } from "./right-refusals.ts";
 
 export interface StateRightsParts {
   readonly owners: TypeOwners;
@@ -16,12 +18,14 @@ export interface StateRightsParts {
   readonly calls: CallRouter;
 }
 
-/** Era and number of an epoch, whose generation is the opening of the store. */
-export type Rank = Omit<Epoch, "generation">;
+/** The epoch under which a worker writes. Without a generation it is that of the present opening of the store. */
+export interface GrantedEpoch extends Omit<Epoch, "generation"> {
+  readonly generation: number | undefined;
+}
 
 /** Whether a worker may read and write the state of an agent. */
 export type StateRight =
-  | { readonly at: "granted"; readonly rank: Rank }
+  | { readonly at: "granted"; readonly epoch: GrantedEpoch }
   /** Another worker has the agent by now, under this epoch. */
   | { readonly at: "superseded"; readonly epoch: Epoch }
   | StateFailure;
@@ -34,8 +38,13 @@ export class StateRights {
     this.#parts = parts;
   }
 
-  /** `named`: the epoch that the worker names itself. */
-  of(from: Peer, agent: AgentName, named: Epoch | undefined): StateRight {
+  /** `named`: the epoch that the worker names itself. Questions that have none are about what the agent's turn has read before. */
+  of(from: Peer, agent: AgentName, named: Epoch | "none" | undefined): StateRight {
+    if (this.#parts.directory.cluster !== undefined) return rightInCluster(this.#parts, from, agent, named);
+    return this.#ofLoneHost(from, agent, named === "none" ? undefined : named);
+  }
+
+  #ofLoneHost(from: Peer, agent: AgentName, named: Epoch | undefined): StateRight {
     const { owners, calls, directory } = this.#parts;
     const { type } = agent;
     // Also when no worker serves the type any more: then nothing else says that it was shared.
@@ -44,8 +53,7 @@ export class StateRights {
     // A worker that leaves has given up its types, and still finishes the calls that it took.
     const serves = this.#serves(from, type) || calls.hasGivenUp(from, type);
     if (!serves && !this.#hasClaim(from, agent)) {
-      const text = `This worker does not serve the agent type ${JSON.stringify(type.slice(0, 100))}. Register the type first.`;
-      return notAuthorized(text);
+      return notServed(type);
     }
     const shared = owners.hasShared ? owners.shared(type) : undefined;
     if (shared !== undefined) return this.#ofShared(from, agent, shared, named);
@@ -53,13 +61,13 @@ export class StateRights {
     if (named !== undefined && calls.hasGivenUp(from, type)) {
       const newest = directory.newestEpoch(owners);
       const isFree = owners.owners(type).length === 0;
-      return isFree ? { at: "granted", rank: newest } : { at: "superseded", epoch: newest };
+      return isFree ? grantedHere(newest) : { at: "superseded", epoch: newest };
     }
     if (named !== undefined) {
-      return { at: "failed", code: "invalid-argument", text: "The agent's type is exclusive; name no epoch." };
+      return namedForExclusive;
     }
     // The era is higher than that of any claim from a time when the type was shared.
-    return { at: "granted", rank: { era: owners.era, number: 0 } };
+    return grantedHere({ era: owners.era, number: 0 });
   }
 
   // protocol.md §11.15
@@ -88,17 +96,14 @@ export class StateRights {
   // protocol.md §11.15
   #ofShared(from: Peer, { type, key }: AgentName, shared: SharedType, named: Epoch | undefined): StateRight {
     const { directory, calls, placement } = this.#parts;
-    if (!from.traits.capabilities.has("claims") || shared.unaware.has(from.id)) {
-      const text = `The host shares the agent type ${type} (sharedTypes), and this worker does not. Register it with shared: true.`;
-      return notAuthorized(text);
-    }
+    if (isUnaware(from, shared)) return unawareOf(type);
     const claim = directory.find(shared, key);
     const newest = directory.newestEpoch(shared);
     // The calls that it had for its agents have failed: they must not change anything any more.
     if (placement.isRevoked(from)) return { at: "superseded", epoch: claim?.epoch ?? newest };
     if (claim === undefined) {
       // Its claims have ended with its notice. While no other worker has the agent, its last turns commit.
-      if (calls.hasGivenUp(from, type)) return { at: "granted", rank: newest };
+      if (calls.hasGivenUp(from, type)) return grantedHere(newest);
       // It has had the agent, and has let it go.
       if (named !== undefined && compareEpochs(named, newest) <= 0) return { at: "superseded", epoch: newest };
       return notAuthorized(
@@ -107,10 +112,11 @@ export class StateRights {
     }
     const isPresent =
       claim.workerId === from.worker.id && (named === undefined || compareEpochs(claim.epoch, named) === 0);
-    return isPresent ? { at: "granted", rank: claim.epoch } : { at: "superseded", epoch: claim.epoch };
+    return isPresent ? grantedHere(claim.epoch) : { at: "superseded", epoch: claim.epoch };
   }
 }
 
-function notAuthorized(text: string): StateFailure {
-  return { at: "failed", code: "not-authorized", text };
+/** On a lone host the opening of the store is the generation, also if the store opens only with the write. */
+function grantedHere({ era, number }: Omit<Epoch, "generation">): StateRight {
+  return { at: "granted", epoch: { generation: undefined, era, number } };
 }

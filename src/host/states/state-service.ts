@@ -2,11 +2,8 @@ import {
   type AgentName,
   ChurnedMap,
   type Clock,
-  type Commit,
   type Epoch,
   type ErrorCode,
-  fullMailboxText,
-  isIdempotencyKey,
   type Mail,
   type ReminderRule,
   type StateStore,
@@ -23,7 +20,6 @@ import {
   type RemindersAsk,
   type StateFailure,
   type StatesAnswer,
-  type WireMail,
 } from "../../protocol/internal.ts";
 import type { BatchRunner } from "../batch-runner.ts";
 import { type CallFailure, callFailure } from "../calls/call-failures.ts";
@@ -32,15 +28,16 @@ import type { MutableHostCounters } from "../counters.ts";
 import type { SpreadRefusal } from "../events/spread-event.ts";
 import type { HeldStore } from "../held-store.ts";
 import { limits } from "../limits.ts";
-import type { CommitOccurrence, HostObserver } from "../observer.ts";
+import type { HostObserver } from "../observer.ts";
 import type { AgentDirectory } from "../placement/agent-directory.ts";
 import type { Placement } from "../placement/placement.ts";
 import type { TypeOwners } from "../registry/type-owners.ts";
 import type { TypesBetween } from "../registry/types-between.ts";
 import { shuttingDownText } from "../sessions/admission.ts";
 import type { Peer } from "../sessions/peer.ts";
+import { failure, fullMailbox, occurrence, readMail, toCommit } from "./commit-asks.ts";
 import { type FrameRouters, RidingFrames } from "./riding-frames.ts";
-import { type Rank, StateRights } from "./state-rights.ts";
+import { type GrantedEpoch, StateRights } from "./state-rights.ts";
 
 type ReadAsk = LoadAsk | RemindersAsk | RememberedAsk;
 
@@ -58,11 +55,11 @@ export interface TakenAsk {
   drop(): void;
 }
 
-/** Frames and mail of a commit, and the rank under which its worker writes. */
+/** Frames and mail of a commit, and the epoch under which its worker writes. */
 interface CommitLoad {
   readonly frames: RidingFrames;
   readonly mail: readonly Mail[];
-  readonly rank: Rank;
+  readonly epoch: GrantedEpoch;
   /** Rules of reminders with cron patterns, which were not read yet. */
   readonly withCron: readonly ReminderRule[];
 }
@@ -122,10 +119,11 @@ export class StateService {
     if (refusal !== undefined) return failedAnswer(ask, refusal);
     const withCron = this.#rulesOf(ask);
     if ("code" in withCron) return failedAnswer(ask, failure(withCron.code, withCron.text));
-    const right = this.#rights.of(from, ask.agent, "epoch" in ask ? ask.epoch : undefined);
+    const right = this.#rights.of(from, ask.agent, "epoch" in ask ? ask.epoch : "none");
     if (right.at === "failed") return failedAnswer(ask, right);
     if (right.at === "superseded") return this.#superseded(ask, right.epoch);
-    if (ask.kind !== "commit") return { isCommit: false, run: () => this.#read(ask), drop: () => undefined };
+    if (ask.kind !== "commit")
+      return { isCommit: false, run: () => this.#read(ask, right.epoch), drop: () => undefined };
     const frames = RidingFrames.read(from, ask);
     if (typeof frames === "string") return failedAnswer(ask, failure("invalid-message", frames));
     const mail = readMail(ask.mail);
@@ -136,7 +134,7 @@ export class StateService {
     this.#undecided += 1;
     return {
       isCommit: true,
-      run: () => this.#commit(from, ask, { frames, mail, rank: right.rank, withCron }),
+      run: () => this.#commit(from, ask, { frames, mail, epoch: right.epoch, withCron }),
       drop: () => this.#decided(frames, { at: "failed", code: "state-unavailable", text: noSpaceText }),
     };
   }
@@ -165,19 +163,35 @@ export class StateService {
 
   /** Another worker has the agent: what this one says of it is too old. */
   #superseded(ask: StoreAsk, epoch: Epoch): StoreAnswer {
-    if (ask.kind !== "commit") return failedAnswer(ask, failure("shutting-down", supersededText));
+    if (ask.kind !== "commit") return failedAnswer(ask, supersededFailure);
     this.#parts.counters.staleCommits += 1;
     return { kind: "committed", seq: ask.seq, outcome: { at: "stale", epoch } };
   }
 
-  #read(ask: ReadAsk): Promise<StoreAnswer> {
+  #read(ask: ReadAsk, epoch: GrantedEpoch): Promise<StoreAnswer> {
     return this.#inOrder(ask.agent, async () => {
       try {
+        if (ask.kind === "load" && !(await this.#fence(ask.agent, epoch))) return failedAnswer(ask, supersededFailure);
         return await this.#readFrom(this.#parts.held.readable, ask);
       } catch (error) {
         return failedAnswer(ask, { at: "failed", ...this.#parts.held.failed(error, "a state could not be read") });
       }
     });
+  }
+
+  // protocol.md §12.8
+  /**
+   * A worker that had the agent before writes nothing more of it, also where another host takes its commits. Resolves to false if the agent is with
+   * another worker by now. A lone host knows by itself whose commits it takes.
+   */
+  async #fence(agent: AgentName, { generation, era, number }: GrantedEpoch): Promise<boolean> {
+    if (generation === undefined) return true;
+    const store = await this.#parts.held.open();
+    const epoch = { generation, era, number };
+    const [outcome] = await store.commit([
+      { ...{ agent, epoch, expected: { at: "anything" }, write: { at: "keep" } }, ...noEffects },
+    ]);
+    return outcome?.at === "committed";
   }
 
   async #readFrom(store: StateStore, ask: ReadAsk): Promise<StoreAnswer> {
@@ -237,14 +251,14 @@ export class StateService {
     return refusal;
   }
 
-  #commit(from: Peer, ask: CommitAsk, { frames, mail, rank, withCron }: CommitLoad): Promise<StoreAnswer> {
+  #commit(from: Peer, ask: CommitAsk, { frames, mail, epoch, withCron }: CommitLoad): Promise<StoreAnswer> {
     const { clock, observer, counters } = this.#parts;
     const takenMs = observer === undefined ? 0 : clock.now();
     return this.#inOrder(ask.agent, async () => {
       const refusal = withCron.length === 0 ? undefined : await this.#parts.courier?.whyNotPatterns(ask, withCron);
       const outcome =
         refusal === undefined
-          ? await this.#write(from, ask, { frames, mail, rank })
+          ? await this.#write(from, ask, { frames, mail, epoch })
           : failure(refusal.code, refusal.text);
       if (outcome.at === "committed") counters.commits += 1;
       else if (outcome.at === "conflict") counters.conflictingCommits += 1;
@@ -259,7 +273,7 @@ export class StateService {
   async #write(
     from: Peer,
     ask: CommitAsk,
-    { frames, mail: own, rank }: Pick<CommitLoad, "frames" | "mail" | "rank">,
+    { frames, mail: own, epoch }: Pick<CommitLoad, "frames" | "mail" | "epoch">,
   ): Promise<HostedOutcome> {
     const { held } = this.#parts;
     let isAsked = false;
@@ -272,12 +286,11 @@ export class StateService {
       spreadBytes = spread.bytes;
       const mail = spread.mail.length === 0 ? own : [...own, ...spread.mail];
       isAsked = true;
-      const commit = toCommit(ask, mail, { generation: held.incarnation, era: rank.era, number: rank.number });
+      const { generation = held.incarnation, era, number } = epoch;
+      const commit = toCommit(ask, mail, { generation, era, number });
       const [outcome] = await store.commit([commit]);
       if (outcome === undefined) throw new TypeError("The state store gave no outcome for a commit.");
-      return outcome.at === "refused" && outcome.isMailboxFull === true
-        ? failure("mailbox-full", fullMailboxText(ask.agent, outcome))
-        : outcome;
+      return outcome.at === "refused" && outcome.isMailboxFull === true ? fullMailbox(ask.agent, outcome) : outcome;
     } catch (error) {
       const { code, text } = held.failed(
         error,
@@ -346,7 +359,8 @@ function* lastly(tasks: Iterable<() => void>, done: () => void): Iterable<() => 
 
 const noBytes = new Uint8Array();
 const noMail: { readonly mail: readonly Mail[]; readonly bytes: number } = { mail: [], bytes: 0 };
-const supersededText = "Another worker has the agent by now. Try again.";
+const noEffects = { reminders: [], mail: [], remembered: [] };
+const supersededFailure = failure("shutting-down", "Another worker has the agent by now. Try again.");
 const noSpaceText = "The host had no space for this commit. Try again later.";
 
 /** Creates the answer that refuses an ask. */
@@ -361,36 +375,4 @@ export function failedAnswer({ kind, seq }: Pick<StoreAsk, "kind" | "seq">, outc
     case "remembered":
       return { kind: "remembered", seq, outcome };
   }
-}
-
-export function failure(code: ErrorCode, text: string): StateFailure {
-  return { at: "failed", code, text };
-}
-
-/** Reads the mail of a commit. The receiver of a call is its target. Returns a text if a message is not a call. */
-function readMail(mail: readonly WireMail[]): readonly Mail[] | string {
-  const read: Mail[] = [];
-  for (const { id, message } of mail) {
-    const frame = peekFrame(message);
-    if (frame.kind !== "request" || frame.targetType === undefined) {
-      return "A message among the mail of the commit is not a call to an agent.";
-    }
-    if (!isIdempotencyKey(id)) return "A message among the mail of the commit needs an id of 1 to 256 characters.";
-    const receiver = { type: frame.targetType, key: frame.targetKey };
-    // A mailbox keeps an id once, as of messages that are told outside a turn.
-    read.push({ id, receiver, kind: "call", frame: message, isOnce: true });
-  }
-  return read;
-}
-
-// protocol.md §11.15
-/** The host sets the epoch, so that the store refuses a host and a worker that were superseded. */
-function toCommit(ask: CommitAsk, mail: readonly Mail[], epoch: Epoch): Commit {
-  const { agent, expected, write, reminders, remembered } = ask;
-  return { agent, epoch, expected, write, reminders, mail, remembered };
-}
-
-function occurrence(from: Peer, ask: CommitAsk, outcome: HostedOutcome, ms: number): CommitOccurrence {
-  const bytes = ask.write.at === "put" ? ask.write.data.length : 0;
-  return { at: "commit", clientId: from.id, agentType: ask.agent.type, outcome: outcome.at, bytes, ms };
 }

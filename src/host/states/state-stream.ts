@@ -23,7 +23,8 @@ import { heartbeatAnswer } from "../sessions/heartbeat-answer.ts";
 import { QueueBound, type QueueBounds } from "../sessions/queue-bound.ts";
 import type { Session, StreamBeside } from "../sessions/session.ts";
 import { AskQueue } from "./ask-queue.ts";
-import { failedAnswer, failure, type StateService, type StoreAsk } from "./state-service.ts";
+import { failure } from "./commit-asks.ts";
+import { failedAnswer, type StateService, type StoreAsk } from "./state-service.ts";
 
 export interface StateStreamParts {
   readonly session: Session;

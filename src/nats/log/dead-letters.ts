@@ -6,6 +6,7 @@ import {
   type KeptMessage,
   storeLimits,
 } from "../../core/internal.ts";
+import { type Fields, isCount, isFields } from "../api-answer.ts";
 import type { MsgHdrs } from "../driver.ts";
 import { readLetter, type StreamMessage, writeLetterHeaders } from "./mail-headers.ts";
 import type { MailStreams } from "./mail-streams.ts";
@@ -20,6 +21,14 @@ export interface DeadLettersParts {
   readonly makeMsgId: () => string;
   /** Bytes of all letters. */
   readonly maxBytes: number;
+}
+
+interface StreamInfo {
+  readonly state: { readonly bytes: number };
+}
+
+function hasBytes({ state }: Fields): boolean {
+  return isFields(state) && isCount(state.bytes);
 }
 
 /** One page of dead letters. */
@@ -110,7 +119,7 @@ export class DeadLetters {
   async #forgetOldest(): Promise<number> {
     const { asks, streams, maxBytes } = this.#parts;
     const { stream } = streams.dead;
-    const info = await asks.ask<{ readonly state: { readonly bytes: number } }>(`STREAM.INFO.${stream}`, undefined);
+    const info = await asks.ask<StreamInfo>(`STREAM.INFO.${stream}`, undefined, hasBytes);
     this.#addedBytes = 0;
     if (!("value" in info) || info.value.state.bytes <= maxBytes) return 0;
     const types = new Map<string, OfType>();

@@ -60,6 +60,9 @@ export class JetStreamLog implements DurableLog, AsyncDisposable {
   readonly #letters: DeadLetters;
   readonly #scan: MailScan;
   readonly #endListening: () => void;
+  readonly #endLooking: () => void;
+  /** The streams are being looked for. Resolves to whether one was missing. */
+  #restoring: Promise<boolean> | undefined;
   #isClosed = false;
 
   constructor(parts: JetStreamLogParts) {
@@ -73,6 +76,7 @@ export class JetStreamLog implements DurableLog, AsyncDisposable {
       createHeaders: () => client.createHeaders(),
     });
     this.#endListening = client.onConnected(() => void this.#reconnect());
+    this.#endLooking = client.onMissingStream(() => void this.#restore());
   }
 
   async append(mailbox: AgentName, message: DurableMessage): Promise<AppendOutcome> {
@@ -82,8 +86,8 @@ export class JetStreamLog implements DurableLog, AsyncDisposable {
   async take(shard: number, token: number, reader: ShardReader, { lost = [] }: TakeOptions = {}): Promise<ShardHold> {
     this.#assertOpen();
     const before = this.#readings.get(shard);
-    if (before !== undefined && before.token > token) throw takenOver();
-    before?.lose(takenOver());
+    if (before !== undefined && before.token > token) throw takenOver(before.token);
+    before?.lose(takenOver(token));
     const { client, streams, clock, makeId, log } = this.#parts;
     const reading: ShardReading = new ShardReading({
       ...{ client, asks: this.#asks, stream: streams.mail.stream, filter: streams.shardSubjects(shard) },
@@ -113,6 +117,17 @@ export class JetStreamLog implements DurableLog, AsyncDisposable {
   reached(shard: number): Promise<number> {
     const { client, streams } = this.#parts;
     return reachedPlace({ client, asks: this.#asks, stream: streams.mail.stream, shard });
+  }
+
+  async newest(): Promise<number> {
+    this.#assertOpen();
+    return await this.#asks.newest(this.#parts.streams.mail.stream);
+  }
+
+  async empty(mailbox: AgentName, upTo: number): Promise<void> {
+    this.#assertOpen();
+    const { mail, mailSubject } = this.#parts.streams;
+    await this.#asks.purge(mail.stream, mailSubject(mailbox), upTo);
   }
 
   async spill(shard: number, mailbox: AgentName, { place }: Pick<KeptMessage, "place">): Promise<void> {
@@ -194,6 +209,7 @@ export class JetStreamLog implements DurableLog, AsyncDisposable {
     if (this.#isClosed) return;
     this.#isClosed = true;
     this.#endListening();
+    this.#endLooking();
     await Promise.all([...this.#readings.values()].map((reading) => reading.leave()));
     await this.#parts.client.close();
     this.#parts.onClosed();
@@ -221,19 +237,31 @@ export class JetStreamLog implements DurableLog, AsyncDisposable {
   }
 
   async #reconnect(): Promise<void> {
+    if (await this.#restore()) return;
+    for (const reading of this.#readings.values()) reading.restart("the connection was lost");
+  }
+
+  /** Makes the streams again that are not there. */
+  #restore(): Promise<boolean> {
+    this.#restoring ??= this.#restoreNow().finally(() => {
+      this.#restoring = undefined;
+    });
+    return this.#restoring;
+  }
+
+  async #restoreNow(): Promise<boolean> {
+    if (this.#isClosed) return false;
     const { restoreStreams, log } = this.#parts;
     try {
-      const wasMissing = await restoreStreams();
-      if (wasMissing) {
-        log.error("NATS has lost the mail of the cluster; its streams were made anew");
-        // The places of the messages that readers have are those of other messages by now.
-        for (const reading of [...this.#readings.values()]) reading.lose(new StoreError("unavailable", lostText));
-        return;
-      }
+      if (!(await restoreStreams())) return false;
+      log.error("NATS has lost the mail of the cluster; its streams were made anew");
+      // The places of the messages that readers have are those of other messages by now.
+      for (const reading of [...this.#readings.values()]) reading.lose(new StoreError("unavailable", lostText));
+      return true;
     } catch (error) {
       if (!this.#isClosed) log.error("the mail of the cluster is not there in NATS", { reason: errorText(error) });
+      return false;
     }
-    for (const reading of this.#readings.values()) reading.restart("the connection was lost");
   }
 
   async #pause(ms: number): Promise<void> {

@@ -1,5 +1,6 @@
 import type { MailReceiver } from "../../core/internal.ts";
 import { StoreError } from "../../core/internal.ts";
+import { hasName } from "../api-answer.ts";
 import type { Msg } from "../driver.ts";
 import type { NatsClient } from "../nats-client.ts";
 import { nanosPerMs } from "../open-stream.ts";
@@ -72,14 +73,24 @@ export class MailScan {
   }
 
   async #begin(after: number): Promise<Scan> {
-    const answer = await this.#asks.ask<{ readonly name: string }>(`CONSUMER.CREATE.${this.#stream}`, {
-      stream_name: this.#stream,
-      config: {
-        ...{ filter_subject: this.#filter, headers_only: true, ack_policy: "none", mem_storage: true, num_replicas: 1 },
-        ...{ deliver_policy: "by_start_sequence", opt_start_seq: Math.max(0, after) + 1 },
-        inactive_threshold: forgottenAfterMs * nanosPerMs,
+    const answer = await this.#asks.ask<{ readonly name: string }>(
+      `CONSUMER.CREATE.${this.#stream}`,
+      {
+        stream_name: this.#stream,
+        config: {
+          ...{
+            filter_subject: this.#filter,
+            headers_only: true,
+            ack_policy: "none",
+            mem_storage: true,
+            num_replicas: 1,
+          },
+          ...{ deliver_policy: "by_start_sequence", opt_start_seq: Math.max(0, after) + 1 },
+          inactive_threshold: forgottenAfterMs * nanosPerMs,
+        },
       },
-    });
+      hasName,
+    );
     if ("value" in answer) return { consumer: answer.value.name, place: after };
     throw new StoreError("unavailable", "NATS makes no consumer that says which agents have mail.");
   }

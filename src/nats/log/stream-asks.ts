@@ -1,6 +1,15 @@
 import { type Clock, loggableText, StoreError, type StoreErrorCode } from "../../core/internal.ts";
+import {
+  type ApiAnswer,
+  type ApiError,
+  errorIn,
+  type Fields,
+  hasMessage,
+  readJsonFields,
+  streamNotFound,
+} from "../api-answer.ts";
 import type { MsgHdrs } from "../driver.ts";
-import type { ApiAnswer, ApiError, NatsClient } from "../nats-client.ts";
+import type { NatsClient } from "../nats-client.ts";
 import { atLeast } from "../server-version.ts";
 import { parseHeaders, type StreamMessage } from "./mail-headers.ts";
 
@@ -18,7 +27,6 @@ const sequenceNotFound = 10_043;
 /** The server could not store or delete a message; the text says why. */
 const storeFailed = 10_077;
 const deleteFailed = 10_057;
-const streamNotFound = 10_059;
 const noSpace: readonly number[] = [10_047, 10_023, 10_028, 10_053];
 
 /** The body of the answer to `STREAM.MSG.GET`. */
@@ -41,12 +49,12 @@ export class StreamAsks {
     this.#assertFits(data.byteLength + sizeOf(headers));
     return await this.#until("unknown", async () => {
       const answer = await this.#client.request(subject, data, headers);
-      const read = answer && readJson<{ seq?: number; duplicate?: boolean; error?: ApiError }>(answer.data);
+      const read = answer && readJsonFields(answer.data);
       if (read === undefined) return undefined;
-      if (read.error !== undefined) return isFullSubject(read.error) ? { at: "full" } : this.#refused(read.error);
-      return Number.isSafeInteger(read.seq)
-        ? { at: read.duplicate ? "known" : "kept", place: read.seq ?? 0 }
-        : undefined;
+      const error = errorIn(read);
+      if (error !== undefined) return isFullSubject(error) ? { at: "full" } : this.#refused(error);
+      const { seq, duplicate } = read;
+      return Number.isSafeInteger(seq) ? { at: duplicate === true ? "known" : "kept", place: Number(seq) } : undefined;
     });
   }
 
@@ -62,6 +70,27 @@ export class StreamAsks {
     });
   }
 
+  /** The sequence of the last message that a stream has taken. */
+  async newest(stream: string): Promise<number> {
+    return await this.#until("unavailable", async () => {
+      const answer = await this.#client.ask<{ readonly state: { readonly last_seq: number } }>(
+        `STREAM.INFO.${stream}`,
+        undefined,
+      );
+      if (answer === undefined) return undefined;
+      return "value" in answer ? answer.value.state.last_seq : this.#refused(answer.error);
+    });
+  }
+
+  /** Deletes the messages of a subject up to a place. */
+  async purge(stream: string, subject: string, upTo: number): Promise<void> {
+    await this.#until("unavailable", async () => {
+      const answer = await this.#client.ask<object>(`STREAM.PURGE.${stream}`, { filter: subject, seq: upTo + 1 });
+      if (answer === undefined) return undefined;
+      return "value" in answer ? true : this.#refused(answer.error);
+    });
+  }
+
   /** Reads the first message of a subject at a place or behind it. Undefined: there is none. */
   next(stream: string, subject: string, from: number): Promise<StreamMessage | undefined> {
     return this.#read(stream, { next_by_subj: subject, seq: from });
@@ -73,9 +102,13 @@ export class StreamAsks {
   }
 
   /** Asks JetStream's API until there is an answer. */
-  async ask<T>(api: string, body: object | undefined): Promise<Exclude<ApiAnswer<T>, undefined>> {
+  async ask<T>(
+    api: string,
+    body: object | undefined,
+    isWhole?: (fields: Fields) => boolean,
+  ): Promise<Exclude<ApiAnswer<T>, undefined>> {
     return await this.#until("unavailable", async () => {
-      const answer = await this.#client.ask<T>(api, body);
+      const answer = await this.#client.ask<T>(api, body, isWhole);
       const isTemporary = answer !== undefined && "error" in answer && isTemporaryError(answer.error);
       return isTemporary ? undefined : answer;
     });
@@ -83,7 +116,7 @@ export class StreamAsks {
 
   async #read(stream: string, query: object): Promise<StreamMessage | undefined> {
     const found = await this.#until<{ readonly message?: StreamMessage }>("unavailable", async () => {
-      const answer = await this.#client.ask<GotMessage>(`STREAM.MSG.GET.${stream}`, query);
+      const answer = await this.#client.ask<GotMessage>(`STREAM.MSG.GET.${stream}`, query, hasMessage);
       if (answer === undefined) return undefined;
       if ("error" in answer) return answer.error.err_code === messageNotFound ? {} : this.#refused(answer.error);
       const { seq, hdrs, data = "" } = answer.value.message;
@@ -149,12 +182,4 @@ function sizeOf(headers: MsgHdrs): number {
   let bytes = "NATS/1.0\r\n\r\n".length;
   for (const name of headers.keys()) bytes += name.length + 4 + headers.get(name).length;
   return bytes;
-}
-
-function readJson<T>(data: Uint8Array): T | undefined {
-  try {
-    return JSON.parse(new TextDecoder().decode(data)) as T;
-  } catch {
-    return undefined;
-  }
 }

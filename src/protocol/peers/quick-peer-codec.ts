@@ -19,6 +19,12 @@ const frameTag = 0x7a;
 
 const firstFlag = 1;
 
+/**
+ * Most targets and types of an event that a host reads. A cluster has 100,000 agent types at most (`mostTypes`), and each target has one of them
+ * at least. The longest frame could name 30 million targets, which would take gigabytes.
+ */
+const mostEventNames = 200_000;
+
 /** Whether the flags of a call say that it is the first one on its route. */
 export function isFirst(flags: number): boolean {
   return (flags & firstFlag) !== 0;
@@ -124,17 +130,20 @@ function readEvent(reader: RawReader): PeerFrame | undefined {
     number = reader.number();
     tag = number < 0 ? -1 : reader.number();
   }
+  let names = 0;
   for (; tag === targetTag; tag = reader.number()) {
     const end = reader.length();
-    const target = end < 0 ? undefined : readTarget(reader, end);
+    const target = end < 0 ? undefined : readTarget(reader, end, mostEventNames - names - 1);
     if (target === undefined) return undefined;
+    names += 1 + target.types.length;
     targets.push(target);
   }
   const frame = tag === frameTag ? readLast(reader) : undefined;
   return frame && { kind: "event", number, targets, frame };
 }
 
-function readTarget(reader: RawReader, end: number): PeerEventTarget | undefined {
+/** Undefined also for more types than `most`. */
+function readTarget(reader: RawReader, end: number, most: number): PeerEventTarget | undefined {
   const types: string[] = [];
   let slot = 0;
   while (reader.position < end) {
@@ -145,11 +154,11 @@ function readTarget(reader: RawReader, end: number): PeerEventTarget | undefined
       continue;
     }
     const textEnd = tag === typeTag ? reader.length() : -1;
-    if (textEnd < 0 || textEnd > end) return undefined;
+    if (textEnd < 0 || textEnd > end || types.length >= most) return undefined;
     types.push(nameAt(reader.bytes, reader.position, textEnd));
     reader.position = textEnd;
   }
-  return reader.position === end ? { slot, types } : undefined;
+  return reader.position === end && most >= 0 ? { slot, types } : undefined;
 }
 
 /** The rest of the bytes, if they are one field. */

@@ -110,6 +110,8 @@ export function encodeCommit(commit: Commit, { nowMs, bounds, hasMailboxes }: Co
     if (remembered.some(({ answer }) => answer !== undefined)) fields.answers = true;
     if (remembered.some(({ answer }) => answer === undefined)) fields.ids = true;
   }
+  const hasEffects = reminders.length > 0 || mail.length > 0 || remembered.length > 0;
+  if (write.at === "keep" && !hasEffects) fields.fences = true;
   return {
     // Publishers of one mailbox may be several: no other group writes to it meanwhile, so that its messages keep their order.
     agents: [id, ...mail.flatMap(({ isOnce, receiver }) => (isOnce === true ? [idOfAgent(receiver)] : []))],

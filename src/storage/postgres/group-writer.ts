@@ -114,7 +114,7 @@ export class GroupWriter {
     const mailLock = writes.some(({ touchesMail }) => touchesMail) ? locks.mail : null;
     const agentLocks = lockKeysOfAgents(agentsOf(writes), locks.salt);
     const generation = Math.max(this.#newestGeneration, ...writes.map((one) => one.generation));
-    const isNewer = generation > Math.max(this.#newestGeneration, incarnation);
+    const isNewer = generation > Math.max(this.#newestGeneration, writers === "one" ? incarnation : 0);
     const [row] = await connections.query({
       ...this.#statement,
       values: [

@@ -65,6 +65,8 @@ export const schemaSteps: readonly SchemaStep[] = [
   (s) => functionsOf(s),
   // Ids of messages that were kept while the clock was ahead are forgotten. Mailboxes know the ids of mail that commits bring.
   (s) => functionsOf(s),
+  // A commit without effects fences an agent that has no record. Openings of many writers are no generations.
+  (s) => functionsOf(s),
   // Mail is bounded in bytes.
   (s) => `${sizeTablesOf(s)}${functionsOf(s)}drop function if exists ${s}.mailbox_size;${countMailOf(s)}`,
 ];

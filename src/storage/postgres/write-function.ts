@@ -37,9 +37,11 @@ begin${assertIsolation}
   if v_meta.writers <> p_writers and not p_takes_over then
     return jsonb_build_object('writers', v_meta.writers);
   end if;
-  v_newest := greatest(v_meta.incarnation, v_meta.newest_generation);
-  v_incarnation := greatest(v_newest + 1, p_seconds);
-  update ${s}.meta set writers = p_writers, incarnation = v_incarnation, newest_generation = v_incarnation, holder = p_holder,
+  v_newest := v_meta.newest_generation;
+  v_incarnation := greatest(v_meta.incarnation + 1, v_newest + 1, p_seconds);
+  -- Of many writers no epoch has the number of an opening.
+  update ${s}.meta set writers = p_writers, incarnation = v_incarnation, holder = p_holder,
+    newest_generation = case when p_writers = 'many' then v_newest else v_incarnation end,
     fence = case when p_writers = 'many' and v_meta.writers = 'many' then fence else v_incarnation end;
   return jsonb_build_object('incarnation', v_incarnation, 'newestGeneration', v_newest);
 end $body$;
@@ -270,6 +272,12 @@ begin${assertIsolation}
       end if;
       v_result := jsonb_build_array(0, v_old.etag, v_old.revision);
     else
+      if v_write ? 'fences' and p_writers = 'many' and v_generation is not null then
+        insert into ${s}.deleted(agent, generation, era, number, deleted_at)
+          values (v_agent, v_generation, v_era, v_number, v_now)
+          on conflict (agent) do update set generation = excluded.generation, era = excluded.era, number = excluded.number,
+            deleted_at = excluded.deleted_at;
+      end if;
       v_result := jsonb_build_array(0, '', 0);
     end if;
 

@@ -51,6 +51,14 @@ export class SimulatedLog implements DurableLog {
     return this.#log.reached(shard);
   }
 
+  newest(): Promise<number> {
+    return this.#queue.ask("read", () => this.#log.newest());
+  }
+
+  empty(mailbox: AgentName, upTo: number): Promise<void> {
+    return this.#queue.ask("write", () => this.#log.empty(copyOf(mailbox), upTo));
+  }
+
   spill(shard: number, mailbox: AgentName, from: Pick<KeptMessage, "place">): Promise<void> {
     return this.#log.spill(shard, mailbox, from);
   }

@@ -69,6 +69,37 @@ describe.skipIf(absence !== undefined)(`mail in NATS${absence === undefined ? ""
     expect(await log.append(mailbox, messageOf("2"))).toBe("kept");
   });
 
+  it("that the servers have lost ends the readers of each host, whichever makes the streams anew", async () => {
+    await using server = await NatsServer.start();
+    await using one = await openNatsLog(server.url, { maxMailBytes });
+    await using two = await openNatsLog(server.url, { maxMailBytes });
+    const others = Array.from({ length: 100 }, (_, at) => ({ type: "writer", key: `k${at}` }));
+    const other = others.find((each) => shardOf(each) !== shardOf(mailbox)) ?? mailbox;
+    for (const id of ["1", "2", "3"]) await one.append(mailbox, messageOf(id));
+    await one.append(other, messageOf("4"));
+    const lost = [later<StoreError>(), later<StoreError>()] as const;
+    await one.take(shardOf(mailbox), 1, { onMessage: () => undefined, onLost: lost[0].resolve });
+    await two.take(shardOf(other), 1, { onMessage: () => undefined, onLost: lost[1].resolve });
+    await server.kill();
+    rmSync(server.dataFolder, { recursive: true });
+    await server.restart();
+    for (const each of lost) expect((await each.promise).storeCode).toBe("unavailable");
+  });
+
+  it("whose streams an operator deletes is kept again, in new ones", async () => {
+    await using server = await NatsServer.start();
+    const logger = new RecordingLogger();
+    await using log = await openNatsLog(server.url, { maxMailBytes, logger });
+    const { connect } = await import("@nats-io/transport-node");
+    const operator = await connect({ servers: server.url });
+    expect(await log.append(mailbox, messageOf("1"))).toBe("kept");
+    for (const stream of ["MAIL_0", "DEAD"]) await operator.request(`$JS.API.STREAM.DELETE.TROUPE_troupe_${stream}`);
+    expect(await log.append(mailbox, messageOf("2"))).toBe("kept");
+    const text = "NATS has lost the mail of the cluster; its streams were made anew";
+    while (!logger.texts("error").includes(text)) await log.append(mailbox, messageOf("2"));
+    await operator.close();
+  });
+
   it("of another program in the stream keeps back no message behind it", async () => {
     await using server = await NatsServer.start();
     const logger = new RecordingLogger();

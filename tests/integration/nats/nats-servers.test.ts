@@ -128,6 +128,52 @@ describe.skipIf(absence !== undefined)(`a NATS server${absence === undefined ? "
     await expect(opening).rejects.toMatchObject({ code: "wrong-state", message: expect.stringContaining(message) });
   });
 
+  it("whose streams an operator deletes while hosts run gets empty ones, and the watches begin anew", async () => {
+    await using server = await NatsServer.start();
+    const logger = new RecordingLogger();
+    await using store = await openNatsStore(server.url, { logger });
+    const { connect } = await import("@nats-io/transport-node");
+    const operator = await connect({ servers: server.url });
+    const watch = new WatchRecorder();
+    store.watch("worker.", watch);
+    expect(await store.write("worker.a", value, 0)).toMatchObject({ at: "written" });
+    await watch.told("worker.a", "1");
+    await operator.request("$JS.API.STREAM.DELETE.KV_troupe_troupe_claims_0");
+    while ((await store.write("claim.a.b", value, 0)).at !== "written");
+    await operator.request("$JS.API.STREAM.DELETE.KV_troupe_troupe_ctl");
+    while ((await store.write("worker.b", value, 0)).at !== "written");
+    await watch.told("worker.b", "1");
+    expect(await store.read("worker.a", { fresh: true })).toBeUndefined();
+    expect(watch.resets).toBe(1);
+    expect(logger.texts("error")).toContain("NATS has lost the store of the cluster, which was made anew");
+    await operator.close();
+  });
+
+  it("that takes rights away and gives them back is used again", async () => {
+    const login = (rights: string): string => `authorization { users: [{ user: t, password: t, ${rights} }] }`;
+    const all = login('permissions: { publish: ">", subscribe: ">" }');
+    const none = login('permissions: { publish: { deny: ">" }, subscribe: { deny: ">" } }');
+    await using server = await NatsServer.start([all]);
+    const logger = new RecordingLogger();
+    await using store = await openNatsStore(`nats://t:t@${server.address}`, { logger });
+    await using other = await openNatsStore(`nats://t:t@${server.address}`);
+    const watch = new WatchRecorder();
+    store.watch("worker.", watch);
+    await watch.until(() => watch.caughtUp === 1);
+    await server.reload([none]);
+    while ((await store.write("worker.a", value, 0)).at !== "unknown");
+    expect(logger.texts("warn").join()).toContain("NATS refuses");
+    await server.reload([all]);
+    while ((await store.write("worker.a", value, 0)).at !== "written");
+    await watch.told("worker.a", "1");
+    let isHeard = false;
+    store.onAnnouncement(() => {
+      isHeard = true;
+    });
+    // An announcement may be lost, as long as the store does not hear them.
+    for (; !isHeard; await other.read("worker.a", { fresh: true })) other.announce(value);
+  });
+
   it("that comes back without its files gets an empty store, and the watches begin anew", async () => {
     await using server = await NatsServer.start();
     const logger = new RecordingLogger();

@@ -41,6 +41,11 @@ export class Channel<ToHost, ToWorker> {
     return this.#isHostOpen;
   }
 
+  /** Whether what the host sends may still reach the worker: it neither has left nor was killed. */
+  get reachesWorker(): boolean {
+    return this.#isHostOpen && this.#isWorkerOpen && !this.#down.isCut;
+  }
+
   toHost(message: ToHost): void {
     const { host } = this.#options;
     if (!this.#isWorkerOpen) return;

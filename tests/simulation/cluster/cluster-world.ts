@@ -110,6 +110,7 @@ export class ClusterWorld {
     this.#heal();
     await this.#runFor(healMs);
     await this.#probe();
+    await this.#untilAllServe();
     await this.#restAsks();
     checkSettled(this);
     checkShardsSettled(this);
@@ -302,6 +303,14 @@ export class ClusterWorld {
       this.ledger.breach("settled", "some agents do not answer through some hosts, after everything is healed");
     // What runs on behind the answers ends.
     await this.#runFor(5_000);
+  }
+
+  /** A host whose renewals were slow may just have been isolated. It serves again, and takes its shards within a second. */
+  async #untilAllServe(): Promise<void> {
+    const areServing = () => this.hosts.every(({ takesWorkers, member }) => !takesWorkers || member.isServing);
+    const endMs = this.clock.now() + 20_000;
+    while (!areServing() && this.clock.now() < endMs) await this.#step();
+    await this.#runFor(2_500);
   }
 
   /** Renewals and refreshes go on without an end; a moment comes at which none is under way, unless one hangs. */

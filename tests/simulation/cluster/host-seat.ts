@@ -5,7 +5,7 @@ import {
   type SessionEnd,
   type WorkerSession,
 } from "../../../src/cluster/internal.ts";
-import type { AgentName, Epoch } from "../../../src/core/internal.ts";
+import { type AgentName, compareEpochs, type Epoch } from "../../../src/core/internal.ts";
 import { ProcessClock } from "../../../src/testing/index.ts";
 import { Channel, type ChannelEnd } from "./channel.ts";
 import type { ClusterWorld } from "./cluster-world.ts";
@@ -36,7 +36,9 @@ export class HostSeat {
   readonly #world: ClusterWorld;
   readonly #connections = new Set<Connection>();
   readonly #bySession = new Map<string, Connection>();
-  readonly #moves = new Map<string, () => void>();
+  readonly #moves = new Map<string, { readonly epoch: Epoch; readonly give: () => void }>();
+  /** The epoch under which each agent was let go, when its host had asked for that. */
+  readonly #letGo = new Map<string, { readonly epoch: Epoch; readonly session: WorkerSession }>();
   /** The shards of the mail that it reads. */
   readonly reading = new Set<number>();
   #member!: ClusterMember;
@@ -143,14 +145,34 @@ export class HostSeat {
       move.thaw();
       if (move.isOver) this.#moves.delete(name);
     });
-    this.#moves.set(name, () => {
+    const give = () => {
       timer.cancel();
       void move.give(to).then((outcome) => {
         this.#world.ledger.line(() => `${this.name} gives ${name} to ${to.slice(0, 8)}: ${outcome}`);
         this.#moves.delete(name);
       });
-    });
-    connection.channel.toWorker({ at: "let-go", agent });
+    };
+    this.#moves.set(name, { epoch: claim.epoch, give });
+    connection.channel.toWorker({ at: "let-go", agent, epoch: claim.epoch });
+  }
+
+  #letGone({ agent, epoch }: Extract<ToHost, { at: "let-gone" }>, session: WorkerSession): void {
+    const name = `${agent.type}/${agent.key}`;
+    const move = this.#moves.get(name);
+    if (move === undefined || compareEpochs(move.epoch, epoch) !== 0) return;
+    this.#letGo.set(name, { epoch, session });
+    move.give();
+  }
+
+  /** A worker has let an agent go after its host had given the move up: the next call claims the agent under a new epoch. */
+  async #claimAnew(agent: AgentName, epoch: Epoch): Promise<void> {
+    const { claims } = this.#member;
+    const name = `${agent.type}/${agent.key}`;
+    const claim = claims.find(agent);
+    if (claim === undefined || compareEpochs(claim.epoch, epoch) !== 0 || this.#moves.has(name)) return;
+    const move = await claims.freeze(agent);
+    if (claims.present(agent)?.epoch.number === epoch.number) move?.sleep();
+    else move?.thaw();
   }
 
   #beginLife(): void {
@@ -167,6 +189,8 @@ export class HostSeat {
       listener: {
         onServing: (isServing) => {
           ledger.line(() => `${this.name} ${isServing ? "serves" : "is isolated"}`);
+          // It knows its claims no more.
+          if (!isServing) this.#letGo.clear();
           if (!isServing && this.reading.size > 0)
             ledger.breach("shards", `${this.name} is isolated, and reads shards`);
         },
@@ -237,7 +261,7 @@ export class HostSeat {
       }
       case "let-gone":
         // Only the session that was asked has let it go.
-        if (session?.isCurrent === true) this.#moves.get(`${message.agent.type}/${message.agent.key}`)?.();
+        if (session?.isCurrent === true) this.#letGone(message, session);
         return;
       case "goodbye":
         this.#lost(connection, "left");
@@ -247,6 +271,8 @@ export class HostSeat {
         return;
       case "not-taken":
         message.call.settle("not-taken");
+        if (message.gone !== undefined && session?.isCurrent === true)
+          void this.#claimAnew(message.call.agent, message.gone);
     }
   }
 
@@ -348,7 +374,14 @@ export class HostSeat {
 
   #send(connection: Connection, call: ClusterCall, epoch: Epoch): void {
     const { worker, channel, session } = connection;
-    if (worker.kind === "stock" && session !== undefined)
+    const name = `${call.agent.type}/${call.agent.key}`;
+    const gone = this.#letGo.get(name);
+    if (gone !== undefined && gone.session === session && compareEpochs(epoch, gone.epoch) === 0)
+      this.#world.ledger.breach(
+        "activation",
+        `${this.name} sends to ${name} under an epoch whose worker has let it go`,
+      );
+    if (worker.kind === "stock" && session !== undefined && channel.reachesWorker)
       this.#world.ledger.started(call.agent, session.workerId, epoch, "send");
     channel.toWorker({ at: "call", call, epoch });
   }

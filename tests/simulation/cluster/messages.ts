@@ -5,10 +5,11 @@ import type { ClusterCall } from "./ledger.ts";
 export type ToHost =
   | { readonly at: "open"; readonly workerId: string; readonly session: number; readonly clientId: string }
   | { readonly at: "ask-lease"; readonly request: number }
-  | { readonly at: "let-gone"; readonly agent: AgentName }
+  | { readonly at: "let-gone"; readonly agent: AgentName; readonly epoch: Epoch }
   | { readonly at: "goodbye" }
   | { readonly at: "done"; readonly call: ClusterCall }
-  | { readonly at: "not-taken"; readonly call: ClusterCall };
+  /** `gone`: the worker has let the agent go that was held under this epoch. */
+  | { readonly at: "not-taken"; readonly call: ClusterCall; readonly gone?: Epoch };
 
 /** A message of a host to its worker. */
 export type ToWorker =
@@ -16,4 +17,4 @@ export type ToWorker =
   | { readonly at: "void" }
   | { readonly at: "lease"; readonly request: number; readonly ms: number }
   | { readonly at: "call"; readonly call: ClusterCall; readonly epoch: Epoch }
-  | { readonly at: "let-go"; readonly agent: AgentName };
+  | { readonly at: "let-go"; readonly agent: AgentName; readonly epoch: Epoch };

@@ -101,9 +101,8 @@ export const plantedClusterBugs: readonly PlantedClusterBug[] = [
   {
     name: "a claim is kept after its giving was unknown",
     file: "claims/cluster-claims.ts",
-    from: `    this.#held.delete(agent);
-    return outcome;`,
-    to: "    return outcome;",
+    from: "else this.#putToSleep(agent, sessionNumber);",
+    to: "",
     caughtBy: ["activation"],
   },
   {
@@ -150,8 +149,10 @@ export const plantedClusterBugs: readonly PlantedClusterBug[] = [
   {
     name: "a reading that has ended by itself is not begun anew (rule R5)",
     file: "shards/shard-owners.ts",
-    from: "if (this.#holdings.get(shard) === reading) this.#drop(shard);",
-    to: "if (this.#holdings.get(shard) === reading) this.#options.use.drop(shard);",
+    from: `this.#leastTokens.set(shard, taken + 1);
+        this.#drop(shard);`,
+    to: `this.#leastTokens.set(shard, taken + 1);
+        this.#options.use.drop(shard);`,
     caughtBy: ["shards"],
   },
   {

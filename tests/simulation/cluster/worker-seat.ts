@@ -1,5 +1,5 @@
 import { WorkerLease } from "../../../src/cluster/internal.ts";
-import type { AgentName, Epoch } from "../../../src/core/internal.ts";
+import { type AgentName, compareEpochs, type Epoch } from "../../../src/core/internal.ts";
 import { ProcessClock } from "../../../src/testing/index.ts";
 import type { Channel, ChannelEnd } from "./channel.ts";
 import type { ClusterWorld } from "./cluster-world.ts";
@@ -24,7 +24,9 @@ export class WorkerSeat {
   readonly #lease: WorkerLease;
   /** Turns that run, by agent. */
   readonly #running = new Map<string, number>();
-  #leaving = new Map<string, AgentName>();
+  #leaving = new Map<string, { readonly agent: AgentName; readonly epoch: Epoch }>();
+  /** The newest epoch under which each agent was let go. */
+  readonly #gone = new Map<string, Epoch>();
   #channel: Channel<ToHost, ToWorker> | undefined;
   #host: HostSeat | undefined;
   #workerId: string;
@@ -144,7 +146,7 @@ export class WorkerSeat {
         this.#lease.granted(message.request, message.ms);
         return;
       case "let-go":
-        this.#leaving.set(nameOf(message.agent), message.agent);
+        this.#leaving.set(nameOf(message.agent), message);
         this.#letGo(nameOf(message.agent));
         return;
       case "call":
@@ -174,6 +176,13 @@ export class WorkerSeat {
   #turn(call: ClusterCall, epoch: Epoch, channel: Channel<ToHost, ToWorker>): void {
     const { ledger } = this.#world;
     const name = nameOf(call.agent);
+    const gone = this.#gone.get(name);
+    // protocol.md §11.17 L4: a message under a claim for which the worker has said that it let the agent go.
+    if (gone !== undefined && compareEpochs(epoch, gone) === 0) {
+      channel.toHost({ at: "not-taken", call, gone: epoch });
+      this.#letGo(name);
+      return;
+    }
     // For a stock worker the message counts from when its host has sent it.
     const holder =
       this.kind === "troupe"
@@ -196,10 +205,11 @@ export class WorkerSeat {
   }
 
   #letGo(name: string): void {
-    const agent = this.#leaving.get(name);
-    if (agent === undefined || this.#running.has(name)) return;
+    const leaving = this.#leaving.get(name);
+    if (leaving === undefined || this.#running.has(name)) return;
     this.#leaving.delete(name);
-    this.#channel?.toHost({ at: "let-gone", agent });
+    this.#gone.set(name, leaving.epoch);
+    this.#channel?.toHost({ at: "let-gone", agent: leaving.agent, epoch: leaving.epoch });
   }
 
   #endIfIdle(): void {

@@ -11,7 +11,11 @@ function lifeOver(store: CoordinationStore): Life {
   return {
     ...{
       hostId: "h",
-      store: new LifeStore(store, () => undefined),
+      store: new LifeStore(
+        store,
+        () => undefined,
+        () => undefined,
+      ),
       times: defaultTimes,
       counters: createClusterCounters(),
     },

@@ -133,6 +133,26 @@ describe("a host in a cluster", () => {
     expect(one.workers.current("w1")).toBeUndefined();
   });
 
+  it("gives an agent a new epoch that its worker has let go, though the store did not say whether another has it", async () => {
+    const { start, join } = world();
+    const agent = { type: "writer", key: "1" };
+    const one = await start(async (key, text, write) =>
+      key.startsWith("claim.") && text.includes('"w2"') ? { at: "unknown" } : write(),
+    );
+    const joined = await join(one, 1);
+    if (joined.at !== "joined") throw new Error(joined.at);
+    expect(await one.types.registerShared("writer", joined.session, "")).toMatchObject({ at: "registered" });
+    const first = await one.claims.claim(agent, "w1");
+    if (first.at !== "held") throw new Error(first.at);
+    const move = await one.claims.freeze(agent);
+    expect(await move?.give("w2")).toBe("unknown");
+    // It is not with another worker, as one learns that was wanted for it meanwhile.
+    expect(one.claims.find(agent)).toBeUndefined();
+    const second = await one.claims.claim(agent, "w1");
+    if (second.at !== "held") throw new Error(second.at);
+    expect(second.claim.epoch.number).toBeGreaterThan(first.claim.epoch.number);
+  });
+
   it("takes a record of its own that is not there for a store that has forgotten writes", async () => {
     const { start, pass, memory } = world();
     const one = await start();

@@ -161,6 +161,28 @@ describe("the shards of the mail in a cluster", () => {
     expect(one.reading.has(3)).toBe(true);
   });
 
+  it("are taken under a higher token than one for which the log has refused them", async () => {
+    const { start, pass } = world();
+    const one = await start("one");
+    one.reading.get(3)?.ended(1_000_000);
+    await pass(2_000);
+    expect(one.reading.get(3)?.token).toBe(1_000_001);
+    expect(one.reading.get(4)?.token).toBeLessThan(1_000);
+  });
+
+  it("are taken anew when the store has forgotten who reads them", async () => {
+    const { start, pass, recordOf } = world();
+    const one = await start("one");
+    const before = one.reading.get(3);
+    expect(before).toBeDefined();
+    const read = one.store.read.bind(one.store);
+    one.store.read = async (key) => (key === "shard.3" && one.reading.get(3) === before ? undefined : await read(key));
+    await pass((count + 2) * 1_000);
+    expect(one.reading.get(3)?.token).toBeGreaterThan(before?.token ?? 0);
+    expect(await recordOf(3)).toMatchObject({ hostId: one.member.hostId });
+    expect(one.told.filter((what) => what.startsWith("drop"))).toEqual(["drop 3"]);
+  });
+
   it("are free when their host leaves, so that others take them without waiting for its lease", async () => {
     const { start, pass, run } = world();
     const one = await start("one");

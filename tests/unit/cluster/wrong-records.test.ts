@@ -7,7 +7,7 @@ import { hostKey, serveKey, typeKey, workerKey } from "../../../src/cluster/reco
 import { nextTurn } from "../../../src/core/internal.ts";
 import { Dice, SimulatedClock } from "../../../src/testing/index.ts";
 
-const silent = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined };
+const nothing = (): void => undefined;
 const members: ClusterMember[] = [];
 
 afterEach(() => {
@@ -21,8 +21,14 @@ async function openWorld() {
   const other = new MemoryCoordinationStore({ clock });
   const store = other.reopen();
   const told: string[] = [];
+  const logged: string[] = [];
   const member = new ClusterMember({
-    ...{ store, clock, makeId: () => dice.id(), logger: silent },
+    ...{
+      store,
+      clock,
+      makeId: () => dice.id(),
+      logger: { debug: nothing, info: nothing, warn: nothing, error: (text: string) => void logged.push(text) },
+    },
     host: { label: "one", peerAddress: "one:1", workerAddress: "one:2" },
     listener: {
       onHost: ({ hostId, state }) => void told.push(`host ${hostId} ${state}`),
@@ -40,7 +46,20 @@ async function openWorld() {
   void member.start();
   await pass(50);
   told.length = 0;
-  return { member, other, pass, told };
+  return { member, store, other, pass, told, logged };
+}
+
+/** Joins a worker of the host. */
+async function join(member: ClusterMember, pass: (ms: number) => Promise<void>) {
+  const { state: _state, hostId: _hostId, ...own } = worker;
+  const joining = member.workers.join(
+    { ...own, kind: "troupe" },
+    { signal: new AbortController().signal, onOver: () => undefined },
+  );
+  await pass(1_000);
+  const joined = await joining;
+  if (joined.at !== "joined") throw new Error("It joins.");
+  return joined.session;
 }
 
 function announced({ generation }: ClusterMember, key: string, value: Uint8Array): Uint8Array | undefined {
@@ -78,6 +97,75 @@ describe("a record under the key of another", () => {
     ]);
     expect([member.types.get("reader"), member.types.get("writer")]).toEqual([undefined, undefined]);
     expect(member.types.serversOf("writer")).toEqual([]);
+  });
+});
+
+/** A record with a field of a later version that takes five times as much when it is written again. */
+function growing(record: object): Uint8Array {
+  const text = JSON.stringify(record).slice(0, -1);
+  return new TextEncoder().encode(`${text},"later":[${Array.from({ length: 12_000 }, () => "9e20").join(",")}]}`);
+}
+
+describe("a record that is longer when another host writes it again", () => {
+  it("of a host is declared dead", async () => {
+    const { member, other, pass, told } = await openWorld();
+    await other.write(hostKey("h9"), growing({ ...host, leaseMs: 1_000 }), 0);
+    await pass(10_000);
+    expect(told).toEqual(["host h9 up", "host h9 dead"]);
+    expect(member.counters.deathsDeclared).toBe(1);
+  });
+
+  it("of a worker is buried", async () => {
+    const { member, other, pass, told } = await openWorld();
+    await other.write(workerKey("w9"), growing(worker), 0);
+    await pass(60_000);
+    expect(told).toEqual(["worker w9 here", "worker w9 gone"]);
+    expect(member.counters.burials).toBe(1);
+  });
+});
+
+describe("a record that can't be read", () => {
+  it.each([
+    ["is no JSON", new Uint8Array([0xff, 0xfe])],
+    ["is too long", encodeRecord({ ...host, label: "x".repeat(64 * 1_024 - 200) })],
+    ["has bytes that are no text", Buffer.from(JSON.stringify({ ...host, label: "?" }).replace("?", "\xff"), "latin1")],
+  ])("changes nothing: it %s", async (_name, value) => {
+    const { member, other, pass, told } = await openWorld();
+    await other.write(hostKey("h9"), value, 0);
+    await pass(60_000);
+    expect(told).toEqual([]);
+    expect(member.isServing).toBe(true);
+  });
+
+  it("in place of a host's own is written anew, and the host serves on", async () => {
+    const { member, other, pass } = await openWorld();
+    const key = hostKey(member.hostId);
+    const found = await other.read(key);
+    if (found === undefined || found === "unknown") throw new Error("The host has a record.");
+    await other.write(key, new Uint8Array([0xff]), found.revision);
+    await pass(60_000);
+    expect(member.isServing).toBe(true);
+  });
+
+  it("of a type has an era that no epoch can have, and the type can be registered", async () => {
+    const { member, other, pass } = await openWorld();
+    await other.write(typeKey("room"), encodeRecord({ mode: "shared", type: "room", terms: "", era: 2 ** 32 }), 0);
+    const joined = await join(member, pass);
+    const outcome = member.types.registerShared("room", joined, "{}");
+    await pass(1_000);
+    expect(await outcome).toMatchObject({ at: "registered", record: { era: 1 } });
+  });
+});
+
+describe("a store that rejects", () => {
+  it("ends no process: what it was asked counts as not answered", async () => {
+    const { member, store, pass, logged } = await openWorld();
+    store.write = () => Promise.reject(new TypeError("a bug of the store"));
+    store.read = () => Promise.reject(new TypeError("a bug of the store"));
+    store.purge = () => Promise.reject(new TypeError("a bug of the store"));
+    await pass(60_000);
+    expect(member.isServing).toBe(false);
+    expect(logged.filter((text) => text.includes("has failed")).length).toBe(1);
   });
 });
 

@@ -185,16 +185,18 @@ export class MailboxDelivery {
 
   /**
    * Reads the mailbox of an agent again that may have been deleted with it, since the store can't say. A message that is being delivered is
-   * withdrawn if it has not begun, and read again with the others.
+   * withdrawn if it has not begun, and read again with the others. Returns false if it is being read just now.
    */
-  readAgain(agent: AgentName): void {
+  readAgain(agent: AgentName): boolean {
     const mailbox = this.#memory.get(textOfName(agent));
+    if (mailbox === undefined) return true;
     // Its messages come in their order only if it is read to the end.
-    if (mailbox === undefined || mailbox.isReadingBack) return;
+    if (mailbox.isReadingBack) return false;
     this.#spilling.spill(mailbox, this.#startOfRest(mailbox));
     mailbox.isDoubtful = mailbox.delivery !== undefined;
     mailbox.delivery?.withdraw();
     this.#kick(mailbox);
+    return true;
   }
 
   /** Returns the place behind the head, if that is delivered or buried now: it has its own end. Else the next head is tried from the beginning. */

@@ -1,7 +1,13 @@
 import { loggableError } from "../../delivery/loggable.ts";
 import { TroupeError } from "../../errors.ts";
 import type { RuntimeLog } from "../../limited-log.ts";
-import type { DurableLog, KeptMessage, LostReaders, ShardHold } from "../../state/durable-log.ts";
+import {
+  type DurableLog,
+  type KeptMessage,
+  type LostReaders,
+  type ShardHold,
+  ShardTakenError,
+} from "../../state/durable-log.ts";
 
 /** A shard that this process owns from now on. */
 export interface GivenShard {
@@ -9,8 +15,8 @@ export interface GivenShard {
   readonly token: number;
   /** Owners that were lost while they read it. */
   readonly lost: readonly LostReaders[];
-  /** The reading has ended by itself. Called once, when all of the shard is forgotten here. */
-  readonly ended: () => void;
+  /** The reading has ended by itself. Called once, when all of the shard is forgotten here. `taken`: the token of a reader that has the shard. */
+  readonly ended: (taken?: number) => void;
 }
 
 /** The parts of `GivenShards`. */
@@ -65,7 +71,7 @@ export class GivenShards {
           onMessage: (message) => {
             if (isCurrent()) onMessage(message);
           },
-          onLost: () => this.#end(shard, reading),
+          onLost: (error) => this.#end(shard, reading, error),
         },
         { lost: given.lost },
       );
@@ -74,7 +80,7 @@ export class GivenShards {
     } catch (error) {
       const kind = "The mail of a shard can't be read; it is taken anew";
       if (isCurrent()) logger.warn(kind, { shard, error: loggableError(TroupeError.from(error)) }, kind);
-      this.#end(shard, reading);
+      this.#end(shard, reading, error);
     }
   }
 
@@ -97,9 +103,9 @@ export class GivenShards {
     for (const shard of [...this.#readings.keys()]) this.drop(shard);
   }
 
-  #end(shard: number, reading: Reading): void {
+  #end(shard: number, reading: Reading, error: unknown): void {
     if (this.#readings.get(shard) !== reading) return;
     this.drop(shard);
-    reading.given.ended();
+    reading.given.ended(error instanceof ShardTakenError ? error.token : undefined);
   }
 }

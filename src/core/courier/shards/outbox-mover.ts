@@ -2,7 +2,7 @@ import type { Clock, Timer } from "../../clock.ts";
 import { loggableError, loggableText } from "../../delivery/loggable.ts";
 import { errorText, TroupeError } from "../../errors.ts";
 import type { RuntimeLog } from "../../limited-log.ts";
-import { shardOf, textOfName } from "../../state/agent-name.ts";
+import { type AgentName, shardOf, textOfName } from "../../state/agent-name.ts";
 import type { DeadReason, DurableLog, KeptMessage } from "../../state/durable-log.ts";
 import { isFullMail, nameInError } from "../../state/mail-bounds.ts";
 import type { StateStore, StoredMail } from "../../state/state-store.ts";
@@ -11,7 +11,7 @@ import { StoreError } from "../../state/store-error.ts";
 /** The parts of an `OutboxMover`. */
 export interface OutboxMoverParts {
   readonly store: Pick<StateStore, "mail" | "settle">;
-  readonly log: Pick<DurableLog, "append"> & {
+  readonly log: Pick<DurableLog, "append" | "empty"> & {
     bury(message: KeptMessage, why: DeadReason): Promise<void>;
   };
   readonly clock: Clock;
@@ -19,6 +19,8 @@ export interface OutboxMoverParts {
   /** The shards whose mail this process moves. It is asked again before each message. */
   readonly shards: () => readonly number[];
   readonly isActive: (shard: number) => boolean;
+  /** The mailbox of a deleted agent was emptied in the log. Returns false if that must wait: it is called again. */
+  readonly onEmptied: (mailbox: AgentName) => boolean;
 }
 
 /** Mail of one reading. */
@@ -91,13 +93,17 @@ export class OutboxMover {
     });
   }
 
-  /** Moves all that is there, in pages. */
+  /**
+   * Moves all that is there, in pages. A shard that comes during a round waits for the next one. Its older mail may be behind the page
+   * that this round has come to.
+   */
   async #round(): Promise<void> {
     const { store, shards } = this.#parts;
+    const begunWith = new Set(shards());
     /** Mailboxes that take nothing now. */
     const blocked = new Set<string>();
     for (let after = 0; !this.#isStopped; ) {
-      const active = shards();
+      const active = shards().filter((shard) => begunWith.has(shard));
       if (active.length === 0) return;
       const page = await store.mail({ shards: active, after, limit: pageMail });
       if (page.length === 0) return;
@@ -129,15 +135,20 @@ export class OutboxMover {
     { blocked, done }: { readonly blocked: Set<string>; readonly done: StoredMail[] },
   ): Promise<void> {
     for (const mail of all) {
-      if (blocked.has(text) || this.#isStopped || !this.#parts.isActive(shardOf(mail.receiver))) return;
-      if (await this.#move(mail)) done.push(mail);
-      else blocked.add(text);
+      if (blocked.has(text) || this.#isStopped) return;
+      // The shard may be this process's again with the next page.
+      if (!this.#parts.isActive(shardOf(mail.receiver)) || !(await this.#move(mail))) blocked.add(text);
+      else done.push(mail);
     }
   }
 
   /** Resolves to whether the message is the store's no more. */
   async #move({ id, kind, frame, receiver, keptAtMs: sentAtMs }: StoredMail): Promise<boolean> {
-    const { log, logger } = this.#parts;
+    const { log, logger, onEmptied } = this.#parts;
+    if (kind === "emptied") {
+      await log.empty(receiver, Number(new TextDecoder().decode(frame)));
+      return onEmptied(receiver);
+    }
     const message = { id, kind, frame, sentAtMs };
     try {
       if (!isFullMail(await log.append(receiver, message))) return true;

@@ -157,6 +157,11 @@ export class AgentRoutes implements PlacesAcross, LocatesAcross {
     return (this.#parts.placement.holderOf(type, key) ?? this.#routeOf(type, key))?.peer.id;
   }
 
+  /** Whether a worker of any host serves a shared type. */
+  isServed(agentType: string): boolean {
+    return this.#parts.places.serversOf(agentType).length > 0;
+  }
+
   nextPlaceOf({ type, key, reason, above, claim }: MovingAgent): string | undefined {
     if (reason !== "draining" && above === undefined) return undefined;
     const chosen = this.#parts.placement.choose(type, { key, caller: undefined, above, except: claim.workerId });
@@ -239,11 +244,12 @@ export class AgentRoutes implements PlacesAcross, LocatesAcross {
     return isHeld;
   }
 
-  /** All that was on its way on the old route has come back. */
-  flushed(number: number): void {
+  /** All that was on its way on the old route has come back. Only the host that was asked can say so. */
+  flushed(link: CallLink, number: number): void {
     const flushing = this.#flushes.get(number);
+    if (flushing?.link !== link) return;
     this.#flushes.delete(number);
-    if (flushing?.gate.at === "flushing" && this.#gates.has(flushing.gate)) this.#gates.resume(flushing.gate);
+    if (flushing.gate.at === "flushing" && this.#gates.has(flushing.gate)) this.#gates.resume(flushing.gate);
   }
 
   /**
@@ -274,7 +280,7 @@ export class AgentRoutes implements PlacesAcross, LocatesAcross {
 
   /** The link to the host of these workers has ended: nothing comes back on it. */
   linkEnded(link: CallLink, channels: Iterable<WorkerElsewhere>): void {
-    for (const [number, flushing] of this.#flushes) if (flushing.link === link) this.flushed(number);
+    for (const [number, flushing] of this.#flushes) if (flushing.link === link) this.flushed(link, number);
     for (const channel of channels) this.#parts.batches.add(channel, this.#routes.deletionsOf(channel));
   }
 
@@ -490,7 +496,7 @@ export class AgentRoutes implements PlacesAcross, LocatesAcross {
     this.#routes.delete(type.name, key);
     this.#flushes.set(number, { gate, link });
     const outcome = link.sendFlush({ kind: "flush", number, slot, agentType: type.name, key });
-    if (outcome !== "queued") this.flushed(number);
+    if (outcome !== "queued") this.flushed(link, number);
   }
 
   /** Whether the message fails with others for which no place was found. */

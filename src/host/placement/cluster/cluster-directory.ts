@@ -8,6 +8,7 @@ import type {
   ClaimPage,
   ClaimQuery,
   ClaimRequest,
+  ClusterRegistrations,
   LetGoOutcome,
 } from "../agent-directory.ts";
 import type { PlaceVersions } from "../place-versions.ts";
@@ -34,6 +35,7 @@ const pageSize = 100;
 /** The directory of a host in a cluster: the claims of the workers that it serves. */
 export class ClusterDirectory implements AgentDirectory {
   readonly versions: PlaceVersions;
+  readonly cluster: ClusterRegistrations;
   readonly #parts: ClusterDirectoryParts;
   /** Agents that are frozen, by their names. */
   readonly #frozen = new Map<string, Frozen>();
@@ -41,6 +43,15 @@ export class ClusterDirectory implements AgentDirectory {
   constructor(parts: ClusterDirectoryParts) {
     this.#parts = parts;
     this.versions = parts.versions;
+    const { places } = parts;
+    this.cluster = {
+      get generation() {
+        return places.generation;
+      },
+      exclusive: (agentType) => places.exclusive(agentType),
+      serves: (agentType, workerId) =>
+        places.exclusive(agentType)?.workerId === workerId || places.isServer(agentType, workerId),
+    };
   }
 
   get size(): number {

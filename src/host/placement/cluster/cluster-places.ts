@@ -1,4 +1,4 @@
-import type { ClusterClaims, ClusterMember } from "../../../cluster/internal.ts";
+import type { ClusterClaims, ClusterMember, ExclusivePlace } from "../../../cluster/internal.ts";
 
 /** A shared type as the cluster knows it. */
 export interface TypeInCluster {
@@ -14,6 +14,10 @@ export interface ClusterPlaces {
   readonly claims: Pick<ClusterClaims, "present" | "claim" | "freeze" | "giveSleeper">;
   /** Undefined: the cluster knows no such type, or it is not shared. */
   sharedType(agentType: string): TypeInCluster | undefined;
+  /** Undefined: the type is shared, or the cluster knows none of that name. */
+  exclusive(agentType: string): ExclusivePlace | undefined;
+  /** Whether a worker serves a shared type, at any host. */
+  isServer(agentType: string, workerId: string): boolean;
   /** The ids of live workers that serve a shared type. */
   serversOf(agentType: string): readonly string[];
   /** Whether it is known that no host will ever serve the worker again. */
@@ -33,6 +37,8 @@ export function placesOf(member: () => ClusterMember): ClusterPlaces {
       const record = member().types.get(agentType);
       return record?.mode === "shared" ? record : undefined;
     },
+    exclusive: (agentType) => member().types.exclusive(agentType),
+    isServer: (agentType, workerId) => member().types.isServer(agentType, workerId),
     serversOf: (agentType) =>
       member()
         .types.serversOf(agentType)

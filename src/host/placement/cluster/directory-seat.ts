@@ -7,6 +7,7 @@ import type {
   ClaimPage,
   ClaimQuery,
   ClaimRequest,
+  ClusterRegistrations,
   LetGoOutcome,
 } from "../agent-directory.ts";
 import type { PlaceVersions } from "../place-versions.ts";
@@ -23,6 +24,10 @@ export class DirectorySeat implements AgentDirectory {
 
   get size(): number {
     return this.#now.size;
+  }
+
+  get cluster(): ClusterRegistrations | undefined {
+    return this.#now.cluster;
   }
 
   /** Uses another directory from now on. */

@@ -1,8 +1,9 @@
+import { Buffer } from "node:buffer";
 import type { HeldClaim, HeldClaims } from "../../../cluster/internal.ts";
 import type { AgentName } from "../../../core/internal.ts";
-import { FairShare } from "../../../transport/internal.ts";
 import type { BatchRunner } from "../../batch-runner.ts";
 import { ChunkedColumn } from "../chunked-column.ts";
+import { ClaimShares } from "../claim-shares.ts";
 import { ClaimTable, mostKeyChars } from "../claim-table.ts";
 
 export interface HeldClaimsTableParts {
@@ -11,8 +12,6 @@ export interface HeldClaimsTableParts {
   readonly batches: BatchRunner;
 }
 
-/** Bytes of keys that a claim may have on average. */
-const keyBytesPerClaim = 64;
 /** Entries that are looked at for one refresh at most. */
 const lookedAtOnce = 100_000;
 /** Before the id of a worker whose agents have ended. No worker id has such a character. */
@@ -32,7 +31,7 @@ export class HeldClaimsTable implements HeldClaims {
   readonly #revisions = new ChunkedColumn((length) => new Float64Array(length));
   readonly #usableUntil = new ChunkedColumn((length) => new Float64Array(length));
   readonly #refresh = new ChunkedColumn((length) => new Float64Array(length));
-  readonly #share: FairShare;
+  readonly #shares: ClaimShares;
   /** The workers with agents that sleep. */
   readonly #sleepers = new Set<string>();
   /** For whom claims are being made. */
@@ -42,7 +41,7 @@ export class HeldClaimsTable implements HeldClaims {
 
   constructor(parts: HeldClaimsTableParts) {
     this.#parts = parts;
-    this.#share = new FairShare(parts.maxClaims);
+    this.#shares = new ClaimShares(parts.maxClaims);
   }
 
   /** Counts claims that are void and not freed yet, too. */
@@ -66,12 +65,10 @@ export class HeldClaimsTable implements HeldClaims {
     return entry < 0 ? undefined : this.#read(entry, { type, key });
   }
 
-  /** Whether the address may have one claim more. */
-  mayAdd(party: string): boolean {
-    const { maxClaims } = this.#parts;
-    return (
-      this.#hasSpace(party) || (this.#table.size >= maxClaims / 2 && this.#forgetSleeper() && this.#hasSpace(party))
-    );
+  /** Whether the address may have one claim more, with a key of so many bytes. */
+  #mayAdd(party: string, keyBytes: number): boolean {
+    if (this.#shares.mayAdd(party, keyBytes)) return true;
+    return this.#shares.isHalfFull && this.#forgetSleeper() && this.#shares.mayAdd(party, keyBytes);
   }
 
   /** A claim of the agent counts with the share of an address from now on; undefined: no claim is being made any more. */
@@ -82,7 +79,7 @@ export class HeldClaimsTable implements HeldClaims {
 
   hasRoomFor(agent: AgentName): boolean {
     if (agent.key.length > mostKeyChars) return false;
-    return this.#find(agent.type, agent.key) >= 0 || this.mayAdd(this.#payerOf(agent));
+    return this.#find(agent.type, agent.key) >= 0 || this.#mayAdd(this.#payerOf(agent), Buffer.byteLength(agent.key));
   }
 
   set(claim: HeldClaim): void {
@@ -97,7 +94,7 @@ export class HeldClaimsTable implements HeldClaims {
     }
     if (entry < 0) {
       const party = this.#payerOf(agent);
-      this.#share.add(party);
+      this.#shares.add(party, Buffer.byteLength(key));
       entry = this.#table.add({ type, key, workerId: holder, number: epoch.number, party });
     } else {
       if (this.#table.workerOf(entry) !== holder) this.#table.pass(entry, holder);
@@ -170,10 +167,6 @@ export class HeldClaimsTable implements HeldClaims {
     return this.#payers.size === 0 ? "" : (this.#payers.get(`${type}/${key}`) ?? "");
   }
 
-  #hasSpace(party: string): boolean {
-    return this.#share.mayAdd(party) && this.#table.keyBytes <= this.#parts.maxClaims * keyBytesPerClaim;
-  }
-
   /** Forgets the agent that has slept longest at some worker. */
   #forgetSleeper(): boolean {
     for (const holder of this.#sleepers) {
@@ -188,7 +181,7 @@ export class HeldClaimsTable implements HeldClaims {
   }
 
   #delete(entry: number): void {
-    this.#share.remove(this.#table.partyOf(entry));
+    this.#shares.remove(this.#table.partyOf(entry), this.#table.keyLengthOf(entry));
     this.#table.delete(entry);
   }
 

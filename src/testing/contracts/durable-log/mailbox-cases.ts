@@ -28,6 +28,24 @@ export const mailboxCases: readonly LogCase[] = [
     },
   },
   {
+    promise: "a mailbox is emptied up to a place, and keeps what came later",
+    tryIt: async (lab) => {
+      const log = await lab.open();
+      for (const id of ["1", "2"]) await log.append(agent, messageOf(lab, id));
+      const newest = await log.newest();
+      ok(newest > 0);
+      await log.append(agent, messageOf(lab, "3"));
+      ok((await log.newest()) > newest);
+      await log.empty(agent, newest);
+      await log.empty(other, newest);
+      const reading = await Reading.of(log);
+      await reading.has(1);
+      deepEqual(reading.ids, ["3"]);
+      await reading.settle(0);
+      await log.empty(agent, newest);
+    },
+  },
+  {
     promise: "a message that was settled does not come again; one that was not comes to the next reader",
     tryIt: async (lab) => {
       const log = await lab.open();

@@ -1,89 +1,12 @@
-// A worker that shares three types of persistent agents: node account-worker.ts <address of its host> <its name> <its version>. An account adds entries, publishes
-// each to its watcher, may tell it to its auditor, and may remind itself of it. Each of them writes down which activation has written what.
-import { once } from "node:events";
+// A worker that shares three types of persistent agents: node account-worker.ts <addresses of its hosts> <its name> <its version>.
 import process from "node:process";
-import { AgentId, defineState, handlerTable, persistentAgent, TopicId, TypeSubscription } from "troupe";
 import { GrpcWorkerAgentRuntime } from "troupe/grpc";
-import { z } from "zod";
-import { Add, Added, AddSlowly, Changed, Due, Lines, Noted, Read, topicType } from "./account-messages.ts";
+import { registerAccounts } from "./account-agents.ts";
 
-const [address = "", name = "", version = "1"] = process.argv.slice(2);
-const schema = z.object({ lines: z.array(z.string()) });
-/** The migration to version 2 leaves a line. */
-const Written =
-  version === "1"
-    ? defineState(schema, { initial: { lines: [] } })
-    : defineState(schema, {
-        ...{ version: 2, initial: { lines: [] } },
-        migrations: { 1: (old: { lines: string[] }) => ({ lines: [...old.lines, `migrated@${process.pid}`] }) },
-      });
-let activations = 0;
-
-class Writer extends persistentAgent(Written) {
-  static override readonly shared = true;
-  readonly activation = `${process.pid}-${++activations}`;
-
-  /** Returns the number of lines. */
-  write(entry: string): number {
-    return this.state.lines.push(`${entry}@${this.activation}`);
-  }
-
-  read(): ReturnType<typeof Lines> {
-    return Lines({ lines: [...this.state.lines] });
-  }
-}
-
-class Account extends Writer {
-  static override readonly handlers = handlerTable<Account>()
-    .rpc(Add, async function ({ entry, tells, remindsAfterMs }) {
-      const place = this.write(entry);
-      if (tells) await this.tell(Noted({ entry }), new AgentId("auditor", this.id.key));
-      await this.publishMessage(Changed({ entry }), new TopicId(topicType, this.id.key));
-      if (remindsAfterMs > 0) await this.remindMe(entry, { after: remindsAfterMs }, Due({ entry }));
-      return Added({ place, by: this.activation });
-    })
-    .rpc(AddSlowly, async function ({ entry }) {
-      const place = this.write(entry);
-      const released = once(process, "SIGUSR2");
-      console.log(`adding ${entry}`);
-      await released;
-      console.log(`added ${entry}`);
-      return Added({ place, by: this.activation });
-    })
-    .rpc(Due, function ({ entry }) {
-      this.write(`due ${entry}`);
-    })
-    .rpc(Read, function () {
-      return this.read();
-    });
-}
-
-class Auditor extends Writer {
-  static override readonly handlers = handlerTable<Auditor>()
-    .rpc(Noted, function ({ entry }) {
-      this.write(entry);
-    })
-    .rpc(Read, function () {
-      return this.read();
-    });
-}
-
-class Watcher extends Writer {
-  static override readonly handlers = handlerTable<Watcher>()
-    .event(Changed, function ({ entry }) {
-      this.write(entry);
-    })
-    .rpc(Read, function () {
-      return this.read();
-    });
-}
-
+const [addresses = "", name = "", version = "1"] = process.argv.slice(2);
 const reconnect = { initialDelayMs: 20, maxDelayMs: 100, startWaits: true };
-const worker = new GrpcWorkerAgentRuntime(address, { name, version, reconnect });
+const worker = new GrpcWorkerAgentRuntime(addresses.split(","), { name, version, reconnect });
 await worker.start();
-await Account.register(worker, "account", () => new Account("adds entries"));
-await Auditor.register(worker, "auditor", () => new Auditor("notes what it is told"));
-await Watcher.register(worker, "watcher", () => new Watcher("writes down what it sees"));
-await worker.addSubscription(new TypeSubscription(topicType, "watcher"));
+await registerAccounts(worker, version);
 console.log("ready");
 await worker.stopWhenSignal();

@@ -79,8 +79,13 @@ function faultsOfAccount(books: readonly AccountBook[], { account, auditor, watc
       .filter((entry) => !places.has(entry))
       .map((entry) => `the event of ${entry} came, and the entry is not there`),
   ];
-  if (auditor.map(entryOf).filter(isAdded).join() !== toldOf(added, books).join())
-    faults.push("what was told is not what was added, in its order");
+  const [heard, told] = [auditor.map(entryOf).filter(isAdded), toldOf(added, books)];
+  const differs = heard.findIndex((entry, at) => entry !== told[at]);
+  if (heard.length !== told.length || differs >= 0) {
+    const [from, to] = [Math.max(0, differs - 2), differs + 8];
+    const parts = `heard ${heard.slice(from, to)}, told ${told.slice(from, to)}`;
+    faults.push(`what was told is not what was added, in its order: at ${differs} ${parts}`);
+  }
   const known = new Set<string>();
   for (const { answered, refused, undecided } of books) {
     for (const [entry, place] of answered) {

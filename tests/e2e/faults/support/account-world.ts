@@ -48,7 +48,7 @@ export async function startAccountWorker(
 }
 
 /** A caller in the test's own process. */
-export async function startCaller(address: string): Promise<GrpcWorkerAgentRuntime> {
+export async function startCaller(address: string | readonly string[]): Promise<GrpcWorkerAgentRuntime> {
   const runtime = new GrpcWorkerAgentRuntime(address, {
     ...{ logger: new RecordingLogger(), reconnect: { initialDelayMs: 20, maxDelayMs: 100 } },
   });

@@ -9,7 +9,7 @@ import {
   TopicId,
   TypeSubscription,
 } from "../../../../src/core/index.ts";
-import { type DurableLog, type StateStore, shardOf } from "../../../../src/core/internal.ts";
+import { type DurableLog, nextTurn, type StateStore, shardOf } from "../../../../src/core/internal.ts";
 import { operationsOf } from "../../../../src/host/internal.ts";
 import { MemoryStateStore } from "../../../../src/storage/index.ts";
 import { WorkerRuntime } from "../../../../src/worker/index.ts";
@@ -108,6 +108,25 @@ describe("the mail of a cluster", () => {
     await worker(rig.two, ["late"]);
     const all = await seen.takeMany(keys.length);
     expect([...all].sort()).toEqual(keys.map((key) => `late/${key} called early`).sort());
+  });
+
+  it("is gone with an agent that an operator of either host ends for good, and comes to the next one again", async () => {
+    const stores = sharedMemoryStores();
+    const { rig, seen, worker } = await start({ stores });
+    const sender = await worker(rig.one);
+    for (const key of keys) await sender.tell(Note({ text: "before" }), new AgentId("late", key));
+    const { signal } = new AbortController();
+    for (const [index, key] of keys.entries()) {
+      const host = index % 2 === 0 ? rig.one.host : rig.two.host;
+      expect(await operationsOf(host.servicer).agents.destroy({ type: "late", key }, signal)).toBe(false);
+    }
+    for (const key of keys) await sender.tell(Note({ text: "after" }), new AgentId("late", key));
+    // The owner of the shard empties the mailbox.
+    const marked = stores();
+    while ((await marked.mail({ limit: 1 })).length > 0) await nextTurn();
+    await worker(rig.two, ["late"]);
+    const all = await seen.takeMany(keys.length);
+    expect([...all].sort()).toEqual(keys.map((key) => `late/${key} called after`).sort());
   });
 
   it("goes on at the other host when the host that owned its shards has stopped", async () => {

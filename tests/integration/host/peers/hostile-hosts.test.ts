@@ -7,6 +7,7 @@ import {
   encodeControl,
   encodeFrame,
   encodePeerCall,
+  encodePeerEvent,
   encodePeerFrame,
   type Frame,
   joinFrame,
@@ -117,6 +118,34 @@ describe("a call that can't go back to the host that has sent it", () => {
     while (kinds.length < 4) kinds.push((await link.next()).kind);
     expect([kinds.includes("bounce"), kinds.includes("answer")]).toEqual([true, true]);
     expect(waiting.joined.linkedHosts().from).toEqual(["h2"]);
+  });
+});
+
+describe("an event of another host", () => {
+  it("that finds none of its thousands of workers comes back in one frame", async () => {
+    await using waiting = await openWaitingHost({ keepAliveMs: 1_000_000 });
+    const link = openRawLink(waiting.network.dial(waiting.joined.address), [hello]);
+    await nextOfKind(link, "barrier");
+    const payload = { typeName: "t", contentType: "c", data: new Uint8Array(1_000_000) };
+    const event = encodeFrame({
+      kind: "event",
+      event: { id: "1", topicType: "news", topicSource: "k", sender: undefined, payload, attributes: {} },
+    });
+    const types = Array.from({ length: 5_000 }, (_, at) => `type-${at}`);
+    const targets = types.map((type, at) => ({ slot: at + 1, types: [type] }));
+    link.stream.send(joinFrame(encodePeerEvent(targets, event)));
+    link.stream.send(joinFrame(encodePeerEvent([{ slot: 1, types: ["type-0"] }], event)));
+    expect(await nextOfKind(link, "bounce")).toMatchObject({ what: { event: 0 }, types });
+    expect(await link.next()).toMatchObject({ kind: "bounce", types: ["type-0"] });
+  });
+
+  it("that names more agent types than a cluster has ends the link", async () => {
+    await using waiting = await openWaitingHost({ keepAliveMs: 1_000_000 });
+    const link = openRawLink(waiting.network.dial(waiting.joined.address), [hello]);
+    await nextOfKind(link, "barrier");
+    const targets = Array.from({ length: 100_001 }, (_, at) => ({ slot: at, types: ["t"] }));
+    link.stream.send(joinFrame(encodePeerEvent(targets, new Uint8Array(0))));
+    expect(await link.ended).toMatchObject({ status: { details: "It has sent a frame that can't be read." } });
   });
 });
 

@@ -55,6 +55,7 @@ export class Lab {
     this.clock = clock;
     this.memory = memory ?? new MemoryStateStore({ clock });
     const listener: ConstructorParameters<typeof ObservedStore>[1] = {
+      newestPlace: () => this.courier.newestPlace(),
       onCommitting: (commits) => this.courier.onCommitting(commits),
       onDecided: (commits, outcomes) => this.courier.onDecided(commits, outcomes),
     };

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { type DurableLog, type Mail, StoreError, shardOf } from "../../../../src/core/internal.ts";
+import { type DurableLog, type Mail, ShardTakenError, StoreError, shardOf } from "../../../../src/core/internal.ts";
 import { MemoryStateStore } from "../../../../src/storage/index.ts";
 import { ManualClock } from "../../../../src/testing/index.ts";
 import { frame, handled, Lab, startMs, turn } from "./courier-lab.ts";
@@ -57,6 +57,24 @@ describe("a courier that is given shards", () => {
     await give(two, y);
     expect(await two.calls.take()).toMatchObject({ id: "2", agent: { key: y } });
     expect([one.calls.rest, two.calls.rest]).toEqual([[], []]);
+  });
+
+  test("empties the mailbox of an agent that another process has deleted, and keeps what is told after that", async () => {
+    const { process, give, mailboxes, untilMoved } = await world();
+    const [one, two] = [await process(), await process()];
+    await give(one, x);
+    for (const id of ["1", "2", "3"]) await two.keep(x, id);
+    const head = await one.calls.take();
+    expect(head.id).toBe("1");
+    await two.commit({ agent: { type: "a", key: x }, write: { at: "delete" } });
+    await two.keep(x, "4");
+    await untilMoved(one);
+    expect(head.isWithdrawn).toBe(true);
+    const next = await one.calls.take();
+    expect(next.id).toBe("4");
+    next.end(handled);
+    await turn();
+    expect(await mailboxes.mail({ limit: 10 })).toEqual([]);
   });
 
   test("moves the mail of commits into the log, in order, whichever process has committed", async () => {
@@ -197,6 +215,24 @@ describe("a courier that is given shards", () => {
     const [letter] = (await log.deadLetters({ limit: 1 })).letters;
     expect(letter).toMatchObject({ id: "poison", why: { code: "too-many-takeovers" } });
     expect(one.calls.rest).toEqual([]);
+  });
+
+  test("tells the owner of a shard the token of another reader that has it", async () => {
+    const { process } = await world((log) => {
+      const take: DurableLog["take"] = async (shard, token, ...rest) => {
+        if (token < 9) throw new ShardTakenError("Another host reads this shard.", 8);
+        return await log.take(shard, token, ...rest);
+      };
+      return Object.assign(Object.create(log) as DurableLog, { take });
+    });
+    const one = await process();
+    const told: (number | undefined)[] = [];
+    const give = (token: number) =>
+      one.courier.takeShard(shardOfKey(x), { token, lost: [], ended: (taken) => told.push(taken) });
+    await give(7);
+    expect(told).toEqual([8]);
+    await give(9);
+    expect(told).toEqual([8]);
   });
 
   test("keeps mail that the log does not take now in the store, and moves it when it does, once", async () => {

@@ -9,7 +9,7 @@ const accountant = createMemoryAccountant();
 
 function peer(id: string, party: string, isElsewhere = false): ControlPeer {
   const account = accountant.openAccount({ party, name: "connection", giveWay: () => undefined });
-  return { id, account, owner: { principal: undefined }, isElsewhere, send: () => true };
+  return { id, account, owner: { principal: undefined }, isElsewhere, ask: undefined, send: () => true };
 }
 
 function request(rpcId: string): ControlEnvelope {

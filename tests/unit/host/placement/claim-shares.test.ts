@@ -54,6 +54,18 @@ it("a worker that lets each event have many agents uses up its own share of the 
   }
 });
 
+it("a caller of agents with long keys uses up its own share of the bytes of all keys", () => {
+  const { publisher, greedy, owners, placement } = openWorld(1);
+  const own = owners.shared("own");
+  if (own === undefined) throw new Error("The type is shared.");
+  const from = (peer: typeof publisher) => ({ caller: peer, payer: peer });
+  let taken = 0;
+  while (placement.locate(own, `${taken}`.padEnd(1_000, "k"), from(greedy)).at === "found") taken += 1;
+  // Two thirds of 64 bytes for each of 300 claims.
+  expect(taken).toBe(13);
+  expect(placement.locate(own, "short", from(publisher))).toMatchObject({ at: "found" });
+});
+
 it("a worker whose many agents never leave pays itself for the events that wait for them, not their publisher", () => {
   const { publisher, greedy, directory, leaving, router, event } = openWorld(60);
   router.route(publisher, event);

@@ -56,6 +56,24 @@ describe("the claims that a host of a cluster holds", () => {
     expect([table.size, table.hasRoomFor({ type: "room", key: "f" })]).toEqual([3, false]);
   });
 
+  it("with long keys take no more than their address's share of the bytes of all keys", () => {
+    const { table } = openTable();
+    const long = (at: number) => ({ type: "room", key: `${at}`.padEnd(1_000, "k") });
+    let taken = 0;
+    for (; taken < 500; taken += 1) {
+      table.payFor(long(taken), "greedy address");
+      if (!table.hasRoomFor(long(taken))) break;
+      table.set(claimOf(long(taken).key));
+    }
+    // Two thirds of 64,000 bytes.
+    expect(taken).toBe(43);
+    table.payFor(long(500), "another address");
+    expect(table.hasRoomFor(long(500))).toBe(true);
+    for (let at = 0; at < taken; at += 1) table.delete(long(at));
+    expect(table.size).toBe(0);
+    for (let at = 0; at < 43; at += 1) expect(table.hasRoomFor(long(at))).toBe(true);
+  });
+
   it("are all looked at in turn, and again from the first", () => {
     const { table } = openTable();
     for (const key of ["1", "2", "3"]) table.set(claimOf(key));

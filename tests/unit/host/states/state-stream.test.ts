@@ -1,7 +1,8 @@
 import { expect, it } from "vitest";
 import { createHostCounters } from "../../../../src/host/counters.ts";
 import type { Session } from "../../../../src/host/sessions/session.ts";
-import { failedAnswer, failure, type StateService } from "../../../../src/host/states/state-service.ts";
+import { failure } from "../../../../src/host/states/commit-asks.ts";
+import { failedAnswer, type StateService } from "../../../../src/host/states/state-service.ts";
 import { StateStream } from "../../../../src/host/states/state-stream.ts";
 import { encodeStatesAsk } from "../../../../src/protocol/internal.ts";
 import { ManualClock } from "../../../../src/testing/index.ts";

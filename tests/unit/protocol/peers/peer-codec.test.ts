@@ -118,6 +118,18 @@ describe("frames between hosts", () => {
     expect(decodePeerFrameQuickly(generated)).toBeDefined();
   });
 
+  it("name so many agent types as a cluster has, and no more", () => {
+    const frame = Buffer.from("event");
+    const event = (targets: number, types: number): Buffer => {
+      const names = Array.from({ length: types }, (_, at) => `t${at}`);
+      const all = Array.from({ length: targets }, (_, at) => ({ slot: at + 1, types: targets === 1 ? names : ["t"] }));
+      return Buffer.from(joinFrame(encodePeerEvent(all, frame)));
+    };
+    for (const bytes of [event(100_000, 1), event(1, 199_999)]) expect(decodePeerFrame(bytes).kind).toBe("event");
+    for (const bytes of [event(100_001, 1), event(1, 200_000)])
+      expect(() => decodePeerFrame(bytes)).toThrow("more than 10000 fields");
+  });
+
   it("are read by the generated code where they are written in another way", () => {
     const frame = Buffer.from("frame");
     const call = toBinary(

@@ -1,0 +1,54 @@
+import {
+  type AgentName,
+  type Commit,
+  type Epoch,
+  type ErrorCode,
+  fullMailboxText,
+  isIdempotencyKey,
+  type Mail,
+} from "../../core/internal.ts";
+import {
+  type CommitAsk,
+  type HostedOutcome,
+  peekFrame,
+  type StateFailure,
+  type WireMail,
+} from "../../protocol/internal.ts";
+import type { CommitOccurrence } from "../observer.ts";
+import type { Peer } from "../sessions/peer.ts";
+
+export function failure(code: ErrorCode, text: string): StateFailure {
+  return { at: "failed", code, text };
+}
+
+export function fullMailbox(agent: AgentName, outcome: Parameters<typeof fullMailboxText>[1]): StateFailure {
+  return failure("mailbox-full", fullMailboxText(agent, outcome));
+}
+
+/** Reads the mail of a commit. The receiver of a call is its target. Returns a text if a message is not a call. */
+export function readMail(mail: readonly WireMail[]): readonly Mail[] | string {
+  const read: Mail[] = [];
+  for (const { id, message } of mail) {
+    const frame = peekFrame(message);
+    if (frame.kind !== "request" || frame.targetType === undefined) {
+      return "A message among the mail of the commit is not a call to an agent.";
+    }
+    if (!isIdempotencyKey(id)) return "A message among the mail of the commit needs an id of 1 to 256 characters.";
+    const receiver = { type: frame.targetType, key: frame.targetKey };
+    // A mailbox keeps an id once, as of messages that are told outside a turn.
+    read.push({ id, receiver, kind: "call", frame: message, isOnce: true });
+  }
+  return read;
+}
+
+// protocol.md §11.15
+/** The host sets the epoch, so that the store refuses a host and a worker that were superseded. */
+export function toCommit(ask: CommitAsk, mail: readonly Mail[], epoch: Epoch): Commit {
+  const { agent, expected, write, reminders, remembered } = ask;
+  return { agent, epoch, expected, write, reminders, mail, remembered };
+}
+
+export function occurrence(from: Peer, ask: CommitAsk, outcome: HostedOutcome, ms: number): CommitOccurrence {
+  const bytes = ask.write.at === "put" ? ask.write.data.length : 0;
+  return { at: "commit", clientId: from.id, agentType: ask.agent.type, outcome: outcome.at, bytes, ms };
+}
