@@ -123,6 +123,8 @@ export class LogTables {
 
   /** Makes a dead letter of mail for which its mailbox has no space. */
   buryFull({ id, receiver, kind, frame }: Mail, nowMs: number): void {
+    // Only messages may be buried.
+    if (kind === "emptied") return;
     const message = { id, kind, frame, sentAtMs: nowMs, mailbox: receiver, place: 0, priorTakeovers: 0 };
     this.bury(message, fullReason(receiver), nowMs);
   }

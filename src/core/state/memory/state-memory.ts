@@ -218,6 +218,8 @@ export class StateMemory {
   }
 
   #buryFull({ id, receiver, kind, frame }: Mail, { wallMs }: Moment): void {
+    // Only messages may be buried.
+    if (kind === "emptied") return;
     const message = { id, kind, frame, sentAtMs: wallMs, mailbox: receiver, place: 0, priorTakeovers: 0 };
     this.#bytes += this.dead.add(message, fullReason(receiver), wallMs).bytes;
   }
