@@ -161,7 +161,27 @@ export {
 } from "./state/durable-log.ts";
 export type { TurnEffects } from "./state/effects.ts";
 export { compareEpochs, type Epoch, formatEpoch, parseEpoch } from "./state/epoch.ts";
+export { type FittingStore, fitMail, type MailFit, sortMail, withLeftMail } from "./state/fit-mail.ts";
 export { judgeCommit, limitOver, remindersOver, type StoredVersion, withoutMail } from "./state/judge-commit.ts";
+export {
+  type AppendOutcome,
+  type FullMail,
+  fullMail,
+  fullMailAdvice,
+  fullMailboxText,
+  fullMailText,
+  fullReason,
+  isFullMail,
+  type MailBoundOptions,
+  type MailBounds,
+  type MailSizes,
+  mailBoundsOf,
+  mailboxTooSmall,
+  mailLimitText,
+  mailShareOf,
+  mailSize,
+  nameInError,
+} from "./state/mail-bounds.ts";
 export { fairLevel, letterSize } from "./state/memory/dead-letters.ts";
 export { MemoryStateStore, type MemoryStateStoreOptions } from "./state/memory-state-store.ts";
 export { type KeptCommit, type KeptOutcome, onlySends, type StateKeeper } from "./state/state-keeper.ts";

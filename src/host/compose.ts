@@ -134,6 +134,8 @@ export function composeHost(hostOptions: HostOptions) {
     newestPlace: () => courier?.newestPlace(),
     onDecided: (commits, outcomes) => courier?.onDecided(commits, outcomes),
   });
+  const isServed = (type: string) =>
+    owners.owners(type).length > 0 || others.now.find(type) !== undefined || across.now?.isServed(type) === true;
   const courier: HostCourier | undefined = !hasLog
     ? undefined
     : new HostCourier({
@@ -145,8 +147,7 @@ export function composeHost(hostOptions: HostOptions) {
           const [owner = ""] = owners.owners(type);
           return sessions.of(owner)?.account.party ?? "";
         },
-        isServed: (type) =>
-          owners.owners(type).length > 0 || others.now.find(type) !== undefined || across.now?.isServed(type) === true,
+        isServed,
       });
   const held = new HeldStore({
     ...{ store, takesOver, counters, logger, onOpen: (incarnation) => courier?.opened(incarnation) },
@@ -226,10 +227,10 @@ export function composeHost(hostOptions: HostOptions) {
   });
   const keepsTopics = hasLog && options.keepsStates && !allowMultipleOwners;
   const subscriptions = keepsTopics
-    ? new DurableSubscriptions(held, { isShared: options.cluster !== undefined })
+    ? new DurableSubscriptions(held, { isShared: options.cluster !== undefined, isServed })
     : undefined;
   const durable = new DurableEvents({
-    ...{ held, subscriptions, events, makeId, batches, counters, logger },
+    ...{ held, subscriptions, events, isServed, makeId, batches, counters, logger },
     isDurableTopic: options.durableTopics.length > 0 ? namePattern(options.durableTopics) : undefined,
   });
   const senders = new SenderCheck({ isEnforced, owners, between, directory, placement, calls, counters, logger });

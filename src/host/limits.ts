@@ -122,6 +122,8 @@ export const limits = {
   /** Bytes of the durable subscriptions that the host keeps, of which one address gets two thirds; and those of one agent type. */
   durableSubscriptionBytes: 16 * 1024 * 1024,
   durablePatterns: 1_000,
+  /** Agent types that no worker serves to which one address has added durable subscriptions. */
+  unservedDurableTypes: 1_000,
   /** Messages of one durable event that the host makes at once. More are made in batches. */
   spreadAtOnce: 64,
   /** Bytes in all mailboxes of the durable events of one commit. */

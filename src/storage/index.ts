@@ -14,6 +14,7 @@
 
 export type {
   AgentName,
+  AppendOutcome,
   Commit,
   CommitOutcome,
   DeadLetter,
@@ -24,12 +25,14 @@ export type {
   DurableMessage,
   Epoch,
   Expected,
+  FullMail,
   KeptMessage,
   ListedState,
   ListPage,
   ListQuery,
   LostReaders,
   Mail,
+  MailBoundOptions,
   MailQuery,
   MailReceiver,
   MailSettlement,

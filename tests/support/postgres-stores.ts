@@ -1,4 +1,4 @@
-import type { Clock, StateStore } from "../../src/core/internal.ts";
+import type { Clock, MailBoundOptions, StateStore } from "../../src/core/internal.ts";
 import {
   openPostgresStoreWith,
   type PostgresParts,
@@ -33,16 +33,16 @@ export class PostgresStores {
     return schema;
   }
 
-  async open(schema: string, clock: Clock): Promise<StateStore> {
-    const store = await openPostgresStoreWith(this.#url(), { ...this.#options, schema, clock }, this.#parts);
+  async open(schema: string, clock: Clock, mail: MailBoundOptions = {}): Promise<StateStore> {
+    const store = await openPostgresStoreWith(this.#url(), { ...this.#options, ...mail, schema, clock }, this.#parts);
     this.#schemas.set(store, schema);
     return store;
   }
 
   adapter(faults?: StateStoreAdapter["faults"]): StateStoreAdapter {
     return {
-      create: ({ clock }) => this.open(newSchema(), clock),
-      reopen: (store, { clock }) => this.open(this.schemaOf(store), clock),
+      create: ({ clock, mail }) => this.open(newSchema(), clock, mail),
+      reopen: (store, { clock, mail }) => this.open(this.schemaOf(store), clock, mail),
       faults,
     };
   }

@@ -4,7 +4,7 @@ import { join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { build } from "esbuild";
 import { onTestFinished } from "vitest";
-import type { Clock, StateStore } from "../../src/core/internal.ts";
+import type { Clock, MailBoundOptions, StateStore } from "../../src/core/internal.ts";
 import {
   type Database,
   loadDriver,
@@ -134,16 +134,16 @@ export class SqliteStores {
     return file;
   }
 
-  async open(file: string, clock: Clock): Promise<StateStore> {
-    const store = await openSqliteStoreWith(file, { ...this.#options, clock }, this.#parts);
+  async open(file: string, clock: Clock, mail: MailBoundOptions = {}): Promise<StateStore> {
+    const store = await openSqliteStoreWith(file, { ...this.#options, ...mail, clock }, this.#parts);
     this.#files.set(store, file);
     return store;
   }
 
   adapter(faults?: StateStoreAdapter["faults"]): StateStoreAdapter {
     return {
-      create: ({ clock }) => this.open(join(newFolder(), "store.db"), clock),
-      reopen: (store, { clock }) => this.open(this.fileOf(store), clock),
+      create: ({ clock, mail }) => this.open(join(newFolder(), "store.db"), clock, mail),
+      reopen: (store, { clock, mail }) => this.open(this.fileOf(store), clock, mail),
       faults,
     };
   }

@@ -4,6 +4,7 @@ import { TroupeError } from "../errors.ts";
 import type { RuntimeLog } from "../limited-log.ts";
 import { type AgentName, shardOf } from "../state/agent-name.ts";
 import type { DurableLog, DurableMessage, KeptMessage } from "../state/durable-log.ts";
+import { type AppendOutcome, nameInError } from "../state/mail-bounds.ts";
 import type { Commit, CommitOutcome, Mail, StateStore } from "../state/state-store.ts";
 import type { StoreError } from "../state/store-error.ts";
 import type { Deliver } from "./courier-call.ts";
@@ -68,6 +69,7 @@ export class Courier implements CommitListener {
   readonly #given: GivenShards | undefined;
   readonly #outbox: OutboxMover | undefined;
   #forgottenLetters = 0;
+  #unreadLetters = 0;
   #state: "idle" | "running" | "stopped" = "idle";
 
   constructor(parts: CourierParts) {
@@ -138,7 +140,7 @@ export class Courier implements CommitListener {
   get counters(): CourierCounters {
     return {
       mailDelivered: this.#mail?.delivered ?? 0,
-      deadLetters: this.#mail?.buried ?? 0,
+      deadLetters: (this.#mail?.buried ?? 0) + this.#unreadLetters,
       forgottenLetters: this.#forgottenLetters,
       remindersFired: this.#reminders.fired,
       remindersFailed: this.#reminders.failed,
@@ -205,13 +207,13 @@ export class Courier implements CommitListener {
   }
 
   /** Keeps a message for an agent. Rejects with a `StoreError`; as `not-accessible` if the store has no mailboxes. */
-  async keep(mailbox: AgentName, message: DurableMessage): Promise<"kept" | "known" | "full"> {
+  async keep(mailbox: AgentName, message: DurableMessage): Promise<AppendOutcome> {
     const log = this.#log;
     if (log === undefined) throw noMailboxes();
     // Another process may read it.
     if (this.#given !== undefined) return await log.append(mailbox, message);
     this.#mail?.expect(mailbox, message.id);
-    let outcome: "kept" | "known" | "full" | undefined;
+    let outcome: AppendOutcome | undefined;
     try {
       outcome = await log.append(mailbox, message);
       return outcome;
@@ -251,13 +253,25 @@ export class Courier implements CommitListener {
     if (typeof outcome === "object" && outcome.at === "committed") {
       if (commit.write.at === "delete") this.#mail?.drop(commit.agent);
       this.#reminders.noteCommit(commit);
-      for (const index of outcome.knownMail ?? []) {
-        const known = commit.mail[index];
-        if (known !== undefined) this.#mail?.expectNoMore(known.receiver, known.id);
+      for (const index of [...(outcome.knownMail ?? []), ...(outcome.buriedMail ?? [])]) {
+        const left = commit.mail[index];
+        if (left !== undefined) this.#mail?.expectNoMore(left.receiver, left.id);
       }
+      if (outcome.buriedMail !== undefined) this.#noteUnread(commit, outcome.buriedMail);
       return;
     }
     for (const { receiver, id } of commit.mail) this.#mail?.expectNoMore(receiver, id);
+  }
+
+  /** Mail of a commit found no space, and no worker reads its mailbox. */
+  #noteUnread({ mail }: Commit, buried: readonly number[]): void {
+    this.#unreadLetters += buried.length;
+    const [first = 0] = buried;
+    const receiver = mail[first]?.receiver;
+    const name = receiver === undefined ? "an agent" : nameInError(receiver);
+    const kind = "Durable events became dead letters: no worker serves the agents, and their mailboxes take no more";
+    const advice = "Start a worker, or end the subscription: troupe subscriptions remove.";
+    this.#parts.logger.warn(`${kind}. First: ${name}. ${advice}`, { count: buried.length }, kind);
   }
 
   #lose(error: StoreError): void {

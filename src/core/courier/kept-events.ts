@@ -1,5 +1,7 @@
+import { loggableUpTo } from "../delivery/loggable.ts";
 import { TroupeError, UndeliverableException } from "../errors.ts";
 import type { AgentName } from "../state/agent-name.ts";
+import { fullMailAdvice, fullMailboxOf } from "../state/mail-bounds.ts";
 import type { Commit, CommitOutcome, Mail } from "../state/state-store.ts";
 
 /**
@@ -19,9 +21,12 @@ export function eventCommit(sender: AgentName | undefined, mail: readonly Mail[]
 /** Makes the error of a durable event that the store refuses. Nothing of it is kept. */
 export function eventRefused(
   topic: { toString(): string },
-  { limit, isMailboxFull }: Extract<CommitOutcome, { readonly at: "refused" }>,
+  outcome: Extract<CommitOutcome, { readonly at: "refused" }>,
 ): TroupeError {
-  const text = `The event for ${topic} is kept for no agent: the limit is ${limit}.`;
-  if (isMailboxFull !== true) return new UndeliverableException(text, { code: "overloaded", notHandled: true });
-  return new TroupeError("mailbox-full", `${text} The messages of one of its agents wait. Publish it again later.`);
+  const text = `The event for ${loggableUpTo(200, topic.toString())} is kept for no agent`;
+  if (outcome.isMailboxFull !== true) {
+    const why = `${text}: the limit is ${outcome.limit}.`;
+    return new UndeliverableException(why, { code: "overloaded", notHandled: true });
+  }
+  return new TroupeError("mailbox-full", `${text}: it goes to ${fullMailboxOf(outcome)}. ${fullMailAdvice}`);
 }

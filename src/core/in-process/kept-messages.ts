@@ -24,6 +24,7 @@ import { depthMetadata } from "../scope/chain-depth.ts";
 import type { CodecRegistry } from "../serialization/codec-registry.ts";
 import type { AgentName } from "../state/agent-name.ts";
 import type { TurnEffects } from "../state/effects.ts";
+import { fullMailAdvice, fullMailText, isFullMail } from "../state/mail-bounds.ts";
 import { MemoryStateStore } from "../state/memory-state-store.ts";
 import type { Commit, Mail, ReminderChange, StateStore } from "../state/state-store.ts";
 import { TopicId } from "../topics/topic-id.ts";
@@ -189,9 +190,9 @@ export class KeptMessages implements AgentPost {
     const { log } = this.store;
     if (log === undefined) throw noMailboxes();
     const outcome = await (this.#courier?.keep(receiver, message) ?? log.append(receiver, message));
-    if (outcome !== "full") return;
-    const text = `The mailbox of ${receiver.type}/${receiver.key} is full: its messages wait for the agent.`;
-    throw new UndeliverableException(`${text} Try again later.`, { code: "overloaded", notHandled: true });
+    if (!isFullMail(outcome)) return;
+    const text = `${fullMailText(receiver, outcome)} ${fullMailAdvice}`;
+    throw new UndeliverableException(text, { code: "overloaded", notHandled: true });
   }
 
   async #change(agent: AgentId, change: ReminderChange): Promise<void> {

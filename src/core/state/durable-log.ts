@@ -1,5 +1,6 @@
 import type { ErrorCode } from "../errors.ts";
 import type { AgentName } from "./agent-name.ts";
+import type { AppendOutcome } from "./mail-bounds.ts";
 import { StoreError } from "./store-error.ts";
 
 /** A message for a mailbox. */
@@ -104,9 +105,10 @@ export interface DurableLog {
   readonly shards: number;
   /**
    * Resolves when the message is kept. `known`: the mailbox was given a message of this id in the last 10 minutes. `full`: the mailbox
-   * takes no more.
+   * takes no more. `type-full`, `mail-full`: the mail of its agent type, or of the log, takes no more. Rejects as `too-large` for a message
+   * that no empty mailbox takes.
    */
-  append(mailbox: AgentName, message: DurableMessage): Promise<"kept" | "known" | "full">;
+  append(mailbox: AgentName, message: DurableMessage): Promise<AppendOutcome>;
   /**
    * Begins with the oldest message. A reader before this one, which has a lower token, settles nothing any more. Rejects as `fenced` if a
    * reader with a higher token has the shard; with a `ShardTakenError` if several processes read the log.

@@ -5,6 +5,7 @@ import { callable, clock as clockKind, flag, number } from "../validation/option
 import { anyRoom, someTime } from "../validation/option-values.ts";
 import { type AgentName, compareBytes, compareNames, textOfName } from "./agent-name.ts";
 import type { DurableLog } from "./durable-log.ts";
+import { mailBoundsOf } from "./mail-bounds.ts";
 import type { MemoryReminder } from "./memory/memory-reminders.ts";
 import { inShards, type MemoryRecord, type Moment, StateMemory } from "./memory/state-memory.ts";
 import type {
@@ -36,6 +37,10 @@ export interface MemoryStateStoreOptions {
   readonly maxEntries?: number | undefined;
   /** Limit of the messages of one mailbox: an agent's told messages. Default: 10 000. */
   readonly maxMailboxMessages?: number | undefined;
+  /** Limit of the bytes of one mailbox. Each message counts its own and 1 KiB. Default: 64 MiB. */
+  readonly maxMailboxBytes?: number | undefined;
+  /** Limit of the bytes of all mailboxes. The agents of one type have at most two thirds. Default: half of `maxBytes`, at most 1 GiB. */
+  readonly maxMailBytes?: number | undefined;
   /** Milliseconds after its last save until a state is forgotten, with all that belongs to its agent. Default: never. */
   readonly expireAfterMs?: number | undefined;
   /** Creates eTags. Default: random UUIDs. */
@@ -48,6 +53,8 @@ const shape = optionShape<MemoryStateStoreOptions>({
   maxBytes: number(anyRoom),
   maxEntries: number(anyRoom),
   maxMailboxMessages: number(anyRoom),
+  maxMailboxBytes: number(anyRoom),
+  maxMailBytes: number(anyRoom),
   expireAfterMs: number(someTime),
   makeId: callable,
   clock: clockKind,
@@ -80,10 +87,11 @@ export class MemoryStateStore implements StateStore {
   constructor(options: MemoryStateStoreOptions = {}) {
     assertOptions(options, shape, "MemoryStateStore");
     this.#clock = options.clock ?? systemClock;
+    const maxBytes = options.maxBytes ?? 256 * 1024 * 1024;
     this.#memory = new StateMemory({
-      maxBytes: options.maxBytes ?? 256 * 1024 * 1024,
+      maxBytes,
       maxEntries: options.maxEntries ?? 100_000,
-      maxMailboxMessages: options.maxMailboxMessages ?? storeLimits.mailboxMessages,
+      mail: mailBoundsOf(options, Math.min(maxBytes / 2, storeLimits.mailBytes)),
       expireAfterMs: options.expireAfterMs ?? Number.POSITIVE_INFINITY,
       makeId: options.makeId ?? randomId,
     });

@@ -65,6 +65,11 @@ export interface Mail {
    * this one. Default: false.
    */
   readonly isOnce?: boolean | undefined;
+  /**
+   * The fate of the message if its mailbox has no space. `refuse`: the commit is refused. `bury`: the commit happens, and this message is a dead
+   * letter for the reason `mailbox-full`. A store without mailboxes keeps it. Default: `refuse`.
+   */
+  readonly whenFull?: "refuse" | "bury" | undefined;
 }
 
 /** A message that an agent has handled, so that it is not handled twice. A later one of the same id and principal replaces it. */
@@ -92,23 +97,29 @@ export interface Commit {
 export type CommitOutcome =
   /**
    * The eTag and the revision that hold now; an empty text and 0 if no record is stored. `knownMail`: indexes of the mail that was left out,
-   * since its mailbox was given it before. Default: none.
+   * since its mailbox was given it before. `buriedMail`: indexes of the mail that found no space and is a dead letter. Default: none.
    */
   | {
       readonly at: "committed";
       readonly eTag: string;
       readonly revision: number;
       readonly knownMail?: readonly number[] | undefined;
+      readonly buriedMail?: readonly number[] | undefined;
     }
   /** Another version is stored; its eTag. Undefined: no record is stored. */
   | { readonly at: "conflict"; readonly eTag?: string | undefined }
   /** A commit under this newer epoch was there before. */
   | { readonly at: "stale"; readonly epoch: Epoch }
   /**
-   * This commit is over a limit of the store; `limit` names it, for people. `isMailboxFull`: the limit is that of a mailbox, which may have
-   * space later. Default: false.
+   * This commit is over a limit of the store; `limit` names it, for people. `isMailboxFull`: the limit is one of mail, which may have space
+   * later. Default: false. `mailbox`: the first that has none.
    */
-  | { readonly at: "refused"; readonly limit: string; readonly isMailboxFull?: boolean | undefined };
+  | {
+      readonly at: "refused";
+      readonly limit: string;
+      readonly isMailboxFull?: boolean | undefined;
+      readonly mailbox?: AgentName | undefined;
+    };
 
 /** A reminder as it is stored. */
 export interface StoredReminder {

@@ -19,6 +19,12 @@ export const storeLimits = {
   rememberedMs: dayMs,
   /** Messages of one mailbox. */
   mailboxMessages: 10_000,
+  /** Bytes of one mailbox. */
+  mailboxBytes: 64 * 1024 * kiB,
+  /** Bytes of all mail of a store. The mail of one agent type has at most two thirds. */
+  mailBytes: 1024 * 1024 * kiB,
+  /** Bytes that each message counts beside its own. */
+  mailOverheadBytes: kiB,
   /** Milliseconds for which a mailbox knows the ids of messages that it was given. */
   mailIdMs: 10 * 60 * 1_000,
   /** Milliseconds for which a dead letter is kept. */

@@ -13,6 +13,7 @@ import {
   type TakeOptions,
   takeoversAt,
 } from "./durable-log.ts";
+import type { AppendOutcome } from "./mail-bounds.ts";
 import type { StoredMail } from "./state-store.ts";
 import { StoreError } from "./store-error.ts";
 
@@ -34,7 +35,7 @@ export interface DeadPage {
 /** The tables of a store that its log is made of. Methods reject with a `StoreError`. */
 export interface MailTable {
   readMail(query: MailPageQuery): Promise<readonly StoredMail[]>;
-  append(mailbox: AgentName, message: DurableMessage): Promise<"kept" | "known" | "full">;
+  append(mailbox: AgentName, message: DurableMessage): Promise<AppendOutcome>;
   dropMail(place: number): Promise<void>;
   bury(message: KeptMessage, why: DeadReason): Promise<number>;
   deadLetters(query: DeadQuery): Promise<DeadPage>;
@@ -107,7 +108,7 @@ export class StoreLog implements DurableLog {
     }
   }
 
-  append(mailbox: AgentName, message: DurableMessage): Promise<"kept" | "known" | "full"> {
+  append(mailbox: AgentName, message: DurableMessage): Promise<AppendOutcome> {
     return this.#table.append(mailbox, message);
   }
 

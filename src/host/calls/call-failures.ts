@@ -1,4 +1,12 @@
-import { type AgentName, deadlockText, type ErrorCode, loggableUpTo } from "../../core/internal.ts";
+import {
+  type AgentName,
+  deadlockText,
+  type ErrorCode,
+  type FullMail,
+  fullMailAdvice,
+  fullMailText,
+  loggableUpTo,
+} from "../../core/internal.ts";
 import { encodeFrame, metadataKey } from "../../protocol/internal.ts";
 import { limits } from "../limits.ts";
 import { shuttingDownText } from "../sessions/admission.ts";
@@ -107,11 +115,8 @@ export const callFailure = {
   notKept: (text: string, code: ErrorCode): CallFailure => ({
     ...{ text, errorType: "HandlerError", code, notHandled: code !== "state-unknown" },
   }),
-  fullMailbox: ({ type, key }: AgentName) =>
-    undeliverable(
-      `The mailbox of ${type}/${key} is full: its messages wait for the agent. Try again later.`,
-      "overloaded",
-    ),
+  fullMailbox: (mailbox: AgentName, full: FullMail) =>
+    undeliverable(`${fullMailText(mailbox, full)} ${fullMailAdvice}`, "overloaded"),
   // protocol.md §11.18
   noDurableEvents: (agentType: string) =>
     undeliverable(

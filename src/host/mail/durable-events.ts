@@ -35,6 +35,8 @@ export interface DurableEventsParts {
   readonly events: EventRouter;
   /** Whether all events of a topic type are durable. Undefined: of none. */
   readonly isDurableTopic: ((topicType: string) => boolean) | undefined;
+  /** Whether workers serve an agent type now. */
+  readonly isServed: (agentType: string) => boolean;
   readonly makeId: MakeId;
   readonly batches: BatchRunner;
   readonly counters: MutableHostCounters;
@@ -156,7 +158,10 @@ export class DurableEvents implements EventSpreader {
     const mail: Mail[] = [];
     const make = (type: string) => {
       const receiver: AgentName = { type, key: event.topicSource };
-      mail.push({ id, receiver, kind: "event", frame: encodeKeptEvent(event, receiver, id), isOnce: true });
+      // A subscription that no worker reads must not keep the event from others. Where a worker reads, its full mailbox slows its publishers.
+      const whenFull = this.#parts.isServed(type) ? "refuse" : "bury";
+      const frame = encodeKeptEvent(event, receiver, id);
+      mail.push({ id, receiver, kind: "event", frame, isOnce: true, whenFull });
     };
     if (receivers.length <= limits.spreadAtOnce) for (const type of receivers) make(type);
     else {

@@ -67,6 +67,8 @@ const json = "application/json";
 export interface DurableSubscriptionsOptions {
   /** Whether other hosts write to the same store. Default: false. */
   readonly isShared?: boolean;
+  /** Whether workers serve an agent type now. Default: none is served. */
+  readonly isServed?: (agentType: string) => boolean;
 }
 
 // protocol.md §11.18
@@ -77,10 +79,13 @@ export interface DurableSubscriptionsOptions {
 export class DurableSubscriptions {
   readonly #held: HeldStore;
   readonly #isShared: boolean;
+  readonly #isServed: (agentType: string) => boolean;
   readonly #topics = new TopicIndex();
   /** By agent type. */
   readonly #kept = new Map<string, KeptType>();
   readonly #share = new FairShare(limits.durableSubscriptionBytes);
+  /** Types that no worker served when an address added a subscription, by address. Some may be served by now. */
+  readonly #unserved = new Map<string, Set<string>>();
   /** The last change of each agent type that has one. */
   readonly #last = new Map<string, Promise<unknown>>();
   /** The number of the opening whose records were read. */
@@ -91,9 +96,10 @@ export class DurableSubscriptions {
   /** The versions of the records that were read, by agent type. */
   readonly #eTags = new Map<string, string>();
 
-  constructor(held: HeldStore, { isShared = false }: DurableSubscriptionsOptions = {}) {
+  constructor(held: HeldStore, { isShared = false, isServed = () => false }: DurableSubscriptionsOptions = {}) {
     this.#held = held;
     this.#isShared = isShared;
+    this.#isServed = isServed;
   }
 
   /** Whether an event may have subscribers. False only if what is kept was read, and is nothing. */
@@ -151,6 +157,13 @@ export class DurableSubscriptions {
         const reason = "The durable subscriptions of this host, or of this address, take as many bytes as they may.";
         return { at: "full", reason: `${reason} Remove some: troupe subscriptions remove.` };
       }
+      if (by.servedBy() === "nobody" && !this.#mayAddUnserved(agentType, party)) {
+        const reason = `This address has durable subscriptions of ${limits.unservedDurableTypes} agent types that no worker serves.`;
+        return {
+          at: "full",
+          reason: `${reason} Register the type first, or remove some: troupe subscriptions remove.`,
+        };
+      }
       return { principal, patterns: [...patterns, { pattern, party }] };
     });
   }
@@ -184,6 +197,17 @@ export class DurableSubscriptions {
       if (rows.length >= limit && at < types.length - 1) return { rows, next: agentType };
     }
     return { rows, next: undefined };
+  }
+
+  /** Notes a type that no worker serves, unless its address has as many of them as it may. */
+  #mayAddUnserved(agentType: string, party: string): boolean {
+    const types = this.#unserved.get(party) ?? new Set<string>();
+    if (!types.has(agentType) && types.size >= limits.unservedDurableTypes) {
+      for (const type of types) if (this.#isServed(type) || !this.#kept.has(type)) types.delete(type);
+    }
+    if (!types.has(agentType) && types.size >= limits.unservedDurableTypes) return false;
+    this.#unserved.set(party, types.add(agentType));
+    return true;
   }
 
   /** Changes the subscriptions of a type, one change after the other. `change` returns what was kept before if all stays. */
@@ -275,8 +299,16 @@ export class DurableSubscriptions {
       this.#topics.add(pattern);
       this.#share.add(party, costOf(pattern));
     }
-    if (after.patterns.length === 0) this.#kept.delete(agentType);
-    else this.#kept.set(agentType, after);
+    if (after.patterns.length === 0) {
+      this.#kept.delete(agentType);
+      for (const { party } of before.patterns) this.#forgetUnserved(agentType, party);
+    } else this.#kept.set(agentType, after);
+  }
+
+  #forgetUnserved(agentType: string, party: string): void {
+    const types = this.#unserved.get(party);
+    types?.delete(agentType);
+    if (types?.size === 0) this.#unserved.delete(party);
   }
 }
 

@@ -1,5 +1,6 @@
 import {
   type AgentName,
+  type AppendOutcome,
   type Clock,
   type Commit,
   type CommitListener,
@@ -107,7 +108,7 @@ export class HostCourier implements CommitListener {
   }
 
   /** Keeps a message for an agent. The store must be open. Rejects with a `StoreError`. */
-  keep(mailbox: AgentName, message: DurableMessage): Promise<"kept" | "known" | "full"> {
+  keep(mailbox: AgentName, message: DurableMessage): Promise<AppendOutcome> {
     this.#isNeeded = true;
     this.#startIfNeeded();
     return this.#courier.keep(mailbox, message);

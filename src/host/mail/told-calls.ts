@@ -1,4 +1,11 @@
-import { type AgentName, type Clock, isIdempotencyKey, type MakeId, storeLimits } from "../../core/internal.ts";
+import {
+  type AgentName,
+  type Clock,
+  isFullMail,
+  isIdempotencyKey,
+  type MakeId,
+  storeLimits,
+} from "../../core/internal.ts";
 import { decodeFrame, encodeFrame, metadataKey, type PeekedRequest, requestIdText } from "../../protocol/internal.ts";
 import { type CallFailure, callFailure, failureAnswer } from "../calls/call-failures.ts";
 import type { MutableHostCounters } from "../counters.ts";
@@ -99,7 +106,7 @@ export class ToldCalls {
     try {
       await held.open();
       const outcome = await courier?.keep(receiver, { id, kind: "call", frame, sentAtMs: clock.wallNow() });
-      if (outcome === "full") failure = callFailure.fullMailbox(receiver);
+      if (isFullMail(outcome)) failure = callFailure.fullMailbox(receiver, outcome);
     } catch (error) {
       const { code, text } = held.failed(error, "a told message could not be kept", "unknown");
       failure = callFailure.notKept(text, code);

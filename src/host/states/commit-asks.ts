@@ -3,6 +3,7 @@ import {
   type Commit,
   type Epoch,
   type ErrorCode,
+  fullMailboxText,
   isIdempotencyKey,
   type Mail,
 } from "../../core/internal.ts";
@@ -20,9 +21,8 @@ export function failure(code: ErrorCode, text: string): StateFailure {
   return { at: "failed", code, text };
 }
 
-export function fullMailbox({ type, key }: AgentName, limit: string): StateFailure {
-  const text = `A turn of ${type}/${key} sends to a mailbox that is full: its limit is ${limit}. Nothing has changed.`;
-  return failure("mailbox-full", `${text} Try again when the messages there are handled.`);
+export function fullMailbox(agent: AgentName, outcome: Parameters<typeof fullMailboxText>[1]): StateFailure {
+  return failure("mailbox-full", fullMailboxText(agent, outcome));
 }
 
 /** Reads the mail of a commit. The receiver of a call is its target. Returns a text if a message is not a call. */

@@ -291,9 +291,7 @@ export class StateService {
       const commit = toCommit(ask, mail, { generation, era, number });
       const [outcome] = await store.commit([commit]);
       if (outcome === undefined) throw new TypeError("The state store gave no outcome for a commit.");
-      return outcome.at === "refused" && outcome.isMailboxFull === true
-        ? fullMailbox(ask.agent, outcome.limit)
-        : outcome;
+      return outcome.at === "refused" && outcome.isMailboxFull === true ? fullMailbox(ask.agent, outcome) : outcome;
     } catch (error) {
       const { code, text } = held.failed(
         error,

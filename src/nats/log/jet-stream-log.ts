@@ -1,5 +1,6 @@
 import {
   type AgentName,
+  type AppendOutcome,
   type Clock,
   type DeadQuery,
   type DeadReason,
@@ -78,7 +79,7 @@ export class JetStreamLog implements DurableLog, AsyncDisposable {
     this.#endLooking = client.onMissingStream(() => void this.#restore());
   }
 
-  async append(mailbox: AgentName, message: DurableMessage): Promise<"kept" | "known" | "full"> {
+  async append(mailbox: AgentName, message: DurableMessage): Promise<AppendOutcome> {
     return await this.#append(mailbox, message, mailIdOf(mailbox, message.id));
   }
 

@@ -8,6 +8,11 @@ export function idOfAgent({ type, key }: AgentName): string {
   return hashOf(type, key);
 }
 
+/** Makes the id under which the mail of an agent type is counted: the SHA-256 of its name. */
+export function idOfType(type: string): string {
+  return createHash("sha256").update(type).digest("hex");
+}
+
 /** Makes the id of a remembered message of one agent. */
 export function idOfMessage(principal: string, id: string): string {
   return hashOf(principal, id);

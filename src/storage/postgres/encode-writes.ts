@@ -2,12 +2,21 @@ import {
   type AgentName,
   type Commit,
   type CommitOutcome,
+  type FullMail,
+  fullReason,
+  type Mail,
+  type MailBounds,
+  mailboxTooSmall,
+  mailLimitText,
+  mailShareOf,
   ownReminderPrefix,
   type Settlements,
   shardOf,
+  sortMail,
   storeLimits,
+  withLeftMail,
 } from "../../core/internal.ts";
-import { idOfAgent, idOfMail, idOfMessage } from "./agent-id.ts";
+import { idOfAgent, idOfMail, idOfMessage, idOfType } from "./agent-id.ts";
 
 /** A commit or a settlement as `write_group` takes it. */
 export interface EncodedWrite {
@@ -46,16 +55,25 @@ export class ByteList {
 /** Matches the eTags that a store makes. No other text is one. */
 const eTagPattern = /^[0-9a-z]+-[0-9a-z]+$/;
 
-/** The time and the limit with which a commit is encoded. */
+/** The time and the limits with which a commit is encoded. */
 export interface CommitMoment {
   /** Wall clock. */
   readonly nowMs: number;
-  /** Messages that a mailbox takes. Undefined: any number. */
-  readonly maxMailboxMessages: number | undefined;
+  readonly bounds: MailBounds;
+  /** Whether the mail is in mailboxes, and no outbox. */
+  readonly hasMailboxes: boolean;
+}
+
+/** Bounds in the order of the function `full_mail`. An outbox has no bound of a mailbox. */
+export function mostMail(bounds: MailBounds, hasMailboxes = true): readonly (number | null)[] {
+  const { mailboxMessages, mailboxBytes, bytes } = bounds;
+  const whole = (value: number) => (value === Number.POSITIVE_INFINITY ? null : toWhole(value));
+  const box = hasMailboxes ? [whole(mailboxMessages), whole(mailboxBytes)] : [null, null];
+  return [...box, whole(mailShareOf(bounds)), whole(bytes)];
 }
 
 /** Encodes a commit, with copies of its bytes. */
-export function encodeCommit(commit: Commit, { nowMs, maxMailboxMessages }: CommitMoment): EncodedWrite {
+export function encodeCommit(commit: Commit, { nowMs, bounds, hasMailboxes }: CommitMoment): EncodedWrite {
   const { agent, epoch, expected, write, reminders, mail, remembered } = commit;
   const bytes = new ByteList();
   const id = idOfAgent(agent);
@@ -77,10 +95,12 @@ export function encodeCommit(commit: Commit, { nowMs, maxMailboxMessages }: Comm
     fields.mail = mail.map((one) => ({
       ...{ receiver: idOfAgent(one.receiver), kind: one.kind, id: bytes.add(one.id), frame: bytes.add(one.frame) },
       ...encodeName(one.receiver, bytes),
+      typeId: idOfType(one.receiver.type),
+      ...(hasMailboxes && one.whenFull === "bury" && { buries: bytes.add(fullReason(one.receiver).text) }),
       ...(one.isOnce === true && { once: idOfMail(one.receiver, one.id) }),
     }));
     if (mail.some(({ isOnce }) => isOnce === true)) fields.forget = toWhole(nowMs - storeLimits.mailIdMs);
-    if (maxMailboxMessages !== undefined) fields.mostMail = maxMailboxMessages;
+    fields.most = mostMail(bounds, hasMailboxes);
   }
   if (remembered.length > 0) {
     fields.remembered = remembered.map((one) => {
@@ -182,24 +202,41 @@ export function agentsOf(writes: readonly EncodedWrite[]): readonly string[] {
 }
 
 /** Reads a result of `write_group` for a commit. */
-export function decodeOutcome(result: unknown, maxMailboxMessages: number): CommitOutcome {
+export function decodeOutcome(result: unknown, { mail }: Commit, bounds: MailBounds): CommitOutcome {
   if (!Array.isArray(result)) {
     // A commit that PostgreSQL has refused for a limit of its own.
     return { at: "refused", limit: (result as { readonly refused: string }).refused };
   }
-  const [code, first, second, third] = result;
+  const [code, first, second, third, fourth = []] = result;
   switch (code) {
     case 0:
       return third === undefined
         ? { at: "committed", eTag: first, revision: second }
-        : { at: "committed", eTag: first, revision: second, knownMail: third };
+        : withLeftMail(
+            { at: "committed", eTag: first, revision: second },
+            third,
+            sortMail(mail, third, fourth).buriedIndexes,
+          );
     case 1:
       return { at: "conflict", eTag: first ?? undefined };
     case 2:
       return { at: "stale", epoch: { generation: first, era: second, number: third } };
     case 4:
-      return { at: "refused", limit: `${maxMailboxMessages} messages of one mailbox`, isMailboxFull: true };
+      return fullOutcome(mail, first, second, bounds);
     default:
       return { at: "refused", limit: `${storeLimits.reminders} reminders of one agent` };
   }
+}
+
+function fullOutcome(
+  mail: readonly Mail[],
+  id: string,
+  full: FullMail | "too-long",
+  bounds: MailBounds,
+): CommitOutcome {
+  const ofMailbox = mail.filter(({ receiver }) => idOfAgent(receiver) === id);
+  const mailbox = ofMailbox[0]?.receiver;
+  if (full !== "too-long") return { at: "refused", limit: mailLimitText(full, bounds), isMailboxFull: true, mailbox };
+  const longest = Math.max(...ofMailbox.map(({ frame }) => frame.length));
+  return { at: "refused", limit: mailboxTooSmall(longest, bounds) ?? "bytes of one mailbox", mailbox };
 }

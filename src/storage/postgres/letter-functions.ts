@@ -1,17 +1,7 @@
-import { letterSize } from "../../core/internal.ts";
-
-/** Counts the messages of a mailbox, up to `p_most`. */
-export function sizeFunction(s: string): string {
-  return `
-create or replace function ${s}.mailbox_size(p_receiver bytea, p_most bigint) returns bigint language plpgsql as $body$
-begin
-  return (select count(*) from (select from ${s}.mail where receiver = p_receiver limit p_most) as found);
-end $body$;
-`;
-}
+import { letterSize, mailSize } from "../../core/internal.ts";
 
 /**
- * Writes to the table of dead letters: buries a message, puts letters into their mailboxes again, drops some. Returns how many it has changed; of a burial, how many
+ * Writes to the table of dead letters: buries a message, forgets what is too much, puts letters into their mailboxes again, drops some. Returns how many it has changed; of a burial, how many
  * others it has forgotten, since all have too many bytes.
  * The caller has the lock of the mail.
  */
@@ -27,9 +17,7 @@ declare
   v_now bigint := (p_write->>'now')::bigint;
   v_letter bigint;
   v_receiver bytea;
-  v_mailbox text;
-  v_size bigint;
-  v_sizes jsonb := '{}';
+  v_type bytea;
   v_count bigint := 0;
   v_left bigint := (p_write->>'sweep')::bigint;
   v_types bigint;
@@ -48,43 +36,41 @@ begin
         select nextval('${s}.seq'), receiver, type, key, shard, id, kind, kept_at, place, p_write->>'code',
           ${slice("(p_write->'reason')")}, (p_write->>'attempts')::bigint, v_now, frame from gone;
     end if;
-    if v_left is not null then
-      -- The bytes that each type may have, so that all together have no more: those with the most lose their oldest.
-      select count(distinct type) into v_types from ${s}.dead;
-      for v_bytes in select sum(${size}) as bytes from ${s}.dead group by type order by bytes loop
-        if v_bytes * v_types > v_left then
-          delete from ${s}.dead where letter in (select letter from (
-            select letter, sum(${size}) over (partition by type order by letter desc) as newer from ${s}.dead) as sized
-            where newer > v_left / v_types);
-          get diagnostics v_count = row_count;
-          exit;
-        end if;
-        v_left := v_left - v_bytes;
-        v_types := v_types - 1;
-      end loop;
-    end if;
     -- More than were added, so that their number follows that of the last days.
     delete from ${s}.dead where letter in (
       select letter from ${s}.dead where died_at <= (p_write->>'forget')::bigint order by died_at limit 2);
+  when 'sweep' then
+    null;
   when 'replay' then
     for v_letter in select value::bigint from jsonb_array_elements_text(p_write->'of') loop
-      select receiver into v_receiver from ${s}.dead where letter = v_letter;
+      select receiver, type, octet_length(frame) + ${mailSize(0)} into v_receiver, v_type, v_bytes from ${s}.dead where letter = v_letter;
       continue when not found;
-      v_mailbox := encode(v_receiver, 'hex');
-      v_size := coalesce((v_sizes->>v_mailbox)::bigint, ${s}.mailbox_size(v_receiver, (p_write->>'most')::bigint));
-      v_sizes := v_sizes || jsonb_build_object(v_mailbox, v_size);
-      continue when v_size >= (p_write->>'most')::bigint;
+      continue when ${s}.full_mail(v_receiver, sha256(v_type), array[1, v_bytes, v_bytes, v_bytes], p_write->'most') is not null;
       with gone as (delete from ${s}.dead where letter = v_letter returning *)
       insert into ${s}.mail(
         place, receiver, type, key, shard, sender_type, sender_key, id, kind, kept_at, attempts, next_at, frame)
         select nextval('${s}.place'), receiver, type, key, shard, type, key, id, kind, v_now, 0, v_now, frame from gone;
-      v_sizes := v_sizes || jsonb_build_object(v_mailbox, v_size + 1);
       v_count := v_count + 1;
     end loop;
   when 'drop' then
     delete from ${s}.dead where letter = any(array(select value::bigint from jsonb_array_elements_text(p_write->'of')));
     get diagnostics v_count = row_count;
   end case;
+  if v_left is not null then
+    -- The bytes that each type may have, so that all together have no more: those with the most lose their oldest.
+    select count(distinct type) into v_types from ${s}.dead;
+    for v_bytes in select sum(${size}) as bytes from ${s}.dead group by type order by bytes loop
+      if v_bytes * v_types > v_left then
+        delete from ${s}.dead where letter in (select letter from (
+          select letter, sum(${size}) over (partition by type order by letter desc) as newer from ${s}.dead) as sized
+          where newer > v_left / v_types);
+        get diagnostics v_count = row_count;
+        exit;
+      end if;
+      v_left := v_left - v_bytes;
+      v_types := v_types - 1;
+    end loop;
+  end if;
   return to_jsonb(v_count);
 end $body$;
 `;

@@ -1,15 +1,18 @@
 import {
   type AgentName,
+  type AppendOutcome,
   type DeadReason,
   type DurableMessage,
   type KeptMessage,
   letterSize,
+  type MailBounds,
   type MailTable,
+  mailboxTooSmall,
   StoreError,
   storeLimits,
 } from "../../core/internal.ts";
-import { idOfAgent, idOfMail } from "./agent-id.ts";
-import { ByteList, type EncodedWrite, encodeName, encodeSettlements, toWhole } from "./encode-writes.ts";
+import { idOfAgent, idOfMail, idOfType } from "./agent-id.ts";
+import { ByteList, type EncodedWrite, encodeName, encodeSettlements, mostMail, toWhole } from "./encode-writes.ts";
 import { isLetter, type LogReads } from "./log-reads.ts";
 import type { Read } from "./table-reads.ts";
 
@@ -17,8 +20,9 @@ import type { Read } from "./table-reads.ts";
 export interface MailTableParts {
   readonly reads: LogReads;
   readonly nowMs: () => number;
-  readonly maxMailboxMessages: number;
+  readonly bounds: MailBounds;
   readonly maxValueBytes: number;
+  readonly unswept: UnsweptLetters;
   readonly read: <T>(read: Read<T>) => Promise<T>;
   /** Calls `encode` at once, and writes what it returns in groups with all other writes. `bytes`: about how many wait. */
   readonly write: (bytes: number, encode: () => readonly EncodedWrite[]) => Promise<readonly unknown[]>;
@@ -33,34 +37,50 @@ const lettersOfWrite = 64;
 /** Bytes of dead letters after which their bound is looked at again. */
 const sweepBytes = storeLimits.deadLettersBytes / 16;
 
+/** The bytes of dead letters that were added since their bound was looked at. */
+export class UnsweptLetters {
+  #bytes = Number.POSITIVE_INFINITY;
+
+  /** Adds letters. Returns whether the bound is to be looked at now. */
+  add(bytes: number): boolean {
+    this.#bytes += bytes;
+    if (this.#bytes <= sweepBytes) return false;
+    this.#bytes = 0;
+    return true;
+  }
+}
+
+/** Looks at the bound of all dead letters. */
+export function encodeSweep(): EncodedWrite {
+  return { ...ofMail, fields: { letters: "sweep", sweep: storeLimits.deadLettersBytes }, bytes: noBytes };
+}
+
 /** Creates the tables of a log: writes go in the groups of the store, and reads are bounded in bytes. */
 export function createMailTable(parts: MailTableParts): MailTable {
-  const { reads, nowMs, maxMailboxMessages, read, write, wakeAfter } = parts;
-  /** Bytes of the dead letters that were added since their bound was looked at. */
-  let unswept = Number.POSITIVE_INFINITY;
+  const { reads, nowMs, bounds, read, write, wakeAfter } = parts;
   return {
     readMail: (query) => read(reads.mailPage(query)),
     append: async (mailbox, message) => {
       assertSize(message, parts.maxValueBytes);
-      const encode = () => [encodeAppend(mailbox, message, { nowMs: nowMs(), maxMailboxMessages })];
+      const tooLong = mailboxTooSmall(message.frame.length, bounds);
+      if (tooLong !== undefined) throw new StoreError("too-large", `The message is over the limit of ${tooLong}.`);
+      const encode = () => [encodeAppend(mailbox, message, { nowMs: nowMs(), bounds })];
       const [outcome] = await wakeAfter(write(sizeOf(mailbox, message), encode));
       // One of the outcomes of the function.
-      return outcome as "kept" | "known" | "full";
+      return outcome as AppendOutcome;
     },
     dropMail: async (place) => {
       const mail = [{ place, nextMs: undefined, attempts: 0 }];
       await write(writeBytes, () => [encodeSettlements({ ticks: [], mail })]);
     },
     bury: async (message, why) => {
-      unswept += letterSize(message.frame.length);
-      const isSweep = unswept > sweepBytes;
-      if (isSweep) unswept = 0;
+      const isSweep = parts.unswept.add(letterSize(message.frame.length));
       const encode = () => [encodeBurial(message, why, { nowMs: nowMs(), isSweep })];
       return sumOf(await write(sizeOf(message.mailbox, message), encode));
     },
     deadLetters: (query) => read(reads.deadLetters(query, nowMs())),
     replay: async (letters) => {
-      const fields = { letters: "replay", now: toWhole(nowMs()), most: maxMailboxMessages };
+      const fields = { letters: "replay", now: toWhole(nowMs()), most: mostMail(bounds) };
       return sumOf(await wakeAfter(write(sizeOfLetters(letters), () => encodeLetters(letters, fields))));
     },
     drop: async (letters) =>
@@ -70,14 +90,15 @@ export function createMailTable(parts: MailTableParts): MailTable {
 
 interface AppendMoment {
   readonly nowMs: number;
-  readonly maxMailboxMessages: number;
+  readonly bounds: MailBounds;
 }
 
 function encodeAppend(mailbox: AgentName, message: DurableMessage, moment: AppendMoment): EncodedWrite {
   const bytes = new ByteList();
   const agent = idOfAgent(mailbox);
   const fields = {
-    ...{ append: agent, message: idOfMail(mailbox, message.id), most: moment.maxMailboxMessages },
+    ...{ append: agent, message: idOfMail(mailbox, message.id), typeId: idOfType(mailbox.type) },
+    most: mostMail(moment.bounds),
     ...{ now: toWhole(moment.nowMs), forget: toWhole(moment.nowMs - storeLimits.mailIdMs) },
     ...encodeMessage(mailbox, message, bytes),
   };

@@ -8,10 +8,10 @@ import {
   type Logger,
   loggableText,
   logger as loggerKind,
+  mailBoundsOf,
   number,
   optionShape,
   type StateStore,
-  storeLimits,
   systemClock,
   TroupeError,
   text,
@@ -46,6 +46,10 @@ export interface PostgresStoreOptions {
   readonly maxValueBytes?: number | undefined;
   /** Limit of the messages of one mailbox: an agent's told messages. For `writers: "one"`. Default: 10 000. */
   readonly maxMailboxMessages?: number | undefined;
+  /** Limit of the bytes of one mailbox. Each message counts its own and 1 KiB. For `writers: "one"`. Default: 64 MiB. */
+  readonly maxMailboxBytes?: number | undefined;
+  /** Limit of the bytes of all mailboxes, or of the outbox. The agents of one type have at most two thirds. Default: 1 GiB. */
+  readonly maxMailBytes?: number | undefined;
   /** Bytes that may wait for the database; a call beyond them rejects as `overloaded`. Default: 64 MiB. */
   readonly maxQueuedBytes?: number | undefined;
   /** Takes the store's failures. Default: no log. */
@@ -62,6 +66,8 @@ const shape = optionShape<PostgresStoreOptions>({
   statementTimeoutMs: number({ from: 1 }),
   maxValueBytes: number(anyRoom),
   maxMailboxMessages: number(anyRoom),
+  maxMailboxBytes: number(anyRoom),
+  maxMailBytes: number(anyRoom),
   maxQueuedBytes: number(anyRoom),
   logger: loggerKind,
   clock: clockKind,
@@ -142,7 +148,7 @@ export async function openPostgresStoreWith(
     schema: { schema, quoted: quoteName(schema), lockKey: locks.schema, steps },
     maxQueuedBytes: options.maxQueuedBytes ?? 64 * 1024 * 1024,
     maxValueBytes: options.maxValueBytes ?? 16 * 1024 * 1024,
-    maxMailboxMessages: options.maxMailboxMessages ?? storeLimits.mailboxMessages,
+    mail: mailBoundsOf(options),
     mostReads: poolSize - otherConnections,
     place: `${server}, schema ${schema}`,
   });

@@ -9,7 +9,9 @@ import {
   type ListPage,
   type ListQuery,
   type Logger,
+  letterSize,
   limitOver,
+  type MailBounds,
   type MailQuery,
   type MailTable,
   type OpenStoreOptions,
@@ -31,7 +33,7 @@ import { decodeOutcome, type EncodedWrite, encodeCommit, encodeSettlements } fro
 import { GroupQueue } from "./group-queue.ts";
 import { Fenced, GroupWriter, resultsOf } from "./group-writer.ts";
 import { LogReads } from "./log-reads.ts";
-import { createMailTable } from "./mail-table.ts";
+import { createMailTable, encodeSweep, UnsweptLetters } from "./mail-table.ts";
 import { isOfConnection, toStoreError } from "./postgres-error.ts";
 import { Slots } from "./slots.ts";
 import { fencedError, StoreOpener, type StoreOpenerParts } from "./store-opener.ts";
@@ -44,7 +46,7 @@ export interface PostgresStateStoreParts extends StoreOpenerParts {
   readonly logger: Logger | undefined;
   readonly maxQueuedBytes: number;
   readonly maxValueBytes: number;
-  readonly maxMailboxMessages: number;
+  readonly mail: MailBounds;
   /** Reads that run at a time. */
   readonly mostReads: number;
 }
@@ -64,6 +66,7 @@ export class PostgresStateStore implements StateStore {
   readonly #parts: PostgresStateStoreParts;
   readonly #reads: TableReads;
   readonly #readSlots: Slots;
+  readonly #unswept = new UnsweptLetters();
   readonly #queue: GroupQueue;
   readonly #opener: StoreOpener;
   /** Of the last opening; 0: never opened. */
@@ -139,16 +142,31 @@ export class PostgresStateStore implements StateStore {
   }
 
   async #commit(commits: readonly Commit[]): Promise<readonly CommitOutcome[]> {
-    const { clock, maxValueBytes, maxMailboxMessages } = this.#parts;
+    const { clock, maxValueBytes, mail: bounds } = this.#parts;
     const limits = commits.map((commit) => limitOver(commit, maxValueBytes, storeLimits.nameCharacters));
     const allowed = commits.filter((_, index) => limits[index] === undefined);
     // Of many writers the mail is an outbox, which has no mailboxes.
-    const moment = { nowMs: clock.wallNow(), maxMailboxMessages: this.#ownLog && maxMailboxMessages };
+    const moment = { nowMs: clock.wallNow(), bounds, hasMailboxes: this.#ownLog !== undefined };
     const results = await this.#write(allowed.map((commit) => encodeCommit(commit, moment)));
     let next = 0;
-    return limits.map((limit) => {
-      return limit === undefined ? decodeOutcome(results[next++], maxMailboxMessages) : { at: "refused", limit };
+    const outcomes = commits.map((commit, index): CommitOutcome => {
+      const limit = limits[index];
+      return limit === undefined ? decodeOutcome(results[next++], commit, bounds) : { at: "refused", limit };
     });
+    this.#sweepAfter(commits, outcomes);
+    return outcomes;
+  }
+
+  /** Forgets dead letters beyond their bound, when commits have added some. */
+  #sweepAfter(commits: readonly Commit[], outcomes: readonly CommitOutcome[]): void {
+    let bytes = 0;
+    for (const [index, outcome] of outcomes.entries()) {
+      if (outcome.at !== "committed") continue;
+      for (const at of outcome.buriedMail ?? []) bytes += letterSize(commits[index]?.mail[at]?.frame.length ?? 0);
+    }
+    // A sweep that fails is made up for by the next one.
+    if (bytes > 0 && this.#unswept.add(bytes))
+      this.#ask(smallAskBytes, () => this.#write([encodeSweep()])).catch(ignored);
   }
 
   remembered(agent: AgentName, id: string, principal: string): Promise<RememberedMessage | undefined> {
@@ -181,9 +199,9 @@ export class PostgresStateStore implements StateStore {
   }
 
   #mailTable(): MailTable {
-    const { clock, schema, maxMailboxMessages, maxValueBytes } = this.#parts;
+    const { clock, schema, mail: bounds, maxValueBytes } = this.#parts;
     return createMailTable({
-      ...{ reads: new LogReads(schema.quoted), maxMailboxMessages, maxValueBytes },
+      ...{ reads: new LogReads(schema.quoted), bounds, maxValueBytes, unswept: this.#unswept },
       nowMs: () => clock.wallNow(),
       read: async (read) => {
         // Another store delivers the mail that this one would read.
@@ -312,3 +330,5 @@ export class PostgresStateStore implements StateStore {
     await this.#parts.endPool();
   }
 }
+
+function ignored(): void {}

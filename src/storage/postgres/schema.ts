@@ -1,5 +1,6 @@
 import { StoreError } from "../../core/internal.ts";
 import type { Session } from "./connections.ts";
+import { countMailOf, sizeTablesOf } from "./size-functions.ts";
 import { functionsOf } from "./write-function.ts";
 
 /** Bytes of a type and a key together, up to which an index of PostgreSQL takes them. A row of an index has at most 2,704. */
@@ -66,6 +67,8 @@ export const schemaSteps: readonly SchemaStep[] = [
   (s) => functionsOf(s),
   // A commit without effects fences an agent that has no record. Openings of many writers are no generations.
   (s) => functionsOf(s),
+  // Mail is bounded in bytes.
+  (s) => `${sizeTablesOf(s)}${functionsOf(s)}drop function if exists ${s}.mailbox_size;${countMailOf(s)}`,
 ];
 
 /** A schema, and the steps to its versions. */

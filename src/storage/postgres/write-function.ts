@@ -1,4 +1,5 @@
-import { lettersFunction, sizeFunction } from "./letter-functions.ts";
+import { lettersFunction } from "./letter-functions.ts";
+import { sizeFunctions } from "./size-functions.ts";
 
 /**
  * The functions that a store calls. Each call is one statement, and thus all of it or nothing. `s`: the quoted schema.
@@ -7,7 +8,7 @@ import { lettersFunction, sizeFunction } from "./letter-functions.ts";
  * began, which needs the isolation level `read committed`.
  */
 export function functionsOf(s: string): string {
-  return `${openFunction(s)}${sizeFunction(s)}${lettersFunction(s)}${writeFunction(s)}`;
+  return `${openFunction(s)}${sizeFunctions(s)}${lettersFunction(s)}${writeFunction(s)}`;
 }
 
 const assertIsolation = `
@@ -49,9 +50,9 @@ end $body$;
 
 /**
  * Writes commits and settlements in their order. A write names bytes as an offset from its own `base`, which counts from 1, and a length.
- * A result is [0, eTag, revision] for committed, with the indexes of known mail at the end if there is any. It is [1, eTag] for a conflict and
- * [2, generation, era, number] for stale. [3] says that an agent would have too many reminders, [4] that a mailbox would have too many
- * messages. Writes of the log have the results of the log.
+ * A result is [0, eTag, revision] for committed. If there is any, it has the indexes of known mail at the end, and of buried mail among the rest. It is [1, eTag] for a conflict and
+ * [2, generation, era, number] for stale. [3] says that an agent would have too many reminders, [4, receiver, bound] that
+ * its mail finds no space. Writes of the log have the results of the log.
  */
 function writeFunction(s: string): string {
   const slice = (value: string): string => `substr(p_bytes, v_base + (${value}->>0)::integer, (${value}->>1)::integer)`;
@@ -77,12 +78,18 @@ declare
   v_count bigint;
   v_now bigint;
   v_message bytea;
-  v_mailbox text;
-  v_sizes jsonb := '{}';
+  v_full jsonb;
   v_kept bigint := 0;
   v_forget bigint;
   v_late bigint;
   v_known jsonb;
+  v_buried jsonb;
+  v_settled bigint[] := '{}';
+  v_mail jsonb;
+  -- Mail that one statement inserts at the end of the group, and what it adds to the sizes.
+  v_pending jsonb[] := '{}';
+  v_sizes jsonb := '{}';
+  v_all jsonb;
 begin${assertIsolation}
   perform pg_advisory_xact_lock_shared(p_fence_lock);
   select writers, fence, holder into strict v_meta from ${s}.meta;
@@ -97,9 +104,18 @@ begin${assertIsolation}
 
   for v_write in select value from jsonb_array_elements(p_writes) loop
     v_base := (v_write->>'base')::integer;
+    -- What was settled goes in one statement, before another write needs its space.
+    if array_length(v_settled, 1) > 0 and not v_write ? 'ticks' then
+      delete from ${s}.mail where place = any(v_settled);
+      v_settled := '{}';
+    end if;
+    if v_sizes <> '{}' and (v_write ? 'letters' or v_write->>'kind' = 'delete') then
+      perform ${s}.insert_mail(v_pending, p_bytes);
+      v_pending := '{}';
+      v_sizes := '{}';
+    end if;
     if v_write ? 'append' then
-      v_mailbox := v_write->>'append';
-      v_agent := decode(v_mailbox, 'hex');
+      v_agent := decode(v_write->>'append', 'hex');
       v_message := decode(v_write->>'message', 'hex');
       v_forget := (v_write->>'forget')::bigint;
       -- An id that is from later was kept before the clock was set back.
@@ -108,28 +124,21 @@ begin${assertIsolation}
         v_results := array_append(v_results, '"known"'::jsonb);
         continue;
       end if;
-      v_count := coalesce((v_sizes->>v_mailbox)::bigint, ${s}.mailbox_size(v_agent, (v_write->>'most')::bigint));
-      v_sizes := v_sizes || jsonb_build_object(v_mailbox, v_count);
-      if v_count >= (v_write->>'most')::bigint then
-        v_results := array_append(v_results, '"full"'::jsonb);
+      v_mail := jsonb_build_array(v_write || jsonb_build_object('receiver', v_write->'append'));
+      v_full := ${s}.fit_mail(v_mail, v_write->'most', v_sizes)->(v_write->>'append');
+      if v_full is not null then
+        v_results := array_append(v_results, v_full);
         continue;
       end if;
       insert into ${s}.mail_ids(message, at) values (v_message, (v_write->>'now')::bigint)
         on conflict (message) do update set at = excluded.at;
-      insert into ${s}.mail(
-        place, receiver, type, key, shard, sender_type, sender_key, id, kind, kept_at, attempts, next_at, frame)
-        values (nextval('${s}.place'), v_agent, ${slice("(v_write->'type')")}, ${slice("(v_write->'key')")},
-          (v_write->>'shard')::smallint, ${slice("(v_write->'type')")}, ${slice("(v_write->'key')")},
-          ${slice("(v_write->'id')")}, v_write->>'kind', (v_write->>'sent')::bigint, 0, (v_write->>'sent')::bigint,
-          ${slice("(v_write->'frame')")});
-      v_sizes := v_sizes || jsonb_build_object(v_mailbox, v_count + 1);
+      v_pending := v_pending || ${s}.pending_mail(v_mail, v_write, v_base, (v_write->>'sent')::bigint);
+      v_sizes := ${s}.added_sizes(v_sizes, v_mail);
       v_kept := v_kept + 1;
       v_results := array_append(v_results, '"kept"'::jsonb);
       continue;
     end if;
 
-    -- Other writes may change the sizes of mailboxes.
-    v_sizes := '{}';
     if v_write ? 'letters' then
       v_results := array_append(v_results, ${s}.write_letters(v_write, p_bytes));
       continue;
@@ -146,14 +155,12 @@ begin${assertIsolation}
             and seq = (v_part->>'seq')::bigint;
         end if;
       end loop;
-      for v_part in select value from jsonb_array_elements(v_write->'mail') loop
-        if v_part->>'next' is null then
-          delete from ${s}.mail where place = (v_part->>'place')::bigint;
-        else
-          update ${s}.mail set next_at = (v_part->>'next')::bigint, attempts = (v_part->>'attempts')::bigint
-            where place = (v_part->>'place')::bigint;
-        end if;
-      end loop;
+      if jsonb_array_length(v_write->'mail') > 0 then
+        v_settled := v_settled || array(
+          select (value->>'place')::bigint from jsonb_array_elements(v_write->'mail') where value->>'next' is null);
+        update ${s}.mail set next_at = (value->>'next')::bigint, attempts = (value->>'attempts')::bigint
+          from jsonb_array_elements(v_write->'mail') where place = (value->>'place')::bigint and value->>'next' is not null;
+      end if;
       v_results := array_append(v_results, 'null'::jsonb);
       continue;
     end if;
@@ -202,11 +209,26 @@ begin${assertIsolation}
             where not v_known @> to_jsonb(mail.place - 1)), '[]'));
       end if;
     end if;
-    if v_result is null and v_write ? 'mostMail' and exists(
-        select from jsonb_array_elements(v_write->'mail') as mail group by mail->>'receiver'
-          having count(*) + ${s}.mailbox_size(decode(mail->>'receiver', 'hex'), (v_write->>'mostMail')::bigint)
-            > (v_write->>'mostMail')::bigint) then
-      v_result := jsonb_build_array(4);
+    -- Mail that finds no space and may be buried goes to the dead letters; what that leaves free, the rest may have.
+    v_buried := null;
+    if v_result is null and v_write ? 'most' then
+      v_full := ${s}.fit_mail(v_write->'mail', v_write->'most', v_sizes);
+      if v_full is not null then
+        select jsonb_agg(mail.place - 1) into v_buried
+          from jsonb_array_elements(v_write->'mail') with ordinality as mail(value, place)
+          where mail.value ? 'buries' and v_full ? (mail.value->>'receiver');
+        if v_buried is not null then
+          v_all := v_write->'mail';
+          v_write := jsonb_set(v_write, '{mail}', coalesce((
+            select jsonb_agg(mail.value order by mail.place)
+              from jsonb_array_elements(v_all) with ordinality as mail(value, place)
+              where not v_buried @> to_jsonb(mail.place - 1)), '[]'));
+          v_full := ${s}.fit_mail(v_write->'mail', v_write->'most', v_sizes);
+        end if;
+        if v_full is not null then
+          v_result := jsonb_build_array(4, key, value) from jsonb_each(v_full) order by key limit 1;
+        end if;
+      end if;
     end if;
     if v_result is not null then
       v_results := array_append(v_results, v_result);
@@ -274,19 +296,24 @@ begin${assertIsolation}
       end loop;
     end if;
     if v_write ? 'mail' then
-      for v_part in select value from jsonb_array_elements(v_write->'mail') loop
-        insert into ${s}.mail(
-          place, receiver, type, key, shard, sender_type, sender_key, id, kind, kept_at, attempts, next_at, frame)
-          values (nextval('${s}.place'), decode(v_part->>'receiver', 'hex'), ${slice("(v_part->'type')")},
-            ${slice("(v_part->'key')")}, (v_part->>'shard')::smallint, ${slice("(v_write->'type')")},
-            ${slice("(v_write->'key')")}, ${slice("(v_part->'id')")}, v_part->>'kind', v_now, 0, v_now,
-            ${slice("(v_part->'frame')")});
-        if v_part ? 'once' then
-          insert into ${s}.mail_ids(message, at) values (decode(v_part->>'once', 'hex'), v_now)
-            on conflict (message) do update set at = excluded.at;
-          v_kept := v_kept + 1;
-        end if;
-      end loop;
+      v_pending := v_pending || ${s}.pending_mail(v_write->'mail', v_write, v_base, v_now);
+      v_sizes := ${s}.added_sizes(v_sizes, v_write->'mail');
+      if v_write ? 'forget' then
+        insert into ${s}.mail_ids(message, at) select distinct decode(value->>'once', 'hex'), v_now
+          from jsonb_array_elements(v_write->'mail') where value ? 'once'
+          on conflict (message) do update set at = excluded.at;
+        get diagnostics v_count = row_count;
+        v_kept := v_kept + v_count;
+      end if;
+      if v_buried is not null then
+        insert into ${s}.dead(
+          letter, receiver, type, key, shard, id, kind, sent_at, place, code, reason, attempts, died_at, frame)
+          select nextval('${s}.seq'), decode(part->>'receiver', 'hex'), ${slice("(part->'type')")}, ${slice("(part->'key')")},
+            (part->>'shard')::smallint, ${slice("(part->'id')")}, part->>'kind', v_now, 0, 'mailbox-full',
+            ${slice("(part->'buries')")}, 0, v_now, ${slice("(part->'frame')")}
+          from (select mail.value as part from jsonb_array_elements(v_all) with ordinality as mail(value, place)
+            where v_buried @> to_jsonb(mail.place - 1) order by mail.place) as ordered;
+      end if;
     end if;
     if v_write ? 'remembered' then
       for v_part in select value from jsonb_array_elements(v_write->'remembered') loop
@@ -304,11 +331,17 @@ begin${assertIsolation}
           where agent = v_agent and answer is null order by seq desc offset p_most_remembered limit 1);
       end if;
     end if;
-    if v_known is not null then
-      v_result := v_result || jsonb_build_array(v_known);
+    if v_known is not null or v_buried is not null then
+      v_result := v_result || jsonb_build_array(coalesce(v_known, '[]'), coalesce(v_buried, '[]'));
     end if;
     v_results := array_append(v_results, v_result);
   end loop;
+  if array_length(v_settled, 1) > 0 then
+    delete from ${s}.mail where place = any(v_settled);
+  end if;
+  if v_sizes <> '{}' then
+    perform ${s}.insert_mail(v_pending, p_bytes);
+  end if;
 
   if v_kept > 0 then
     -- More than were added, so that their number follows that of the last minutes.

@@ -46,8 +46,8 @@ export function copyOfCommit({ agent, epoch, expected, write, reminders, mail, r
       const { name, dueMs, rule, message } = change;
       return { at: "set", name, dueMs, rule, message: new Uint8Array(message) };
     }),
-    mail: mail.map(({ id, receiver, kind, frame, isOnce }) => {
-      return { id, receiver: copyOfName(receiver), kind, frame: new Uint8Array(frame), isOnce };
+    mail: mail.map(({ id, receiver, kind, frame, isOnce, whenFull }) => {
+      return { id, receiver: copyOfName(receiver), kind, frame: new Uint8Array(frame), isOnce, whenFull };
     }),
     remembered: remembered.map(({ id, principal, answer }) => {
       return { id, principal, answer: answer && new Uint8Array(answer) };

@@ -1,5 +1,6 @@
 import type {
   AgentName,
+  AppendOutcome,
   Commit,
   CommitOutcome,
   DeadPage,
@@ -10,6 +11,7 @@ import type {
   KeptMessage,
   ListPage,
   ListQuery,
+  MailBounds,
   MailPageQuery,
   MailQuery,
   RememberedMessage,
@@ -55,7 +57,7 @@ export interface Answers {
   readonly open: StoreOpening;
   readonly commit: readonly CommitOutcome[];
   readonly settle: undefined;
-  readonly append: "kept" | "known" | "full";
+  readonly append: AppendOutcome;
   /** How many others were forgotten. */
   readonly bury: number;
   /** How many there were. */
@@ -114,7 +116,7 @@ export interface DatabaseOptions {
   readonly readOnly: boolean;
   readonly synchronous: "full" | "normal";
   readonly maxValueBytes: number;
-  readonly maxMailboxMessages: number;
+  readonly mail: MailBounds;
   /** Infinity: no limit. */
   readonly maxFileBytes: number;
   readonly checksOnOpen: boolean;

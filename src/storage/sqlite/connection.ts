@@ -1,10 +1,10 @@
 import { statSync } from "node:fs";
 import { pathToFileURL } from "node:url";
-import { loggableText, StoreError } from "../../core/internal.ts";
+import { loggableText, type MailBounds, StoreError } from "../../core/internal.ts";
 import type { DatabaseOptions } from "./asks.ts";
 import type { Database, SqliteDriver, Statement } from "./driver.ts";
 import { LogTables } from "./log-tables.ts";
-import { logSince, migrate, readSchemaVersion } from "./schema.ts";
+import { logSince, migrate, readSchemaVersion, recountMail, sizesAgree } from "./schema.ts";
 import { TableReads } from "./table-reads.ts";
 import { TableWrites } from "./table-writes.ts";
 
@@ -15,15 +15,14 @@ export class Connection {
   readonly writes: TableWrites;
   readonly #readMeta: Statement;
   readonly #writeMeta: Statement;
-  readonly #maxMailboxMessages: number;
+  readonly #mailBounds: MailBounds;
   #log: LogTables | undefined;
 
   private constructor(database: Database, options: DatabaseOptions, makeETag: () => string) {
-    const { maxValueBytes, maxMailboxMessages } = options;
     this.database = database;
-    this.#maxMailboxMessages = maxMailboxMessages;
+    this.#mailBounds = options.mail;
     this.reads = new TableReads(database);
-    this.writes = new TableWrites(database, { maxValueBytes, maxMailboxMessages, makeETag });
+    this.writes = new TableWrites(database, { maxValueBytes: options.maxValueBytes, makeETag });
     this.#readMeta = database.prepare("select value from meta where name = ?");
     this.#writeMeta = database.prepare("insert or replace into meta(name, value) values(?, ?)");
   }
@@ -82,7 +81,7 @@ export class Connection {
 
   /** The tables of the log. A file of an older version has them once it was opened to write. */
   get log(): LogTables {
-    this.#log ??= new LogTables(this.database, this.#maxMailboxMessages);
+    this.#log ??= new LogTables(this.database, this.#mailBounds);
     return this.#log;
   }
 
@@ -121,6 +120,11 @@ export class Connection {
       }
       throw onFailure(error, isCommitting);
     }
+  }
+
+  /** Counts the mail anew if its sizes do not agree, inside the transaction of its caller. */
+  mendMailSizes(): void {
+    if (Number(this.database.prepare(sizesAgree).get()?.agree) !== 1) this.database.exec(recountMail);
   }
 
   /** Checks the structure of the file. Undefined: it is sound. */

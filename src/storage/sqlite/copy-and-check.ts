@@ -1,7 +1,8 @@
 import { closeSync, existsSync, fsyncSync, openSync, renameSync, rmSync } from "node:fs";
-import { errorText, loggableText, StoreError } from "../../core/internal.ts";
+import { errorText, loggableText, mailSize, nameInError, StoreError } from "../../core/internal.ts";
+import { nameIn, textIn } from "./columns.ts";
 import { assertPlace, type Database, type SqliteDriver } from "./driver.ts";
-import { readSchemaVersion } from "./schema.ts";
+import { readSchemaVersion, sizesSince } from "./schema.ts";
 import { codeOf } from "./sqlite-error.ts";
 
 /** Faults that a check lists at most. */
@@ -36,15 +37,52 @@ export function findDamage(driver: SqliteDriver, file: string): readonly string[
   assertFile(file);
   try {
     return withDatabase(driver, file, (database) => {
-      readSchemaVersion(database, file);
+      const version = readSchemaVersion(database, file);
       const found = database.prepare(`pragma quick_check(${mostFaults})`).all();
-      return found.map((row) => loggableText(String(Object.values(row)[0]))).filter((text) => text !== "ok");
+      const faults = found.map((row) => loggableText(String(Object.values(row)[0]))).filter((text) => text !== "ok");
+      if (version < sizesSince || faults.length > 0) return faults;
+      return wrongSizes(database);
     });
   } catch (error) {
     const isDamage = codeOf(error) !== undefined || (error instanceof StoreError && error.storeCode === "corrupt");
     if (isDamage) return [loggableText(errorText(error))];
     throw error;
   }
+}
+
+/** One statement each, since another program may write meanwhile. */
+const wrongMailboxes = `
+with counted as (select type, key, count(*) as messages, sum(length(frame) + ${mailSize(0)}) as bytes from mail group by type, key),
+  compared as (
+    select type, key, messages, bytes, 1 as is_counted from counted
+    union all select type, key, messages, bytes, 0 from mailbox_sizes)
+select type, key, sum(is_counted * messages) as messages, sum(is_counted * bytes) as bytes from compared group by type, key
+  having sum((2 * is_counted - 1) * messages) <> 0 or sum((2 * is_counted - 1) * bytes) <> 0 limit ?`;
+const wrongTypes = `
+select type, sum(counted) as bytes from (
+  select type, length(frame) + ${mailSize(0)} as counted, 0 as stored from mail
+  union all select type, 0, bytes from mail_type_sizes)
+group by type having sum(counted) <> sum(stored) limit ?`;
+const wrongTotal = `
+select (select bytes from mail_size) as stored, (select coalesce(sum(length(frame) + ${mailSize(0)}), 0) from mail) as bytes`;
+
+/** Counts the mail, and compares it with the sizes that the store has written down. */
+function wrongSizes(database: Database): readonly string[] {
+  const faults = database
+    .prepare(wrongMailboxes)
+    .all(mostFaults)
+    .map((row) => {
+      const name = nameInError(nameIn(row));
+      return `the size of the mailbox of ${name} is wrong: it has ${row.messages} messages of ${row.bytes} bytes`;
+    });
+  for (const row of database.prepare(wrongTypes).all(mostFaults)) {
+    const name = nameInError({ type: textIn(row, "type"), key: "*" });
+    faults.push(`the size of the mail of ${name} is wrong: it has ${row.bytes} bytes`);
+  }
+  const total = database.prepare(wrongTotal).get();
+  if (total?.stored !== total?.bytes) faults.push(`the size of all mail is wrong: it has ${total?.bytes} bytes`);
+  const listed = faults.slice(0, mostFaults - 1);
+  return faults.length === 0 ? [] : [...listed, "the next program that opens this store to write counts its mail anew"];
 }
 
 function withDatabase<T>(driver: SqliteDriver, file: string, use: (database: Database) => T): T {

@@ -1,13 +1,24 @@
 import {
   type AgentName,
+  type AppendOutcome,
   type Commit,
   type DeadPage,
   type DeadQuery,
   type DeadReason,
   type DurableMessage,
+  type FittingStore,
+  type FullMail,
   fairLevel,
+  fitMail,
+  fullMail,
+  fullReason,
   type KeptMessage,
   letterSize,
+  type Mail,
+  type MailBounds,
+  type MailFit,
+  type MailSizes,
+  mailSize,
   shardOf,
   storeLimits,
 } from "../../core/internal.ts";
@@ -20,16 +31,19 @@ const sweepBytes = storeLimits.deadLettersBytes / 16;
 
 /** The mailboxes of a store as a log: its mail, the ids that mailboxes know, and dead letters. Writes are inside a transaction of the caller. */
 export class LogTables {
-  readonly #maxMailboxMessages: number;
+  readonly #database: Database;
+  readonly #bounds: MailBounds;
+  readonly #fitting: FittingStore;
   readonly #knowsId: Statement;
   readonly #addId: Statement;
-  readonly #size: Statement;
+  /** Made on first use: a file of an older version that is only read has no sizes. */
+  #sizes: Statement | undefined;
   readonly #keep: Statement;
   readonly #dropMail: Statement;
   readonly #bury: Statement;
   readonly #letter: Statement;
-  readonly #sizes: Statement;
-  readonly #sizesOf: Statement;
+  readonly #letterSizes: Statement;
+  readonly #letterSizesOf: Statement;
   readonly #dropLetter: Statement;
   readonly #forgetIds: Statement;
   readonly #forgetOldestIds: Statement;
@@ -42,13 +56,14 @@ export class LogTables {
   #newIds = 0;
   #newLetters = 0;
 
-  constructor(database: Database, maxMailboxMessages: number) {
-    this.#maxMailboxMessages = maxMailboxMessages;
+  constructor(database: Database, bounds: MailBounds) {
+    this.#database = database;
+    this.#bounds = bounds;
+    this.#fitting = { bounds, sizesOf: (mailbox) => this.#sizesOf(mailbox) };
     this.#knowsId = database.prepare(
       "select at from mail_ids where type = ? and key = ? and id = ? and at > ? and at < ?",
     );
     this.#addId = database.prepare("insert or replace into mail_ids(type, key, id, at) values(?, ?, ?, ?)");
-    this.#size = database.prepare("select count(*) as n from mail where type = ? and key = ?");
     this.#keep = database.prepare(`insert into mail(
       type, key, shard, sender_type, sender_key, id, kind, kept_at, attempts, next_at, frame)
       values(?, ?, ?, ?, ?, ?, ?, ?, 0, ?, ?)`);
@@ -57,8 +72,8 @@ export class LogTables {
       type, key, id, kind, sent_at, place, code, reason, attempts, died_at, frame) values(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`);
     this.#letter = database.prepare("select * from dead where letter = ?");
     const sizes = "select letter, length(frame) as bytes from dead where";
-    this.#sizes = database.prepare(`${sizes} letter > ? and died_at > ? order by letter limit ?`);
-    this.#sizesOf = database.prepare(
+    this.#letterSizes = database.prepare(`${sizes} letter > ? and died_at > ? order by letter limit ?`);
+    this.#letterSizesOf = database.prepare(
       `${sizes} type = ? and key = ? and letter > ? and died_at > ? order by letter limit ?`,
     );
     this.#dropLetter = database.prepare("delete from dead where letter = ? returning letter");
@@ -78,9 +93,10 @@ export class LogTables {
       returning letter`);
   }
 
-  append(mailbox: AgentName, message: DurableMessage, nowMs: number): "kept" | "known" | "full" {
+  append(mailbox: AgentName, message: DurableMessage, nowMs: number): AppendOutcome {
     if (this.#knows(mailbox, message.id, nowMs)) return "known";
-    if (this.#isFull(mailbox)) return "full";
+    const full = this.#whyFull(mailbox, message.frame);
+    if (full !== undefined) return full;
     this.know(mailbox, message.id, nowMs);
     this.#keepMail(mailbox, message, message.sentAtMs);
     return "kept";
@@ -98,6 +114,19 @@ export class LogTables {
     return mail.flatMap(({ isOnce, receiver, id }, index) =>
       isOnce === true && this.#knows(receiver, id, nowMs) ? [index] : [],
     );
+  }
+
+  /** Fits the mail of a commit into its mailboxes. */
+  fit(mail: readonly Mail[]): MailFit {
+    return mail.length === 0 ? allFits : fitMail(mail, this.#fitting);
+  }
+
+  /** Makes a dead letter of mail for which its mailbox has no space. */
+  buryFull({ id, receiver, kind, frame }: Mail, nowMs: number): void {
+    // Only messages may be buried.
+    if (kind === "emptied") return;
+    const message = { id, kind, frame, sentAtMs: nowMs, mailbox: receiver, place: 0, priorTakeovers: 0 };
+    this.bury(message, fullReason(receiver), nowMs);
   }
 
   /** One that is not in its mailbox any more stays as it is. Returns how many others were forgotten. */
@@ -130,8 +159,8 @@ export class LogTables {
     const bounds = [Number(after), aliveMs, limit + 1] as const;
     const rows =
       mailbox === undefined
-        ? this.#sizes.all(...bounds)
-        : this.#sizesOf.all(toBlob(mailbox.type), toBlob(mailbox.key), ...bounds);
+        ? this.#letterSizes.all(...bounds)
+        : this.#letterSizesOf.all(toBlob(mailbox.type), toBlob(mailbox.key), ...bounds);
     const fitting = rows.slice(0, Math.min(limit, countWithin(rows, maxBytes)));
     const letters = fitting
       .map((row) => this.#letter.get(numberIn(row, "letter")))
@@ -146,7 +175,7 @@ export class LogTables {
       const row = this.#letter.get(Number(name));
       if (row === undefined) continue;
       const letter = letterIn(row);
-      if (this.#isFull(letter.mailbox)) continue;
+      if (this.#whyFull(letter.mailbox, letter.frame) !== undefined) continue;
       this.#dropLetter.get(Number(name));
       this.#keepMail(letter.mailbox, letter, nowMs);
       count += 1;
@@ -180,8 +209,28 @@ export class LogTables {
     return this.#knowsId.get(toBlob(type), toBlob(key), toBlob(id), ...times) !== undefined;
   }
 
-  #isFull({ type, key }: AgentName): boolean {
-    return Number(this.#size.get(toBlob(type), toBlob(key))?.n) >= this.#maxMailboxMessages;
+  #whyFull(mailbox: AgentName, frame: Uint8Array): FullMail | undefined {
+    const bytes = mailSize(frame.length);
+    return fullMail(
+      this.#sizesOf(mailbox),
+      { messages: 1, mailboxBytes: bytes, typeBytes: bytes, bytes },
+      this.#bounds,
+    );
+  }
+
+  #sizesOf({ type, key }: AgentName): MailSizes {
+    this.#sizes ??= this.#database.prepare(`select
+      (select messages from mailbox_sizes where type = ?1 and key = ?2) as messages,
+      (select bytes from mailbox_sizes where type = ?1 and key = ?2) as mailbox_bytes,
+      (select bytes from mail_type_sizes where type = ?1) as type_bytes,
+      (select bytes from mail_size) as bytes`);
+    const row = this.#sizes.get(toBlob(type), toBlob(key)) ?? {};
+    return {
+      messages: numberIn(row, "messages"),
+      mailboxBytes: numberIn(row, "mailbox_bytes"),
+      typeBytes: numberIn(row, "type_bytes"),
+      bytes: numberIn(row, "bytes"),
+    };
   }
 
   #keepMail(mailbox: AgentName, { id, kind, frame }: DurableMessage, atMs: number): void {
@@ -191,6 +240,7 @@ export class LogTables {
 }
 
 const noMail: readonly number[] = [];
+const allFits: MailFit = { at: "fits", buried: noMail };
 
 /** Returns how many of the first rows have no more bytes together; one at least. */
 function countWithin(rows: readonly Row[], maxBytes = Number.POSITIVE_INFINITY): number {

@@ -8,10 +8,10 @@ import {
   flag,
   type Logger,
   logger as loggerKind,
+  mailBoundsOf,
   number,
   optionShape,
   type StateStore,
-  storeLimits,
   systemClock,
   TroupeError,
   word,
@@ -33,6 +33,10 @@ export interface SqliteStoreOptions {
   readonly maxValueBytes?: number | undefined;
   /** Limit of the messages of one mailbox: an agent's told messages. Default: 10 000. */
   readonly maxMailboxMessages?: number | undefined;
+  /** Limit of the bytes of one mailbox. Each message counts its own and 1 KiB. Default: 64 MiB. */
+  readonly maxMailboxBytes?: number | undefined;
+  /** Limit of the bytes of all mailboxes. The agents of one type have at most two thirds. Default: 1 GiB. */
+  readonly maxMailBytes?: number | undefined;
   /**
    * Limit of the file, in bytes. A commit for which it has no space is refused as `full`. The log beside the file may take 64 MiB more.
    * Default: none.
@@ -56,6 +60,8 @@ const shape = optionShape<SqliteStoreOptions>({
   synchronous: word("full", "normal"),
   maxValueBytes: number(anyRoom),
   maxMailboxMessages: number(anyRoom),
+  maxMailboxBytes: number(anyRoom),
+  maxMailBytes: number(anyRoom),
   maxFileBytes: number(anyRoom),
   maxQueuedBytes: number(anyRoom),
   thread: flag,
@@ -98,12 +104,13 @@ export async function openSqliteStoreWith(
 ): Promise<StateStore> {
   assertFileName(file);
   assertOptions(options, shape, "openSqliteStore");
+  const mail = mailBoundsOf(options);
   const databaseOptions: Omit<DatabaseOptions, "heldIncarnation"> = {
     file: file === inMemory ? file : resolve(file),
     readOnly: options.readOnly ?? false,
     synchronous: options.synchronous ?? "full",
     maxValueBytes: options.maxValueBytes ?? 16 * 1024 * 1024,
-    maxMailboxMessages: options.maxMailboxMessages ?? storeLimits.mailboxMessages,
+    mail,
     maxFileBytes: options.maxFileBytes ?? Number.POSITIVE_INFINITY,
     checksOnOpen: options.checksOnOpen ?? false,
     busyTimeoutMs: parts.busyTimeoutMs ?? 5_000,
@@ -112,6 +119,7 @@ export async function openSqliteStoreWith(
   const store = new SqliteStateStore({
     clock: options.clock ?? systemClock,
     logger: options.logger,
+    mail,
     maxQueuedBytes: options.maxQueuedBytes ?? 64 * 1024 * 1024,
     start: async (heldIncarnation, events) => {
       const all = { ...databaseOptions, heldIncarnation };

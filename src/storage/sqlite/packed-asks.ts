@@ -168,5 +168,7 @@ function committedAlone(reply: Reply): (CommitOutcome & { readonly at: "committe
   if (!("value" in reply) || !Array.isArray(reply.value) || reply.value.length !== 1) return undefined;
   // A list is the value of a commit, of reminders or of mail; only an outcome has `at`.
   const [outcome] = reply.value as readonly (CommitOutcome | { readonly at?: undefined })[];
-  return outcome?.at === "committed" && outcome.knownMail === undefined ? outcome : undefined;
+  return outcome?.at === "committed" && outcome.knownMail === undefined && outcome.buriedMail === undefined
+    ? outcome
+    : undefined;
 }

@@ -1,4 +1,4 @@
-import { loggableText, StoreError } from "../../core/internal.ts";
+import { loggableText, mailSize, StoreError } from "../../core/internal.ts";
 import type { Database } from "./driver.ts";
 
 /** "TRUP": marks a file as a state store of Troupe. */
@@ -38,11 +38,52 @@ create index dead_mailbox on dead(type, key);
 create index dead_died_at on dead(died_at);
 `;
 
+/** The sizes of mailboxes, of the mail of agent types and of all mail. `recountMail` fills the tables. */
+const sizeTables = `
+create table mailbox_sizes(type blob not null, key blob not null, messages integer not null, bytes integer not null, primary key(type, key));
+create table mail_type_sizes(type blob primary key not null, bytes integer not null);
+create table mail_size(only_row integer primary key check (only_row = 1), bytes integer not null);
+create trigger mail_added after insert on mail begin
+  insert into mailbox_sizes(type, key, messages, bytes) values(new.type, new.key, 1, length(new.frame) + ${mailSize(0)})
+    on conflict(type, key) do update set messages = messages + 1, bytes = bytes + excluded.bytes;
+  insert into mail_type_sizes(type, bytes) values(new.type, length(new.frame) + ${mailSize(0)})
+    on conflict(type) do update set bytes = bytes + excluded.bytes;
+  update mail_size set bytes = bytes + length(new.frame) + ${mailSize(0)};
+end;
+create trigger mail_removed after delete on mail begin
+  update mailbox_sizes set messages = messages - 1, bytes = bytes - length(old.frame) - ${mailSize(0)}
+    where type = old.type and key = old.key;
+  delete from mailbox_sizes where type = old.type and key = old.key and messages <= 0;
+  update mail_type_sizes set bytes = bytes - length(old.frame) - ${mailSize(0)} where type = old.type;
+  delete from mail_type_sizes where type = old.type and bytes <= 0;
+  update mail_size set bytes = bytes - length(old.frame) - ${mailSize(0)};
+end;
+`;
+
+/** Counts the mail anew. */
+export const recountMail = `
+delete from mailbox_sizes;
+delete from mail_type_sizes;
+insert into mailbox_sizes(type, key, messages, bytes)
+  select type, key, count(*), sum(length(frame) + ${mailSize(0)}) from mail group by type, key;
+insert into mail_type_sizes(type, bytes) select type, sum(bytes) from mailbox_sizes group by type;
+insert or replace into mail_size(only_row, bytes) select 1, coalesce(sum(bytes), 0) from mailbox_sizes;
+`;
+
+/** Whether the sizes agree with each other and with the number of messages. It reads no message, since there may be a million. */
+export const sizesAgree = `
+select (select count(*) from mail) = (select coalesce(sum(messages), 0) from mailbox_sizes)
+  and (select bytes from mail_size) = (select coalesce(sum(bytes), 0) from mailbox_sizes)
+  and (select bytes from mail_size) = (select coalesce(sum(bytes), 0) from mail_type_sizes) as agree`;
+
 /** Each step leads to the next version of the schema; none is ever changed. */
-const steps: readonly string[] = [tables, logTables];
+const steps: readonly string[] = [tables, logTables, `${sizeTables}${recountMail}`];
 
 /** The first version that has the tables of the log. */
 export const logSince = 2;
+
+/** The first version that counts the bytes of mail. */
+export const sizesSince = 3;
 
 /** The version of the schema that this code knows. */
 export const schemaVersion = steps.length;

@@ -10,8 +10,10 @@ import {
   type ListPage,
   type ListQuery,
   type Logger,
+  type MailBounds,
   type MailQuery,
   type MailTable,
+  mailboxTooSmall,
   NumberMap,
   nextTurn,
   type OpenStoreOptions,
@@ -47,6 +49,7 @@ export interface SqliteStateStoreParts {
   readonly clock: Clock;
   readonly logger: Logger | undefined;
   readonly maxQueuedBytes: number;
+  readonly mail: MailBounds;
   /** Starts what answers. `heldIncarnation`: that of the executor before, which was lost. */
   readonly start: (heldIncarnation: number, events: ExecutorEvents) => Promise<Executor>;
 }
@@ -168,6 +171,8 @@ export class SqliteStateStore implements StateStore {
       readMail: (query) =>
         this.#ask("mailPage", { query: { ...query, mailbox: query.mailbox && copyOfName(query.mailbox) } }),
       append: (mailbox, message) => {
+        const tooLong = mailboxTooSmall(message.frame.length, this.#parts.mail);
+        if (tooLong !== undefined) return Promise.reject(tooLongError(tooLong));
         const ask = () => ({ mailbox: copyOfName(mailbox), message: copyOfMessage(message), nowMs: nowMs() });
         return this.#ownLog.wakeAfter(this.#ask("append", ask, sizeOf(message)));
       },
@@ -350,6 +355,10 @@ export class SqliteStateStore implements StateStore {
   #nowMs(): number {
     return this.#parts.clock.wallNow();
   }
+}
+
+function tooLongError(limit: string): StoreError {
+  return new StoreError("too-large", `The message is over the limit of ${limit}.`);
 }
 
 function storeError(error: unknown): StoreError {

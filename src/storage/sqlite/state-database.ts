@@ -190,6 +190,7 @@ export class StateDatabase {
       if (held !== 0 && stored !== held) throw this.#fencedError();
       const newestGeneration = Math.max(stored, connection.number("newest_generation"));
       const incarnation = Math.max(newestGeneration + 1, Math.floor(nowMs / 1_000));
+      connection.mendMailSizes();
       connection.setMeta("incarnation", incarnation);
       connection.setMeta("newest_generation", incarnation);
       const since = new Date(nowMs).toISOString();

@@ -1,16 +1,18 @@
 import {
-  type AgentName,
   type Commit,
   type CommitOutcome,
   type Epoch,
   judgeCommit,
   limitOver,
+  type Mail,
   remindersOver,
   type Settlements,
   type StateWrite,
   type StoredVersion,
   shardOf,
+  sortMail,
   storeLimits,
+  withLeftMail,
   withoutMail,
 } from "../../core/internal.ts";
 import { numberIn } from "../rows.ts";
@@ -27,14 +29,12 @@ interface Key {
 /** Options of `TableWrites`. */
 export interface TableWritesOptions {
   readonly maxValueBytes: number;
-  readonly maxMailboxMessages: number;
   readonly makeETag: () => string;
 }
 
 /** Writes to the tables of a state store, inside the transaction of its caller. */
 export class TableWrites {
   readonly #maxValueBytes: number;
-  readonly #maxMailboxMessages: number;
   readonly #makeETag: () => string;
   readonly #version: Statement;
   readonly #put: Statement;
@@ -46,7 +46,6 @@ export class TableWrites {
   readonly #cancelReminder: Statement;
   readonly #moveReminder: Statement;
   readonly #endReminder: Statement;
-  readonly #mailboxSize: Statement;
   readonly #keepMail: Statement;
   readonly #postponeMail: Statement;
   readonly #dropMail: Statement;
@@ -58,7 +57,6 @@ export class TableWrites {
 
   constructor(database: Database, options: TableWritesOptions) {
     this.#maxValueBytes = options.maxValueBytes;
-    this.#maxMailboxMessages = options.maxMailboxMessages;
     this.#makeETag = options.makeETag;
     const ofAgent = "where type = ? and key = ?";
     this.#version = database.prepare(`select etag, revision, generation, era, number from state ${ofAgent}`);
@@ -85,7 +83,6 @@ export class TableWrites {
       database.prepare(`insert or replace into reminders(type, key, name, shard, due, attempts, rule, message)
       select type, key, name, shard, ?, ?, coalesce(?, rule), message from reminders ${ofAgent} and name = ? and seq = ?`);
     this.#endReminder = database.prepare(`delete from reminders ${ofAgent} and name = ? and seq = ?`);
-    this.#mailboxSize = database.prepare(`select count(*) as n from mail ${ofAgent}`);
     this.#keepMail = database.prepare(`insert into mail(
       type, key, shard, sender_type, sender_key, id, kind, kept_at, attempts, next_at, frame)
       values(?, ?, ?, ?, ?, ?, ?, ?, 0, ?, ?)`);
@@ -117,15 +114,16 @@ export class TableWrites {
     if (refusal !== undefined) return refusal;
     const reminders = commit.reminders.length === 0 ? undefined : remindersOver(commit, this.#namesOf(key));
     if (reminders !== undefined) return { at: "refused", limit: reminders };
-    if (commit.mail.length > 0 && this.#isOverMailbox(commit)) {
-      return { at: "refused", limit: `${this.#maxMailboxMessages} messages of one mailbox`, isMailboxFull: true };
-    }
+    const fit = log.fit(commit.mail);
+    if (fit.at === "refused") return fit;
+    const { kept, buried, buriedIndexes } = sortMail(given.mail, knownMail, fit.buried);
     if (write.at === "delete") for (const deletion of this.#deletions) deletion.run(key.type, key.key);
     const version = this.#write(key, commit, stored, nowMs);
-    this.#writeEffects(key, commit, nowMs);
-    for (const { receiver, id, isOnce } of commit.mail) if (isOnce === true) log.know(receiver, id, nowMs);
+    this.#writeEffects(key, commit, kept, nowMs);
+    for (const mail of buried) log.buryFull(mail, nowMs);
+    for (const { receiver, id, isOnce } of kept) if (isOnce === true) log.know(receiver, id, nowMs);
     const written = { at: "committed", eTag: version?.eTag ?? "", revision: version?.revision ?? 0 } as const;
-    return knownMail.length === 0 ? written : { ...written, knownMail };
+    return withLeftMail(written, knownMail, buriedIndexes);
   }
 
   settle({ ticks, mail }: Settlements): void {
@@ -192,7 +190,8 @@ export class TableWrites {
     return version;
   }
 
-  #writeEffects({ type, key }: Key, { agent, reminders, mail, remembered }: Commit, nowMs: number): void {
+  #writeEffects({ type, key }: Key, commit: Commit, mail: readonly Mail[], nowMs: number): void {
+    const { agent, reminders, remembered } = commit;
     for (const change of reminders) {
       const name = toBlob(change.name);
       if (change.at === "cancel") this.#cancelReminder.run(type, key, name);
@@ -211,21 +210,6 @@ export class TableWrites {
     for (const isMail of new Set(remembered.map(({ answer }) => (answer === undefined ? 1 : 0)))) {
       this.#trimRemembered.run(type, key, isMail, type, key, isMail);
     }
-  }
-
-  /** Whether a commit has more mail than one of its receivers' mailboxes takes. */
-  #isOverMailbox({ mail }: Commit): boolean {
-    const added = new Map<string, { readonly receiver: AgentName; count: number }>();
-    for (const { receiver } of mail) {
-      const text = JSON.stringify([receiver.type, receiver.key]);
-      const known = added.get(text) ?? { receiver, count: 0 };
-      added.set(text, { receiver, count: known.count + 1 });
-    }
-    for (const { receiver, count } of added.values()) {
-      const row = this.#mailboxSize.get(toBlob(receiver.type), toBlob(receiver.key));
-      if (Number(row?.n) + count > this.#maxMailboxMessages) return true;
-    }
-    return false;
   }
 
   #storedVersion({ type, key }: Key): StoredVersion | undefined {

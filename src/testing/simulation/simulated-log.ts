@@ -1,5 +1,6 @@
 import type {
   AgentName,
+  AppendOutcome,
   DeadQuery,
   DeadReason,
   DurableLog,
@@ -24,7 +25,7 @@ export class SimulatedLog implements DurableLog {
     this.#queue = queue;
   }
 
-  append(mailbox: AgentName, message: DurableMessage): Promise<"kept" | "known" | "full"> {
+  append(mailbox: AgentName, message: DurableMessage): Promise<AppendOutcome> {
     const copy = copyOf({ mailbox, message });
     return this.#queue.ask("put", () => this.#log.append(copy.mailbox, copy.message));
   }

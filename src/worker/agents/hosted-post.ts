@@ -168,7 +168,7 @@ export class HostedPost implements AgentPost {
       case "committed":
         return;
       case "failed":
-        if (outcome.error.code === "mailbox-full") throw full(what);
+        if (outcome.error.code === "mailbox-full") throw full(outcome.error);
         throw outcome.error;
       case "unknown":
         throw outcome.error;
@@ -193,8 +193,8 @@ export class HostedPost implements AgentPost {
   }
 }
 
-function full(what: string): UndeliverableException {
-  return new UndeliverableException(`${what} is full. Try again later.`, { code: "overloaded", notHandled: true });
+function full(cause: TroupeError): UndeliverableException {
+  return new UndeliverableException(cause.message, { code: "overloaded", notHandled: true, cause });
 }
 
 function mailless(): NotAccessibleError {

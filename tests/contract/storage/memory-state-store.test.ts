@@ -13,7 +13,7 @@ import { ManualClock } from "../../../src/testing/index.ts";
 describeStateStore(
   "memory",
   {
-    create: ({ clock }) => new MemoryStateStore({ clock }),
+    create: ({ clock, mail }) => new MemoryStateStore({ clock, ...mail }),
     reopen: (store) => {
       if (!(store instanceof MemoryStateStore)) throw new Error("It is another store.");
       return store.reopen();
@@ -71,7 +71,7 @@ describe("memory: bounds", () => {
 
   it("counts names, reminders, mail and remembered messages, and frees each when it goes", async () => {
     const clock = new ManualClock();
-    const store = await opened({ maxBytes: 10_000, clock });
+    const store = await opened({ maxBytes: 10_000, maxMailBytes: 20_000, clock });
     const key = "k".repeat(4_000);
     const parts = [
       putOf("", ofKey(key)),
@@ -94,7 +94,7 @@ describe("memory: bounds", () => {
   });
 
   it("frees what is settled or cancelled", async () => {
-    const store = await opened({ maxBytes: 10_000 });
+    const store = await opened({ maxBytes: 10_000, maxMailBytes: 20_000 });
     const mail = [{ id: "1", receiver: ofKey("1").agent, kind: "call", frame: new Uint8Array(8_000) } as const];
     const reminder = { ...reminderAt("r", 1), message: new Uint8Array(8_000) };
     for (let count = 0; count < 3; count += 1) {

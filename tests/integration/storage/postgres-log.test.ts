@@ -1,3 +1,4 @@
+// Over 400 lines: all of it needs one server and its helpers, and a server takes seconds to start.
 import { readFileSync } from "node:fs";
 import pg from "pg";
 import { describe, expect, it, onTestFinished } from "vitest";
@@ -159,7 +160,8 @@ describe("the mailboxes of a PostgreSQL store", () => {
     expect(await Promise.all(ids.map((id) => log.append(agent, messageOf(id))))).toEqual([
       ...["kept", "known", "kept", "kept", "full"],
     ]);
-    const refused = { at: "refused", limit: "3 messages of one mailbox", isMailboxFull: true };
+    const limit = expect.stringContaining("3 messages and 67108864 bytes of one mailbox");
+    const refused = { at: "refused", limit, isMailboxFull: true, mailbox: agent };
     expect(await commitOne(rig.store, putOf("1", { mail: [mailOf("5")] }))).toEqual(refused);
     const [first] = await rig.store.mail({ limit: 1 });
     await log.bury({ ...letterOf("1"), place: first?.place ?? 0 }, why);
@@ -261,14 +263,17 @@ describe("the mailboxes of a PostgreSQL store", () => {
     "know the ids of 10 minutes, and no others, when the clock is set back by %i days; also a schema of before",
     async (days) => {
       const clock = new SetClock(1_000_000_000_000);
-      const rig = await openedRig(server.url(), { clock }, { steps: schemaSteps.slice(0, 3) });
+      const rig = await openedRig(server.url(), { clock });
       clock.aheadMs = (days + 2) * 24 * 60 * 60_000;
       for (const id of ["1", "2", "3"]) expect(await logOf(rig).append(agent, messageOf(id))).toBe("kept");
       await rig.store.close();
-      // The functions of that version are not those of this program.
-      await server.run(`drop function ${rig.schema}.write_group`);
+      // The functions of version 3 are not those of this program, and it counts no mail.
+      const { schema } = rig;
+      await server.run(`drop trigger mail_added on ${schema}.mail; drop trigger mail_removed on ${schema}.mail;
+        drop function ${schema}.write_group; drop table ${schema}.mailbox_sizes, ${schema}.mail_type_sizes, ${schema}.mail_size;
+        update ${schema}.meta set schema_version = 3`);
       clock.aheadMs = 0;
-      const { store } = await openedRig(server.url(), { clock, schema: rig.schema });
+      const { store } = await openedRig(server.url(), { clock, schema });
       expect(await server.run(`select schema_version from ${rig.schema}.meta`)).toEqual([String(schemaSteps.length)]);
       expect(await store.log?.append(agent, messageOf("1"))).toBe("kept");
       expect(await store.log?.append(agent, messageOf("1"))).toBe("known");
@@ -283,6 +288,15 @@ describe("the mailboxes of a PostgreSQL store", () => {
     const { store } = await openedRig(server.url(), { writers: "many", maxMailboxMessages: 1 });
     expect(store.log).toBeUndefined();
     await committed(store, putOf("1", { mail: [mailOf("1"), mailOf("2")] }));
+  });
+
+  it("are an outbox for several writers, which is bounded in bytes", async () => {
+    const { store } = await openedRig(server.url(), { writers: "many", maxMailBytes: 30 * 1024 });
+    const large = (id: string) => putOf("1", { mail: [{ ...mailOf(id), frame: new Uint8Array(9 * 1024) }] });
+    await committed(store, large("1"));
+    await committed(store, large("2"));
+    const limit = expect.stringContaining("20480 bytes of the mail of one agent type");
+    expect(await commitOne(store, large("3"))).toMatchObject({ at: "refused", isMailboxFull: true, limit });
   });
 });
 
@@ -368,6 +382,9 @@ describe("a schema of version 1", () => {
     expect(await rig.store.mail({ limit: 10 })).toHaveLength(2);
     await rig.store.open();
     const log = logOf(rig);
+    const sizesAgree =
+      "select (select bytes from version_1.mail_size) = sum(octet_length(frame) + 1024) from version_1.mail";
+    expect(await server.run(sizesAgree)).toEqual(["true"]);
     expect(textOf((await loaded(rig.store)).data)).toBe("kept");
     expect(await rig.store.reminders(agent)).toMatchObject([{ name: "r", dueMs: 5 }]);
     expect(await rig.store.remembered(agent, "1", "p")).toBeDefined();
@@ -380,5 +397,6 @@ describe("a schema of version 1", () => {
     if (first === undefined) return;
     await log.bury(first, why);
     expect((await log.deadLetters({ limit: 1 })).letters).toMatchObject([{ id: "1", frame: bytesOf("frame of 1") }]);
+    expect(await server.run(sizesAgree)).toEqual(["true"]);
   });
 });

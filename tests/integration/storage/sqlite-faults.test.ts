@@ -244,7 +244,7 @@ describe("a SQLite file that is not what it was", () => {
     await expect(openRig(file)).rejects.toMatchObject({
       storeCode: "unavailable",
       message: expect.stringMatching(
-        /its schema has version 7, and this program knows versions up to 2\. Upgrade this program\.$/,
+        /its schema has version 7, and this program knows versions up to 3\. Upgrade this program\.$/,
       ),
     });
     expect(readFileSync(file).equals(before)).toBe(true);

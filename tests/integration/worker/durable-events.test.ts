@@ -16,6 +16,7 @@ import { createMemoryNetwork } from "../../../src/transport/index.ts";
 import { WorkerRuntime } from "../../../src/worker/index.ts";
 import { Inbox } from "../../support/inbox.ts";
 import { exact, RawWorker } from "../../support/raw-worker.ts";
+import { RecordingLogger } from "../../support/recording-logger.ts";
 
 const Note = defineMessage("DurableNote", z.object({ text: z.string() }));
 const lisbon = new TopicId("orders", "lisbon");
@@ -196,6 +197,26 @@ describe("a durable event", () => {
     expect(await site.seen.take()).toBe("clerk/lisbon 1");
     expect((await stock.nextEvent()).attributes).toEqual({});
   });
+});
+
+test("an event for a full mailbox that no worker reads is a dead letter, and all others get it", async () => {
+  const stateStore = new MemoryStateStore({ maxMailboxMessages: 2 });
+  const logger = new RecordingLogger();
+  const site = await Site.start({ stateStore, logger });
+  const forgotten = await site.worker(["ghost"], [durable("ghost")]);
+  await forgotten.stop();
+  const worker = await site.worker(["clerk"], [durable("clerk")]);
+  for (const text of ["1", "2", "3", "4"]) await publish(worker, text);
+  expect(await site.seen.takeMany(4)).toEqual(["1", "2", "3", "4"].map((text) => `clerk/lisbon ${text}`));
+  const { letters = [] } = (await stateStore.log.deadLetters({ limit: 10 })) ?? {};
+  expect(letters.map(({ mailbox, why }) => [mailbox.type, why.code])).toEqual([
+    ["ghost", "mailbox-full"],
+    ["ghost", "mailbox-full"],
+  ]);
+  expect(site.host.counters().deadLetters).toBe(2);
+  expect(logger.texts("warn").join()).toContain("ghost/lisbon");
+  await site.worker(["ghost"]);
+  expect(await site.seen.takeMany(2)).toEqual(["ghost/lisbon 1", "ghost/lisbon 2"]);
 });
 
 test("a call of a stock worker to a durable type is answered with nothing as soon as it is kept", async () => {

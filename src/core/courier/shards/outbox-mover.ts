@@ -4,6 +4,7 @@ import { errorText, TroupeError } from "../../errors.ts";
 import type { RuntimeLog } from "../../limited-log.ts";
 import { type AgentName, shardOf, textOfName } from "../../state/agent-name.ts";
 import type { DeadReason, DurableLog, KeptMessage } from "../../state/durable-log.ts";
+import { isFullMail, nameInError } from "../../state/mail-bounds.ts";
 import type { StateStore, StoredMail } from "../../state/state-store.ts";
 import { StoreError } from "../../state/store-error.ts";
 
@@ -150,7 +151,7 @@ export class OutboxMover {
     }
     const message = { id, kind, frame, sentAtMs };
     try {
-      if ((await log.append(receiver, message)) !== "full") return true;
+      if (!isFullMail(await log.append(receiver, message))) return true;
     } catch (error) {
       if (!(error instanceof StoreError) || error.storeCode !== "too-large") throw error;
       const what = "A message stays in the state store, since the log does not take it";
@@ -159,7 +160,7 @@ export class OutboxMover {
     }
     if (kind === "call") return false;
     // As for a publisher that hears of it: an event does not wait for a mailbox.
-    const text = `The mailbox of ${receiver.type}/${receiver.key} takes no more messages.`;
+    const text = `The mailbox of ${nameInError(receiver)} takes no more messages.`;
     await log.bury(
       { ...message, mailbox: receiver, place: 0, priorTakeovers: 0 },
       { code: "mailbox-full", text, attempts: 0 },

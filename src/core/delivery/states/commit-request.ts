@@ -2,6 +2,7 @@ import type { AgentId } from "../../agents/agent-id.ts";
 import { TroupeError, UndeliverableException } from "../../errors.ts";
 import { jsonContentType } from "../../serialization/message-type.ts";
 import type { StateDefinition } from "../../state/define-state.ts";
+import { fullMailboxText } from "../../state/mail-bounds.ts";
 import { bytesOfText } from "../../state/state-codec.ts";
 import type { StateSlot } from "../../state/state-slot.ts";
 import type { CommitOutcome, Expected, RememberedMessage, StateWrite } from "../../state/state-store.ts";
@@ -113,10 +114,10 @@ export function ended(id: AgentId): UndeliverableException {
 }
 
 /** The error of a turn whose commit is over a limit of the store. */
-export function refused(id: AgentId, { limit, isMailboxFull }: RefusedCommit): TroupeError {
-  if (isMailboxFull === true) {
-    const text = `A turn of ${id} sends to a mailbox that is full: its limit is ${limit}. Nothing has changed.`;
-    return new TroupeError("mailbox-full", `${text} Try again when the messages there are handled.`);
+export function refused(id: AgentId, outcome: RefusedCommit): TroupeError {
+  const { limit } = outcome;
+  if (outcome.isMailboxFull === true) {
+    return new TroupeError("mailbox-full", fullMailboxText(id, outcome));
   }
   const text = `The store refuses the state of ${id}: it is over the limit of ${limit}. Nothing has changed.`;
   return new TroupeError("state-too-large", text);

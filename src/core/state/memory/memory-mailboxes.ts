@@ -1,17 +1,27 @@
 import { RisingNumbers } from "../../collections/rising-numbers.ts";
 import { type AgentName, textOfName } from "../agent-name.ts";
+import { type MailSizes, mailSize } from "../mail-bounds.ts";
 import type { Mail, MailSettlement, StoredMail } from "../state-store.ts";
 import { storeLimits } from "../store-limits.ts";
 import type { MailPageQuery } from "../store-log.ts";
 import { mailIdName, sizeOfMail, sizeOfMailId } from "./memory-sizes.ts";
+
+interface Mailbox {
+  readonly places: Set<number>;
+  /** As `mailSize` counts them. */
+  bytes: number;
+}
 
 /** The mail of a store in memory, and the ids that its mailboxes know. Methods that change them return how many bytes they add. */
 export class MemoryMailboxes {
   /** By place; the oldest first. */
   readonly #mail = new Map<number, StoredMail>();
   readonly #places = new RisingNumbers((place) => this.#mail.has(place));
-  /** Places of mail by the text of its receiver. */
-  readonly #placesOf = new Map<string, Set<number>>();
+  /** By the text of the receiver. */
+  readonly #boxes = new Map<string, Mailbox>();
+  /** Bytes of the mail of each agent type, as `mailSize` counts them, and of all. */
+  readonly #bytesOfTypes = new Map<string, number>();
+  #bytes = 0;
   /** When the ids came that mailboxes were given, by the clock that never goes back; the oldest first. */
   readonly #ids = new Map<string, number>();
   #lastPlace = 0;
@@ -28,9 +38,15 @@ export class MemoryMailboxes {
     return this.#mail.get(place);
   }
 
-  /** Messages of one mailbox. */
-  sizeOf(mailbox: string): number {
-    return this.#placesOf.get(mailbox)?.size ?? 0;
+  /** The sizes of a mailbox, of the mail of its type and of all. */
+  sizesOf(mailbox: AgentName): MailSizes {
+    const box = this.#boxes.get(textOfName(mailbox));
+    return {
+      messages: box?.places.size ?? 0,
+      mailboxBytes: box?.bytes ?? 0,
+      typeBytes: this.#bytesOfTypes.get(mailbox.type) ?? 0,
+      bytes: this.#bytes,
+    };
   }
 
   knows(mailbox: string, id: string): boolean {
@@ -75,8 +91,10 @@ export class MemoryMailboxes {
     this.#mail.set(kept.place, kept);
     this.#places.add(kept.place);
     const mailbox = textOfName(receiver);
-    const places = this.#placesOf.get(mailbox) ?? new Set<number>();
-    this.#placesOf.set(mailbox, places.add(kept.place));
+    const box = this.#boxes.get(mailbox) ?? { places: new Set<number>(), bytes: 0 };
+    this.#boxes.set(mailbox, box);
+    box.places.add(kept.place);
+    this.#count(box, kept, 1);
     return sizeOfMail(kept);
   }
 
@@ -93,20 +111,33 @@ export class MemoryMailboxes {
     this.#mail.delete(place);
     this.#places.deleted();
     const mailbox = textOfName(mail.receiver);
-    const places = this.#placesOf.get(mailbox);
-    places?.delete(place);
-    if (places?.size === 0) this.#placesOf.delete(mailbox);
+    const box = this.#boxes.get(mailbox);
+    if (box !== undefined) {
+      box.places.delete(place);
+      this.#count(box, mail, -1);
+      if (box.places.size === 0) this.#boxes.delete(mailbox);
+    }
     return -sizeOfMail(mail);
   }
 
+  #count(box: Mailbox, { receiver: { type }, frame }: StoredMail, sign: 1 | -1): void {
+    const bytes = sign * mailSize(frame.length);
+    box.bytes += bytes;
+    this.#bytes += bytes;
+    const ofType = (this.#bytesOfTypes.get(type) ?? 0) + bytes;
+    if (ofType === 0) this.#bytesOfTypes.delete(type);
+    else this.#bytesOfTypes.set(type, ofType);
+  }
+
   removeAll(mailbox: string): number {
-    return [...(this.#placesOf.get(mailbox) ?? [])].reduce((sum, place) => sum + this.remove(place), 0);
+    return [...(this.#boxes.get(mailbox)?.places ?? [])].reduce((sum, place) => sum + this.remove(place), 0);
   }
 
   /** Reads a page of mail. */
   read({ mailbox, after, limit, maxBytes }: MailPageQuery): readonly StoredMail[] {
     const found: StoredMail[] = [];
-    const places = mailbox === undefined ? this.#places.above(after) : (this.#placesOf.get(textOfName(mailbox)) ?? []);
+    const places =
+      mailbox === undefined ? this.#places.above(after) : (this.#boxes.get(textOfName(mailbox))?.places ?? []);
     let bytes = 0;
     for (const place of places) {
       const mail = place > after ? this.#mail.get(place) : undefined;

@@ -2,8 +2,18 @@ import type { MakeId } from "../../clock.ts";
 import { type AgentName, shardOf, textOfName } from "../agent-name.ts";
 import type { DeadReason, DurableMessage, KeptMessage } from "../durable-log.ts";
 import type { Epoch } from "../epoch.ts";
+import { type FittingStore, fitMail, sortMail, withLeftMail } from "../fit-mail.ts";
 import { judgeCommit, limitOver, remindersOver, withoutMail } from "../judge-commit.ts";
-import type { Commit, CommitOutcome, Settlements, StateRecord } from "../state-store.ts";
+import {
+  type AppendOutcome,
+  type FullMail,
+  fullMail,
+  fullReason,
+  type MailBounds,
+  mailboxTooSmall,
+  mailSize,
+} from "../mail-bounds.ts";
+import type { Commit, CommitOutcome, Mail, Settlements, StateRecord } from "../state-store.ts";
 import { StoreError } from "../store-error.ts";
 import { DeadLetters } from "./dead-letters.ts";
 import { MemoryMailboxes } from "./memory-mailboxes.ts";
@@ -15,7 +25,7 @@ import { addedBytes, sizeOfMail, sizeOfRecord } from "./memory-sizes.ts";
 export interface StateMemoryLimits {
   readonly maxBytes: number;
   readonly maxEntries: number;
-  readonly maxMailboxMessages: number;
+  readonly mail: MailBounds;
   readonly expireAfterMs: number;
   readonly makeId: MakeId;
 }
@@ -52,9 +62,11 @@ export class StateMemory {
   onMail: () => void = () => undefined;
   readonly #limits: StateMemoryLimits;
   #bytes = 0;
+  readonly #fitting: FittingStore;
 
   constructor(limits: StateMemoryLimits) {
     this.#limits = limits;
+    this.#fitting = { bounds: limits.mail, sizesOf: (mailbox) => this.mailboxes.sizesOf(mailbox) };
     this.dead = new DeadLetters(limits.maxBytes / 4);
   }
 
@@ -68,23 +80,27 @@ export class StateMemory {
     const stored = this.records.get(name);
     const refusal = judgeCommit(commit, stored) ?? this.#refusal(name, commit, stored, moment);
     if (refusal !== undefined) return refusal;
+    const fit = commit.mail.length === 0 ? allFits : fitMail(commit.mail, this.#fitting);
+    if (fit.at === "refused") return fit;
+    const { kept, buried, buriedIndexes } = sortMail(given.mail, knownMail, fit.buried);
     if (commit.write.at === "delete") this.#deleteAgent(name);
     const record = this.#write(name, commit, stored, moment);
     for (const change of commit.reminders) {
       if (change.at === "cancel") this.#bytes += this.reminders.remove(name, change.name);
       else this.#bytes += this.reminders.set(name, { ...change, agent: commit.agent, attempts: 0 });
     }
-    for (const mail of commit.mail) {
+    for (const mail of kept) {
       if (mail.isOnce === true) {
         this.#bytes += this.mailboxes.know(textOfName(mail.receiver), mail.id, moment.nowMs);
       }
       this.#bytes += this.mailboxes.keep(mail, commit.agent, moment.wallMs);
     }
-    if (commit.mail.length > 0) this.onMail();
+    if (kept.length > 0) this.onMail();
+    for (const mail of buried) this.#buryFull(mail, moment);
     if (commit.remembered.length > 0) this.#bytes += this.remembered.add(name, commit.remembered, moment.wallMs);
     this.newestGeneration = Math.max(this.newestGeneration, commit.epoch?.generation ?? 0);
     const written = { at: "committed", eTag: record?.eTag ?? "", revision: record?.revision ?? 0 } as const;
-    return knownMail.length === 0 ? written : { ...written, knownMail };
+    return withLeftMail(written, knownMail, buriedIndexes);
   }
 
   settle({ ticks, mail }: Settlements): void {
@@ -93,12 +109,16 @@ export class StateMemory {
   }
 
   /** Adds a message to a mailbox. Throws a `StoreError` if there is no space. */
-  append(mailbox: AgentName, message: DurableMessage, { nowMs }: Moment): "kept" | "known" | "full" {
+  append(mailbox: AgentName, message: DurableMessage, { nowMs }: Moment): AppendOutcome {
     this.#bytes += this.mailboxes.forgetIds(nowMs);
     const name = textOfName(mailbox);
     if (this.mailboxes.knows(name, message.id)) return "known";
-    if (this.#mailboxIsFull(name, 1)) return "full";
-    const mail = { id: message.id, receiver: mailbox, kind: message.kind, frame: message.frame };
+    const { frame } = message;
+    const tooLong = mailboxTooSmall(frame.length, this.#limits.mail);
+    if (tooLong !== undefined) throw new StoreError("too-large", `The message is over the limit of ${tooLong}.`);
+    const full = this.#whyFull(mailbox, frame);
+    if (full !== undefined) return full;
+    const mail = { id: message.id, receiver: mailbox, kind: message.kind, frame };
     const bytes = sizeOfMail({ ...mail, sender: mailbox }) + this.mailboxes.sizeOfId(name, message.id);
     if (!this.#hasRoom(bytes, nowMs)) {
       throw new StoreError("full", `This store holds ${this.#limits.maxBytes} bytes and takes no more (maxBytes).`);
@@ -127,7 +147,7 @@ export class StateMemory {
     let count = 0;
     for (const letter of letters) {
       const message = this.dead.get(letter);
-      if (message === undefined || this.#mailboxIsFull(textOfName(message.mailbox), 1)) continue;
+      if (message === undefined || this.#whyFull(message.mailbox, message.frame) !== undefined) continue;
       this.#bytes -= this.dead.remove(letter);
       const { id, mailbox: receiver, kind, frame } = message;
       this.#bytes += this.mailboxes.keep({ id, receiver, kind, frame }, receiver, wallMs);
@@ -172,16 +192,6 @@ export class StateMemory {
     if (commit.write.at === "put" && stored === undefined && this.records.size >= maxEntries) {
       return { at: "refused", limit: `${maxEntries} agents with a state` };
     }
-    const added = new Map<string, number>();
-    for (const { receiver } of commit.mail) {
-      const text = textOfName(receiver);
-      added.set(text, (added.get(text) ?? 0) + 1);
-    }
-    for (const [mailbox, count] of added) {
-      if (this.#mailboxIsFull(mailbox, count)) {
-        return { at: "refused", limit: this.#mailboxLimit, isMailboxFull: true };
-      }
-    }
     return undefined;
   }
 
@@ -201,12 +211,17 @@ export class StateMemory {
     return this.#bytes + bytes <= this.#limits.maxBytes;
   }
 
-  get #mailboxLimit(): string {
-    return `${this.#limits.maxMailboxMessages} messages of one mailbox`;
+  #whyFull(mailbox: AgentName, frame: Uint8Array): FullMail | undefined {
+    const bytes = mailSize(frame.length);
+    const added = { messages: 1, mailboxBytes: bytes, typeBytes: bytes, bytes };
+    return fullMail(this.mailboxes.sizesOf(mailbox), added, this.#limits.mail);
   }
 
-  #mailboxIsFull(mailbox: string, added: number): boolean {
-    return this.mailboxes.sizeOf(mailbox) + added > this.#limits.maxMailboxMessages;
+  #buryFull({ id, receiver, kind, frame }: Mail, { wallMs }: Moment): void {
+    // Only messages may be buried.
+    if (kind === "emptied") return;
+    const message = { id, kind, frame, sentAtMs: wallMs, mailbox: receiver, place: 0, priorTakeovers: 0 };
+    this.#bytes += this.dead.add(message, fullReason(receiver), wallMs).bytes;
   }
 
   /** Writes the record; returns the one that is stored then. */
@@ -254,6 +269,7 @@ export class StateMemory {
 }
 
 const noMail: readonly number[] = [];
+const allFits = { at: "fits", buried: noMail } as const;
 
 /** Sorts mail and reminders by shard. Undefined: all shards. */
 export function inShards(shards: readonly number[] | undefined): (agent: AgentName) => boolean {

@@ -2,6 +2,7 @@ import type { DurableLog, StateStore } from "../../../core/internal.ts";
 import { letterCases } from "../durable-log/letter-cases.ts";
 import { type DurableLogAdapter, LogLab, type TestedLogOptions } from "../durable-log/log-case.ts";
 import { mailboxCases as logMailboxCases } from "../durable-log/mailbox-cases.ts";
+import { mailBoundCases } from "./mail-bound-cases.ts";
 import { mailboxCases } from "./mailbox-cases.ts";
 import type { StateStoreAdapter, StoreCase } from "./store-case.ts";
 
@@ -22,7 +23,7 @@ export function logCases(adapter: StateStoreAdapter): readonly StoreCase[] {
       },
     };
   });
-  return [...ofLog, ...mailboxCases];
+  return [...ofLog, ...mailboxCases, ...mailBoundCases];
 }
 
 /** Opens the logs of stores. */

@@ -6,6 +6,7 @@ import {
   type CommitOutcome,
   type DurableLog,
   type Expected,
+  type MailBoundOptions,
   type StateRecord,
   type StateStore,
   StoreError,
@@ -17,6 +18,8 @@ import { ManualClock } from "../../manual-clock.ts";
 export interface TestedStoreOptions {
   /** The clock that the store must take times from. The suite moves it. */
   readonly clock: Clock;
+  /** Bounds of the mail that the store must have. Default: its own. */
+  readonly mail?: MailBoundOptions | undefined;
 }
 
 type MaybePromise<T> = T | Promise<T>;
@@ -52,28 +55,30 @@ export class StoreLab {
   readonly clock = new ManualClock(Date.UTC(2030, 0, 1));
   readonly #adapter: StateStoreAdapter;
   readonly #stores: StateStore[] = [];
+  #mail: MailBoundOptions | undefined;
 
   constructor(adapter: StateStoreAdapter) {
     this.#adapter = adapter;
   }
 
   /** A new, empty store. */
-  async create(): Promise<StateStore> {
-    const store = await this.#adapter.create({ clock: this.clock });
+  async create(mail?: MailBoundOptions): Promise<StateStore> {
+    this.#mail = mail;
+    const store = await this.#adapter.create({ clock: this.clock, mail });
     this.#stores.push(store);
     return store;
   }
 
   /** A new, empty store that is open. */
-  async open(): Promise<StateStore> {
-    const store = await this.create();
+  async open(mail?: MailBoundOptions): Promise<StateStore> {
+    const store = await this.create(mail);
     await store.open();
     return store;
   }
 
   /** Another store over the same data, not open. */
   async another(store: StateStore): Promise<StateStore> {
-    const other = await this.#adapter.reopen(store, { clock: this.clock });
+    const other = await this.#adapter.reopen(store, { clock: this.clock, mail: this.#mail });
     this.#stores.push(other);
     return other;
   }
@@ -92,8 +97,11 @@ export class StoreLab {
 }
 
 /** The log of a store. A store without one passes its cases without being asked. */
-export async function openLog(lab: StoreLab): Promise<{ store: StateStore; log: DurableLog } | undefined> {
-  const store = await lab.open();
+export async function openLog(
+  lab: StoreLab,
+  mail?: MailBoundOptions,
+): Promise<{ store: StateStore; log: DurableLog } | undefined> {
+  const store = await lab.open(mail);
   return store.log === undefined ? undefined : { store, log: store.log };
 }
 

@@ -28,7 +28,7 @@ async function open(accountBytes: number, count = 300) {
   const counters = createHostCounters();
   const held = new HeldStore({ store, takesOver: false, counters, logger: undefined });
   const subscriptions = new DurableSubscriptions(held);
-  const by = { principal: undefined, party: "p", servedBy: () => "nobody" as const };
+  const by = { principal: undefined, party: "p", servedBy: () => "own principal" as const };
   for (const agentType of types) await subscriptions.add({ kind: "type", topicType: "orders", agentType }, by);
   await subscriptions.add({ kind: "type", topicType: "own", agentType: "type0" }, by);
   // Of the router this method alone is used.
@@ -36,6 +36,7 @@ async function open(accountBytes: number, count = 300) {
   const durable = new DurableEvents({
     ...{ held, subscriptions, events, counters, logger: undefined, batches: new BatchRunner(clock) },
     isDurableTopic: undefined,
+    isServed: () => true,
     makeId: () => "id",
   });
   const publisher = new KeptChannel("C", "C");

@@ -1,5 +1,5 @@
 import { expect, onTestFinished, test } from "vitest";
-import { StoreError } from "../../../../src/core/internal.ts";
+import { mailBoundsOf, StoreError } from "../../../../src/core/internal.ts";
 import type { Ask } from "../../../../src/storage/sqlite/asks.ts";
 import type { Executor, ExecutorEvents } from "../../../../src/storage/sqlite/executor.ts";
 import { SqliteStateStore } from "../../../../src/storage/sqlite/sqlite-state-store.ts";
@@ -17,7 +17,7 @@ async function openStore(sqliteVersion = "3.53.0") {
   const started: Started[] = [];
   const logger = new RecordingLogger();
   const store = new SqliteStateStore({
-    ...{ clock: new ManualClock(), logger, maxQueuedBytes: 10_000 },
+    ...{ clock: new ManualClock(), logger, maxQueuedBytes: 10_000, mail: mailBoundsOf({}) },
     start: async (_held, events): Promise<Executor> => {
       const asked = new Inbox<Ask>();
       started.push({ events, asked });

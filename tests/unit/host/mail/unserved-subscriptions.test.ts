@@ -1,0 +1,34 @@
+import { expect, test } from "vitest";
+import { MemoryStateStore } from "../../../../src/core/internal.ts";
+import { createHostCounters } from "../../../../src/host/counters.ts";
+import { HeldStore } from "../../../../src/host/held-store.ts";
+import { limits } from "../../../../src/host/limits.ts";
+import { DurableSubscriptions } from "../../../../src/host/mail/durable-subscriptions.ts";
+
+test("durable subscriptions of types that no worker serves are bounded for each address; served types are not", async () => {
+  const store = new MemoryStateStore();
+  const held = new HeldStore({ store, takesOver: false, counters: createHostCounters(), logger: undefined });
+  const served = new Set<string>();
+  const subscriptions = new DurableSubscriptions(held, { isServed: (type) => served.has(type) });
+  const add = (agentType: string, party: string) => {
+    const servedBy = () => (served.has(agentType) ? ("own principal" as const) : ("nobody" as const));
+    const by = { principal: undefined, party, servedBy };
+    return subscriptions.add({ kind: "type", topicType: "orders", agentType }, by);
+  };
+  for (let at = 0; at < limits.unservedDurableTypes; at += 1) {
+    expect(await add(`type${at}`, "greedy")).toEqual({ at: "done", changed: 1 });
+  }
+  expect(await add("more", "greedy")).toMatchObject({
+    at: "full",
+    reason: expect.stringContaining("no worker serves"),
+  });
+  expect(await add("other", "modest")).toEqual({ at: "done", changed: 1 });
+  served.add("more");
+  expect(await add("more", "greedy")).toEqual({ at: "done", changed: 1 });
+  // A type that a worker serves by now makes space, and so does one without subscriptions.
+  served.add("type0");
+  expect(await add("next", "greedy")).toEqual({ at: "done", changed: 1 });
+  expect((await add("last", "greedy")).at).toBe("full");
+  await subscriptions.removeFor("type1", undefined);
+  expect(await add("last", "greedy")).toEqual({ at: "done", changed: 1 });
+});
