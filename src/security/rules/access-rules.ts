@@ -1,4 +1,16 @@
-import { type Clock, type Logger, systemClock, TroupeError, withMethods } from "../../core/internal.ts";
+import {
+  assertObject,
+  assertOptions,
+  type Clock,
+  clock as clockKind,
+  type Logger,
+  logger as loggerKind,
+  optionShape,
+  systemClock,
+  TroupeError,
+  text,
+  withMethods,
+} from "../../core/internal.ts";
 import { FollowedFile } from "../followed-file.ts";
 import type { AccessRules } from "./access-decisions.ts";
 import type { AccessRule } from "./access-rule.ts";
@@ -35,17 +47,22 @@ export interface OpenAccessRulesOptions {
   readonly clock?: Clock | undefined;
 }
 
+const shape = optionShape<OpenAccessRulesOptions>({ file: text, logger: loggerKind, clock: clockKind });
+
 /**
  * Opens rules in a file: `rules:` and a list of them, as `accessRules` takes it. YAML needs the package `yaml`. A file that can't be used any
  * more changes nothing, and the log says why. Rejects with `invalid-argument` for one that can't be used at the start.
  */
-export async function openAccessRules({ file, logger, clock }: OpenAccessRulesOptions): Promise<AccessRules> {
+export async function openAccessRules(options: OpenAccessRulesOptions): Promise<AccessRules> {
+  assertObject(options, "The options of openAccessRules, { file },");
+  assertOptions(options, shape, "openAccessRules");
+  const { file, logger, clock } = options;
   if (typeof file !== "string" || file === "")
     throw new TroupeError("invalid-argument", "openAccessRules needs the name of a file: { file }.");
   const parse = await loadRulesParser(file);
   const followed = new FollowedFile({
     ...{ file, what: "the rules", clock: clock ?? systemClock, logger },
-    parse: (text) => new RuleIndex(readRules(parse(text))),
+    parse: (content) => new RuleIndex(readRules(parse(content))),
   });
   return {
     get revision() {

@@ -1,5 +1,6 @@
 import {
   type AgentName,
+  anyRoom,
   assertArgument,
   assertObject,
   assertOptions,
@@ -13,6 +14,7 @@ import {
   type ListQuery,
   type MailQuery,
   type MemoryStateStore,
+  number,
   type OpenStoreOptions,
   optionShape,
   type RememberedMessage,
@@ -42,6 +44,9 @@ const shape = optionShape<SimulatedStateStoreOptions>({
   dice: diceKind,
   latencyMs: callable,
   onCommitted: callable,
+  maxMailboxMessages: number(anyRoom),
+  maxMailboxBytes: number(anyRoom),
+  maxMailBytes: number(anyRoom),
 });
 
 /**

@@ -1,4 +1,11 @@
-import { type Clock, type Commit, type CommitOutcome, MemoryStateStore, StoreError } from "../../core/internal.ts";
+import {
+  type Clock,
+  type Commit,
+  type CommitOutcome,
+  type MailBoundOptions,
+  MemoryStateStore,
+  StoreError,
+} from "../../core/internal.ts";
 import type { Dice } from "./dice.ts";
 import type { SimulatedProcess } from "./simulated-process.ts";
 
@@ -11,7 +18,7 @@ import type { SimulatedProcess } from "./simulated-process.ts";
 export type SimulatedStoreFault = "slow" | "full" | "lost";
 
 /** Options of a `SimulatedStateStore`. */
-export interface SimulatedStateStoreOptions {
+export interface SimulatedStateStoreOptions extends MailBoundOptions {
   readonly clock: Clock;
   readonly dice: Dice;
   /** Returns the milliseconds that the store needs for the next answer. Default: 1 to 4, sometimes 40. */
@@ -42,10 +49,11 @@ export class SimulatedTable {
   #fault: SimulatedStoreFault | undefined;
 
   constructor(options: SimulatedStateStoreOptions) {
-    const { clock, dice, onCommitted } = options;
+    const { clock, dice, onCommitted, maxMailboxMessages, maxMailboxBytes, maxMailBytes } = options;
     const ids = dice.fork("eTags");
     this.#options = options;
-    this.memory = new MemoryStateStore({ clock, makeId: () => ids.id() });
+    const bounds = { maxMailboxMessages, maxMailboxBytes, maxMailBytes };
+    this.memory = new MemoryStateStore({ clock, makeId: () => ids.id(), ...bounds });
     this.onCommitted = onCommitted ?? (() => undefined);
   }
 

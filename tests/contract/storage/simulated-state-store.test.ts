@@ -31,7 +31,7 @@ function breakAs(fault: SimulatedStoreFault) {
 describeStateStore(
   "simulated",
   {
-    create: ({ clock }) => new SimulatedStateStore({ clock: running(clock), dice: new Dice(1) }),
+    create: ({ clock, mail }) => new SimulatedStateStore({ clock: running(clock), dice: new Dice(1), ...mail }),
     reopen: (store) => simulated(store).reopen(),
     faults: { full: breakAs("full"), unavailable: breakAs("lost") },
   },
