@@ -56,8 +56,8 @@ export interface ClusterMemberOptions {
   readonly host: HostDescription;
   readonly listener?: MemberListener | undefined;
   readonly times?: Partial<ClusterTimes> | undefined;
-  /** The newest generation that the state store knows. Default: 0. */
-  readonly storedGeneration?: number | undefined;
+  /** Returns the newest generation that the state store knows, when the member starts. Default: 0. */
+  readonly storedGeneration?: (() => number) | undefined;
   /** Holds the claims. Default: a map of at most 2 000 000. */
   readonly held?: HeldClaims | undefined;
   /** Reads the shards of the mail that this host owns. Default: it owns none. */
@@ -128,7 +128,7 @@ export class ClusterMember {
     const onCaughtUp = () => this.#look();
     this.#meta = new ClusterMeta({
       life,
-      storedGeneration: options.storedGeneration ?? 0,
+      storedGeneration: options.storedGeneration ?? (() => 0),
       wallSeconds: () => Math.floor(clock.wallNow() / 1_000),
       onCaughtUp,
       onNewId: () => this.#end("store-lost"),

@@ -9,7 +9,7 @@ import { metaKey, prefixes } from "./records/store-keys.ts";
 export interface ClusterMetaOptions {
   readonly life: Life;
   /** The newest generation that the state store knows. That of the cluster is not smaller, and that of a new cluster is larger. */
-  readonly storedGeneration: number;
+  readonly storedGeneration: () => number;
   /** Seconds since 1970, for the first generation of a new store. */
   readonly wallSeconds: () => number;
   readonly onCaughtUp: () => void;
@@ -49,6 +49,7 @@ export class ClusterMeta {
    * as large as this host wants.
    */
   async start(): Promise<void> {
+    const stored = this.#options.storedGeneration();
     while (!this.#life.isOver()) {
       const found = await this.#life.store.readFresh(metaKey);
       if (found === "unknown") {
@@ -58,13 +59,13 @@ export class ClusterMeta {
       const record = found && metaIn(found);
       if (found !== undefined) this.#records.learn(found);
       if (record !== undefined) this.#assertSameTimes(record);
-      if (record !== undefined && record.generation >= this.#options.storedGeneration) {
+      if (record !== undefined && record.generation >= stored) {
         this.#id = record.id;
         this.#records.watch(this.#life.store, prefixes.meta, this.#options.onCaughtUp);
         return;
       }
       const { leaseMs, workerLeaseMs } = this.#life.times;
-      const least = this.#options.storedGeneration + 1;
+      const least = stored + 1;
       const generation = Math.max(least, record === undefined ? this.#options.wallSeconds() : 0);
       const next = record ?? { id: this.#life.makeId(), generation: 0, leaseMs, workerLeaseMs };
       await this.#write({ ...next, generation }, found?.revision ?? 0);

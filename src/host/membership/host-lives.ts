@@ -138,7 +138,7 @@ export class HostLives {
       ...{ store, clock, makeId, times, held, logger: logger ?? noLogger },
       host: { label, ...this.#addresses },
       listener: listenerOf(() => member),
-      storedGeneration: this.#parts.storedGeneration(),
+      storedGeneration: this.#parts.storedGeneration,
       shards: this.#parts.shards,
     });
     return new Life(member);

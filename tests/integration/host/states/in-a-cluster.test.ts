@@ -19,8 +19,11 @@ const room = { type: "room", key: "k" };
 const shared = { agshared: "1" };
 
 /** Two hosts with one schema, and a third store on it for the test itself. */
-async function start(): Promise<{ readonly rig: ClusterRig; readonly store: StateStore }> {
+async function start(
+  before: (store: StateStore) => Promise<unknown> = () => Promise.resolve(),
+): Promise<{ readonly rig: ClusterRig; readonly store: StateStore }> {
   const { store, schema } = await openedRig(server.url(), { writers: "many" });
+  await before(store);
   const stores: StateStore[] = [];
   for (let index = 0; index < 2; index += 1)
     stores.push((await openRig(server.url(), { writers: "many", schema })).store);
@@ -65,6 +68,20 @@ describe("the state of an agent in a cluster", () => {
     holder.states.commit("room/k", { epoch });
     expect((await holder.states.next()).outcome.at).toBe("committed");
     expect(await storedEpoch(store, room)).toEqual(epoch);
+  });
+
+  it("is written by the first life of a cluster, though the database has a newer generation than the coordination store would begin with", async () => {
+    const generation = Math.floor(Date.now() / 1_000) + 1_000_000;
+    const { rig } = await start((store) =>
+      commitOne(store, commitOf({ agent: room, epoch: { generation, era: 1, number: 1 } })),
+    );
+    await using _ = rig;
+    const holder = await serve(rig.two, "A", "room", shared);
+    const caller = await new RawWorker(rig.one.dial(), "C").join();
+    const epoch = await epochOfCall(caller, holder, "room/k");
+    expect(epoch.generation).toBeGreaterThan(generation);
+    holder.states.commit("room/k", { epoch });
+    expect((await holder.states.next()).outcome.at).toBe("committed");
   });
 
   it("is not written by a worker whose agent has been read under a newer epoch, though its host does not know it yet", async () => {
