@@ -39,6 +39,8 @@ for (const generation of generations) {
       expect(new Set(keys.map((key) => reached(key)[0])).size).toBe(2);
       const [first] = pythons;
       await first?.kill();
+      // A call that is sent before its host knows of the loss has no outcome.
+      await cluster.hosts[0]?.program.errorOutput(/a worker has left/);
       const [caller] = callers;
       const moved = keys.filter((key) => reached(key)[0] === 0);
       for (const key of moved) expect(await caller?.call(`writer/${key}`, hi, whenServed)).toEqual(hi);
