@@ -1,5 +1,5 @@
 // `npm run test:newer-node [-- vitest arguments]`: the tests once more on Node 24, the long ones too, and the attacks. It leaves out the long
-// simulations, which use no sockets, processes or stores of Node, and minutes of load with lost workers and broken lines. The other long tests kill
+// simulations, which use no sockets, processes or stores of Node, minutes of load with lost workers and broken lines, and what operators ask of a cluster. The other long tests kill
 // workers and hosts on Node 24, with each store.
 import { ensureNewerNode, newerNodeRelease } from "./newer-node.mjs";
 import { bins, run } from "./run.mjs";
@@ -9,6 +9,7 @@ await ensureInstalled();
 const leftOut = [
   "tests/simulation/**/*.long.test.ts",
   "tests/e2e/faults/{shared-states,broken-network,rolling-upgrade,rolling-restart,restart-of-everything}.long.test.ts",
+  "tests/e2e/cluster/{histories,commands}.long.test.ts",
 ];
 const node = await ensureNewerNode();
 if (node === undefined) {
