@@ -117,9 +117,9 @@ export const plantedClusterBugs: readonly PlantedClusterBug[] = [
     file: "types/cluster-types.ts",
     from: `        if (isGone !== true) return isGone === false ? "taken" : "unavailable";
       }
-      const generation`,
+      const before`,
     to: `      }
-      const generation`,
+      const before`,
     caughtBy: ["claims", "activation"],
   },
   {
