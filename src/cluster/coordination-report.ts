@@ -39,7 +39,7 @@ export interface CoordinationStream {
   /** Null: it has no leader, or is on one server alone. */
   readonly leader: string | null;
   readonly followers: readonly StreamCopy[];
-  /** The reason for which its state is not known, or its servers do not do. Null: there is none. */
+  /** The reason for which the operator must look: its state is unknown, or its servers are not enough. Null: all is well. */
   readonly problem: string | null;
 }
 

@@ -16,7 +16,7 @@ export type Fields = Readonly<Record<string, unknown>>;
 /** The stream of a request is not there. */
 export const streamNotFound = 10_059;
 
-/** Reads the fields of a JSON object. Undefined: it is none. */
+/** Reads the fields of a JSON object. Undefined: the value is something else. */
 export function readJsonFields(data: Uint8Array): Fields | undefined {
   let read: unknown;
   try {

@@ -75,7 +75,8 @@ export class SessionAccess {
   }
 
   #keep(action: AccessAction, resource: string, agent: string, kept: Kept): void {
-    const bytes = decisionBytes + 2 * (resource.length + agent.length);
+    const text = kept === "allowed" ? "" : kept.text;
+    const bytes = decisionBytes + 2 * (resource.length + agent.length + text.length);
     if (this.#isClosed || bytes > keptDecisionBytes / 16) return;
     if (this.#bytes + bytes > keptDecisionBytes) this.#forget(this.#revision);
     // Where the host has no space, a message costs a decision.

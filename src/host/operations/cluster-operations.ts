@@ -162,7 +162,7 @@ export class ClusterOperations {
     };
   }
 
-  /** Returns the status of another host, or why there is none. */
+  /** Returns the status of another host, or the reason for which it did not answer. */
   async #statusOf(
     hostId: string,
     asked: Pick<ForwardedCall["call"], "account" | "signal">,

@@ -43,7 +43,7 @@ export function encodeJson(value: unknown): Uint8Array {
   return new TextEncoder().encode(JSON.stringify(value));
 }
 
-/** Reads the status that another host tells. Undefined: it is none. Fields that this version does not know are passed over. */
+/** Reads the status that another host tells. Undefined: the bytes are something else. Fields that this version does not know are passed over. */
 export function readHostStatus(bytes: Uint8Array): HostStatus | undefined {
   const fields = bytes.length <= longestStatus ? fieldsIn(bytes) : undefined;
   if (fields === undefined) return undefined;

@@ -44,7 +44,7 @@ export class Reading {
         reading.#onChange();
       },
     };
-    reading.hold = await whenReached(() => log.take(shardOf(agent), token, reader, options));
+    reading.hold = await log.take(shardOf(agent), token, reader, options);
     return reading;
   }
 
@@ -76,7 +76,7 @@ export class Reading {
   }
 }
 
-/** Asks again while the log can't be reached, as a courier does: servers that were killed elect a leader first. */
+/** Asks again while the log can't be reached, as a courier does. For cases that kill the servers alone: these elect a leader first. */
 export async function whenReached<T>(ask: () => Promise<T>): Promise<T> {
   for (let tries = 1; ; tries += 1) {
     try {
@@ -89,10 +89,15 @@ export async function whenReached<T>(ask: () => Promise<T>): Promise<T> {
 }
 
 /** Resolves when the log has handed over all that was kept before: a message of another mailbox of the shard is the last. */
-export async function handedOver(lab: { readonly clock: Clock }, log: DurableLog, reading: Reading): Promise<void> {
+export async function handedOver(
+  lab: { readonly clock: Clock },
+  log: DurableLog,
+  reading: Reading,
+  ask: typeof whenReached = (append) => append(),
+): Promise<void> {
   const last = neighbour();
   const id = `last ${reading.messages.length} ${lab.clock.wallNow()} ${Math.random()}`;
-  await whenReached(() => log.append(last, messageOf(lab, id)));
+  await ask(() => log.append(last, messageOf(lab, id)));
   while (!reading.ids.includes(id)) await reading.has(reading.messages.length + 1);
 }
 

@@ -115,11 +115,11 @@ export const restartCases: readonly LogCase[] = [
         ok((await whenReached(() => log.append(agent, messageOf(lab, String(id))))) !== "full");
       await restarting;
       equal(await settling, "settled");
-      await handedOver(lab, log, reading);
+      await handedOver(lab, log, reading, whenReached);
       const ids = Array.from({ length: 20 }, (_, index) => String(index + 1));
       deepEqual(idsOf(reading), ids);
-      const next = await Reading.of(log, 2);
-      await handedOver(lab, log, next);
+      const next = await whenReached(() => Reading.of(log, 2));
+      await handedOver(lab, log, next, whenReached);
       deepEqual(idsOf(next), ids.slice(2));
     },
   },
@@ -146,7 +146,7 @@ export const restartCases: readonly LogCase[] = [
       });
       deepEqual(back, ids);
       await whenReached(() => log.append(agent, messageOf(lab, "last of all")));
-      await handedOver(lab, log, reading);
+      await handedOver(lab, log, reading, whenReached);
       equal(idsOf(reading).length, reading.messages.length - 2);
       equal(reading.ids.filter((id) => id === "last of all").length, 1);
     },
@@ -164,8 +164,8 @@ export const restartCases: readonly LogCase[] = [
       await whenReached(() => log.bury(message, { code: "handler-failed", text: "it threw", attempts: 5 }));
       const { letters } = await whenReached(() => log.deadLetters({ limit: 10 }));
       equal(letters.length, 1);
-      const next = await Reading.of(log, 2);
-      await handedOver(lab, log, next);
+      const next = await whenReached(() => Reading.of(log, 2));
+      await handedOver(lab, log, next, whenReached);
       deepEqual(idsOf(next), []);
     },
   },
