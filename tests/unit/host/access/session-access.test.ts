@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { keptDecisionBytes, SessionAccess } from "../../../../src/host/access/session-access.ts";
 import { createMemoryAccountant } from "../../../../src/transport/internal.ts";
 
-function open({ maxBytes = 64 * 1024 * 1024 } = {}) {
+function open({ maxBytes = 64 * 1024 * 1024, refusal = "" } = {}) {
   const accountant = createMemoryAccountant({ maxBytes });
   const account = accountant.openAccount({ party: "p", name: "n", giveWay: () => undefined });
   let asked = 0;
@@ -10,7 +10,7 @@ function open({ maxBytes = 64 * 1024 * 1024 } = {}) {
     check: {
       refusalOf: () => {
         asked += 1;
-        return undefined;
+        return refusal === "" ? undefined : { text: refusal, rule: "r", place: undefined };
       },
       note: () => undefined,
     },
@@ -31,6 +31,13 @@ describe("the decisions that are kept of a session", () => {
     }
     access.whyNot("call", "x".repeat(1_000_000));
     expect(account.held).toBeLessThanOrEqual(keptDecisionBytes);
+  });
+
+  it("counts the texts that refuse", () => {
+    const text = "no".repeat(500);
+    const { access } = open({ refusal: text });
+    expect(access.whyNot("call", "a")).toBe(text);
+    expect(access.keptBytes).toBeGreaterThan(2 * text.length);
   });
 
   it("gives its bytes back when the session has ended, and keeps nothing after that", () => {
