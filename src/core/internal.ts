@@ -123,6 +123,7 @@ export {
 export { followAbort, unfollowAbort } from "./follow-abort.ts";
 export { DropMessage, InterventionChain } from "./intervention.ts";
 export { LimitedLog, lineLimits, type RuntimeLog } from "./limited-log.ts";
+export { assertNotReserved } from "./reserved-names.ts";
 export { defaultLogger, guardedLogger, type LogFields, type Logger } from "./logger.ts";
 export type { MessageLogRecord, MessageLogSink } from "./message-log-records.ts";
 export { lateMs, readingMs, setPatientTimer } from "./patient-timer.ts";
@@ -190,6 +191,7 @@ export type {
   CommitOutcome,
   DueQuery,
   Expected,
+  LargerState,
   ListedState,
   ListPage,
   ListQuery,

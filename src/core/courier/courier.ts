@@ -258,6 +258,7 @@ export class Courier implements CommitListener {
         if (left !== undefined) this.#mail?.expectNoMore(left.receiver, left.id);
       }
       if (outcome.buriedMail !== undefined) this.#noteUnread(commit, outcome.buriedMail);
+      this.#noteForgotten(outcome.forgottenLetters ?? 0);
       return;
     }
     for (const { receiver, id } of commit.mail) this.#mail?.expectNoMore(receiver, id);
