@@ -15,7 +15,7 @@ export interface EventTargetsParts {
   readonly logger: Logger | undefined;
 }
 
-/** The peers of this host that get one event after the other, the names of their agents that it is for, and the frame for each peer. */
+/** The peers that get the event that the router works on, the names of their agents that it is for, and the frame for each peer. */
 export class EventTargets {
   readonly #parts: EventTargetsParts;
   /** The peers that get the event that the router works on. */
