@@ -128,8 +128,8 @@ export class HostCluster {
 
   // protocol.md §12.7
   /**
-   * Tells Troupe's workers to go to other hosts, and takes no new channels. Resolves when they are gone, or when `over` does. Until then the host
-   * serves as before. Never rejects.
+   * Tells Troupe's workers to go to other hosts, leaves the shards of the mail to them, and takes no new channels. Resolves when workers and
+   * shards are gone, or when `over` does. Until then the host serves as before. Never rejects.
    */
   async handOver(graceMs: number, over: Promise<void>): Promise<void> {
     this.#isEnding = true;
@@ -139,7 +139,9 @@ export class HostCluster {
     if (!member.isServing || addressesOf(member, Math.random, member.hostId).length === 0) return;
     this.#tellLeaving(graceMs);
     const { others } = this.#host;
-    await Promise.race([this.#joins.troupeGone().then(() => others.now.moved()), over]);
+    const workersGone = this.#joins.troupeGone().then(() => others.now.moved());
+    // Before the courier stops: what it has under way would come to its agent again.
+    await Promise.race([Promise.all([workersGone, member.handOverShards()]), over]);
   }
 
   /** Leaves the cluster, when the channels of all workers have ended. Never rejects. */
