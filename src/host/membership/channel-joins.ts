@@ -5,7 +5,6 @@ import {
   type CallContext,
   FairCount,
   type FairCountOptions,
-  type Metadata,
   RpcError,
   StatusCode,
 } from "../../transport/internal.ts";
