@@ -1,6 +1,13 @@
 import { describe, expect, test } from "vitest";
 import { z } from "zod";
-import { type Agent, AgentId, CancellationToken, TopicId, TypePrefixSubscription, TypeSubscription } from "../../../src/core/index.ts";
+import {
+  type Agent,
+  AgentId,
+  CancellationToken,
+  TopicId,
+  TypePrefixSubscription,
+  TypeSubscription,
+} from "../../../src/core/index.ts";
 import { Ask, echo, Note, Probe, type Stage, type Suite } from "./world.ts";
 
 const id = new AgentId("echo", "k");
