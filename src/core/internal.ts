@@ -44,6 +44,11 @@ export { brandClass, sharedByCopies } from "./copies.ts";
 export { type AgentPost, offerPost } from "./courier/agent-post.ts";
 export { Courier, type CourierCounters } from "./courier/courier.ts";
 export type { CourierCall, CourierDelivery, CourierOutcome } from "./courier/courier-call.ts";
+export type {
+  CourierObservers,
+  MailOccurrence,
+  ReminderOccurrence,
+} from "./courier/courier-occurrence.ts";
 export { encodeKeptCall } from "./courier/kept-call.ts";
 export { eventCommit, eventRefused } from "./courier/kept-events.ts";
 export { type CommitListener, type Decided, ObservedStore } from "./courier/observed-store.ts";

@@ -29,7 +29,7 @@ import { HostCourier } from "./mail/host-courier.ts";
 import { MailShards } from "./mail/mail-shards.ts";
 import { ToldCalls } from "./mail/told-calls.ts";
 import type { JoinsSeat } from "./membership/joins-seat.ts";
-import { bothObservers, guardedObserver } from "./observer.ts";
+import { guardedObserver, type HostObserver, Observers } from "./observer.ts";
 import { AgentOperations } from "./operations/agent-operations.ts";
 import { type HostOptions, resolveHostOptions } from "./options.ts";
 import { LinkFlushes } from "./peers/link-flushes.ts";
@@ -61,11 +61,19 @@ export function composeHost(hostOptions: HostOptions) {
   const rateLimited = resolved.logger && new RateLimitedLogger(resolved.logger, resolved.clock);
   const options = { ...resolved, logger: rateLimited };
   const { logger, clock, makeId, allowMultipleOwners, registrationOrphanMs: orphanMs } = options;
-  // What happens with each message goes to the option alone; the log wants the rest too.
-  const observer = options.observer && guardedObserver(options.observer, logger, clock);
-  const seldom = bothObservers(observer, logger && hostLog(logger, clock));
+  // The log does not hear of each message, so that these cost nothing while nobody else listens.
+  const [observers, seldom] = [new Observers(), new Observers()];
+  const observe = (observer: HostObserver): (() => void) => {
+    const guarded = guardedObserver(observer, logger, clock);
+    const ends = [observers.add(guarded), seldom.add(guarded)];
+    return () => {
+      for (const end of ends) end();
+    };
+  };
+  if (options.observer !== undefined) observe(options.observer);
+  if (logger !== undefined) seldom.add(hostLog(logger, clock));
   const counters = createHostCounters();
-  const access = options.rules && new AccessCheck({ rules: options.rules, counters, observer: seldom });
+  const access = options.rules && new AccessCheck({ rules: options.rules, counters, observers: seldom });
   const batches = new BatchRunner(clock);
   const { maxMemoryBytes, maxSessions } = options;
   let placesLost = 0;
@@ -139,7 +147,7 @@ export function composeHost(hostOptions: HostOptions) {
   const courier: HostCourier | undefined = !hasLog
     ? undefined
     : new HostCourier({
-        ...{ store, sharedLog, peer: courierPeer, clock, logger, random, cron, retry },
+        ...{ store, sharedLog, peer: courierPeer, clock, logger, random, cron, retry, observers },
         onCommitted: (shards) => mailShards?.committed(shards),
         isStoreGiven: hostOptions.stateStore !== undefined,
         calls: () => calls,
@@ -155,7 +163,7 @@ export function composeHost(hostOptions: HostOptions) {
   const solo = new SoloDirectory({ maxClaims: options.maxClaims, batches, generation: () => held.incarnation });
   const directory = new DirectorySeat(solo);
   const mailShards =
-    courier && sharedLog && new MailShards({ log: sharedLog, courier, openStore: () => held.open(), clock, logger });
+    courier && sharedLog && new MailShards({ log: sharedLog, courier, openStore: () => held.open(), clock, logger, observers });
   const units: StockUnits = new StockUnits({
     sharedTypes: () => owners.sharedTypes(),
     maxBytes: maxMemoryBytes / 8,
@@ -167,7 +175,7 @@ export function composeHost(hostOptions: HostOptions) {
     },
   });
   const { placement, workers, leaving, drains, messages, across } = composePlacement({
-    ...{ directory, units, peers: sessions, isDeaf, batches, clock, counters, observer: seldom },
+    ...{ directory, units, peers: sessions, isDeaf, batches, clock, counters, observers: seldom },
     ...{ placement: options.placement, versionPolicy: options.versionPolicy, random: options.random },
     drainGraceMs: options.drainGraceMs,
     sharedType: (name) => owners.shared(name),
@@ -179,7 +187,7 @@ export function composeHost(hostOptions: HostOptions) {
     },
   });
   const admission = new Admission({
-    ...{ clock, counters, logger, observer: seldom, check: callerCheckOf(options) },
+    ...{ clock, counters, logger, observers: seldom, check: callerCheckOf(options) },
     places: shared("pendingAdmissions", limits.pendingAdmissions),
   });
   const pendingOf: Admission["pendingOf"] = (clientId, method) => admission.pendingOf(clientId, method);
@@ -192,7 +200,7 @@ export function composeHost(hostOptions: HostOptions) {
     isEnforced,
     owners,
     counters,
-    observer: seldom,
+    observers: seldom,
     orphanMs,
     bounds: options,
     batches,
@@ -207,7 +215,7 @@ export function composeHost(hostOptions: HostOptions) {
   const dotnetAnswers = new DotnetAnswers({ ...options, counters });
   const calls: CallRouter = new CallRouter({
     ...{ ...options, bounds: options, batches, counters, owners, placement, leaving, peers: sessions, dotnetAnswers },
-    ...{ observer, workers, courier: courierPeer, others, gates, expected, across },
+    ...{ observers, workers, courier: courierPeer, others, gates, expected, across },
   });
   const locate = (agentType: string, key: string, asker: ControlPeer): string | undefined => {
     const type = owners.shared(agentType);
@@ -222,7 +230,7 @@ export function composeHost(hostOptions: HostOptions) {
     return type && directory.find(type, key)?.epoch;
   };
   const events = new EventRouter({
-    ...{ counters, owners, placement, directory, leaving, topics: registry.topics, peers: sessions, logger, observer },
+    ...{ counters, owners, placement, directory, leaving, topics: registry.topics, peers: sessions, logger, observers },
     ...{ others, gates, expected, across },
   });
   const keepsTopics = hasLog && options.keepsStates && !allowMultipleOwners;
@@ -248,7 +256,7 @@ export function composeHost(hostOptions: HostOptions) {
       clock,
       batches,
       counters,
-      observer,
+      observers,
     },
     courier: courier && { readRules, whyNotPatterns: (ask, rules) => courier.whyNotPatterns(ask.agent, rules) },
   });
@@ -301,7 +309,7 @@ export function composeHost(hostOptions: HostOptions) {
       others,
       joins,
     },
-    ...{ observer: seldom, access },
+    ...{ observers: seldom, access },
   });
   const readCounters = (): HostCounters => {
     let [queuedFrames, queuedBytes] = [0, 0];
@@ -341,7 +349,7 @@ export function composeHost(hostOptions: HostOptions) {
   });
   return {
     ...{ options, others, gates, expected, flushes, joins, registrations, owners, placement, calls, events, control },
-    ...{ counters, directory, workers, leaving, messages, across, access, observer: seldom },
+    ...{ counters, directory, workers, leaving, messages, across, access, observers: seldom },
     noteRefusedHandshake: logger === undefined ? () => undefined : handshakeLog(logger, clock),
     ...{ accountant, batches, rateLimited, admission, clientIds, registry, sessions, lifecycle, readCounters },
     shared,
@@ -363,6 +371,7 @@ export function composeHost(hostOptions: HostOptions) {
       forgottenLetters: () => courier?.counters.forgottenLetters ?? 0,
       durableSubscriptions: subscriptions,
       isServed: (agentType) => registry.isServed(agentType),
+      observe,
     }),
   };
 }

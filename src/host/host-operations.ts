@@ -3,6 +3,7 @@ import type { MemoryAccount, MemoryAccountant } from "../transport/internal.ts";
 import type { HeldStore } from "./held-store.ts";
 import type { HostSnapshot, Inspection, InspectOptions } from "./inspection.ts";
 import type { DurablePage, DurableQuery, DurableRow, DurableSubscriptions } from "./mail/durable-subscriptions.ts";
+import type { HostObserver } from "./observer.ts";
 import type { AgentOperations } from "./operations/agent-operations.ts";
 import type { ClusterOperations } from "./operations/cluster-operations.ts";
 import type { DrainOutcome, DrainWorkerOptions, WorkerDrains } from "./placement/worker-drains.ts";
@@ -20,6 +21,7 @@ export interface HostOperationsParts {
   /** Undefined: the host keeps none. */
   readonly durableSubscriptions: DurableSubscriptions | undefined;
   readonly isServed: (agentType: string) => boolean;
+  readonly observe: (observer: HostObserver) => () => void;
 }
 
 /** A page of the durable subscriptions that a host keeps, and whether a worker serves their types. */
@@ -42,11 +44,14 @@ export class HostOperations {
   readonly #forgottenLetters: () => number;
   readonly #durable: DurableSubscriptions | undefined;
   readonly #isServed: (agentType: string) => boolean;
+  /** Tells an observer what happens from now on. Returns what ends that. */
+  readonly observe: (observer: HostObserver) => () => void;
 
   constructor(parts: HostOperationsParts) {
     const { agents, held, log, accountant, clock, inspection, drains, forgottenLetters } = parts;
     this.#durable = parts.durableSubscriptions;
     this.#isServed = parts.isServed;
+    this.observe = parts.observe;
     this.agents = agents;
     this.#inspection = inspection;
     this.#drains = drains;

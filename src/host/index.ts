@@ -14,6 +14,7 @@
  * @packageDocumentation
  */
 
+export type { MailOccurrence, ReminderOccurrence } from "../core/internal.ts";
 export type { ClusterHostCounters } from "./cluster-counters.ts";
 export type { HostClusterOptions, HostClusterSettings, PeerTransport } from "./cluster-options.ts";
 export type { HostCounters } from "./counters.ts";
@@ -38,9 +39,12 @@ export type {
   EventOccurrence,
   HostObserver,
   HostOccurrence,
+  LeaseOccurrence,
   LimitedOccurrence,
+  PeerOccurrence,
   RegistrationOccurrence,
   SessionOccurrence,
+  ShardOccurrence,
 } from "./observer.ts";
 export type { HostOptions } from "./options.ts";
 export type { DrainOutcome, DrainWorkerOptions } from "./placement/worker-drains.ts";

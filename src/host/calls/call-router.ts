@@ -99,7 +99,7 @@ export class CallRouter {
   #isDraining = false;
 
   constructor(parts: CallRouterParts) {
-    const { bounds, callTimeoutMs, channelWaitMs, clock, batches, makeId, counters, owners, peers, observer } = parts;
+    const { bounds, callTimeoutMs, channelWaitMs, clock, batches, makeId, counters, owners, peers, observers } = parts;
     this.#courier = parts.courier;
     this.#bounds = bounds;
     this.#boundsOfHosts = { ...bounds, maxPendingCallsPerSession: bounds.maxPendingCalls };
@@ -113,7 +113,7 @@ export class CallRouter {
       makeId,
       defaultTimeoutMs: callTimeoutMs,
       maxCalls: bounds.maxPendingCalls,
-      isTimed: observer !== undefined,
+      observers,
       onTimeout: (call) => {
         this.#counters.timedOutCalls += 1;
         this.#batches.add(call.caller.id, [() => this.ends.timeOut(call)], call.caller.account.party);

@@ -3,8 +3,9 @@ import { NumberMap } from "../../core/internal.ts";
 import type { PeekedResponse } from "../../protocol/internal.ts";
 import { FairShare } from "../../transport/internal.ts";
 import { limits } from "../limits.ts";
+import type { Observers } from "../observer.ts";
 import type { Peer } from "../sessions/peer.ts";
-import { keptText, type PendingCall } from "../sessions/pending-call.ts";
+import { keptText, type PendingCall, untimed } from "../sessions/pending-call.ts";
 import { CallDeadlines } from "./call-deadlines.ts";
 import { HostIds } from "./host-ids.ts";
 
@@ -13,8 +14,8 @@ export interface CallTableParts {
   readonly makeId: MakeId;
   readonly defaultTimeoutMs: number;
   readonly maxCalls: number;
-  /** True: the table notes when each call came. */
-  readonly isTimed: boolean;
+  /** The table notes when each call came while somebody listens. */
+  readonly observers: Observers;
   /** The call has timed out and has left the table already. */
   readonly onTimeout: (call: PendingCall) => void;
   /** A call leaves the table that was reported to wait for its turn, or whose path the host keeps. */
@@ -29,15 +30,17 @@ export class CallTable {
   /** Shares `maxCalls` between the addresses of the callers. */
   readonly #share: FairShare;
   readonly #defaultTimeoutMs: number;
-  readonly #clock: Clock | undefined;
+  readonly #clock: Clock;
+  readonly #observers: Observers;
   readonly #onNotedLeft: (call: PendingCall) => void;
   #count = 0;
 
   constructor(parts: CallTableParts) {
-    const { clock, makeId, defaultTimeoutMs, maxCalls, isTimed, onTimeout } = parts;
+    const { clock, makeId, defaultTimeoutMs, maxCalls, observers, onTimeout } = parts;
     this.#onNotedLeft = parts.onNotedLeft;
     this.#share = new FairShare(maxCalls);
-    this.#clock = isTimed ? clock : undefined;
+    this.#clock = clock;
+    this.#observers = observers;
     const mark = makeId().replace(/[^A-Za-z0-9]/g, "");
     this.#ids = new HostIds(mark.slice(0, 8));
     this.#defaultTimeoutMs = defaultTimeoutMs;
@@ -80,7 +83,7 @@ export class CallTable {
       reporter: undefined,
       stockPath: undefined,
       timeoutMs,
-      openedMs: this.#clock === undefined ? 0 : this.#clock.now(),
+      openedMs: this.#observers.now === undefined ? untimed : this.#clock.now(),
       dueMs: 0,
       timer: undefined,
       target: undefined,

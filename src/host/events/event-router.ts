@@ -16,7 +16,7 @@ import {
 } from "../../protocol/internal.ts";
 import type { MutableHostCounters } from "../counters.ts";
 import { limits } from "../limits.ts";
-import type { HostObserver } from "../observer.ts";
+import type { Observers } from "../observer.ts";
 import type { HostCaller } from "../peers/host-caller.ts";
 import type { EventOfHost } from "../peers/host-ways.ts";
 import { noOthers, type OthersSeat } from "../peers/other-hosts.ts";
@@ -52,7 +52,7 @@ export interface EventRouterParts {
   readonly expected?: PlaceGates<ExpectedMessage> | undefined;
   readonly across?: AcrossSeat<AgentRoutes> | undefined;
   readonly logger: Logger | undefined;
-  readonly observer: HostObserver | undefined;
+  readonly observers: Observers;
 }
 
 /** The search for the agents of one event. */
@@ -148,7 +148,7 @@ export class EventRouter {
 
   /** Returns how many workers it was for. */
   route(from: Peer, event: PeekedEvent): number {
-    const { counters, logger, observer } = this.#parts;
+    const { counters, logger, observers } = this.#parts;
     counters.events += 1;
     if (this.#isIsolated()) return 0;
     if (!isValidTopicType(event.topicType)) {
@@ -164,9 +164,9 @@ export class EventRouter {
     if (found === 0 && elsewhere === 0 && !this.#isHeld) counters.unroutableEvents += 1;
     const deliveredBefore = counters.deliveredEvents;
     this.#deliverAll(event);
-    if (observer === undefined) return found;
+    if (observers.now === undefined) return found;
     const delivered = counters.deliveredEvents - deliveredBefore;
-    observer({ at: "event", topicType: event.topicType, delivered, missed: absent + found - delivered });
+    observers.now({ at: "event", topicType: event.topicType, delivered, missed: absent + found - delivered });
     return found;
   }
 

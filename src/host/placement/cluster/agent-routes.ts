@@ -4,7 +4,7 @@ import type { WorkerLoad } from "../../../protocol/internal.ts";
 import type { BatchRunner } from "../../batch-runner.ts";
 import type { MutableHostCounters } from "../../counters.ts";
 import { limits } from "../../limits.ts";
-import type { HostObserver } from "../../observer.ts";
+import type { Observers } from "../../observer.ts";
 import type { HostCaller } from "../../peers/host-caller.ts";
 import type { LinkFlushes } from "../../peers/link-flushes.ts";
 import { type CallLink, WorkerElsewhere } from "../../peers/worker-elsewhere.ts";
@@ -40,7 +40,7 @@ export interface AgentRoutesParts {
   readonly batches: BatchRunner;
   readonly clock: Clock;
   readonly counters: MutableHostCounters;
-  readonly observer: HostObserver | undefined;
+  readonly observers: Observers;
   readonly sharedType: (name: string) => SharedType | undefined;
   /** Agents that sleep: their workers have let them go, and keep the claims. */
   readonly sleepers: Pick<ClusterDirectory, "sleeperOf" | "passSleeper">;
@@ -449,13 +449,13 @@ export class AgentRoutes implements PlacesAcross, LocatesAcross {
   }
 
   #claimed(agent: MovingAgent, message: HeldMessage, workerId: string, outcome: ClaimOutcome): void {
-    const { counters, observer, workers } = this.#parts;
+    const { counters, observers, workers } = this.#parts;
     switch (outcome.at) {
       case "held": {
         Object.assign(agent, { failures: 0, heldBy: undefined, tried: undefined, refused: undefined });
         const { type: agentType, key } = outcome.claim;
         const clientId = workers.peerOf(workerId)?.id ?? "";
-        observer?.({ at: "claim", what: "made", agentType, key, workerId, clientId });
+        observers.now?.({ at: "claim", what: "made", agentType, key, workerId, clientId });
         break;
       }
       case "elsewhere":
