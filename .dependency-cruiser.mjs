@@ -41,19 +41,21 @@ const innerRooms = {
     ["membership"],
     ["peers"],
     ["registry"],
-    ["sessions", "log"],
+    ["sessions", "log", "metrics"],
     ["access"],
   ],
-  worker: [["agents"], ["control"], ["inbound"], ["claims"], ["outbound", "registry"], ["connection"], ["lease"]],
+  worker: [["agents"], ["control"], ["inbound"], ["claims"], ["outbound", "registry"], ["connection"], ["lease", "metrics"]],
 };
 
 /** Files in the root of such a folder that its rooms may import: they import no room themselves. */
 const rootLeaves = {
   host: [
     "batch-runner",
+    "cluster-counters",
     "cluster-options",
     "counters",
     "held-store",
+    "host-health",
     "host-capabilities",
     "limits",
     "observer",

@@ -130,8 +130,20 @@ export { DropMessage, InterventionChain } from "./intervention.ts";
 export { LimitedLog, lineLimits, type RuntimeLog } from "./limited-log.ts";
 export { defaultLogger, guardedLogger, type LogFields, type Logger } from "./logger.ts";
 export type { MessageLogRecord, MessageLogSink } from "./message-log-records.ts";
+export { CappedLabels, otherLabel } from "./metrics/capped-labels.ts";
+export {
+  counter,
+  duration,
+  gauge,
+  type MetricDetails,
+  type MetricHistogram,
+  type MetricLabels,
+  type Metrics,
+  type MetricTable,
+  type ReportMetric,
+} from "./metrics/metrics.ts";
 export { lateMs, readingMs, setPatientTimer } from "./patient-timer.ts";
-export { type RuntimeOptions, runtimeKinds } from "./runtime-options.ts";
+export { metricsKind, type RuntimeOptions, runtimeKinds } from "./runtime-options.ts";
 export { type CallingTurn, type CallPath, nameInPath, noPath, waitingTurns, withoutVia } from "./scope/call-path.ts";
 export { scopeOf } from "./scope/call-scope.ts";
 export { depthIn, depthKey, depthMetadata } from "./scope/chain-depth.ts";

@@ -158,12 +158,14 @@ export function composeHost(hostOptions: HostOptions) {
         isServed,
       });
   const held = new HeldStore({
-    ...{ store, takesOver, counters, logger, onOpen: (incarnation) => courier?.opened(incarnation) },
+    ...{ store, takesOver, counters, logger, clock, onOpen: (incarnation) => courier?.opened(incarnation) },
   });
   const solo = new SoloDirectory({ maxClaims: options.maxClaims, batches, generation: () => held.incarnation });
   const directory = new DirectorySeat(solo);
   const mailShards =
-    courier && sharedLog && new MailShards({ log: sharedLog, courier, openStore: () => held.open(), clock, logger, observers });
+    courier &&
+    sharedLog &&
+    new MailShards({ log: sharedLog, courier, openStore: () => held.open(), clock, logger, observers });
   const units: StockUnits = new StockUnits({
     sharedTypes: () => owners.sharedTypes(),
     maxBytes: maxMemoryBytes / 8,
@@ -372,6 +374,7 @@ export function composeHost(hostOptions: HostOptions) {
       durableSubscriptions: subscriptions,
       isServed: (agentType) => registry.isServed(agentType),
       observe,
+      oldestCallMs: () => calls.oldestMs(),
     }),
   };
 }

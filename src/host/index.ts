@@ -21,6 +21,7 @@ export type { HostCounters } from "./counters.ts";
 export { keepHeapRoom } from "./heap-room.ts";
 export type { HostParts, HostStartOptions, HostStopOptions, RunningHostCounters } from "./host.ts";
 export { Host } from "./host.ts";
+export type { HostHealth } from "./host-health.ts";
 export type {
   HostSnapshot,
   InspectedSession,

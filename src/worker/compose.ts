@@ -29,6 +29,7 @@ import { Inbox } from "./inbound/inbox.ts";
 import { TimerDelivery } from "./inbound/timer-delivery.ts";
 import { createKeptAgents } from "./kept-agents.ts";
 import { LeasedTurns } from "./lease/leased-turns.ts";
+import { WorkerTimes } from "./metrics/worker-times.ts";
 import { OutgoingCalls } from "./outbound/outgoing-calls.ts";
 import { OutgoingEvents } from "./outbound/outgoing-events.ts";
 import { SendQueue } from "./outbound/send-queue.ts";
@@ -55,7 +56,8 @@ export interface WorkerParts {
 export function composeWorker(options: WorkerRuntimeOptions, runtime: AgentRuntime): WorkerParts {
   const settings = workerSettings(options);
   const { ambient, messageLog, logger, tracing, clock, guards, requestIdPrefix, stuckAfterMs: afterMs } = settings;
-  const { sequentialAgents, maxLiveAgents, deactivationTimeoutMs, makeId } = settings;
+  const { sequentialAgents, maxLiveAgents, deactivationTimeoutMs, makeId, metrics } = settings;
+  const times = metrics && new WorkerTimes(metrics, clock);
   const registry = new CodecRegistry();
   const counts = createWorkerCounters();
   const status = new StatusBoard();
@@ -99,7 +101,8 @@ export function composeWorker(options: WorkerRuntimeOptions, runtime: AgentRunti
     contextsAt: (id) => claims.contextsAt(id) ?? inFlight.contextsAt(id),
     deliverTimer: (timer) => timers.deliver(timer),
   });
-  const dispatcher = new Dispatcher({ catalog, logger, log, tracing, layers: createLayers(options), stateLayers });
+  const measuredLayers = times === undefined ? createLayers(options) : [times.layer, ...createLayers(options)];
+  const dispatcher = new Dispatcher({ catalog, logger, log, tracing, layers: measuredLayers, stateLayers });
 
   const sendQueue = new SendQueue(settings, counts, () => lifecycle.onStranded());
   const eventGuard = new EventGuard({
@@ -116,7 +119,7 @@ export function composeWorker(options: WorkerRuntimeOptions, runtime: AgentRunti
   const callBegins = (options: SendOptions, path: CallPath) => catalog.senders.callBegins(options, path);
   const effectsOf = (sender: AgentId | undefined) => catalog.senders.effectsOf(sender);
   const outgoing = { settings, registry, interventions, log, sendQueue, eventGuard };
-  const calls = new OutgoingCalls({ ...outgoing, counts, nextRequestNumber, pathOf, callBegins });
+  const calls = new OutgoingCalls({ ...outgoing, counts, nextRequestNumber, pathOf, callBegins, times });
   const events = new OutgoingEvents({
     ...{ ...outgoing, effectsOf },
     keepEvent: (...kept) => calls.keepEvent(...kept),

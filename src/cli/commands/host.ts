@@ -113,21 +113,28 @@ async function startHost(flags: HostFlags, { version, logger, signal }: StartPar
   const cluster = opened?.options;
   const options = { ...hostOptionsOf(flags), authenticator, rules, stateStore, cron, logger, cluster };
   const host = new GrpcWorkerAgentRuntimeHost(flags.address, options);
+  const open = (): Promise<OpenedAdmin | undefined> =>
+    openAdmin(flags, {
+      ...{ host: operationsOf(host.servicer), version, location, logger },
+      get address() {
+        return host.address;
+      },
+      inspectStore: opened && (() => opened.inspectStore()),
+    });
+  let admin: OpenedAdmin | undefined;
   try {
+    // A probe that knows the address may ask while the host starts.
+    if (typeof flags.admin === "string") admin = await open();
     await host.start({ signal });
+    admin ??= await open();
+    await admin?.announce();
   } catch (error) {
+    await admin?.close();
     await host.stop({ graceMs: 0 });
     await stateStore?.close();
     await opened?.close();
     throw withAdvice(error, { inUse: "Or take it over: --take-over." });
   }
-  const admin = await openAdmin(flags, {
-    ...{ host: operationsOf(host.servicer), address: host.address, version, location, logger },
-    inspectStore: opened && (() => opened.inspectStore()),
-  }).catch(async (error: unknown) => {
-    await host.stop({ graceMs: 0 });
-    throw error;
-  });
   const stopFollowing = followTlsFiles(flags, {
     onChanged: (tls) => {
       host.reloadTls(tls);

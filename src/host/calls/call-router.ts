@@ -173,6 +173,11 @@ export class CallRouter {
     return this.#calls.size;
   }
 
+  /** Milliseconds since the oldest call came that has no outcome; 0: there is none. */
+  oldestMs(): number {
+    return this.#calls.oldestMs();
+  }
+
   /** Takes a call that came on a worker's channel. */
   route(caller: Peer, given: PeekedRequest): void {
     this.#counters.calls += 1;

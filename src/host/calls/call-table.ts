@@ -167,6 +167,15 @@ export class CallTable {
     return this.#calls.values();
   }
 
+  /** Milliseconds since the oldest of all calls came; 0: there is none, or nobody listened when they came. Looks at all calls. */
+  oldestMs(): number {
+    const nowMs = this.#clock.now();
+    let oldestMs = 0;
+    for (const { openedMs } of this.#calls.values())
+      if (openedMs !== untimed && nowMs - openedMs > oldestMs) oldestMs = nowMs - openedMs;
+    return oldestMs;
+  }
+
   /** Stops all timers. Call it when no call is left and none will come. */
   close(): void {
     this.#deadlines.close();

@@ -165,11 +165,7 @@ export class TickFiring {
     return this.#goOn(stored, await this.#search(stored, rule, () => this.#byNow(afterGivingUp(rule, cron))));
   }
 
-  #observe(
-    { agent }: StoredReminder,
-    { dueMs }: ReminderRule,
-    about: Pick<ReminderOccurrence, "what" | "code">,
-  ): void {
+  #observe({ agent }: StoredReminder, { dueMs }: ReminderRule, about: Pick<ReminderOccurrence, "what" | "code">): void {
     this.#parts.observers?.now?.({
       ...{ at: "reminder", ...about, agentType: agent.type, lateMs: Math.max(0, this.#nowMs - dueMs) },
     });

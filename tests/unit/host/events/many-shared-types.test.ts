@@ -24,7 +24,17 @@ function openWorld(count: number) {
   const topics = new TopicIndex();
   const { placement, directory, leaving } = parts;
   const events = new EventRouter({
-    ...{ counters, owners, topics, peers, placement, directory, leaving, logger: undefined, observers: new Observers() },
+    ...{
+      counters,
+      owners,
+      topics,
+      peers,
+      placement,
+      directory,
+      leaving,
+      logger: undefined,
+      observers: new Observers(),
+    },
   });
   for (const channel of channels) placement.peerOpened(channel);
   for (let at = 0; at < count; at += 1) {
