@@ -1,6 +1,6 @@
 import type { MetricLabels } from "../../core/internal.ts";
 import type { ListenerCounters } from "../../transport/internal.ts";
-import type { ClusterHostCounters } from "../cluster-counters.ts";
+import type { ClusterHostCounters } from "../cluster/cluster-counters.ts";
 import type { HostCounters } from "../counters.ts";
 import type { HostMetricName } from "./host-metric-table.ts";
 

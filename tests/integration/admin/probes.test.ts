@@ -1,12 +1,12 @@
 import { request } from "node:http";
 import { expect, test } from "vitest";
 import { AdminEntry } from "../../../src/admin/internal.ts";
-import { StoreError } from "../../../src/core/internal.ts";
 import { Host } from "../../../src/host/index.ts";
 import { operationsOf } from "../../../src/host/internal.ts";
 import { MemoryStateStore } from "../../../src/storage/index.ts";
 import { ManualClock } from "../../../src/testing/index.ts";
 import { createMemoryNetwork } from "../../../src/transport/index.ts";
+import { BreakableStore } from "../../support/breakable-store.ts";
 import { AdminRig } from "./admin-rig.ts";
 
 interface Answer {
@@ -133,21 +133,3 @@ test("a host whose store can't be used is not ready until it can be read again",
     await host.stop({ graceMs: 0 });
   }
 });
-
-class BreakableStore extends MemoryStateStore {
-  isBroken = false;
-  #loads: (() => void)[] = [];
-
-  override async load(...given: Parameters<MemoryStateStore["load"]>) {
-    queueMicrotask(() => {
-      for (const told of this.#loads.splice(0)) setImmediate(told);
-    });
-    if (this.isBroken) throw new StoreError("unavailable", "The disk is gone.");
-    return await super.load(...given);
-  }
-
-  /** Resolves a turn after the store was asked. */
-  looked(): Promise<void> {
-    return new Promise((resolve) => this.#loads.push(resolve));
-  }
-}
