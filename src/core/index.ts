@@ -201,5 +201,5 @@ export { DefaultSubscription } from "./topics/default-subscription.ts";
 export type { Subscription, SubscriptionOptions } from "./topics/subscription.ts";
 export { TypePrefixSubscription, TypeSubscription } from "./topics/subscription.ts";
 export { DefaultTopicId, TopicId } from "./topics/topic-id.ts";
-export type { SpanDetails, SpanOperation, TraceCarrier, Tracing } from "./tracing.ts";
+export type { HostTracing, OpenSpan, SpanDetails, SpanOperation, TraceCarrier, Tracing } from "./tracing.ts";
 export type { WaitOptions } from "./wait-options.ts";

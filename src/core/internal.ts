@@ -243,7 +243,7 @@ export type { Subscription } from "./topics/subscription.ts";
 export { noSubscription, subscriptionExists, TypePrefixSubscription, TypeSubscription } from "./topics/subscription.ts";
 export { SubscriptionTable } from "./topics/subscription-table.ts";
 export { isValidTopicType, resolveTopic, TopicId, topicTypeRule } from "./topics/topic-id.ts";
-export type { SpanDetails, SpanOperation, TraceCarrier, Tracing } from "./tracing.ts";
+export type { HostTracing, OpenSpan, SpanDetails, SpanOperation, TraceCarrier, Tracing } from "./tracing.ts";
 export {
   agentIdOf,
   assertAgentState,

@@ -52,6 +52,7 @@ import { Admission } from "./sessions/admission.ts";
 import { callerCheckOf } from "./sessions/caller-check.ts";
 import { ChannelTable } from "./sessions/channel-table.ts";
 import { DotnetWorkers } from "./sessions/dotnet-worker.ts";
+import { MessageTraces } from "./sessions/message-traces.ts";
 import type { Session } from "./sessions/session.ts";
 import { StateService } from "./states/state-service.ts";
 
@@ -215,7 +216,9 @@ export function composeHost(hostOptions: HostOptions) {
   const between = new TypesBetween();
   const clientIds = new ClientIdOwners({ isEnforced, admission, sessions, controlSessions, registry });
   const dotnetAnswers = new DotnetAnswers({ ...options, counters });
+  const traces = options.tracing && new MessageTraces(options.tracing);
   const calls: CallRouter = new CallRouter({
+    traces,
     ...{ ...options, bounds: options, batches, counters, owners, placement, leaving, peers: sessions, dotnetAnswers },
     ...{ observers, workers, courier: courierPeer, others, gates, expected, across },
   });
@@ -232,6 +235,7 @@ export function composeHost(hostOptions: HostOptions) {
     return type && directory.find(type, key)?.epoch;
   };
   const events = new EventRouter({
+    traces,
     ...{ counters, owners, placement, directory, leaving, topics: registry.topics, peers: sessions, logger, observers },
     ...{ others, gates, expected, across },
   });

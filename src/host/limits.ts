@@ -2,6 +2,10 @@ import { lineLimits } from "../core/internal.ts";
 
 /** Bounds that are no options, because no user has needed another value yet. */
 export const limits = {
+  /** Calls and events whose spans are open, and characters of the name of a span. */
+  openTraces: 1_000,
+  spanNameChars: 200,
+
   /** Calls that may wait for one client's channel, and the bytes they may hold together; the callers of one address get two thirds. */
   heldCallsPerClient: 1_000,
   heldBytesPerClient: 16 * 1024 * 1024,

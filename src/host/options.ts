@@ -10,6 +10,7 @@ import {
   clock,
   type DurableLog,
   flag,
+  type HostTracing,
   isValidAgentType,
   isValidTopicType,
   type Logger,
@@ -203,6 +204,8 @@ export interface HostOptions {
   readonly observer?: HostObserver | undefined;
   /** Takes metrics: `openTelemetryMetrics` of `troupe/telemetry/otel`. Default: none, and the host measures nothing. */
   readonly metrics?: Metrics | undefined;
+  /** Creates spans: `openTelemetryHostTracing` of `troupe/telemetry/otel`. Default: none. */
+  readonly tracing?: HostTracing | undefined;
   /**
    * Keeps the states of persistent agents, and those of GetState and SaveState. The host opens it when it starts, holds it, and closes
    * it when it stops. The start rejects with the store's error. Default: in memory, bounded.
@@ -241,6 +244,7 @@ type WithDefault = Omit<
   | "logger"
   | "observer"
   | "metrics"
+  | "tracing"
   | "reconnectGraceMs"
   | "retry"
   | "cron"
@@ -256,6 +260,7 @@ export interface ResolvedHostOptions extends Resolved<WithDefault> {
   readonly rules: AccessRules | undefined;
   readonly observer: HostObserver | undefined;
   readonly metrics: Metrics | undefined;
+  readonly tracing: HostTracing | undefined;
   readonly logger: Logger | undefined;
   readonly retry: RetryOptions | undefined;
   readonly cron: CronPatterns | undefined;
@@ -307,6 +312,7 @@ export const hostKinds: OptionKinds<HostOptions> = {
   insecure: flag,
   observer: callable,
   metrics: metricsKind,
+  tracing: withMethods("a HostTracing, as openTelemetryHostTracing() returns it,", "begin"),
   reflection: flag,
   stateStore: withMethods("a state store, such as new MemoryStateStore(),", "open", "load", "commit", "close"),
   takesOver: flag,
@@ -399,6 +405,7 @@ export function resolveHostOptions(options: HostOptions): ResolvedHostOptions {
     insecure: options.insecure ?? false,
     observer: options.observer,
     metrics: options.metrics,
+    tracing: options.tracing,
     reflection: options.reflection ?? false,
     stateStore,
     log,

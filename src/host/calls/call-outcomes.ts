@@ -91,6 +91,7 @@ export class CallOutcomes {
   }
 
   #observe(call: PendingCall, outcome: CallOccurrence["outcome"], code: string | undefined): void {
+    call.trace?.end(outcome, code);
     const { observers, clock } = this.#parts;
     const { caller, target, targetType, openedMs } = call;
     if (observers.now === undefined || openedMs === untimed) return;

@@ -1,9 +1,10 @@
 import type { Clock, MakeId } from "../../core/internal.ts";
 import { NumberMap } from "../../core/internal.ts";
-import type { PeekedResponse } from "../../protocol/internal.ts";
+import type { PeekedRequest, PeekedResponse } from "../../protocol/internal.ts";
 import { FairShare } from "../../transport/internal.ts";
 import { limits } from "../limits.ts";
 import type { Observers } from "../observer.ts";
+import type { MessageTraces } from "../sessions/message-traces.ts";
 import type { Peer } from "../sessions/peer.ts";
 import { keptText, type PendingCall, untimed } from "../sessions/pending-call.ts";
 import { CallDeadlines } from "./call-deadlines.ts";
@@ -16,6 +17,8 @@ export interface CallTableParts {
   readonly maxCalls: number;
   /** The table notes when each call came while somebody listens. */
   readonly observers: Observers;
+  /** Undefined: calls are not traced. */
+  readonly traces?: MessageTraces | undefined;
   /** The call has timed out and has left the table already. */
   readonly onTimeout: (call: PendingCall) => void;
   /** A call leaves the table that was reported to wait for its turn, or whose path the host keeps. */
@@ -32,6 +35,7 @@ export class CallTable {
   readonly #defaultTimeoutMs: number;
   readonly #clock: Clock;
   readonly #observers: Observers;
+  readonly #traces: MessageTraces | undefined;
   readonly #onNotedLeft: (call: PendingCall) => void;
   #count = 0;
 
@@ -41,6 +45,7 @@ export class CallTable {
     this.#share = new FairShare(maxCalls);
     this.#clock = clock;
     this.#observers = observers;
+    this.#traces = parts.traces;
     const mark = makeId().replace(/[^A-Za-z0-9]/g, "");
     this.#ids = new HostIds(mark.slice(0, 8));
     this.#defaultTimeoutMs = defaultTimeoutMs;
@@ -62,15 +67,16 @@ export class CallTable {
     return this.#share.mayAdd(caller.account.party);
   }
 
-  /** Enters a call before the host forwards it. The caller's account must have space for it. `ownTimeoutMs` is the caller's timeout and counts if it is the smaller one. */
+  /** Enters a call before the host forwards it. The caller's account must have space for it. The caller's timeout counts if it is the smaller one. `phase`: how its worker is found, for traces. */
   open(
     call: Pick<PendingCall, "caller" | "callerId" | "targetType" | "targetKey">,
-    ownTimeoutMs: number | undefined,
+    request: PeekedRequest,
+    phase: "route" | "place" = "route",
   ): PendingCall {
     this.#count += 1;
     const hostId = this.#count;
     const { caller, callerId, targetType, targetKey } = call;
-    const timeoutMs = this.#timeoutMs(ownTimeoutMs);
+    const timeoutMs = this.#timeoutMs(request.timeoutMs);
     const heldBytes = costOfCall(callerId.length, targetType, targetKey);
     const pending: PendingCall = {
       hostId,
@@ -97,6 +103,7 @@ export class CallTable {
       heldSinceMs: undefined,
       outgoingSlot: 0,
       incomingSlot: 0,
+      trace: this.#traces?.call(caller, request, phase),
     };
     this.#calls.add(hostId, pending);
     caller.account.add(heldBytes);
@@ -113,6 +120,7 @@ export class CallTable {
 
   /** The target has given the call back. */
   unassign(call: PendingCall): void {
+    call.trace?.returned();
     call.target?.incomingCalls.delete(call);
     call.target = undefined;
   }

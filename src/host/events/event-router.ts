@@ -27,6 +27,7 @@ import type { Placement } from "../placement/placement.ts";
 import type { SharedType } from "../registry/shared-type.ts";
 import type { TopicIndex } from "../registry/subscriptions/topic-index.ts";
 import type { TypeOwners } from "../registry/type-owners.ts";
+import type { MessageTraces } from "../sessions/message-traces.ts";
 import type { Peer, PeerTable } from "../sessions/peer.ts";
 import { EventFans, type FanContent, type SoughtType } from "./event-fans.ts";
 import { EventTargets, knowsDepths } from "./event-targets.ts";
@@ -50,6 +51,8 @@ export interface EventRouterParts {
   readonly across?: AcrossSeat<AgentRoutes> | undefined;
   readonly logger: Logger | undefined;
   readonly observers: Observers;
+  /** Default: events are not traced. */
+  readonly traces?: MessageTraces | undefined;
 }
 
 /** The search for the agents of one event. */
@@ -141,6 +144,20 @@ export class EventRouter {
 
   /** Returns how many workers it was for. */
   route(from: Peer, event: PeekedEvent): number {
+    const trace = this.#parts.traces?.event(from, event);
+    if (trace === undefined) return this.#route(from, event);
+    this.#targets.trace = trace;
+    let count = 0;
+    try {
+      count = this.#route(from, event);
+      return count;
+    } finally {
+      this.#targets.trace = undefined;
+      trace.routed(count);
+    }
+  }
+
+  #route(from: Peer, event: PeekedEvent): number {
     const { counters, logger, observers } = this.#parts;
     counters.events += 1;
     if (this.#isIsolated()) return 0;

@@ -1,6 +1,7 @@
 import { Buffer } from "node:buffer";
 import { IndexedSet, NamedIndexedSet, type Timer } from "../../core/internal.ts";
 import { limits } from "../limits.ts";
+import type { CallTrace } from "./message-traces.ts";
 import type { Peer } from "./peer.ts";
 
 // protocol.md §11.13
@@ -61,6 +62,8 @@ export interface PendingCall {
   bounces: number;
   /** When the call began to wait for the place of its type, by the host's clock. */
   heldSinceMs: number | undefined;
+  /** Undefined: the call is not traced. */
+  readonly trace: CallTrace | undefined;
   /** Places of the call in the sets of its caller and of its target. */
   outgoingSlot: number;
   incomingSlot: number;

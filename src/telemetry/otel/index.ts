@@ -21,6 +21,11 @@ export {
   traceInvokeAgentSpan,
   traceToolSpan,
 } from "./gen-ai-spans.ts";
+export {
+  hostTracer,
+  type OpenTelemetryHostTracingOptions,
+  openTelemetryHostTracing,
+} from "./open-telemetry-host-tracing.ts";
 export { type OpenTelemetryMetricsOptions, openTelemetryMetrics } from "./open-telemetry-metrics.ts";
 export {
   type OpenTelemetryTracingOptions,
