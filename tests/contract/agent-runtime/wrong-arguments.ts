@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { z } from "zod";
-import { type Agent, AgentId, CancellationToken, TopicId, TypeSubscription } from "../../../src/core/index.ts";
+import { type Agent, AgentId, CancellationToken, TopicId, TypePrefixSubscription, TypeSubscription } from "../../../src/core/index.ts";
 import { Ask, echo, Note, Probe, type Stage, type Suite } from "./world.ts";
 
 const id = new AgentId("echo", "k");
@@ -171,6 +171,31 @@ const mistakes: readonly Mistake[] = [
     title: "no state to load",
     make: ({ callee }) => callee.loadState(given(null)),
     says: "The state to load must be an object",
+  },
+  {
+    title: "an agent type of Troupe's own",
+    make: ({ callee }) => callee.registerFactory("troupe.clerk", () => new Probe()),
+    says: 'The agent type "troupe.clerk" is reserved: names that begin with troupe. belong to Troupe. Choose another name.',
+  },
+  {
+    title: "an agent type of Troupe's own for an instance",
+    make: ({ callee }) => callee.registerAgentInstance(new Probe(), new AgentId("troupe.clerk", "k")),
+    says: 'The agent type "troupe.clerk" is reserved',
+  },
+  {
+    title: "a topic type of Troupe's own for an event",
+    make: ({ caller }) => caller.publishMessage(Note({ text: "x" }), new TopicId("troupe.news", "k")),
+    says: 'The topic type "troupe.news" is reserved',
+  },
+  {
+    title: "a topic type of Troupe's own for a subscription",
+    make: async ({ callee }) => callee.addSubscription(new TypeSubscription("troupe.news", "echo")),
+    says: 'The topic type "troupe.news" is reserved',
+  },
+  {
+    title: "a prefix of Troupe's own for a subscription",
+    make: async ({ callee }) => callee.addSubscription(new TypePrefixSubscription("troupe.", "echo")),
+    says: 'The topic type "troupe." is reserved',
   },
   {
     title: "a list for an agent's state",
