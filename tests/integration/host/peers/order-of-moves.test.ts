@@ -13,8 +13,13 @@ import { RawWorker, textPayload } from "../../../support/raw-worker.ts";
 
 const worker = { id: "T", name: "T", version: undefined, labels: {} };
 
-function here(slot: number) {
-  const traits = { isAnnounced: true, worker, isDraining: false, capabilities: new Set(["lease"] as const) };
+function here(slot: number, id = "T") {
+  const traits = {
+    isAnnounced: true,
+    worker: { ...worker, id, name: id },
+    isDraining: false,
+    capabilities: new Set(["lease"] as const),
+  };
   return encodePeerFrame({ kind: "here", slot, session: slot, clientId: `T-${slot}`, ...traits });
 }
 
@@ -34,7 +39,7 @@ async function linkedWithRaw() {
   cluster.up({ hostId: "h2", address: raw.address });
   const client = await new RawWorker(network.dial(host.address), "C").join();
   return {
-    ...{ host, raw, client },
+    ...{ host, raw, client, cluster, joined: waiting.joined },
     say: (...frames: readonly Uint8Array[]) => {
       for (const frame of frames) raw.streams[0]?.send(frame);
     },
@@ -95,6 +100,26 @@ describe("messages for a worker of another host that moves", () => {
       ["4", 2, undefined],
     ]);
     expect(rig.host.counters()).toMatchObject({ droppedEvents: 0, skippedEvents: 0 });
+  });
+
+  it("go to the worker that has the type when its place changes while they wait for the one before", async () => {
+    await using rig = await linkedWithRaw();
+    const { raw, client, say, cluster, joined } = rig;
+    client.request("1", "echo/1");
+    expect(await nextMessage(raw)).toMatchObject({ name: "1", slot: 1 });
+    say(encodePeerFrame({ kind: "away", slot: 1 }));
+    const number = await numberOfFlush(raw, 1);
+    say(encodePeerFrame({ kind: "flushed", number }));
+    client.request("2", "echo/2");
+    client.publish("news", "default", "3");
+    await client.settled();
+    const view = cluster.viewOf("h2");
+    view.releaseType("echo");
+    await view.claimType({ agentType: "echo", clientId: "T2", isShared: false });
+    say(here(3, "T2"));
+    joined.typeChanged("echo");
+    expect(await nextMessage(raw)).toMatchObject({ name: "2", slot: 3 });
+    expect(await nextMessage(raw)).toMatchObject({ name: "3", what: { event: 0 } });
   });
 
   it("are not lost when the link ends before what was on it has come back", async () => {
