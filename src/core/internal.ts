@@ -131,7 +131,7 @@ export { LimitedLog, lineLimits, type RuntimeLog } from "./limited-log.ts";
 export { assertNotReserved } from "./reserved-names.ts";
 export { defaultLogger, guardedLogger, type LogFields, type Logger } from "./logger.ts";
 export type { MessageLogRecord, MessageLogSink } from "./message-log-records.ts";
-export { CappedLabels, otherLabel } from "./metrics/capped-labels.ts";
+export { CappedLabels } from "./metrics/capped-labels.ts";
 export {
   counter,
   duration,

@@ -1,14 +1,7 @@
 import type { ClusterMember, JoinOutcome, SessionEnd, WorkerSession } from "../../cluster/internal.ts";
 import { type Clock, errorText, type Timer } from "../../core/internal.ts";
 import { isAnnounced, readIdentity, readSession, voidStatusPrefix } from "../../protocol/internal.ts";
-import {
-  type CallContext,
-  FairCount,
-  type FairCountOptions,
-  type Metadata,
-  RpcError,
-  StatusCode,
-} from "../../transport/internal.ts";
+import { type CallContext, FairCount, type FairCountOptions, RpcError, StatusCode } from "../../transport/internal.ts";
 import { limits } from "../limits.ts";
 import { type Admission, type Admitted, shuttingDownText } from "../sessions/admission.ts";
 import type { StreamClosing } from "../sessions/data-channel.ts";
@@ -289,7 +282,8 @@ function openingWorker(
   }
   const named = readIdentity(metadata, "");
   const session = readSession(metadata);
-  if (session !== undefined && named.id !== "") return { kind: "troupe", clientId, said: named, session, principal, party };
+  if (session !== undefined && named.id !== "")
+    return { kind: "troupe", clientId, said: named, session, principal, party };
   return { kind: "stock", clientId, said: readIdentity(metadata, clientId), session: 0, principal, party };
 }
 

@@ -405,7 +405,9 @@ export function describePersistentAgents(suite: Suite): void {
       await caller.agentLoadState(id, { total: 20, log: [] });
       expect(await cast.ask("1")).toBe("21");
       const wrong = caller.agentLoadState(id, { total: "many" });
-      await expect(wrong).rejects.toThrow(/The given state of keeper\/ada can't be read: .*total.* Correct the state, or the program\./);
+      await expect(wrong).rejects.toThrow(
+        /The given state of keeper\/ada can't be read: .*total.* Correct the state, or the program\./,
+      );
       expect(await cast.ask("1")).toBe("22");
     });
 

@@ -43,7 +43,10 @@ test("durable subscriptions of types that no worker serves are bounded for each 
 test("the bound of an address holds after a restart of the host, and at another host of its cluster", async () => {
   const store = new MemoryStateStore();
   const open = (own: MemoryStateStore, isShared: boolean) => {
-    const held = new HeldStore({ store: own, takesOver: true, counters: createHostCounters(), logger: undefined });
+    const held = new HeldStore({
+      ...{ store: own, takesOver: true, counters: createHostCounters(), logger: undefined },
+      clock: new ManualClock(),
+    });
     const served = new Set<string>();
     const subscriptions = new DurableSubscriptions(held, { isShared, isServed: (type) => served.has(type) });
     const add = async (agentType: string, party: string) => {
