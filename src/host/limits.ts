@@ -158,6 +158,8 @@ export const limits = {
   controlAskMs: 60_000,
   /** Milliseconds for which a subscription waits until other hosts know it. */
   barrierMs: 2_000,
+  /** Milliseconds for which a worker that moves waits until other hosts have read what it sent. */
+  readByOthersMs: 1_000,
   /** Milliseconds after which a host asks again for a type of its client, when the cluster could not say whose it is. */
   claimAgainMs: 1_000,
   // protocol.md §12.3
