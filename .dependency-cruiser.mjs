@@ -229,6 +229,13 @@ export default {
       },
     },
     {
+      name: "pino-at-the-command-line",
+      comment: "a program takes its own logger, and a command that logs nothing loads none",
+      severity: "error",
+      from: { path: "^src/", pathNot: "^src/cli/json-logger\\.ts$" },
+      to: { path: "node_modules/pino/" },
+    },
+    {
       name: "certificates-at-the-command-line",
       comment: "development certificates are made by a command: a host that is bundled does not carry them along",
       severity: "error",

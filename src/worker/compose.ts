@@ -50,6 +50,8 @@ export interface WorkerParts {
   readonly events: OutgoingEvents;
   readonly agents: AgentAccess;
   readonly post: HostedPost;
+  /** Undefined: nothing is measured. */
+  readonly times: WorkerTimes | undefined;
 }
 
 /** Makes the parts of a worker, and connects them. Throws `invalid-argument` for invalid options. */
@@ -155,7 +157,7 @@ export function composeWorker(options: WorkerRuntimeOptions, runtime: AgentRunti
     ...{ catalog, claims, clock, services: () => lifecycle.host.services },
     placesAgents: () => lifecycle.host.placesAgents,
   });
-  return { registry, catalog, limiter, sendQueue, status, counts, lifecycle, calls, events, agents, post };
+  return { registry, catalog, limiter, sendQueue, status, counts, lifecycle, calls, events, agents, post, times };
 }
 
 /** Returns what names turns on this worker. A call's request id is unique at its host. An event's id may come several times. */

@@ -326,9 +326,9 @@ export class WorkerRuntime implements AgentRuntime {
   }
 
   #measured(): MeasuredWorker {
-    const { counts, status } = this.#parts;
+    const { counts, status, times } = this.#parts;
     const { handlers, queuedCount, pendingCallsCount } = this;
-    return { counts, isConnected: status.latest.at === "connected", handlers, queuedCount, pendingCallsCount };
+    return { counts, isConnected: status.latest.at === "connected", handlers, queuedCount, pendingCallsCount, times };
   }
 
   #stopMeasuring(): void {

@@ -35,7 +35,7 @@ export function hostCommand(version: string): Command {
 
 async function runHost(flags: HostFlags, version: string): Promise<void> {
   keepHeapRoom();
-  const logger = consoleLogger({ level: flags.logLevel });
+  const logger = await loggerOf(flags);
   // A text that is not an address leaves no file of states behind.
   parseAddress(flags.address);
   if (typeof flags.admin === "string") parseAdminAddress(flags.admin);
@@ -65,6 +65,14 @@ async function runHost(flags: HostFlags, version: string): Promise<void> {
   await run?.end();
   // Nothing that still holds the event loop may keep a stopped host alive.
   process.exit(0);
+}
+
+/** Text for people in a terminal, else JSON for programs. Both write synchronously, so that no line is lost with the process. */
+async function loggerOf({ logLevel: level, logFormat, name }: HostFlags): Promise<Logger> {
+  const format = logFormat ?? (process.stderr.isTTY ? "text" : "json");
+  if (format === "text") return consoleLogger({ level });
+  const { jsonLogger } = await import("../json-logger.ts");
+  return jsonLogger({ level, base: { pid: process.pid, host: name }, write: (line) => process.stderr.write(line) });
 }
 
 /** Milliseconds that a start has to end which a process signal calls off. */

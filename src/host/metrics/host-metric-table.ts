@@ -6,6 +6,7 @@ export const hostMetrics = {
     "{call}",
     "Calls with an outcome: answered by their target, failed by the host, or abandoned by their caller.",
   ),
+  "troupe.host.calls.by.type": counter("{call}", "Calls to types that a worker serves, by type and outcome."),
   "troupe.host.calls.pending": gauge("{call}", "Calls without an outcome."),
   "troupe.host.calls.oldest": gauge("s", "Age of the oldest call without an outcome."),
   "troupe.host.events": counter("{event}", "Events that came from workers."),

@@ -15,12 +15,14 @@ export interface MeasuredHost {
 
 /** Measures a host. Returns what ends that. */
 export function measureHost(metrics: Metrics, host: MeasuredHost): () => void {
+  const calls = new CallTally();
   const endReading = metrics.observe(hostMetrics, (report) => {
+    calls.read((value, labels) => report("troupe.host.calls.by.type", value, labels));
     readHost(host.counters(), report);
     report("troupe.host.calls.oldest", host.oldestCallMs() / 1_000);
     report("troupe.host.ready", host.isReady() ? 1 : 0);
   });
-  const endObserving = host.observe(durationsOf(metrics));
+  const endObserving = host.observe(durationsOf(metrics, calls));
   return () => {
     endReading();
     endObserving();
@@ -29,18 +31,41 @@ export function measureHost(metrics: Metrics, host: MeasuredHost): () => void {
 
 type Labelled<Outcome extends string> = Readonly<Record<Outcome, MetricLabels>>;
 
+/** The calls to one agent type. */
+interface CallsOfType {
+  readonly labels: { readonly type: string };
+  readonly counts: Record<CallOccurrence["outcome"], number>;
+}
+
+/** Counts calls by type and outcome. A histogram with both labels would cost each call twice as much. */
+class CallTally {
+  readonly #types = new Set<CallsOfType>();
+  readonly #byType = new CappedLabels<CallsOfType>((type) => {
+    const made = { labels: { type }, counts: { answered: 0, failed: 0, abandoned: 0 } };
+    this.#types.add(made);
+    return made;
+  });
+
+  /** Counts a call; returns the label of its type. */
+  count({ targetType, outcome }: CallOccurrence): MetricLabels {
+    const { labels, counts } = this.#byType.of(targetType);
+    counts[outcome] += 1;
+    return labels;
+  }
+
+  read(report: (value: number, labels: MetricLabels) => void): void {
+    for (const { labels, counts } of this.#types)
+      for (const [outcome, count] of Object.entries(counts)) report(count, { ...labels, outcome });
+  }
+}
+
 /** Returns the observer that records how long calls, commits, mail and reminders take. It makes no labels for a message. */
-function durationsOf(metrics: Metrics): HostObserver {
+function durationsOf(metrics: Metrics, tally: CallTally): HostObserver {
   const histogram = (name: keyof typeof hostHistograms) => metrics.histogram(name, hostHistograms[name]);
   const calls = histogram("troupe.host.call.duration");
   const commits = histogram("troupe.host.commit.duration");
   const mail = histogram("troupe.host.mail.age");
   const reminders = histogram("troupe.host.reminder.delay");
-  const callLabels = new CappedLabels<Labelled<CallOccurrence["outcome"]>>((type) => ({
-    answered: { type, outcome: "answered" },
-    failed: { type, outcome: "failed" },
-    abandoned: { type, outcome: "abandoned" },
-  }));
   const commitLabels = new CappedLabels<Labelled<CommitOccurrence["outcome"]>>((type) => ({
     committed: { type, outcome: "committed" },
     conflict: { type, outcome: "conflict" },
@@ -54,7 +79,7 @@ function durationsOf(metrics: Metrics): HostObserver {
     switch (what.at) {
       case "call":
         // Of a type that no worker serves, the caller alone has chosen the name.
-        if (what.targetId !== undefined) calls.record(what.ms / 1_000, callLabels.of(what.targetType)[what.outcome]);
+        if (what.targetId !== undefined) calls.record(what.ms / 1_000, tally.count(what));
         return;
       case "commit":
         commits.record(what.ms / 1_000, commitLabels.of(what.agentType)[what.outcome]);

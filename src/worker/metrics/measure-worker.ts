@@ -1,6 +1,7 @@
 import type { MetricLabels, Metrics } from "../../core/internal.ts";
 import type { WorkerCounters } from "../worker-counters.ts";
 import { type WorkerMetricName, workerMetrics } from "./worker-metric-table.ts";
+import type { WorkerTimes } from "./worker-times.ts";
 
 /** What is measured of a worker. */
 export interface MeasuredWorker {
@@ -9,6 +10,7 @@ export interface MeasuredWorker {
   readonly handlers: { readonly running: number; readonly parked: number };
   readonly queuedCount: number;
   readonly pendingCallsCount: number;
+  readonly times: WorkerTimes | undefined;
 }
 
 type Report = (name: WorkerMetricName, value: number, labels?: MetricLabels) => void;
@@ -22,7 +24,9 @@ function each(report: Report, name: WorkerMetricName, label: string, values: Rea
   for (const [text, value] of Object.entries(values)) report(name, value, { [label]: text });
 }
 
-function readWorker({ counts, isConnected, handlers, queuedCount, pendingCallsCount }: MeasuredWorker, report: Report) {
+function readWorker(worker: MeasuredWorker, report: Report): void {
+  const { counts, isConnected, handlers, queuedCount, pendingCallsCount } = worker;
+  worker.times?.read(report);
   report("troupe.worker.connected", isConnected ? 1 : 0);
   report("troupe.worker.reconnections", counts.reconnections);
   each(report, "troupe.worker.handlers", "state", { ...handlers });

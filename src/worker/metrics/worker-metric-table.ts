@@ -9,6 +9,8 @@ export const workerMetrics = {
     "Messages that handlers work on (running) and that wait for a slot (parked).",
   ),
   "troupe.worker.handlers.failed": counter("{handler}", "Handlers of events that failed."),
+  "troupe.worker.handled": counter("{message}", "Messages that handlers have ended with, by type, kind and outcome."),
+  "troupe.worker.calls": counter("{call}", "Calls of this worker with an outcome, by type and outcome."),
   "troupe.worker.calls.pending": gauge("{call}", "Calls of this worker without an outcome."),
   "troupe.worker.calls.abandoned": counter("{call}", "Calls to this worker that their callers gave up."),
   "troupe.worker.queue": gauge("{message}", "Calls and events that wait for a host, or for a slow host."),

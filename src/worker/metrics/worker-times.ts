@@ -6,28 +6,38 @@ import {
   type MetricLabels,
   type Metrics,
 } from "../../core/internal.ts";
-import { workerHistograms } from "./worker-metric-table.ts";
+import { type WorkerMetricName, workerHistograms } from "./worker-metric-table.ts";
 
-type Outcome = "done" | "failed";
-
-interface HandlerLabels {
-  readonly call: Readonly<Record<Outcome, MetricLabels>>;
-  readonly event: Readonly<Record<Outcome, MetricLabels>>;
+interface Counts {
+  done: number;
+  failed: number;
 }
 
-/** Measures how long handlers and calls of a worker take. */
+type Outcome = keyof Counts;
+
+/** The handlers and calls of one agent type. */
+interface OfType {
+  readonly labels: { readonly type: string };
+  readonly handled: { readonly call: Counts; readonly event: Counts };
+  readonly calls: Counts;
+}
+
+const none = (): Counts => ({ done: 0, failed: 0 });
+
+/**
+ * Measures how long handlers and calls of a worker take, and counts them by their outcome. The durations have one label, since each label costs
+ * every message.
+ */
 export class WorkerTimes {
   readonly #clock: Clock;
   readonly #handlers;
   readonly #calls;
-  readonly #handlerLabels = new CappedLabels<HandlerLabels>((type) => ({
-    call: { done: { type, kind: "call", outcome: "done" }, failed: { type, kind: "call", outcome: "failed" } },
-    event: { done: { type, kind: "event", outcome: "done" }, failed: { type, kind: "event", outcome: "failed" } },
-  }));
-  readonly #callLabels = new CappedLabels<Readonly<Record<Outcome, MetricLabels>>>((type) => ({
-    done: { type, outcome: "done" },
-    failed: { type, outcome: "failed" },
-  }));
+  readonly #types = new Set<OfType>();
+  readonly #byType = new CappedLabels<OfType>((type) => {
+    const made = { labels: { type }, handled: { call: none(), event: none() }, calls: none() };
+    this.#types.add(made);
+    return made;
+  });
 
   constructor(metrics: Metrics, clock: Clock) {
     this.#clock = clock;
@@ -38,19 +48,34 @@ export class WorkerTimes {
 
   /** The layer that measures handlers. */
   readonly layer: Layer = ({ agentId, context }, next) => {
-    const labels = this.#handlerLabels.of(agentId.type)[context.topicId === undefined ? "call" : "event"];
+    const { labels, handled } = this.#byType.of(agentId.type);
+    const counts = handled[context.topicId === undefined ? "call" : "event"];
     const beganMs = this.#clock.now();
-    const end = (outcome: Outcome): void =>
-      this.#handlers.record((this.#clock.now() - beganMs) / 1_000, labels[outcome]);
-    return measured(next, end);
+    return measured(next, (outcome) => {
+      counts[outcome] += 1;
+      this.#handlers.record((this.#clock.now() - beganMs) / 1_000, labels);
+    });
   };
 
   /** Measures a call. */
   call<T>(agentType: string, make: () => T): T {
+    const { labels, calls } = this.#byType.of(agentType);
     const beganMs = this.#clock.now();
-    return measured(make, (outcome) =>
-      this.#calls.record((this.#clock.now() - beganMs) / 1_000, this.#callLabels.of(agentType)[outcome]),
-    );
+    return measured(make, (outcome) => {
+      calls[outcome] += 1;
+      this.#calls.record((this.#clock.now() - beganMs) / 1_000, labels);
+    });
+  }
+
+  /** Reports what was counted. */
+  read(report: (name: WorkerMetricName, value: number, labels: MetricLabels) => void): void {
+    for (const { labels, handled, calls } of this.#types) {
+      for (const [kind, counts] of Object.entries(handled))
+        for (const [outcome, count] of Object.entries(counts))
+          report("troupe.worker.handled", count, { ...labels, kind, outcome });
+      for (const [outcome, count] of Object.entries(calls))
+        report("troupe.worker.calls", count, { ...labels, outcome });
+    }
   }
 }
 
