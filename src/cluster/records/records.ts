@@ -16,6 +16,8 @@ export interface MetaRecord {
   readonly generation: number;
   readonly leaseMs: number;
   readonly workerLeaseMs: number;
+  /** The oldest version of what hosts agree on that this cluster takes. Default: 1. */
+  readonly minProtocol?: number;
 }
 
 /** A host's record. */
@@ -186,7 +188,10 @@ const oneOf =
 
 const isLabels = (value: unknown) => typeof value === "object" && value !== null && Object.values(value).every(isText);
 
-const isMeta = fieldsAre<MetaRecord>({ id: isText, generation: isCount, leaseMs: isCount, workerLeaseMs: isCount });
+const isMeta = fieldsAre<MetaRecord>({
+  ...{ id: isText, generation: isCount, leaseMs: isCount, workerLeaseMs: isCount },
+  minProtocol: (value) => value === undefined || isCount(value),
+});
 
 const isHost = fieldsAre<HostRecord>({
   ...{ hostId: isText, state: oneOf("up", "draining", "dead"), renewals: isCount, label: isText },

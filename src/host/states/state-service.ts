@@ -28,7 +28,7 @@ import type { MutableHostCounters } from "../counters.ts";
 import type { SpreadRefusal } from "../events/spread-event.ts";
 import type { HeldStore } from "../held-store.ts";
 import { limits } from "../limits.ts";
-import type { HostObserver } from "../observer.ts";
+import type { Observers } from "../observer.ts";
 import type { AgentDirectory } from "../placement/agent-directory.ts";
 import type { Placement } from "../placement/placement.ts";
 import type { TypeOwners } from "../registry/type-owners.ts";
@@ -92,7 +92,7 @@ export interface StateServiceParts extends FrameRouters {
   /** Lets the frames of a commit go that has many. */
   readonly batches: BatchRunner;
   readonly counters: MutableHostCounters;
-  readonly observer: HostObserver | undefined;
+  readonly observers: Observers;
 }
 
 // protocol.md §11.15
@@ -250,8 +250,8 @@ export class StateService {
   }
 
   #commit(from: Peer, ask: CommitAsk, { frames, mail, epoch, withCron }: CommitLoad): Promise<StoreAnswer> {
-    const { clock, observer, counters } = this.#parts;
-    const takenMs = observer === undefined ? 0 : clock.now();
+    const { clock, observers, counters } = this.#parts;
+    const takenMs = observers.now === undefined ? undefined : clock.now();
     return this.#inOrder(ask.agent, async () => {
       const refusal = withCron.length === 0 ? undefined : await this.#parts.courier?.whyNotPatterns(ask, withCron);
       const outcome =
@@ -264,7 +264,7 @@ export class StateService {
       const leaving = outcome.at === "committed" ? this.#letGo(from, frames) : undefined;
       if (leaving !== undefined) await leaving;
       this.#decided(frames, outcome);
-      if (observer !== undefined) observer(occurrence(from, ask, outcome, clock.now() - takenMs));
+      if (takenMs !== undefined) observers.now?.(occurrence(from, ask, outcome, clock.now() - takenMs));
       return { kind: "committed", seq: ask.seq, outcome };
     });
   }

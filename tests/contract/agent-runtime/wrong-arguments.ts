@@ -180,6 +180,15 @@ const mistakes: readonly Mistake[] = [
     says: "The state to load must be an object",
   },
   {
+    title: "a list for an agent's state",
+    make: ({ callee }) => callee.agentLoadState(id, given([])),
+    says: "not a list.",
+  },
+];
+
+/** Names that begin with `troupe.`. */
+const reservedNames: typeof mistakes = [
+  {
     title: "an agent type of Troupe's own",
     make: ({ callee }) => callee.registerFactory("troupe.clerk", () => new Probe()),
     says: 'The agent type "troupe.clerk" is reserved: names that begin with troupe. belong to Troupe. Choose another name.',
@@ -204,16 +213,11 @@ const mistakes: readonly Mistake[] = [
     make: async ({ callee }) => callee.addSubscription(new TypePrefixSubscription("troupe.", "echo")),
     says: 'The topic type "troupe." is reserved',
   },
-  {
-    title: "a list for an agent's state",
-    make: ({ callee }) => callee.agentLoadState(id, given([])),
-    says: "not a list.",
-  },
 ];
 
 export function describeWrongArguments({ openStage }: Suite): void {
   describe("an argument that can't be meant is refused with `invalid-argument`, saying what to write:", () => {
-    test.each(mistakes)("$title", async ({ make, says }) => {
+    const refuses = async ({ make, says }: (typeof mistakes)[number]) => {
       await using stage = await openStage();
       await stage.host("echo");
       await expect(make(stage)).rejects.toMatchObject({
@@ -221,7 +225,9 @@ export function describeWrongArguments({ openStage }: Suite): void {
         code: "invalid-argument",
         message: expect.stringContaining(says),
       });
-    });
+    };
+    test.each(mistakes)("$title", refuses);
+    test.each(reservedNames)("a reserved name: $title", refuses);
 
     test("while ids, topics and signals of another copy of this package are taken", async () => {
       await using stage = await openStage();

@@ -65,10 +65,11 @@ function world() {
     await run(member.types.registerShared("writer", outcome.session, ""));
     return outcome.session;
   };
-  return { clock, cutOff, run, pass, newMember, start, join, joined, ends, described };
+  return { clock, store, cutOff, run, pass, newMember, start, join, joined, ends, described };
 }
 
 const agent = { type: "writer", key: "7" };
+const metaText = { id: "c1", generation: 7, leaseMs: 20_000, workerLeaseMs: 3_000 };
 
 describe("a host in a cluster", () => {
   it("claims an agent for its worker, and another host's worker is told who has it", async () => {
@@ -158,6 +159,18 @@ describe("a host in a cluster", () => {
     const { start, newMember, run } = world();
     await start("one");
     await expect(run(newMember("two", { leaseMs: 5_000 }).start())).rejects.toThrow("leaseMs 20000");
+  });
+
+  it.each([
+    ["that it can't read", "a second version", "can't read the record of its cluster"],
+    ["of another form", { name: "x", lease: "PT20S" }, "can't read the record of its cluster"],
+    ["that asks for newer hosts", { ...metaText, minProtocol: 2 }, "takes hosts with version 2"],
+  ])("refuses to start on a record of the cluster %s, which stays as it is", async (_name, record, text) => {
+    const { store, newMember, run } = world();
+    const value = new TextEncoder().encode(JSON.stringify(record));
+    await run(store.write("cluster.meta", value, 0));
+    await expect(run(newMember("one").start())).rejects.toThrow(text);
+    expect(await run(store.read("cluster.meta"))).toMatchObject({ value });
   });
 
   it("gives an exclusive type to one worker, and to the next when that is gone", async () => {

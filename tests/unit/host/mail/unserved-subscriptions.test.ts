@@ -4,10 +4,17 @@ import { createHostCounters } from "../../../../src/host/counters.ts";
 import { HeldStore } from "../../../../src/host/held-store.ts";
 import { limits } from "../../../../src/host/limits.ts";
 import { DurableSubscriptions } from "../../../../src/host/mail/durable-subscriptions.ts";
+import { ManualClock } from "../../../../src/testing/index.ts";
 
 test("durable subscriptions of types that no worker serves are bounded for each address; served types are not", async () => {
   const store = new MemoryStateStore();
-  const held = new HeldStore({ store, takesOver: false, counters: createHostCounters(), logger: undefined });
+  const held = new HeldStore({
+    store,
+    takesOver: false,
+    counters: createHostCounters(),
+    logger: undefined,
+    clock: new ManualClock(),
+  });
   const served = new Set<string>();
   const subscriptions = new DurableSubscriptions(held, { isServed: (type) => served.has(type) });
   const add = (agentType: string, party: string) => {
@@ -36,7 +43,10 @@ test("durable subscriptions of types that no worker serves are bounded for each 
 test("the bound of an address holds after a restart of the host, and at another host of its cluster", async () => {
   const store = new MemoryStateStore();
   const open = (own: MemoryStateStore, isShared: boolean) => {
-    const held = new HeldStore({ store: own, takesOver: true, counters: createHostCounters(), logger: undefined });
+    const held = new HeldStore({
+      ...{ store: own, takesOver: true, counters: createHostCounters(), logger: undefined },
+      clock: new ManualClock(),
+    });
     const served = new Set<string>();
     const subscriptions = new DurableSubscriptions(held, { isShared, isServed: (type) => served.has(type) });
     const add = async (agentType: string, party: string) => {
