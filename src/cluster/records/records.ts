@@ -54,7 +54,12 @@ export interface WorkerRecord {
 }
 
 /** Says who serves an agent type. `era` rises when the type becomes shared or exclusive. */
-export type TypeRecord =
+export type TypeRecord = TypeByMode & {
+  /** The address of the worker that was the first to register the type. Undefined: an older host has written it. */
+  readonly addedBy?: string | undefined;
+};
+
+type TypeByMode =
   | {
       readonly mode: "exclusive";
       readonly type: string;
@@ -212,7 +217,7 @@ const isShard = fieldsAre<ShardRecord>({
     Array.isArray(value) && value.every((one: unknown) => typeof one === "object" && one !== null && isLost(one)),
 });
 
-const ofType = { type: isText, era: isEra };
+const ofType = { type: isText, era: isEra, addedBy: (value: unknown) => value === undefined || isText(value) };
 const typeChecks: readonly Check<TypeRecord>[] = [
   fieldsAre({ ...ofType, mode: oneOf("exclusive"), workerId: isText, principal: isText, generation: isCount }),
   fieldsAre({ ...ofType, mode: oneOf("shared"), terms: isText }),

@@ -4,7 +4,7 @@ import type { MemoryAccount } from "../../transport/internal.ts";
 import type { BatchRunner } from "../batch-runner.ts";
 import type { MutableHostCounters } from "../counters.ts";
 import { limits } from "../limits.ts";
-import type { HostObserver } from "../observer.ts";
+import type { Observers } from "../observer.ts";
 import type { SharedType } from "../registry/shared-type.ts";
 import type { Peer } from "../sessions/peer.ts";
 import type { AgentDirectory, Claim } from "./agent-directory.ts";
@@ -45,7 +45,7 @@ export interface LeavingAgentsParts {
   /** Sends messages that waited in turns with other work. */
   readonly batches: BatchRunner;
   readonly counters: MutableHostCounters;
-  readonly observer: HostObserver | undefined;
+  readonly observers: Observers;
   readonly sharedType: (name: string) => SharedType | undefined;
   /** Finds or chooses the worker of an agent that does not leave. `above`: its version must be higher. */
   readonly place: (type: SharedType, key: string, message: HeldMessage, above: string | undefined) => Placed;
@@ -388,6 +388,6 @@ export class LeavingAgents {
   }
 
   #observeGiven({ type: agentType, key, workerId }: Claim, { id: clientId }: Peer): void {
-    this.#parts.observer?.({ at: "claim", what: "given", agentType, key, workerId, clientId });
+    this.#parts.observers.now?.({ at: "claim", what: "given", agentType, key, workerId, clientId });
   }
 }
