@@ -128,9 +128,10 @@ export {
 export { followAbort, unfollowAbort } from "./follow-abort.ts";
 export { DropMessage, InterventionChain } from "./intervention.ts";
 export { LimitedLog, lineLimits, type RuntimeLog } from "./limited-log.ts";
+export { assertNotReserved } from "./reserved-names.ts";
 export { defaultLogger, guardedLogger, type LogFields, type Logger } from "./logger.ts";
 export type { MessageLogRecord, MessageLogSink } from "./message-log-records.ts";
-export { CappedLabels, otherLabel } from "./metrics/capped-labels.ts";
+export { CappedLabels } from "./metrics/capped-labels.ts";
 export {
   counter,
   duration,
@@ -207,6 +208,7 @@ export type {
   CommitOutcome,
   DueQuery,
   Expected,
+  LargerState,
   ListedState,
   ListPage,
   ListQuery,

@@ -133,10 +133,14 @@ export const limits = {
   /** Bytes in all mailboxes of the durable events of one commit. */
   spreadBytes: 64 * 1024 * 1024,
   // protocol.md §11.15
-  /** Asks of one stream of states that the host has taken, those that it has at the store at once, and the loads among them. */
+  /**
+   * Asks of one stream of states that the host has taken, those that it has at the store at once, and the loads among them. `smallStateBytes`:
+   * of a state that needs no space reserved before it is read.
+   */
   stateAsks: 10_000,
   stateAsksAtOnce: 256,
-  stateLoadsAtOnce: 16,
+  stateLoadsAtOnce: 128,
+  smallStateBytes: 16 * 1024,
   /** Answers and events of one commit that leave together. Those of a larger one leave in batches. */
   ridingFramesAtOnce: 20,
   // protocol.md §12
@@ -154,6 +158,8 @@ export const limits = {
   controlAskMs: 60_000,
   /** Milliseconds for which a subscription waits until other hosts know it. */
   barrierMs: 2_000,
+  /** Milliseconds for which a worker that moves waits until other hosts have read what it sent. */
+  readByOthersMs: 1_000,
   /** Milliseconds after which a host asks again for a type of its client, when the cluster could not say whose it is. */
   claimAgainMs: 1_000,
   // protocol.md §12.3

@@ -272,6 +272,7 @@ export class Courier implements CommitListener {
           if (!notKept.includes(index)) this.#noteKept(receiver);
       }
       if (outcome.buriedMail !== undefined) this.#noteUnread(commit, outcome.buriedMail);
+      this.#noteForgotten(outcome.forgottenLetters ?? 0);
       return;
     }
     for (const { receiver, id } of commit.mail) this.#mail?.expectNoMore(receiver, id);

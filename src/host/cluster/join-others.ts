@@ -101,7 +101,7 @@ export async function joinOthers(servicer: HostServicer, options: JoinOthersOpti
     hello: hello(),
   };
   const ways = waysOf(host, options.operatorAsked);
-  const accepted = new AcceptedLinks({ ...settings, ways, presence, counters, secret, report });
+  const accepted = new AcceptedLinks({ ...settings, ways, presence, counters, secret, report, batches });
   const listening = await transport.listener.listen(address, [accepted], { accountant });
   const endLoads = everySecond(clock, () => {
     // Only agents of shared types go where the load is least.

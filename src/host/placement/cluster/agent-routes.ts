@@ -154,12 +154,16 @@ export class AgentRoutes implements PlacesAcross, LocatesAcross {
     return "at" in chosen || chosen.worker.id === claim.workerId ? undefined : chosen.worker.id;
   }
 
-  limitMoves(end: () => void): void {
+  limitMoves(end: () => void): () => void {
     const timer = this.#parts.clock.setTimer(this.#parts.moveTimeoutMs, () => {
       this.#moveTimers.delete(timer);
       end();
     });
     this.#moveTimers.add(timer);
+    return () => {
+      this.#moveTimers.delete(timer);
+      timer.cancel();
+    };
   }
 
   placeHere(agent: MovingAgent): void {
