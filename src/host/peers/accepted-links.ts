@@ -181,6 +181,10 @@ export class AcceptedLinks implements AskedHost, LinkService {
     void this.#answer(link, ask);
   }
 
+  waitingCame(link: IncomingLink, notice: Uint8Array): void {
+    if (link.caller !== undefined) this.#parts.ways.waitingCame(link.caller, notice);
+  }
+
   /** Ends all links after what waits, and refuses others. */
   close(): void {
     this.#isClosed = true;
@@ -191,7 +195,7 @@ export class AcceptedLinks implements AskedHost, LinkService {
   async #answer(link: IncomingLink, ask: PeerUnary): Promise<void> {
     const bytes = costOfAsk(ask);
     const outcome = link.account.take(bytes)
-      ? await this.#parts.ways.asked(ask, link.account).finally(() => link.account.release(bytes))
+      ? await this.#parts.ways.asked(ask, link.account, link.hostId).finally(() => link.account.release(bytes))
       : new RpcError(StatusCode.resourceExhausted, link.account.whyNot(bytes));
     const { number } = ask;
     const answer = { kind: "unary-answer", number } as const;

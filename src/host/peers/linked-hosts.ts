@@ -21,7 +21,7 @@ import { InterestElsewhere } from "./interest-elsewhere.ts";
 import type { LinkFlushes } from "./link-flushes.ts";
 import { LookUps } from "./look-ups.ts";
 import { MovedInterest } from "./moved-interest.ts";
-import { type ForwardedCall, type FoundElsewhere, keyOfType, keyOfWorker, type OtherHosts } from "./other-hosts.ts";
+import { type ForwardedCall, type FoundElsewhere, keyOfType, keyOfWorker, type OtherHosts, type RingHost } from "./other-hosts.ts";
 import type { AskingHost, LinkSettings, OutgoingLink } from "./outgoing-link.ts";
 import { PlaceChanges } from "./place-changes.ts";
 import { type ExpectedMessage, giveBackExpected, type PlaceGates } from "./place-gates.ts";
@@ -71,6 +71,7 @@ export class LinkedHosts implements OtherHosts, AskingHost, ClusterHostsListener
   readonly #unwatch: () => void;
   readonly #onLinked = new Set<() => void>();
   #isClosed = false;
+  #tellsChange = false;
 
   constructor(parts: LinkedHostsParts) {
     this.#parts = parts;
@@ -97,6 +98,17 @@ export class LinkedHosts implements OtherHosts, AskingHost, ClusterHostsListener
       maxPatterns: parts.telling.maxPatterns,
     });
     this.#unwatch = cluster.watchHosts(this);
+    this.#tellChange();
+  }
+
+  get hostId(): string {
+    return this.#parts.cluster.hostId;
+  }
+
+  get ringHosts(): readonly RingHost[] {
+    return [...this.#diallings.values()].flatMap(({ hostId, openLink: link }) =>
+      link === undefined || link.searchesRings ? [{ hostId, link }] : [],
+    );
   }
 
   get isServing(): boolean {
@@ -163,12 +175,14 @@ export class LinkedHosts implements OtherHosts, AskingHost, ClusterHostsListener
         onLost: (link, reason, wasOpen) => this.#lost(host.hostId, link, reason, wasOpen),
       }),
     );
+    this.#tellChange();
   }
 
   hostDown(hostId: string): void {
     const dialling = this.#diallings.get(hostId);
     this.#diallings.delete(hostId);
     dialling?.stop();
+    this.#tellChange();
   }
 
   workerGone(workerId: string): void {
@@ -418,6 +432,7 @@ export class LinkedHosts implements OtherHosts, AskingHost, ClusterHostsListener
   #opened(link: OutgoingLink): void {
     this.#parts.counters.openedLinks += 1;
     this.#parts.report({ what: "opened", hostId: link.hostId, detail: "" });
+    this.#tellChange();
     // The link counts as open when this callback has returned.
     queueMicrotask(() => {
       for (const look of [...this.#onLinked]) look();
@@ -439,9 +454,20 @@ export class LinkedHosts implements OtherHosts, AskingHost, ClusterHostsListener
     this.#control.delete(link);
     if (control !== undefined) ways.controlGone(control);
     if (!wasOpen) return;
+    this.#tellChange();
     counters.endedLinks += 1;
     counters.lostEvents += link.queue.lostEvents;
     counters.unconfirmedEvents += link.queue.unconfirmedEvents;
+  }
+
+  /** Several changes of one moment are told once. */
+  #tellChange(): void {
+    if (this.#tellsChange) return;
+    this.#tellsChange = true;
+    queueMicrotask(() => {
+      this.#tellsChange = false;
+      if (!this.#isClosed) this.#parts.ways.hostsChanged();
+    });
   }
 
   /** A worker here serves the type: messages may wait for it which came before the worker did. */
