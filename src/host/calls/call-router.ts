@@ -16,7 +16,7 @@ import type { BatchRunner } from "../batch-runner.ts";
 import type { MutableHostCounters } from "../counters.ts";
 import { HostCaller } from "../peers/host-caller.ts";
 import { noOthers, type OthersSeat } from "../peers/other-hosts.ts";
-import { type ExpectedMessage, PlaceGates } from "../peers/place-gates.ts";
+import { type ExpectedMessage, PlaceGates } from "../peers/places/place-gates.ts";
 import type { CallLink, WorkerElsewhere } from "../peers/worker-elsewhere.ts";
 import type { AgentRoutes } from "../placement/cluster/agent-routes.ts";
 import type { AcrossSeat, LeavingAgents } from "../placement/leaving-agents.ts";

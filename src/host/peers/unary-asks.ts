@@ -2,8 +2,8 @@ import { type Clock, followAbort, unfollowAbort } from "../../core/internal.ts";
 import { durableKey, type PeerUnary, type PeerUnaryAnswer, refusalKey, sharingKey } from "../../protocol/internal.ts";
 import { FairShare, type Metadata, partyOfCall, RpcError, StatusCode } from "../../transport/internal.ts";
 import { limits } from "../limits.ts";
+import type { OutgoingLink } from "./links/outgoing-link.ts";
 import type { ForwardedCall } from "./other-hosts.ts";
-import type { OutgoingLink } from "./outgoing-link.ts";
 
 interface Waiting {
   readonly link: OutgoingLink;

@@ -4,7 +4,7 @@ import { ClusterRings } from "../../../src/host/calls/rings/cluster-rings.ts";
 import { ringMethod } from "../../../src/host/calls/rings/ring-messages.ts";
 import { createHostCounters } from "../../../src/host/counters.ts";
 import { HostCaller } from "../../../src/host/peers/host-caller.ts";
-import type { LinkQueue } from "../../../src/host/peers/link-queue.ts";
+import type { LinkQueue } from "../../../src/host/peers/links/link-queue.ts";
 import { noOthers, type OtherHosts, type OthersSeat } from "../../../src/host/peers/other-hosts.ts";
 import type { Peer } from "../../../src/host/sessions/peer.ts";
 import type { PendingCall } from "../../../src/host/sessions/pending-call.ts";

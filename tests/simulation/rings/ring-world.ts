@@ -1,10 +1,4 @@
-import {
-  type CallPath,
-  noPath,
-  nextTurn,
-  type Turn,
-  TurnQueue,
-} from "../../../src/core/internal.ts";
+import { type CallPath, nextTurn, noPath, type Turn, TurnQueue } from "../../../src/core/internal.ts";
 import { pathVia, waitingTurns } from "../../../src/core/scope/call-path.ts";
 import type { PendingCall } from "../../../src/host/sessions/pending-call.ts";
 import { pathText } from "../../../src/protocol/internal.ts";
@@ -46,7 +40,8 @@ class Called implements Turn {
   }
 
   get pathOfCalls(): CallPath {
-    const isOver = ({ token }: { readonly token: string }) => this.agent.host.isOwn(token) && !this.agent.host.has(token);
+    const isOver = ({ token }: { readonly token: string }) =>
+      this.agent.host.isOwn(token) && !this.agent.host.has(token);
     const path = waitingTurns(this.path, isOver);
     if (this.agent.queue === undefined) return pathVia(path, { token: this.id });
     return [...path, { token: this.id, type: this.agent.name, key: "k" }];
@@ -57,7 +52,8 @@ class Called implements Turn {
   }
 
   isAwaitedBy(running: Called): boolean {
-    const isOver = ({ token }: { readonly token: string }) => this.agent.host.isOwn(token) && !this.agent.host.has(token);
+    const isOver = ({ token }: { readonly token: string }) =>
+      this.agent.host.isOwn(token) && !this.agent.host.has(token);
     return waitingTurns(this.path, isOver).some(({ token }) => token === running.id);
   }
 
@@ -70,7 +66,14 @@ class Called implements Turn {
 
 export interface RingWorldReport {
   readonly breaches: readonly { readonly checker: "false" | "hangs"; readonly text: string }[];
-  readonly figures: { calls: number; deadlocks: number; overHosts: number; givenUp: number; deaths: number; cuts: number };
+  readonly figures: {
+    calls: number;
+    deadlocks: number;
+    overHosts: number;
+    givenUp: number;
+    deaths: number;
+    cuts: number;
+  };
 }
 
 const troubleMs = 20_000;
@@ -349,7 +352,11 @@ export class RingWorld {
   #changed({ host, queue, told }: Agent): void {
     const wanted = new Map<Called, readonly string[]>();
     for (const { turn, behind } of queue?.waits() ?? [])
-      if (turn.hasPath && behind.length > 0) wanted.set(turn, behind.map(({ id }) => id));
+      if (turn.hasPath && behind.length > 0)
+        wanted.set(
+          turn,
+          behind.map(({ id }) => id),
+        );
     for (const call of told.keys()) {
       if (wanted.has(call)) continue;
       told.delete(call);

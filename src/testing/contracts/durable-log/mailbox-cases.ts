@@ -182,7 +182,9 @@ export const mailboxCases: readonly LogCase[] = [
       for (let lot = 0; lot < 20; lot += 1) {
         const ids = Array.from({ length: 500 }, (_, index) => `${lot}-${index}`);
         const outcomes = await Promise.all(ids.map((id) => log.append(agent, messageOf(lab, id))));
-        ok(outcomes.every((outcome) => outcome === "kept"));
+        // A log over a network asks again when an answer does not come in time, and then knows the message.
+        const others = outcomes.filter((outcome) => outcome !== "kept" && outcome !== "known");
+        deepEqual(others, []);
       }
       equal(await log.append(agent, messageOf(lab, "more")), "full");
       equal(await log.append(other, messageOf(lab, "more")), "kept");
