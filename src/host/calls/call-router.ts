@@ -37,7 +37,7 @@ import { CallRings } from "./call-rings.ts";
 import { CallSending } from "./call-sending.ts";
 import { CallTable } from "./call-table.ts";
 import { CallsElsewhere, isOn } from "./calls-elsewhere.ts";
-import { GivenUpTypes } from "./given-up-types.ts";
+import { type GivenUp, GivenUpTypes } from "./given-up-types.ts";
 import { HeldCalls } from "./held-calls.ts";
 import { HeldWaits } from "./held-waits.ts";
 import { ClusterRings } from "./rings/cluster-rings.ts";
@@ -391,12 +391,9 @@ export class CallRouter {
   }
 
   // protocol.md §11.2
-  /**
-   * A worker stops: it takes no more calls but those of its own agents, and has given up these types. `revoked`: those of whose agents it had
-   * lost the claims before.
-   */
-  peerLeaving(peer: Peer, types: ReadonlySet<string>, revoked: ReadonlySet<string>): void {
-    if (this.#givenUp.add(peer, types, revoked)) this.#placement.peerEnded(peer);
+  /** A worker stops: it takes no more calls but those of its own agents, and has given up these types. */
+  peerLeaving(peer: Peer, givenUp: GivenUp): void {
+    if (this.#givenUp.add(peer, givenUp)) this.#placement.peerEnded(peer);
   }
 
   /** Sends the calls that waited for this client's channel. */

@@ -28,6 +28,10 @@ export interface ClusterHostCounters {
   readonly lostClaims: number;
   /** Agents that were given to other workers. */
   readonly moves: number;
+  /** Workers that this host has asked to go to hosts with fewer. */
+  readonly balancedWorkers: number;
+  /** Shards of the mail that this host has finished, and left to another one. */
+  readonly shardsHandedOver: number;
   /** Links of both kinds that were opened, and those that have ended. */
   readonly openedLinks: number;
   readonly endedLinks: number;

@@ -5,9 +5,10 @@ import type { HostClusterOptions } from "../cluster-options.ts";
 import type { HostComposition } from "../compose.ts";
 import { limits } from "../limits.ts";
 import { ChannelJoins, voidText } from "../membership/channel-joins.ts";
-import { addressesOf } from "../membership/host-addresses.ts";
+import { addressesOf, takingHosts } from "../membership/host-addresses.ts";
 import { HostLives } from "../membership/host-lives.ts";
 import { MemberView } from "../membership/member-view.ts";
+import { WorkerBalance } from "../membership/worker-balance.ts";
 import { ClusterOperations } from "../operations/cluster-operations.ts";
 import type { HostStatus } from "../operations/host-status.ts";
 import { createLinkCounters } from "../peers/host-ways.ts";
@@ -15,6 +16,7 @@ import type { AgentRoutes } from "../placement/cluster/agent-routes.ts";
 import { HeldClaimsTable } from "../placement/cluster/held-claims-table.ts";
 import { formatTerms } from "../registry/shared-terms.ts";
 import { type HostServicer, partsOf, setServing } from "../servicer.ts";
+import type { Peer } from "../sessions/peer.ts";
 import type { Session } from "../sessions/session.ts";
 import type { ClusterHostCounters } from "./cluster-counters.ts";
 import { type JoinedOthers, joinOthers } from "./join-others.ts";
@@ -33,6 +35,7 @@ export class HostCluster {
   #view: MemberView;
   /** The places of agents of shared types at other hosts. */
   readonly #routes: AgentRoutes;
+  readonly #balance: WorkerBalance | undefined;
   #links: JoinedOthers | undefined;
   #isEnding = false;
   #isTellingHosts = false;
@@ -71,6 +74,7 @@ export class HostCluster {
         }),
     });
     host.operations.cluster = this.#operations;
+    this.#balance = (options.balanceWorkers ?? true) ? this.#balanceOf() : undefined;
     if (host.mailShards !== undefined) host.mailShards.tellOthers = (shards) => this.#lives.member.tellMail(shards);
   }
 
@@ -98,6 +102,7 @@ export class HostCluster {
     this.#lives.describe({ peerAddress: advertisePeer ?? links.address });
     await this.#lives.start();
     if (this.#lives.member.isServing) await this.#firstLinks(links);
+    if (!this.#isEnding) this.#balance?.start();
   }
 
   /** Returns the counters of the host in its cluster, and its present numbers. */
@@ -108,6 +113,7 @@ export class HostCluster {
     const { droppedEvents, lostEvents, unconfirmedEvents, sentEvents, ...others } = links;
     return {
       ...{ peerLinks: this.#links?.linkedHosts().to.length ?? 0, shardsHeld: member.shards?.owned.length ?? 0 },
+      balancedWorkers: this.#balance?.asked ?? 0,
       ...{ routes, gates, leaseLeftMs: Math.floor(member.leaseLeftMs), ...this.#lives.counters, ...others },
       ...{ sentPeerEvents: sentEvents, droppedPeerEvents: droppedEvents, lostPeerEvents: lostEvents },
       unconfirmedPeerEvents: unconfirmedEvents,
@@ -122,29 +128,34 @@ export class HostCluster {
   /** Ends the life at once, also while it begins. */
   abandon(): void {
     this.#isEnding = true;
+    this.#balance?.stop();
     this.#routes.close();
     this.#lives.abandon();
   }
 
   // protocol.md §12.7
   /**
-   * Tells Troupe's workers to go to other hosts, and takes no new channels. Resolves when they are gone, or when `over` does. Until then the host
-   * serves as before. Never rejects.
+   * Tells Troupe's workers to go to other hosts, leaves the shards of the mail to them, and takes no new channels. Resolves when workers and
+   * shards are gone, or when `over` does. Until then the host serves as before. Never rejects.
    */
   async handOver(graceMs: number, over: Promise<void>): Promise<void> {
     this.#isEnding = true;
+    this.#balance?.stop();
     const { member } = this.#lives;
     void this.#lives.drain();
     this.#joins.close();
     if (!member.isServing || addressesOf(member, Math.random, member.hostId).length === 0) return;
     this.#tellLeaving(graceMs);
     const { others } = this.#host;
-    await Promise.race([this.#joins.troupeGone().then(() => others.now.moved()), over]);
+    const workersGone = this.#joins.troupeGone().then(() => others.now.moved());
+    // Before the courier stops: what it has under way would come to its agent again.
+    await Promise.race([Promise.all([workersGone, member.handOverShards()]), over]);
   }
 
   /** Leaves the cluster, when the channels of all workers have ended. Never rejects. */
   async leave(): Promise<void> {
     this.#isEnding = true;
+    this.#balance?.stop();
     await this.#lives.leave();
     this.#routes.close();
   }
@@ -242,18 +253,44 @@ export class HostCluster {
   // protocol.md §11.19
   /** Tells Troupe's workers to go to other hosts. Returns their channels. */
   #tellLeaving(givenMs: number): readonly Session[] {
-    const graceMs = Math.min(Math.ceil(givenMs), limits.timerMs);
-    const { counters, options } = this.#host;
+    const { options } = this.#host;
     const { member } = this.#lives;
     const channels = this.#joins.open.map(({ channel }) => channel).filter(({ traits }) => traits.isAnnounced);
     for (const channel of channels) {
       const addresses = channel.traits.capabilities.has("lease")
         ? addressesOf(member, options.random, member.hostId)
         : undefined;
-      const leaving = encodeFrame({ kind: "leaving", graceMs, addresses });
-      if (channel.notify(leaving) === "full") counters.lostNotices += 1;
+      this.#tellLeavingTo(channel, givenMs, addresses);
     }
     return channels;
+  }
+
+  #tellLeavingTo(channel: Peer, givenMs: number, addresses: readonly string[] | undefined): void {
+    const graceMs = Math.min(Math.ceil(givenMs), limits.timerMs);
+    const leaving = encodeFrame({ kind: "leaving", graceMs, addresses });
+    if (channel.notify(leaving) === "full") this.#host.counters.lostNotices += 1;
+  }
+
+  // protocol.md §12.7
+  #balanceOf(): WorkerBalance {
+    const { options, workers, directory } = this.#host;
+    const { clock, random } = options;
+    return new WorkerBalance({
+      ...{ clock, random, joins: this.#joins },
+      hosts: () => {
+        const { member } = this.#lives;
+        if (!member.isServing) return undefined;
+        const { hostId: own, knownWorkers } = member;
+        const all = takingHosts(member).map(({ hostId, workerAddress }) => ({
+          ...{ hostId, workerAddress, workers: knownWorkers.countAt(hostId) },
+        }));
+        return { own, all };
+      },
+      isHere: (channel) => this.#joins.sessionOf(channel)?.isOver === false,
+      isDraining: (workerId) => workers.isDraining(workerId),
+      loadOf: ({ worker, incomingCalls }) => directory.countOf(worker.id) + incomingCalls.size,
+      ask: (channel, addresses) => this.#tellLeavingTo(channel, limits.balanceGraceMs, addresses),
+    });
   }
 
   /** Tells all workers, in batches, to which hosts they may connect. Changes that come together are told once. */

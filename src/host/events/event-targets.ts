@@ -15,7 +15,7 @@ export interface EventTargetsParts {
   readonly logger: Logger | undefined;
 }
 
-/** The peers of this host that get one event after the other, the names of their agents that it is for, and the frame for each peer. */
+/** The peers that get the event that the router works on. Each has the names of the agents that it is for, and a frame. */
 export class EventTargets {
   readonly #parts: EventTargetsParts;
   /** The peers that get the event that the router works on. */

@@ -16,7 +16,7 @@ export interface AgentClaimingParts {
   readonly observer: HostObserver | undefined;
 }
 
-/** Claims agents for workers of this host. What waits for an agent goes on when the outcome is known. */
+/** Claims agents for workers of this host. What waits for an agent continues when the outcome is known. */
 export class AgentClaiming {
   readonly #parts: AgentClaimingParts;
 
