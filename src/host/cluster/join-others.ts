@@ -279,7 +279,9 @@ function waysOf(host: HostComposition, operatorAsked: JoinOthersOptions["operato
     controlGone: (from) => control.sessionEnded(from),
     asked: async (ask, account, from) => {
       try {
-        return calls.clusterRings.answer(ask, from) ?? (await (operatorAsked?.(ask) ?? registrations.answer(ask, account)));
+        return (
+          calls.clusterRings.answer(ask, from) ?? (await (operatorAsked?.(ask) ?? registrations.answer(ask, account)))
+        );
       } catch (error) {
         if (error instanceof RpcError) return error;
         return new RpcError(StatusCode.invalidArgument, errorText(error), { cause: error });

@@ -2,7 +2,7 @@
 export interface PlantedRingBug {
   readonly name: string;
   readonly room: "host/calls";
-  /** In the room. */
+  /** In `src/host/calls`. */
   readonly file: string;
   /** Text that the file has once, and what stands in its place. */
   readonly from: string;

@@ -210,7 +210,7 @@ export class RingWorld {
     });
   }
 
-  /** A handler gives a call up, and goes on. */
+  /** A handler gives a call up, and continues. */
   #giveUp(): void {
     const calls = [...this.#calls].filter(({ caller }) => caller?.at === "runs");
     const call = calls.length === 0 ? undefined : this.dice.pick(calls);
@@ -256,7 +256,7 @@ export class RingWorld {
   #gone(call: Called): void {
     call.at = "over";
     this.#over(call);
-    if (call.caller !== undefined && call.caller.agent.host.isUp) this.#endAtCaller(call);
+    if (call.caller?.agent.host.isUp) this.#endAtCaller(call);
   }
 
   #call(caller: Called | undefined): void {
@@ -321,7 +321,7 @@ export class RingWorld {
     if (isWaiting) this.#leave(call);
   }
 
-  /** No caller waits for a call any more, and its host has heard of it. A handler that runs goes on. */
+  /** No caller waits for a call any more, and its host has heard of it. A handler that runs continues. */
   #abandon(call: Called): void {
     call.agent.host.take(call.id);
     if (call.at !== "waits") return;

@@ -16,7 +16,7 @@ export interface SuspectedRing<Call extends RingCall = RingCall> {
   readonly parts: readonly RingPart<Call>[];
 }
 
-/** What hosts have answered. `isComplete`: all of them have. */
+/** The answers of hosts to one question. `isComplete`: all of them have answered. */
 export interface Answers {
   readonly answers: readonly CheckedWaits[];
   readonly isComplete: boolean;

@@ -18,11 +18,11 @@ export interface CheckWaits {
   readonly calls: readonly string[];
 }
 
-/** What a host knows of them. */
+/** The answer of a host: its knowledge of these waits and calls. */
 export interface CheckedWaits {
   /**
-   * For each wait the version of the report; 0 if the host has no such report now; -1 if it has the report, and knows that the turn has ended.
-   * Two answers with one version say that the call has waited all the time between.
+   * For each wait the version of the report. 0: the host has no such report now. -1: it has the report, and knows that the turn has ended. Two
+   * answers with one version say that the call has waited all the time between.
    */
   readonly waits: readonly number[];
   /** The calls that are pending, with the id at the host of the caller; empty: the caller is at this host. */
