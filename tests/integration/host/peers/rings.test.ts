@@ -134,11 +134,11 @@ describe("the host that searches for rings over hosts", () => {
   });
 });
 
-describe("a ring at one host by way of a handler without a turn at another", () => {
+describe("a ring of turns at one host", () => {
   it.each([
     ["is one while the call to that handler is pending", false],
     ["is none when the caller has given that call up", true],
-  ])("%s", async (_what, isGivenUp) => {
+  ])("by way of a handler without a turn at another host %s", async (_what, isGivenUp) => {
     await using rig = await overMemory.start({ count: 2 });
     const [a, b, c] = [
       await new RawWorker(rig.one.dial(), "A", troupe).join(),
