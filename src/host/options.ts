@@ -10,6 +10,7 @@ import {
   clock,
   type DurableLog,
   flag,
+  type HostTracing,
   isValidAgentType,
   isValidTopicType,
   type Logger,
@@ -18,6 +19,8 @@ import {
   logger,
   type MakeId,
   MemoryStateStore,
+  type Metrics,
+  metricsKind,
   number,
   type OptionKinds,
   optionShape,
@@ -199,6 +202,10 @@ export interface HostOptions {
   readonly insecure?: boolean | undefined;
   /** Takes what happens at the host, synchronously; it must not throw. The host makes nothing for it while there is none. Default: none. */
   readonly observer?: HostObserver | undefined;
+  /** Takes metrics: `openTelemetryMetrics` of `troupe/telemetry/otel`. Default: none, and the host measures nothing. */
+  readonly metrics?: Metrics | undefined;
+  /** Creates spans: `openTelemetryHostTracing` of `troupe/telemetry/otel`. Default: none. */
+  readonly tracing?: HostTracing | undefined;
   /**
    * Keeps the states of persistent agents, and those of GetState and SaveState. The host opens it when it starts, holds it, and closes
    * it when it stops. The start rejects with the store's error. Default: in memory, bounded.
@@ -231,7 +238,17 @@ export interface HostOptions {
 /** Options that have a default. */
 type WithDefault = Omit<
   HostOptions,
-  "authenticator" | "authorize" | "rules" | "logger" | "observer" | "reconnectGraceMs" | "retry" | "cron" | "cluster"
+  | "authenticator"
+  | "authorize"
+  | "rules"
+  | "logger"
+  | "observer"
+  | "metrics"
+  | "tracing"
+  | "reconnectGraceMs"
+  | "retry"
+  | "cron"
+  | "cluster"
 >;
 type Resolved<Options> = { readonly [Name in keyof Options]-?: Exclude<Options[Name], undefined> };
 
@@ -242,6 +259,8 @@ export interface ResolvedHostOptions extends Resolved<WithDefault> {
   readonly authorize: Authorize | undefined;
   readonly rules: AccessRules | undefined;
   readonly observer: HostObserver | undefined;
+  readonly metrics: Metrics | undefined;
+  readonly tracing: HostTracing | undefined;
   readonly logger: Logger | undefined;
   readonly retry: RetryOptions | undefined;
   readonly cron: CronPatterns | undefined;
@@ -292,6 +311,8 @@ export const hostKinds: OptionKinds<HostOptions> = {
   rules: accessRulesKind,
   insecure: flag,
   observer: callable,
+  metrics: metricsKind,
+  tracing: withMethods("a HostTracing, as openTelemetryHostTracing() returns it,", "begin"),
   reflection: flag,
   stateStore: withMethods("a state store, such as new MemoryStateStore(),", "open", "load", "commit", "close"),
   takesOver: flag,
@@ -383,6 +404,8 @@ export function resolveHostOptions(options: HostOptions): ResolvedHostOptions {
     rules: options.rules,
     insecure: options.insecure ?? false,
     observer: options.observer,
+    metrics: options.metrics,
+    tracing: options.tracing,
     reflection: options.reflection ?? false,
     stateStore,
     log,

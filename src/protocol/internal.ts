@@ -115,6 +115,7 @@ export {
 export type { FrameBytes } from "./routing/request-id.ts";
 export { joinFrame, requestIdBytes, requestIdText, spliceRequestId } from "./routing/request-id.ts";
 export { namedSenderOf } from "./routing/sender-peek.ts";
+export { type PeekedTrace, sampledTraceOf } from "./routing/trace-peek.ts";
 export {
   decodeHealthCheckRequest,
   encodeHealthCheckResponse,

@@ -12,6 +12,7 @@ import { lifeKinds } from "../agents/agent-life.ts";
 import { sharingKinds } from "../agents/sharing.ts";
 import { turnKinds } from "../agents/turns.ts";
 import { TroupeError } from "../errors.ts";
+import { assertNotReserved } from "../reserved-names.ts";
 import { assertWaitOptions, waitKinds } from "../wait-options.ts";
 import { assertAgentId, assertFactory, assertMessage, assertTopic } from "./assert-arguments.ts";
 import { assertOptions, optionShape } from "./assert-options.ts";
@@ -108,6 +109,7 @@ export function assertTold(message: unknown, recipient: unknown, options: unknow
 export function assertEvent(message: unknown, topic: unknown, options: unknown): void {
   assertMessage(message);
   assertTopic(topic);
+  assertNotReserved("topic type", topic.type);
   if (options === undefined) return;
   assertOptions(options, eventShape, "publishMessage");
   const { delivery, idempotencyKey: key } = options as PublishOptions;
@@ -136,5 +138,6 @@ export function assertFactoryRegistration(factory: unknown, options: unknown): v
 /** Checks the id and the options of `registerAgentInstance`. The catalog checks the agent. */
 export function assertInstanceRegistration(id: unknown, options: unknown): void {
   assertAgentId(id, "id of an instance");
+  assertNotReserved("agent type", id.type);
   if (options !== undefined) assertOptions(options, instanceShape, "registerAgentInstance");
 }

@@ -12,7 +12,7 @@ import type { ControlRouter } from "../control/control-router.ts";
 import type { ControlSession } from "../control/control-session.ts";
 import { capabilitiesOf } from "../host-capabilities.ts";
 import type { Joining } from "../membership/joining.ts";
-import type { HostObserver } from "../observer.ts";
+import type { Observers } from "../observer.ts";
 import type { OthersSeat } from "../peers/other-hosts.ts";
 import { identityCost, type Workers } from "../placement/workers.ts";
 import { isSamePrincipal } from "../principal.ts";
@@ -41,7 +41,7 @@ export interface ChannelLifecycleParts
   readonly others: OthersSeat;
   /** Undefined: the host has no rules. */
   readonly access: AccessCheck | undefined;
-  readonly observer: HostObserver | undefined;
+  readonly observers: Observers;
 }
 
 interface Entry {
@@ -64,8 +64,8 @@ export class ChannelLifecycle {
 
   constructor(parts: ChannelLifecycleParts) {
     this.#parts = parts;
-    const { counters, options, observer } = parts;
-    this.#reports = new ChannelReports({ counters, logger: options.logger, observer });
+    const { counters, options, observers } = parts;
+    this.#reports = new ChannelReports({ counters, logger: options.logger, observers });
     this.#openings = new StreamOpenings(parts.admission);
     this.#sideWaits = new SideWaits(parts.admission);
     this.beside = new StreamsBeside({
