@@ -208,6 +208,7 @@ export function composeHost(hostOptions: HostOptions) {
   const calls: CallRouter = new CallRouter({
     ...{ ...options, bounds: options, batches, counters, owners, placement, leaving, peers: sessions, dotnetAnswers },
     ...{ observer, workers, courier: courierPeer, others, gates, expected, across },
+    asksPrincipal: (clientId, agentType) => registry.asksPrincipal(clientId, agentType),
   });
   const locate = (agentType: string, key: string, asker: ControlPeer): string | undefined => {
     const type = owners.shared(agentType);

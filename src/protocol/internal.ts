@@ -88,10 +88,12 @@ export { type DurableEvent, encodeKeptEvent, readDurableEvent, senderOf } from "
 export {
   peekFrame,
   readFrameHead,
+  withKeptPrincipal,
   withoutDepth,
   withoutEpoch,
   withoutHostKeys,
   withoutPath,
+  withoutPrincipal,
   withoutTroupeKeys,
   withPath,
 } from "./routing/frame-peek.ts";
@@ -112,6 +114,7 @@ export {
   typesAlone,
   withoutRecipients,
 } from "./routing/placement-marks.ts";
+export { principalEntry } from "./routing/principal-mark.ts";
 export type { FrameBytes } from "./routing/request-id.ts";
 export { joinFrame, requestIdBytes, requestIdText, spliceRequestId } from "./routing/request-id.ts";
 export { namedSenderOf } from "./routing/sender-peek.ts";
@@ -181,5 +184,6 @@ export {
   sharingKey,
   signals,
   states,
+  tellsPrincipalKey,
   voidStatusPrefix,
 } from "./wire-names.ts";

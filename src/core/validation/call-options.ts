@@ -10,6 +10,7 @@ import type {
 import type { Agent } from "../agents/agent.ts";
 import { lifeKinds } from "../agents/agent-life.ts";
 import { sharingKinds } from "../agents/sharing.ts";
+import { principalKinds } from "../agents/told-principal.ts";
 import { turnKinds } from "../agents/turns.ts";
 import { TroupeError } from "../errors.ts";
 import { assertWaitOptions, waitKinds } from "../wait-options.ts";
@@ -76,6 +77,7 @@ const factoryShape = optionShape<RegisterFactoryOptions<Agent>>({
   ...turnKinds,
   ...lifeKinds,
   ...sharingKinds,
+  ...principalKinds,
   expectedClass: callable,
   subscriptions: listOf(subscription),
   whenTaken: word("fail", "wait"),
@@ -84,6 +86,7 @@ const factoryShape = optionShape<RegisterFactoryOptions<Agent>>({
 const instanceShape = optionShape<RegisterAgentInstanceOptions>({
   ...waitKinds,
   ...turnKinds,
+  ...principalKinds,
   subscriptions: listOf(subscription),
 });
 

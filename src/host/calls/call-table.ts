@@ -61,17 +61,21 @@ export class CallTable {
 
   /** Enters a call before the host forwards it. The caller's account must have space for it. `ownTimeoutMs` is the caller's timeout and counts if it is the smaller one. */
   open(
-    call: Pick<PendingCall, "caller" | "callerId" | "targetType" | "targetKey">,
+    call: Pick<PendingCall, "caller" | "callerId" | "targetType" | "targetKey"> &
+      Partial<Pick<PendingCall, "principal">>,
     ownTimeoutMs: number | undefined,
   ): PendingCall {
     this.#count += 1;
     const hostId = this.#count;
-    const { caller, callerId, targetType, targetKey } = call;
+    const { caller, callerId, targetType, targetKey, principal = caller.principal } = call;
     const timeoutMs = this.#timeoutMs(ownTimeoutMs);
-    const heldBytes = costOfCall(callerId.length, targetType, targetKey);
+    // The name of a worker's principal is its session's, too.
+    const ownName = principal === caller.principal ? 0 : 2 * (principal?.length ?? 0);
+    const heldBytes = costOfCall(callerId.length, targetType, targetKey) + ownName;
     const pending: PendingCall = {
       hostId,
       caller,
+      principal,
       callerId,
       targetType,
       targetKey: keptText(targetKey),

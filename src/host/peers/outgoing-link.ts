@@ -41,7 +41,7 @@ import {
   whyNoPattern,
   whyNoWorker,
 } from "./told-bounds.ts";
-import { type CallLink, WorkerElsewhere } from "./worker-elsewhere.ts";
+import { type CallLink, type CallOrigin, WorkerElsewhere } from "./worker-elsewhere.ts";
 
 /** Takes the frames that another host sends on the link that this host has dialled. */
 export interface AskingHost {
@@ -139,8 +139,8 @@ export class OutgoingLink implements CallLink, StreamReceiver {
     return this.#isOpen;
   }
 
-  sendCall(slot: number, frame: FrameBytes, party: string, isFirst: boolean): SendOutcome {
-    return this.#isOpen ? this.queue.send(encodePeerCall(slot, frame, isFirst), "call", party) : "closed";
+  sendCall(slot: number, frame: FrameBytes, origin: CallOrigin): SendOutcome {
+    return this.#isOpen ? this.queue.send(encodePeerCall(slot, frame, origin), "call", origin.party) : "closed";
   }
 
   sendEvent(targets: readonly PeerEventTarget[], frame: Uint8Array, party: string, number: number): SendOutcome {

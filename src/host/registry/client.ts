@@ -26,6 +26,9 @@ export class Client implements SubscriptionHolder {
   /** The principal that the client belongs to; undefined for an anonymous one. */
   readonly principal: Principal | undefined;
   #own = new OwnRegistrations();
+  // protocol.md §11.20
+  /** Those of its agent types that hear who calls them. Undefined: none. */
+  #asking: Set<string> | undefined;
   /** Agent types that the client has lost to others, and the number of the last subscription that it lost with each. */
   #lost = new Map<string, number>();
   #hasNewLosses = false;
@@ -58,9 +61,23 @@ export class Client implements SubscriptionHolder {
     this.#own.reservedBytes += registrationCost.reservedType(agentType);
   }
 
+  /** Notes whether a type of the client hears who calls it. */
+  setAsking(agentType: string, isAsking: boolean): void {
+    if (!isAsking) this.#asking?.delete(agentType);
+    else {
+      this.#asking ??= new Set();
+      this.#asking.add(agentType);
+    }
+  }
+
+  isAsking(agentType: string): boolean {
+    return this.#asking?.has(agentType) === true;
+  }
+
   /** False: the client does not have the type. */
   deleteType(agentType: string): boolean {
     const had = this.#own.types.delete(agentType);
+    this.#asking?.delete(agentType);
     if (had) this.#own.reservedBytes -= registrationCost.reservedType(agentType);
     return had;
   }
@@ -80,6 +97,7 @@ export class Client implements SubscriptionHolder {
   takeOwn(): Registrations {
     const own = this.#own;
     this.#own = new OwnRegistrations();
+    this.#asking = undefined;
     return own;
   }
 

@@ -50,6 +50,9 @@ export interface Registrant {
   readonly account?: MemoryAccount | undefined;
   /** The terms under which it shares the agent type. Default: it does not. */
   readonly sharing?: SharingTerms | undefined;
+  // protocol.md §11.20
+  /** Whether the agent type hears who calls it. Default: false. */
+  readonly asksPrincipal?: boolean | undefined;
 }
 
 // protocol.md H13, H14
@@ -65,6 +68,8 @@ export class Registry {
   readonly #reports: RegistrationReports;
   readonly #bounds: RegistrationBounds;
   readonly #parts: RegistryParts;
+  /** Whether a client has ever asked who calls. While none has, no call pays for the question. */
+  #hasAsking = false;
 
   constructor(parts: RegistryParts) {
     this.#parts = parts;
@@ -133,8 +138,18 @@ export class Registry {
     return this.#clients.ownerOf(clientId);
   }
 
+  // protocol.md §11.20
+  /** Whether a client wants to hear who calls agents of a type. */
+  asksPrincipal(clientId: string, agentType: string): boolean {
+    return this.#hasAsking && this.#clients.find(clientId)?.isAsking(agentType) === true;
+  }
+
   registerType(clientId: string, agentType: string, from: Registrant = {}): TypeOutcome {
     const outcome = this.#registerType(clientId, agentType, from);
+    const { asksPrincipal = false } = from;
+    this.#hasAsking ||= asksPrincipal;
+    if (outcome.at === "registered" && this.#hasAsking)
+      this.#clients.find(clientId)?.setAsking(agentType, asksPrincipal);
     this.#accounts.settle(clientId);
     this.#reports.typeRegistered(clientId, agentType, outcome);
     return outcome;

@@ -48,6 +48,9 @@ export interface Peer {
   /** Set for a worker of .NET's, to which the host sends only what its reader survives (`filterByPeer`). */
   readonly dotnet: DotnetWorker | undefined;
   readonly isOpen: boolean;
+  // protocol.md §11.20
+  /** The name of the worker's principal. Undefined: the worker is anonymous, or belongs to another host. */
+  readonly principal?: string | undefined;
   /** Holds the worker to the rules of the host. Undefined: there are none, or another host holds it to them. */
   readonly access?: SessionAccess | undefined;
   /** Takes what the host keeps for this worker. */

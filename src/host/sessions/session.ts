@@ -77,6 +77,7 @@ export class Session implements Peer {
   readonly openedAs: number;
   readonly traits: PeerTraits;
   readonly dotnet: DotnetWorker | undefined;
+  readonly principal: string | undefined;
   readonly access: SessionAccess | undefined;
   readonly account: MemoryAccount;
   readonly outgoingCalls = createOutgoingCalls();
@@ -106,6 +107,7 @@ export class Session implements Peer {
     this.traits = parts.traits;
     this.#worker = parts.worker;
     this.dotnet = parts.dotnet;
+    this.principal = parts.owner.principal?.name;
     this.access = parts.access;
     this.account = parts.account;
     this.#stream = parts.stream;

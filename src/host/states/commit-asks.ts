@@ -13,6 +13,7 @@ import {
   peekFrame,
   type StateFailure,
   type WireMail,
+  withKeptPrincipal,
 } from "../../protocol/internal.ts";
 import type { CommitOccurrence } from "../observer.ts";
 import type { Peer } from "../sessions/peer.ts";
@@ -25,8 +26,11 @@ export function fullMailbox(agent: AgentName, outcome: Parameters<typeof fullMai
   return failure("mailbox-full", fullMailboxText(agent, outcome));
 }
 
-/** Reads the mail of a commit. The receiver of a call is its target. Returns a text if a message is not a call. */
-export function readMail(mail: readonly WireMail[]): readonly Mail[] | string {
+/**
+ * Reads the mail of a commit. The receiver of a call is its target. Each message gets the principal of the worker. Returns a text if a message is
+ * not a call.
+ */
+export function readMail(mail: readonly WireMail[], { principal }: Pick<Peer, "principal">): readonly Mail[] | string {
   const read: Mail[] = [];
   for (const { id, message } of mail) {
     const frame = peekFrame(message);
@@ -36,7 +40,8 @@ export function readMail(mail: readonly WireMail[]): readonly Mail[] | string {
     if (!isIdempotencyKey(id)) return "A message among the mail of the commit needs an id of 1 to 256 characters.";
     const receiver = { type: frame.targetType, key: frame.targetKey };
     // A mailbox keeps an id once, as of messages that are told outside a turn.
-    read.push({ id, receiver, kind: "call", frame: message, isOnce: true });
+    const { bytes } = withKeptPrincipal(frame, principal);
+    read.push({ id, receiver, kind: "call", frame: bytes === frame.bytes ? message : bytes, isOnce: true });
   }
   return read;
 }

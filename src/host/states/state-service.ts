@@ -128,7 +128,7 @@ export class StateService {
       return { isCommit: false, run: () => this.#read(ask, right.epoch), drop: () => undefined };
     const frames = RidingFrames.read(from, ask);
     if (typeof frames === "string") return failedAnswer(ask, failure("invalid-message", frames));
-    const mail = readMail(ask.mail);
+    const mail = readMail(ask.mail, from);
     if (typeof mail === "string") return failedAnswer(ask, failure("invalid-message", mail));
     const foreign = this.#whyNotSent(from, ask, { frames, mail });
     if (foreign !== undefined) return failedAnswer(ask, failure(foreign.code, foreign.text));
