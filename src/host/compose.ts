@@ -42,6 +42,7 @@ import { SoloDirectory } from "./placement/solo-directory.ts";
 import { StockUnits } from "./placement/stock-units.ts";
 import { TypeTable } from "./placement/type-table.ts";
 import { knowsCallers } from "./principal.ts";
+import { QuotaCheck } from "./quotas/quota-check.ts";
 import { Registrations } from "./registrations.ts";
 import { LegacyRegistration } from "./registry/legacy-registration.ts";
 import { namePattern } from "./registry/name-checks.ts";
@@ -66,6 +67,7 @@ export function composeHost(hostOptions: HostOptions) {
   const seldom = bothObservers(observer, logger && hostLog(logger, clock));
   const counters = createHostCounters();
   const access = options.rules && new AccessCheck({ rules: options.rules, counters, observer: seldom });
+  const quotas = options.quotas && new QuotaCheck({ quotas: options.quotas, clock, counters, observer: seldom });
   const batches = new BatchRunner(clock);
   const { maxMemoryBytes, maxSessions } = options;
   let placesLost = 0;
@@ -179,7 +181,7 @@ export function composeHost(hostOptions: HostOptions) {
     },
   });
   const admission = new Admission({
-    ...{ clock, counters, logger, observer: seldom, check: callerCheckOf(options) },
+    ...{ clock, counters, logger, observer: seldom, check: callerCheckOf(options), quotas },
     places: shared("pendingAdmissions", limits.pendingAdmissions),
   });
   const pendingOf: Admission["pendingOf"] = (clientId, method) => admission.pendingOf(clientId, method);
@@ -198,6 +200,7 @@ export function composeHost(hostOptions: HostOptions) {
     batches,
     pendingOf,
     giveWay,
+    quotas,
     onClientGaveWay: shared("maxSessions, clients", maxSessions).onGaveWay,
     openListAccount: (onGiveWay) =>
       accountant.openAccount({ party: "the host", name: "list of subscriptions", giveWay: onGiveWay }),
@@ -256,7 +259,7 @@ export function composeHost(hostOptions: HostOptions) {
   const hostAsks = new HostAsks({ clock, makeId });
   const control = new ControlRouter({
     ...{ counters, batches, locate, epochOf, sessions: controlSessions, hostAsks, clientIds, clock, logger, others },
-    access,
+    ...{ access, quotas },
     hasShared: () => owners.hasShared,
     movingAgent: (agentType, key) => {
       const type = leaving.size > 0 ? owners.shared(agentType) : undefined;
@@ -302,7 +305,7 @@ export function composeHost(hostOptions: HostOptions) {
       others,
       joins,
     },
-    ...{ observer: seldom, access },
+    ...{ observer: seldom, access, quotas },
   });
   const readCounters = (): HostCounters => {
     let [queuedFrames, queuedBytes] = [0, 0];

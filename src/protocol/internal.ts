@@ -3,7 +3,7 @@
 export { parsePath, pathMetadata, pathOf, pathText } from "./call-path.ts";
 export type { Capability } from "./capabilities.ts";
 export { announcementOf, readCapabilities } from "./capabilities.ts";
-export { fromWireError, saysNotHandled, toWireError } from "./errors/wire-error.ts";
+export { fromWireError, retryAfterMsIn, saysNotHandled, toWireError } from "./errors/wire-error.ts";
 export { announcement, hostTraits, isAnnounced, timeoutMetadata, timeoutOf } from "./extension-metadata.ts";
 export type {
   AskLeaveFrame,

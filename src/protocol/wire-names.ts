@@ -67,6 +67,8 @@ export const metadataKey = {
   errorDetail: "agerrordetail",
   notHandled: "agnothandled",
   final: "agfinal",
+  // protocol.md §2.5
+  retryMs: "agretryms",
   toolCallId: "agtoolcallid",
   toolName: "agtoolname",
   timeoutMs: "agtimeoutms",

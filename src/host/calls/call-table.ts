@@ -103,6 +103,7 @@ export class CallTable {
     caller.account.add(heldBytes);
     this.#share.add(caller.account.party);
     caller.outgoingCalls.add(pending);
+    caller.quota?.count("calls");
     this.#deadlines.add(pending);
     return pending;
   }
@@ -159,6 +160,7 @@ export class CallTable {
     call.caller.account.release(call.heldBytes);
     this.#share.remove(call.caller.account.party);
     call.caller.outgoingCalls.delete(call);
+    call.caller.quota?.count("calls", -1);
     call.target?.incomingCalls.delete(call);
     this.#deadlines.remove(call);
     return true;

@@ -2,6 +2,7 @@ import type { Clock } from "../../core/internal.ts";
 import { method } from "../../protocol/internal.ts";
 import { FairCount, type FairCountOptions, type Place } from "../../transport/internal.ts";
 import type { Principal } from "../principal.ts";
+import type { QuotaCheck } from "../quotas/quota-check.ts";
 import { Client, type ClientState, type Reservation } from "./client.ts";
 import type { ClientAccounts } from "./client-accounts.ts";
 import { KeptRegistrations } from "./kept-registrations.ts";
@@ -27,6 +28,8 @@ export interface ClientsParts {
   readonly pendingOf: (clientId: string, method?: string) => readonly Promise<unknown>[];
   /** Takes the memory of reservations. */
   readonly accounts: ClientAccounts;
+  /** Undefined: the host has no quotas. */
+  readonly quotas?: QuotaCheck | undefined;
   /** The channel of an expected client did not come in time; the registry removes what the client had registered. */
   readonly onExpired: (client: Client) => void;
 }
@@ -73,7 +76,7 @@ export class Clients {
   /** A client registers ahead of its channel: it becomes expected. */
   expect(clientId: string, principal: Principal | undefined, party: string): Client {
     const { clock, orphanMs, onExpired } = this.#parts;
-    const client = this.#clients.get(clientId) ?? new Client(clientId, principal, { at: "reserved" });
+    const client = this.#clients.get(clientId) ?? this.#create(clientId, principal, party);
     const timer = clock.setTimer(orphanMs, () =>
       this.#afterAdmissions(this.#parts.pendingOf(clientId, method.openChannel), () => {
         if (client.state === expected) onExpired(client);
@@ -90,7 +93,7 @@ export class Clients {
     principal: Principal | undefined,
     party: string,
   ): { readonly client: Client; readonly before: KeptRegistrations | undefined } {
-    const client = this.#clients.get(clientId) ?? new Client(clientId, principal, { at: "reserved" });
+    const client = this.#clients.get(clientId) ?? this.#create(clientId, principal, party);
     if (client.state.at === "expected") client.state.timer.cancel();
     const before = this.#dropReservation(client);
     before?.timer.cancel();
@@ -114,6 +117,7 @@ export class Clients {
     if (state.at === "gone" || this.#clients.get(clientId) !== client) return;
     if (state.at === "expected") state.timer.cancel();
     this.#leavePlace(clientId);
+    client.leaveQuota();
     client.state = { at: "gone" };
     this.#clients.delete(clientId);
     const before = this.#dropReservation(client);
@@ -144,6 +148,10 @@ export class Clients {
     for (const { clientId } of this.#reserved.all()) this.#expireReservation(clientId);
   }
 
+  #create(clientId: string, principal: Principal | undefined, party: string): Client {
+    return new Client(clientId, principal, { at: "reserved" }, this.#parts.quotas?.of(principal, party));
+  }
+
   #enter(client: Client, state: ClientState, party: string): void {
     const { clientId } = client;
     if (client.state.at === "reserved") {
@@ -164,11 +172,13 @@ export class Clients {
 
   #reserve(before: Client, reservation: Reservation): void {
     const { clientId, principal } = before;
-    const client = new Client(clientId, principal, { at: "reserved" });
+    // What is reserved routes nothing, and counts for no quota. When the client comes back, it has its quota again.
+    const party = this.#parts.accounts.partyOf(clientId);
+    const client = this.#create(clientId, principal, party);
     client.reservation = reservation;
     client.inheritLosses(before);
     this.#clients.set(clientId, client);
-    this.#reserved.add(client, reservation.kept.entries, this.#parts.accounts.partyOf(clientId));
+    this.#reserved.add(client, reservation.kept.entries, party);
     for (let gone = this.#reserved.surplus(); gone !== undefined; gone = this.#reserved.surplus())
       this.#expireReservation(gone.clientId);
   }

@@ -3,6 +3,7 @@ import type { WireSubscription } from "../../protocol/internal.ts";
 import { type MemoryAccount, partyOfCall } from "../../transport/internal.ts";
 import type { BatchRunner } from "../batch-runner.ts";
 import { isSamePrincipal, type Principal } from "../principal.ts";
+import type { QuotaCheck } from "../quotas/quota-check.ts";
 import type { Client } from "./client.ts";
 import { ClientAccounts, registrationCost } from "./client-accounts.ts";
 import { ClientSubscriptions } from "./client-subscriptions.ts";
@@ -38,6 +39,8 @@ export interface RegistryParts extends Pick<ClientsParts, "pendingOf">, Registra
   readonly giveWay: (clientId: string, reason: string) => void;
   /** Called before a client gives way because another address needed its place. Default: nothing. */
   readonly onClientGaveWay?: ClientsParts["onGaveWay"];
+  /** Default: the host has no quotas. */
+  readonly quotas?: QuotaCheck | undefined;
   /** Opens an account for a list of subscriptions, which no client has to itself. `giveWay`: the list is forgotten. */
   readonly openListAccount: (giveWay: (reason: string) => void) => MemoryAccount;
 }
@@ -87,6 +90,7 @@ export class Registry {
       bounds: { maxClients, maxReservedEntries },
       pendingOf: parts.pendingOf,
       accounts: this.#accounts,
+      quotas: parts.quotas,
       onGaveWay: parts.onClientGaveWay ?? (() => undefined),
       giveWay: parts.giveWay,
       onExpired: (client) => this.#expire(client),
@@ -99,6 +103,7 @@ export class Registry {
     this.#bounds = new RegistrationBounds({
       bounds: parts.bounds,
       clients: this.#clients,
+      quotas: parts.quotas,
       book,
       reports: this.#reports,
     });
@@ -295,7 +300,7 @@ export class Registry {
     const known = this.#clients.find(clientId);
     if (known?.isLeaving) return leavingRefusal;
     if (known?.own.types.has(agentType)) return { at: "registered" };
-    const tooMany = this.#bounds.whyNoMoreTypes(clientId, partyOfCall(from));
+    const tooMany = this.#bounds.whyNoMoreTypes(clientId, partyOfCall(from), from.principal);
     if (tooMany !== undefined) return tooMany;
     const account = this.#accounts.of(clientId, from.account);
     const bytes = registrationCost.type(agentType);

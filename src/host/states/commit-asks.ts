@@ -10,12 +10,16 @@ import {
 import {
   type CommitAsk,
   type HostedOutcome,
+  type LoadAsk,
   peekFrame,
+  type RememberedAsk,
+  type RemindersAsk,
   type StateFailure,
   type WireMail,
   withKeptPrincipal,
 } from "../../protocol/internal.ts";
 import type { CommitOccurrence } from "../observer.ts";
+import type { CallerQuota } from "../quotas/quota-check.ts";
 import type { Peer } from "../sessions/peer.ts";
 
 export function failure(code: ErrorCode, text: string): StateFailure {
@@ -56,4 +60,24 @@ export function toCommit(ask: CommitAsk, mail: readonly Mail[], epoch: Epoch): C
 export function occurrence(from: Peer, ask: CommitAsk, outcome: HostedOutcome, ms: number): CommitOccurrence {
   const bytes = ask.write.at === "put" ? ask.write.data.length : 0;
   return { at: "commit", clientId: from.id, agentType: ask.agent.type, outcome: outcome.at, bytes, ms };
+}
+
+// protocol.md §2.5
+/**
+ * Takes an ask from the quota of its worker, or says why it can't. An ask counts as a message. So does each event and each message that rides on a
+ * commit, and each reminder that it sets.
+ */
+export function whyOverused(
+  quota: CallerQuota,
+  clientId: string,
+  ask: LoadAsk | RemindersAsk | RememberedAsk | CommitAsk,
+) {
+  if (ask.kind !== "commit") return quota.whyNotMessages(1, 0, { clientId });
+  const { events, mail, reminders, write } = ask;
+  const set = reminders.filter(({ at }) => at === "set");
+  let bytes = write.at === "put" ? write.data.length : 0;
+  for (const event of events) bytes += event.length;
+  for (const { message } of mail) bytes += message.length;
+  for (const change of set) if (change.at === "set") bytes += change.message.length;
+  return quota.whyNotMessages(1 + events.length + mail.length + set.length, bytes, { clientId });
 }

@@ -117,19 +117,20 @@ describe.each(linkedTransports)("two hosts that know their callers, over $name",
   });
 });
 
-const Who = defineMessage("Who", z.object({}), { answer: defineMessage("Told", z.object({ name: z.string() })) });
+const Told = defineMessage("Told", z.object({ name: z.string() }));
+const Who = defineMessage("Who", z.object({}), { answer: Told });
 
 class Porter extends RoutedAgent {
   static override readonly tellsPrincipal = true;
-  static override readonly handlers = handlerTable<Porter>().rpc(Who, (_message, { principal = "nobody" }) => ({
-    name: principal,
-  }));
+  static override readonly handlers = handlerTable<Porter>().rpc(Who, (_message, { principal = "-" }) =>
+    Told({ name: principal }),
+  );
 }
 
 class Counter extends persistentAgent(defineState(z.object({ total: z.number() }), { initial: { total: 0 } })) {
   static override readonly handlers = handlerTable<Counter>().rpc(Who, function () {
     this.state.total += 1;
-    return { name: String(this.state.total) };
+    return Told({ name: String(this.state.total) });
   });
 }
 

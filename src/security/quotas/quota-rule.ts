@@ -1,0 +1,43 @@
+import type { RuleNames } from "../rules/access-rule.ts";
+
+/**
+ * How much one principal, or one peer address, may have and do at a host. Undefined: no limit of this kind. Of IPv6 addresses the first 64 bits
+ * count.
+ */
+export interface QuotaLimits {
+  /** Data channels and control channels that are open at once. A worker of Troupe has one of each. */
+  readonly channels?: number | undefined;
+  /** Agent types and subscriptions that are registered at once. */
+  readonly types?: number | undefined;
+  readonly subscriptions?: number | undefined;
+  /** Calls without an answer. */
+  readonly calls?: number | undefined;
+  /**
+   * Messages and their bytes in a second, on average. What was not used in one second may be used in the next. A call, an event, a control
+   * request, a load or a commit of a state, a message that a commit keeps, and a reminder that it sets, count as one message each. Answers don't
+   * count.
+   */
+  readonly messagesPerSecond?: number | undefined;
+  readonly bytesPerSecond?: number | undefined;
+}
+
+/** Limits for those that fit. An entry names principals, roles or addresses; of principals and roles all that it names must fit. */
+export interface QuotaRule extends QuotaLimits {
+  /** Names of principals. A `*` at the end stands for any rest. Each principal has the limits for itself. */
+  readonly principal?: RuleNames | undefined;
+  /** Roles; a principal with one of them fits, and has the limits for itself. */
+  readonly role?: RuleNames | undefined;
+  /** Peer addresses, as the log of the host shows them without their ports. Each address has the limits for itself. */
+  readonly address?: RuleNames | undefined;
+}
+
+export const quotaLimits = [
+  "channels",
+  "types",
+  "subscriptions",
+  "calls",
+  "messagesPerSecond",
+  "bytesPerSecond",
+] as const satisfies readonly (keyof QuotaLimits)[];
+
+export type QuotaLimit = (typeof quotaLimits)[number];
