@@ -30,8 +30,16 @@ export default defineConfig({
           ...{ maxWorkers: Math.max(2, availableParallelism() - 1), sequence: { groupOrder: 0 } },
         },
       },
-      // `npm run test:long`
-      { extends: true, test: { name: "long", include: [long], sequence: { groupOrder: 1 } } },
+      // `npm run test:long`: they wait for processes and leases most of the time.
+      {
+        extends: true,
+        test: {
+          name: "long",
+          include: [long],
+          maxWorkers: Math.max(2, availableParallelism() - 1),
+          sequence: { groupOrder: 1 },
+        },
+      },
       // `npm run test:hostile`
       {
         extends: true,

@@ -216,6 +216,11 @@ export class ClusterMember {
     await this.#lease.drain();
   }
 
+  /** Leaves its shards of the mail to other hosts, each when nothing is under way there. Resolves when it has none. */
+  async handOverShards(): Promise<void> {
+    await this.shards?.leave();
+  }
+
   /**
    * Leaves the cluster. It frees its shards first. The host has ended the channels of its workers, or has sent them to other hosts. It waits
    * until all leases are over, and buries workers that have not joined another host. Then it declares itself dead, so that no host waits.

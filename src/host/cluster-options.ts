@@ -61,6 +61,11 @@ export interface HostClusterSettings {
    * its own time (`drainGraceMs`). Default: 30 000.
    */
   readonly moveTimeoutMs?: number | undefined;
+  /**
+   * Whether this host asks Troupe's workers to go to hosts with fewer workers, when it has many more than the mean for 10 s. They move in order,
+   * so that no call is lost. AutoGen's workers stay. Default: true.
+   */
+  readonly balanceWorkers?: boolean | undefined;
   /** Bytes that may wait for one other host. Beyond that its calls are `overloaded`, and events are dropped and counted. Default: 64 MiB. */
   readonly maxPeerQueuedBytes?: number | undefined;
   /** Frames that may wait for one other host. Default: 200 000. */
@@ -94,6 +99,7 @@ export const clusterSettingsKinds: OptionKinds<HostClusterSettings> = {
   rejoinGraceMs: number({ from: 0, to: 60_000 }),
   maxRoutes: number({ from: 0, to: 10_000_000 }),
   moveTimeoutMs: number({ from: 100, to: 3_600_000 }),
+  balanceWorkers: flag,
   maxPeerQueuedBytes: number({ from: 1_024, to: 4 * 1_024 ** 3 }),
   maxPeerQueuedFrames: number({ from: 16, to: 10_000_000 }),
 };

@@ -24,9 +24,9 @@ import {
   type ListenerCounters,
   type Listening,
 } from "../transport/internal.ts";
-import type { ClusterHostCounters } from "./cluster-counters.ts";
+import type { ClusterHostCounters } from "./cluster/cluster-counters.ts";
+import { HostCluster } from "./cluster/host-cluster.ts";
 import type { HostCounters } from "./counters.ts";
-import { HostCluster } from "./host-cluster.ts";
 import type { HostSnapshot, InspectOptions, SessionReport } from "./inspection.ts";
 import type { HostOptions } from "./options.ts";
 import type { DrainOutcome, DrainWorkerOptions } from "./placement/worker-drains.ts";

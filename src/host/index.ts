@@ -14,7 +14,7 @@
  * @packageDocumentation
  */
 
-export type { ClusterHostCounters } from "./cluster-counters.ts";
+export type { ClusterHostCounters } from "./cluster/cluster-counters.ts";
 export type { HostClusterOptions, HostClusterSettings, PeerTransport } from "./cluster-options.ts";
 export type { HostCounters } from "./counters.ts";
 export { keepHeapRoom } from "./heap-room.ts";

@@ -1,4 +1,7 @@
 // What other rooms and tests use of this room. index.ts holds what users use.
+
+export type { JoinedOthers, JoinOthersOptions } from "./cluster/join-others.ts";
+export { joinOthers } from "./cluster/join-others.ts";
 export {
   clusterSettingsKinds,
   type HostClusterOptions,
@@ -10,8 +13,6 @@ export type { HostStartOptions, HostStopOptions } from "./host.ts";
 export { Host } from "./host.ts";
 export type { HostOperations } from "./host-operations.ts";
 export type { HostSnapshot, InspectedWorker, InspectOptions } from "./inspection.ts";
-export type { JoinedOthers, JoinOthersOptions } from "./join-others.ts";
-export { joinOthers } from "./join-others.ts";
 export type { AgentOperations } from "./operations/agent-operations.ts";
 export type { ClusterHost, ClusterOperations, ClusterReport } from "./operations/cluster-operations.ts";
 export type { HostStatus } from "./operations/host-status.ts";

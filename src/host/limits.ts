@@ -162,6 +162,8 @@ export const limits = {
   waitingRegistrations: 10_000,
   /** Milliseconds after which a host that has lost touch with its cluster ends the channels of Troupe's workers. */
   isolatedChannelMs: 1_000,
+  /** Milliseconds that a worker has to finish what it has here, when the host has sent it to a host with fewer workers. */
+  balanceGraceMs: 3_600_000,
   /** Milliseconds for which the start of a host waits until it has links to the hosts that are up. */
   firstLinksMs: 2_000,
   /** Milliseconds in which a host must say on a link who it is. */

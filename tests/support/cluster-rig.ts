@@ -14,6 +14,8 @@ export interface ClusterRig extends AsyncDisposable {
   readonly hosts: readonly ClusterHostRig[];
   readonly one: ClusterHostRig;
   readonly two: ClusterHostRig;
+  /** Dials the listeners for workers, by the addresses of their hosts. */
+  readonly dialer: Dialer;
   /** Dials the listener of a host for the links of others. In memory only. */
   readonly peers: Dialer;
   /** Cuts the links between the hosts; they dial again. In memory only. */
@@ -48,6 +50,7 @@ async function start(
 ): Promise<ClusterRig> {
   const store = new MemoryCoordinationStore();
   const [workers, peers] = [createMemoryNetwork(), createMemoryNetwork()];
+  const dialer = isInMemory ? workers : grpcDialer();
   const hosts: ClusterHostRig[] = [];
   const links: Link[] = [];
   const add = async (own: ClusterRigOptions = options): Promise<ClusterHostRig> => {
@@ -63,7 +66,7 @@ async function start(
     );
     await host.start();
     const dial = (): Link => {
-      const link = isInMemory ? workers.dial(host.address) : grpcDialer().dial(host.address);
+      const link = dialer.dial(host.address);
       links.push(link);
       return link;
     };
@@ -75,7 +78,7 @@ async function start(
   const [one, two] = hosts;
   if (one === undefined || two === undefined) throw new Error("A rig needs two hosts.");
   return {
-    ...{ store, hosts, one, two, add },
+    ...{ store, hosts, one, two, add, dialer },
     peers,
     cutLinks: () => peers.cut(),
     [Symbol.asyncDispose]: async () => {

@@ -26,6 +26,7 @@ export interface ClusterFlags {
   readonly workerLeaseMs?: number;
   readonly maxRoutes?: number;
   readonly moveTimeoutMs?: number;
+  readonly balanceWorkers: boolean;
   readonly maxPeerQueuedBytes?: number;
   readonly maxPeerQueuedFrames?: number;
   /** Files of the login at the NATS servers, and of TLS towards them. */
@@ -91,6 +92,7 @@ function addOwnFlags(command: Command): Command {
       "how long a worker may take to let an agent go that moves to another worker (default: 30000)",
       wholeNumber(100, 3_600_000),
     )
+    .option("--no-balance-workers", "never ask workers to go to hosts of the cluster that have fewer")
     .option(
       "--max-peer-queued-bytes <bytes>",
       "what may wait for one other host (default: 64 MiB)",
@@ -125,6 +127,7 @@ const flagsOfCluster: readonly (readonly [name: string, flag: string])[] = [
   ["workerLeaseMs", "--worker-lease-ms"],
   ["maxRoutes", "--max-routes"],
   ["moveTimeoutMs", "--move-timeout-ms"],
+  ["balanceWorkers", "--no-balance-workers"],
   ["maxPeerQueuedBytes", "--max-peer-queued-bytes"],
   ["maxPeerQueuedFrames", "--max-peer-queued-frames"],
   ["natsCredentials", "--nats-credentials"],
@@ -189,7 +192,7 @@ export function settingsOf(
   flags: ClusterFlags & { readonly address: string; readonly name: string },
 ): Omit<OpenedCluster["options"], "store" | "log"> {
   const { leaseMs, workerLeaseMs, advertisePeer, advertiseWorkers } = flags;
-  const { maxRoutes, moveTimeoutMs, maxPeerQueuedBytes, maxPeerQueuedFrames } = flags;
+  const { maxRoutes, moveTimeoutMs, balanceWorkers, maxPeerQueuedBytes, maxPeerQueuedFrames } = flags;
   return {
     name: flags.clusterName,
     label: flags.name,
@@ -197,7 +200,7 @@ export function settingsOf(
     peerTls: peerTlsOf(flags),
     peerSecret: secretOf(flags),
     ...{ advertisePeer, advertiseWorkers, leaseMs, workerLeaseMs },
-    ...{ maxRoutes, moveTimeoutMs, maxPeerQueuedBytes, maxPeerQueuedFrames },
+    ...{ maxRoutes, moveTimeoutMs, balanceWorkers, maxPeerQueuedBytes, maxPeerQueuedFrames },
   };
 }
 

@@ -59,6 +59,9 @@ export class ShardOwners {
   readonly #holdings = new Map<number, Holding>();
   /** The lowest token that the log takes for a shard, where it has refused one. */
   readonly #leastTokens = new Map<number, number>();
+  /** Shards that are being taken. None of the promises rejects. */
+  readonly #takings = new Map<number, Promise<void>>();
+  #left: Promise<void> | undefined;
   /** The shard whose record was read last to see whether the store still has it. */
   #verified = -1;
   #isLeaving = false;
@@ -99,13 +102,12 @@ export class ShardOwners {
   /** Looks at all shards. Called each second while this host serves (rule R5). */
   look(): void {
     if (this.#isLeaving) return;
-    const { hosts, use } = this.#options;
-    const readers = hosts.living().filter(({ state, readsMail }) => state === "up" && readsMail === true);
-    const names = readers.map(({ hostId }) => hostId);
+    const { use } = this.#options;
+    const names = this.#readers();
     for (let shard = 0; shard < use.count; shard += 1) {
       const isWanted = preferred(names, `shard/${shard}`) === this.#life.hostId;
       const holding = this.#holdings.get(shard);
-      if (isWanted && holding === undefined) void this.#take(shard);
+      if (isWanted && holding === undefined) this.#begin(shard);
       if (isWanted) continue;
       if (holding?.at === "reading") void this.#leave(shard, holding.revision);
       // After an unknown outcome the record may name this host, which does not read the shard.
@@ -119,13 +121,11 @@ export class ShardOwners {
     for (const shard of this.owned) this.#drop(shard);
   }
 
-  /** Frees all shards, and takes no more; resolves when it has tried to. */
-  async leave(): Promise<void> {
+  /** Frees all shards, and takes no more; resolves when it has tried to. Each is free for others as soon as nothing is under way there. */
+  leave(): Promise<void> {
     this.#isLeaving = true;
-    const held = [...this.#holdings];
-    await Promise.all(
-      held.map(([shard, holding]) => (holding.at === "reading" ? this.#leave(shard, holding.revision) : undefined)),
-    );
+    this.#left ??= this.#leaveAll();
+    return this.#left;
   }
 
   end(): void {
@@ -135,6 +135,27 @@ export class ShardOwners {
     this.isolated();
   }
 
+  async #leaveAll(): Promise<void> {
+    const held = [...this.#holdings];
+    await Promise.all([
+      ...held.map(([shard, holding]) => (holding.at === "reading" ? this.#leave(shard, holding.revision) : undefined)),
+      ...this.#takings.values(),
+    ]);
+  }
+
+  /** The hosts that may own shards. */
+  #readers(): readonly string[] {
+    const up = this.#options.hosts.living().filter(({ state, readsMail }) => state === "up" && readsMail === true);
+    return up.map(({ hostId }) => hostId);
+  }
+
+  #begin(shard: number): void {
+    const taking = this.#take(shard).then(() => {
+      if (this.#takings.get(shard) === taking) this.#takings.delete(shard);
+    });
+    this.#takings.set(shard, taking);
+  }
+
   async #take(shard: number): Promise<void> {
     const taking: Holding = { at: "taking" };
     this.#holdings.set(shard, taking);
@@ -142,7 +163,9 @@ export class ShardOwners {
     if (this.#holdings.get(shard) !== taking) return;
     this.#holdings.delete(shard);
     // Rule R2: it may have become isolated meanwhile.
-    if (owned === undefined || this.#isOver || this.#isLeaving || !this.#life.isServing()) return;
+    if (owned === undefined || this.#isOver || !this.#life.isServing()) return;
+    // It reads the shard for the cluster no more, and no other host takes the shard while the record names this one.
+    if (this.#isLeaving) return await this.#free(shard);
     const reading: Holding = { at: "reading", revision: owned.revision };
     this.#holdings.set(shard, reading);
     this.#options.use.take(shard, {
@@ -168,7 +191,7 @@ export class ShardOwners {
       const upTo = await use.reached(shard);
       if (upTo > 0) lost = [...lost, { upTo, count: 1 }];
     }
-    if (this.#isOver || !this.#life.isServing()) return undefined;
+    if (this.#isOver || this.#isLeaving || !this.#life.isServing()) return undefined;
     const record: ShardRecord = { shard, hostId: this.#life.hostId, lost };
     return await this.#put(record, known?.revision ?? 0);
   }
@@ -199,6 +222,7 @@ export class ShardOwners {
     await Promise.race([finished, this.#life.pause(this.#life.times.handOverMs)]);
     // It was dropped meanwhile: this host was isolated, or another has the shard.
     if (this.#holdings.get(shard) !== leaving) return;
+    this.#life.counters.shardsHandedOver += 1;
     use.drop(shard);
     await this.#free(shard);
   }
@@ -225,11 +249,18 @@ export class ShardOwners {
     return this.#records.get(key);
   }
 
-  /** Another host has written the record: it has the shard. */
+  /** Another host has written the record: it has the shard, or has freed it. */
   #changed({ record: { shard, hostId }, revision }: Known<ShardRecord>): void {
     const holding = this.#holdings.get(shard);
+    if (holding === undefined && hostId === "" && this.#mayTake(shard)) return this.#begin(shard);
     if (holding === undefined || holding.at === "taking" || revision <= holding.revision) return;
     if (hostId !== this.#life.hostId) this.#drop(shard);
+  }
+
+  /** Whether this host takes the shard at once, without a wait for its next look. */
+  #mayTake(shard: number): boolean {
+    if (this.#isLeaving || this.#isOver || !this.isCaughtUp || !this.#life.isServing()) return false;
+    return preferred(this.#readers(), `shard/${shard}`) === this.#life.hostId;
   }
 
   #drop(shard: number): void {

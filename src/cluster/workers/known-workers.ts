@@ -23,6 +23,8 @@ export class KnownWorkers {
   readonly #asked = new Set<string>();
   /** Stock workers that are here, by their client ids. */
   readonly #stock = new Map<string, string>();
+  /** How many workers each host has, by host id. */
+  readonly #counts = new Map<string, number>();
 
   constructor({ life, onCaughtUp, onChange }: KnownWorkersOptions) {
     this.#life = life;
@@ -32,6 +34,7 @@ export class KnownWorkers {
       now: () => life.monotonicNow(),
       onChange: ({ record }, before) => {
         this.#noteStock(record);
+        this.#count(record, before?.record);
         onChange(record, before?.record);
       },
     });
@@ -48,6 +51,11 @@ export class KnownWorkers {
 
   values(): Iterable<Known<WorkerRecord>> {
     return this.#records.values();
+  }
+
+  /** The number of workers that a host has, as far as is known. */
+  countAt(hostId: string): number {
+    return this.#counts.get(hostId) ?? 0;
   }
 
   /** The stock worker that uses this client id. */
@@ -99,6 +107,7 @@ export class KnownWorkers {
     const gone = { ...record, state: "gone" } as const;
     this.#records.forget(key);
     this.#noteStock(gone);
+    this.#count(gone, record);
     this.#onChange(gone, record);
   }
 
@@ -121,6 +130,15 @@ export class KnownWorkers {
     if (found !== undefined && found !== "unknown") this.#records.learn(found);
     // Rule R1: another answer may have come meanwhile.
     if (found === undefined && known !== undefined && this.#records.get(key) === known) this.vanished(known);
+  }
+
+  #count(now: WorkerRecord, before: WorkerRecord | undefined): void {
+    if (before?.state === "here") {
+      const left = this.countAt(before.hostId) - 1;
+      if (left > 0) this.#counts.set(before.hostId, left);
+      else this.#counts.delete(before.hostId);
+    }
+    if (now.state === "here") this.#counts.set(now.hostId, this.countAt(now.hostId) + 1);
   }
 
   #noteStock({ kind, state, clientId, workerId }: WorkerRecord): void {

@@ -17,7 +17,7 @@ import type { BatchRunner } from "../batch-runner.ts";
 import type { MutableHostCounters } from "../counters.ts";
 import { HostCaller } from "../peers/host-caller.ts";
 import { noOthers, type OthersSeat } from "../peers/other-hosts.ts";
-import { type ExpectedMessage, PlaceGates } from "../peers/place-gates.ts";
+import { type ExpectedMessage, PlaceGates } from "../peers/places/place-gates.ts";
 import type { CallLink, WorkerElsewhere } from "../peers/worker-elsewhere.ts";
 import type { AgentRoutes } from "../placement/cluster/agent-routes.ts";
 import type { AcrossSeat, LeavingAgents } from "../placement/leaving-agents.ts";
@@ -38,7 +38,7 @@ import { CallRings } from "./call-rings.ts";
 import { CallSending } from "./call-sending.ts";
 import { CallTable } from "./call-table.ts";
 import { CallsElsewhere, isOn } from "./calls-elsewhere.ts";
-import { GivenUpTypes } from "./given-up-types.ts";
+import { type GivenUp, GivenUpTypes } from "./given-up-types.ts";
 import { HeldCalls } from "./held-calls.ts";
 import { HeldWaits } from "./held-waits.ts";
 import { type CallWays, SharedCalls } from "./shared-calls.ts";
@@ -388,12 +388,9 @@ export class CallRouter {
   }
 
   // protocol.md §11.2
-  /**
-   * A worker stops: it takes no more calls but those of its own agents, and has given up these types. `revoked`: those of whose agents it had
-   * lost the claims before.
-   */
-  peerLeaving(peer: Peer, types: ReadonlySet<string>, revoked: ReadonlySet<string>): void {
-    if (this.#givenUp.add(peer, types, revoked)) this.#placement.peerEnded(peer);
+  /** A worker stops: it takes no more calls but those of its own agents, and has given up these types. */
+  peerLeaving(peer: Peer, givenUp: GivenUp): void {
+    if (this.#givenUp.add(peer, givenUp)) this.#placement.peerEnded(peer);
   }
 
   /** Sends the calls that waited for this client's channel. */

@@ -11,7 +11,7 @@ import {
 import { limits } from "../limits.ts";
 import { HostCaller } from "../peers/host-caller.ts";
 import { keyOfType, type OthersSeat } from "../peers/other-hosts.ts";
-import type { ExpectedMessage, GatedMessage, PlaceGates } from "../peers/place-gates.ts";
+import type { ExpectedMessage, GatedMessage, PlaceGates } from "../peers/places/place-gates.ts";
 import { type CallLink, WorkerElsewhere } from "../peers/worker-elsewhere.ts";
 import type { Peer } from "../sessions/peer.ts";
 import { keptText, type PendingCall } from "../sessions/pending-call.ts";

@@ -2,8 +2,12 @@ import type { PeekedRequest } from "../../protocol/internal.ts";
 import type { Peer } from "../sessions/peer.ts";
 import { sourceOf } from "./stock-chains.ts";
 
-interface GivenUp {
+/** The types that a worker has given up. */
+export interface GivenUp {
   readonly types: ReadonlySet<string>;
+  /** Those that were shared. */
+  readonly shared: ReadonlySet<string>;
+  /** The shared ones if the host had revoked the worker's claims before. */
   readonly revoked: ReadonlySet<string>;
 }
 
@@ -15,13 +19,10 @@ interface GivenUp {
 export class GivenUpTypes {
   readonly #leaving = new Map<Peer, GivenUp>();
 
-  /**
-   * A worker stops, and has given up these types. `revoked`: those of whose agents it had lost the claims before. Returns false if it has said
-   * so before, or is gone.
-   */
-  add(peer: Peer, types: ReadonlySet<string>, revoked: ReadonlySet<string>): boolean {
+  /** A worker stops, and has given up these types. Returns false if it has said so before, or is gone. */
+  add(peer: Peer, givenUp: GivenUp): boolean {
     if (!peer.isOpen || this.#leaving.has(peer)) return false;
-    this.#leaving.set(peer, { types, revoked });
+    this.#leaving.set(peer, givenUp);
     return true;
   }
 
@@ -38,10 +39,11 @@ export class GivenUpTypes {
 
   /**
    * Whether a call is for its caller's own worker, which has given up the type. Only agents reach these types: a call without a source
-   * goes to the successor.
+   * goes to the successor. Agents of shared types have left the worker: they begin there no more.
    */
   isOwnCall(caller: Peer, { targetType = "", bytes }: PeekedRequest): boolean {
-    return this.#leaving.size > 0 && this.has(caller, targetType) && sourceOf(bytes) !== undefined;
+    if (this.#leaving.size === 0 || !this.has(caller, targetType)) return false;
+    return this.#leaving.get(caller)?.shared.has(targetType) === false && sourceOf(bytes) !== undefined;
   }
 
   /** The channel of a worker has ended. Returns whether the worker had said that it stops. */

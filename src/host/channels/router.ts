@@ -33,7 +33,7 @@ import type { TypeOwners } from "../registry/type-owners.ts";
 import type { TypesBetween } from "../registry/types-between.ts";
 import { heartbeatAnswer } from "../sessions/heartbeat-answer.ts";
 import type { Peer } from "../sessions/peer.ts";
-import { keepTypes, revokedTypes } from "./types-of-change.ts";
+import { keepTypes, typesToGiveUp } from "./types-of-change.ts";
 
 export interface RouterParts {
   readonly calls: CallRouter;
@@ -95,8 +95,8 @@ export class Router {
         else {
           this.#parts.joins.now?.noteLeaving(peer);
           keepTypes(peer, this.#parts);
-          const revoked = revokedTypes(peer, this.#parts);
-          calls.peerLeaving(peer, registry.clientLeaving(peer.id), revoked);
+          const kinds = typesToGiveUp(peer, this.#parts);
+          calls.peerLeaving(peer, { types: registry.clientLeaving(peer.id), ...kinds });
         }
         return;
       case "stuck":
@@ -144,7 +144,8 @@ export class Router {
     const { types } = registry.declaredBy(peer.id);
     others.now.workerMoving(peer, patternsOf(registry.subscriptionsOf(peer.id), types));
     others.now.workerEnded(peer);
-    calls.peerLeaving(peer, registry.clientLeaving(peer.id), revokedTypes(peer, this.#parts));
+    const kinds = typesToGiveUp(peer, this.#parts);
+    calls.peerLeaving(peer, { types: registry.clientLeaving(peer.id), ...kinds });
     peer.send(encodeFrame({ kind: "last" }), "notice");
   }
 

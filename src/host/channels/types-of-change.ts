@@ -1,3 +1,4 @@
+import type { GivenUp } from "../calls/given-up-types.ts";
 import { limits } from "../limits.ts";
 import type { Placement } from "../placement/placement.ts";
 import type { Registry } from "../registry/registry.ts";
@@ -53,12 +54,14 @@ function keepSubscriptions(ending: Peer, newest: Peer, types: ReadonlySet<string
 
 const noTypes: ReadonlySet<string> = new Set();
 
-// protocol.md §11.17 L10
-/** Returns the shared types of a worker whose claims were revoked. When the worker has given its types up, nothing else says which were shared. */
-export function revokedTypes(
+/** The types that a worker gives up. When it has done so, nothing else says which were shared. */
+export function typesToGiveUp(
   leaving: Peer,
   { registry, owners, placement }: ConnectionChangeParts,
-): ReadonlySet<string> {
-  if (!placement.isRevoked(leaving)) return noTypes;
-  return new Set([...registry.declaredBy(leaving.id).types].filter((type) => owners.shared(type) !== undefined));
+): Pick<GivenUp, "shared" | "revoked"> {
+  const shared = owners.hasShared
+    ? new Set([...registry.declaredBy(leaving.id).types].filter((type) => owners.shared(type) !== undefined))
+    : noTypes;
+  // protocol.md §11.17 L10
+  return { shared, revoked: placement.isRevoked(leaving) ? shared : noTypes };
 }

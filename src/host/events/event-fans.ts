@@ -3,7 +3,7 @@ import { FairShare } from "../../transport/internal.ts";
 import { limits } from "../limits.ts";
 import type { PlaceVersions } from "../placement/place-versions.ts";
 import type { SharedType } from "../registry/shared-type.ts";
-import type { TopicIndex } from "../registry/topic-index.ts";
+import type { TopicIndex } from "../registry/subscriptions/topic-index.ts";
 import type { TypeOwners } from "../registry/type-owners.ts";
 import type { Peer } from "../sessions/peer.ts";
 

@@ -1,8 +1,6 @@
-// Over 400 lines: events of this host and of others are sent by the same targets, names and frames.
-import { Buffer } from "node:buffer";
+// Over 400 lines: one search finds the workers of exclusive types, the agents of shared types, and those at other hosts.
 import { isValidTopicType, type Logger } from "../../core/internal.ts";
 import {
-  type FrameBytes,
   formatLoneRecipients,
   formatRecipient,
   type PeekedEvent,
@@ -20,22 +18,21 @@ import type { HostObserver } from "../observer.ts";
 import type { HostCaller } from "../peers/host-caller.ts";
 import type { EventOfHost } from "../peers/host-ways.ts";
 import { noOthers, type OthersSeat } from "../peers/other-hosts.ts";
-import type { ExpectedMessage, PlaceGates } from "../peers/place-gates.ts";
+import type { ExpectedMessage, PlaceGates } from "../peers/places/place-gates.ts";
 import { type CallLink, WorkerElsewhere } from "../peers/worker-elsewhere.ts";
 import type { AgentDirectory } from "../placement/agent-directory.ts";
 import type { AgentRoutes } from "../placement/cluster/agent-routes.ts";
 import type { AcrossSeat, LeavingAgents } from "../placement/leaving-agents.ts";
 import type { Placement } from "../placement/placement.ts";
 import type { SharedType } from "../registry/shared-type.ts";
-import type { TopicIndex } from "../registry/topic-index.ts";
+import type { TopicIndex } from "../registry/subscriptions/topic-index.ts";
 import type { TypeOwners } from "../registry/type-owners.ts";
 import type { Peer, PeerTable } from "../sessions/peer.ts";
-import { BouncedTypes } from "./bounced-types.ts";
-import { DotnetEvents } from "./dotnet-events.ts";
-import { EventFans, type FanContent, type NamedWorker, type SoughtType } from "./event-fans.ts";
+import { EventFans, type FanContent, type SoughtType } from "./event-fans.ts";
+import { EventTargets, knowsDepths } from "./event-targets.ts";
+import { EventsForAgents } from "./events-for-agents.ts";
 import { GatedEvents } from "./gated-events.ts";
 import { MovingEvents } from "./moving-events.ts";
-import { bytesOf, onlyThese, type Recipients } from "./recipients.ts";
 import { lotsOf, RestTargets } from "./rest-targets.ts";
 
 export interface EventRouterParts {
@@ -74,16 +71,9 @@ type FoundAgent = "named" | "untold" | "held" | "unnamed" | "nowhere";
  */
 export class EventRouter {
   readonly #parts: EventRouterParts;
-  /** The peers that get the event that the router works on. */
-  readonly #targets: Peer[] = [];
-  /** How many of them, the first, get it for their exclusive types. */
-  #exclusiveTargets = 0;
-  /** The agents of shared types that the event is for, for each peer that is to be told. */
-  readonly #recipients = new Map<Peer, Recipients>();
-  readonly #dotnetEvents = new DotnetEvents();
-  /** An event as workers get it that know no paths. */
-  #bare: { readonly of: PeekedEvent; readonly event: PeekedEvent } | undefined;
+  readonly #targets: EventTargets;
   readonly #moving: MovingEvents;
+  readonly #forAgents: EventsForAgents;
   readonly #fans: EventFans;
   readonly #gates: PlaceGates | undefined;
   readonly #gated: GatedEvents | undefined;
@@ -108,7 +98,6 @@ export class EventRouter {
     this.#isHeld = true;
     this.#closed.set(gate, (this.#closed.get(gate) ?? new Set()).add(agentType));
   };
-  #number = 0;
   /** Whether the event that the router works on waits for an agent that moves. */
   #isHeld = false;
   /** Its bytes, as they wait. */
@@ -118,6 +107,7 @@ export class EventRouter {
     this.#parts = parts;
     this.#others = parts.others ?? { now: noOthers };
     this.#across = parts.across ?? { now: undefined };
+    this.#targets = new EventTargets(parts);
     const { gates, expected } = parts;
     this.#gates = gates;
     this.#gated =
@@ -127,7 +117,7 @@ export class EventRouter {
         ...{ ...parts, others: this.#others, gates, expected },
         deliver: (event, target) => {
           const shown = knowsDepths(target) ? event : withoutDepth(event);
-          this.#deliver(shown, target, shown.bytes);
+          this.#targets.deliver(shown, target, shown.bytes);
         },
         routeToTypes: (from, event, types, number) => {
           if (!this.#isIsolated()) this.#routeToTypes(from, event, types, number);
@@ -136,8 +126,11 @@ export class EventRouter {
     this.#fans = new EventFans({ ...parts, versions: parts.directory.versions });
     this.#moving = new MovingEvents({
       ...{ ...parts, across: this.#across },
-      send: (event, target, frame) => void (this.#isIsolated() || this.#deliver(event, target, frame)),
+      send: (event, target, frame) => void (this.#isIsolated() || this.#targets.deliver(event, target, frame)),
       shownTo: (target, event) => (knowsDepths(target) ? event : withoutDepth(event)),
+    });
+    this.#forAgents = new EventsForAgents({
+      ...{ ...parts, others: this.#others, across: this.#across, moving: this.#moving, targets: this.#targets },
     });
   }
 
@@ -160,7 +153,7 @@ export class EventRouter {
     const absent = this.#find(from, event);
     const elsewhere = this.#others.now.areThere ? this.#publish(from, event) : 0;
     if (this.#closed.size > 0) this.#holdAll(from, event);
-    const found = this.#targets.length;
+    const found = this.#targets.peers.length;
     if (found === 0 && elsewhere === 0 && !this.#isHeld) counters.unroutableEvents += 1;
     const deliveredBefore = counters.deliveredEvents;
     this.#deliverAll(event);
@@ -226,66 +219,12 @@ export class EventRouter {
   routeFrom(from: HostCaller, event: PeekedEvent, { number, exclusive, shared }: EventOfHost): void {
     this.#parts.counters.events += 1;
     if (exclusive.length > 0 && !this.#isIsolated()) this.#routeToTypes(from, event, exclusive, number);
-    if (shared.length > 0) this.#routeToAgents(from, event, { number, shared });
-  }
-
-  #routeToAgents(
-    host: HostCaller,
-    event: PeekedEvent,
-    { number, shared }: Omit<EventOfHost, "exclusive" | "frame">,
-  ): void {
-    const { owners, counters } = this.#parts;
-    const key = topicSourceOf(event);
-    const isFirst = number !== 0;
-    const isHere = this.#across.now !== undefined && this.#others.now.isServing;
-    /** A copy, made once for all agents: the bytes may be a part of what came together with them. */
-    let kept: Uint8Array | undefined;
-    const named = new Map<Peer, string[]>();
-    const back = new BouncedTypes();
-    for (const { channel, types } of shared) {
-      const origin = channel && { host, channel, isFirst, number };
-      for (const name of types) {
-        const type = owners.shared(name);
-        if (type === undefined || origin === undefined || !isHere) {
-          back.add(name, notHere);
-          continue;
-        }
-        if (isFirst) host.setBouncing(name, key, false);
-        const located = this.#across.now?.locateFor(type, key, origin) ?? notHere;
-        if ("lane" in located) {
-          kept ??= MovingEvents.waiting(event);
-          this.#moving.holdFor(kept, located, origin);
-        } else if (located.at !== "found") {
-          back.add(name, located.at === "elsewhere" ? located : { heldBy: undefined, reason: "" });
-        } else {
-          const { peer, epoch } = located;
-          const names = named.get(peer);
-          const recipient = epoch === undefined ? name : formatRecipient(name, epoch);
-          if (names === undefined) named.set(peer, [recipient]);
-          else names.push(recipient);
-          if (isFirst) host.taken({ event: number });
-        }
-      }
-    }
-    for (const { types, heldBy, reason } of back) {
-      kept ??= MovingEvents.waiting(event);
-      this.#moving.bounce(kept, types, { host, isFirst, number }, { heldBy, reason });
-    }
-    const mark = named.size === 0 ? "" : this.#moving.markOf(host);
-    for (const [peer, names] of named) {
-      const shown = this.#shownTo(peer, withoutRecipients(event));
-      if (!peer.traits.capabilities.has("claims")) this.#deliver(shown, peer, shown.bytes);
-      else
-        for (const lot of lotsOf(names))
-          this.#deliver(shown, peer, spliceRecipients(shown, formatLoneRecipients([...lot, mark])));
-    }
-    this.#bare = undefined;
-    if (named.size === 0 && shared.every(({ types }) => types.length === 0)) counters.skippedEvents += 1;
+    if (shared.length > 0) this.#forAgents.route(from, event, { number, shared });
   }
 
   #routeToTypes(from: HostCaller, event: PeekedEvent, types: readonly string[], number: number): void {
     const { counters, owners } = this.#parts;
-    this.#number += 1;
+    this.#targets.begin();
     this.#isHeld = false;
     const shared = new Set<SharedType>();
     const waiting = this.#gated?.takeWaiting(from, event, types, number);
@@ -296,7 +235,7 @@ export class EventRouter {
       if (type !== undefined) shared.add(type);
       else if (clientId === undefined || !this.#findOwner(clientId)) counters.skippedEvents += 1;
     }
-    this.#exclusiveTargets = this.#targets.length;
+    this.#targets.endExclusive();
     const search: Search = { from, event, key: topicSourceOf(event), waiting: undefined };
     for (const type of shared) if (isMissing(this.#findAgent(search, type, true))) counters.skippedEvents += 1;
     this.#deliverAll(event);
@@ -313,17 +252,15 @@ export class EventRouter {
   /** Sends the event to all peers that were found for it. */
   #deliverAll(event: PeekedEvent): void {
     try {
-      if (this.#isHeld && this.#waiting !== undefined) this.#moving.noteSent(this.#waiting, this.#targets);
+      if (this.#isHeld && this.#waiting !== undefined) this.#moving.noteSent(this.#waiting, this.#targets.peers);
       const own = this.#parts.owners.hasShared ? withoutRecipients(event) : event;
-      for (const target of this.#targets) {
-        const shown = this.#shownTo(target, own);
-        this.#deliver(shown, target, this.#frameFor(shown, target));
+      for (const target of this.#targets.peers) {
+        const shown = this.#targets.shownTo(target, own);
+        this.#targets.deliver(shown, target, this.#targets.frameFor(shown, target));
       }
     } finally {
       this.#waiting = undefined;
-      this.#targets.length = 0;
-      this.#bare = undefined;
-      if (this.#recipients.size > 0) this.#recipients.clear();
+      this.#targets.clear();
     }
   }
 
@@ -339,43 +276,39 @@ export class EventRouter {
     if (this.#isIsolated()) return 0;
     const rest = new RestTargets(this.#parts, { topicType: event.topicType, except });
     this.#isHeld = false;
-    this.#number += 1;
+    this.#targets.begin();
     try {
       let absent = rest.absent;
-      for (const peer of rest.exclusive.keys()) this.#target(peer);
-      this.#exclusiveTargets = this.#targets.length;
+      for (const peer of rest.exclusive.keys()) this.#targets.add(peer);
+      this.#targets.endExclusive();
       if (rest.shared.size > 0) absent += this.#findShared(from, event, rest.shared, false);
       counters.skippedEvents += absent;
       const own = withoutRecipients(event);
       const keeping = new Set([...except].flatMap((type) => owners.owners(type).map((clientId) => peers.of(clientId))));
-      for (const target of this.#targets) {
-        const shown = this.#shownTo(target, own);
-        if (!keeping.has(target)) this.#deliver(shown, target, this.#frameFor(shown, target));
+      for (const target of this.#targets.peers) {
+        const shown = this.#targets.shownTo(target, own);
+        if (!keeping.has(target)) this.#targets.deliver(shown, target, this.#targets.frameFor(shown, target));
         else
           for (const names of this.#namesFor(target, rest))
-            this.#deliver(shown, target, spliceRecipients(shown, names));
+            this.#targets.deliver(shown, target, spliceRecipients(shown, names));
       }
       this.#publishToAgents(from, event);
-      return this.#targets.length;
+      return this.#targets.peers.length;
     } finally {
       this.#waiting = undefined;
-      this.#targets.length = 0;
-      this.#bare = undefined;
-      if (this.#recipients.size > 0) this.#recipients.clear();
+      this.#targets.clear();
     }
   }
 
   /** The names of all agents of a worker that get a copy, for as many frames as they need. */
   #namesFor(target: Peer, { exclusive }: RestTargets): readonly string[] {
-    const named = this.#recipients.get(target);
-    const names = named === undefined ? [] : Buffer.from(bytesOf(named)).toString().split(",");
-    return lotsOf([...(exclusive.get(target) ?? []), ...names]).map(formatLoneRecipients);
+    return lotsOf([...(exclusive.get(target) ?? []), ...this.#targets.namesOf(target)]).map(formatLoneRecipients);
   }
 
   /** Finds the peers of all owners, each once: a peer remembers the last event it was found for. Returns how many are absent. */
   #find(from: Peer, event: PeekedEvent): number {
     const { owners, topics } = this.#parts;
-    this.#number += 1;
+    this.#targets.begin();
     const isAcross = this.#across.now !== undefined;
     // In a cluster the subscriptions of other hosts count too, of which fans know nothing.
     const fan = isAcross ? undefined : this.#fans.find(event);
@@ -397,7 +330,7 @@ export class EventRouter {
           absent.add(clientId);
         }
       });
-      this.#exclusiveTargets = this.#targets.length;
+      this.#targets.endExclusive();
       if (isAcross) {
         this.#others.now.visitTypes(event.topicType, (agentType) => {
           const type = owners.shared(agentType);
@@ -417,11 +350,8 @@ export class EventRouter {
   #findAgain(from: Peer, event: PeekedEvent, { clientIds, named, sought, unnamed }: FanContent): number {
     let absent = unnamed;
     for (const clientId of clientIds) if (!this.#findOwner(clientId)) absent += 1;
-    this.#exclusiveTargets = this.#targets.length;
-    for (const { peer, names } of named) {
-      this.#recipients.set(peer, { known: names, text: "" });
-      this.#target(peer);
-    }
+    this.#targets.endExclusive();
+    for (const worker of named) this.#targets.addNamed(worker);
     if (sought.length === 0) return absent;
     const search: Search = { from, event, key: topicSourceOf(event), waiting: undefined };
     for (const { type, isPaid } of sought) if (isMissing(this.#findAgent(search, type, isPaid))) absent += 1;
@@ -438,14 +368,8 @@ export class EventRouter {
       }
     }
     const peer = this.#parts.peers.of(clientId);
-    if (peer !== undefined) this.#target(peer);
+    if (peer !== undefined) this.#targets.add(peer);
     return peer !== undefined;
-  }
-
-  #target(peer: Peer): void {
-    if (peer.lastEvent === this.#number) return;
-    peer.lastEvent = this.#number;
-    this.#targets.push(peer);
   }
 
   // protocol.md §11.14
@@ -465,7 +389,12 @@ export class EventRouter {
       else if (found !== "named" && versions !== undefined) sought.push({ type, isPaid });
     }
     if (versions !== undefined) {
-      const content = { clientIds: this.#ownersOf(event.topicType), named: this.#namedWorkers(), sought, unnamed };
+      const content = {
+        clientIds: this.#ownersOf(event.topicType),
+        named: this.#targets.namedWorkers(),
+        sought,
+        unnamed,
+      };
       this.#fans.keep(event, from, versions, content);
     }
     return absent;
@@ -490,8 +419,8 @@ export class EventRouter {
       else types.push(type.name);
       return "named";
     }
-    if (epoch !== undefined && !this.#name(peer, formatRecipient(type.name, epoch))) return "unnamed";
-    this.#target(peer);
+    if (epoch !== undefined && !this.#targets.name(peer, formatRecipient(type.name, epoch))) return "unnamed";
+    this.#targets.add(peer);
     return epoch === undefined ? "untold" : "named";
   }
 
@@ -505,88 +434,8 @@ export class EventRouter {
     });
     return [...clientIds];
   }
-
-  /** The workers that the event names agents to, with their names as bytes. */
-  #namedWorkers(): readonly NamedWorker[] {
-    return Array.from(this.#recipients, ([peer, recipients]) => {
-      const names = bytesOf(recipients);
-      this.#recipients.set(peer, { known: names, text: "" });
-      return { peer, names };
-    });
-  }
-
-  /** Names an agent for its worker. False: the names of this event for the worker are as long as they may be. */
-  #name(peer: Peer, recipient: string): boolean {
-    const named = this.#recipients.get(peer);
-    if (named === undefined) {
-      this.#recipients.set(peer, { known: undefined, text: recipient });
-      return true;
-    }
-    const length = (named.known === undefined ? 0 : named.known.length + 1) + named.text.length;
-    if (length + 1 + recipient.length > limits.recipientChars) return false;
-    named.text = named.text === "" ? recipient : `${named.text},${recipient}`;
-    return true;
-  }
-
-  /** The event's own bytes, or with the names of the worker's agents that it is for. */
-  #frameFor(event: PeekedEvent, target: Peer): FrameBytes {
-    const named = this.#recipients.size > 0 ? this.#recipients.get(target) : undefined;
-    if (named === undefined) return event.bytes;
-    const names = bytesOf(named);
-    return spliceRecipients(event, this.#hasExclusiveElsewhere(target) ? Buffer.concat([onlyThese, names]) : names);
-  }
-
-  // protocol.md §11.14
-  /** Whether another channel of this worker, which changes its connection, gets the event for the worker's exclusive types. */
-  #hasExclusiveElsewhere(target: Peer): boolean {
-    const channels = this.#parts.placement.channelsOf(target);
-    if (channels.length < 2) return false;
-    const exclusive = this.#targets.slice(0, this.#exclusiveTargets);
-    return !exclusive.includes(target) && exclusive.some((one) => channels.includes(one));
-  }
-
-  // protocol.md §11.13
-  /** The event for one of its workers. It is changed once, however many workers know no paths. */
-  #shownTo(target: Peer, event: PeekedEvent): PeekedEvent {
-    if (knowsDepths(target)) return event;
-    if (this.#bare?.of !== event) this.#bare = { of: event, event: withoutDepth(event) };
-    return this.#bare.event;
-  }
-
-  #deliver(event: PeekedEvent, target: Peer, frame: FrameBytes): void {
-    const { counters, logger } = this.#parts;
-    if (!target.traits.takesJsonEvents && !this.#dotnetEvents.canRead(event)) {
-      counters.filteredEvents += 1;
-      return;
-    }
-    switch (target.send(frame, "event")) {
-      case "queued":
-        counters.deliveredEvents += 1;
-        return;
-      case "full":
-        counters.droppedEvents += 1;
-        return;
-      case "closed":
-        counters.skippedEvents += 1;
-        return;
-      case "too-large":
-        counters.filteredEvents += 1;
-        logger?.warn("an event was kept from a worker: it is larger than the worker can receive", {
-          topicType: event.topicType,
-          bytes: event.bytes.length,
-          clientId: target.id,
-        });
-        return;
-    }
-  }
 }
-
-const notHere = { at: "elsewhere", heldBy: undefined, reason: "The worker has left this host." } as const;
 
 function isMissing(found: FoundAgent): boolean {
   return found === "nowhere" || found === "unnamed";
-}
-
-function knowsDepths({ traits }: Peer): boolean {
-  return traits.capabilities.has("turns");
 }

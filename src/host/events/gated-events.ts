@@ -3,7 +3,7 @@ import type { MutableHostCounters } from "../counters.ts";
 import { limits } from "../limits.ts";
 import type { HostCaller } from "../peers/host-caller.ts";
 import { keyOfType, type OthersSeat } from "../peers/other-hosts.ts";
-import type { ExpectedMessage, GatedMessage, PlaceGates } from "../peers/place-gates.ts";
+import type { ExpectedMessage, GatedMessage, PlaceGates } from "../peers/places/place-gates.ts";
 import { type CallLink, WorkerElsewhere } from "../peers/worker-elsewhere.ts";
 import type { TypeOwners } from "../registry/type-owners.ts";
 import type { Peer, PeerTable } from "../sessions/peer.ts";

@@ -25,7 +25,7 @@ import type { MessageOrigin, Placed } from "../placement/located.ts";
 import type { HeldMessage, MovingAgent } from "../placement/moving-agent.ts";
 import type { Placement } from "../placement/placement.ts";
 import type { SharedType } from "../registry/shared-type.ts";
-import type { TopicIndex } from "../registry/topic-index.ts";
+import type { TopicIndex } from "../registry/subscriptions/topic-index.ts";
 import type { TypeOwners } from "../registry/type-owners.ts";
 import type { Peer } from "../sessions/peer.ts";
 

@@ -1,6 +1,6 @@
 import { limits } from "../limits.ts";
 import type { SharedType } from "../registry/shared-type.ts";
-import type { TopicIndex } from "../registry/topic-index.ts";
+import type { TopicIndex } from "../registry/subscriptions/topic-index.ts";
 import type { TypeOwners } from "../registry/type-owners.ts";
 import type { Peer, PeerTable } from "../sessions/peer.ts";
 

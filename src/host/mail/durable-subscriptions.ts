@@ -4,7 +4,7 @@ import { FairShare } from "../../transport/internal.ts";
 import type { HeldStore } from "../held-store.ts";
 import { limits } from "../limits.ts";
 import { ownRecordPrefix, topicOf } from "../registry/name-checks.ts";
-import { TopicIndex } from "../registry/topic-index.ts";
+import { TopicIndex } from "../registry/subscriptions/topic-index.ts";
 
 /** A durable subscription that the host keeps. */
 interface KeptPattern {

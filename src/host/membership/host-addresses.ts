@@ -1,8 +1,17 @@
-import type { ClusterMember } from "../../cluster/internal.ts";
+import type { ClusterMember, HostRecord } from "../../cluster/internal.ts";
 
 /** The most addresses that one notice names, and the longest of them in characters. */
-const mostAddresses = 64;
+export const mostAddresses = 64;
 const mostAddressChars = 512;
+
+/** The hosts that take workers. */
+export function takingHosts(member: ClusterMember): readonly HostRecord[] {
+  return member.hosts
+    .living()
+    .filter(
+      ({ state, workerAddress }) => state === "up" && workerAddress !== "" && workerAddress.length <= mostAddressChars,
+    );
+}
 
 // protocol.md §11.19
 /**
@@ -10,11 +19,9 @@ const mostAddressChars = 512;
  * others. `withoutId`: a host that is left out.
  */
 export function addressesOf(member: ClusterMember, random: () => number, withoutId?: string): readonly string[] {
-  const addresses: string[] = [];
-  for (const { hostId, state, workerAddress } of member.hosts.living()) {
-    const isUsable = state === "up" && workerAddress !== "" && workerAddress.length <= mostAddressChars;
-    if (isUsable && hostId !== withoutId) addresses.push(workerAddress);
-  }
+  const addresses = takingHosts(member).flatMap(({ hostId, workerAddress }) =>
+    hostId === withoutId ? [] : [workerAddress],
+  );
   for (let at = addresses.length - 1; at > 0; at -= 1) {
     const other = Math.floor(random() * (at + 1));
     const [one = "", two = ""] = [addresses[at], addresses[other]];

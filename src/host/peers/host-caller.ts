@@ -10,7 +10,7 @@ import {
 import type { MemoryAccount } from "../../transport/internal.ts";
 import type { FrameUse, Peer, PeerTraits, SendOutcome } from "../sessions/peer.ts";
 import { createIncomingCalls, createOutgoingCalls } from "../sessions/pending-call.ts";
-import type { LinkQueue } from "./link-queue.ts";
+import type { LinkQueue } from "./links/link-queue.ts";
 
 export interface HostCallerParts {
   readonly hostId: string;

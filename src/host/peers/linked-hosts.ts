@@ -1,36 +1,36 @@
-// Over 400 lines: one class is the port of the other hosts and hears all links. Most of its methods hand on to one of its tables.
+// Over 400 lines: one class is the port of the other hosts and hears all links. Its methods hand on to its tables.
 import { type Clock, isValidAgentType, type Timer } from "../../core/internal.ts";
-import {
-  type FrameHead,
-  method,
-  type PeekedEvent,
-  type PeerBounce,
-  type PeerEventTarget,
-  type PeerInterest,
-  type PeerTaken,
-  type PeerUnaryAnswer,
+import type {
+  FrameHead,
+  PeekedEvent,
+  PeerBounce,
+  PeerEventTarget,
+  PeerInterest,
+  PeerTaken,
+  PeerUnaryAnswer,
 } from "../../protocol/internal.ts";
 import type { Dialer, MemoryAccount, Metadata, RpcError } from "../../transport/internal.ts";
 import { limits } from "../limits.ts";
 import type { Peer } from "../sessions/peer.ts";
-import type { AcceptedLinks } from "./accepted-links.ts";
 import type { ClusterHost, ClusterHostsListener, ClusterView, TypeApplicant, TypeGrant } from "./cluster-view.ts";
-import { HostDialling } from "./host-dialling.ts";
 import type { BadFrame, ControlLink, HostWays, LinkCounters, LinkOccurrence, LinkReport } from "./host-ways.ts";
-import { InterestElsewhere } from "./interest-elsewhere.ts";
-import type { LinkFlushes } from "./link-flushes.ts";
-import { LookUps } from "./look-ups.ts";
-import { MovedInterest } from "./moved-interest.ts";
+import type { AcceptedLinks } from "./links/accepted-links.ts";
+import { ControlLinks } from "./links/control-links.ts";
+import { DialledHosts } from "./links/dialled-hosts.ts";
+import type { AskingHost, LinkSettings, OutgoingLink } from "./links/outgoing-link.ts";
 import { type ForwardedCall, type FoundElsewhere, keyOfType, keyOfWorker, type OtherHosts } from "./other-hosts.ts";
-import type { AskingHost, LinkSettings, OutgoingLink } from "./outgoing-link.ts";
-import { PlaceChanges } from "./place-changes.ts";
-import { type ExpectedMessage, giveBackExpected, type PlaceGates } from "./place-gates.ts";
-import type { TellingBounds } from "./told-bounds.ts";
-import type { Pattern, ToldPresence } from "./told-presence.ts";
-import { TypeClaims } from "./type-claims.ts";
+import type { LinkFlushes } from "./places/link-flushes.ts";
+import { LookUps } from "./places/look-ups.ts";
+import { PlaceChanges } from "./places/place-changes.ts";
+import { type ExpectedMessage, giveBackExpected, type PlaceGates } from "./places/place-gates.ts";
+import { TypeClaims } from "./places/type-claims.ts";
+import { InterestElsewhere } from "./told/interest-elsewhere.ts";
+import { MovedInterest } from "./told/moved-interest.ts";
+import type { TellingBounds } from "./told/told-bounds.ts";
+import type { Pattern, ToldPresence } from "./told/told-presence.ts";
+import { WorkersElsewhere } from "./told/workers-elsewhere.ts";
 import { UnaryAsks } from "./unary-asks.ts";
 import type { CallLink, WorkerElsewhere } from "./worker-elsewhere.ts";
-import { WorkersElsewhere } from "./workers-elsewhere.ts";
 
 export interface LinkedHostsParts extends LinkSettings {
   readonly clock: Clock;
@@ -58,24 +58,25 @@ export interface LinkedHostsParts extends LinkSettings {
 export class LinkedHosts implements OtherHosts, AskingHost, ClusterHostsListener {
   readonly areThere = true;
   readonly #parts: LinkedHostsParts;
-  readonly #diallings = new Map<string, HostDialling>();
+  readonly #dialled: DialledHosts;
   readonly #types: TypeClaims;
   readonly #workers = new WorkersElsewhere();
   readonly #interest = new InterestElsewhere<CallLink>();
   readonly #asks: UnaryAsks;
-  readonly #control = new Map<OutgoingLink, ControlLink>();
+  readonly #control: ControlLinks;
   /** Types whose place the cluster is asked for; messages for them wait. */
   readonly #lookUps: LookUps;
   readonly #moved: MovedInterest;
   readonly #changes: PlaceChanges;
   readonly #unwatch: () => void;
-  readonly #onLinked = new Set<() => void>();
   #isClosed = false;
 
   constructor(parts: LinkedHostsParts) {
     this.#parts = parts;
     const { cluster, ways, clock } = parts;
+    this.#dialled = new DialledHosts(parts);
     this.#asks = new UnaryAsks(clock);
+    this.#control = new ControlLinks(this.#asks);
     this.#types = new TypeClaims({
       ...{ clock, cluster },
       isServed: ways.isServed,
@@ -105,70 +106,37 @@ export class LinkedHosts implements OtherHosts, AskingHost, ClusterHostsListener
 
   /** The ids of the hosts to which this one has an open link. */
   get hostIds(): readonly string[] {
-    return [...this.#diallings.values()].filter(({ openLink }) => openLink !== undefined).map(({ hostId }) => hostId);
+    return this.#dialled.hostIds;
   }
 
   /** The links to and from each other host that is up or has a link. */
   get reports(): readonly LinkReport[] {
-    const accepted = new Set(this.#parts.accepted.hostIds);
-    const known = new Set([...this.#diallings.keys(), ...accepted]);
-    return [...known].map((hostId) => {
-      const link = this.#diallings.get(hostId)?.openLink;
-      const { queuedFrames = 0, queuedBytes = 0, droppedEvents = 0 } = link?.queue ?? {};
-      const roundTripMs = link?.roundTripMs ?? null;
-      const isAccepted = accepted.has(hostId);
-      return { hostId, isOpen: link !== undefined, isAccepted, queuedFrames, queuedBytes, droppedEvents, roundTripMs };
-    });
+    return this.#dialled.reports;
   }
 
   /** Asks all hosts for a sign of life, for the round trips. */
   measure(): void {
-    for (const { openLink } of this.#diallings.values()) openLink?.measure();
+    this.#dialled.measure();
   }
 
   /** Asks one host for an operator. Undefined: there is no link to it. */
   askHost(hostId: string, forwarded: ForwardedCall, timeoutMs: number): Promise<Uint8Array | RpcError> | undefined {
-    const link = this.#diallings.get(hostId)?.openLink;
+    const link = this.#dialled.to(hostId);
     return link && this.#asks.tryAsk(link, forwarded, timeoutMs);
   }
 
   /** Resolves when this host has an open link to each of these hosts, or when the time is up that `startTimer` begins. */
-  async linkedTo(hostIds: readonly string[], startTimer: (onLate: () => void) => Timer): Promise<void> {
-    const isThere = (): boolean => hostIds.every((hostId) => this.#diallings.get(hostId)?.openLink !== undefined);
-    if (isThere()) return;
-    await new Promise<void>((resolve) => {
-      const settle = (): void => {
-        timer.cancel();
-        this.#onLinked.delete(look);
-        resolve();
-      };
-      const look = (): void => {
-        if (isThere()) settle();
-      };
-      const timer = startTimer(settle);
-      this.#onLinked.add(look);
-    });
+  linkedTo(hostIds: readonly string[], startTimer: (onLate: () => void) => Timer): Promise<void> {
+    return this.#dialled.linkedTo(hostIds, startTimer);
   }
 
   hostUp(host: ClusterHost): void {
     if (this.#isClosed || host.hostId === this.#parts.cluster.hostId) return;
-    this.hostDown(host.hostId);
-    this.#diallings.set(
-      host.hostId,
-      new HostDialling(host, {
-        ...this.#parts,
-        host: this,
-        onOpened: (link) => this.#opened(link),
-        onWrongName: (reason) => this.#passBy(host.hostId, reason),
-        onLost: (link, reason, wasOpen) => this.#lost(host.hostId, link, reason, wasOpen),
-      }),
-    );
+    this.#dialled.dial(host, this, (link, reason, wasOpen) => this.#lost(host.hostId, link, reason, wasOpen));
   }
 
   hostDown(hostId: string): void {
-    const dialling = this.#diallings.get(hostId);
-    this.#diallings.delete(hostId);
-    dialling?.stop();
+    this.#dialled.hangUp(hostId);
   }
 
   workerGone(workerId: string): void {
@@ -325,13 +293,12 @@ export class LinkedHosts implements OtherHosts, AskingHost, ClusterHostsListener
 
   forward(forwarded: ForwardedCall): Promise<Uint8Array> | undefined {
     const worker = this.#workers.ofClient(forwarded.clientId);
-    const link = worker && this.#diallings.get(worker.link.hostId)?.openLink;
+    const link = worker && this.#dialled.to(worker.link.hostId);
     return link && this.#asks.ask(link, forwarded, limits.peerUnaryMs);
   }
 
   askAll(forwarded: ForwardedCall, timeoutMs = limits.peerListMs): Promise<readonly (Uint8Array | RpcError)[]> {
-    const links = [...this.#diallings.values()].flatMap(({ openLink }) => openLink ?? []);
-    return Promise.all(links.map((link) => this.#asks.tryAsk(link, forwarded, timeoutMs)));
+    return Promise.all(this.#dialled.openLinks.map((link) => this.#asks.tryAsk(link, forwarded, timeoutMs)));
   }
 
   async close(): Promise<void> {
@@ -340,7 +307,7 @@ export class LinkedHosts implements OtherHosts, AskingHost, ClusterHostsListener
     this.#unwatch();
     this.#moved.close();
     this.#types.close();
-    for (const dialling of this.#diallings.values()) dialling.close();
+    this.#dialled.close();
     this.#parts.accepted.close();
     await this.#parts.onClosed();
   }
@@ -352,8 +319,7 @@ export class LinkedHosts implements OtherHosts, AskingHost, ClusterHostsListener
     this.#unwatch();
     this.#moved.close();
     this.#types.close();
-    for (const dialling of this.#diallings.values()) dialling.stop();
-    this.#diallings.clear();
+    this.#dialled.end();
   }
 
   answered(link: OutgoingLink, frame: Uint8Array): void {
@@ -412,21 +378,7 @@ export class LinkedHosts implements OtherHosts, AskingHost, ClusterHostsListener
   }
 
   controlCame(link: OutgoingLink, envelope: Uint8Array): void {
-    this.#parts.ways.controlCame(this.#controlOn(link), envelope);
-  }
-
-  #opened(link: OutgoingLink): void {
-    this.#parts.counters.openedLinks += 1;
-    this.#parts.report({ what: "opened", hostId: link.hostId, detail: "" });
-    // The link counts as open when this callback has returned.
-    queueMicrotask(() => {
-      for (const look of [...this.#onLinked]) look();
-    });
-  }
-
-  #passBy(hostId: string, detail: string): void {
-    this.#parts.counters.refusedNames += 1;
-    this.#parts.report({ what: "passed-by", hostId, detail });
+    this.#parts.ways.controlCame(this.#control.on(link), envelope);
   }
 
   #lost(hostId: string, link: OutgoingLink | undefined, detail: string, wasOpen: boolean): void {
@@ -435,8 +387,7 @@ export class LinkedHosts implements OtherHosts, AskingHost, ClusterHostsListener
     if (link === undefined) return;
     this.#interest.forget(link);
     this.#asks.linkEnded(link);
-    const control = this.#control.get(link);
-    this.#control.delete(link);
+    const control = this.#control.remove(link);
     if (control !== undefined) ways.controlGone(control);
     if (!wasOpen) return;
     counters.endedLinks += 1;
@@ -462,27 +413,8 @@ export class LinkedHosts implements OtherHosts, AskingHost, ClusterHostsListener
   }
 
   #controlTo(worker: WorkerElsewhere | undefined): ControlLink | undefined {
-    const link = worker && this.#diallings.get(worker.link.hostId)?.openLink;
-    return link && this.#controlOn(link);
-  }
-
-  #controlOn(link: OutgoingLink): ControlLink {
-    const known = this.#control.get(link);
-    if (known !== undefined) return known;
-    const control: ControlLink = {
-      id: `host → ${link.hostId}`,
-      account: link.account,
-      owner: { principal: undefined },
-      isElsewhere: true,
-      ask: (request, { id: clientId, account, owner: { principal } }) => {
-        const call = { metadata: {}, signal: neverAborted, account };
-        const asked = { method: method.openControlChannel, clientId, principal, request, call };
-        return this.#asks.tryAsk(link, asked, limits.controlAskMs);
-      },
-      send: (envelope, from) => link.sendControl(envelope, from?.account.party ?? "") === "queued",
-    };
-    this.#control.set(link, control);
-    return control;
+    const link = worker && this.#dialled.to(worker.link.hostId);
+    return link && this.#control.on(link);
   }
 
   async #within(barrier: Promise<boolean>): Promise<void> {
@@ -496,8 +428,6 @@ export class LinkedHosts implements OtherHosts, AskingHost, ClusterHostsListener
     timer.cancel();
   }
 }
-
-const neverAborted = new AbortController().signal;
 
 function laterByType(agentType: string): FoundElsewhere {
   return { at: "later", key: keyOfType(agentType) };

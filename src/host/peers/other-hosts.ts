@@ -4,7 +4,7 @@ import type { Admitted } from "../sessions/admission.ts";
 import type { Peer } from "../sessions/peer.ts";
 import type { TypeApplicant, TypeGrant } from "./cluster-view.ts";
 import type { ControlLink } from "./host-ways.ts";
-import type { Pattern } from "./told-presence.ts";
+import type { Pattern } from "./told/told-presence.ts";
 import type { CallLink, WorkerElsewhere } from "./worker-elsewhere.ts";
 
 /**

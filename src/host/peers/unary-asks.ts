@@ -9,8 +9,8 @@ import {
 } from "../../protocol/internal.ts";
 import { FairShare, type Metadata, partyOfCall, RpcError, StatusCode } from "../../transport/internal.ts";
 import { limits } from "../limits.ts";
+import type { OutgoingLink } from "./links/outgoing-link.ts";
 import type { ForwardedCall } from "./other-hosts.ts";
-import type { OutgoingLink } from "./outgoing-link.ts";
 
 interface Waiting {
   readonly link: OutgoingLink;

@@ -3,7 +3,7 @@ import type { Principal } from "../principal.ts";
 import type { CallerQuota } from "../quotas/quota-check.ts";
 import { registrationCost } from "./client-accounts.ts";
 import type { KeptRegistrations, Registrations } from "./kept-registrations.ts";
-import type { HeldSubscription, SubscriptionHolder } from "./subscription-book.ts";
+import type { HeldSubscription, SubscriptionHolder } from "./subscriptions/subscription-book.ts";
 
 /** The registrations of a client whose channel has ended, kept for its return. They route nothing and block no other client. */
 export interface Reservation {

@@ -1,6 +1,6 @@
 import type { MemoryAccount } from "../../transport/internal.ts";
 import { registrationCost } from "./client-accounts.ts";
-import type { HeldSubscription } from "./subscription-book.ts";
+import type { HeldSubscription } from "./subscriptions/subscription-book.ts";
 
 /** The registrations that a client has now. */
 export interface Registrations {

@@ -4,7 +4,7 @@ import type { QuotaCheck } from "../quotas/quota-check.ts";
 import type { Client } from "./client.ts";
 import type { Clients } from "./clients.ts";
 import type { Refusal, RegistrationReports } from "./registration-reports.ts";
-import type { SubscriptionBook } from "./subscription-book.ts";
+import type { SubscriptionBook } from "./subscriptions/subscription-book.ts";
 
 export interface RegistryBounds {
   /** Clients that are known at once. */

@@ -5,7 +5,7 @@ import { firstListed, limits } from "../limits.ts";
 import type { HostObserver } from "../observer.ts";
 import type { Client } from "./client.ts";
 import { keptText } from "./name-checks.ts";
-import type { HeldSubscription } from "./subscription-book.ts";
+import type { HeldSubscription } from "./subscriptions/subscription-book.ts";
 import type { TypeOwners } from "./type-owners.ts";
 
 export type TypeOutcome = { readonly at: "registered" } | { readonly at: "taken"; readonly by: string } | Refusal;

@@ -6,9 +6,7 @@ import { isSamePrincipal, type Principal } from "../principal.ts";
 import type { QuotaCheck } from "../quotas/quota-check.ts";
 import type { Client } from "./client.ts";
 import { ClientAccounts, registrationCost } from "./client-accounts.ts";
-import { ClientSubscriptions } from "./client-subscriptions.ts";
 import { Clients, type ClientsParts } from "./clients.ts";
-import { EventRoutes } from "./event-routes.ts";
 import type { KeptRegistrations } from "./kept-registrations.ts";
 import { whyInvalidAgentType, whyTooLong } from "./name-checks.ts";
 import { RegistrationBounds, type RegistryBounds } from "./registration-bounds.ts";
@@ -20,9 +18,11 @@ import {
   type TypeOutcome,
 } from "./registration-reports.ts";
 import type { TermsOfType } from "./shared-terms.ts";
-import { type HeldSubscription, SubscriptionBook } from "./subscription-book.ts";
-import { SubscriptionListings } from "./subscription-listings.ts";
-import type { TopicIndex } from "./topic-index.ts";
+import { ClientSubscriptions } from "./subscriptions/client-subscriptions.ts";
+import { EventRoutes } from "./subscriptions/event-routes.ts";
+import { type HeldSubscription, SubscriptionBook } from "./subscriptions/subscription-book.ts";
+import { SubscriptionListings } from "./subscriptions/subscription-listings.ts";
+import type { TopicIndex } from "./subscriptions/topic-index.ts";
 import { TypeReleases, type TypeReleasesParts } from "./type-releases.ts";
 
 export interface RegistryParts extends Pick<ClientsParts, "pendingOf">, RegistrationReportsParts {

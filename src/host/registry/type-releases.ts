@@ -1,7 +1,7 @@
 import type { MemoryAccount } from "../../transport/internal.ts";
 import { type ClientAccounts, registrationCost } from "./client-accounts.ts";
-import type { EventRoutes } from "./event-routes.ts";
-import { Multimap } from "./multimap.ts";
+import type { EventRoutes } from "./subscriptions/event-routes.ts";
+import { Multimap } from "./subscriptions/multimap.ts";
 import type { TypeOwners } from "./type-owners.ts";
 
 export interface TypeReleasesParts {

@@ -25,6 +25,11 @@ const overdueMs = 1_000;
 /** Longest grace of a leaving host that the worker believes. A host that says more would keep the worker away for days. */
 const longestGraceMs = 60_000;
 
+/**
+ * The same where the worker goes to another host of a cluster at once. The host may have many workers, and stay: this worker ends its channel when
+ * it has finished there what it has.
+ */
+const longestMoveGraceMs = 3_600_000;
 /** Longest time in which a worker goes to another host in order. After it, the worker goes as it is. */
 const longestMoveMs = 2_000;
 /** Least milliseconds that a leaving host has to read what this worker has sent. */
@@ -117,7 +122,8 @@ export class ConnectionSupervisor<Services extends ConnectionServices> {
    * Handles the notice that the host ends soon. New messages wait for the next connection; answers still pass on this one.
    */
   onHostLeaving(leaving: HostConnection, { graceMs: givenMs, addresses }: LeavingFrame): void {
-    const graceMs = Math.min(givenMs, longestGraceMs);
+    const movesAtOnce = addresses !== undefined && leaving.outbox.host.knowsLease;
+    const graceMs = Math.min(givenMs, movesAtOnce ? longestMoveGraceMs : longestGraceMs);
     const state = this.#state;
     const connection = this.current;
     if (this.#leavingHosts.has(leaving)) return;
@@ -130,9 +136,8 @@ export class ConnectionSupervisor<Services extends ConnectionServices> {
     if (state.at === "registering") connection.cut(reason);
     if (state.at !== "connected") return;
     endBackground(state, reason);
-    const leavingNow = { connection, graceMs };
-    if (addresses === undefined || !connection.outbox.host.knowsLease)
-      this.#search.begin({ kind: "move", reason, leaving: leavingNow });
+    const leavingNow = { connection, graceMs: Math.min(graceMs, longestGraceMs) };
+    if (!movesAtOnce) this.#search.begin({ kind: "move", reason, leaving: leavingNow });
     else {
       this.#options.hosts.recommend(addresses);
       void this.#moveInOrder(leavingNow, reason);

@@ -236,7 +236,8 @@ describe("an agent that leaves its worker, at the host", () => {
   });
 
   it("leaves a worker that an operator drains; drainWorker says how it ended [L11]", async () => {
-    await using world = await startRooms();
+    const clock = new ManualClock();
+    await using world = await startRooms({ clock, heartbeatTimeoutMs: 0 });
     const { rig, holder, first, agent } = world;
     const outcome = rig.host.drainWorker(`worker-${holder.clientId}`, { graceMs: 60_000 });
     const [drain, leave] = await holder.settled();

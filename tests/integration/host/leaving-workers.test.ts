@@ -65,6 +65,18 @@ describe.each(hostTransports)("a worker that says it is leaving, at the host ove
     expect(await caller.nextResponse()).toMatchObject({ requestId: "1", error: "" });
   });
 
+  it("reaches no agent of a shared type that it gave up, which might begin elsewhere, too", async () => {
+    await using rig = await start();
+    const target = await new RawWorker(rig.dial(), "T", { isAnnounced: true }).join();
+    await target.register("room", { agshared: "1" });
+    await target.register("own");
+    target.send({ kind: "leaving", graceMs: 1_000 });
+    target.request("1", "room/k", { source: { type: "own", key: "k" } });
+    expect((await target.nextResponse()).error).toBe("Agent type room not found.");
+    target.request("2", "own/k", { source: { type: "own", key: "k" } });
+    expect((await target.nextRequest()).target).toEqual({ type: "own", key: "k" });
+  });
+
   it("registers nothing after the notice, so that nothing is left behind", async () => {
     await using rig = await start();
     const target = await new RawWorker(rig.dial(), "T", { isAnnounced: true }).join();

@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { BatchRunner } from "../../../src/host/batch-runner.ts";
 import { createHostCounters } from "../../../src/host/counters.ts";
-import { LinkFlushes } from "../../../src/host/peers/link-flushes.ts";
+import { LinkFlushes } from "../../../src/host/peers/places/link-flushes.ts";
 import { type CallLink, WorkerElsewhere } from "../../../src/host/peers/worker-elsewhere.ts";
 import { AgentRoutes } from "../../../src/host/placement/cluster/agent-routes.ts";
 import type { Placed } from "../../../src/host/placement/located.ts";

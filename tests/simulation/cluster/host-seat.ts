@@ -83,6 +83,7 @@ export class HostSeat {
     this.#isLeaving = true;
     const member = this.#member;
     await member.drain();
+    void member.handOverShards();
     for (const connection of [...this.#connections]) this.#drop(connection);
     await member.leave();
     this.clock.kill();

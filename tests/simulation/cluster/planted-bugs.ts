@@ -142,8 +142,8 @@ export const plantedClusterBugs: readonly PlantedClusterBug[] = [
   {
     name: "a shard is read after the host was isolated while it took it (rule R2)",
     file: "shards/shard-owners.ts",
-    from: "this.#isLeaving || !this.#life.isServing()) return;",
-    to: "this.#isLeaving) return;",
+    from: "if (owned === undefined || this.#isOver || !this.#life.isServing()) return;",
+    to: "if (owned === undefined || this.#isOver) return;",
     caughtBy: ["shards"],
   },
   {

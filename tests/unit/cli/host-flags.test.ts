@@ -47,6 +47,8 @@ test("the bounds of a host's links and moves are flags; their defaults are the h
     ...{ maxRoutes: 5, moveTimeoutMs: 700, maxPeerQueuedBytes: 4_096, maxPeerQueuedFrames: 100 },
   });
   expect(() => settings("--max-peer-queued-frames", "1")).toThrow(/Not a whole number/);
+  expect(settings().balanceWorkers).toBe(true);
+  expect(settings("--no-balance-workers").balanceWorkers).toBe(false);
 });
 
 test("--dotnet-errors says what .NET's workers get in place of an error; nothing unless it is given", () => {

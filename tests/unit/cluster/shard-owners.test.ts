@@ -36,14 +36,17 @@ function world() {
     return promise;
   };
   const pass = (ms: number) => run(new Promise<void>((resolve) => clock.setTimer(ms, resolve)));
-  const start = async (label: string, { finishes = true, readsMail = true } = {}): Promise<Reader> => {
+  const start = async (
+    label: string,
+    { finishes = true, readsMail = true, reached = reachedOf } = {},
+  ): Promise<Reader> => {
     const reading = new Map<number, OwnedShard>();
     const finishing = new Map<number, () => void>();
     const told: string[] = [];
     const client = store.reopen();
     const shards = {
       count,
-      reached: async (shard: number) => 100 + shard,
+      reached,
       take: (shard: number, owned: OwnedShard) => {
         reading.set(shard, owned);
         told.push(`take ${shard}`);
@@ -74,6 +77,7 @@ function world() {
   return { clock, pass, run, start, recordOf };
 }
 
+const reachedOf = async (shard: number): Promise<number> => 100 + shard;
 const shardsOf = ({ reading }: Reader) => [...reading.keys()].sort((one, other) => one - other);
 const all = Array.from({ length: count }, (_, shard) => shard);
 
@@ -181,6 +185,46 @@ describe("the shards of the mail in a cluster", () => {
     expect(one.reading.get(3)?.token).toBeGreaterThan(before?.token ?? 0);
     expect(await recordOf(3)).toMatchObject({ hostId: one.member.hostId });
     expect(one.told.filter((what) => what.startsWith("drop"))).toEqual(["drop 3"]);
+  });
+
+  it("go to another host while theirs drains, at once, and their host serves meanwhile", async () => {
+    const { start, pass, run } = world();
+    const one = await start("one", { finishes: false });
+    const two = await start("two", { finishes: false });
+    for (const end of one.finishing.values()) end();
+    await pass(2_000);
+    one.finishing.clear();
+    const held = one.reading.size;
+    expect(held).toBeGreaterThan(0);
+    await run(one.member.drain());
+    const handedOver = one.member.handOverShards();
+    expect([...one.finishing.keys()].sort()).toEqual(shardsOf(one));
+    expect(one.reading.size).toBe(held);
+    for (const end of one.finishing.values()) end();
+    await handedOver;
+    expect(one.reading.size).toBe(0);
+    expect(one.member.isServing).toBe(true);
+    expect(one.member.counters.shardsHandedOver).toBe(count);
+    // No time passes: the other host does not wait for its next look.
+    for (let turn = 0; turn < 100 && two.reading.size < count; turn += 1) await nextTurn();
+    expect(shardsOf(two)).toEqual(all);
+  });
+
+  it("are not taken by a host that leaves its own", async () => {
+    const { start, pass, run, recordOf } = world();
+    const one = await start("one");
+    const answers: ((place: number) => void)[] = [];
+    const reached = () => new Promise<number>((resolve) => answers.push(resolve));
+    const two = await start("two", { reached });
+    one.member.abandon();
+    await pass(30_000);
+    expect(answers.length).toBeGreaterThan(0);
+    const left = two.member.handOverShards();
+    for (const answer of answers) answer(100);
+    await run(left);
+    await pass(5_000);
+    expect(two.reading.size).toBe(0);
+    for (const shard of all) expect((await recordOf(shard))?.hostId).not.toBe(two.member.hostId);
   });
 
   it("are free when their host leaves, so that others take them without waiting for its lease", async () => {

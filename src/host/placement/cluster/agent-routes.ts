@@ -6,27 +6,24 @@ import type { MutableHostCounters } from "../../counters.ts";
 import { limits } from "../../limits.ts";
 import type { HostObserver } from "../../observer.ts";
 import type { HostCaller } from "../../peers/host-caller.ts";
-import type { LinkFlushes } from "../../peers/link-flushes.ts";
-import { type CallLink, WorkerElsewhere } from "../../peers/worker-elsewhere.ts";
+import type { LinkFlushes } from "../../peers/places/link-flushes.ts";
+import type { CallLink, WorkerElsewhere } from "../../peers/worker-elsewhere.ts";
 import type { SharedType } from "../../registry/shared-type.ts";
 import type { Peer } from "../../sessions/peer.ts";
-import type { AgentDirectory, ClaimOutcome } from "../agent-directory.ts";
+import type { AgentDirectory } from "../agent-directory.ts";
 import type { LeavingAgents, PlacesAcross } from "../leaving-agents.ts";
-import type { Elsewhere, Expected, Found, Located, MessageOrigin, Nowhere, Placed, Seeker } from "../located.ts";
+import type { Elsewhere, Found, Located, MessageOrigin, Nowhere, Placed, Seeker } from "../located.ts";
 import { countHeld, type HeldMessage, type HeldMessages, type MovingAgent } from "../moving-agent.ts";
 import { MovingLane } from "../moving-lane.ts";
 import type { LocatesAcross, Placement } from "../placement.ts";
 import type { Workers } from "../workers.ts";
+import { AgentClaiming } from "./agent-claiming.ts";
 import { AgentWaits, anyWorker } from "./agent-waits.ts";
 import type { ClusterDirectory } from "./cluster-directory.ts";
 import type { ClusterPlaces } from "./cluster-places.ts";
+import { FlushMark } from "./flush-mark.ts";
+import { foundAt, isElsewhere, NextPlace, type WorkersOfOthers } from "./next-place.ts";
 import { RouteTable } from "./route-table.ts";
-
-/** The workers of other hosts, as their links tell them. */
-export interface WorkersOfOthers {
-  /** The newest channel of a worker. */
-  workerOf(workerId: string): WorkerElsewhere | undefined;
-}
 
 export interface AgentRoutesParts {
   readonly places: ClusterPlaces;
@@ -47,17 +44,6 @@ export interface AgentRoutesParts {
   readonly maxRoutes: number;
   readonly moveTimeoutMs: number;
 }
-
-/** The next step for a message of an agent. */
-type Step =
-  | Found
-  | Expected
-  | Nowhere
-  | { readonly at: "ask"; readonly peer: WorkerElsewhere }
-  | { readonly at: "claim"; readonly workerId: string }
-  | { readonly at: "flush"; readonly route: WorkerElsewhere }
-  /** `for`: the id of the worker, or `anyWorker`. */
-  | { readonly at: "wait"; readonly for: string };
 
 /** A message that comes back from another host, and the agent that it is for. */
 export interface Bounced {
@@ -84,6 +70,8 @@ export class AgentRoutes implements PlacesAcross, LocatesAcross {
   readonly #routes: RouteTable;
   readonly #gates: MovingLane;
   readonly #waits: AgentWaits;
+  readonly #nextPlace: NextPlace;
+  readonly #claiming: AgentClaiming;
   readonly #moveTimers = new Set<Timer>();
 
   constructor(parts: AgentRoutesParts) {
@@ -97,6 +85,8 @@ export class AgentRoutes implements PlacesAcross, LocatesAcross {
       onOver: (agent) => this.#gates.resume(agent),
       onLate: (agent) => this.#refuse(agent, notThere(agent)),
     });
+    this.#nextPlace = new NextPlace({ ...parts, routes: this.#routes, workersOf: (type) => this.peersOf(type) });
+    this.#claiming = new AgentClaiming(parts);
   }
 
   /** Routes that are confirmed, and agents whose messages wait for one. */
@@ -185,7 +175,7 @@ export class AgentRoutes implements PlacesAcross, LocatesAcross {
       agent.refused === message
         ? elsewhere(agent.heldBy, "Another worker has the agent.")
         : this.#placeOfOther(type, key, origin);
-    if (known === undefined) return this.#claim(agent, message, origin.channel.worker.id);
+    if (known === undefined) return this.#claiming.claim(agent, message, origin.channel.worker.id);
     if (known.at === "elsewhere" && known.heldBy === undefined)
       return this.#place(message, elsewhere(agent.heldBy, known.reason));
     this.#place(message, known);
@@ -312,7 +302,7 @@ export class AgentRoutes implements PlacesAcross, LocatesAcross {
     const { messages } = this.#parts;
     const { type, key } = agent;
     let gate = this.#gates.find(type, key);
-    const step = gate === undefined ? this.#next(agent, message) : undefined;
+    const step = gate === undefined ? this.#nextPlace.next(agent, message) : undefined;
     switch (step?.at) {
       case "found":
       case "expected":
@@ -320,7 +310,7 @@ export class AgentRoutes implements PlacesAcross, LocatesAcross {
         // A route to another host is the gate's matter: what waits there goes first.
         return this.#place(message, step);
       case "claim":
-        return this.#claim(agent, message, step.workerId);
+        return this.#claiming.claim(agent, message, step.workerId);
       case "ask":
       case "flush":
       case "wait":
@@ -343,7 +333,7 @@ export class AgentRoutes implements PlacesAcross, LocatesAcross {
     if (message === undefined) return;
     if (sharedType(gate.type.name) !== gate.type) return this.#place(message, undefined);
     if (this.#isRefused(gate, message)) return;
-    const step = this.#next(gate, message);
+    const step = this.#nextPlace.next(gate, message);
     switch (step.at) {
       case "found":
       case "expected":
@@ -373,105 +363,6 @@ export class AgentRoutes implements PlacesAcross, LocatesAcross {
     this.#gates.end(gate);
     Object.assign(entry, { heldBy: workerId, tried, failures, above: entry.above ?? above });
     if (entry.at === "placing") entry.lane?.resume(entry);
-  }
-
-  /** The next step for a message of this host. */
-  #next(agent: MovingAgent, message: HeldMessage): Step {
-    const { placement } = this.#parts;
-    const { type, key } = agent;
-    const holder = placement.holderOf(type, key);
-    const route = this.#routes.find(type.name, key);
-    if (route?.isOpen && holder === undefined) return foundAt(route);
-    if (route?.link.isOpen) return { at: "flush", route };
-    if (holder !== undefined) return holder;
-    agent.heldBy ??= route?.worker.id ?? this.#parts.sleepers.sleeperOf(type, key);
-    if (agent.failures > limits.bouncesOfCall) {
-      Object.assign(agent, { failures: 0, heldBy: undefined, tried: undefined });
-      return { at: "nowhere", code: "undeliverable", reason: `No worker took ${type.name}/${key}. Try again later.` };
-    }
-    const known = agent.heldBy === undefined ? undefined : this.#atWorker(type, agent.heldBy);
-    if (known !== undefined) return known;
-    agent.heldBy = undefined;
-    return this.#guess(agent, message);
-  }
-
-  /** Undefined: the worker is gone. */
-  #atWorker(type: SharedType, workerId: string): Step | undefined {
-    const { workers, others, places } = this.#parts;
-    const here = workers.peersOf(workerId);
-    if (here.some(({ id }) => type.isOwner(id))) return { at: "claim", workerId };
-    const there = others.workerOf(workerId);
-    // One that stops has given up its types, and keeps its agents until it is gone.
-    const serves = places.serversOf(type.name).includes(workerId);
-    if (there?.isOpen && serves) return { at: "ask", peer: there };
-    return places.isGone(workerId) ? undefined : { at: "wait", for: workerId };
-  }
-
-  #guess({ type, key, above, tried }: MovingAgent, { caller }: HeldMessage): Step {
-    const { placement, places } = this.#parts;
-    const chosen = placement.choose(type, { key, caller, above, except: tried });
-    if ("at" in chosen) {
-      const isServed =
-        chosen.at === "nowhere" && chosen.code === "undeliverable" && places.serversOf(type.name).length > 0;
-      return isServed && this.peersOf(type).length === 0 ? { at: "wait", for: anyWorker } : chosen;
-    }
-    const { peer } = chosen;
-    return isElsewhere(peer) ? { at: "ask", peer } : { at: "claim", workerId: peer.worker.id };
-  }
-
-  #claim(agent: MovingAgent, message: HeldMessage, workerId: string): void {
-    const { directory, workers } = this.#parts;
-    const { type, key } = agent;
-    if (workers.isDraining(workerId)) return this.#claimForOther(agent, message, workerId);
-    const payer = message.payer ?? workers.peerOf(workerId);
-    agent.at = "claiming";
-    const party = payer?.account.party ?? "";
-    void Promise.resolve(directory.claim({ type, key, workerId, party })).then((outcome) => {
-      if (agent.at === "claiming" && agent.lane?.has(agent)) this.#claimed(agent, message, workerId, outcome);
-    });
-  }
-
-  /** The worker stops. An agent that sleeps there goes to another one, and the others are not its. */
-  #claimForOther(agent: MovingAgent, message: HeldMessage, workerId: string): void {
-    const { sleepers, placement } = this.#parts;
-    const { type, key, above } = agent;
-    const chosen = placement.choose(type, { key, caller: message.caller, above, except: workerId });
-    agent.at = "claiming";
-    if (sleepers.sleeperOf(type, key) !== workerId || "at" in chosen || chosen.worker.id === workerId)
-      return this.#claimed(agent, message, workerId, { at: "unfit", reason: "The worker stops." });
-    const to = chosen.worker.id;
-    void sleepers.passSleeper(type, key, to).then((outcome) => {
-      if (agent.at !== "claiming" || agent.lane?.has(agent) !== true) return;
-      const known: ClaimOutcome =
-        outcome === "done" ? { at: "elsewhere", workerId: to } : { at: "unfit", reason: "The agent has moved." };
-      this.#claimed(agent, message, workerId, known);
-    });
-  }
-
-  #claimed(agent: MovingAgent, message: HeldMessage, workerId: string, outcome: ClaimOutcome): void {
-    const { counters, observer, workers } = this.#parts;
-    switch (outcome.at) {
-      case "held": {
-        Object.assign(agent, { failures: 0, heldBy: undefined, tried: undefined, refused: undefined });
-        const { type: agentType, key } = outcome.claim;
-        const clientId = workers.peerOf(workerId)?.id ?? "";
-        observer?.({ at: "claim", what: "made", agentType, key, workerId, clientId });
-        break;
-      }
-      case "elsewhere":
-        Object.assign(agent, { heldBy: outcome.workerId, failures: agent.failures + 1, refused: message });
-        break;
-      case "unfit":
-        Object.assign(agent, { heldBy: undefined, tried: workerId, failures: agent.failures + 1, refused: message });
-        break;
-      case "full":
-      case "unavailable": {
-        counters.refusedClaims += 1;
-        const code = outcome.at === "full" ? "overloaded" : "undeliverable";
-        agent.refusal = { outcome: { at: "nowhere", code, reason: outcome.reason }, left: countHeld(agent) };
-      }
-    }
-    agent.lane?.resume(agent);
   }
 
   #flush(gate: MovingAgent, link: CallLink, slot: number): void {
@@ -506,37 +397,6 @@ export class AgentRoutes implements PlacesAcross, LocatesAcross {
     this.#parts.messages.remove(message);
     message.place(placed);
   }
-}
-
-/** Stands behind the messages of another host for an agent, and says when these are on their way. */
-class FlushMark implements HeldMessage {
-  readonly caller: HostCaller;
-  readonly payer: HostCaller;
-  readonly byteLength = 0;
-  readonly isUnfit = false;
-  readonly opensRoutes = false;
-  readonly origin: MessageOrigin;
-  readonly place: () => void;
-  queue: HeldMessage["queue"];
-
-  constructor(host: HostCaller, onDone: () => void) {
-    this.caller = host;
-    this.payer = host;
-    this.origin = { host, channel: host, isFirst: false, number: 0 };
-    this.place = onDone;
-  }
-
-  get account(): HostCaller["account"] {
-    return this.caller.account;
-  }
-}
-
-function isElsewhere(peer: Peer): peer is WorkerElsewhere {
-  return peer instanceof WorkerElsewhere;
-}
-
-function foundAt(peer: WorkerElsewhere): Found {
-  return { at: "found", peer, epoch: undefined };
 }
 
 function elsewhere(heldBy: string | undefined, reason: string): Elsewhere {

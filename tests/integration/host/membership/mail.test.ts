@@ -19,6 +19,7 @@ import {
   type ClusterTransport,
   clusterTransports,
 } from "../../../support/cluster-rig.ts";
+import { Gate } from "../../../support/gate.ts";
 import { Inbox } from "../../../support/inbox.ts";
 import { sharedMemoryStores } from "../../../support/shared-memory-store.ts";
 
@@ -42,6 +43,8 @@ interface Site {
   readonly rig: ClusterRig;
   readonly log: DurableLog;
   readonly seen: Inbox<string>;
+  /** The handlers of messages "slow" end when it is open. */
+  readonly slow: Gate;
   worker(
     host: ClusterHostRig,
     types?: readonly string[],
@@ -55,6 +58,7 @@ async function start({ stores }: { readonly stores?: () => StateStore } = {}): P
   await mailboxes.open();
   const { log } = mailboxes;
   const seen = new Inbox<string>();
+  const slow = new Gate();
   const options = () => ({
     host: { retry: quickly, ...(stores === undefined ? {} : { stateStore: stores() }) },
     cluster: { log },
@@ -62,7 +66,7 @@ async function start({ stores }: { readonly stores?: () => StateStore } = {}): P
   const rig = await clusters.start(options());
   open.push(rig);
   const worker: Site["worker"] = async (host, types = [], subscriptions = []) => {
-    const runtime = new WorkerRuntime({ dialer: { dial: () => host.dial() }, address: host.host.address });
+    const runtime = new WorkerRuntime({ dialer: rig.dialer, address: host.host.address });
     open.push(runtime);
     await runtime.start();
     runtime.addMessageSerializer(Note);
@@ -71,15 +75,17 @@ async function start({ stores }: { readonly stores?: () => StateStore } = {}): P
         .event(Note, function ({ text }) {
           seen.put(`${this.id} ${text}`);
         })
-        .rpc(Note, function ({ text }) {
+        .rpc(Note, async function ({ text }) {
           seen.put(`${this.id} called ${text}`);
+          if (text === "slow") await slow.opened;
+          if (text === "remind") await this.remindMe("later", { after: 1_000 }, Note({ text: "due" }));
         });
     }
     for (const type of types) await runtime.registerFactory(type, () => new Seer("sees"));
     for (const subscription of subscriptions) await runtime.addSubscription(subscription);
     return runtime;
   };
-  return { rig, log, seen, worker };
+  return { rig, log, seen, slow, worker };
 }
 
 /** Agents of one type in many shards, so that both hosts own some of them. */
@@ -138,6 +144,70 @@ describe("the mail of a cluster", () => {
     expect([...(await seen.takeMany(keys.length))].sort()).toEqual(
       keys.map((key) => `writer/${key} called after`).sort(),
     );
+  });
+
+  it("comes once and in order while a host drains, which leaves its shards to the others before it ends", async () => {
+    const { rig, seen, worker } = await start();
+    const three = await rig.add();
+    const sender = await worker(rig.two);
+    await worker(rig.one, ["writer"]);
+    await worker(three, ["reader"]);
+    const texts = Array.from({ length: 12 }, (_, index) => `${index}`);
+    const types = ["writer", "reader"];
+    const tellAll = async (some: readonly string[]): Promise<void> => {
+      for (const text of some)
+        for (const type of types) for (const key of keys) await sender.tell(Note({ text }), new AgentId(type, key));
+    };
+    await tellAll(texts.slice(0, 4));
+    const shardsHeld = () => [rig.one, rig.two, three].map(({ host }) => host.counters().cluster?.shardsHeld ?? 0);
+    while (shardsHeld().some((count) => count === 0)) await nextTurn();
+    const telling = tellAll(texts.slice(4));
+    await rig.one.host.stop({ graceMs: 30_000 });
+    await telling;
+    const all = await seen.takeMany(texts.length * types.length * keys.length);
+    for (const type of types) {
+      for (const key of keys) {
+        const ofAgent = all.filter((each) => each.startsWith(`${type}/${key} `));
+        expect(ofAgent).toEqual(texts.map((text) => `${type}/${key} called ${text}`));
+      }
+    }
+    while (shardsHeld().reduce((sum, count) => sum + count, 0) < 32) await nextTurn();
+    expect(shardsHeld()[0]).toBe(0);
+    expect(rig.one.host.counters().cluster?.shardsHandedOver).toBeGreaterThan(0);
+    expect(seen.rest).toEqual([]);
+  });
+
+  it("is not handed over before what is under way has ended, so that none comes twice", async () => {
+    const { rig, seen, slow, worker } = await start();
+    const sender = await worker(rig.two, ["writer"]);
+    for (const key of keys) await sender.tell(Note({ text: "slow" }), new AgentId("writer", key));
+    const begun = await seen.takeMany(keys.length);
+    const heldByTwo = () => rig.two.host.counters().cluster?.shardsHeld ?? 0;
+    const before = heldByTwo();
+    const stopped = rig.one.host.stop({ graceMs: 60_000 });
+    while (heldByTwo() === before) await nextTurn();
+    slow.open();
+    await stopped;
+    while (heldByTwo() < 32) await nextTurn();
+    await sender.tell(Note({ text: "last" }), new AgentId("writer", "k0"));
+    expect([...begun, await seen.take()].sort()).toEqual(
+      [...keys.map((key) => `writer/${key} called slow`), "writer/k0 called last"].sort(),
+    );
+    expect(seen.rest).toEqual([]);
+  });
+
+  it("leaves its reminders to the other hosts, too, which fire each once", async () => {
+    const { rig, seen, worker } = await start({ stores: sharedMemoryStores() });
+    const sender = await worker(rig.two, ["writer"]);
+    for (const key of keys) await sender.tell(Note({ text: "remind" }), new AgentId("writer", key));
+    await seen.takeMany(keys.length);
+    await rig.one.host.stop({ graceMs: 30_000 });
+    expect([...(await seen.takeMany(keys.length))].sort()).toEqual(
+      keys.map((key) => `writer/${key} called due`).sort(),
+    );
+    await sender.tell(Note({ text: "last" }), new AgentId("writer", "k0"));
+    expect(await seen.take()).toBe("writer/k0 called last");
+    expect(seen.rest).toEqual([]);
   });
 
   it("has dead letters that either host lists and drops", async () => {

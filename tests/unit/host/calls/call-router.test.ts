@@ -7,7 +7,7 @@ import { createHostCounters } from "../../../../src/host/counters.ts";
 import { EventRouter } from "../../../../src/host/events/event-router.ts";
 import { limits } from "../../../../src/host/limits.ts";
 import { TypeTable } from "../../../../src/host/placement/type-table.ts";
-import { TopicIndex } from "../../../../src/host/registry/topic-index.ts";
+import { TopicIndex } from "../../../../src/host/registry/subscriptions/topic-index.ts";
 import type { FrameUse, Peer, SendOutcome } from "../../../../src/host/sessions/peer.ts";
 import { createIncomingCalls, createOutgoingCalls } from "../../../../src/host/sessions/pending-call.ts";
 import {

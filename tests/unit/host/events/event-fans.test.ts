@@ -3,7 +3,7 @@ import { EventFans } from "../../../../src/host/events/event-fans.ts";
 import { limits } from "../../../../src/host/limits.ts";
 import { PlaceVersions } from "../../../../src/host/placement/place-versions.ts";
 import { TypeTable } from "../../../../src/host/placement/type-table.ts";
-import { TopicIndex } from "../../../../src/host/registry/topic-index.ts";
+import { TopicIndex } from "../../../../src/host/registry/subscriptions/topic-index.ts";
 import { encodeFrame, type PeekedEvent, peekFrame } from "../../../../src/protocol/internal.ts";
 import { peerOf } from "../../../support/placed-peer.ts";
 

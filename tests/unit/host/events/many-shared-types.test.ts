@@ -3,7 +3,7 @@ import { BatchRunner } from "../../../../src/host/batch-runner.ts";
 import { createHostCounters } from "../../../../src/host/counters.ts";
 import { EventRouter } from "../../../../src/host/events/event-router.ts";
 import { TypeTable } from "../../../../src/host/placement/type-table.ts";
-import { TopicIndex } from "../../../../src/host/registry/topic-index.ts";
+import { TopicIndex } from "../../../../src/host/registry/subscriptions/topic-index.ts";
 import { encodeFrame, peekFrame } from "../../../../src/protocol/internal.ts";
 import { openPlacement } from "../../../support/open-placement.ts";
 import { KeptChannel } from "../../../support/placement-world.ts";

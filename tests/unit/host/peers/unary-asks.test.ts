@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
 import { limits } from "../../../../src/host/limits.ts";
-import type { OutgoingLink } from "../../../../src/host/peers/outgoing-link.ts";
+import type { OutgoingLink } from "../../../../src/host/peers/links/outgoing-link.ts";
 import { UnaryAsks } from "../../../../src/host/peers/unary-asks.ts";
 import type { PeerUnary } from "../../../../src/protocol/internal.ts";
 import { ManualClock } from "../../../../src/testing/index.ts";

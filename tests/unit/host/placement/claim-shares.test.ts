@@ -4,7 +4,7 @@ import { createHostCounters } from "../../../../src/host/counters.ts";
 import { EventRouter } from "../../../../src/host/events/event-router.ts";
 import { SoloDirectory } from "../../../../src/host/placement/solo-directory.ts";
 import { TypeTable } from "../../../../src/host/placement/type-table.ts";
-import { TopicIndex } from "../../../../src/host/registry/topic-index.ts";
+import { TopicIndex } from "../../../../src/host/registry/subscriptions/topic-index.ts";
 import { encodeFrame, peekFrame } from "../../../../src/protocol/internal.ts";
 import { ManualClock } from "../../../../src/testing/index.ts";
 import { openPlacement } from "../../../support/open-placement.ts";
