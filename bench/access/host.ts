@@ -8,7 +8,7 @@ const [protection = "open", certFile, keyFile] = process.argv.slice(2);
 const isKnown = protection === "known" || protection === "rules" || protection === "quotas";
 const hasRules = protection === "rules" || protection === "quotas";
 
-/** So many rules that a decision which is not kept would show. */
+/** Enough rules that a decision which is not kept would show. */
 const list: readonly AccessRule[] = [
   ...Array.from({ length: 50 }, (_, index) => ({ principal: `other-${index}`, allow: "call" as const, types: "*" })),
   { role: "worker", allow: "*", types: "*", topics: "*" },

@@ -18,7 +18,7 @@ export function principalOptionsOf({ tellsPrincipal }: PrincipalOptions): Princi
   return { tellsPrincipal };
 }
 
-/** Whether a type hears who calls it. Throws `invalid-argument` for a static property that is no boolean. */
+/** Whether a type hears who calls it. Throws `invalid-argument` for a static property of another kind. */
 export function tellsPrincipal(options: PrincipalOptions, agentClass: unknown): boolean {
   if (options.tellsPrincipal !== undefined) return options.tellsPrincipal;
   if (typeof agentClass !== "function" || !("tellsPrincipal" in agentClass)) return false;

@@ -66,8 +66,8 @@ export class CallSending {
 
   // protocol.md §11.20
   /**
-   * Returns the fields to add to a call whose caller is known: with its principal for a worker that asks for it, or if the call has a key. A call
-   * to another host has the principal beside it.
+   * Returns the fields to add to a call whose caller is known. The principal is told to a worker that asks for it, and with each key. A call to
+   * another host has it beside the frame.
    */
   #marksOf(
     { principal = "", targetType }: PendingCall,

@@ -150,7 +150,7 @@ export class Router {
   }
 
   // protocol.md §2.5
-  /** What the rules refuse counts, too. */
+  /** Asks the quota, then the rules: messages that the rules refuse count, too. */
   #whyNot(peer: Peer, message: PeekedRequest | PeekedEvent, quota: CallerQuota): CallFailure | undefined {
     const overuse = quota.whyNotMessages(1, message.bytes.length, { clientId: peer.id });
     return overuse === undefined ? this.#parts.senders.whyNot(peer, message) : callFailure.overQuota(overuse);

@@ -45,7 +45,7 @@ export interface MessageOrigin {
   readonly number: number;
 }
 
-/** What another host says of a call. */
+/** The part of a call that another host says beside its frame. */
 export interface CallOfHost extends Pick<MessageOrigin, "channel" | "isFirst"> {
   // protocol.md §11.20
   /** The name of the principal that calls. Undefined: an anonymous caller. */

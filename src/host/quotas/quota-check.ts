@@ -67,7 +67,7 @@ export interface QuotaCaller {
   readonly isTaken?: boolean;
 }
 
-/** What one caller may still have and do: its principal and its address both must allow it. */
+/** The quota of one caller: its principal and its address both must allow what it does. */
 export class CallerQuota {
   readonly #usages: readonly Usage[];
   readonly #parts: CallerQuotaParts;

@@ -2,10 +2,10 @@ import type { QuotaLimits } from "../../security/internal.ts";
 import { limits as bounds } from "../limits.ts";
 import { TokenBucket } from "./token-bucket.ts";
 
-/** What is counted as long as it is there. */
+/** The kinds of things that are counted as long as they are there. */
 export type Countable = "channels" | "types" | "subscriptions" | "calls";
 
-/** Why a quota refuses something. */
+/** The refusal of a quota. */
 export interface Overuse {
   readonly text: string;
   /** Milliseconds after which another attempt may succeed. Undefined: when something else has ended. */

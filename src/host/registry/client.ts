@@ -49,16 +49,20 @@ export class Client implements SubscriptionHolder {
   isLeaving = false;
   reservation: Reservation | undefined;
 
-  constructor(clientId: string, principal: Principal | undefined, state: ClientState, quota?: CallerQuota) {
+  constructor(clientId: string, principal: Principal | undefined, state: ClientState) {
     this.clientId = clientId;
     this.principal = principal;
     this.state = state;
-    this.#quota = quota;
   }
 
   /** The quota of the client's principal and address. */
   get quota(): CallerQuota | undefined {
     return this.#quota;
+  }
+
+  /** The client is expected or serving: what it registers counts for a quota from now on. */
+  enterQuota(quota: CallerQuota | undefined): void {
+    this.#quota = quota;
   }
 
   /** The client is gone: what it has counts no more for its quota. */

@@ -76,7 +76,7 @@ export class Clients {
   /** A client registers ahead of its channel: it becomes expected. */
   expect(clientId: string, principal: Principal | undefined, party: string): Client {
     const { clock, orphanMs, onExpired } = this.#parts;
-    const client = this.#clients.get(clientId) ?? this.#create(clientId, principal, party);
+    const client = this.#clients.get(clientId) ?? new Client(clientId, principal, { at: "reserved" });
     const timer = clock.setTimer(orphanMs, () =>
       this.#afterAdmissions(this.#parts.pendingOf(clientId, method.openChannel), () => {
         if (client.state === expected) onExpired(client);
@@ -93,7 +93,7 @@ export class Clients {
     principal: Principal | undefined,
     party: string,
   ): { readonly client: Client; readonly before: KeptRegistrations | undefined } {
-    const client = this.#clients.get(clientId) ?? this.#create(clientId, principal, party);
+    const client = this.#clients.get(clientId) ?? new Client(clientId, principal, { at: "reserved" });
     if (client.state.at === "expected") client.state.timer.cancel();
     const before = this.#dropReservation(client);
     before?.timer.cancel();
@@ -148,13 +148,10 @@ export class Clients {
     for (const { clientId } of this.#reserved.all()) this.#expireReservation(clientId);
   }
 
-  #create(clientId: string, principal: Principal | undefined, party: string): Client {
-    return new Client(clientId, principal, { at: "reserved" }, this.#parts.quotas?.of(principal, party));
-  }
-
   #enter(client: Client, state: ClientState, party: string): void {
     const { clientId } = client;
     if (client.state.at === "reserved") {
+      client.enterQuota(this.#parts.quotas?.of(client.principal, party));
       const reason = `This host keeps the registrations of ${this.#parts.bounds.maxClients} clients (maxSessions). This address had most of them, and others needed a place.`;
       this.#places.set(
         clientId,
@@ -172,13 +169,12 @@ export class Clients {
 
   #reserve(before: Client, reservation: Reservation): void {
     const { clientId, principal } = before;
-    // What is reserved routes nothing, and counts for no quota. When the client comes back, it has its quota again.
-    const party = this.#parts.accounts.partyOf(clientId);
-    const client = this.#create(clientId, principal, party);
+    // What is reserved routes nothing, and counts for no quota until the client comes back.
+    const client = new Client(clientId, principal, { at: "reserved" });
     client.reservation = reservation;
     client.inheritLosses(before);
     this.#clients.set(clientId, client);
-    this.#reserved.add(client, reservation.kept.entries, party);
+    this.#reserved.add(client, reservation.kept.entries, this.#parts.accounts.partyOf(clientId));
     for (let gone = this.#reserved.surplus(); gone !== undefined; gone = this.#reserved.surplus())
       this.#expireReservation(gone.clientId);
   }

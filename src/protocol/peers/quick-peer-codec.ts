@@ -31,7 +31,7 @@ export function isFirst(flags: number): boolean {
   return (flags & firstFlag) !== 0;
 }
 
-/** What a host tells with a call. */
+/** The facts that a host tells with a call. */
 export interface PeerCallMarks {
   /** Whether it is the first call on a route to its agent. Default: false. */
   readonly isFirst?: boolean;

@@ -13,9 +13,8 @@ export interface QuotaLimits {
   /** Calls without an answer. */
   readonly calls?: number | undefined;
   /**
-   * Messages and their bytes in a second, on average. What was not used in one second may be used in the next. A call, an event, a control
-   * request, a load or a commit of a state, a message that a commit keeps, and a reminder that it sets, count as one message each. Answers don't
-   * count.
+   * Messages and their bytes in a second, on average. A second's rest may be used in the next. A call, an event, a control request, a load and a
+   * commit of a state count as one message each. So do the events, kept messages and reminders of a commit. Answers don't count.
    */
   readonly messagesPerSecond?: number | undefined;
   readonly bytesPerSecond?: number | undefined;

@@ -18,7 +18,7 @@ export interface UnreadQuotas {
 }
 
 const mostQuotas = 1_000;
-/** So many that a sum of two of them is still a whole number. */
+/** The largest limit. Sums of it are still whole numbers. */
 const mostOfLimit = 2 ** 50;
 const fields = ["principal", "role", "address", ...quotaLimits] as const;
 

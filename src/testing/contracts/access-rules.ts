@@ -110,7 +110,7 @@ function decided(rules: AccessRules, request: AccessRequest): AccessDecision {
   const decision = rules.decide(request);
   equal(typeof decision.isAllowed, "boolean", `${shown(request)}: no decision`);
   for (const text of [decision.rule, decision.place])
-    ok(text === undefined || typeof text === "string", `${shown(request)}: a rule or its place is no text`);
+    ok(text === undefined || typeof text === "string", `${shown(request)}: the rule or its place must be a text`);
   return decision;
 }
 

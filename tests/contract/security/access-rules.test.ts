@@ -87,8 +87,7 @@ describe("the contract suite of access rules", () => {
     ],
     [
       "allow a beginning for one topic's sake",
-      (good) =>
-        instead(good, (request) => (request.isPrefix && request.resource === "o" ? yes : good.decide(request))),
+      (good) => instead(good, (request) => (request.isPrefix && request.resource === "o" ? yes : good.decide(request))),
       /beginning of topics/,
     ],
     [
