@@ -44,11 +44,19 @@ const innerRooms = {
     ["sessions", "log"],
     ["access", "quotas"],
   ],
-  worker: [["agents"], ["control"], ["inbound"], ["claims"], ["outbound", "registry"], ["connection"], ["lease"]],
+  worker: [
+    ["agents"],
+    ["control"],
+    ["inbound"],
+    ["claims"],
+    ["outbound", "registry"],
+    ["connection"],
+    ["lease", "metrics"],
+  ],
 };
 
 /** Rooms that compose a part of the folder from all others, as files in its root do. They may import the root, too. */
-const composingRooms = { host: ["cluster"], worker: [] };
+const composingRooms = { host: ["cluster", "metrics"], worker: [] };
 
 /** Files in the root of such a folder that its rooms may import: they import no room themselves. */
 const rootLeaves = {
@@ -57,6 +65,7 @@ const rootLeaves = {
     "cluster-options",
     "counters",
     "held-store",
+    "host-health",
     "host-capabilities",
     "limits",
     "observer",
@@ -208,6 +217,23 @@ export default {
       from: { path: "^src/", pathNot: "^src/security/jwt/" },
       // The command line loads it when it is used.
       to: { path: "^src/security/jwt/|node_modules/jose/", dependencyTypesNot: ["dynamic-import"] },
+    },
+    {
+      name: "prometheus-on-use",
+      comment: "who does not ask a host for its metrics needs no SDK of OpenTelemetry",
+      severity: "error",
+      from: { path: "^src/" },
+      to: {
+        path: "node_modules/@opentelemetry/(sdk-metrics|exporter-prometheus)/",
+        dependencyTypesNot: ["dynamic-import", "type-only"],
+      },
+    },
+    {
+      name: "pino-at-the-command-line",
+      comment: "a program takes its own logger, and a command that logs nothing loads none",
+      severity: "error",
+      from: { path: "^src/", pathNot: "^src/cli/json-logger\\.ts$" },
+      to: { path: "node_modules/pino/" },
     },
     {
       name: "certificates-at-the-command-line",

@@ -1,10 +1,11 @@
 import type { CoordinationReport } from "../cluster/internal.ts";
 import { errorText, type Logger, TroupeError } from "../core/internal.ts";
-import { HttpServer } from "../http/internal.ts";
+import { HttpProblem, type HttpRoute, HttpServer, isLoopbackName } from "../http/internal.ts";
 import type { AdminHost } from "./admin-host.ts";
 import { agentRoutes } from "./routes/agent-routes.ts";
 import { clusterRoutes } from "./routes/cluster-routes.ts";
 import { deadLetterRoutes } from "./routes/dead-letter-routes.ts";
+import { probeRoutes } from "./routes/probe-routes.ts";
 import { reminderRoutes } from "./routes/reminder-routes.ts";
 import { stateRoutes } from "./routes/state-routes.ts";
 import { subscriptionRoutes } from "./routes/subscription-routes.ts";
@@ -24,6 +25,7 @@ export interface HostFacts {
 
 export interface AdminEntryOptions {
   readonly host: AdminHost;
+  /** Read for each request. */
   readonly facts: HostFacts;
   /** An address of this machine alone. */
   readonly address: { readonly host: string; readonly port: number };
@@ -31,6 +33,8 @@ export interface AdminEntryOptions {
   readonly logger: Logger | undefined;
   /** Asks the servers of the cluster's coordination store. Undefined: the host is alone, or its store can't be asked. */
   readonly inspectStore?: (() => Promise<CoordinationReport>) | undefined;
+  /** Writes the metrics for Prometheus. Undefined: there are none. */
+  readonly metricsText?: (() => Promise<string>) | undefined;
 }
 
 /** The entry by which an operator looks at a host and changes what it keeps: JSON over HTTP, on loopback, with a token. */
@@ -49,13 +53,13 @@ export class AdminEntry {
    * Listens. Rejects with `already-exists` for an address in use, and with `invalid-argument` for one that other machines reach, or
    * that is not this machine's.
    */
-  static async open({ host, facts, address, token, logger, inspectStore }: AdminEntryOptions): Promise<AdminEntry> {
-    if (!isLoopback(address.host)) throw beyondLoopback(address.host);
-    const routes = [
-      { method: "GET", path: "/v1/host", parameters: [], handle: async () => facts } as const,
+  static async open({ host, facts, address, token, logger, ...options }: AdminEntryOptions): Promise<AdminEntry> {
+    if (!isLoopbackName(address.host)) throw beyondLoopback(address.host);
+    const ofOperator: readonly HttpRoute[] = [
+      { method: "GET", path: "/v1/host", parameters: [], handle: async () => facts },
       ...[
         ...workerRoutes(host),
-        ...clusterRoutes(host, inspectStore),
+        ...clusterRoutes(host, options.inspectStore),
         ...agentRoutes(host),
         ...reminderRoutes(host),
         ...deadLetterRoutes(host),
@@ -63,10 +67,11 @@ export class AdminEntry {
         ...stateRoutes(host),
       ],
     ];
+    const routes = [...probeRoutes(host, options.metricsText), ...ofOperator.map((route) => whenStarted(host, route))];
     const { clock } = host;
     const openAccount = (giveWay: () => void) => host.openAccount(giveWay);
     const server = await listening({ ...address, token, routes, openAccount, clock, logger });
-    if (isLoopback(server.address.host)) return new AdminEntry(server);
+    if (isLoopbackName(server.address.host)) return new AdminEntry(server);
     // The name stands for another address here.
     await server.close(0);
     throw beyondLoopback(address.host);
@@ -76,6 +81,17 @@ export class AdminEntry {
   close(graceMs: number): Promise<void> {
     return this.#server.close(graceMs);
   }
+}
+
+/** A host that starts answers probes alone. */
+function whenStarted(host: AdminHost, route: HttpRoute): HttpRoute {
+  return {
+    ...route,
+    handle: async (request) => {
+      if (host.health !== "starting") return await route.handle(request);
+      throw new HttpProblem(503, "wrong-state", "The host starts. Ask again when it serves: /readyz says so.");
+    },
+  };
 }
 
 async function listening(options: Parameters<typeof HttpServer.open>[0]): Promise<HttpServer> {
@@ -90,11 +106,6 @@ async function listening(options: Parameters<typeof HttpServer.open>[0]): Promis
       { cause },
     );
   }
-}
-
-/** Whether only this machine reaches an address. */
-export function isLoopback(host: string): boolean {
-  return /^(127(\.\d{1,3}){3}|::1|::ffff:127(\.\d{1,3}){3}|localhost)$/i.test(host);
 }
 
 function beyondLoopback(host: string): TroupeError {

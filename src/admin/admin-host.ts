@@ -4,6 +4,7 @@ import type {
   ClusterOperations,
   DrainOutcome,
   DrainWorkerOptions,
+  HostHealth,
   HostOperations,
   HostSnapshot,
   InspectOptions,
@@ -12,6 +13,8 @@ import type { RequestAccount } from "../http/internal.ts";
 
 /** The part of a host that the admin entry needs. */
 export interface AdminHost {
+  /** The state of the host for probes. */
+  readonly health: HostHealth;
   readonly agents: Pick<AgentOperations, "claims" | "place" | "deactivate" | "destroy">;
   readonly clock: Clock;
   /** The state store of the host, for reading. */

@@ -1,5 +1,5 @@
 // What other rooms and tests use of this room. It has no index.ts: the command line alone opens an admin entry.
-export { AdminEntry, isLoopback } from "./admin-entry.ts";
+export { AdminEntry } from "./admin-entry.ts";
 export type { AdminHost } from "./admin-host.ts";
 export { isAgentName } from "./agent-names.ts";
 export { clusterProblems, streamProblems } from "./cluster-problems.ts";

@@ -58,6 +58,8 @@ export interface ClusterMemberOptions {
   readonly times?: Partial<ClusterTimes> | undefined;
   /** Returns the newest generation that the state store knows, when the member starts. Default: 0. */
   readonly storedGeneration?: (() => number) | undefined;
+  /** Agent types that the cluster may have. Default: 100 000. */
+  readonly mostTypes?: number | undefined;
   /** Holds the claims. Default: a map of at most 2 000 000. */
   readonly held?: HeldClaims | undefined;
   /** Reads the shards of the mail that this host owns. Default: it owns none. */
@@ -144,7 +146,7 @@ export class ClusterMember {
     this.hosts = new KnownHosts({ life, onCaughtUp, onChange: (record) => this.#hostChanged(record) });
     this.knownWorkers = new KnownWorkers({ life, onCaughtUp, onChange: (record) => this.#workerChanged(record) });
     this.types = new ClusterTypes({
-      ...{ life, workers: this.knownWorkers, onCaughtUp },
+      ...{ life, workers: this.knownWorkers, mostTypes: options.mostTypes, onCaughtUp },
       onChange: (record) => listener.onType?.(record),
       onServers: (type) => listener.onServers?.(type),
     });

@@ -45,7 +45,8 @@ export class ClusterMeta {
   }
 
   /**
-   * Reads the record, or makes it. Rejects with `invalid-argument` if other hosts have other time limits. Resolves when the generation is
+   * Reads the record, or makes it. Rejects with `invalid-argument` if other hosts have other time limits, or if this version can't read the record
+   * or is too old for the cluster. Resolves when the generation is
    * as large as this host wants.
    */
   async start(): Promise<void> {
@@ -58,6 +59,7 @@ export class ClusterMeta {
       }
       const record = found && metaIn(found);
       if (found !== undefined) this.#records.learn(found);
+      if (found !== undefined) assertKnown(record);
       if (record !== undefined) this.#assertSameTimes(record);
       if (record !== undefined && record.generation >= stored) {
         this.#id = record.id;
@@ -77,6 +79,8 @@ export class ClusterMeta {
     const found = await this.#life.store.readFresh(metaKey);
     if (found === "unknown") return;
     const record = found && metaIn(found);
+    // A newer version has written it. This host stays without its lease, and overwrites nothing.
+    if (found !== undefined && record === undefined) return;
     // Another host was first. Hosts choose rising generations only, so that the store has forgotten this one if its generation is smaller.
     if (record !== undefined && record.id !== this.#id && record.generation > this.generation)
       return this.#options.onNewId();
@@ -103,4 +107,22 @@ export class ClusterMeta {
     const text = `The hosts of this cluster have ${theirs}, this one has ${own.leaseMs} and ${own.workerLeaseMs}. Give it the same.`;
     throw new TroupeError("invalid-argument", text);
   }
+}
+
+/** The version of what hosts agree on that this one knows. A later version raises `minProtocol` when the last older host is gone. */
+const protocol = 1;
+
+/** Throws for the record of a cluster in which this host must not take part: what it wrote would break the others. */
+function assertKnown(record: MetaRecord | undefined): void {
+  const advice =
+    "Install that version here, or start this host in another cluster (--cluster-name, or the option name).";
+  if (record === undefined) {
+    const text =
+      "This host can't read the record of its cluster (cluster.meta): a newer version of Troupe has written it.";
+    throw new TroupeError("invalid-argument", `${text} ${advice}`);
+  }
+  const { minProtocol = 1 } = record;
+  if (minProtocol <= protocol) return;
+  const text = `This cluster takes hosts with version ${minProtocol} of its protocol or newer, and this host has ${protocol}: the other hosts have a newer version of Troupe.`;
+  throw new TroupeError("invalid-argument", `${text} ${advice}`);
 }

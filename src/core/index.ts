@@ -116,6 +116,15 @@ export {
 } from "./intervention.ts";
 export type { LogFields, Logger } from "./logger.ts";
 export type { DeliveryStage, MessageKind, MessageLogRecord, MessageLogSink } from "./message-log-records.ts";
+export type {
+  MetricDetails,
+  MetricHistogram,
+  MetricKind,
+  MetricLabels,
+  Metrics,
+  MetricTable,
+  ReportMetric,
+} from "./metrics/metrics.ts";
 export type { RuntimeOptions } from "./runtime-options.ts";
 export type { CallingTurn, CallPath, PassingCall } from "./scope/call-path.ts";
 export { type CallScope, scopeOf, withScope } from "./scope/call-scope.ts";
@@ -193,5 +202,5 @@ export { DefaultSubscription } from "./topics/default-subscription.ts";
 export type { Subscription, SubscriptionOptions } from "./topics/subscription.ts";
 export { TypePrefixSubscription, TypeSubscription } from "./topics/subscription.ts";
 export { DefaultTopicId, TopicId } from "./topics/topic-id.ts";
-export type { SpanDetails, SpanOperation, TraceCarrier, Tracing } from "./tracing.ts";
+export type { HostTracing, OpenSpan, SpanDetails, SpanOperation, TraceCarrier, Tracing } from "./tracing.ts";
 export type { WaitOptions } from "./wait-options.ts";

@@ -44,6 +44,11 @@ export { brandClass, sharedByCopies } from "./copies.ts";
 export { type AgentPost, offerPost } from "./courier/agent-post.ts";
 export { Courier, type CourierCounters } from "./courier/courier.ts";
 export type { CourierCall, CourierDelivery, CourierOutcome } from "./courier/courier-call.ts";
+export type {
+  CourierObservers,
+  MailOccurrence,
+  ReminderOccurrence,
+} from "./courier/courier-occurrence.ts";
 export { encodeKeptCall } from "./courier/kept-call.ts";
 export { eventCommit, eventRefused } from "./courier/kept-events.ts";
 export { type CommitListener, type Decided, ObservedStore } from "./courier/observed-store.ts";
@@ -123,10 +128,23 @@ export {
 export { followAbort, unfollowAbort } from "./follow-abort.ts";
 export { DropMessage, InterventionChain } from "./intervention.ts";
 export { LimitedLog, lineLimits, type RuntimeLog } from "./limited-log.ts";
+export { assertNotReserved } from "./reserved-names.ts";
 export { defaultLogger, guardedLogger, type LogFields, type Logger } from "./logger.ts";
 export type { MessageLogRecord, MessageLogSink } from "./message-log-records.ts";
+export { CappedLabels } from "./metrics/capped-labels.ts";
+export {
+  counter,
+  duration,
+  gauge,
+  type MetricDetails,
+  type MetricHistogram,
+  type MetricLabels,
+  type Metrics,
+  type MetricTable,
+  type ReportMetric,
+} from "./metrics/metrics.ts";
 export { lateMs, readingMs, setPatientTimer } from "./patient-timer.ts";
-export { type RuntimeOptions, runtimeKinds } from "./runtime-options.ts";
+export { metricsKind, type RuntimeOptions, runtimeKinds } from "./runtime-options.ts";
 export { type CallingTurn, type CallPath, nameInPath, noPath, waitingTurns, withoutVia } from "./scope/call-path.ts";
 export { scopeOf } from "./scope/call-scope.ts";
 export { depthIn, depthKey, depthMetadata } from "./scope/chain-depth.ts";
@@ -190,6 +208,7 @@ export type {
   CommitOutcome,
   DueQuery,
   Expected,
+  LargerState,
   ListedState,
   ListPage,
   ListQuery,
@@ -226,7 +245,7 @@ export type { Subscription } from "./topics/subscription.ts";
 export { noSubscription, subscriptionExists, TypePrefixSubscription, TypeSubscription } from "./topics/subscription.ts";
 export { SubscriptionTable } from "./topics/subscription-table.ts";
 export { isValidTopicType, resolveTopic, TopicId, topicTypeRule } from "./topics/topic-id.ts";
-export type { SpanDetails, SpanOperation, TraceCarrier, Tracing } from "./tracing.ts";
+export type { HostTracing, OpenSpan, SpanDetails, SpanOperation, TraceCarrier, Tracing } from "./tracing.ts";
 export {
   agentIdOf,
   assertAgentState,

@@ -87,6 +87,13 @@ const interventionHandler: OptionKind = {
   assertInside: (value, name) => assertKnownMethods(value, interventionMethods, `The option ${name}`),
 };
 
+/** The option `metrics` of hosts and workers. */
+export const metricsKind: OptionKind = withMethods(
+  "a Metrics, as openTelemetryMetrics() returns it,",
+  "histogram",
+  "observe",
+);
+
 export const runtimeKinds: OptionKinds<RuntimeOptions> = {
   interventionHandlers: listOf(interventionHandler),
   interceptors: listOf(callable),

@@ -26,3 +26,22 @@ export interface Tracing {
   /** Returns the context of the active span for the wire; empty if there is none. */
   inject(): TraceCarrier;
 }
+
+/** A span that ends later than the code that begins it. */
+export interface OpenSpan {
+  /** Begins a span inside this one. */
+  begin(name: string): OpenSpan;
+  /** Adds attributes. */
+  note(attributes: Readonly<Record<string, string | number>>): void;
+  /** Ends the span. `error`: what has failed. */
+  end(error?: string): void;
+}
+
+/**
+ * Makes the spans of a host: `openTelemetryHostTracing` of `troupe/telemetry/otel` makes one. A host continues the traces of its workers
+ * and begins none.
+ */
+export interface HostTracing {
+  /** Begins a span in the trace of a message. Undefined: the message has no trace context, or its sender records nothing. */
+  begin(name: string, message: TraceCarrier): OpenSpan | undefined;
+}

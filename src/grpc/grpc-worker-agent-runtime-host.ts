@@ -19,6 +19,7 @@ import {
   Host,
   type HostClusterOptions,
   type HostClusterSettings,
+  type HostHealth,
   type HostOptions,
   type HostStartOptions,
   type HostStopOptions,
@@ -161,6 +162,11 @@ export class GrpcWorkerAgentRuntimeHost implements AsyncDisposable {
       const isPlain = cause instanceof RpcError && cause.code === StatusCode.failedPrecondition;
       throw new TroupeError(isPlain ? "wrong-state" : "invalid-argument", errorText(cause), { cause });
     }
+  }
+
+  /** The state of the host for probes; it takes workers and keeps its promises only while it is `serving`. */
+  get health(): HostHealth {
+    return this.#host.health;
   }
 
   /** Returns what the host has counted so far, and its present numbers; a copy. */

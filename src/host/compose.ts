@@ -29,7 +29,7 @@ import { HostCourier } from "./mail/host-courier.ts";
 import { MailShards } from "./mail/mail-shards.ts";
 import { ToldCalls } from "./mail/told-calls.ts";
 import type { JoinsSeat } from "./membership/joins-seat.ts";
-import { bothObservers, guardedObserver } from "./observer.ts";
+import { guardedObserver, type HostObserver, Observers } from "./observer.ts";
 import { AgentOperations } from "./operations/agent-operations.ts";
 import { type HostOptions, resolveHostOptions } from "./options.ts";
 import { noOthers, type OthersSeat } from "./peers/other-hosts.ts";
@@ -53,6 +53,7 @@ import { Admission } from "./sessions/admission.ts";
 import { callerCheckOf } from "./sessions/caller-check.ts";
 import { ChannelTable } from "./sessions/channel-table.ts";
 import { DotnetWorkers } from "./sessions/dotnet-worker.ts";
+import { MessageTraces } from "./sessions/message-traces.ts";
 import type { Session } from "./sessions/session.ts";
 import { StateService } from "./states/state-service.ts";
 
@@ -62,12 +63,20 @@ export function composeHost(hostOptions: HostOptions) {
   const rateLimited = resolved.logger && new RateLimitedLogger(resolved.logger, resolved.clock);
   const options = { ...resolved, logger: rateLimited };
   const { logger, clock, makeId, allowMultipleOwners, registrationOrphanMs: orphanMs } = options;
-  // What happens with each message goes to the option alone; the log wants the rest too.
-  const observer = options.observer && guardedObserver(options.observer, logger, clock);
-  const seldom = bothObservers(observer, logger && hostLog(logger, clock));
+  // The log does not hear of each message, so that these cost nothing while nobody else listens.
+  const [observers, seldom] = [new Observers(), new Observers()];
+  const observe = (observer: HostObserver): (() => void) => {
+    const guarded = guardedObserver(observer, logger, clock);
+    const ends = [observers.add(guarded), seldom.add(guarded)];
+    return () => {
+      for (const end of ends) end();
+    };
+  };
+  if (options.observer !== undefined) observe(options.observer);
+  if (logger !== undefined) seldom.add(hostLog(logger, clock));
   const counters = createHostCounters();
-  const access = options.rules && new AccessCheck({ rules: options.rules, counters, observer: seldom });
-  const quotas = options.quotas && new QuotaCheck({ quotas: options.quotas, clock, counters, observer: seldom });
+  const access = options.rules && new AccessCheck({ rules: options.rules, counters, observers: seldom });
+  const quotas = options.quotas && new QuotaCheck({ quotas: options.quotas, clock, counters, observers: seldom });
   const batches = new BatchRunner(clock);
   const { maxMemoryBytes, maxSessions } = options;
   let placesLost = 0;
@@ -141,7 +150,7 @@ export function composeHost(hostOptions: HostOptions) {
   const courier: HostCourier | undefined = !hasLog
     ? undefined
     : new HostCourier({
-        ...{ store, sharedLog, peer: courierPeer, clock, logger, random, cron, retry },
+        ...{ store, sharedLog, peer: courierPeer, clock, logger, random, cron, retry, observers },
         onCommitted: (shards) => mailShards?.committed(shards),
         isStoreGiven: hostOptions.stateStore !== undefined,
         calls: () => calls,
@@ -152,12 +161,14 @@ export function composeHost(hostOptions: HostOptions) {
         isServed,
       });
   const held = new HeldStore({
-    ...{ store, takesOver, counters, logger, onOpen: (incarnation) => courier?.opened(incarnation) },
+    ...{ store, takesOver, counters, logger, clock, onOpen: (incarnation) => courier?.opened(incarnation) },
   });
   const solo = new SoloDirectory({ maxClaims: options.maxClaims, batches, generation: () => held.incarnation });
   const directory = new DirectorySeat(solo);
   const mailShards =
-    courier && sharedLog && new MailShards({ log: sharedLog, courier, openStore: () => held.open(), clock, logger });
+    courier &&
+    sharedLog &&
+    new MailShards({ log: sharedLog, courier, openStore: () => held.open(), clock, logger, observers });
   const units: StockUnits = new StockUnits({
     sharedTypes: () => owners.sharedTypes(),
     maxBytes: maxMemoryBytes / 8,
@@ -169,7 +180,7 @@ export function composeHost(hostOptions: HostOptions) {
     },
   });
   const { placement, workers, leaving, drains, messages, across } = composePlacement({
-    ...{ directory, units, peers: sessions, isDeaf, batches, clock, counters, observer: seldom },
+    ...{ directory, units, peers: sessions, isDeaf, batches, clock, counters, observers: seldom },
     ...{ placement: options.placement, versionPolicy: options.versionPolicy, random: options.random },
     drainGraceMs: options.drainGraceMs,
     sharedType: (name) => owners.shared(name),
@@ -181,7 +192,7 @@ export function composeHost(hostOptions: HostOptions) {
     },
   });
   const admission = new Admission({
-    ...{ clock, counters, logger, observer: seldom, check: callerCheckOf(options), quotas },
+    ...{ clock, counters, logger, observers: seldom, check: callerCheckOf(options), quotas },
     places: shared("pendingAdmissions", limits.pendingAdmissions),
   });
   const pendingOf: Admission["pendingOf"] = (clientId, method) => admission.pendingOf(clientId, method);
@@ -194,7 +205,7 @@ export function composeHost(hostOptions: HostOptions) {
     isEnforced,
     owners,
     counters,
-    observer: seldom,
+    observers: seldom,
     orphanMs,
     bounds: options,
     batches,
@@ -208,9 +219,11 @@ export function composeHost(hostOptions: HostOptions) {
   const between = new TypesBetween();
   const clientIds = new ClientIdOwners({ isEnforced, admission, sessions, controlSessions, registry });
   const dotnetAnswers = new DotnetAnswers({ ...options, counters });
+  const traces = options.tracing && new MessageTraces(options.tracing);
   const calls: CallRouter = new CallRouter({
+    traces,
     ...{ ...options, bounds: options, batches, counters, owners, placement, leaving, peers: sessions, dotnetAnswers },
-    ...{ observer, workers, courier: courierPeer, others, gates, expected, across },
+    ...{ observers, workers, courier: courierPeer, others, gates, expected, across },
     asksPrincipal: (clientId, agentType) => registry.asksPrincipal(clientId, agentType),
   });
   const locate = (agentType: string, key: string, asker: ControlPeer): string | undefined => {
@@ -226,7 +239,8 @@ export function composeHost(hostOptions: HostOptions) {
     return type && directory.find(type, key)?.epoch;
   };
   const events = new EventRouter({
-    ...{ counters, owners, placement, directory, leaving, topics: registry.topics, peers: sessions, logger, observer },
+    traces,
+    ...{ counters, owners, placement, directory, leaving, topics: registry.topics, peers: sessions, logger, observers },
     ...{ others, gates, expected, across },
   });
   const keepsTopics = hasLog && options.keepsStates && !allowMultipleOwners;
@@ -252,7 +266,7 @@ export function composeHost(hostOptions: HostOptions) {
       clock,
       batches,
       counters,
-      observer,
+      observers,
     },
     courier: courier && { readRules, whyNotPatterns: (ask, rules) => courier.whyNotPatterns(ask.agent, rules) },
   });
@@ -305,7 +319,7 @@ export function composeHost(hostOptions: HostOptions) {
       others,
       joins,
     },
-    ...{ observer: seldom, access, quotas },
+    ...{ observers: seldom, access, quotas },
   });
   const readCounters = (): HostCounters => {
     let [queuedFrames, queuedBytes] = [0, 0];
@@ -345,7 +359,7 @@ export function composeHost(hostOptions: HostOptions) {
   });
   return {
     ...{ options, others, gates, expected, flushes, joins, registrations, owners, placement, calls, events, control },
-    ...{ counters, directory, workers, leaving, messages, across, access, observer: seldom },
+    ...{ counters, directory, workers, leaving, messages, across, access, observers: seldom },
     noteRefusedHandshake: logger === undefined ? () => undefined : handshakeLog(logger, clock),
     ...{ accountant, batches, rateLimited, admission, clientIds, registry, sessions, lifecycle, readCounters },
     shared,
@@ -367,6 +381,8 @@ export function composeHost(hostOptions: HostOptions) {
       forgottenLetters: () => courier?.counters.forgottenLetters ?? 0,
       durableSubscriptions: subscriptions,
       isServed: (agentType) => registry.isServed(agentType),
+      observe,
+      oldestCallMs: () => calls.oldestMs(),
     }),
   };
 }

@@ -1,4 +1,13 @@
-import { type Logger, loggableError, type StateStore, StoreError, type StoreErrorCode } from "../core/internal.ts";
+import {
+  type AgentName,
+  type Clock,
+  type Logger,
+  loggableError,
+  type StateStore,
+  StoreError,
+  type StoreErrorCode,
+  type Timer,
+} from "../core/internal.ts";
 import type { MutableHostCounters } from "./counters.ts";
 
 export interface HeldStoreParts {
@@ -6,6 +15,7 @@ export interface HeldStoreParts {
   readonly takesOver: boolean;
   readonly counters: MutableHostCounters;
   readonly logger: Logger | undefined;
+  readonly clock: Clock;
   /** Called with the number of the opening when the store is open. */
   readonly onOpen?: ((incarnation: number) => void) | undefined;
 }
@@ -18,6 +28,10 @@ export class HeldStore {
   #newestGeneration = 0;
   #closing: Promise<void> | undefined;
   #isFencedLogged = false;
+  #isLost = false;
+  #timer: Timer | undefined;
+  /** Called when the store can't be used any more, and when it can again. */
+  onLost: (isLost: boolean) => void = () => undefined;
 
   constructor(parts: HeldStoreParts) {
     this.#parts = parts;
@@ -31,6 +45,11 @@ export class HeldStore {
   /** The newest first part of an epoch that the store knew when it was opened. */
   get newestGeneration(): number {
     return this.#newestGeneration;
+  }
+
+  /** Whether the store could not be used when it was asked last. */
+  get isLost(): boolean {
+    return this.#isLost;
   }
 
   get hasOpened(): boolean {
@@ -53,6 +72,7 @@ export class HeldStore {
 
   /** Ends the opening when what was asked before is done. Never rejects. */
   close(): Promise<void> {
+    this.#timer?.cancel();
     this.#closing ??= this.#close();
     return this.#closing;
   }
@@ -69,6 +89,7 @@ export class HeldStore {
     const { counters, logger } = this.#parts;
     const code = error instanceof StoreError ? error.storeCode : byDefault;
     counters.storeErrors += 1;
+    this.#noteCode(code);
     if (code !== "fenced") logger?.error(what, { error: loggableError(error) });
     else if (!this.#isFencedLogged) {
       this.#isFencedLogged = true;
@@ -78,6 +99,36 @@ export class HeldStore {
     }
     if (code === "too-large") return { code: "message-too-large", text: textOf(code) };
     return { code: code === "unknown" ? "state-unknown" : "state-unavailable", text: textOf(code) };
+  }
+
+  /** Notes a failure of the store that has its own answer. */
+  note(error: unknown): void {
+    this.#noteCode(error instanceof StoreError ? error.storeCode : "unavailable");
+  }
+
+  #noteCode(code: StoreErrorCode): void {
+    if (this.#closing !== undefined || this.#isLost || !losing.has(code)) return;
+    this.#isLost = true;
+    this.onLost(true);
+    // Another process has a store that is fenced, so that no look brings it back.
+    if (code !== "fenced") this.#lookLater();
+  }
+
+  #lookLater(): void {
+    this.#timer = this.#parts.clock.setTimer(lookMs, () => void this.#look());
+  }
+
+  /** Looks whether the store can be read again. */
+  async #look(): Promise<void> {
+    try {
+      await this.#parts.store.load(nobody);
+    } catch {
+      if (this.#closing === undefined) this.#lookLater();
+      return;
+    }
+    if (this.#closing !== undefined) return;
+    this.#isLost = false;
+    this.onLost(false);
   }
 
   async #open(): Promise<StateStore> {
@@ -100,6 +151,13 @@ export class HeldStore {
     }
   }
 }
+
+/** Errors after which the store can't be used. After the others the next ask may succeed. */
+const losing: ReadonlySet<StoreErrorCode> = new Set(["unavailable", "fenced", "closed", "corrupt", "in-use"]);
+/** Milliseconds between two looks at a store that is lost. */
+const lookMs = 2_000;
+/** No agent has this name. */
+const nobody: AgentName = { type: "troupe.health", key: "look" };
 
 function textOf(code: StoreErrorCode): string {
   switch (code) {

@@ -1,8 +1,12 @@
-import { type Clock, type DurableLog, type StateStore, TroupeError } from "../core/internal.ts";
+import { type Clock, type DurableLog, type Metrics, type StateStore, TroupeError } from "../core/internal.ts";
 import type { MemoryAccount, MemoryAccountant } from "../transport/internal.ts";
 import type { HeldStore } from "./held-store.ts";
+import type { HostHealth } from "./host-health.ts";
 import type { HostSnapshot, Inspection, InspectOptions } from "./inspection.ts";
 import type { DurablePage, DurableQuery, DurableRow, DurableSubscriptions } from "./mail/durable-subscriptions.ts";
+import type { MeasuredCounters } from "./metrics/host-readings.ts";
+import { measureHost } from "./metrics/measure-host.ts";
+import type { HostObserver } from "./observer.ts";
 import type { AgentOperations } from "./operations/agent-operations.ts";
 import type { ClusterOperations } from "./operations/cluster-operations.ts";
 import type { DrainOutcome, DrainWorkerOptions, WorkerDrains } from "./placement/worker-drains.ts";
@@ -20,6 +24,14 @@ export interface HostOperationsParts {
   /** Undefined: the host keeps none. */
   readonly durableSubscriptions: DurableSubscriptions | undefined;
   readonly isServed: (agentType: string) => boolean;
+  readonly observe: (observer: HostObserver) => () => void;
+  readonly oldestCallMs: () => number;
+}
+
+/** What only a host knows that runs on a listener. */
+export interface RunningHost {
+  counters(): MeasuredCounters;
+  health(): HostHealth;
 }
 
 /** A page of the durable subscriptions that a host keeps, and whether a worker serves their types. */
@@ -42,11 +54,18 @@ export class HostOperations {
   readonly #forgottenLetters: () => number;
   readonly #durable: DurableSubscriptions | undefined;
   readonly #isServed: (agentType: string) => boolean;
+  readonly #oldestCallMs: () => number;
+  /** The host that runs. Undefined: the servicer runs without one. */
+  running: RunningHost | undefined;
+  /** Tells an observer what happens from now on. Returns what ends that. */
+  readonly observe: (observer: HostObserver) => () => void;
 
   constructor(parts: HostOperationsParts) {
     const { agents, held, log, accountant, clock, inspection, drains, forgottenLetters } = parts;
     this.#durable = parts.durableSubscriptions;
     this.#isServed = parts.isServed;
+    this.observe = parts.observe;
+    this.#oldestCallMs = parts.oldestCallMs;
     this.agents = agents;
     this.#inspection = inspection;
     this.#drains = drains;
@@ -55,6 +74,23 @@ export class HostOperations {
     this.#held = held;
     this.#accountant = accountant;
     this.#forgottenLetters = forgottenLetters;
+  }
+
+  /** The state of the host for probes. */
+  get health(): HostHealth {
+    return this.running?.health() ?? "serving";
+  }
+
+  /** Measures the host. Returns what ends that. Throws `wrong-state` for a servicer without a host. */
+  measure(metrics: Metrics): () => void {
+    const { running, observe } = this;
+    if (running === undefined) throw new TroupeError("wrong-state", "Only a host that runs can be measured.");
+    return measureHost(metrics, {
+      counters: () => running.counters(),
+      oldestCallMs: this.#oldestCallMs,
+      isReady: () => running.health() === "serving",
+      observe,
+    });
   }
 
   /** Shows the present of the host. */

@@ -27,6 +27,7 @@ import {
 import type { ClusterHostCounters } from "./cluster/cluster-counters.ts";
 import { HostCluster } from "./cluster/host-cluster.ts";
 import type { HostCounters } from "./counters.ts";
+import type { HostHealth } from "./host-health.ts";
 import type { HostSnapshot, InspectOptions, SessionReport } from "./inspection.ts";
 import type { HostOptions } from "./options.ts";
 import type { DrainOutcome, DrainWorkerOptions } from "./placement/worker-drains.ts";
@@ -115,8 +116,10 @@ export class Host implements AsyncDisposable {
   #markClosed: () => void = () => {};
   #address: string;
   #state: HostState = { at: "new" };
+  #hasEnded = false;
   /** Kept after the end, for what it has counted. */
   #listening: Listening | undefined;
+  readonly #endMeasuring: (() => void) | undefined;
 
   /**
    * Throws `invalid-argument` for missing parts, unknown options and values of a wrong kind. It also throws for options other than `clock`
@@ -138,8 +141,11 @@ export class Host implements AsyncDisposable {
       this.#markClosed = resolve;
     });
     this.servicer = ownServicer;
-    const { cluster } = partsOf(ownServicer).options;
+    const { options: settings, operations } = partsOf(ownServicer);
+    const { cluster, metrics } = settings;
     this.#cluster = cluster && new HostCluster(ownServicer, cluster, (graceMs) => void this.stop({ graceMs }));
+    operations.running = { counters: () => this.counters(), health: () => this.health };
+    this.#endMeasuring = metrics && operations.measure(metrics);
   }
 
   /** The address that workers dial, with the real port once the host has started. */
@@ -196,6 +202,22 @@ export class Host implements AsyncDisposable {
       await this.#stopWithin(signal?.aborted ? 0 : graceMs);
     } finally {
       unfollowAbort(signal, hurry);
+    }
+  }
+
+  /** The state of the host for probes; it takes workers and keeps its promises only while it is `serving`. */
+  get health(): HostHealth {
+    switch (this.#state.at) {
+      case "new":
+      case "starting":
+        return "starting";
+      case "ending":
+        return this.#hasEnded ? "stopped" : "draining";
+      case "serving": {
+        const { others, held } = partsOf(this.servicer);
+        if (!others.now.isServing) return "isolated";
+        return held.isLost ? "store-lost" : "serving";
+      }
     }
   }
 
@@ -312,6 +334,8 @@ export class Host implements AsyncDisposable {
     this.#cluster?.abandon();
     await Promise.race([this.servicer.closeStateStore(), grace.over]);
     grace.done();
+    this.#hasEnded = true;
+    this.#endMeasuring?.();
     this.#markClosed();
   }
 

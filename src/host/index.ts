@@ -14,12 +14,14 @@
  * @packageDocumentation
  */
 
+export type { MailOccurrence, ReminderOccurrence } from "../core/internal.ts";
 export type { ClusterHostCounters } from "./cluster/cluster-counters.ts";
 export type { HostClusterOptions, HostClusterSettings, PeerTransport } from "./cluster-options.ts";
 export type { HostCounters } from "./counters.ts";
 export { keepHeapRoom } from "./heap-room.ts";
 export type { HostParts, HostStartOptions, HostStopOptions, RunningHostCounters } from "./host.ts";
 export { Host } from "./host.ts";
+export type { HostHealth } from "./host-health.ts";
 export type {
   HostSnapshot,
   InspectedSession,
@@ -38,9 +40,12 @@ export type {
   EventOccurrence,
   HostObserver,
   HostOccurrence,
+  LeaseOccurrence,
   LimitedOccurrence,
+  PeerOccurrence,
   RegistrationOccurrence,
   SessionOccurrence,
+  ShardOccurrence,
 } from "./observer.ts";
 export type { HostOptions } from "./options.ts";
 export type { DrainOutcome, DrainWorkerOptions } from "./placement/worker-drains.ts";

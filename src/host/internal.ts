@@ -11,6 +11,7 @@ export {
 export { keepHeapRoom } from "./heap-room.ts";
 export type { HostStartOptions, HostStopOptions } from "./host.ts";
 export { Host } from "./host.ts";
+export type { HostHealth } from "./host-health.ts";
 export type { HostOperations } from "./host-operations.ts";
 export type { HostSnapshot, InspectedWorker, InspectOptions } from "./inspection.ts";
 export type { AgentOperations } from "./operations/agent-operations.ts";

@@ -2,6 +2,10 @@ import { lineLimits } from "../core/internal.ts";
 
 /** Bounds that are no options, because no user has needed another value yet. */
 export const limits = {
+  /** Calls and events whose spans are open, and characters of the name of a span. */
+  openTraces: 1_000,
+  spanNameChars: 200,
+
   /** Calls that may wait for one client's channel, and the bytes they may hold together; the callers of one address get two thirds. */
   heldCallsPerClient: 1_000,
   heldBytesPerClient: 16 * 1024 * 1024,
@@ -129,10 +133,14 @@ export const limits = {
   /** Bytes in all mailboxes of the durable events of one commit. */
   spreadBytes: 64 * 1024 * 1024,
   // protocol.md §11.15
-  /** Asks of one stream of states that the host has taken, those that it has at the store at once, and the loads among them. */
+  /**
+   * Asks of one stream of states that the host has taken, those that it has at the store at once, and the loads among them. `smallStateBytes`:
+   * of a state that needs no space reserved before it is read.
+   */
   stateAsks: 10_000,
   stateAsksAtOnce: 256,
-  stateLoadsAtOnce: 16,
+  stateLoadsAtOnce: 128,
+  smallStateBytes: 16 * 1024,
   /** Answers and events of one commit that leave together. Those of a larger one leave in batches. */
   ridingFramesAtOnce: 20,
   // protocol.md §12
@@ -150,6 +158,8 @@ export const limits = {
   controlAskMs: 60_000,
   /** Milliseconds for which a subscription waits until other hosts know it. */
   barrierMs: 2_000,
+  /** Milliseconds for which a worker that moves waits until other hosts have read what it sent. */
+  readByOthersMs: 1_000,
   /** Milliseconds after which a host asks again for a type of its client, when the cluster could not say whose it is. */
   claimAgainMs: 1_000,
   // protocol.md §12.3

@@ -1,4 +1,4 @@
-import type { Clock, Logger } from "../core/internal.ts";
+import type { Clock, Logger, MailOccurrence, ReminderOccurrence } from "../core/internal.ts";
 import { limits } from "./limits.ts";
 import type { Principal } from "./principal.ts";
 
@@ -177,6 +177,32 @@ export interface LimitedOccurrence {
   readonly detail: string;
 }
 
+/** The lease of this host in its cluster: `lost` while the host has no touch with the cluster's store, and `held` again. */
+export interface LeaseOccurrence {
+  readonly at: "lease";
+  readonly what: "held" | "lost";
+}
+
+/** A link between this host and another one of its cluster. */
+export interface PeerOccurrence {
+  readonly at: "peer";
+  /**
+   * `opened`, `lost`, `not-opened`: the link by which this host reaches the other one. `accepted`, `ended`: the link of the other host. `refused`: a
+   * link of a host that names another cluster or secret. `passed-by`: the other host told of what no host takes.
+   */
+  readonly what: "opened" | "accepted" | "lost" | "not-opened" | "ended" | "refused" | "passed-by";
+  /** Empty if it is not known. */
+  readonly hostId: string;
+  readonly detail: string;
+}
+
+/** A shard of the cluster's mail: this host owns it from now on (`taken`), or no longer (`dropped`). */
+export interface ShardOccurrence {
+  readonly at: "shard";
+  readonly what: "taken" | "dropped";
+  readonly shard: number;
+}
+
 /** Something that happened at a host. `at` names its kind; later versions add kinds, so ignore those that you do not know. */
 export type HostOccurrence =
   | SessionOccurrence
@@ -186,7 +212,12 @@ export type HostOccurrence =
   | EventOccurrence
   | CommitOccurrence
   | DeniedOccurrence
-  | LimitedOccurrence;
+  | LimitedOccurrence
+  | MailOccurrence
+  | ReminderOccurrence
+  | LeaseOccurrence
+  | PeerOccurrence
+  | ShardOccurrence;
 
 /**
  * Takes what happens at a host, synchronously and in order. It runs between two messages, so it must be quick, and it must not
@@ -214,14 +245,27 @@ export function guardedObserver(observer: HostObserver, logger: Logger | undefin
   };
 }
 
-/** Both observers as one; undefined if there is none. */
-export function bothObservers(
-  one: HostObserver | undefined,
-  other: HostObserver | undefined,
-): HostObserver | undefined {
-  if (one === undefined || other === undefined) return one ?? other;
-  return (what) => {
-    one(what);
-    other(what);
-  };
+/** All that listen to one host. */
+export class Observers {
+  #all: readonly HostObserver[] = [];
+  /** Tells all of them. Undefined while nobody listens: then make no occurrence. */
+  now: HostObserver | undefined;
+
+  /** Adds a listener, which must not throw (`guardedObserver`). Returns what ends its listening. */
+  add(observer: HostObserver): () => void {
+    // Its own entry, so that an observer that is added twice ends once.
+    const entry: HostObserver = (what) => observer(what);
+    this.#use([...this.#all, entry]);
+    return () => this.#use(this.#all.filter((other) => other !== entry));
+  }
+
+  #use(all: readonly HostObserver[]): void {
+    this.#all = all;
+    const [first] = all;
+    if (all.length < 2) this.now = first;
+    else
+      this.now = (what) => {
+        for (const observer of all) observer(what);
+      };
+  }
 }

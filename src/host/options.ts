@@ -10,6 +10,7 @@ import {
   clock,
   type DurableLog,
   flag,
+  type HostTracing,
   isValidAgentType,
   isValidTopicType,
   type Logger,
@@ -18,6 +19,8 @@ import {
   logger,
   type MakeId,
   MemoryStateStore,
+  type Metrics,
+  metricsKind,
   number,
   type OptionKinds,
   optionShape,
@@ -212,6 +215,10 @@ export interface HostOptions {
   readonly insecure?: boolean | undefined;
   /** Takes what happens at the host, synchronously; it must not throw. The host makes nothing for it while there is none. Default: none. */
   readonly observer?: HostObserver | undefined;
+  /** Takes metrics: `openTelemetryMetrics` of `troupe/telemetry/otel`. Default: none, and the host measures nothing. */
+  readonly metrics?: Metrics | undefined;
+  /** Creates spans: `openTelemetryHostTracing` of `troupe/telemetry/otel`. Default: none. */
+  readonly tracing?: HostTracing | undefined;
   /**
    * Keeps the states of persistent agents, and those of GetState and SaveState. The host opens it when it starts, holds it, and closes
    * it when it stops. The start rejects with the store's error. Default: in memory, bounded.
@@ -250,6 +257,8 @@ type WithDefault = Omit<
   | "quotas"
   | "logger"
   | "observer"
+  | "metrics"
+  | "tracing"
   | "reconnectGraceMs"
   | "retry"
   | "cron"
@@ -265,6 +274,8 @@ export interface ResolvedHostOptions extends Resolved<WithDefault> {
   readonly rules: AccessRules | undefined;
   readonly quotas: Quotas | undefined;
   readonly observer: HostObserver | undefined;
+  readonly metrics: Metrics | undefined;
+  readonly tracing: HostTracing | undefined;
   readonly logger: Logger | undefined;
   readonly retry: RetryOptions | undefined;
   readonly cron: CronPatterns | undefined;
@@ -316,6 +327,8 @@ export const hostKinds: OptionKinds<HostOptions> = {
   quotas: quotasKind,
   insecure: flag,
   observer: callable,
+  metrics: metricsKind,
+  tracing: withMethods("a HostTracing, as openTelemetryHostTracing() returns it,", "begin"),
   reflection: flag,
   stateStore: withMethods("a state store, such as new MemoryStateStore(),", "open", "load", "commit", "close"),
   takesOver: flag,
@@ -408,6 +421,8 @@ export function resolveHostOptions(options: HostOptions): ResolvedHostOptions {
     quotas: options.quotas,
     insecure: options.insecure ?? false,
     observer: options.observer,
+    metrics: options.metrics,
+    tracing: options.tracing,
     reflection: options.reflection ?? false,
     stateStore,
     log,

@@ -82,6 +82,7 @@ export class HostServicer {
     this.#parts = composeHost(options);
     const { shared } = this.#parts;
     this.#health = new HealthService(shared("healthWatches", limits.healthWatches));
+    this.#parts.held.onLost = (isLost) => this.#health.setStored(!isLost);
     const streams = shared("reflectionStreams", limits.reflectionStreams);
     this.#reflection = options.reflection ? new ReflectionServices(streams) : undefined;
   }

@@ -4,7 +4,8 @@ import { type Clock, errorText, loggableError, type RuntimeLog, TroupeError } fr
 import type { BearerToken } from "./bearer-token.ts";
 import { httpLimits } from "./http-limits.ts";
 import { formatProblem, HttpProblem, problemType } from "./http-problem.ts";
-import type { RequestAccount, RouteTable } from "./http-route.ts";
+import { type HttpRoute, HttpText, type RequestAccount, type RouteTable } from "./http-route.ts";
+import { isLoopbackName } from "./loopback.ts";
 import { hasBody, noSpace, readBody } from "./request-body.ts";
 import { RequestQuery } from "./request-query.ts";
 
@@ -52,8 +53,9 @@ async function answerTo(
 ): Promise<Sent | undefined> {
   try {
     const signal = AbortSignal.any([gone, parts.ending]);
-    const text = await outcomeOf(request, parts, { account, signal });
-    return { status: 200, text, type: "application/json", headers: {}, closes: parts.ending.aborted };
+    const answer = await outcomeOf(request, parts, { account, signal });
+    const { status, text, type } = answer;
+    return { status, text, type, headers: {}, closes: parts.ending.aborted };
   } catch (error) {
     if (gone.aborted) return undefined;
     const problem = problemOf(error, parts);
@@ -66,26 +68,52 @@ async function outcomeOf(
   request: IncomingMessage,
   { routes, token, log, onKnown }: ExchangeParts,
   { account, signal }: { readonly account: RequestAccount; readonly signal: AbortSignal },
-): Promise<string> {
+): Promise<HttpText> {
+  const open = routes.findOpen(request.method ?? "", request.url ?? "");
+  if (open !== undefined && isNamedLocally(request)) return await answerOf(open, request, { account, signal });
   // Before anything else is read: a client without the token learns nothing, and costs nothing more.
   if (!token.isShownBy(request.headers.authorization)) {
     log.warn("a request without the token is refused", { address: request.socket.remoteAddress });
     throw unauthorized();
   }
   onKnown();
+  const route = routes.find(request.method ?? "", new RequestQuery(request.url ?? "").path);
+  return await answerOf(route, request, { account, signal, log });
+}
+
+async function answerOf(
+  route: HttpRoute,
+  request: IncomingMessage,
+  {
+    account,
+    signal,
+    log,
+  }: { readonly account: RequestAccount; readonly signal: AbortSignal; readonly log?: RuntimeLog | undefined },
+): Promise<HttpText> {
   const query = new RequestQuery(request.url ?? "");
-  const route = routes.find(request.method ?? "", query.path);
   query.assertOnly(route.parameters);
   if (route.maxBodyBytes === undefined && hasBody(request)) {
     throw new HttpProblem(400, "invalid-argument", "This path takes no body.", { closes: true });
   }
   const { maxBodyBytes: maxBytes } = route;
   const body = maxBytes === undefined ? Buffer.alloc(0) : await readBody(request, { maxBytes, account, signal });
-  if (route.method !== "GET") log.info("an operator asks", { method: route.method, path: route.path, ...named(query) });
-  const text = JSON.stringify((await route.handle({ query, body, account, signal })) ?? null);
-  const bytes = Buffer.byteLength(text);
+  if (route.method !== "GET")
+    log?.info("an operator asks", { method: route.method, path: route.path, ...named(query) });
+  const answer = await route.handle({ query, body, account, signal });
+  const sent =
+    answer instanceof HttpText ? answer : new HttpText(200, "application/json", JSON.stringify(answer ?? null));
+  const bytes = Buffer.byteLength(sent.text);
   if (!account.take(bytes)) throw noSpace(account.whyNot(bytes));
-  return text;
+  return sent;
+}
+
+/**
+ * Whether the request names this machine as its host. A page in a browser can make its own name stand for this machine, and could read what
+ * needs no token.
+ */
+function isNamedLocally({ headers }: IncomingMessage): boolean {
+  const name = (headers.host ?? "").replace(/:\d+$/, "").replace(/^\[(.*)\]$/, "$1");
+  return isLoopbackName(name);
 }
 
 /** The parameters that name what is changed, for the log. */

@@ -23,6 +23,19 @@ export interface HttpRequest {
   readonly signal: AbortSignal;
 }
 
+/** An answer that is no JSON, or has another status than 200. */
+export class HttpText {
+  readonly status: number;
+  readonly type: string;
+  readonly text: string;
+
+  constructor(status: number, type: string, text: string) {
+    this.status = status;
+    this.type = type;
+    this.text = text;
+  }
+}
+
 /** One path with one method. */
 export interface HttpRoute {
   readonly method: "GET" | "POST" | "PUT" | "DELETE";
@@ -31,8 +44,10 @@ export interface HttpRoute {
   readonly parameters: readonly string[];
   /** Bytes of a body. Default: the route takes none. */
   readonly maxBodyBytes?: number | undefined;
-  /** Resolves to what is sent as JSON. Rejects with an `HttpProblem` or a `TroupeError`. */
+  /** Resolves to what is sent as JSON, or to an `HttpText`. Rejects with an `HttpProblem` or a `TroupeError`. */
   readonly handle: (request: HttpRequest) => Promise<unknown>;
+  /** True: a client on this machine needs no token. Default: false. */
+  readonly isOpen?: boolean | undefined;
 }
 
 /** Finds the route of a request. */
@@ -45,6 +60,13 @@ export class RouteTable {
       known.set(route.method, route);
       this.#byPath.set(route.path, known);
     }
+  }
+
+  /** Finds a route that needs no token. It reads the path alone. */
+  findOpen(method: string, url: string): HttpRoute | undefined {
+    const [path = ""] = url.split("?", 1);
+    const route = this.#byPath.get(path)?.get(method);
+    return route?.isOpen === true ? route : undefined;
   }
 
   /** Throws a problem if there is none. */

@@ -3,5 +3,7 @@ export { BearerToken } from "./bearer-token.ts";
 export { httpLimits } from "./http-limits.ts";
 export { HttpProblem } from "./http-problem.ts";
 export type { HttpRequest, HttpRoute, RequestAccount } from "./http-route.ts";
+export { HttpText } from "./http-route.ts";
 export { HttpServer } from "./http-server.ts";
+export { isLoopbackName } from "./loopback.ts";
 export { RequestQuery } from "./request-query.ts";

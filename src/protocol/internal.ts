@@ -118,6 +118,7 @@ export { principalEntry } from "./routing/principal-mark.ts";
 export type { FrameBytes } from "./routing/request-id.ts";
 export { joinFrame, requestIdBytes, requestIdText, spliceRequestId } from "./routing/request-id.ts";
 export { namedSenderOf } from "./routing/sender-peek.ts";
+export { type PeekedTrace, sampledTraceOf } from "./routing/trace-peek.ts";
 export {
   decodeHealthCheckRequest,
   encodeHealthCheckResponse,

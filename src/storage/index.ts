@@ -27,6 +27,7 @@ export type {
   Expected,
   FullMail,
   KeptMessage,
+  LargerState,
   ListedState,
   ListPage,
   ListQuery,

@@ -47,7 +47,7 @@ export function createRowReaders<Row extends AnyRow>({ bytesIn, textIn }: CellRe
     savedAtMs: numberIn(row, "saved_at"),
     epoch: epochIn(row),
   });
-  const kindIn = (row: Row): "event" | "call" => (row.kind === "event" ? "event" : "call");
+  const kindIn = (row: Row): DeadLetter["kind"] => (row.kind === "event" ? "event" : "call");
   return {
     nameIn,
     epochIn,
@@ -66,7 +66,7 @@ export function createRowReaders<Row extends AnyRow>({ bytesIn, textIn }: CellRe
     mailIn: (row) => ({
       id: textIn(row, "id"),
       receiver: nameIn(row),
-      kind: kindIn(row),
+      kind: row.kind === "emptied" ? "emptied" : kindIn(row),
       frame: bytesIn(row, "frame"),
       place: numberIn(row, "place"),
       sender: nameIn(row, "sender_type", "sender_key"),

@@ -29,6 +29,7 @@ import { Inbox } from "./inbound/inbox.ts";
 import { TimerDelivery } from "./inbound/timer-delivery.ts";
 import { createKeptAgents } from "./kept-agents.ts";
 import { LeasedTurns } from "./lease/leased-turns.ts";
+import { WorkerTimes } from "./metrics/worker-times.ts";
 import { OutgoingCalls } from "./outbound/outgoing-calls.ts";
 import { OutgoingEvents } from "./outbound/outgoing-events.ts";
 import { SendQueue } from "./outbound/send-queue.ts";
@@ -49,13 +50,16 @@ export interface WorkerParts {
   readonly events: OutgoingEvents;
   readonly agents: AgentAccess;
   readonly post: HostedPost;
+  /** Undefined: nothing is measured. */
+  readonly times: WorkerTimes | undefined;
 }
 
 /** Makes the parts of a worker, and connects them. Throws `invalid-argument` for invalid options. */
 export function composeWorker(options: WorkerRuntimeOptions, runtime: AgentRuntime): WorkerParts {
   const settings = workerSettings(options);
   const { ambient, messageLog, logger, tracing, clock, guards, requestIdPrefix, stuckAfterMs: afterMs } = settings;
-  const { sequentialAgents, maxLiveAgents, deactivationTimeoutMs, makeId } = settings;
+  const { sequentialAgents, maxLiveAgents, deactivationTimeoutMs, makeId, metrics } = settings;
+  const times = metrics && new WorkerTimes(metrics, clock);
   const registry = new CodecRegistry();
   const counts = createWorkerCounters();
   const status = new StatusBoard();
@@ -99,7 +103,8 @@ export function composeWorker(options: WorkerRuntimeOptions, runtime: AgentRunti
     contextsAt: (id) => claims.contextsAt(id) ?? inFlight.contextsAt(id),
     deliverTimer: (timer) => timers.deliver(timer),
   });
-  const dispatcher = new Dispatcher({ catalog, logger, log, tracing, layers: createLayers(options), stateLayers });
+  const measuredLayers = times === undefined ? createLayers(options) : [times.layer, ...createLayers(options)];
+  const dispatcher = new Dispatcher({ catalog, logger, log, tracing, layers: measuredLayers, stateLayers });
 
   const sendQueue = new SendQueue(settings, counts, () => lifecycle.onStranded());
   const eventGuard = new EventGuard({
@@ -116,7 +121,7 @@ export function composeWorker(options: WorkerRuntimeOptions, runtime: AgentRunti
   const callBegins = (options: SendOptions, path: CallPath) => catalog.senders.callBegins(options, path);
   const effectsOf = (sender: AgentId | undefined) => catalog.senders.effectsOf(sender);
   const outgoing = { settings, registry, interventions, log, sendQueue, eventGuard };
-  const calls = new OutgoingCalls({ ...outgoing, counts, nextRequestNumber, pathOf, callBegins });
+  const calls = new OutgoingCalls({ ...outgoing, counts, nextRequestNumber, pathOf, callBegins, times });
   const events = new OutgoingEvents({
     ...{ ...outgoing, effectsOf },
     keepEvent: (...kept) => calls.keepEvent(...kept),
@@ -152,7 +157,7 @@ export function composeWorker(options: WorkerRuntimeOptions, runtime: AgentRunti
     ...{ catalog, claims, clock, services: () => lifecycle.host.services },
     placesAgents: () => lifecycle.host.placesAgents,
   });
-  return { registry, catalog, limiter, sendQueue, status, counts, lifecycle, calls, events, agents, post };
+  return { registry, catalog, limiter, sendQueue, status, counts, lifecycle, calls, events, agents, post, times };
 }
 
 /** Returns what names turns on this worker. A call's request id is unique at its host. An event's id may come several times. */

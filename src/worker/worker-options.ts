@@ -18,6 +18,8 @@ import {
   labelsKind,
   type MakeId,
   type MessageLogSink,
+  type Metrics,
+  metricsKind,
   number,
   type OptionKind,
   type OptionKinds,
@@ -137,6 +139,8 @@ export interface WorkerOptions extends RuntimeOptions {
   readonly version?: string | undefined;
   /** Labels of the worker, at most 16; agents of shared types may require some (`requires`). Default: none. */
   readonly labels?: WorkerLabels | undefined;
+  /** Takes metrics: `openTelemetryMetrics` of `troupe/telemetry/otel`. Default: none, and the worker measures nothing. */
+  readonly metrics?: Metrics | undefined;
   /** Returns a number from 0 up to 1, for the jitter of delays. Default `Math.random`. */
   readonly random?: (() => number) | undefined;
   /**
@@ -197,6 +201,7 @@ export interface WorkerSettings {
   readonly stockHostMaxBytes: number;
   readonly preferredContentType: string;
   readonly tracing: Tracing | undefined;
+  readonly metrics: Metrics | undefined;
   readonly messageLog: MessageLogSink | undefined;
   /** For the worker's own lines. */
   readonly logger: LimitedLog;
@@ -256,6 +261,7 @@ export const workerKinds: OptionKinds<WorkerOptions> = {
   name: shortText,
   version: shortText,
   labels: labelsKind,
+  metrics: metricsKind,
   random: callable,
   requestIdPrefix: text,
   sendsStacks: flag,
@@ -301,6 +307,7 @@ export function workerSettings(options: WorkerRuntimeOptions): WorkerSettings {
     stockHostMaxBytes: (options.stockHostMaxBytes ?? 4 * 1024 * 1024) || Number.POSITIVE_INFINITY,
     preferredContentType: options.payloadSerializationFormat ?? jsonContentType,
     tracing: options.tracing,
+    metrics: options.metrics,
     messageLog: options.messageLog,
     logger: new LimitedLog(guardedLogger(options.logger ?? defaultLogger), clockOf(options)),
     ambient: options.ambient,

@@ -30,6 +30,7 @@ import {
   guardedLogger,
   type Logger,
   type MessageType,
+  type Metrics,
   offerPost,
   type PublishOptions,
   type RegisterAgentInstanceOptions,
@@ -49,6 +50,7 @@ import { type StopWhenSignalOptions, stopWhenSignal } from "../process/internal.
 import { composeWorker, type WorkerParts } from "./compose.ts";
 import type { WorkerStatus } from "./connection/worker-status.ts";
 import { assertStateIsShared } from "./kept-agents.ts";
+import { type MeasuredWorker, measureWorker } from "./metrics/measure-worker.ts";
 import type { CallOptions } from "./outbound/outgoing-calls.ts";
 import { copyOfWorkerCounters, type WorkerCounters } from "./worker-counters.ts";
 import type { WorkerLifecycle } from "./worker-lifecycle.ts";
@@ -66,6 +68,9 @@ export class WorkerRuntime implements AgentRuntime {
   readonly #parts: WorkerParts;
   readonly #lifecycle: WorkerLifecycle;
   readonly #stateStore: StateStore | undefined;
+  readonly #metrics: Metrics | undefined;
+  /** Undefined: nothing is measured now. */
+  #endMeasuring: (() => void) | undefined;
 
   /** Creates a worker without connecting. Throws `invalid-argument` for invalid options. */
   constructor(options: WorkerRuntimeOptions) {
@@ -75,6 +80,7 @@ export class WorkerRuntime implements AgentRuntime {
     this.ambient = options.ambient;
     this.#stateStore = options.stateStore;
     offerPost(this, this.#parts.post);
+    this.#metrics = options.metrics;
   }
 
   /** Resolves with the reason when the run ends: you stopped the worker, or it gave up its host. Never rejects. */
@@ -124,7 +130,17 @@ export class WorkerRuntime implements AgentRuntime {
    */
   async start(options?: WaitOptions): Promise<void> {
     assertWaitOptions(options, "start");
-    return this.#lifecycle.start(options);
+    if (this.#metrics === undefined) return this.#lifecycle.start(options);
+    // A start beside another one fails, and does not end what that measures.
+    const isFirst = this.#endMeasuring === undefined;
+    this.#endMeasuring ??= measureWorker(this.#metrics, () => this.#measured());
+    try {
+      await this.#lifecycle.start(options);
+    } catch (error) {
+      if (isFirst) this.#stopMeasuring();
+      throw error;
+    }
+    void this.closed.then(() => this.#stopMeasuring());
   }
 
   /**
@@ -307,5 +323,16 @@ export class WorkerRuntime implements AgentRuntime {
     assertAgentState(state);
     assertWaitOptions(options, "loadState");
     return waitFor("Loading the states", options, () => this.#parts.catalog.loadAll(state));
+  }
+
+  #measured(): MeasuredWorker {
+    const { counts, status, times } = this.#parts;
+    const { handlers, queuedCount, pendingCallsCount } = this;
+    return { counts, isConnected: status.latest.at === "connected", handlers, queuedCount, pendingCallsCount, times };
+  }
+
+  #stopMeasuring(): void {
+    this.#endMeasuring?.();
+    this.#endMeasuring = undefined;
   }
 }

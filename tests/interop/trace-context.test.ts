@@ -1,7 +1,7 @@
 import { BasicTracerProvider, InMemorySpanExporter, SimpleSpanProcessor } from "@opentelemetry/sdk-trace-base";
 import { AgentId, TopicId } from "troupe";
 import { GrpcWorkerAgentRuntime, GrpcWorkerAgentRuntimeHost } from "troupe/grpc";
-import { openTelemetryTracing } from "troupe/telemetry/otel";
+import { openTelemetryHostTracing, openTelemetryTracing } from "troupe/telemetry/otel";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { Opened } from "../support/opened.ts";
 import { MyMessage } from "../support/worker/messages.ts";
@@ -21,7 +21,9 @@ for (const generation of generations) {
     beforeEach(async () => {
       opened = new Opened();
       exporter.reset();
-      const host = opened.use(new GrpcWorkerAgentRuntimeHost("127.0.0.1:0"));
+      const host = opened.use(
+        new GrpcWorkerAgentRuntimeHost("127.0.0.1:0", { tracing: openTelemetryHostTracing({ tracerProvider }) }),
+      );
       await host.start();
       const subscriptions = [{ topicType: "news" }];
       const agents = [
@@ -50,6 +52,21 @@ for (const generation of generations) {
       await worker.sendMessage(MyMessage({ content: "hi" }), new AgentId("echo", "k"));
       const span = await python.next("span", { name: "autogen process echo.(k)-A" });
       expect(followed(span)).toEqual(idsOf("autogen create echo.(k)-A"));
+    });
+
+    test("one trace shows a call from its caller through the host to Python, and back", async () => {
+      await worker.sendMessage(MyMessage({ content: "hi" }), new AgentId("echo", "k"));
+      const span = await python.next("span", { name: "autogen process echo.(k)-A" });
+      const create = exporter.getFinishedSpans().find(({ name }) => name === "autogen create echo.(k)-A");
+      const traceId = create?.spanContext().traceId;
+      expect(followed(span)?.split("/")[0]).toBe(traceId);
+      const names = exporter.getFinishedSpans().map(({ name }) => name);
+      const ofHost = ["troupe receive echo.(k)-A", "troupe route", "troupe queue", "troupe deliver"];
+      expect(names).toEqual(expect.arrayContaining(["autogen send echo.(k)-A", ...ofHost, "autogen ack"]));
+      expect(new Set(exporter.getFinishedSpans().map((one) => one.spanContext().traceId))).toEqual(new Set([traceId]));
+      const receive = exporter.getFinishedSpans().find(({ name }) => name === ofHost[0]);
+      expect(receive?.parentSpanContext?.spanId).toBe(create?.spanContext().spanId);
+      expect(receive?.attributes["troupe.outcome"]).toBe("answered");
     });
 
     function followed({ links, parent }: PeerEvent<"span">) {

@@ -3,7 +3,8 @@ import type { Clock, Timer, TimerOptions } from "troupe";
 /** Another clock's time, and how many of its timers wait: Node does not tell of those that keep no process alive. */
 export class CountingClock implements Clock {
   readonly #clock: Clock;
-  readonly #pending = new Set<Timer>();
+  /** With the delay of each. */
+  readonly #pending = new Map<Timer, number>();
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -11,6 +12,11 @@ export class CountingClock implements Clock {
 
   get pendingTimers(): number {
     return this.#pending.size;
+  }
+
+  /** Timers that wait and were set for so long. */
+  pendingOf(delayMs: number): number {
+    return [...this.#pending.values()].filter((delay) => delay === delayMs).length;
   }
 
   now(): number {
@@ -36,7 +42,7 @@ export class CountingClock implements Clock {
         inner.cancel();
       },
     };
-    this.#pending.add(timer);
+    this.#pending.set(timer, delayMs);
     return timer;
   }
 }

@@ -1,6 +1,7 @@
 import type { Clock } from "../../src/core/index.ts";
 import { BatchRunner } from "../../src/host/batch-runner.ts";
 import { createHostCounters, type MutableHostCounters } from "../../src/host/counters.ts";
+import { Observers } from "../../src/host/observer.ts";
 import { type ComposedPlacementParts, composePlacement } from "../../src/host/placement/compose-placement.ts";
 import { SoloDirectory } from "../../src/host/placement/solo-directory.ts";
 import { StockUnits } from "../../src/host/placement/stock-units.ts";
@@ -22,7 +23,7 @@ export function openPlacement({ clock, owners, peers, ...given }: Given) {
   const composed = composePlacement({
     units: new StockUnits({ sharedTypes: () => owners.sharedTypes(), onSplit: () => {}, maxBytes: 1_000_000 }),
     ...{ peers, isDeaf: () => false, placement: "hash", versionPolicy: "newest", random: () => 0 },
-    ...{ clock, batches, counters: createHostCounters(), observer: undefined, drainGraceMs: 10_000 },
+    ...{ clock, batches, counters: createHostCounters(), observers: new Observers(), drainGraceMs: 10_000 },
     ...{ sharedType: (name) => owners.shared(name), endCalls: () => {} },
     ...{ onDraining: () => {}, endChannels: () => {} },
     ...given,

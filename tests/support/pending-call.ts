@@ -30,6 +30,7 @@ export function pendingCall({ caller, ...given }: Omit<Partial<PendingCall>, "ca
     heldSinceMs: undefined,
     outgoingSlot: 0,
     incomingSlot: 0,
+    trace: undefined,
   };
   return Object.assign(call, given);
 }

@@ -3,7 +3,7 @@ import { BatchRunner } from "../../src/host/batch-runner.ts";
 import { createHostCounters } from "../../src/host/counters.ts";
 import { EventRouter } from "../../src/host/events/event-router.ts";
 import { limits } from "../../src/host/limits.ts";
-import type { HostOccurrence } from "../../src/host/observer.ts";
+import { type HostObserver, type HostOccurrence, Observers } from "../../src/host/observer.ts";
 import { TypeTable } from "../../src/host/placement/type-table.ts";
 import { TopicIndex } from "../../src/host/registry/subscriptions/topic-index.ts";
 import type { FrameUse, Peer, SendOutcome } from "../../src/host/sessions/peer.ts";
@@ -112,7 +112,7 @@ export class PlacementWorld {
     maxClaims: 50_000,
     placement: "round-robin",
     endCalls: (peers) => this.ended.push(...peers.map(({ id }) => id)),
-    observer: (occurrence) => this.claims.push(occurrence),
+    observers: observersOf((occurrence) => void this.claims.push(occurrence)),
   });
   readonly placement = this.#parts.placement;
   readonly leaving = this.#parts.leaving;
@@ -122,7 +122,7 @@ export class PlacementWorld {
   readonly events = new EventRouter({
     ...{ counters: this.counters, owners: this.owners, placement: this.placement, directory: this.directory },
     ...{ leaving: this.leaving, topics: this.#topics, peers: { of: (id: string) => this.#peers.get(id) } },
-    ...{ logger: undefined, observer: undefined },
+    ...{ logger: undefined, observers: new Observers() },
   });
 
   constructor() {
@@ -191,4 +191,10 @@ export class PlacementWorld {
 /** The epoch under which an event names its agent. */
 export function epochIn({ frame }: Arrival): Epoch | undefined {
   return frame.kind === "event" ? recipientsIn(frame.event.attributes).get("room") : undefined;
+}
+
+function observersOf(observer: HostObserver): Observers {
+  const observers = new Observers();
+  observers.add(observer);
+  return observers;
 }

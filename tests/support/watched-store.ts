@@ -71,6 +71,10 @@ export class WatchedStore implements StateStore {
     await this.beforeLoad(agent);
     return this.inner.load(agent, options);
   };
+  loadUpTo: StateStore["loadUpTo"] = async (maxBytes, agent, options) => {
+    await this.beforeLoad(agent);
+    return this.inner.loadUpTo(maxBytes, agent, options);
+  };
   remembered: StateStore["remembered"] = (agent, id, principal) => this.inner.remembered(agent, id, principal);
   list: StateStore["list"] = (query) => this.inner.list(query);
   reminders: StateStore["reminders"] = (agent) => this.inner.reminders(agent);

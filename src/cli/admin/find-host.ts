@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import type { Command } from "commander";
-import { isLoopback } from "../../admin/internal.ts";
 import { errorText, loggableText, TroupeError } from "../../core/internal.ts";
+import { isLoopbackName } from "../../http/internal.ts";
 import { AdminClient, HostGoneError } from "./admin-client.ts";
 import { type AdminFile, adminFilesIn, dataFolder, mayLive, readAdminFile } from "./admin-file.ts";
 
@@ -105,5 +105,5 @@ function clientAt(url: string, tokenFile: string | undefined): AdminClient {
 function isLoopbackUrl(url: string): boolean {
   if (!URL.canParse(url)) return false;
   const { protocol, hostname } = new URL(url);
-  return protocol === "http:" && isLoopback(hostname.replace(/^\[|\]$/g, ""));
+  return protocol === "http:" && isLoopbackName(hostname.replace(/^\[|\]$/g, ""));
 }

@@ -5,10 +5,12 @@ import process from "node:process";
 import { AdminEntry, type AdminHost } from "../../admin/internal.ts";
 import type { CoordinationReport } from "../../cluster/internal.ts";
 import { type Logger, loggableError, TroupeError } from "../../core/internal.ts";
+import type { HostOperations } from "../../host/internal.ts";
 import { parseAddress } from "../../transport/internal.ts";
 import { formatLocation, type StateLocation } from "../state/state-location.ts";
 import { type AdminFile, dataFolder, readAdminFile, removeAdminFile, writeAdminFile } from "./admin-file.ts";
 import { living } from "./find-host.ts";
+import { PrometheusText } from "./prometheus-text.ts";
 
 /** Flags of `troupe host` about its admin entry. */
 export interface AdminFlags {
@@ -21,8 +23,8 @@ export interface AdminFlags {
 }
 
 export interface OpenAdminParts {
-  readonly host: AdminHost;
-  /** The address that workers dial. */
+  readonly host: AdminHost & Pick<HostOperations, "measure">;
+  /** The address that workers dial. It is known when the host serves. */
   readonly address: string;
   readonly version: string;
   /** Where the states are kept. */
@@ -32,15 +34,17 @@ export interface OpenAdminParts {
   readonly inspectStore?: (() => Promise<CoordinationReport>) | undefined;
 }
 
-/** An admin entry with its file. */
+/** An admin entry, and its file once it is announced. */
 export interface OpenedAdmin {
   readonly url: string;
+  /** Writes the file by which other commands find the host, if the host did not serve when the entry was opened. */
+  announce(): Promise<void>;
   /** Removes the file and ends the entry. */
   close(): Promise<void>;
 }
 
 /**
- * Opens the admin entry of `troupe host` and writes its file. Without the flag `--admin` a failure is a line of the log, and the host
+ * Opens the admin entry of `troupe host`. Without the flag `--admin` a failure is a line of the log, and the host
  * continues without it. Undefined: there is no entry.
  */
 export async function openAdmin(flags: AdminFlags, parts: OpenAdminParts): Promise<OpenedAdmin | undefined> {
@@ -54,7 +58,9 @@ export async function openAdmin(flags: AdminFlags, parts: OpenAdminParts): Promi
     return undefined;
   }
   try {
-    return await open(flags, parts, folder);
+    const opened = await open(flags, parts, folder);
+    if (parts.host.health !== "starting") await opened.announce();
+    return opened;
   } catch (error) {
     if (isAsked) throw error;
     logger.warn("there is no admin entry, so that other commands can't ask this host", { error: loggableError(error) });
@@ -63,31 +69,54 @@ export async function openAdmin(flags: AdminFlags, parts: OpenAdminParts): Promi
 }
 
 async function open(flags: AdminFlags, parts: OpenAdminParts, folder: string): Promise<OpenedAdmin> {
-  const { host, version, logger, address, inspectStore } = parts;
+  const { host, version, logger, inspectStore } = parts;
   const { pid } = process;
   const state = formatLocation(parts.location);
   const token = randomBytes(32).toString("base64url");
-  const facts = { name: flags.name, version, pid, address, state };
+  const facts = { name: flags.name, version, pid, address: "", state };
+  // It may be known later.
+  Object.defineProperty(facts, "address", { enumerable: true, get: () => parts.address });
+  const prometheus = new PrometheusText((metrics) => host.measure(metrics));
   const listenOn = parseAdminAddress(flags.admin === false ? undefined : flags.admin);
-  const entry = await AdminEntry.open({ host, facts, address: listenOn, token, logger, inspectStore });
-  try {
-    const file = flags.adminFile ?? (await freeFile(folder, flags));
-    writeAdminFile(file, { url: entry.url, token, pid, name: flags.name, address, state });
-    const remove = (): void => removeAdminFile(file, token);
-    // A second process signal ends the process without a further word.
-    process.once("exit", remove);
-    return {
-      url: entry.url,
-      close: async () => {
-        process.off("exit", remove);
-        remove();
-        await entry.close(0);
-      },
-    };
-  } catch (error) {
+  const entry = await AdminEntry.open({
+    host,
+    facts,
+    address: listenOn,
+    token,
+    logger,
+    inspectStore,
+    metricsText: () => prometheus.text(),
+  });
+  let remove: (() => void) | undefined;
+  const close = async (): Promise<void> => {
+    remove?.();
+    prometheus.close();
     await entry.close(0);
-    throw error;
-  }
+  };
+  const announce = async (): Promise<void> => {
+    if (remove !== undefined) return;
+    const file = flags.adminFile ?? (await freeFile(folder, flags));
+    writeAdminFile(file, { url: entry.url, token, pid, name: flags.name, address: parts.address, state });
+    const removeFile = (): void => removeAdminFile(file, token);
+    // A second process signal ends the process without a further word.
+    process.once("exit", removeFile);
+    remove = () => {
+      process.off("exit", removeFile);
+      removeFile();
+    };
+  };
+  return {
+    url: entry.url,
+    announce: async () => {
+      try {
+        await announce();
+      } catch (error) {
+        await close();
+        throw error;
+      }
+    },
+    close,
+  };
 }
 
 /** Reads `--admin`. Throws for a text that is not such an address. */

@@ -35,6 +35,8 @@ export interface HostFlags extends AuthenticationFlags, AdminFlags, ClusterFlags
   readonly heartbeatTimeoutMs: number;
   readonly legacyWorkers: boolean;
   readonly logLevel: LogLevel;
+  /** Undefined: text in a terminal, else JSON. */
+  readonly logFormat?: "text" | "json";
   readonly allowMultipleOwners: boolean;
   readonly ownOnly: boolean;
   readonly sharedTypes?: readonly string[];
@@ -204,6 +206,12 @@ function addOwnFlags(command: Command): Command {
       new Option("--log-level <level>", "the least that is written to standard error")
         .choices(["debug", "info", "warn", "error"])
         .default("info"),
+    )
+    .addOption(
+      new Option(
+        "--log-format <format>",
+        "how the log is written (default: text in a terminal, else one line of JSON each)",
+      ).choices(["text", "json"]),
     );
 }
 

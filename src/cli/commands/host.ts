@@ -35,7 +35,7 @@ export function hostCommand(version: string): Command {
 
 async function runHost(flags: HostFlags, version: string): Promise<void> {
   keepHeapRoom();
-  const logger = consoleLogger({ level: flags.logLevel });
+  const logger = await loggerOf(flags);
   // A text that is not an address leaves no file of states behind.
   parseAddress(flags.address);
   if (typeof flags.admin === "string") parseAdminAddress(flags.admin);
@@ -65,6 +65,14 @@ async function runHost(flags: HostFlags, version: string): Promise<void> {
   await run?.end();
   // Nothing that still holds the event loop may keep a stopped host alive.
   process.exit(0);
+}
+
+/** Text for people in a terminal, else JSON for programs. Both write synchronously, so that no line is lost with the process. */
+async function loggerOf({ logLevel: level, logFormat, name }: HostFlags): Promise<Logger> {
+  const format = logFormat ?? (process.stderr.isTTY ? "text" : "json");
+  if (format === "text") return consoleLogger({ level });
+  const { jsonLogger } = await import("../json-logger.ts");
+  return jsonLogger({ level, base: { pid: process.pid, host: name }, write: (line) => process.stderr.write(line) });
 }
 
 /** Milliseconds that a start has to end which a process signal calls off. */
@@ -114,21 +122,28 @@ async function startHost(flags: HostFlags, { version, logger, signal }: StartPar
   const cluster = opened?.options;
   const options = { ...hostOptionsOf(flags), authenticator, rules, quotas, stateStore, cron, logger, cluster };
   const host = new GrpcWorkerAgentRuntimeHost(flags.address, options);
+  const open = (): Promise<OpenedAdmin | undefined> =>
+    openAdmin(flags, {
+      ...{ host: operationsOf(host.servicer), version, location, logger },
+      get address() {
+        return host.address;
+      },
+      inspectStore: opened && (() => opened.inspectStore()),
+    });
+  let admin: OpenedAdmin | undefined;
   try {
+    // A probe that knows the address may ask while the host starts.
+    if (typeof flags.admin === "string") admin = await open();
     await host.start({ signal });
+    admin ??= await open();
+    await admin?.announce();
   } catch (error) {
+    await admin?.close();
     await host.stop({ graceMs: 0 });
     await stateStore?.close();
     await opened?.close();
     throw withAdvice(error, { inUse: "Or take it over: --take-over." });
   }
-  const admin = await openAdmin(flags, {
-    ...{ host: operationsOf(host.servicer), address: host.address, version, location, logger },
-    inspectStore: opened && (() => opened.inspectStore()),
-  }).catch(async (error: unknown) => {
-    await host.stop({ graceMs: 0 });
-    throw error;
-  });
   const stopFollowing = followTlsFiles(flags, {
     onChanged: (tls) => {
       host.reloadTls(tls);

@@ -16,6 +16,8 @@ export interface MetaRecord {
   readonly generation: number;
   readonly leaseMs: number;
   readonly workerLeaseMs: number;
+  /** The oldest version of what hosts agree on that this cluster takes. Default: 1. */
+  readonly minProtocol?: number;
 }
 
 /** A host's record. */
@@ -52,7 +54,12 @@ export interface WorkerRecord {
 }
 
 /** Says who serves an agent type. `era` rises when the type becomes shared or exclusive. */
-export type TypeRecord =
+export type TypeRecord = TypeByMode & {
+  /** The address of the worker that was the first to register the type. Undefined: an older host has written it. */
+  readonly addedBy?: string | undefined;
+};
+
+type TypeByMode =
   | {
       readonly mode: "exclusive";
       readonly type: string;
@@ -181,7 +188,10 @@ const oneOf =
 
 const isLabels = (value: unknown) => typeof value === "object" && value !== null && Object.values(value).every(isText);
 
-const isMeta = fieldsAre<MetaRecord>({ id: isText, generation: isCount, leaseMs: isCount, workerLeaseMs: isCount });
+const isMeta = fieldsAre<MetaRecord>({
+  ...{ id: isText, generation: isCount, leaseMs: isCount, workerLeaseMs: isCount },
+  minProtocol: (value) => value === undefined || isCount(value),
+});
 
 const isHost = fieldsAre<HostRecord>({
   ...{ hostId: isText, state: oneOf("up", "draining", "dead"), renewals: isCount, label: isText },
@@ -207,7 +217,7 @@ const isShard = fieldsAre<ShardRecord>({
     Array.isArray(value) && value.every((one: unknown) => typeof one === "object" && one !== null && isLost(one)),
 });
 
-const ofType = { type: isText, era: isEra };
+const ofType = { type: isText, era: isEra, addedBy: (value: unknown) => value === undefined || isText(value) };
 const typeChecks: readonly Check<TypeRecord>[] = [
   fieldsAre({ ...ofType, mode: oneOf("exclusive"), workerId: isText, principal: isText, generation: isCount }),
   fieldsAre({ ...ofType, mode: oneOf("shared"), terms: isText }),

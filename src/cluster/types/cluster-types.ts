@@ -5,17 +5,18 @@ import { encodeRecord } from "../records/record-text.ts";
 import { type ServeRecord, serveIn, type TypeRecord, typeIn, type WorkerRecord } from "../records/records.ts";
 import { prefixes, serveKey, typeKey } from "../records/store-keys.ts";
 import type { KnownWorkers } from "../workers/known-workers.ts";
+import { NameShares } from "./name-shares.ts";
 import { TurnByName } from "../workers/turn-by-name.ts";
 import type { WorkerSession } from "../workers/worker-session.ts";
 
 /**
  * The outcome of a registration. `taken`: a live worker owns the type, or it is shared and was to be exclusive, or the other way round.
- * `full`: the cluster has 100 000 types. `unavailable`: the store did not answer in time, or the session is over.
+ * `full`: the cluster has 100 000 types. `share-full`: the worker's address has two thirds of those that others leave. `unavailable`: the store did not answer in time, or the session is over.
  */
 export type TypeOutcome =
   | { readonly at: "registered"; readonly record: TypeRecord }
   | { readonly at: "taken"; readonly record: TypeRecord }
-  | { readonly at: "full" | "unavailable" };
+  | { readonly at: "full" | "share-full" | "unavailable" };
 
 /** The worker that has the agents of an exclusive type, and their epoch. */
 export interface ExclusivePlace {
@@ -34,6 +35,8 @@ const mostTries = 8;
 export interface ClusterTypesOptions {
   readonly life: Life;
   readonly workers: KnownWorkers;
+  /** Types that the cluster may have. Default: 100 000. */
+  readonly mostTypes?: number | undefined;
   readonly onCaughtUp: () => void;
   /** Called when the owner of a type, or whether it is shared, has changed. */
   readonly onChange: (record: TypeRecord) => void;
@@ -51,12 +54,21 @@ export class ClusterTypes {
   readonly #servers = new Map<string, Set<string>>();
   readonly #served = new Map<string, Set<string>>();
   readonly #turns = new TurnByName();
+  readonly #shares: NameShares;
 
-  constructor({ life, workers, onCaughtUp, onChange, onServers }: ClusterTypesOptions) {
+  constructor({ life, workers, mostTypes: most = mostTypes, onCaughtUp, onChange, onServers }: ClusterTypesOptions) {
     this.#life = life;
     this.#workers = workers;
+    this.#shares = new NameShares(most);
     const now = () => life.monotonicNow();
-    this.#types = new KnownRecords({ read: typeIn, now, onChange: ({ record }) => onChange(record) });
+    this.#types = new KnownRecords({
+      read: typeIn,
+      now,
+      onChange: ({ record }, before) => {
+        this.#shares.note(record, before?.record);
+        onChange(record);
+      },
+    });
     this.#serves = new KnownRecords({
       read: serveIn,
       now,
@@ -205,13 +217,15 @@ export class ClusterTypes {
         if (!session.isCurrent || next === "unavailable") return { at: "unavailable" };
         if (next === "taken" && record !== undefined) return { at: "taken", record };
         if (typeof next === "string") return { at: "registered", record: record ?? { mode: "free", type, era: 0 } };
-        if (found === undefined && this.#types.size >= mostTypes) return { at: "full" };
-        const value = encodeRecord(next);
+        const whyNot = found === undefined ? this.#shares.whyNot(session.party) : undefined;
+        if (whyNot !== undefined) return { at: whyNot === "full" ? "full" : "share-full" };
+        const written = { ...next, addedBy: found === undefined ? session.party : record?.addedBy };
+        const value = encodeRecord(written);
         const outcome = await this.#life.store.write(key, value, found?.revision ?? 0);
         if (outcome.at === "unknown") await this.#life.pause(this.#life.times.retryMs);
         if (outcome.at !== "written") continue;
         this.#types.learn({ key, value, revision: outcome.revision });
-        return { at: "registered", record: next };
+        return { at: "registered", record: written };
       }
       return { at: "unavailable" };
     });

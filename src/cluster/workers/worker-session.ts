@@ -12,6 +12,8 @@ export type SessionEnd = "ended" | "elsewhere" | "void" | "life-over";
 export interface WorkerSessionOptions {
   readonly life: Life;
   readonly record: WorkerRecord;
+  /** The address of its worker, without the port. */
+  readonly party: string;
   /** Called once when the session is over. */
   readonly onOver: (end: SessionEnd) => void;
 }
@@ -19,15 +21,17 @@ export interface WorkerSessionOptions {
 /** A connection of a worker that has joined the cluster by this host. Nothing is sent to the worker but in its current session. */
 export class WorkerSession {
   readonly record: WorkerRecord;
+  readonly party: string;
   readonly #life: Life;
   readonly #onOver: (end: SessionEnd) => void;
   #grantedUntilMs = Number.NEGATIVE_INFINITY;
   #isLeaving = false;
   #end: SessionEnd | undefined;
 
-  constructor({ life, record, onOver }: WorkerSessionOptions) {
+  constructor({ life, record, party, onOver }: WorkerSessionOptions) {
     this.#life = life;
     this.record = record;
+    this.party = party;
     this.#onOver = onOver;
   }
 

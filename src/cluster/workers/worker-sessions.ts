@@ -21,6 +21,8 @@ export type JoiningStockWorker = Omit<JoiningWorker, "workerId" | "session" | "k
 export interface JoinOptions {
   /** The connection has ended meanwhile. */
   readonly signal: AbortSignal;
+  /** The address of the worker, without the port. Default: empty. */
+  readonly party?: string | undefined;
   /** Called once when the session is over. */
   readonly onOver: (end: SessionEnd) => void;
 }
@@ -196,7 +198,8 @@ export class WorkerSessions {
     this.#orphanedMs.clear();
   }
 
-  async #join(record: WorkerRecord, { signal, onOver }: JoinOptions): Promise<JoinOutcome> {
+  async #join(record: WorkerRecord, options: JoinOptions): Promise<JoinOutcome> {
+    const { signal } = options;
     const key = workerKey(record.workerId);
     const value = encodeRecord(record);
     const endMs = this.#life.monotonicNow() + this.#life.times.joinTimeoutMs;
@@ -213,7 +216,7 @@ export class WorkerSessions {
       const before = found && workerIn(found);
       const refusal = whyRefused(record, before);
       if (refusal === "replaced" && hasWritten && isSameJoin(record, before))
-        return this.#joined(record, before, onOver, signal);
+        return this.#joined(record, before, options);
       if (refusal !== undefined) return { at: refusal };
       if (signal.aborted || !this.#life.isServing()) return { at: "unavailable" };
       hasWritten = true;
@@ -223,7 +226,7 @@ export class WorkerSessions {
       const entry = { key, value, revision: outcome.revision };
       this.#workers.learn(entry);
       this.#life.announce(entry);
-      return this.#joined(record, before, onOver, signal);
+      return this.#joined(record, before, options);
     }
     return { at: "unavailable" };
   }
@@ -231,8 +234,7 @@ export class WorkerSessions {
   #joined(
     record: WorkerRecord,
     before: WorkerRecord | undefined,
-    onOver: (end: SessionEnd) => void,
-    signal: AbortSignal,
+    { signal, party = "", onOver }: JoinOptions,
   ): JoinOutcome {
     const { workerId } = record;
     const earlier = this.#sessions.get(workerId);
@@ -247,6 +249,7 @@ export class WorkerSessions {
     const session = new WorkerSession({
       life: this.#life,
       record,
+      party,
       onOver: (end) => {
         this.#options.onOver(workerId);
         onOver(end);

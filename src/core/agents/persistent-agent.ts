@@ -169,7 +169,7 @@ export function persistentAgent<T extends object>(
     override loadState(saved: AgentState): void | Promise<void> {
       if (ownsState) return super.loadState(saved);
       const { version, state } = versionOf(saved);
-      this.state = stateOfValue(definition, state, version, `${this.id}`);
+      this.state = stateOfValue(definition, state, { version, agent: `${this.id}`, isStored: false });
       return this[slotKey].saveNow();
     }
   }

@@ -2,6 +2,7 @@ import type { AgentRuntime } from "../agent-runtime.ts";
 import { warnOnce } from "../logger.ts";
 import type { MessageType } from "../serialization/message-type.ts";
 import { directMessageSubscription, TypeSubscription } from "../topics/subscription.ts";
+import { isReserved } from "../reserved-names.ts";
 import { isValidTopicType } from "../topics/topic-id.ts";
 import { assertAgentId, assertFactory, assertRuntime } from "../validation/assert-arguments.ts";
 import { assertOptions, type OptionKinds, optionShape } from "../validation/assert-options.ts";
@@ -111,7 +112,7 @@ export async function registerAgent(
   const ofClass = options.skipClassSubscriptions === false ? classSubscriptionFactories(agent.constructor) : [];
   const subscriptions = [
     // A key may be any text. No topic has a type such as "a b", so that key needs no subscription.
-    ...(isValidTopicType(key) ? [new TypeSubscription(key, type)] : []),
+    ...(isValidTopicType(key) && !isReserved(key) ? [new TypeSubscription(key, type)] : []),
     ...(await collectSubscriptions(ofClass, type, runtime.ambient)),
     // The type's other instances have added it already.
     ...(options.skipDirectMessageSubscription === true ? [] : [directMessageSubscription(type)]),

@@ -8,6 +8,7 @@ import { type AppendOutcome, nameInError } from "../state/mail-bounds.ts";
 import type { Commit, CommitOutcome, Mail, StateStore } from "../state/state-store.ts";
 import type { StoreError } from "../state/store-error.ts";
 import type { Deliver } from "./courier-call.ts";
+import type { CourierObservers } from "./courier-occurrence.ts";
 import { CourierSlots } from "./courier-slots.ts";
 import { MailboxDelivery } from "./mailboxes/mailbox-delivery.ts";
 import type { CommitListener, Decided } from "./observed-store.ts";
@@ -40,6 +41,8 @@ export interface CourierParts {
   readonly retry: RetryOptions | undefined;
   /** Returns a number from 0 up to 1. */
   readonly random: () => number;
+  /** Default: nobody listens. */
+  readonly observers?: CourierObservers | undefined;
   /** Called when the first message of a mailbox begins to be under way, and when the last one has ended. */
   readonly onBusy: (isBusy: boolean) => void;
 }
@@ -75,7 +78,7 @@ export class Courier implements CommitListener {
   constructor(parts: CourierParts) {
     this.#parts = parts;
     const { store, clock, logger, deliver, cron, random, onBusy } = parts;
-    const { sharedLog } = parts;
+    const { sharedLog, observers } = parts;
     const log = sharedLog ?? store.log;
     this.#log = log;
     const slots = new CourierSlots();
@@ -92,7 +95,7 @@ export class Courier implements CommitListener {
       log &&
       bury &&
       new MailboxDelivery({
-        ...{ log, bury, clock, logger, settings, random, slots, useOf, isServed, deliver, holdOf, onBusy },
+        ...{ log, bury, clock, logger, settings, random, slots, useOf, isServed, deliver, holdOf, onBusy, observers },
       });
     const mail = this.#mail;
     const onLost = (error: StoreError) => this.#lose(error);
@@ -134,6 +137,7 @@ export class Courier implements CommitListener {
       deliver,
       bury,
       onLost,
+      observers,
     });
   }
 
@@ -211,11 +215,16 @@ export class Courier implements CommitListener {
     const log = this.#log;
     if (log === undefined) throw noMailboxes();
     // Another process may read it.
-    if (this.#given !== undefined) return await log.append(mailbox, message);
+    if (this.#given !== undefined) {
+      const shared = await log.append(mailbox, message);
+      if (shared === "kept") this.#noteKept(mailbox);
+      return shared;
+    }
     this.#mail?.expect(mailbox, message.id);
     let outcome: AppendOutcome | undefined;
     try {
       outcome = await log.append(mailbox, message);
+      if (outcome === "kept") this.#noteKept(mailbox);
       return outcome;
     } finally {
       if (outcome !== "kept") this.#mail?.expectNoMore(mailbox, message.id);
@@ -253,19 +262,33 @@ export class Courier implements CommitListener {
     if (typeof outcome === "object" && outcome.at === "committed") {
       if (commit.write.at === "delete") this.#mail?.drop(commit.agent);
       this.#reminders.noteCommit(commit);
-      for (const index of [...(outcome.knownMail ?? []), ...(outcome.buriedMail ?? [])]) {
+      const notKept = [...(outcome.knownMail ?? []), ...(outcome.buriedMail ?? [])];
+      for (const index of notKept) {
         const left = commit.mail[index];
         if (left !== undefined) this.#mail?.expectNoMore(left.receiver, left.id);
       }
+      if (this.#parts.observers?.now !== undefined) {
+        for (const [index, { receiver }] of commit.mail.entries())
+          if (!notKept.includes(index)) this.#noteKept(receiver);
+      }
       if (outcome.buriedMail !== undefined) this.#noteUnread(commit, outcome.buriedMail);
+      this.#noteForgotten(outcome.forgottenLetters ?? 0);
       return;
     }
     for (const { receiver, id } of commit.mail) this.#mail?.expectNoMore(receiver, id);
   }
 
+  #noteKept({ type: agentType }: AgentName): void {
+    this.#parts.observers?.now?.({ at: "mail", what: "kept", agentType, code: undefined, ageMs: 0 });
+  }
+
   /** Mail of a commit found no space, and no worker reads its mailbox. */
   #noteUnread({ mail }: Commit, buried: readonly number[]): void {
     this.#unreadLetters += buried.length;
+    for (const index of buried) {
+      const agentType = mail[index]?.receiver.type ?? "";
+      this.#parts.observers?.now?.({ at: "mail", what: "buried", agentType, code: "mailbox-full", ageMs: 0 });
+    }
     const [first = 0] = buried;
     const receiver = mail[first]?.receiver;
     const name = receiver === undefined ? "an agent" : nameInError(receiver);

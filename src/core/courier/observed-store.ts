@@ -6,6 +6,7 @@ import type {
   Commit,
   CommitOutcome,
   DueQuery,
+  LargerState,
   ListPage,
   ListQuery,
   MailQuery,
@@ -69,6 +70,14 @@ export class ObservedStore implements StateStore {
     options?: { readonly unless?: string | undefined },
   ): Promise<StateRecord | "unchanged" | undefined> {
     return this.#store.load(agent, options);
+  }
+
+  loadUpTo(
+    maxBytes: number,
+    agent: AgentName,
+    options?: { readonly unless?: string | undefined },
+  ): Promise<StateRecord | LargerState | "unchanged" | undefined> {
+    return this.#store.loadUpTo(maxBytes, agent, options);
   }
 
   commit(commits: readonly Commit[]): Promise<readonly CommitOutcome[]> {

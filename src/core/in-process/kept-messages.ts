@@ -75,6 +75,7 @@ export class KeptMessages implements AgentPost {
   readonly #parts: KeptMessagesParts;
   #courier: Courier | undefined;
   #isRunning = false;
+  #hasEnded = false;
   #isNeeded: boolean;
   #release: (() => void) | undefined;
 
@@ -97,6 +98,7 @@ export class KeptMessages implements AgentPost {
 
   /** The runtime has started. */
   start(): void {
+    this.#hasEnded = false;
     this.#isRunning = true;
     if (this.#isNeeded) this.#begin();
   }
@@ -109,8 +111,14 @@ export class KeptMessages implements AgentPost {
     this.#noteBusy(false);
   }
 
+  /** The runtime was closed: it keeps nothing until it starts again. */
+  end(): void {
+    this.#hasEnded = true;
+  }
+
   /** Keeps a message for an agent. `depth`: handlers of events and told messages that led to it. */
   async tell(message: unknown, recipient: AgentId, options: TellOptions, depth: number): Promise<void> {
+    this.#assertNotEnded("A message was told");
     const { sender, metadata = noMetadata, idempotencyKey: id = this.#parts.makeId() } = options;
     const payload = this.#parts.codecs.encode(message);
     const kept = { ...metadata, [deliveryKey]: "durable", [idempotencyKey]: id, ...depthMetadata(depth) };
@@ -162,6 +170,7 @@ export class KeptMessages implements AgentPost {
   async remind(agent: AgentId, name: string, when: When, message: unknown, options: ReminderOptions): Promise<void> {
     assertReminderName(name);
     assertReminderOptions(options);
+    this.#assertNotEnded("A reminder was set");
     const { clock, cron, codecs } = this.#parts;
     const rule = ruleOf(when, options, clock.wallNow(), cron);
     const payload = codecs.encode(message);
@@ -173,6 +182,7 @@ export class KeptMessages implements AgentPost {
 
   async cancel(agent: AgentId, name: string): Promise<void> {
     assertReminderName(name);
+    this.#assertNotEnded("A reminder was cancelled");
     return this.#change(agent, { at: "cancel", name });
   }
 
@@ -180,6 +190,12 @@ export class KeptMessages implements AgentPost {
     await this.store.open();
     const stored = await this.store.reminders(nameOf(agent));
     return reminderInfos(stored, this.#parts.effectsOf(agent)?.reminders ?? []);
+  }
+
+  #assertNotEnded(what: string): void {
+    if (!this.#hasEnded) return;
+    const text = `${what} after the runtime was closed. Nothing is kept. Start the runtime again, or do it before close().`;
+    throw new UndeliverableException(text, { code: "shutting-down", notHandled: true });
   }
 
   async #keep(receiver: AgentName, id: string, frame: Uint8Array): Promise<void> {

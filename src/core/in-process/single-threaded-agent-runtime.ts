@@ -208,6 +208,8 @@ export class SingleThreadedAgentRuntime implements AgentRuntime {
         return new UndeliverableException(text, { code: "shutting-down", notHandled: true });
       });
       await closeAgents(this.#catalog, Math.max(this.#drainTimeoutMs, 5_000), this.#clock, this.logger);
+      // What an agent tells while it is deactivated is still kept.
+      this.#kept.end();
       this.#limitedLog.flush();
     }
   }

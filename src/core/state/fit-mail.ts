@@ -15,23 +15,41 @@ export interface FittingStore {
 
 const all: MailFit = { at: "fits", buried: [] };
 
+/** Messages that one slice of work takes. */
+export const mailOfSlice = 256;
+
 /** Fits the mail of a commit into its mailboxes. What a dead letter leaves free, the rest may have. */
 export function fitMail(mail: readonly Mail[], store: FittingStore): MailFit {
-  const full = fullMailboxes(mail, store);
+  const steps = fitMailInSlices(mail, store);
+  for (;;) {
+    const step = steps.next();
+    if (step.done === true) return step.value;
+  }
+}
+
+/** The same in slices: it yields between two of them. */
+export function* fitMailInSlices(mail: readonly Mail[], store: FittingStore): Generator<void, MailFit> {
+  const full = yield* fullMailboxes(mail, store);
   if (full.size === 0) return all;
   const buried = mail.flatMap(({ receiver, whenFull }, index) =>
     whenFull === "bury" && full.has(textOfName(receiver)) ? [index] : [],
   );
   const leftOut = new Set(buried);
   const rest = mail.filter((_, index) => !leftOut.has(index));
-  const [refused] = (buried.length === 0 ? full : fullMailboxes(rest, store)).values();
+  const [refused] = (buried.length === 0 ? full : yield* fullMailboxes(rest, store)).values();
   return refused ?? { at: "fits", buried };
 }
 
 /** The mailboxes of a commit that do not take all of its mail for them, each with what would refuse the commit. */
-function fullMailboxes(mail: readonly Mail[], { bounds, sizesOf }: FittingStore): ReadonlyMap<string, RefusedCommit> {
+function* fullMailboxes(
+  mail: readonly Mail[],
+  { bounds, sizesOf }: FittingStore,
+): Generator<void, ReadonlyMap<string, RefusedCommit>> {
   const full = new Map<string, RefusedCommit>();
-  for (const [text, { receiver, added, tooLong }] of addedBy(mail, bounds)) {
+  let looked = 0;
+  for (const [text, { receiver, added, tooLong }] of yield* addedBy(mail, bounds)) {
+    looked += 1;
+    if (looked % mailOfSlice === 0) yield;
     if (tooLong !== undefined) {
       full.set(text, { at: "refused", limit: tooLong, mailbox: receiver });
       continue;
@@ -51,14 +69,16 @@ interface AddedMail {
 }
 
 /** Sums what a commit adds to each of its mailboxes, with all that it adds to their types and to the store. */
-function addedBy(mail: readonly Mail[], bounds: MailBounds): ReadonlyMap<string, AddedMail> {
+function* addedBy(mail: readonly Mail[], bounds: MailBounds): Generator<void, ReadonlyMap<string, AddedMail>> {
   const ofTypes = new Map<string, number>();
   const boxes = new Map<
     string,
     { receiver: AgentName; messages: number; bytes: number; tooLong: string | undefined }
   >();
   let bytes = 0;
-  for (const { receiver, frame } of mail) {
+  for (const [index, { receiver, kind, frame }] of mail.entries()) {
+    if (index % mailOfSlice === mailOfSlice - 1) yield;
+    if (kind === "emptied") continue;
     const size = mailSize(frame.length);
     const text = textOfName(receiver);
     const box = boxes.get(text) ?? { receiver, messages: 0, bytes: 0, tooLong: undefined };
@@ -100,13 +120,23 @@ export function sortMail(mail: readonly Mail[], known: readonly number[], buried
   };
 }
 
+/** What became of mail that no mailbox has kept now: indexes of that mail, and how many older letters were forgotten for it. */
+export interface LeftMail {
+  readonly known: readonly number[];
+  readonly buried: readonly number[];
+  readonly forgotten: number;
+}
+
 /** Adds to a committed outcome what became of mail that no mailbox has kept now. */
 export function withLeftMail(
   written: Extract<CommitOutcome, { readonly at: "committed" }>,
-  knownMail: readonly number[],
-  buriedMail: readonly number[],
+  { known, buried, forgotten }: LeftMail,
 ): CommitOutcome {
-  if (knownMail.length === 0 && buriedMail.length === 0) return written;
-  const known = knownMail.length === 0 ? {} : { knownMail };
-  return buriedMail.length === 0 ? { ...written, ...known } : { ...written, ...known, buriedMail };
+  if (known.length === 0 && buried.length === 0) return written;
+  return {
+    ...written,
+    ...(known.length > 0 && { knownMail: known }),
+    ...(buried.length > 0 && { buriedMail: buried }),
+    ...(forgotten > 0 && { forgottenLetters: forgotten }),
+  };
 }

@@ -1,10 +1,11 @@
-import { type Clock, type MakeId, randomId, systemClock } from "../clock.ts";
+import { type Clock, type MakeId, nextTurn, randomId, systemClock } from "../clock.ts";
 import { firstOf } from "../collections/first-of.ts";
 import { assertOptions, optionShape } from "../validation/assert-options.ts";
 import { callable, clock as clockKind, flag, number } from "../validation/option-kinds.ts";
 import { anyRoom, someTime } from "../validation/option-values.ts";
 import { type AgentName, compareBytes, compareNames, textOfName } from "./agent-name.ts";
 import type { DurableLog } from "./durable-log.ts";
+import { mailOfSlice } from "./fit-mail.ts";
 import { mailBoundsOf } from "./mail-bounds.ts";
 import type { MemoryReminder } from "./memory/memory-reminders.ts";
 import { inShards, type MemoryRecord, type Moment, StateMemory } from "./memory/state-memory.ts";
@@ -12,6 +13,7 @@ import type {
   Commit,
   CommitOutcome,
   DueQuery,
+  LargerState,
   ListPage,
   ListQuery,
   MailQuery,
@@ -111,6 +113,7 @@ export class MemoryStateStore implements StateStore {
 
   async open(options: OpenStoreOptions = {}): Promise<StoreOpening> {
     assertOptions(options, openShape, "open");
+    while (this.#memory.writing !== undefined) await this.#memory.writing;
     this.#assertNotClosed();
     const memory = this.#memory;
     const isOwn = this.#incarnation === memory.incarnation;
@@ -131,6 +134,7 @@ export class MemoryStateStore implements StateStore {
     agent: AgentName,
     options: { readonly unless?: string | undefined } = {},
   ): Promise<StateRecord | "unchanged" | undefined> {
+    while (this.#memory.writing !== undefined) await this.#memory.writing;
     const record = this.#read().records.get(textOfName(agent));
     if (record === undefined) return undefined;
     if (options.unless === record.eTag) return "unchanged";
@@ -138,13 +142,53 @@ export class MemoryStateStore implements StateStore {
     return { eTag, revision, schemaVersion, contentType, data: new Uint8Array(data), savedAtMs, epoch };
   }
 
+  async loadUpTo(
+    maxBytes: number,
+    agent: AgentName,
+    options: { readonly unless?: string | undefined } = {},
+  ): Promise<StateRecord | LargerState | "unchanged" | undefined> {
+    while (this.#memory.writing !== undefined) await this.#memory.writing;
+    const record = this.#read().records.get(textOfName(agent));
+    if (record === undefined || record.eTag === options.unless || record.data.length <= maxBytes) {
+      return this.load(agent, options);
+    }
+    return { at: "larger", bytes: record.data.length };
+  }
+
   async commit(commits: readonly Commit[]): Promise<readonly CommitOutcome[]> {
+    if (isLarge(commits) || this.#memory.writing !== undefined) return this.#commitLater(commits.map(copyOfCommit));
     const memory = this.#write();
     const moment = this.#moment();
-    return commits.map((commit) => memory.commit(commit, moment));
+    return commits.map((commit) => whole(memory.commit(commit, moment)));
+  }
+
+  /** Commits in slices, with the turns of the event loop between them for others. */
+  async #commitLater(commits: readonly Commit[]): Promise<readonly CommitOutcome[]> {
+    while (this.#memory.writing !== undefined) await this.#memory.writing;
+    const memory = this.#write();
+    if (!isLarge(commits)) return commits.map((commit) => whole(memory.commit(commit, this.#moment())));
+    let end: () => void = () => undefined;
+    memory.writing = new Promise((resolve) => {
+      end = resolve;
+    });
+    try {
+      const outcomes: CommitOutcome[] = [];
+      for (const commit of commits) {
+        const steps = memory.commit(commit, this.#moment());
+        let step = steps.next();
+        for (; step.done !== true; step = steps.next()) await nextTurn();
+        outcomes.push(step.value);
+        if (outcomes.length % mailOfSlice === 0) await nextTurn();
+      }
+      return outcomes;
+    } finally {
+      memory.writing = undefined;
+      end();
+    }
   }
 
   async remembered(agent: AgentName, id: string, principal: string): Promise<RememberedMessage | undefined> {
+    while (this.#memory.writing !== undefined) await this.#memory.writing;
     return this.#read().remembered.find(textOfName(agent), id, principal, this.#clock.wallNow());
   }
 
@@ -154,6 +198,7 @@ export class MemoryStateStore implements StateStore {
       (type === undefined || agent.type === type) &&
       agent.key.startsWith(keyPrefix) &&
       (after === undefined || compareNames(agent, after) > 0);
+    while (this.#memory.writing !== undefined) await this.#memory.writing;
     const found = firstOf(filtered(this.#read().records.values(), isWanted), most + 1, (a, b) =>
       compareNames(a.agent, b.agent),
     );
@@ -162,11 +207,13 @@ export class MemoryStateStore implements StateStore {
   }
 
   async reminders(agent: AgentName): Promise<readonly StoredReminder[]> {
+    while (this.#memory.writing !== undefined) await this.#memory.writing;
     return this.#read().reminders.of(textOfName(agent)).map(copyOfReminder);
   }
 
   async due({ beforeMs, shards, after, limit }: DueQuery): Promise<readonly StoredReminder[]> {
     const inShard = inShards(shards);
+    while (this.#memory.writing !== undefined) await this.#memory.writing;
     const { reminders } = this.#read();
     const isWanted = (one: MemoryReminder) =>
       one.dueMs < beforeMs && inShard(one.agent) && (after === undefined || compareDue(one, after) > 0);
@@ -182,6 +229,7 @@ export class MemoryStateStore implements StateStore {
   async mail({ shards, after = 0, limit }: MailQuery): Promise<readonly StoredMail[]> {
     const isWanted = inShards(shards);
     const found: StoredMail[] = [];
+    while (this.#memory.writing !== undefined) await this.#memory.writing;
     for (const mail of this.#read().mailboxes.all()) {
       if (found.length >= limit) break;
       if (mail.place > after && isWanted(mail.receiver)) found.push({ ...mail, frame: new Uint8Array(mail.frame) });
@@ -190,22 +238,31 @@ export class MemoryStateStore implements StateStore {
   }
 
   async settle(done: Settlements): Promise<void> {
+    while (this.#memory.writing !== undefined) await this.#memory.writing;
     this.#write().settle(done);
   }
 
   #mailTable(): MailTable {
     return {
-      readMail: async (query) => this.#read().mailboxes.read(query),
-      append: async (mailbox, message) => this.#write().append(mailbox, message, this.#moment()),
-      dropMail: async (place) => this.#write().dropMail(place),
-      bury: async (message, why) => this.#write().bury(message, why, this.#moment()),
-      deadLetters: async (query) => this.#read().dead.page(query, this.#clock.wallNow() - storeLimits.deadLetterMs),
-      replay: async (letters) => this.#write().replay(letters, this.#moment()),
-      drop: async (letters) => this.#write().drop(letters),
+      readMail: (query) => this.#whenWhole(() => this.#read().mailboxes.read(query)),
+      append: (mailbox, message) => {
+        const own = this.#memory.writing === undefined ? message : withOwnFrame(message);
+        return this.#whenWhole(() => this.#write().append(mailbox, own, this.#moment()));
+      },
+      dropMail: (place) => this.#whenWhole(() => this.#write().dropMail(place)),
+      bury: (message, why) => {
+        const own = this.#memory.writing === undefined ? message : withOwnFrame(message);
+        return this.#whenWhole(() => this.#write().bury(own, why, this.#moment()));
+      },
+      deadLetters: (query) =>
+        this.#whenWhole(() => this.#read().dead.page(query, this.#clock.wallNow() - storeLimits.deadLetterMs)),
+      replay: (letters) => this.#whenWhole(() => this.#write().replay(letters, this.#moment())),
+      drop: (letters) => this.#whenWhole(() => this.#write().drop(letters)),
     };
   }
 
   async stats(): Promise<StoreStats> {
+    while (this.#memory.writing !== undefined) await this.#memory.writing;
     const memory = this.#read();
     const types = new Map<string, { type: string; records: number; bytes: number }>();
     let bytes = 0;
@@ -222,12 +279,19 @@ export class MemoryStateStore implements StateStore {
   }
 
   async close(): Promise<void> {
+    while (this.#memory.writing !== undefined) await this.#memory.writing;
     if (this.#incarnation !== 0 && this.#incarnation === this.#memory.incarnation) this.#memory.isHeld = false;
     this.#isClosed = true;
   }
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
+  }
+
+  /** Reads or writes at once, or when no large commit is half written. */
+  async #whenWhole<T>(use: () => T): Promise<T> {
+    while (this.#memory.writing !== undefined) await this.#memory.writing;
+    return use();
   }
 
   #read(): StateMemory {
@@ -252,6 +316,44 @@ export class MemoryStateStore implements StateStore {
   #moment(): Moment {
     return { nowMs: this.#clock.now(), wallMs: this.#clock.wallNow() };
   }
+}
+
+function withOwnFrame<Message extends { readonly frame: Uint8Array }>(message: Message): Message {
+  return { ...message, frame: new Uint8Array(message.frame) };
+}
+
+/** Whether commits take longer than one turn of the event loop may last. */
+function isLarge(commits: readonly Commit[]): boolean {
+  return commits.length > mailOfSlice || commits.some(({ mail }) => mail.length > mailOfSlice);
+}
+
+/** Runs all slices at once. */
+function whole<T>(steps: Generator<void, T>): T {
+  for (;;) {
+    const step = steps.next();
+    if (step.done === true) return step.value;
+  }
+}
+
+/** Copies the bytes of a commit that waits, those of its mail into one buffer: memory for each of thousands would take long. */
+function copyOfCommit(commit: Commit): Commit {
+  const { write, reminders, mail, remembered } = commit;
+  const frames = new Uint8Array(mail.reduce((sum, { frame }) => sum + frame.length, 0));
+  let at = 0;
+  return {
+    ...commit,
+    write: write.at === "put" ? { ...write, data: new Uint8Array(write.data) } : write,
+    reminders: reminders.map((change) =>
+      change.at === "set" ? { ...change, message: new Uint8Array(change.message) } : change,
+    ),
+    mail: mail.map((one) => {
+      const from = at;
+      frames.set(one.frame, from);
+      at += one.frame.length;
+      return { ...one, frame: frames.subarray(from, at) };
+    }),
+    remembered: remembered.map((one) => ({ ...one, answer: one.answer && new Uint8Array(one.answer) })),
+  };
 }
 
 function* filtered<T>(items: Iterable<T>, isWanted: (item: T) => boolean): Iterable<T> {

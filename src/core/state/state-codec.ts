@@ -54,50 +54,52 @@ export function stateOfRecord<T extends object>(
   { schemaVersion, contentType, data }: Pick<StateRecord, "schemaVersion" | "contentType" | "data">,
   agent: string,
 ): T {
+  const source = { version: schemaVersion, agent, isStored: true };
   if (!readableTypes.has(bareContentType(contentType))) {
-    throw unreadable(
-      agent,
-      schemaVersion,
-      `its content type is ${JSON.stringify(contentType)}, not ${jsonContentType}`,
-    );
+    throw unreadable(source, `its content type is ${JSON.stringify(contentType)}, not ${jsonContentType}`);
   }
   let stored: unknown;
   try {
     stored = definition.json.parse(decoder.decode(data));
   } catch (cause) {
-    throw unreadable(agent, schemaVersion, "its bytes are not JSON", cause);
+    throw unreadable(source, "its bytes are not JSON", cause);
   }
-  return stateOfValue(definition, stored, schemaVersion, agent);
+  return stateOfValue(definition, stored, source);
 }
 
-/** Migrates and checks a state of an older version. 0: the writer named no version, so that it counts as the present one. */
-export function stateOfValue<T extends object>(
-  definition: StateDefinition<T>,
-  stored: unknown,
-  storedVersion: number,
-  agent: string,
-): T {
+/** A state that is read, for errors. */
+export interface StateSource {
+  /** The version of its writer. 0: the writer named none, so that it counts as the present one. */
+  readonly version: number;
+  readonly agent: string;
+  /** False: a program has given it. */
+  readonly isStored: boolean;
+}
+
+/** Migrates and checks a state of an older version. */
+export function stateOfValue<T extends object>(definition: StateDefinition<T>, value: unknown, source: StateSource): T {
+  const { version: storedVersion, agent } = source;
   const { version, migrations } = definition;
   if (storedVersion > version) {
     const text = `The state of ${agent} has version ${storedVersion}, and this program knows versions up to ${version}.`;
     throw new TroupeError("state-too-new", `${text} Run the newer program for this agent.`);
   }
-  let state = stored;
+  let state = value;
   for (let from = storedVersion === 0 ? version : storedVersion; from < version; from += 1) {
     try {
       // The user writes each migration for the version before; TypeScript can't follow that.
       state = migrations[from]?.(state as never);
     } catch (cause) {
-      throw unreadable(agent, storedVersion, `its migration from version ${from} failed: ${errorText(cause)}`, cause);
+      throw unreadable(source, `its migration from version ${from} failed: ${errorText(cause)}`, cause);
     }
     if (isThenable(state)) {
       state.then(undefined, () => undefined);
-      throw unreadable(agent, storedVersion, `its migration from version ${from} is asynchronous, and must not be`);
+      throw unreadable(source, `its migration from version ${from} is asynchronous, and must not be`);
     }
   }
   const fit = fitOf(definition, state);
   if (fit.at === "fits") return fit.state;
-  throw unreadable(agent, storedVersion, fit.why);
+  throw unreadable(source, fit.why);
 }
 
 type Fit<T> = { readonly at: "fits"; readonly state: T } | { readonly at: "misfit"; readonly why: string };
@@ -123,8 +125,11 @@ function fitOf<T extends object>({ schema }: Shape<T>, value: unknown): Fit<T> {
   return { at: "fits", state: result.value };
 }
 
-function unreadable(agent: string, version: number, why: string, cause?: unknown): TroupeError {
-  const stored = version === 0 ? "The stored state" : `The stored state (version ${version})`;
-  const advice = "It is not changed. Correct the program, or the stored state.";
-  return new TroupeError("state-unreadable", `${stored} of ${agent} can't be read: ${why}. ${advice}`, { cause });
+function unreadable({ agent, version, isStored }: StateSource, why: string, cause?: unknown): TroupeError {
+  const state = `The ${isStored ? "stored" : "given"} state${version === 0 ? "" : ` (version ${version})`}`;
+  const advice = isStored
+    ? "It is not changed. Correct the program, or the stored state."
+    : "The agent keeps the state that it has. Correct the state, or the program.";
+  const reason = /[.!?]$/.test(why) ? why : `${why}.`;
+  return new TroupeError("state-unreadable", `${state} of ${agent} can't be read: ${reason} ${advice}`, { cause });
 }

@@ -19,6 +19,13 @@ export interface StateRecord {
   readonly epoch: Epoch | undefined;
 }
 
+/** The answer for a stored state that has more data than its reader takes. */
+export interface LargerState {
+  readonly at: "larger";
+  /** Bytes of its data. */
+  readonly bytes: number;
+}
+
 /** The version that must be stored for a commit to happen. */
 export type Expected =
   | { readonly at: "anything" }
@@ -56,7 +63,10 @@ export type ReminderChange =
 export interface Mail {
   readonly id: string;
   readonly receiver: AgentName;
-  /** `emptied`: no message but a mark of a deleted agent. The frame is the last place of a shared log whose messages are to go from its mailbox. */
+  /**
+   * `emptied`: no message but a mark of a deleted agent. The frame is the last place of a shared log whose messages are to go from its mailbox.
+   * No bound of mail counts it, so that an agent can be deleted when the mail is full. A mailbox has one at most.
+   */
   readonly kind: "call" | "event" | "emptied";
   /** The message as it goes over the wire. */
   readonly frame: Uint8Array;
@@ -97,7 +107,8 @@ export interface Commit {
 export type CommitOutcome =
   /**
    * The eTag and the revision that hold now; an empty text and 0 if no record is stored. `knownMail`: indexes of the mail that was left out,
-   * since its mailbox was given it before. `buriedMail`: indexes of the mail that found no space and is a dead letter. Default: none.
+   * since its mailbox was given it before. `buriedMail`: indexes of the mail that found no space and is a dead letter. `forgottenLetters`: how
+   * many other dead letters were forgotten for these. Default: none.
    */
   | {
       readonly at: "committed";
@@ -105,6 +116,7 @@ export type CommitOutcome =
       readonly revision: number;
       readonly knownMail?: readonly number[] | undefined;
       readonly buriedMail?: readonly number[] | undefined;
+      readonly forgottenLetters?: number | undefined;
     }
   /** Another version is stored; its eTag. Undefined: no record is stored. */
   | { readonly at: "conflict"; readonly eTag?: string | undefined }
@@ -268,6 +280,12 @@ export interface StateStore extends AsyncDisposable {
     agent: AgentName,
     options?: { readonly unless?: string | undefined },
   ): Promise<StateRecord | "unchanged" | undefined>;
+  /** The same for a record whose data has at most `maxBytes`. Of another one it reads the size alone, so that its reader can make space. */
+  loadUpTo(
+    maxBytes: number,
+    agent: AgentName,
+    options?: { readonly unless?: string | undefined },
+  ): Promise<StateRecord | LargerState | "unchanged" | undefined>;
   /**
    * Tries each commit, in their order; the outcomes have the same order. A conflict or refusal of one does not touch the others. When
    * it resolves, what is `committed` stays. Rejects if none of them has happened, or as `unknown` if the store can't say.

@@ -2,6 +2,7 @@ import { AgentId, type AgentType, agentTypeText, assertAgentType } from "../agen
 import { randomId } from "../clock.ts";
 import { brandClass } from "../copies.ts";
 import { CantHandleException, TroupeError } from "../errors.ts";
+import { assertNotReserved } from "../reserved-names.ts";
 import { assertOptions, optionShape } from "../validation/assert-options.ts";
 import { flag, text } from "../validation/option-kinds.ts";
 import { quoted, wrongValue } from "../validation/option-values.ts";
@@ -65,6 +66,7 @@ export class TypeSubscription implements Subscription {
     const { id, durable } = settled(options);
     assertTopicText("topicType", topicType);
     if (!isValidTopicType(topicType)) throw noTopicMatches("topicType", topicType);
+    assertNotReserved("topic type", topicType);
     this.id = id;
     this.durable = durable;
     this.topicType = topicType;
@@ -105,6 +107,7 @@ export class TypePrefixSubscription implements Subscription {
     if (topicTypePrefix !== "" && !isValidTopicType(topicTypePrefix)) {
       throw noTopicMatches("topicTypePrefix", topicTypePrefix);
     }
+    assertNotReserved("topic type", topicTypePrefix);
     this.id = id;
     this.durable = durable;
     this.topicTypePrefix = topicTypePrefix;

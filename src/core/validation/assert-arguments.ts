@@ -13,7 +13,7 @@ export function assertMessage(message: unknown): void {
 }
 
 /** Checks the topic of an event. */
-export function assertTopic(topic: unknown): void {
+export function assertTopic(topic: unknown): asserts topic is Pick<TopicId, "type" | "source"> {
   if (topic instanceof TopicId || hasTexts(topic, "type", "source")) return;
   const hint = 'new TopicId("orders", "lisbon") or TopicId.parse("orders/lisbon")';
   throw wrongValue(`The topic of an event must be a TopicId, ${hint}`, topic);
@@ -32,7 +32,7 @@ export function agentIdOf(idOrType: AgentId | AgentType | string, key: string): 
 }
 
 /** Checks an agent id; `role` names it in the error. */
-export function assertAgentId(id: unknown, role: string): void {
+export function assertAgentId(id: unknown, role: string): asserts id is Pick<AgentId, "type" | "key"> {
   if (isAgentId(id)) return;
   throw wrongValue(`The ${role} must be an AgentId, new AgentId("greeter", "ada") or AgentId.parse("greeter/ada")`, id);
 }

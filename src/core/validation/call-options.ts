@@ -13,6 +13,7 @@ import { sharingKinds } from "../agents/sharing.ts";
 import { principalKinds } from "../agents/told-principal.ts";
 import { turnKinds } from "../agents/turns.ts";
 import { TroupeError } from "../errors.ts";
+import { assertNotReserved } from "../reserved-names.ts";
 import { assertWaitOptions, waitKinds } from "../wait-options.ts";
 import { assertAgentId, assertFactory, assertMessage, assertTopic } from "./assert-arguments.ts";
 import { assertOptions, optionShape } from "./assert-options.ts";
@@ -111,6 +112,7 @@ export function assertTold(message: unknown, recipient: unknown, options: unknow
 export function assertEvent(message: unknown, topic: unknown, options: unknown): void {
   assertMessage(message);
   assertTopic(topic);
+  assertNotReserved("topic type", topic.type);
   if (options === undefined) return;
   assertOptions(options, eventShape, "publishMessage");
   const { delivery, idempotencyKey: key } = options as PublishOptions;
@@ -139,5 +141,6 @@ export function assertFactoryRegistration(factory: unknown, options: unknown): v
 /** Checks the id and the options of `registerAgentInstance`. The catalog checks the agent. */
 export function assertInstanceRegistration(id: unknown, options: unknown): void {
   assertAgentId(id, "id of an instance");
+  assertNotReserved("agent type", id.type);
   if (options !== undefined) assertOptions(options, instanceShape, "registerAgentInstance");
 }

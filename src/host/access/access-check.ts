@@ -2,14 +2,14 @@ import type { WirePattern } from "../../protocol/internal.ts";
 import type { AccessAction, AccessDecision, AccessRequest, AccessRules } from "../../security/internal.ts";
 import { type MemoryAccount, RpcError, StatusCode } from "../../transport/internal.ts";
 import type { MutableHostCounters } from "../counters.ts";
-import type { HostObserver } from "../observer.ts";
+import type { Observers } from "../observer.ts";
 import type { Principal } from "../principal.ts";
 import { SessionAccess } from "./session-access.ts";
 
 export interface AccessCheckParts {
   readonly rules: AccessRules;
   readonly counters: MutableHostCounters;
-  readonly observer: HostObserver | undefined;
+  readonly observers: Observers;
 }
 
 /** The client that asks for something. */
@@ -97,13 +97,13 @@ export class AccessCheck {
     { action, resource, isPrefix }: Asked,
     { rule, place }: AccessRefusal,
   ): void {
-    const { counters, observer } = this.#parts;
+    const { counters, observers } = this.#parts;
     counters.deniedByRules += 1;
-    if (observer === undefined) return;
+    if (observers.now === undefined) return;
     const by = rule === undefined ? "no rule allows" : `${place === undefined ? rule : `${rule} (${place})`} denies`;
     const name = resource.slice(0, shownChars);
     const reason = `${by} ${action} ${isPrefix ? `${name}*` : name}`;
-    observer({ at: "denied", method: action, clientId, address, code: StatusCode.permissionDenied, reason });
+    observers.now({ at: "denied", method: action, clientId, address, code: StatusCode.permissionDenied, reason });
   }
 }
 

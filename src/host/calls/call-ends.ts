@@ -74,6 +74,7 @@ export class CallEnds {
   giveBack(call: PendingCall): void {
     this.#parts.onOver(call);
     this.#parts.calls.take(call);
+    call.trace?.end("given-back", undefined);
   }
 
   /** Ends a call whose caller no longer waits for the outcome. */

@@ -1,9 +1,9 @@
 import type { Clock } from "../../core/internal.ts";
 import { type CancelReason, type PeekedResponse, spliceRequestId, withoutTroupeKeys } from "../../protocol/internal.ts";
 import type { MutableHostCounters } from "../counters.ts";
-import type { CallOccurrence, HostObserver } from "../observer.ts";
+import type { CallOccurrence, Observers } from "../observer.ts";
 import type { Peer } from "../sessions/peer.ts";
-import { callerIdText, type PendingCall } from "../sessions/pending-call.ts";
+import { callerIdText, type PendingCall, untimed } from "../sessions/pending-call.ts";
 import { type CallFailure, callFailure, failureAnswer } from "./call-failures.ts";
 import type { DotnetAnswers } from "./dotnet-answers.ts";
 
@@ -11,7 +11,7 @@ export interface CallOutcomesParts {
   readonly clock: Clock;
   readonly counters: MutableHostCounters;
   readonly dotnetAnswers: DotnetAnswers;
-  readonly observer: HostObserver | undefined;
+  readonly observers: Observers;
 }
 
 /** Sends the outcomes of calls that have left the table to their callers, and tells counters and observer of them. */
@@ -57,7 +57,7 @@ export class CallOutcomes {
 
   /** Answers a call that never entered the table. */
   refuse(caller: Peer, requestId: string, failure: CallFailure, targetType = ""): void {
-    const { observer } = this.#parts;
+    const { now: observer } = this.#parts.observers;
     this.#countFailure(failure);
     if (observer !== undefined) {
       const about = { callerId: caller.id, targetId: undefined, targetType, code: failure.code };
@@ -91,11 +91,12 @@ export class CallOutcomes {
   }
 
   #observe(call: PendingCall, outcome: CallOccurrence["outcome"], code: string | undefined): void {
-    const { observer, clock } = this.#parts;
-    if (observer === undefined) return;
+    call.trace?.end(outcome, code);
+    const { observers, clock } = this.#parts;
     const { caller, target, targetType, openedMs } = call;
+    if (observers.now === undefined || openedMs === untimed) return;
     const ms = clock.now() - openedMs;
-    observer({ at: "call", callerId: caller.id, targetId: target?.id, targetType, outcome, code, ms });
+    observers.now({ at: "call", callerId: caller.id, targetId: target?.id, targetType, outcome, code, ms });
   }
 
   #countFailure({ code }: CallFailure): void {

@@ -26,6 +26,7 @@ import type { Placement } from "../placement/placement.ts";
 import type { Workers } from "../placement/workers.ts";
 import type { SharedType } from "../registry/shared-type.ts";
 import type { TypeOwners } from "../registry/type-owners.ts";
+import type { MessageTraces } from "../sessions/message-traces.ts";
 import type { Peer, PeerTable } from "../sessions/peer.ts";
 import type { PendingCall } from "../sessions/pending-call.ts";
 import { CallCommits } from "./call-commits.ts";
@@ -66,6 +67,8 @@ export interface CallRouterParts extends CallOutcomesParts {
   readonly gates?: PlaceGates | undefined;
   readonly expected?: PlaceGates<ExpectedMessage> | undefined;
   readonly across?: AcrossSeat<AgentRoutes> | undefined;
+  /** Default: calls are not traced. */
+  readonly traces?: MessageTraces | undefined;
 }
 
 // protocol.md H1–H7
@@ -103,7 +106,7 @@ export class CallRouter {
   #isDraining = false;
 
   constructor(parts: CallRouterParts) {
-    const { bounds, callTimeoutMs, channelWaitMs, clock, batches, makeId, counters, owners, peers, observer } = parts;
+    const { bounds, callTimeoutMs, channelWaitMs, clock, batches, makeId, counters, owners, peers, observers } = parts;
     this.#courier = parts.courier;
     this.#bounds = bounds;
     this.#boundsOfHosts = { ...bounds, maxPendingCallsPerSession: bounds.maxPendingCalls };
@@ -117,7 +120,8 @@ export class CallRouter {
       makeId,
       defaultTimeoutMs: callTimeoutMs,
       maxCalls: bounds.maxPendingCalls,
-      isTimed: observer !== undefined,
+      observers,
+      traces: parts.traces,
       onTimeout: (call) => {
         this.#counters.timedOutCalls += 1;
         this.#batches.add(call.caller.id, [() => this.ends.timeOut(call)], call.caller.account.party);
@@ -179,6 +183,11 @@ export class CallRouter {
     return this.#calls.size;
   }
 
+  /** Milliseconds since the oldest call came that has no outcome; 0: there is none. */
+  oldestMs(): number {
+    return this.#calls.oldestMs();
+  }
+
   /** Takes a call that came on a worker's channel. */
   route(caller: Peer, given: PeekedRequest): void {
     this.#counters.calls += 1;
@@ -196,7 +205,7 @@ export class CallRouter {
     const refusal = whyNotTaken(caller, request, targetType, { calls: this.#calls, bounds: this.#bounds });
     if (refusal !== undefined) return this.#outcomes.refuse(caller, requestIdText(request), refusal, targetType);
     const callerId = requestIdBytes(request);
-    const call = this.#calls.open({ caller, callerId, targetType, targetKey }, request.timeoutMs);
+    const call = this.#calls.open({ caller, callerId, targetType, targetKey }, request);
     const onPath = this.#chains.onPath(caller, request);
     if (clientId === undefined) return this.elsewhere.send(call, onPath);
     const gate = this.#gates.isInUse && !isOwn ? this.#others.now.gateFor(targetType) : undefined;
@@ -250,7 +259,7 @@ export class CallRouter {
     else if (shared !== undefined) this.shared.route(caller, request, shared, principal);
     else {
       const callerId = requestIdBytes(request);
-      const call = this.#calls.open({ caller, principal, callerId, targetType, targetKey }, request.timeoutMs);
+      const call = this.#calls.open({ caller, principal, callerId, targetType, targetKey }, request);
       if (isExpected || target === undefined) this.elsewhere.expect(call, request, channel.worker.id);
       else this.#sending.forward(call, request, target);
     }

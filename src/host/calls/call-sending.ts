@@ -110,6 +110,7 @@ export class CallSending {
     const refusal = target.dotnet && whyNotForDotnet(target.dotnet, call.targetType, frame);
     if (refusal !== undefined) return ends.end(call, refusal);
     const outcome = target.send(frame, use, call.caller);
-    if (outcome !== "queued") ends.end(call, whyNotSent(outcome, call, frame, target));
+    if (outcome === "queued") call.trace?.sent(target);
+    else ends.end(call, whyNotSent(outcome, call, frame, target));
   }
 }

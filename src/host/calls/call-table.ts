@@ -1,10 +1,12 @@
 import type { Clock, MakeId } from "../../core/internal.ts";
 import { NumberMap } from "../../core/internal.ts";
-import type { PeekedResponse } from "../../protocol/internal.ts";
+import type { PeekedRequest, PeekedResponse } from "../../protocol/internal.ts";
 import { FairShare } from "../../transport/internal.ts";
 import { limits } from "../limits.ts";
+import type { Observers } from "../observer.ts";
+import type { MessageTraces } from "../sessions/message-traces.ts";
 import type { Peer } from "../sessions/peer.ts";
-import { keptText, type PendingCall } from "../sessions/pending-call.ts";
+import { keptText, type PendingCall, untimed } from "../sessions/pending-call.ts";
 import { CallDeadlines } from "./call-deadlines.ts";
 import { HostIds } from "./host-ids.ts";
 
@@ -13,8 +15,10 @@ export interface CallTableParts {
   readonly makeId: MakeId;
   readonly defaultTimeoutMs: number;
   readonly maxCalls: number;
-  /** True: the table notes when each call came. */
-  readonly isTimed: boolean;
+  /** The table notes when each call came while somebody listens. */
+  readonly observers: Observers;
+  /** Undefined: calls are not traced. */
+  readonly traces?: MessageTraces | undefined;
   /** The call has timed out and has left the table already. */
   readonly onTimeout: (call: PendingCall) => void;
   /** A call leaves the table that was reported to wait for its turn, or whose path the host keeps. */
@@ -29,15 +33,19 @@ export class CallTable {
   /** Shares `maxCalls` between the addresses of the callers. */
   readonly #share: FairShare;
   readonly #defaultTimeoutMs: number;
-  readonly #clock: Clock | undefined;
+  readonly #clock: Clock;
+  readonly #observers: Observers;
+  readonly #traces: MessageTraces | undefined;
   readonly #onNotedLeft: (call: PendingCall) => void;
   #count = 0;
 
   constructor(parts: CallTableParts) {
-    const { clock, makeId, defaultTimeoutMs, maxCalls, isTimed, onTimeout } = parts;
+    const { clock, makeId, defaultTimeoutMs, maxCalls, observers, onTimeout } = parts;
     this.#onNotedLeft = parts.onNotedLeft;
     this.#share = new FairShare(maxCalls);
-    this.#clock = isTimed ? clock : undefined;
+    this.#clock = clock;
+    this.#observers = observers;
+    this.#traces = parts.traces;
     const mark = makeId().replace(/[^A-Za-z0-9]/g, "");
     this.#ids = new HostIds(mark.slice(0, 8));
     this.#defaultTimeoutMs = defaultTimeoutMs;
@@ -59,16 +67,17 @@ export class CallTable {
     return this.#share.mayAdd(caller.account.party);
   }
 
-  /** Enters a call before the host forwards it. The caller's account must have space for it. `ownTimeoutMs` is the caller's timeout and counts if it is the smaller one. */
+  /** Enters a call before the host forwards it. The caller's account must have space for it. The caller's timeout counts if it is the smaller one. `phase`: how its worker is found, for traces. */
   open(
     call: Pick<PendingCall, "caller" | "callerId" | "targetType" | "targetKey"> &
       Partial<Pick<PendingCall, "principal">>,
-    ownTimeoutMs: number | undefined,
+    request: PeekedRequest,
+    phase: "route" | "place" = "route",
   ): PendingCall {
     this.#count += 1;
     const hostId = this.#count;
     const { caller, callerId, targetType, targetKey, principal = caller.principal } = call;
-    const timeoutMs = this.#timeoutMs(ownTimeoutMs);
+    const timeoutMs = this.#timeoutMs(request.timeoutMs);
     // The name of a worker's principal is its session's, too.
     const ownName = principal === caller.principal ? 0 : 2 * (principal?.length ?? 0);
     const heldBytes = costOfCall(callerId.length, targetType, targetKey) + ownName;
@@ -84,7 +93,7 @@ export class CallTable {
       reporter: undefined,
       stockPath: undefined,
       timeoutMs,
-      openedMs: this.#clock === undefined ? 0 : this.#clock.now(),
+      openedMs: this.#observers.now === undefined ? untimed : this.#clock.now(),
       dueMs: 0,
       timer: undefined,
       target: undefined,
@@ -98,6 +107,7 @@ export class CallTable {
       heldSinceMs: undefined,
       outgoingSlot: 0,
       incomingSlot: 0,
+      trace: this.#traces?.call(caller, request, phase),
     };
     this.#calls.add(hostId, pending);
     caller.account.add(heldBytes);
@@ -115,6 +125,7 @@ export class CallTable {
 
   /** The target has given the call back. */
   unassign(call: PendingCall): void {
+    call.trace?.returned();
     call.target?.incomingCalls.delete(call);
     call.target = undefined;
   }
@@ -168,6 +179,15 @@ export class CallTable {
 
   all(): readonly PendingCall[] {
     return this.#calls.values();
+  }
+
+  /** Milliseconds since the oldest of all calls came; 0: there is none, or nobody listened when they came. Looks at all calls. */
+  oldestMs(): number {
+    const nowMs = this.#clock.now();
+    let oldestMs = 0;
+    for (const { openedMs } of this.#calls.values())
+      if (openedMs !== untimed && nowMs - openedMs > oldestMs) oldestMs = nowMs - openedMs;
+    return oldestMs;
   }
 
   /** Stops all timers. Call it when no call is left and none will come. */

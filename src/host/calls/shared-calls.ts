@@ -129,7 +129,7 @@ export class SharedCalls {
     const located = placement.locate(type, targetKey, { caller, payer: caller });
     if (located.at === "nowhere") return refuse(caller, request, callFailure.notPlaced(located), type.name);
     const callerId = requestIdBytes(request);
-    const call = calls.open({ caller, principal, callerId, targetType: type.name, targetKey }, request.timeoutMs);
+    const call = calls.open({ caller, principal, callerId, targetType: type.name, targetKey }, request, "place");
     this.#send(call, onPath(caller, request), located);
   }
 
@@ -151,7 +151,7 @@ export class SharedCalls {
     if (!isHeld && located.at !== "found")
       return this.#bounce(request, origin, located.at === "elsewhere" ? located : notHere);
     const callerId = requestIdBytes(request);
-    const call = calls.open({ caller, principal, callerId, targetType: type.name, targetKey }, request.timeoutMs);
+    const call = calls.open({ caller, principal, callerId, targetType: type.name, targetKey }, request, "place");
     if (!isHeld) return this.#send(call, request, located, origin);
     const holder = across.now?.holderOf(type, targetKey);
     this.#send(call, request, { at: "moving", agent: located, holder }, origin);

@@ -13,7 +13,7 @@ import type { ControlSession } from "../control/control-session.ts";
 import { capabilitiesOf } from "../host-capabilities.ts";
 import { limits } from "../limits.ts";
 import type { Joining } from "../membership/joining.ts";
-import type { HostObserver } from "../observer.ts";
+import type { Observers } from "../observer.ts";
 import type { OthersSeat } from "../peers/other-hosts.ts";
 import { identityCost, type Workers } from "../placement/workers.ts";
 import { isSamePrincipal } from "../principal.ts";
@@ -45,7 +45,7 @@ export interface ChannelLifecycleParts
   readonly access: AccessCheck | undefined;
   /** Undefined: the host has no quotas. */
   readonly quotas: QuotaCheck | undefined;
-  readonly observer: HostObserver | undefined;
+  readonly observers: Observers;
 }
 
 interface Entry {
@@ -68,8 +68,8 @@ export class ChannelLifecycle {
 
   constructor(parts: ChannelLifecycleParts) {
     this.#parts = parts;
-    const { counters, options, observer } = parts;
-    this.#reports = new ChannelReports({ counters, logger: options.logger, observer });
+    const { counters, options, observers } = parts;
+    this.#reports = new ChannelReports({ counters, logger: options.logger, observers });
     this.#openings = new StreamOpenings(parts.admission);
     this.#sideWaits = new SideWaits(parts.admission);
     this.beside = new StreamsBeside({

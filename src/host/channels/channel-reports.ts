@@ -1,14 +1,14 @@
 import type { Logger } from "../../core/internal.ts";
 import type { MutableHostCounters } from "../counters.ts";
 import { firstListed } from "../limits.ts";
-import type { ChannelKind, HostObserver } from "../observer.ts";
+import type { ChannelKind, Observers } from "../observer.ts";
 import type { StreamClosing } from "../sessions/data-channel.ts";
 import type { Session, SessionParts, StreamOwner } from "../sessions/session.ts";
 
 export interface ChannelReportsParts {
   readonly counters: MutableHostCounters;
   readonly logger: Logger | undefined;
-  readonly observer: HostObserver | undefined;
+  readonly observers: Observers;
 }
 
 /** A data channel that has ended, and the agent types that its worker served. */
@@ -26,12 +26,12 @@ export class ChannelReports {
   }
 
   opened(channel: ChannelKind, owner: StreamOwner, isAnnounced: boolean): void {
-    this.#parts.observer?.({ at: "session", what: "opened", channel, ...owner, isAnnounced });
+    this.#parts.observers.now?.({ at: "session", what: "opened", channel, ...owner, isAnnounced });
   }
 
-  /** `typesOf` is called only if there is an observer. */
+  /** `typesOf` is called only while somebody listens. */
   dataClosed(session: Session, closing: StreamClosing, typesOf: () => ReadonlySet<string>): void {
-    if (this.#parts.observer !== undefined) {
+    if (this.#parts.observers.now !== undefined) {
       this.#closed("data", session.owner, { ...closing, ended: { session, types: typesOf() } });
     }
   }
@@ -55,9 +55,9 @@ export class ChannelReports {
 
   /** A channel is refused, because there are `maxSessions` already. */
   refused(clientId: string, detail: string): void {
-    const { counters, observer } = this.#parts;
+    const { counters, observers } = this.#parts;
     counters.refusedByLimit += 1;
-    observer?.({ at: "limited", what: "sessions", clientId, detail });
+    observers.now?.({ at: "limited", what: "sessions", clientId, detail });
   }
 
   /** A newer data channel has come under a client id that had one: the worker has come back, or another one uses its client id. */
@@ -78,7 +78,7 @@ export class ChannelReports {
 
   /** Returns the callbacks of a session, whose worker may give no sign of life or read too slowly. */
   ofSession(heartbeatTimeoutMs: number): Pick<SessionParts, "onSilent" | "onOverflow" | "onRelief" | "onCutOff"> {
-    const { counters, logger, observer } = this.#parts;
+    const { counters, logger, observers } = this.#parts;
     return {
       onSilent: ({ id }) =>
         logger?.warn("a worker is given up: it gave no sign of life", { clientId: id, heartbeatTimeoutMs }),
@@ -89,7 +89,7 @@ export class ChannelReports {
           queuedBytes,
         });
         const detail = `${queuedFrames} frames and ${queuedBytes} bytes wait for the worker.`;
-        observer?.({ at: "limited", what: "queue", clientId, detail });
+        observers.now?.({ at: "limited", what: "queue", clientId, detail });
       },
       onRelief: ({ id }, lost) => logger?.info("a worker that read too slowly has caught up", { clientId: id, lost }),
       onCutOff: ({ id }) => {
@@ -104,7 +104,7 @@ export class ChannelReports {
     { clientId, address, principal }: StreamOwner,
     { reason, detail, ended }: StreamClosing & { readonly ended: EndedChannel | undefined },
   ): void {
-    this.#parts.observer?.({
+    this.#parts.observers.now?.({
       at: "session",
       what: "closed",
       channel,

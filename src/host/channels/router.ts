@@ -31,8 +31,8 @@ import type { LegacyRegistration } from "../registry/legacy-registration.ts";
 import type { Registry } from "../registry/registry.ts";
 import type { TypeOwners } from "../registry/type-owners.ts";
 import type { TypesBetween } from "../registry/types-between.ts";
-import { heartbeatAnswer } from "../sessions/heartbeat-answer.ts";
 import type { Peer } from "../sessions/peer.ts";
+import { HeartbeatAnswers } from "./heartbeat-answers.ts";
 import { keepTypes, typesToGiveUp } from "./types-of-change.ts";
 
 export interface RouterParts {
@@ -62,9 +62,16 @@ type WorkersNotice = AskLeaveFrame | ReturnedFrame | LeftFrame | StayFrame | Lea
 /** Passes each frame of a data channel to the router for its kind. Never throws: no frame ends a stream. */
 export class Router {
   readonly #parts: RouterParts;
+  readonly #heartbeats: HeartbeatAnswers;
 
   constructor(parts: RouterParts) {
     this.#parts = parts;
+    const { others, joins } = parts;
+    this.#heartbeats = new HeartbeatAnswers({
+      others,
+      isMoving: (peer) => joins.now?.isMoving(peer) === true,
+      leaseOf: (peer) => joins.now?.leaseOf(peer) ?? 0,
+    });
   }
 
   receive(peer: Peer, bytes: Uint8Array): void {
@@ -185,16 +192,14 @@ export class Router {
     }
   }
 
-  /** Answers in the same stream, and counts nothing. The bytes of a worker's answer have shown already that it lives. */
   #answerHeartbeat(peer: Peer, frame: HeartbeatFrame): void {
-    const { counters, joins } = this.#parts;
+    const { counters } = this.#parts;
     const { capabilities } = peer.traits;
     if (!capabilities.has("heartbeat") && !capabilities.has("lease")) {
       counters.emptyFrames += 1;
       return;
     }
-    const answer = heartbeatAnswer(frame, () => joins.now?.leaseOf(peer) ?? 0);
-    if (answer !== undefined) peer.send(encodeFrame(answer), "heartbeat");
+    this.#heartbeats.answer(peer, frame);
   }
 
   /** Takes a frame that is incomplete or unreadable, and ends the call that it is part of. */

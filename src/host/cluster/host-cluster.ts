@@ -203,6 +203,7 @@ export class HostCluster {
       onServing: (isServing) => {
         if (!isNow()) return;
         setServing(this.#servicer, isServing);
+        this.#host.observers.now?.({ at: "lease", what: isServing ? "held" : "lost" });
         if (!isServing && !this.#isEnding) this.#isolated();
       },
       onHost: (record) => {

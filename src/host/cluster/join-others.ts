@@ -83,7 +83,11 @@ export async function joinOthers(servicer: HostServicer, options: JoinOthersOpti
     isDraining: (channel) => host.workers.isDraining(channel.worker.id),
     loadOf: ({ worker, incomingCalls }) => ({ agents: host.directory.countOf(worker.id), calls: incomingCalls.size }),
   });
-  const report = linkLog(host.rateLimited);
+  const log = linkLog(host.rateLimited);
+  const report = (what: LinkOccurrence): void => {
+    log(what);
+    host.observers.now?.({ at: "peer", ...what });
+  };
   const hello = () => helloOf(cluster.name, cluster.hostId, capabilitiesOf(host.options));
   const settings = {
     clock,
@@ -97,7 +101,7 @@ export async function joinOthers(servicer: HostServicer, options: JoinOthersOpti
     hello: hello(),
   };
   const ways = waysOf(host, options.operatorAsked);
-  const accepted = new AcceptedLinks({ ...settings, ways, presence, counters, secret, report });
+  const accepted = new AcceptedLinks({ ...settings, ways, presence, counters, secret, report, batches });
   const listening = await transport.listener.listen(address, [accepted], { accountant });
   const endLoads = everySecond(clock, () => {
     // Only agents of shared types go where the load is least.

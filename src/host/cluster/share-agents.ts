@@ -31,7 +31,7 @@ export function shareAgents(host: HostComposition, options: ShareAgentsOptions):
     messages,
     batches,
     counters,
-    observer,
+    observers,
     others,
     across,
     flushes,
@@ -54,7 +54,7 @@ export function shareAgents(host: HostComposition, options: ShareAgentsOptions):
     return type;
   });
   const routes = new AgentRoutes({
-    ...{ places, directory, placement, workers, leaving, messages, batches, clock, counters, observer },
+    ...{ places, directory, placement, workers, leaving, messages, batches, clock, counters, observers },
     ...{ flushes, maxRoutes, moveTimeoutMs, sharedType: (name) => owners.shared(name) },
     sleepers: claims,
     others: { workerOf: (workerId) => others.now.workerOf(workerId) },

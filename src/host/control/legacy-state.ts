@@ -117,6 +117,7 @@ export class LegacyState {
   /** The text of a store's error may name files of this machine, so that only the log gets it. */
   #failure(error: unknown): RpcError {
     if (error instanceof RpcError) return error;
+    this.#held.note(error);
     this.#logger?.error("the state store of GetState and SaveState failed", { error: loggableError(error) });
     const code = error instanceof StoreError ? error.storeCode : undefined;
     const { resourceExhausted } = StatusCode;

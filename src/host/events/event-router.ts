@@ -14,7 +14,7 @@ import {
 } from "../../protocol/internal.ts";
 import type { MutableHostCounters } from "../counters.ts";
 import { limits } from "../limits.ts";
-import type { HostObserver } from "../observer.ts";
+import type { Observers } from "../observer.ts";
 import type { HostCaller } from "../peers/host-caller.ts";
 import type { EventOfHost } from "../peers/host-ways.ts";
 import { noOthers, type OthersSeat } from "../peers/other-hosts.ts";
@@ -27,6 +27,7 @@ import type { Placement } from "../placement/placement.ts";
 import type { SharedType } from "../registry/shared-type.ts";
 import type { TopicIndex } from "../registry/subscriptions/topic-index.ts";
 import type { TypeOwners } from "../registry/type-owners.ts";
+import type { MessageTraces } from "../sessions/message-traces.ts";
 import type { Peer, PeerTable } from "../sessions/peer.ts";
 import { EventFans, type FanContent, type SoughtType } from "./event-fans.ts";
 import { EventTargets, knowsDepths } from "./event-targets.ts";
@@ -49,7 +50,9 @@ export interface EventRouterParts {
   readonly expected?: PlaceGates<ExpectedMessage> | undefined;
   readonly across?: AcrossSeat<AgentRoutes> | undefined;
   readonly logger: Logger | undefined;
-  readonly observer: HostObserver | undefined;
+  readonly observers: Observers;
+  /** Default: events are not traced. */
+  readonly traces?: MessageTraces | undefined;
 }
 
 /** The search for the agents of one event. */
@@ -141,7 +144,21 @@ export class EventRouter {
 
   /** Returns how many workers it was for. */
   route(from: Peer, event: PeekedEvent): number {
-    const { counters, logger, observer } = this.#parts;
+    const trace = this.#parts.traces?.event(from, event);
+    if (trace === undefined) return this.#route(from, event);
+    this.#targets.trace = trace;
+    let count = 0;
+    try {
+      count = this.#route(from, event);
+      return count;
+    } finally {
+      this.#targets.trace = undefined;
+      trace.routed(count);
+    }
+  }
+
+  #route(from: Peer, event: PeekedEvent): number {
+    const { counters, logger, observers } = this.#parts;
     counters.events += 1;
     if (this.#isIsolated()) return 0;
     if (!isValidTopicType(event.topicType)) {
@@ -157,9 +174,9 @@ export class EventRouter {
     if (found === 0 && elsewhere === 0 && !this.#isHeld) counters.unroutableEvents += 1;
     const deliveredBefore = counters.deliveredEvents;
     this.#deliverAll(event);
-    if (observer === undefined) return found;
+    if (observers.now === undefined) return found;
     const delivered = counters.deliveredEvents - deliveredBefore;
-    observer({ at: "event", topicType: event.topicType, delivered, missed: absent + found - delivered });
+    observers.now({ at: "event", topicType: event.topicType, delivered, missed: absent + found - delivered });
     return found;
   }
 

@@ -4,6 +4,7 @@ import { type FrameBytes, type PeekedEvent, spliceRecipients, withoutDepth } fro
 import type { MutableHostCounters } from "../counters.ts";
 import { limits } from "../limits.ts";
 import type { Placement } from "../placement/placement.ts";
+import type { EventTrace } from "../sessions/message-traces.ts";
 import type { Peer } from "../sessions/peer.ts";
 import { DotnetEvents } from "./dotnet-events.ts";
 import type { NamedWorker } from "./event-fans.ts";
@@ -25,6 +26,8 @@ export class EventTargets {
   /** The agents of shared types that the event is for, for each peer that is to be told. */
   readonly #recipients = new Map<Peer, Recipients>();
   readonly #dotnetEvents = new DotnetEvents();
+  /** The trace of the event that is routed now. Undefined: it is not traced. */
+  trace: EventTrace | undefined;
   /** An event as workers get it that know no paths. */
   #bare: { readonly of: PeekedEvent; readonly event: PeekedEvent } | undefined;
   #number = 0;
@@ -114,6 +117,7 @@ export class EventTargets {
     switch (target.send(frame, "event")) {
       case "queued":
         counters.deliveredEvents += 1;
+        this.trace?.sent(target);
         return;
       case "full":
         counters.droppedEvents += 1;

@@ -62,9 +62,15 @@ export function hostLog(logger: Logger, clock: Clock): HostObserver {
           logger.info("the agents of a worker that is gone are placed anew", { workerId, clientId, count });
         }
         return;
+      case "commit":
       case "call":
       case "event":
-        // Never logged one by one.
+      case "mail":
+      case "reminder":
+      case "lease":
+      case "peer":
+      case "shard":
+        // Never logged one by one, or by the parts that know more.
         return;
     }
   };

@@ -9,7 +9,7 @@ import { TopicIndex } from "../registry/subscriptions/topic-index.ts";
 /** A durable subscription that the host keeps. */
 interface KeptPattern {
   readonly pattern: WirePattern;
-  /** The peer address of the worker that has added it; empty if that was before this opening of the store. */
+  /** The peer address of the worker that has added it. Empty: an older version has stored it. */
   readonly party: string;
 }
 
@@ -206,8 +206,14 @@ export class DurableSubscriptions {
       for (const type of types) if (this.#isServed(type) || !this.#kept.has(type)) types.delete(type);
     }
     if (!types.has(agentType) && types.size >= limits.unservedDurableTypes) return false;
-    this.#unserved.set(party, types.add(agentType));
+    this.#noteUnserved(agentType, party);
     return true;
+  }
+
+  #noteUnserved(agentType: string, party: string): void {
+    if (party === "") return;
+    const types = this.#unserved.get(party) ?? new Set<string>();
+    this.#unserved.set(party, types.add(agentType));
   }
 
   /** Changes the subscriptions of a type, one change after the other. `change` returns what was kept before if all stays. */
@@ -241,7 +247,7 @@ export class DurableSubscriptions {
     const eTag = this.#eTags.get(agentType);
     const known: Expected = eTag === undefined ? { at: "nothing" } : { at: "version", eTag };
     const expected: Expected = this.#isShared ? known : { at: "anything" };
-    const record = { principal, topics: patterns.map(({ pattern }) => toRecord(pattern)) };
+    const record = { principal, topics: patterns.map(toRecord) };
     const data = new TextEncoder().encode(JSON.stringify(record));
     const [outcome] = await this.#held.readable.commit([
       {
@@ -283,7 +289,10 @@ export class DurableSubscriptions {
   /** A record that an operator has damaged keeps back no other. */
   #enterRecord(agentType: string, data: Uint8Array): void {
     try {
-      this.#enter(agentType, this.#kept.get(agentType) ?? nothingKept, readRecord(agentType, data));
+      const kept = readRecord(agentType, data);
+      this.#enter(agentType, this.#kept.get(agentType) ?? nothingKept, kept);
+      // One that is served by now counts until its address has as many as it may.
+      if (!this.#isServed(agentType)) for (const { party } of kept.patterns) this.#noteUnserved(agentType, party);
     } catch (error) {
       this.#held.failed(error, `the durable subscriptions of ${agentType} can't be read`);
     }
@@ -321,22 +330,23 @@ function nameOf(agentType: string): AgentName {
   return { type: recordType, key: agentType };
 }
 
-function toRecord(pattern: WirePattern): object {
-  return pattern.kind === "type" ? { type: pattern.topicType } : { prefix: pattern.topicTypePrefix };
+function toRecord({ pattern, party }: KeptPattern): object {
+  const topic = pattern.kind === "type" ? { type: pattern.topicType } : { prefix: pattern.topicTypePrefix };
+  return party === "" ? topic : { ...topic, addedBy: party };
 }
 
 function readRecord(agentType: string, data: Uint8Array): KeptType {
   // What `#write` has written.
   const { principal, topics } = JSON.parse(new TextDecoder().decode(data)) as {
     readonly principal?: string;
-    readonly topics: readonly { readonly type?: string; readonly prefix?: string }[];
+    readonly topics: readonly { readonly type?: string; readonly prefix?: string; readonly addedBy?: string }[];
   };
-  const patterns = topics.map(({ type, prefix = "" }): KeptPattern => {
+  const patterns = topics.map(({ type, prefix = "", addedBy = "" }): KeptPattern => {
     const pattern: WirePattern =
       type === undefined
         ? { kind: "prefix", topicTypePrefix: prefix, agentType }
         : { kind: "type", topicType: type, agentType };
-    return { pattern, party: "" };
+    return { pattern, party: addedBy };
   });
   return { principal, patterns };
 }

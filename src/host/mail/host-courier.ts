@@ -8,6 +8,7 @@ import {
   type CourierCall,
   type CourierCounters,
   type CourierDelivery,
+  type CourierObservers,
   type CourierOutcome,
   type CronPatterns,
   type Decided,
@@ -45,6 +46,7 @@ export interface HostCourierParts {
   readonly random: () => number;
   readonly cron: CronPatterns | undefined;
   readonly retry: RetryOptions | undefined;
+  readonly observers?: CourierObservers | undefined;
 }
 
 const noLog: RuntimeLog = { debug() {}, info() {}, warn() {}, error() {} };
@@ -62,11 +64,11 @@ export class HostCourier implements CommitListener {
   #isNeeded: boolean;
 
   constructor(parts: HostCourierParts) {
-    const { store, sharedLog, clock, logger = noLog, partyOf, isServed, random, cron, retry } = parts;
+    const { store, sharedLog, clock, logger = noLog, partyOf, isServed, random, cron, retry, observers } = parts;
     this.#parts = parts;
     this.#isNeeded = parts.isStoreGiven;
     this.#courier = new Courier({
-      ...{ store, sharedLog, clock, logger, partyOf, isServed, random, cron, retry },
+      ...{ store, sharedLog, clock, logger, partyOf, isServed, random, cron, retry, observers },
       deliver: (call) => this.#deliver(call),
       onBusy: () => undefined,
     });

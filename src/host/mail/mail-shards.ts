@@ -1,5 +1,6 @@
 import type { OwnedShard, ShardUse } from "../../cluster/internal.ts";
 import { type Clock, type DurableLog, errorText, type RuntimeLog, type Timer } from "../../core/internal.ts";
+import type { Observers } from "../observer.ts";
 import type { HostCourier } from "./host-courier.ts";
 
 export interface MailShardsParts {
@@ -9,6 +10,7 @@ export interface MailShardsParts {
   readonly openStore: () => Promise<unknown>;
   readonly clock: Clock;
   readonly logger: RuntimeLog | undefined;
+  readonly observers: Observers;
 }
 
 /** Shards of which other hosts hear together. */
@@ -38,6 +40,7 @@ export class MailShards implements ShardUse {
 
   take(shard: number, owned: OwnedShard): void {
     this.#owned.set(shard, owned);
+    this.#parts.observers.now?.({ at: "shard", what: "taken", shard });
     void this.#take(shard, owned);
   }
 
@@ -46,7 +49,7 @@ export class MailShards implements ShardUse {
   }
 
   drop(shard: number): void {
-    this.#owned.delete(shard);
+    if (this.#owned.delete(shard)) this.#parts.observers.now?.({ at: "shard", what: "dropped", shard });
     this.#parts.courier.dropShard(shard);
   }
 

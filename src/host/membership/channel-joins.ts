@@ -1,14 +1,7 @@
 import type { ClusterMember, JoinOutcome, SessionEnd, WorkerSession } from "../../cluster/internal.ts";
 import { type Clock, errorText, type Timer } from "../../core/internal.ts";
 import { isAnnounced, readIdentity, readSession, voidStatusPrefix } from "../../protocol/internal.ts";
-import {
-  type CallContext,
-  FairCount,
-  type FairCountOptions,
-  type Metadata,
-  RpcError,
-  StatusCode,
-} from "../../transport/internal.ts";
+import { type CallContext, FairCount, type FairCountOptions, RpcError, StatusCode } from "../../transport/internal.ts";
 import { limits } from "../limits.ts";
 import { type Admission, type Admitted, shuttingDownText } from "../sessions/admission.ts";
 import type { StreamClosing } from "../sessions/data-channel.ts";
@@ -86,7 +79,7 @@ export class ChannelJoins {
       timer?.cancel();
     });
     const joining = new Joining({
-      ...{ worker: openingWorker(call.metadata, clientId, principal), held, abort },
+      ...{ worker: openingWorker(call, clientId, principal), held, abort },
       onUnused: (session) => this.#end(session, "lost"),
     });
     if (!isOver) timer = this.#parts.clock.setTimer(limits.joinMs, () => joining.refuse(notJoined()));
@@ -238,7 +231,8 @@ export class ChannelJoins {
     worker: OpeningWorker,
     options: { readonly signal: AbortSignal; readonly onOver: (end: SessionEnd) => void },
   ): Promise<JoinOutcome> {
-    const { clientId, said, session } = worker;
+    const { clientId, said, session, party } = worker;
+    const joining = { ...options, party };
     const { name, version = "", labels } = said;
     const joiner = { clientId, name, version, labels: { ...labels }, principal: worker.principal?.name ?? "" };
     for (;;) {
@@ -248,8 +242,8 @@ export class ChannelJoins {
       const { workers } = life.member;
       const outcome =
         worker.kind === "troupe"
-          ? await workers.join({ ...joiner, workerId: said.id, session, kind: "troupe" }, options)
-          : await workers.joinStock(joiner, options);
+          ? await workers.join({ ...joiner, workerId: said.id, session, kind: "troupe" }, joining)
+          : await workers.joinStock(joiner, joining);
       if (outcome.at !== "unavailable" || this.#parts.life() === life) return outcome;
     }
   }
@@ -276,15 +270,21 @@ export class ChannelJoins {
 }
 
 /** Reads who opens a channel. A worker that counts no connections can't prove at another host who it is: it is as a stock one. */
-function openingWorker(metadata: Metadata, clientId: string, principal: Admitted): OpeningWorker {
+function openingWorker(
+  { metadata, account }: Pick<CallContext, "metadata" | "account">,
+  clientId: string,
+  principal: Admitted,
+): OpeningWorker {
+  const party = account?.party ?? "";
   if (!isAnnounced(metadata)) {
     const said = { id: clientId, name: clientId, version: undefined, labels: {} };
-    return { kind: "stock", clientId, said, session: 0, principal };
+    return { kind: "stock", clientId, said, session: 0, principal, party };
   }
   const named = readIdentity(metadata, "");
   const session = readSession(metadata);
-  if (session !== undefined && named.id !== "") return { kind: "troupe", clientId, said: named, session, principal };
-  return { kind: "stock", clientId, said: readIdentity(metadata, clientId), session: 0, principal };
+  if (session !== undefined && named.id !== "")
+    return { kind: "troupe", clientId, said: named, session, principal, party };
+  return { kind: "stock", clientId, said: readIdentity(metadata, clientId), session: 0, principal, party };
 }
 
 function refusalOf(at: Exclude<JoinOutcome["at"], "joined">): RpcError {

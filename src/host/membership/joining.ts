@@ -12,6 +12,8 @@ export interface OpeningWorker {
   /** Counts the connections of a worker of Troupe's. */
   readonly session: number;
   readonly principal: Admitted;
+  /** The address of the worker, without the port. */
+  readonly party: string;
 }
 
 export interface JoiningParts {

@@ -92,6 +92,7 @@ export class MemberView implements ClusterView {
       }
       if (outcome.at === "full")
         return { at: "unavailable", reason: "The cluster has as many agent types as it takes (100 000)." };
+      if (outcome.at === "share-full") return { at: "unavailable", reason: shareFullText };
       if (outcome.at !== "taken") return this.isServing ? storeSilent : isolated;
       const { record } = outcome;
       const holder =
@@ -130,6 +131,8 @@ function nameOf({
   return isShared ? `${agentType} ${clientId}` : agentType;
 }
 
+const shareFullText =
+  "The workers of this address have named as many agent types of the cluster as they may. Use a key of an agent where you use a type now.";
 const isolated: TypeGrant = {
   at: "unavailable",
   reason: "This host has lost touch with its cluster. Try again later.",

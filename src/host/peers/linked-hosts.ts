@@ -291,6 +291,17 @@ export class LinkedHosts implements OtherHosts, AskingHost, ClusterHostsListener
     return barrier && this.#within(barrier);
   }
 
+  async wasRead(): Promise<void> {
+    const { clock } = this.#parts;
+    let end = (): void => undefined;
+    const late = new Promise<void>((resolve) => {
+      end = resolve;
+    });
+    const timer = clock.setTimer(limits.readByOthersMs, end);
+    await Promise.race([Promise.all(this.#dialled.openLinks.map((link) => link.wasRead())), late]);
+    timer.cancel();
+  }
+
   forward(forwarded: ForwardedCall): Promise<Uint8Array> | undefined {
     const worker = this.#workers.ofClient(forwarded.clientId);
     const link = worker && this.#dialled.to(worker.link.hostId);

@@ -92,6 +92,8 @@ export interface OtherHosts {
   workerDraining(channels: readonly Peer[]): void;
   /** Resolves when all hosts know the subscriptions that this host has now, or after 2 s. Undefined: there are no others. */
   subscribed(): Promise<void> | undefined;
+  /** Resolves when all other hosts have read what this one has sent them so far, or after 1 s. */
+  wasRead(): Promise<void>;
   /** Has the host that has the client's data channel answer a unary call. Undefined: no other host has it. */
   forward(call: ForwardedCall): Promise<Uint8Array> | undefined;
   /** Has all other hosts answer a unary call, within 1 s by default. Returns the answer of each, or the reason for which it has none. */
@@ -142,6 +144,7 @@ export const noOthers: OtherHosts = {
   releaseShared: () => undefined,
   workerDraining: () => undefined,
   subscribed: () => undefined,
+  wasRead: async () => undefined,
   forward: () => undefined,
   askAll: async () => [],
   close: async () => undefined,

@@ -1,7 +1,7 @@
 import type { Clock } from "../../core/internal.ts";
 import type { BatchRunner } from "../batch-runner.ts";
 import type { MutableHostCounters } from "../counters.ts";
-import type { HostObserver } from "../observer.ts";
+import type { Observers } from "../observer.ts";
 import type { Peer } from "../sessions/peer.ts";
 import type { AgentDirectory } from "./agent-directory.ts";
 import type { AgentRoutes } from "./cluster/agent-routes.ts";
@@ -19,7 +19,7 @@ export interface ComposedPlacementParts
   readonly batches: BatchRunner;
   readonly clock: Clock;
   readonly counters: MutableHostCounters;
-  readonly observer: HostObserver | undefined;
+  readonly observers: Observers;
   readonly drainGraceMs: number;
   /** A worker gets no new agents from now on. */
   readonly onDraining: (channels: readonly Peer[]) => void;
@@ -31,7 +31,7 @@ export interface ComposedPlacementParts
 
 /** The parts of a host that place the agents of shared types, and let them move. */
 export function composePlacement(parts: ComposedPlacementParts) {
-  const { directory, batches, clock, counters, observer, drainGraceMs, sharedType, endCalls, endChannels } = parts;
+  const { directory, batches, clock, counters, observers, drainGraceMs, sharedType, endCalls, endChannels } = parts;
   const workers = new Workers();
   const messages = new HeldMessages();
   const across: AcrossSeat<AgentRoutes> = { now: undefined };
@@ -41,7 +41,7 @@ export function composePlacement(parts: ComposedPlacementParts) {
     graceMsOf: (workerId, reason) => (reason === "draining" ? drains.graceMsOf(workerId) : 0),
   });
   const leaving: LeavingAgents = new LeavingAgents({
-    ...{ directory, workers, notices, batches, counters, observer, sharedType, messages, across },
+    ...{ directory, workers, notices, batches, counters, observers, sharedType, messages, across },
     place: (type, key, message, above) => placement.place(type, key, message, above),
     onLeft: (workerId) => drains.left(workerId),
   });
@@ -54,7 +54,7 @@ export function composePlacement(parts: ComposedPlacementParts) {
       batches,
       clock,
       counters,
-      observer,
+      observers,
       drainGraceMs,
       endCalls,
       endChannels,

@@ -4,7 +4,7 @@ import type { MemoryAccount } from "../../transport/internal.ts";
 import type { BatchRunner } from "../batch-runner.ts";
 import type { MutableHostCounters } from "../counters.ts";
 import { limits } from "../limits.ts";
-import type { HostObserver } from "../observer.ts";
+import type { Observers } from "../observer.ts";
 import type { SharedType } from "../registry/shared-type.ts";
 import type { Peer } from "../sessions/peer.ts";
 import type { AgentDirectory, Claim } from "./agent-directory.ts";
@@ -14,6 +14,12 @@ import { costOfMoving, type HeldMessage, type HeldMessages, type MovingAgent, mo
 import { MovingLane } from "./moving-lane.ts";
 import type { Workers } from "./workers.ts";
 
+/** Agents that were told to leave at once, and have not left. */
+interface MoveLot {
+  readonly agents: Set<MovingAgent>;
+  endTimer: () => void;
+}
+
 // protocol.md §12.8
 /** The places of agents in a cluster, as those that leave need them. */
 export interface PlacesAcross {
@@ -22,7 +28,7 @@ export interface PlacesAcross {
   /** Takes the next message of an agent at `placing`, or gives the agent another state. */
   placeHere(agent: MovingAgent): void;
   /** Calls back when moves that begin now have lasted too long. */
-  limitMoves(end: () => void): void;
+  limitMoves(end: () => void): () => void;
 }
 
 /** Where a host keeps them; a lone host has none. */
@@ -39,7 +45,7 @@ export interface LeavingAgentsParts {
   /** Sends messages that waited in turns with other work. */
   readonly batches: BatchRunner;
   readonly counters: MutableHostCounters;
-  readonly observer: HostObserver | undefined;
+  readonly observers: Observers;
   readonly sharedType: (name: string) => SharedType | undefined;
   /** Finds or chooses the worker of an agent that does not leave. `above`: its version must be higher. */
   readonly place: (type: SharedType, key: string, message: HeldMessage, above: string | undefined) => Placed;
@@ -58,6 +64,8 @@ export class LeavingAgents {
   readonly #lane: MovingLane;
   /** Those that leave, by their workers. */
   readonly #byWorker = new Map<string, Set<MovingAgent>>();
+  /** Agents whose time to leave is limited, each with those that share its timer. */
+  readonly #lots = new Map<MovingAgent, MoveLot>();
   readonly #giving = new Map<string, number>();
 
   constructor(parts: LeavingAgentsParts) {
@@ -235,7 +243,7 @@ export class LeavingAgents {
 
   /** Says that agents leave, when the directory has frozen them. */
   #sayLeave(workerId: string, agents: readonly MovingAgent[]): void {
-    const { directory, notices, across } = this.#parts;
+    const { directory, notices } = this.#parts;
     const claims = agents.map(({ claim }) => claim);
     const freezing = agents.map(({ type, claim }) => directory.freeze(type, claim));
     if (freezing.every((frozen) => frozen === undefined)) return notices.say(workerId, agents);
@@ -249,11 +257,18 @@ export class LeavingAgents {
         else if (claim !== undefined) directory.stays(agent.type, claim);
       }
       notices.say(workerId, leaving);
-      across.now?.limitMoves(() => {
-        for (const [at, agent] of agents.entries()) {
-          if (agent.at === "leaving" && agent.claim === claims[at]) this.#placeAnew(agent);
-        }
-      });
+      if (leaving.length > 0) this.#limit(leaving);
+    });
+  }
+
+  /** Ends moves that take too long: their agents stay. */
+  #limit(leaving: readonly MovingAgent[]): void {
+    const across = this.#parts.across.now;
+    if (across === undefined) return;
+    const lot: MoveLot = { agents: new Set(leaving), endTimer: () => undefined };
+    for (const agent of leaving) this.#lots.set(agent, lot);
+    lot.endTimer = across.limitMoves(() => {
+      for (const agent of [...lot.agents]) this.#placeAnew(agent);
     });
   }
 
@@ -338,6 +353,10 @@ export class LeavingAgents {
     const { workerId } = agent.claim;
     agent.heldBy = workerId;
     agent.unanswered.clear();
+    const lot = this.#lots.get(agent);
+    this.#lots.delete(agent);
+    lot?.agents.delete(agent);
+    if (lot?.agents.size === 0) lot.endTimer();
     const ofWorker = this.#byWorker.get(workerId);
     ofWorker?.delete(agent);
     if (ofWorker?.size === 0) this.#byWorker.delete(workerId);
@@ -369,6 +388,6 @@ export class LeavingAgents {
   }
 
   #observeGiven({ type: agentType, key, workerId }: Claim, { id: clientId }: Peer): void {
-    this.#parts.observer?.({ at: "claim", what: "given", agentType, key, workerId, clientId });
+    this.#parts.observers.now?.({ at: "claim", what: "given", agentType, key, workerId, clientId });
   }
 }

@@ -2,7 +2,7 @@ import { type AgentPlacement, hashOfText } from "../../core/internal.ts";
 import type { WorkerLoad } from "../../protocol/internal.ts";
 import type { MutableHostCounters } from "../counters.ts";
 import { limits } from "../limits.ts";
-import type { HostObserver } from "../observer.ts";
+import type { Observers } from "../observer.ts";
 import type { SharedType } from "../registry/shared-type.ts";
 import type { IsDeaf } from "../registry/type-owners.ts";
 import type { Peer, PeerTable } from "../sessions/peer.ts";
@@ -60,7 +60,7 @@ export interface PlacementParts {
   readonly versionPolicy: "newest" | "any";
   readonly random: () => number;
   readonly counters: MutableHostCounters;
-  readonly observer: HostObserver | undefined;
+  readonly observers: Observers;
 }
 
 /** Workers that may get new agents of a type, or why there is none. */
@@ -112,7 +112,7 @@ export class Placement {
 
   /** The channel has ended, or its worker takes no more calls on it. With its last channel a worker loses its claims. `isLost`: not in order. */
   peerEnded(peer: Peer, { isLost = false }: { readonly isLost?: boolean } = {}): void {
-    const { workers, directory, leaving, drains, observer } = this.#parts;
+    const { workers, directory, leaving, drains, observers } = this.#parts;
     const isGone = workers.ended(peer);
     this.changed();
     const workerId = peer.worker.id;
@@ -121,7 +121,7 @@ export class Placement {
     const count = directory.countOf(workerId);
     if (count > 0) {
       directory.workerGone(workerId);
-      observer?.({ at: "claim", what: "lost", workerId, clientId: peer.id, count });
+      observers.now?.({ at: "claim", what: "lost", workerId, clientId: peer.id, count });
     }
     leaving.claimsEnded(workerId);
     drains.workerGone(workerId);
@@ -252,7 +252,7 @@ export class Placement {
     if (chosen === undefined) return nowhere(`No worker serves agent type ${type.name}.`);
     const { peer, worker } = chosen;
     if (!isAware(type, peer)) return { at: "found", peer, epoch: undefined };
-    const { directory, counters, observer, workers } = this.#parts;
+    const { directory, counters, observers, workers } = this.#parts;
     const party = (payer ?? peer).account.party;
     const outcome = directory.claim({ type, key, workerId: worker.id, party });
     // Only in a cluster the directory asks others, and there `AgentRoutes` claims.
@@ -261,7 +261,7 @@ export class Placement {
       return { at: "nowhere", code: "overloaded", reason: "reason" in outcome ? outcome.reason : "" };
     }
     const { claim } = outcome;
-    if (observer !== undefined) observer(madeOccurrence(claim, peer));
+    if (observers.now !== undefined) observers.now(madeOccurrence(claim, peer));
     // What comes next takes the newest channel of the holder, and must not overtake this message.
     return { at: "found", peer: workers.peerOf(worker.id) ?? peer, epoch: claim.epoch };
   }

@@ -3,7 +3,7 @@ import { encodeFrame } from "../../protocol/internal.ts";
 import type { BatchRunner } from "../batch-runner.ts";
 import type { MutableHostCounters } from "../counters.ts";
 import { limits } from "../limits.ts";
-import type { HostObserver } from "../observer.ts";
+import type { Observers } from "../observer.ts";
 import type { Peer } from "../sessions/peer.ts";
 import type { AgentDirectory } from "./agent-directory.ts";
 import type { LeaveNotices } from "./leave-notices.ts";
@@ -67,7 +67,7 @@ export interface WorkerDrainsParts {
   readonly batches: BatchRunner;
   readonly clock: Clock;
   readonly counters: MutableHostCounters;
-  readonly observer: HostObserver | undefined;
+  readonly observers: Observers;
   readonly drainGraceMs: number;
   /** A worker gets no new agents from now on. */
   readonly onDraining: (workerId: string) => void;
@@ -268,7 +268,7 @@ export class WorkerDrains {
   /** The time is over: the worker loses the agents that it still has. */
   #revoke(drain: Drain): void {
     if (drain.outcome !== undefined) return;
-    const { directory, workers, leaving, counters, observer, endCalls } = this.#parts;
+    const { directory, workers, leaving, counters, observers, endCalls } = this.#parts;
     const { workerId } = drain;
     const peers = [...workers.peersOf(workerId)];
     const count = directory.countOf(workerId);
@@ -281,7 +281,7 @@ export class WorkerDrains {
     workers.setRevoked(workerId);
     directory.workerGone(workerId);
     const clientId = peers.at(-1)?.id ?? "";
-    observer?.({ at: "claim", what: "revoked", workerId, clientId, count });
+    observers.now?.({ at: "claim", what: "revoked", workerId, clientId, count });
     endCalls(peers);
     leaving.claimsEnded(workerId);
     this.#goOn(drain);

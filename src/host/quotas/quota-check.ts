@@ -4,7 +4,7 @@ import type { Quotas } from "../../security/internal.ts";
 import { RpcError, StatusCode } from "../../transport/internal.ts";
 import type { MutableHostCounters } from "../counters.ts";
 import { limits } from "../limits.ts";
-import type { HostObserver } from "../observer.ts";
+import type { Observers } from "../observer.ts";
 import type { Principal } from "../principal.ts";
 import type { Countable, Overuse, Usage } from "./usage.ts";
 import { UsageTable } from "./usage-table.ts";
@@ -13,7 +13,7 @@ export interface QuotaCheckParts {
   readonly quotas: Quotas;
   readonly clock: Clock;
   readonly counters: MutableHostCounters;
-  readonly observer: HostObserver | undefined;
+  readonly observers: Observers;
 }
 
 // protocol.md §2.5
@@ -195,13 +195,13 @@ export class CallerQuota {
   }
 
   #refused(usage: Usage, overuse: Overuse, { clientId }: QuotaCaller): Overuse {
-    const { counters, observer, clock } = this.#parts;
+    const { counters, observers, clock } = this.#parts;
     counters.refusedByQuota += 1;
     const nowMs = clock.now();
     if (nowMs - usage.reportedAtMs < limits.quotaReportMs) return overuse;
     usage.reportedAtMs = nowMs;
     const detail = `${usage.key.slice(1)}: ${overuse.text}`;
-    observer?.({ at: "limited", what: "quota", clientId, detail });
+    observers.now?.({ at: "limited", what: "quota", clientId, detail });
     return overuse;
   }
 }

@@ -2,7 +2,7 @@ import type { Logger } from "../../core/internal.ts";
 import type { WireSubscription } from "../../protocol/internal.ts";
 import type { MutableHostCounters } from "../counters.ts";
 import { firstListed, limits } from "../limits.ts";
-import type { HostObserver } from "../observer.ts";
+import type { Observers } from "../observer.ts";
 import type { Client } from "./client.ts";
 import { keptText } from "./name-checks.ts";
 import type { HeldSubscription } from "./subscriptions/subscription-book.ts";
@@ -25,7 +25,7 @@ export interface RegistrationReportsParts {
   readonly owners: TypeOwners;
   readonly counters: MutableHostCounters;
   readonly logger: Logger | undefined;
-  readonly observer: HostObserver | undefined;
+  readonly observers: Observers;
 }
 
 /** Tells the observer, the counters and the log what becomes of registrations. */
@@ -37,7 +37,7 @@ export class RegistrationReports {
   }
 
   typeRegistered(clientId: string, agentType: string, outcome: TypeOutcome): void {
-    const { observer } = this.#parts;
+    const { now: observer } = this.#parts.observers;
     if (outcome.at === "registered") observer?.({ at: "registration", what: "type", clientId, agentType });
     else {
       observer?.({
@@ -57,7 +57,7 @@ export class RegistrationReports {
     { id: subscriptionId, pattern }: WireSubscription,
     outcome: SubscriptionOutcome,
   ): void {
-    const { observer } = this.#parts;
+    const { now: observer } = this.#parts.observers;
     if (observer === undefined) return;
     const about = { at: "registration", clientId, agentType: pattern?.agentType, subscriptionId } as const;
     if (outcome.at === "added") observer({ ...about, what: "subscribed" });
@@ -73,11 +73,11 @@ export class RegistrationReports {
 
   subscriptionRemoved(clientId: string, subscriptionId: string): void {
     const what = "unsubscribed";
-    this.#parts.observer?.({ at: "registration", what, clientId, agentType: undefined, subscriptionId });
+    this.#parts.observers.now?.({ at: "registration", what, clientId, agentType: undefined, subscriptionId });
   }
 
   typesGivenUp(clientId: string, types: ReadonlySet<string>): void {
-    const { observer } = this.#parts;
+    const { now: observer } = this.#parts.observers;
     if (observer === undefined || types.size === 0) return;
     const listed = firstListed(types);
     observer({ at: "registration", what: "given-up", clientId, types: listed, typeCount: types.size });
@@ -85,16 +85,16 @@ export class RegistrationReports {
 
   /** The host has forgotten a client that never opened its channel. */
   expired(clientId: string): void {
-    const { counters, logger, observer } = this.#parts;
+    const { counters, logger, observers } = this.#parts;
     counters.expiredClients += 1;
     logger?.warn("a client registered but never opened its channel; its registrations are forgotten", { clientId });
-    observer?.({ at: "registration", what: "expired", clientId });
+    observers.now?.({ at: "registration", what: "expired", clientId });
   }
 
   limited(clientId: string, detail: string): void {
-    const { counters, observer } = this.#parts;
+    const { counters, observers } = this.#parts;
     counters.refusedByLimit += 1;
-    observer?.({ at: "limited", what: "registrations", clientId, detail });
+    observers.now?.({ at: "limited", what: "registrations", clientId, detail });
   }
 
   subscriptionEntered({ pattern, holder }: HeldSubscription): void {

@@ -35,6 +35,8 @@ export class HealthService implements LinkService {
   readonly #places: FairCount;
   #status: ServingStatus = "serving";
   #isDraining = false;
+  #isInTouch = true;
+  #isStored = true;
 
   /** `places` bounds the open watches. */
   constructor(places: FairCountOptions) {
@@ -63,16 +65,25 @@ export class HealthService implements LinkService {
   /** Says from now on that the host takes no new work. */
   drain(): void {
     this.#isDraining = true;
-    this.#tell("not-serving");
+    this.#tell();
   }
 
   // protocol.md §12.7
   /** Says whether the host is in touch with its cluster. One that drains stays NOT_SERVING. */
   setServing(isServing: boolean): void {
-    this.#tell(isServing && !this.#isDraining ? "serving" : "not-serving");
+    this.#isInTouch = isServing;
+    this.#tell();
   }
 
-  #tell(status: ServingStatus): void {
+  /** Says whether the state store of the host can be used. */
+  setStored(isStored: boolean): void {
+    this.#isStored = isStored;
+    this.#tell();
+  }
+
+  #tell(): void {
+    const isServing = this.#isInTouch && this.#isStored && !this.#isDraining;
+    const status = isServing ? "serving" : "not-serving";
     if (this.#status === status) return;
     this.#status = status;
     for (const [stream, isKnown] of this.#watches) if (isKnown) stream.send(encodeHealthCheckResponse(this.#status));

@@ -11,7 +11,7 @@ import {
 } from "../../transport/internal.ts";
 import type { MutableHostCounters } from "../counters.ts";
 import { limits } from "../limits.ts";
-import type { HostObserver } from "../observer.ts";
+import type { Observers } from "../observer.ts";
 import type { Principal } from "../principal.ts";
 import type { QuotaCheck } from "../quotas/quota-check.ts";
 import { type CallerCheck, type Judgement, Refusal } from "./caller-check.ts";
@@ -40,7 +40,7 @@ export interface AdmissionParts {
   readonly clock: Clock;
   readonly counters: MutableHostCounters;
   readonly logger: Logger | undefined;
-  readonly observer: HostObserver | undefined;
+  readonly observers: Observers;
   /** The bound of the calls and streams that wait at once. */
   readonly places: FairCountOptions;
 }
@@ -141,10 +141,10 @@ export class Admission {
   }
 
   #limited(call: CallContext, calls: string): never {
-    const { counters, observer } = this.#parts;
+    const { counters, observers } = this.#parts;
     counters.refusedByLimit += 1;
     const detail = `${calls} wait for the host's ${this.#option} already. Try again later.`;
-    observer?.({
+    observers.now?.({
       at: "limited",
       what: "admissions",
       clientId: call.metadata[clientIdKey]?.slice(0, limits.nameChars),
@@ -255,7 +255,7 @@ export class Admission {
   #denied(call: CallContext, refusal: RpcError, reason: string = refusal.message): RpcError {
     this.#parts.counters.deniedCalls += 1;
     this.#parts.quotas?.denied(partyOfCall(call));
-    this.#parts.observer?.({
+    this.#parts.observers.now?.({
       at: "denied",
       method: call.method,
       clientId: call.metadata[clientIdKey]?.slice(0, limits.nameChars),

@@ -65,6 +65,8 @@ export interface Peer {
   lastEvent: number;
   /** Queues a frame within the peer's bound. `from`: the caller of a call; a link to another host shares its queue between callers. */
   send(frame: FrameBytes, use: FrameUse, from?: Peer): SendOutcome;
+  /** Resolves when what was queued so far has left for the network, or never will. Undefined for workers of other hosts. */
+  flushed?(): Promise<void>;
   /** Sends a notice on the fastest way that the peer has opened. Only for announced peers. */
   notify(notice: Uint8Array): SendOutcome;
 }

@@ -1,6 +1,7 @@
 import { Buffer } from "node:buffer";
 import { IndexedSet, NamedIndexedSet, type Timer } from "../../core/internal.ts";
 import { limits } from "../limits.ts";
+import type { CallTrace } from "./message-traces.ts";
 import type { Peer } from "./peer.ts";
 
 // protocol.md §11.13
@@ -40,7 +41,7 @@ export interface PendingCall {
   stockPath: StockPath | undefined;
   /** 0: no bound. */
   readonly timeoutMs: number;
-  /** When the call came, by the host's clock; 0 while no observer wants to know. */
+  /** When the call came, by the host's clock; `untimed` if nobody listened then. */
   readonly openedMs: number;
   /** When the call times out, by the host's clock; 0: never, or it has a timer of its own. Written by the deadlines. */
   dueMs: number;
@@ -64,10 +65,15 @@ export interface PendingCall {
   bounces: number;
   /** When the call began to wait for the place of its type, by the host's clock. */
   heldSinceMs: number | undefined;
+  /** Undefined: the call is not traced. */
+  readonly trace: CallTrace | undefined;
   /** Places of the call in the sets of its caller and of its target. */
   outgoingSlot: number;
   incomingSlot: number;
 }
+
+/** The time of calls that came while nobody listened: observers don't hear of them. */
+export const untimed = -1;
 
 /** Calls that one worker waits for, found by the worker's own request ids once it cancels one. */
 export type OutgoingCalls = NamedIndexedSet<"outgoingSlot", PendingCall>;

@@ -1,6 +1,7 @@
 import type { StatesAnswer } from "../../protocol/internal.ts";
 import type { MemoryAccount } from "../../transport/internal.ts";
 import { limits } from "../limits.ts";
+import { LoadSpace } from "./load-space.ts";
 import type { TakenAsk } from "./state-service.ts";
 
 export interface AskQueueParts {
@@ -30,13 +31,13 @@ export class AskQueue {
   #first = 0;
   #atStore = 0;
   #loadsAtStore = 0;
-  /** Loads that may be at the store at once: the larger the states are, the fewer. */
-  #mostLoads: number = limits.stateLoadsAtOnce;
   #bytes = 0;
   #hasEnded = false;
+  readonly #loadSpace: LoadSpace;
 
   constructor(parts: AskQueueParts) {
     this.#parts = parts;
+    this.#loadSpace = new LoadSpace(parts);
   }
 
   /** Asks without an answer. */
@@ -69,7 +70,7 @@ export class AskQueue {
   start(): void {
     while (this.#atStore < limits.stateAsksAtOnce) {
       const next = this.#waiting[this.#first];
-      if (next === undefined || (!next.ask.isCommit && this.#loadsAtStore >= this.#mostLoads)) return;
+      if (next === undefined || (!next.ask.isCommit && this.#loadsAtStore >= limits.stateLoadsAtOnce)) return;
       this.#first += 1;
       if (2 * this.#first >= this.#waiting.length) this.#shorten();
       void this.#run(next);
@@ -81,6 +82,7 @@ export class AskQueue {
     if (this.#hasEnded) return;
     this.#hasEnded = true;
     this.#keepOnly(({ ask }) => ask.isCommit);
+    this.#loadSpace.end();
     this.start();
     this.#closeIfEmpty();
   }
@@ -94,19 +96,13 @@ export class AskQueue {
     const { ask } = waiting;
     this.#atStore += 1;
     if (!ask.isCommit) this.#loadsAtStore += 1;
-    const answer = await ask.run();
-    if (answer.kind === "loaded" && answer.outcome.at === "record") this.#paceLoads(answer.outcome.record.data.length);
+    const answer = await ask.run(this.#loadSpace);
     this.#atStore -= 1;
     if (!ask.isCommit) this.#loadsAtStore -= 1;
     this.#release(waiting);
     if (!this.#hasEnded) return this.#parts.onAnswer(answer);
     this.start();
     this.#closeIfEmpty();
-  }
-
-  #paceLoads(bytes: number): void {
-    const fitting = Math.floor(this.#parts.maxBytes / (bytes + 1));
-    this.#mostLoads = Math.max(1, Math.min(limits.stateLoadsAtOnce, fitting));
   }
 
   #keepOnly(isKept: (waiting: Waiting) => boolean): void {

@@ -28,7 +28,7 @@ import type { MutableHostCounters } from "../counters.ts";
 import type { SpreadRefusal } from "../events/spread-event.ts";
 import type { HeldStore } from "../held-store.ts";
 import { limits } from "../limits.ts";
-import type { HostObserver } from "../observer.ts";
+import type { Observers } from "../observer.ts";
 import type { AgentDirectory } from "../placement/agent-directory.ts";
 import type { Placement } from "../placement/placement.ts";
 import type { TypeOwners } from "../registry/type-owners.ts";
@@ -36,6 +36,7 @@ import type { TypesBetween } from "../registry/types-between.ts";
 import { shuttingDownText } from "../sessions/admission.ts";
 import type { Peer } from "../sessions/peer.ts";
 import { failure, fullMailbox, occurrence, readMail, toCommit, whyOverused } from "./commit-asks.ts";
+import { type LoadSpace, loadWithin } from "./load-space.ts";
 import { type FrameRouters, RidingFrames } from "./riding-frames.ts";
 import { type GrantedEpoch, StateRights } from "./state-rights.ts";
 
@@ -49,8 +50,8 @@ type StoreAnswer = Exclude<StatesAnswer, { readonly kind: "heartbeat" | "empty" 
 /** An ask that the host has taken. */
 export interface TakenAsk {
   readonly isCommit: boolean;
-  /** Asks the store, and returns the answer for the worker. Never rejects. */
-  run(): Promise<StoreAnswer>;
+  /** Asks the store, and returns the answer for the worker. Never rejects. `space`: of the large states that its worker loads. */
+  run(space: LoadSpace): Promise<StoreAnswer>;
   /** The ask is not served: no worker hears its answer, or the host needs its space. */
   drop(): void;
 }
@@ -91,7 +92,7 @@ export interface StateServiceParts extends FrameRouters {
   /** Lets the frames of a commit go that has many. */
   readonly batches: BatchRunner;
   readonly counters: MutableHostCounters;
-  readonly observer: HostObserver | undefined;
+  readonly observers: Observers;
 }
 
 // protocol.md §11.15
@@ -127,7 +128,7 @@ export class StateService {
     if (right.at === "failed") return failedAnswer(ask, right);
     if (right.at === "superseded") return this.#superseded(ask, right.epoch);
     if (ask.kind !== "commit")
-      return { isCommit: false, run: () => this.#read(ask, right.epoch), drop: () => undefined };
+      return { isCommit: false, run: (space) => this.#read(ask, right.epoch, space), drop: () => undefined };
     const frames = RidingFrames.read(from, ask);
     if (typeof frames === "string") return failedAnswer(ask, failure("invalid-message", frames));
     const mail = readMail(ask.mail, from);
@@ -172,11 +173,11 @@ export class StateService {
     return { kind: "committed", seq: ask.seq, outcome: { at: "stale", epoch } };
   }
 
-  #read(ask: ReadAsk, epoch: GrantedEpoch): Promise<StoreAnswer> {
+  #read(ask: ReadAsk, epoch: GrantedEpoch, space: LoadSpace): Promise<StoreAnswer> {
     return this.#inOrder(ask.agent, async () => {
       try {
         if (ask.kind === "load" && !(await this.#fence(ask.agent, epoch))) return failedAnswer(ask, supersededFailure);
-        return await this.#readFrom(this.#parts.held.readable, ask);
+        return await this.#readFrom(this.#parts.held.readable, ask, space);
       } catch (error) {
         return failedAnswer(ask, { at: "failed", ...this.#parts.held.failed(error, "a state could not be read") });
       }
@@ -198,15 +199,12 @@ export class StateService {
     return outcome?.at === "committed";
   }
 
-  async #readFrom(store: StateStore, ask: ReadAsk): Promise<StoreAnswer> {
+  async #readFrom(store: StateStore, ask: ReadAsk, space: LoadSpace): Promise<StoreAnswer> {
     const { seq, agent } = ask;
     switch (ask.kind) {
       case "load": {
         this.#parts.counters.loads += 1;
-        const record = await store.load(agent, ask.unless === undefined ? {} : { unless: ask.unless });
-        if (record === undefined) return { kind: "loaded", seq, outcome: { at: "nothing" } };
-        if (record === "unchanged") return { kind: "loaded", seq, outcome: { at: "unchanged" } };
-        return { kind: "loaded", seq, outcome: { at: "record", record } };
+        return { kind: "loaded", seq, outcome: await loadWithin(space, store, ask) };
       }
       case "reminders":
         return {
@@ -254,8 +252,8 @@ export class StateService {
   }
 
   #commit(from: Peer, ask: CommitAsk, { frames, mail, epoch, withCron }: CommitLoad): Promise<StoreAnswer> {
-    const { clock, observer, counters } = this.#parts;
-    const takenMs = observer === undefined ? 0 : clock.now();
+    const { clock, observers, counters } = this.#parts;
+    const takenMs = observers.now === undefined ? undefined : clock.now();
     return this.#inOrder(ask.agent, async () => {
       const refusal = withCron.length === 0 ? undefined : await this.#parts.courier?.whyNotPatterns(ask, withCron);
       const outcome =
@@ -268,7 +266,7 @@ export class StateService {
       const leaving = outcome.at === "committed" ? this.#letGo(from, frames) : undefined;
       if (leaving !== undefined) await leaving;
       this.#decided(frames, outcome);
-      if (observer !== undefined) observer(occurrence(from, ask, outcome, clock.now() - takenMs));
+      if (takenMs !== undefined) observers.now?.(occurrence(from, ask, outcome, clock.now() - takenMs));
       return { kind: "committed", seq: ask.seq, outcome };
     });
   }

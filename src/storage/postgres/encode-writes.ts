@@ -214,8 +214,7 @@ export function decodeOutcome(result: unknown, { mail }: Commit, bounds: MailBou
         ? { at: "committed", eTag: first, revision: second }
         : withLeftMail(
             { at: "committed", eTag: first, revision: second },
-            third,
-            sortMail(mail, third, fourth).buriedIndexes,
+            { known: third, buried: sortMail(mail, third, fourth).buriedIndexes, forgotten: 0 },
           );
     case 1:
       return { at: "conflict", eTag: first ?? undefined };

@@ -6,6 +6,7 @@ import {
   type DueQuery,
   type DurableLog,
   flag,
+  type LargerState,
   type ListPage,
   type ListQuery,
   type Logger,
@@ -133,6 +134,14 @@ export class PostgresStateStore implements StateStore {
     return this.#read(this.#reads.load(agent, options.unless));
   }
 
+  loadUpTo(
+    maxBytes: number,
+    agent: AgentName,
+    options: { readonly unless?: string | undefined } = {},
+  ): Promise<StateRecord | LargerState | "unchanged" | undefined> {
+    return this.#read(this.#reads.loadUpTo(maxBytes, agent, options.unless));
+  }
+
   commit(commits: readonly Commit[]): Promise<readonly CommitOutcome[]> {
     const bytes = commits.reduce((sum, commit) => sum + sizeOfCommit(commit), smallAskBytes);
     const log = this.#ownLog;
@@ -153,20 +162,26 @@ export class PostgresStateStore implements StateStore {
       const limit = limits[index];
       return limit === undefined ? decodeOutcome(results[next++], commit, bounds) : { at: "refused", limit };
     });
-    this.#sweepAfter(commits, outcomes);
-    return outcomes;
+    return this.#sweptAfter(commits, outcomes);
   }
 
-  /** Forgets dead letters beyond their bound, when commits have added some. */
-  #sweepAfter(commits: readonly Commit[], outcomes: readonly CommitOutcome[]): void {
+  /** Forgets dead letters beyond their bound, when commits have added some. One of these commits says how many. */
+  async #sweptAfter(commits: readonly Commit[], outcomes: readonly CommitOutcome[]): Promise<readonly CommitOutcome[]> {
     let bytes = 0;
+    let last = -1;
     for (const [index, outcome] of outcomes.entries()) {
-      if (outcome.at !== "committed") continue;
-      for (const at of outcome.buriedMail ?? []) bytes += letterSize(commits[index]?.mail[at]?.frame.length ?? 0);
+      if (outcome.at !== "committed" || outcome.buriedMail === undefined) continue;
+      last = index;
+      for (const at of outcome.buriedMail) bytes += letterSize(commits[index]?.mail[at]?.frame.length ?? 0);
     }
+    if (bytes === 0 || !this.#unswept.add(bytes)) return outcomes;
     // A sweep that fails is made up for by the next one.
-    if (bytes > 0 && this.#unswept.add(bytes))
-      this.#ask(smallAskBytes, () => this.#write([encodeSweep()])).catch(ignored);
+    const [forgotten] = await this.#write([encodeSweep()]).catch(() => [0]);
+    return outcomes.map((outcome, index) =>
+      index === last && outcome.at === "committed" && Number(forgotten) > 0
+        ? { ...outcome, forgottenLetters: Number(forgotten) }
+        : outcome,
+    );
   }
 
   remembered(agent: AgentName, id: string, principal: string): Promise<RememberedMessage | undefined> {
@@ -330,5 +345,3 @@ export class PostgresStateStore implements StateStore {
     await this.#parts.endPool();
   }
 }
-
-function ignored(): void {}

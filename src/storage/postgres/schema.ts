@@ -1,6 +1,6 @@
 import { StoreError } from "../../core/internal.ts";
 import type { Session } from "./connections.ts";
-import { countMailOf, sizeTablesOf } from "./size-functions.ts";
+import { countMailOf, recountMailOf, sizeTablesOf } from "./size-functions.ts";
 import { functionsOf } from "./write-function.ts";
 
 /** Bytes of a type and a key together, up to which an index of PostgreSQL takes them. A row of an index has at most 2,704. */
@@ -69,6 +69,8 @@ export const schemaSteps: readonly SchemaStep[] = [
   (s) => functionsOf(s),
   // Mail is bounded in bytes.
   (s) => `${sizeTablesOf(s)}${functionsOf(s)}drop function if exists ${s}.mailbox_size;${countMailOf(s)}`,
+  // No bound of mail counts the marks of deleted agents.
+  (s) => `${functionsOf(s)}${recountMailOf(s)}`,
 ];
 
 /** A schema, and the steps to its versions. */

@@ -25,8 +25,22 @@ create trigger mail_removed after delete on ${s}.mail referencing old table as c
 `;
 }
 
+/** Counts the mail anew, without the marks of deleted agents. */
+export function recountMailOf(s: string): string {
+  return `
+lock table ${s}.mail in share row exclusive mode;
+delete from ${s}.mailbox_sizes;
+delete from ${s}.mail_type_sizes;
+insert into ${s}.mailbox_sizes(receiver, messages, bytes)
+  select receiver, count(*), sum(octet_length(frame) + ${mailSize(0)}) from ${s}.mail where kind <> 'emptied' group by receiver;
+insert into ${s}.mail_type_sizes(type, bytes)
+  select sha256(type), sum(octet_length(frame) + ${mailSize(0)}) from ${s}.mail where kind <> 'emptied' group by type;
+update ${s}.mail_size set bytes = (select coalesce(sum(bytes), 0) from ${s}.mailbox_sizes);
+`;
+}
+
 /**
- * The functions that count mail. `full_mail` says which bound is too small for an addition: messages, and the bytes of a mailbox, its type
+ * The functions that count mail. No bound counts the marks of deleted agents. `full_mail` says which bound is too small for an addition: messages, and the bytes of a mailbox, its type
  * and all mail. `p_most` has the bounds in this order; null: none. `fit_mail` fits the mail of a write. It returns the receivers that do not
  * take all of theirs, each with the bound; `p_sizes` has what the group has added before. `insert_mail` inserts the mail of a group in one
  * statement, since each statement counts what it changes. It numbers the messages in their order.
@@ -39,7 +53,7 @@ declare
 begin
   with added as (
     select receiver, type, v_sign * count(*) as messages, v_sign * sum(octet_length(frame) + ${mailSize(0)})::bigint as bytes
-      from changed group by receiver, type),
+      from changed where kind <> 'emptied' group by receiver, type),
   boxes as (
     insert into ${s}.mailbox_sizes as size(receiver, messages, bytes) select receiver, messages, bytes from added
       on conflict (receiver) do update set messages = size.messages + excluded.messages, bytes = size.bytes + excluded.bytes),
@@ -80,6 +94,9 @@ declare
 begin
   -- One message is the usual case, and needs no query of its own.
   if jsonb_array_length(p_mail) = 1 then
+    if v_part->>'kind' = 'emptied' then
+      return null;
+    end if;
     if v_bytes > least((p_most->>1)::bigint, (p_most->>2)::bigint) then
       v_full := 'too-long';
     else
@@ -93,7 +110,7 @@ begin
   return (
     with mail as (
       select value->>'receiver' as receiver, value->>'typeId' as type, (value->'frame'->>1)::bigint + ${mailSize(0)} as bytes
-        from jsonb_array_elements(p_mail)),
+        from jsonb_array_elements(p_mail) where value->>'kind' <> 'emptied'),
     boxes as (
       select receiver, type, count(*) as messages, sum(bytes)::bigint as bytes, max(bytes) as longest from mail group by receiver, type),
     sized as (
@@ -113,19 +130,27 @@ declare
   v_bytes bigint := (v_part->'frame'->>1)::bigint + ${mailSize(0)};
   v_of jsonb := p_sizes->(v_part->>'receiver');
   v_type text := 'type ' || (v_part->>'typeId');
+  v_one integer := 1;
 begin
+  -- A mark counts as nothing, and is listed: what is listed is inserted.
+  if v_part->>'kind' = 'emptied' then
+    v_one := 0;
+    v_bytes := 0;
+  end if;
   if jsonb_array_length(p_mail) = 1 then
     return p_sizes || jsonb_build_object(
-      v_part->>'receiver', jsonb_build_array(1 + coalesce((v_of->>0)::bigint, 0), v_bytes + coalesce((v_of->>1)::bigint, 0)),
+      v_part->>'receiver', jsonb_build_array(v_one + coalesce((v_of->>0)::bigint, 0), v_bytes + coalesce((v_of->>1)::bigint, 0)),
       v_type, v_bytes + coalesce((p_sizes->>v_type)::bigint, 0), 'all', v_bytes + coalesce((p_sizes->>'all')::bigint, 0));
   end if;
   return p_sizes || (
     with mail as (
-      select value->>'receiver' as receiver, 'type ' || (value->>'typeId') as type, (value->'frame'->>1)::bigint + ${mailSize(0)} as bytes
+      select value->>'receiver' as receiver, 'type ' || (value->>'typeId') as type,
+          case value->>'kind' when 'emptied' then 0 else 1 end as messages,
+          case value->>'kind' when 'emptied' then 0 else (value->'frame'->>1)::bigint + ${mailSize(0)} end as bytes
         from jsonb_array_elements(p_mail)),
     sizes as (
       select receiver as name, jsonb_build_array(
-          count(*) + coalesce((p_sizes->receiver->>0)::bigint, 0), sum(bytes) + coalesce((p_sizes->receiver->>1)::bigint, 0)) as size
+          sum(messages) + coalesce((p_sizes->receiver->>0)::bigint, 0), sum(bytes) + coalesce((p_sizes->receiver->>1)::bigint, 0)) as size
         from mail group by receiver
       union all select type, to_jsonb(sum(bytes) + coalesce((p_sizes->>type)::bigint, 0)) from mail group by type
       union all select 'all', to_jsonb(sum(bytes) + coalesce((p_sizes->>'all')::bigint, 0)) from mail having count(*) > 0)

@@ -1,6 +1,7 @@
 import {
   type AgentName,
   type DueQuery,
+  type LargerState,
   type ListPage,
   type ListQuery,
   type MailQuery,
@@ -30,6 +31,8 @@ export const hex = (...columns: readonly string[]): string =>
 
 const recordColumns = `etag, revision, schema_version, ${hex("content_type")}, saved_at, generation, era, number`;
 const noBytes = Buffer.alloc(0);
+/** No value of PostgreSQL is longer. */
+const mostBytes = 2 ** 31 - 1;
 /** Each reminder comes after this one. */
 const beforeAll = { dueMs: Number.NEGATIVE_INFINITY, seq: 0 };
 
@@ -51,6 +54,31 @@ export class TableReads {
       read: ([row]) => {
         if (row === undefined) return undefined;
         if (row.etag === unless) return "unchanged";
+        return { data: bytesIn(row, "data"), ...recordIn(row) };
+      },
+    };
+  }
+
+  loadUpTo(
+    maxBytes: number,
+    agent: AgentName,
+    unless: string | undefined,
+  ): Read<StateRecord | LargerState | "unchanged" | undefined> {
+    const known = unless?.includes("\0") ? "" : (unless ?? "");
+    // The size of a value that PostgreSQL keeps apart stands beside its row: the value itself is not read.
+    const text = `select ${recordColumns}, octet_length(data) as bytes,
+        case when etag = $2 or octet_length(data) > $3 then null else encode(data, 'hex') end as data
+      from ${this.#schema}.state where agent = decode($1, 'hex')`;
+    return {
+      statement: {
+        text,
+        values: [idOfAgent(agent), known, toWhole(Math.min(maxBytes, mostBytes))],
+        name: this.#name("load-up-to"),
+      },
+      read: ([row]) => {
+        if (row === undefined) return undefined;
+        if (row.etag === unless) return "unchanged";
+        if (row.data === null) return { at: "larger", bytes: numberIn(row, "bytes") };
         return { data: bytesIn(row, "data"), ...recordIn(row) };
       },
     };

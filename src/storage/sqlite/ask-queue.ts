@@ -89,7 +89,7 @@ export class AskQueue {
     const { database } = this.#parts;
     switch (ask.kind) {
       case "load":
-        return database.read((reads) => reads.load(ask.agent, ask.unless));
+        return database.read((reads) => reads.load(ask.agent, ask));
       case "remembered":
         return database.read((reads) => reads.remembered(ask.agent, ask.messageId, ask.principal, ask.nowMs));
       case "list":

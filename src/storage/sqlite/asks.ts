@@ -9,6 +9,7 @@ import type {
   DueQuery,
   DurableMessage,
   KeptMessage,
+  LargerState,
   ListPage,
   ListQuery,
   MailBounds,
@@ -35,7 +36,8 @@ export interface Questions {
   readonly drop: { readonly letters: readonly string[] };
   readonly mailPage: { readonly query: MailPageQuery };
   readonly deadLetters: { readonly query: DeadQuery; readonly nowMs: number };
-  readonly load: { readonly agent: AgentName; readonly unless: string | undefined };
+  /** `maxBytes`: of data that is read. */
+  readonly load: { readonly agent: AgentName; readonly unless: string | undefined; readonly maxBytes: number };
   readonly remembered: {
     readonly agent: AgentName;
     readonly messageId: string;
@@ -65,7 +67,7 @@ export interface Answers {
   readonly drop: number;
   readonly mailPage: readonly StoredMail[];
   readonly deadLetters: DeadPage;
-  readonly load: StateRecord | "unchanged" | undefined;
+  readonly load: StateRecord | LargerState | "unchanged" | undefined;
   readonly remembered: RememberedMessage | undefined;
   readonly list: ListPage;
   readonly reminders: readonly StoredReminder[];

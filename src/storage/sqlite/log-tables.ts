@@ -121,12 +121,12 @@ export class LogTables {
     return mail.length === 0 ? allFits : fitMail(mail, this.#fitting);
   }
 
-  /** Makes a dead letter of mail for which its mailbox has no space. */
-  buryFull({ id, receiver, kind, frame }: Mail, nowMs: number): void {
+  /** Makes a dead letter of mail for which its mailbox has no space. Returns how many others were forgotten. */
+  buryFull({ id, receiver, kind, frame }: Mail, nowMs: number): number {
     // Only messages may be buried.
-    if (kind === "emptied") return;
+    if (kind === "emptied") return 0;
     const message = { id, kind, frame, sentAtMs: nowMs, mailbox: receiver, place: 0, priorTakeovers: 0 };
-    this.bury(message, fullReason(receiver), nowMs);
+    return this.bury(message, fullReason(receiver), nowMs);
   }
 
   /** One that is not in its mailbox any more stays as it is. Returns how many others were forgotten. */

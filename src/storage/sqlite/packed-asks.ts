@@ -1,4 +1,4 @@
-import type { Commit, CommitOutcome } from "../../core/internal.ts";
+import type { Commit, CommitOutcome, StateRecord } from "../../core/internal.ts";
 import type { Ask, Reply } from "./asks.ts";
 
 // What goes between threads is copied, object by object. The usual commit writes a state alone. It takes a tenth of the time as a part
@@ -16,8 +16,11 @@ export interface PackedAsks {
 
 /** Replies on their way from a thread. */
 export interface PackedReplies {
-  /** Of each packed reply its number, eTag and revision. */
+  /** Of each packed reply to a commit its number, eTag and revision. */
   readonly committed: readonly (string | number)[];
+  /** The loaded records, as JSON, and their data, one after the other. It is transferred. */
+  readonly loaded: string;
+  readonly data: Uint8Array<ArrayBuffer>;
   /** The numbers of replies without a value: of loads that found nothing, and of settlements. */
   readonly empty: readonly number[];
   readonly others: readonly Reply[];
@@ -37,8 +40,20 @@ type PackedCommit = readonly [
   number,
 ];
 
-/** Number, bytes, type, key, eTag of the version that is not loaded again (0: none). */
-type PackedLoad = readonly [number, number, string, string, string | 0];
+/** Number, bytes, type, key, eTag of the version that is not loaded again (0: none), most bytes of its data. */
+type PackedLoad = readonly [number, number, string, string, string | 0, number];
+
+/** Number, eTag, revision, schema version, content type, time, epoch (0: none), length of the data. */
+type PackedRecord = readonly [
+  number,
+  string,
+  number,
+  number,
+  string,
+  number,
+  readonly [number, number, number] | 0,
+  number,
+];
 
 export function packAsks(asks: readonly Ask[]): PackedAsks {
   const others: Ask[] = [];
@@ -47,7 +62,7 @@ export function packAsks(asks: readonly Ask[]): PackedAsks {
   let length = 0;
   for (const ask of asks) {
     if (ask.kind === "load") {
-      entries.push([ask.id, ask.bytes, ask.agent.type, ask.agent.key, ask.unless ?? 0]);
+      entries.push([ask.id, ask.bytes, ask.agent.type, ask.agent.key, ask.unless ?? 0, ask.maxBytes]);
       continue;
     }
     const commit = ask.kind === "commit" ? commitAlone(ask.commits) : undefined;
@@ -60,13 +75,17 @@ export function packAsks(asks: readonly Ask[]): PackedAsks {
     length += write.data.length;
     entries.push(packedCommit(ask, commit));
   }
+  return { text: JSON.stringify(entries), data: joined(all, length), others };
+}
+
+function joined(parts: readonly Uint8Array[], length: number): Uint8Array<ArrayBuffer> {
   const data = new Uint8Array(length);
   let at = 0;
-  for (const part of all) {
+  for (const part of parts) {
     data.set(part, at);
     at += part.length;
   }
-  return { text: JSON.stringify(entries), data, others };
+  return data;
 }
 
 function packedCommit(
@@ -80,6 +99,8 @@ function packedCommit(
 }
 
 const none: readonly never[] = [];
+/** Bytes of a record that goes with others. */
+const longestJoined = 64 * 1024;
 
 export function unpackAsks({ text, data, others }: PackedAsks): readonly Ask[] {
   // What `packAsks` has written.
@@ -91,8 +112,9 @@ export function unpackAsks({ text, data, others }: PackedAsks): readonly Ask[] {
       const ask = others[entry];
       if (ask !== undefined) asks.push(ask);
     } else if (isLoad(entry)) {
-      const [id, bytes, type, key, unless] = entry;
-      asks.push({ kind: "load", id, bytes, agent: { type, key }, unless: unless === 0 ? undefined : unless });
+      const [id, bytes, type, key, known, maxBytes] = entry;
+      const unless = known === 0 ? undefined : known;
+      asks.push({ kind: "load", id, bytes, agent: { type, key }, unless, maxBytes });
     } else {
       const [id, bytes, nowMs, type, key, epoch, expected, contentType, schemaVersion, length] = entry;
       const from = at;
@@ -116,26 +138,44 @@ export function unpackAsks({ text, data, others }: PackedAsks): readonly Ask[] {
 }
 
 function isLoad(entry: PackedCommit | PackedLoad): entry is PackedLoad {
-  return entry.length === 5;
+  return entry.length === 6;
 }
 
 export function packReplies(replies: readonly Reply[]): PackedReplies {
   const committed: (string | number)[] = [];
   const empty: number[] = [];
   const others: Reply[] = [];
+  const records: PackedRecord[] = [];
+  const all: Uint8Array[] = [];
+  let length = 0;
   for (const reply of replies) {
     if ("value" in reply && reply.value === undefined) {
       empty.push(reply.id);
+      continue;
+    }
+    const record = loadedRecord(reply);
+    if (record !== undefined) {
+      records.push(packedRecord(reply.id, record));
+      all.push(record.data);
+      length += record.data.length;
       continue;
     }
     const outcome = committedAlone(reply);
     if (outcome === undefined) others.push(reply);
     else committed.push(reply.id, outcome.eTag, outcome.revision);
   }
-  return { committed, empty, others };
+  return { committed, loaded: JSON.stringify(records), data: joined(all, length), empty, others };
 }
 
-export function unpackReplies({ committed, empty, others }: PackedReplies): readonly Reply[] {
+function packedRecord(
+  id: number,
+  { eTag, revision, schemaVersion, contentType, savedAtMs, epoch, data }: StateRecord,
+): PackedRecord {
+  const under = epoch === undefined ? 0 : ([epoch.generation, epoch.era, epoch.number] as const);
+  return [id, eTag, revision, schemaVersion, contentType, savedAtMs, under, data.length];
+}
+
+export function unpackReplies({ committed, loaded, data, empty, others }: PackedReplies): readonly Reply[] {
   const replies: Reply[] = [];
   for (let at = 0; at < committed.length; at += 3) {
     const value: readonly CommitOutcome[] = [
@@ -144,7 +184,25 @@ export function unpackReplies({ committed, empty, others }: PackedReplies): read
     replies.push({ id: Number(committed[at]), value });
   }
   for (const id of empty) replies.push({ id, value: undefined });
+  let from = 0;
+  // What `packReplies` has written.
+  for (const packed of JSON.parse(loaded) as readonly PackedRecord[]) {
+    const [id, eTag, revision, schemaVersion, contentType, savedAtMs, under, length] = packed;
+    const epoch = under === 0 ? undefined : { generation: under[0], era: under[1], number: under[2] };
+    // A copy: who keeps one record must not keep the bytes of its whole group.
+    const own = length === data.length ? data : data.slice(from, from + length);
+    from += length;
+    replies.push({ id, value: { eTag, revision, schemaVersion, contentType, data: own, savedAtMs, epoch } });
+  }
   return replies.concat(others);
+}
+
+/** The record of a reply to a load that found one. A long one goes alone, since a join would copy it. */
+function loadedRecord(reply: Reply): StateRecord | undefined {
+  if (!("value" in reply) || typeof reply.value !== "object" || reply.value === null) return undefined;
+  // Of all values only a record has an eTag.
+  const record = reply.value as StateRecord | { readonly eTag?: undefined };
+  return record.eTag !== undefined && record.data.length <= longestJoined ? record : undefined;
 }
 
 /** A commit that puts a state and does nothing else. */

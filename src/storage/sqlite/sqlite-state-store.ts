@@ -7,6 +7,7 @@ import {
   type DueQuery,
   type DurableLog,
   flag,
+  type LargerState,
   type ListPage,
   type ListQuery,
   type Logger,
@@ -63,6 +64,8 @@ interface Pending {
 }
 
 const openShape = optionShape<OpenStoreOptions>({ takesOver: flag });
+/** SQLite stores no longer value. */
+const longestData = 2 ** 31 - 1;
 /** Milliseconds between two looks whether the file is still there. */
 const lookEveryMs = 30_000;
 /** Bytes of a question that has no data. */
@@ -122,7 +125,18 @@ export class SqliteStateStore implements StateStore {
     agent: AgentName,
     options: { readonly unless?: string | undefined } = {},
   ): Promise<StateRecord | "unchanged" | undefined> {
-    return this.#ask("load", { agent: copyOfName(agent), unless: options.unless });
+    const loaded = await this.loadUpTo(longestData, agent, options);
+    // No data is longer than that.
+    return loaded as Exclude<typeof loaded, LargerState>;
+  }
+
+  async loadUpTo(
+    maxBytes: number,
+    agent: AgentName,
+    options: { readonly unless?: string | undefined } = {},
+  ): Promise<StateRecord | LargerState | "unchanged" | undefined> {
+    const most = Math.min(maxBytes, longestData);
+    return this.#ask("load", { agent: copyOfName(agent), unless: options.unless, maxBytes: most });
   }
 
   async commit(commits: readonly Commit[]): Promise<readonly CommitOutcome[]> {

@@ -1,6 +1,7 @@
 import {
   type AgentName,
   type DueQuery,
+  type LargerState,
   type ListPage,
   type ListQuery,
   type MailPageQuery,
@@ -14,7 +15,17 @@ import {
 } from "../../core/internal.ts";
 import { endOf, firstKey, nextAfter } from "../key-ranges.ts";
 import { numberIn } from "../rows.ts";
-import { bytesIn, listedIn, mailIn, recordColumns, recordIn, reminderIn, textIn, toBlob } from "./columns.ts";
+import {
+  bytesIn,
+  listedIn,
+  mailIn,
+  recordColumns,
+  recordIn,
+  reminderIn,
+  textIn,
+  toBlob,
+  toNameBlob,
+} from "./columns.ts";
 import type { Database, Row, Statement } from "./driver.ts";
 
 const noBytes = new Uint8Array(0);
@@ -39,7 +50,11 @@ export class TableReads {
 
   constructor(database: Database) {
     const listed = `select ${recordColumns}, length(data) as bytes from state`;
-    this.#load = database.prepare(`select ${recordColumns}, data from state where type = ? and key = ?`);
+    // SQLite finds the length of a value without reading it.
+    this.#load = database.prepare(
+      `select ${recordColumns}, length(data) as bytes, case when etag = ?3 or length(data) > ?4 then null else data end as data
+      from state where type = ?1 and key = ?2`,
+    );
     this.#remembered = database.prepare(
       "select answer from remembered where type = ? and key = ? and principal = ? and id = ? and at > ?",
     );
@@ -68,10 +83,14 @@ export class TableReads {
     );
   }
 
-  load({ type, key }: AgentName, unless: string | undefined): StateRecord | "unchanged" | undefined {
-    const row = this.#load.get(toBlob(type), toBlob(key));
+  load(
+    { type, key }: AgentName,
+    { unless, maxBytes }: { readonly unless: string | undefined; readonly maxBytes: number },
+  ): StateRecord | LargerState | "unchanged" | undefined {
+    const row = this.#load.get(toNameBlob(type), toBlob(key), unless ?? "", maxBytes);
     if (row === undefined) return undefined;
     if (row.etag === unless) return "unchanged";
+    if (row.data === null) return { at: "larger", bytes: numberIn(row, "bytes") };
     return { data: bytesIn(row, "data"), ...recordIn(row) };
   }
 

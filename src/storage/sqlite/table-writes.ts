@@ -120,10 +120,11 @@ export class TableWrites {
     if (write.at === "delete") for (const deletion of this.#deletions) deletion.run(key.type, key.key);
     const version = this.#write(key, commit, stored, nowMs);
     this.#writeEffects(key, commit, kept, nowMs);
-    for (const mail of buried) log.buryFull(mail, nowMs);
+    let forgotten = 0;
+    for (const mail of buried) forgotten += log.buryFull(mail, nowMs);
     for (const { receiver, id, isOnce } of kept) if (isOnce === true) log.know(receiver, id, nowMs);
     const written = { at: "committed", eTag: version?.eTag ?? "", revision: version?.revision ?? 0 } as const;
-    return withLeftMail(written, knownMail, buriedIndexes);
+    return withLeftMail(written, { known: knownMail, buried: buriedIndexes, forgotten });
   }
 
   settle({ ticks, mail }: Settlements): void {

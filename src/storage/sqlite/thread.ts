@@ -12,7 +12,8 @@ import { StateDatabase } from "./state-database.ts";
 const task = workerData as ThreadTask;
 
 function post(message: ThreadMessage): void {
-  parentPort?.postMessage(message);
+  const moved = message.at === "replies" ? [message.replies.data.buffer] : [];
+  parentPort?.postMessage(message, moved);
 }
 
 async function work(): Promise<void> {

@@ -1,5 +1,5 @@
 /**
- * OpenTelemetry spans as AutoGen's runtimes make them, and spans for agents and tools. Your program installs and
+ * OpenTelemetry spans as AutoGen's runtimes make them, spans for agents and tools, and metrics of hosts and workers. Your program installs and
  * registers the OpenTelemetry SDK; Troupe needs only its API.
  *
  * @example
@@ -21,6 +21,12 @@ export {
   traceInvokeAgentSpan,
   traceToolSpan,
 } from "./gen-ai-spans.ts";
+export {
+  hostTracer,
+  type OpenTelemetryHostTracingOptions,
+  openTelemetryHostTracing,
+} from "./open-telemetry-host-tracing.ts";
+export { type OpenTelemetryMetricsOptions, openTelemetryMetrics } from "./open-telemetry-metrics.ts";
 export {
   type OpenTelemetryTracingOptions,
   openTelemetryTracing,

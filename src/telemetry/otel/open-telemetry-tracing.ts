@@ -1,7 +1,5 @@
 import {
   type Context,
-  createTraceState,
-  isSpanContextValid,
   type Link,
   ProxyTracerProvider,
   type SpanContext,
@@ -21,6 +19,7 @@ import {
 } from "../../core/internal.ts";
 import { activeContext, runInSpan } from "./run-in-span.ts";
 import { messagingAttributes, spanKind, spanName } from "./span-details.ts";
+import { fromCarrier, toCarrier } from "./trace-context.ts";
 
 /** Name of the in-process runtime's tracer, as in AutoGen. */
 export const singleThreadedRuntimeTracer = "autogen SingleThreadedAgentRuntime";
@@ -93,30 +92,6 @@ function handlerParent(active: Context, sender: SpanContext | undefined): Contex
 }
 
 /** Whether this is the API's placeholder provider, with no real one registered. */
-function recordsNothing(provider: TracerProvider): boolean {
+export function recordsNothing(provider: TracerProvider): boolean {
   return provider instanceof ProxyTracerProvider && provider.getDelegate() === new ProxyTracerProvider().getDelegate();
-}
-
-const traceparentPattern = /^[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(?:-.*)?$/;
-
-// protocol.md §5.10
-/** Writes W3C Trace Context whatever propagator is registered, because peers expect it. */
-function toCarrier(spanContext: SpanContext | undefined): TraceCarrier {
-  if (spanContext === undefined || !isSpanContextValid(spanContext)) return {};
-  const flags = (spanContext.traceFlags & 0xff).toString(16).padStart(2, "0");
-  const traceparent = `00-${spanContext.traceId}-${spanContext.spanId}-${flags}`;
-  const tracestate = spanContext.traceState?.serialize() ?? "";
-  return tracestate === "" ? { traceparent } : { traceparent, tracestate };
-}
-
-/** Reads W3C Trace Context; undefined if it is missing or invalid (Python sends zeros with events). */
-function fromCarrier(carrier: TraceCarrier | undefined): SpanContext | undefined {
-  const traceparent = carrier?.traceparent;
-  if (carrier === undefined || traceparent === undefined || traceparent.startsWith("ff")) return undefined;
-  const [, traceId, spanId, flags] = traceparentPattern.exec(traceparent) ?? [];
-  if (traceId === undefined || spanId === undefined || flags === undefined) return undefined;
-  const spanContext: SpanContext = { traceId, spanId, traceFlags: Number.parseInt(flags, 16), isRemote: true };
-  if (!isSpanContextValid(spanContext)) return undefined;
-  const { tracestate } = carrier;
-  return tracestate ? { ...spanContext, traceState: createTraceState(tracestate) } : spanContext;
 }

@@ -10,6 +10,7 @@ import {
   clock as clockKind,
   type DueQuery,
   type DurableLog,
+  type LargerState,
   type ListPage,
   type ListQuery,
   type MailQuery,
@@ -124,6 +125,14 @@ export class SimulatedStateStore implements StateStore {
     options: { readonly unless?: string | undefined } = {},
   ): Promise<StateRecord | "unchanged" | undefined> {
     return this.#ask("read", () => this.#memory.load(agent, options));
+  }
+
+  loadUpTo(
+    maxBytes: number,
+    agent: AgentName,
+    options: { readonly unless?: string | undefined } = {},
+  ): Promise<StateRecord | LargerState | "unchanged" | undefined> {
+    return this.#ask("read", () => this.#memory.loadUpTo(maxBytes, agent, options));
   }
 
   commit(commits: readonly Commit[]): Promise<readonly CommitOutcome[]> {

@@ -20,6 +20,7 @@ import {
   type MakeId,
   MessageDroppedException,
   type MessageLog,
+  messageTypeText,
   NotAccessibleError,
   type ReminderChange,
   type ReminderInfo,
@@ -28,6 +29,7 @@ import {
   ruleOf,
   type StateKeeper,
   type TellOptions,
+  type Tracing,
   TroupeError,
   type TurnEffects,
   UndeliverableException,
@@ -36,6 +38,7 @@ import {
 } from "../../core/internal.ts";
 import { metadataKey } from "../../protocol/internal.ts";
 import type { KeptCallRequest } from "../outbound/outgoing-calls.ts";
+import { traced } from "../outbound/traced.ts";
 import { HostedEvent } from "./hosted-keeper.ts";
 
 export interface HostedPostOptions {
@@ -44,6 +47,7 @@ export interface HostedPostOptions {
     readonly makeId: MakeId;
     readonly cron: CronPatterns | undefined;
     readonly preferredContentType: string;
+    readonly tracing: Tracing | undefined;
   };
   readonly registry: CodecRegistry;
   readonly interventions: InterventionChain;
@@ -91,8 +95,14 @@ export class HostedPost implements AgentPost {
   /** Keeps a message for an agent. */
   async tell(original: unknown, recipient: AgentId, given: TellOptions): Promise<void> {
     const options = withCheckedMetadata(given);
+    const details = { destination: recipient, messageType: messageTypeText(original) };
+    return traced(this.#options.settings.tracing, "create", details, () => this.#tell(original, recipient, options));
+  }
+
+  async #tell(original: unknown, recipient: AgentId, options: TellOptions): Promise<void> {
     const { settings, registry, interventions, log } = this.#options;
-    const { sender, metadata, idempotencyKey: id = settings.makeId() } = options;
+    const { sender, idempotencyKey: id = settings.makeId() } = options;
+    const metadata = { ...options.metadata, ...settings.tracing?.inject() };
     const own = sender !== undefined && this.#options.serves(sender.type) ? sender : undefined;
     if (own !== undefined) this.#keeper();
     // The guard looks at the handlers that run now.
@@ -124,7 +134,13 @@ export class HostedPost implements AgentPost {
     const rule = ruleOf(when, options, settings.clock.wallNow(), settings.cron);
     const payload = registry.encode(message, settings.preferredContentType);
     const frame = encodeKeptCall({
-      ...{ requestId: name, sender: undefined, receiver: nameOf(agent), payload, metadata: {} },
+      ...{
+        requestId: name,
+        sender: undefined,
+        receiver: nameOf(agent),
+        payload,
+        metadata: { ...settings.tracing?.inject() },
+      },
     });
     assertReminderLength(frame);
     return this.#change(agent, { at: "set", name, dueMs: rule.dueMs, rule: formatRule(rule), message: frame });

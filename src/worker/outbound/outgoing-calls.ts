@@ -36,6 +36,7 @@ import {
   type WireEvent,
 } from "../../protocol/internal.ts";
 import type { Outbox, UndeliverableReason } from "../connection/outbox.ts";
+import type { WorkerTimes } from "../metrics/worker-times.ts";
 import type { WorkerCounters } from "../worker-counters.ts";
 import type { WorkerSettings } from "../worker-options.ts";
 import { AnswerReader } from "./answer-reader.ts";
@@ -84,6 +85,8 @@ export interface OutgoingCallsOptions {
   /** Notes that a call with this path begins. Returns what to call when it has ended, before its caller hears of that. */
   readonly callBegins: (options: SendOptions, path: CallPath) => (() => void) | undefined;
   readonly eventGuard: EventGuard;
+  /** Undefined: nothing is measured. */
+  readonly times: WorkerTimes | undefined;
 }
 
 /** The calls that this worker makes. Each has exactly one outcome: the answer, an error, its timeout, its signal, or the end of the connection. */
@@ -110,6 +113,12 @@ export class OutgoingCalls {
   /** Sends and awaits. What fails before the frame has left (metadata, encoding, size, connection) leaves nothing behind. */
   send(message: unknown, recipient: AgentId, given: CallOptions): Promise<unknown> {
     const options = withCheckedMetadata(given);
+    const { times } = this.#parts;
+    if (times === undefined) return this.#traced(message, recipient, options);
+    return times.call(recipient.type, () => this.#traced(message, recipient, options));
+  }
+
+  #traced(message: unknown, recipient: AgentId, options: CallOptions): Promise<unknown> {
     const { tracing } = this.#parts.settings;
     if (tracing === undefined) return this.#call(message, recipient, options);
     const details = { destination: recipient, messageType: messageTypeText(message) };

@@ -5,6 +5,7 @@ import {
   type AgentFactory,
   type AgentId,
   assertAgentType,
+  assertNotReserved,
   assertNotAborted,
   noSubscription,
   type RegisterAgentInstanceOptions,
@@ -74,6 +75,7 @@ export class Registration {
   /** When the host refuses the type or a subscription, or the signal aborts, all is taken back. */
   async addFactory<T extends Agent>(type: string, factory: AgentFactory<T>, options: RegisterFactoryOptions<T> = {}) {
     assertAgentType(type);
+    assertNotReserved("agent type", type);
     const what = `The registration of agent type ${type}`;
     assertNotAborted(options, what);
     for (let attempt = 1; ; attempt += 1) {

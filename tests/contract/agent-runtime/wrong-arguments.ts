@@ -1,6 +1,13 @@
 import { describe, expect, test } from "vitest";
 import { z } from "zod";
-import { type Agent, AgentId, CancellationToken, TopicId, TypeSubscription } from "../../../src/core/index.ts";
+import {
+  type Agent,
+  AgentId,
+  CancellationToken,
+  TopicId,
+  TypePrefixSubscription,
+  TypeSubscription,
+} from "../../../src/core/index.ts";
 import { Ask, echo, Note, Probe, type Stage, type Suite } from "./world.ts";
 
 const id = new AgentId("echo", "k");
@@ -179,9 +186,38 @@ const mistakes: readonly Mistake[] = [
   },
 ];
 
+/** Names that begin with `troupe.`. */
+const reservedNames: typeof mistakes = [
+  {
+    title: "an agent type of Troupe's own",
+    make: ({ callee }) => callee.registerFactory("troupe.clerk", () => new Probe()),
+    says: 'The agent type "troupe.clerk" is reserved: names that begin with troupe. belong to Troupe. Choose another name.',
+  },
+  {
+    title: "an agent type of Troupe's own for an instance",
+    make: ({ callee }) => callee.registerAgentInstance(new Probe(), new AgentId("troupe.clerk", "k")),
+    says: 'The agent type "troupe.clerk" is reserved',
+  },
+  {
+    title: "a topic type of Troupe's own for an event",
+    make: ({ caller }) => caller.publishMessage(Note({ text: "x" }), new TopicId("troupe.news", "k")),
+    says: 'The topic type "troupe.news" is reserved',
+  },
+  {
+    title: "a topic type of Troupe's own for a subscription",
+    make: async ({ callee }) => callee.addSubscription(new TypeSubscription("troupe.news", "echo")),
+    says: 'The topic type "troupe.news" is reserved',
+  },
+  {
+    title: "a prefix of Troupe's own for a subscription",
+    make: async ({ callee }) => callee.addSubscription(new TypePrefixSubscription("troupe.", "echo")),
+    says: 'The topic type "troupe." is reserved',
+  },
+];
+
 export function describeWrongArguments({ openStage }: Suite): void {
   describe("an argument that can't be meant is refused with `invalid-argument`, saying what to write:", () => {
-    test.each(mistakes)("$title", async ({ make, says }) => {
+    const refuses = async ({ make, says }: (typeof mistakes)[number]) => {
       await using stage = await openStage();
       await stage.host("echo");
       await expect(make(stage)).rejects.toMatchObject({
@@ -189,7 +225,9 @@ export function describeWrongArguments({ openStage }: Suite): void {
         code: "invalid-argument",
         message: expect.stringContaining(says),
       });
-    });
+    };
+    test.each(mistakes)("$title", refuses);
+    test.each(reservedNames)("a reserved name: $title", refuses);
 
     test("while ids, topics and signals of another copy of this package are taken", async () => {
       await using stage = await openStage();

@@ -4,8 +4,10 @@ import {
   bytesOf,
   commitOf,
   commitOne,
+  loaded,
   putOf,
   reminderAt,
+  textOf,
 } from "../../../src/testing/contracts/state-store/store-case.ts";
 import { describeStateStore } from "../../../src/testing/contracts/state-store.ts";
 import { ManualClock } from "../../../src/testing/index.ts";
@@ -121,4 +123,40 @@ describe("memory: bounds", () => {
     expect(await store.load({ type: "a", key: "kept" })).toMatchObject({ data: bytesOf("12345") });
     expect(await commitOne(store, putOf("12345", ofKey("new")))).toMatchObject({ at: "committed" });
   });
+});
+
+it("lets others have turns of the event loop while it writes a commit with 5,000 messages, and shows them the commit whole", async () => {
+  const store = new MemoryStateStore();
+  await store.open();
+  const frame = new Uint8Array(100).fill(1);
+  const mailOf = (key: number) => ({ id: "1", receiver: { type: "a", key: `${key}` }, kind: "event" as const, frame });
+  const mail = Array.from({ length: 5_000 }, (_, key) => ({ ...mailOf(key), isOnce: true, whenFull: "bury" as const }));
+  let turns = 0;
+  let isOver = false;
+  const counted = (async () => {
+    for (; !isOver; turns += 1) await new Promise((resolve) => setImmediate(resolve));
+  })();
+  const written = store.commit([putOf("x", { mail })]);
+  const next = store.commit([putOf("y", { mail: [mailOf(5_000)] })]);
+  const appended = store.log.append({ type: "b", key: "1" }, { ...mailOf(1), sentAtMs: 1 });
+  // Each store copies what it is given before the call returns.
+  frame.fill(9);
+  const seen: (readonly [number, string])[] = [];
+  for (let at = 0; at < 5; at += 1) {
+    seen.push([(await store.stats()).mail, textOf((await loaded(store)).data)]);
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  expect((await written)[0]).toMatchObject({ at: "committed", revision: 1 });
+  expect((await next)[0]).toMatchObject({ at: "committed", revision: 2 });
+  expect(await appended).toBe("kept");
+  isOver = true;
+  await counted;
+  // Three times 5,000 messages go in slices of 256: what their mailboxes know, their sizes, and the writing itself.
+  expect(turns).toBeGreaterThan(40);
+  expect(seen[0]?.[0]).toBeGreaterThanOrEqual(5_000);
+  expect(seen.at(-1)).toEqual([5_002, "y"]);
+  const kept = await store.mail({ limit: 10_000 });
+  expect(kept.every(({ frame: bytes }) => bytes.length === 100 && bytes.every((byte) => byte === 1))).toBe(true);
+  const again = await store.commit([putOf("z", { mail })]);
+  expect(again).toMatchObject([{ at: "committed", knownMail: mail.map((_, index) => index) }]);
 });

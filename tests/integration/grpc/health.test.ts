@@ -18,8 +18,10 @@ import {
   ServerReflectionRequestSchema,
   ServerReflectionResponseSchema,
 } from "../../../src/protocol/gen/grpc/reflection/v1/reflection_pb.ts";
+import { ManualClock } from "../../../src/testing/index.ts";
 import { StatusCode } from "../../../src/transport/index.ts";
 import { AddressProxy } from "../../support/address-proxy.ts";
+import { BreakableStore } from "../../support/breakable-store.ts";
 import { RecordingLogger } from "../../support/recording-logger.ts";
 import { GrpcJsClient } from "../transport/grpc-js-peer.ts";
 
@@ -273,4 +275,18 @@ describe.each(["grpc.reflection.v1", "grpc.reflection.v1alpha"])("server reflect
       code: GrpcStatus.INVALID_ARGUMENT,
     });
   });
+});
+
+test("gRPC's health service says NOT_SERVING while the store can't be used", async () => {
+  const [clock, stateStore] = [new ManualClock(), new BreakableStore()];
+  const { host, client } = await start({ clock, stateStore });
+  const { next } = watch(client);
+  expect(await next()).toBe(Status.SERVING);
+  stateStore.isBroken = true;
+  const call = { method: "GetState", metadata: { "client-id": "c" }, peer: "p", signal: new AbortController().signal };
+  await host.servicer.getState({ type: "a", key: "k" }, call).catch(() => undefined);
+  expect(await next()).toBe(Status.NOT_SERVING);
+  stateStore.isBroken = false;
+  clock.advance(2_000);
+  expect(await next()).toBe(Status.SERVING);
 });

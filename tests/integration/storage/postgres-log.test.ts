@@ -7,6 +7,7 @@ import type {
   DeadReason,
   DurableLog,
   KeptMessage,
+  Mail,
   ShardHold,
   StoreError,
 } from "../../../src/core/internal.ts";
@@ -298,6 +299,33 @@ describe("the mailboxes of a PostgreSQL store", () => {
     const limit = expect.stringContaining("20480 bytes of the mail of one agent type");
     expect(await commitOne(store, large("3"))).toMatchObject({ at: "refused", isMailboxFull: true, limit });
   });
+
+  it("are an outbox for several writers, whose bounds count no mark of a deleted agent", async () => {
+    const rig = await openedRig(server.url(), { writers: "many", maxMailBytes: 30 * 1024 });
+    const { store } = rig;
+    const marks = Array.from({ length: 40 }, (_, key) => {
+      const deleted = { type: agent.type, key: `deleted ${key}` };
+      const mark = { id: "troupe.emptied", receiver: deleted, kind: "emptied", frame: bytesOf("1") } as const;
+      return commitOf({ agent: deleted, write: { at: "delete" }, mail: [mark] });
+    });
+    const large = (id: string, ...mail: Mail[]) =>
+      putOf("1", { mail: [{ ...mailOf(id), frame: new Uint8Array(9 * 1024) }, ...mail] });
+    const [mark] = marks[0]?.mail ?? [];
+    // In one group with mail and without, in one commit with mail, and after all of them.
+    await store.commit([large("1"), ...marks]);
+    await store.commit(marks);
+    await committed(store, large("2", ...(mark === undefined ? [] : [mark])));
+    const limit = expect.stringContaining("20480 bytes of the mail of one agent type");
+    expect(await commitOne(store, large("3"))).toMatchObject({ at: "refused", isMailboxFull: true, limit });
+    const mail = await store.mail({ limit: 100 });
+    expect(mail.filter(({ kind }) => kind === "emptied")).toHaveLength(41);
+    await store.settle({ ticks: [], mail: mail.map(({ place }) => ({ place, nextMs: undefined, attempts: 1 })) });
+    await store.commit([large("4"), large("5")]);
+    const sizes = ["mailbox_sizes", "mail_type_sizes", "mail_size"].map(
+      (table) => `(select sum(bytes) from ${rig.schema}.${table})`,
+    );
+    expect(await server.run(`select ${sizes.join(" || ' ' || ")}`)).toEqual(["20480 20480 20480"]);
+  });
 });
 
 describe("dead letters in PostgreSQL", () => {
@@ -327,6 +355,18 @@ describe("dead letters in PostgreSQL", () => {
       letters.slice(0, 150).map(({ id }) => id),
     );
   });
+});
+
+it("a commit whose mail is a dead letter says how many older letters PostgreSQL has forgotten for it", async () => {
+  const rig = await openedRig(server.url(), { maxMailboxMessages: 1 });
+  // Four of 17 MiB, of which 64 MiB are kept.
+  await server.run(`insert into ${rig.schema}.dead
+    select n, '\\x00', '\\x61', '\\x62', 0, '\\x31', 'call', 0, 0, 'expired', '', 1, 4000000000000, convert_to(repeat('x', 17 * 1024 * 1024), 'UTF8')
+    from generate_series(-4, -1) as n`);
+  const told = (id: string) => commitOf({ mail: [{ ...mailOf(id), whenFull: "bury" }] });
+  await committed(rig.store, told("1"));
+  expect(await committed(rig.store, told("2"))).toMatchObject({ buriedMail: [0], forgottenLetters: 1 });
+  expect(await committed(rig.store, told("3"))).not.toHaveProperty("forgottenLetters");
 });
 
 describe("the mail of a PostgreSQL store that is lost", () => {

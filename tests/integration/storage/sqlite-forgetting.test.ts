@@ -117,6 +117,21 @@ describe("what a SQLite store forgets", () => {
     }
     expect(countIn(rig, "dead")).toBeLessThanOrEqual(2_000);
   });
+
+  it("dead letters for the mail of a commit, which says how many", async () => {
+    const rig = await openedRig(undefined, { maxMailboxMessages: 1 });
+    const connection = rig.driver.connectionTo(rig.file);
+    // Four of 17 MiB, of which 64 MiB are kept.
+    connection.exec(`insert into dead(type, key, id, kind, sent_at, place, code, reason, attempts, died_at, frame)
+      select x'61', x'62', x'31', 'call', 0, 0, 'expired', x'', 1, 4000000000000, zeroblob(17 * 1024 * 1024)
+      from (values (1), (2), (3), (4))`);
+    const mailOf = (id: string, frame: Uint8Array) =>
+      commitOf({ mail: [{ id, receiver: nameOf("k"), kind: "event", frame, whenFull: "bury" }] });
+    await committed(rig.store, mailOf("1", new Uint8Array(1)));
+    const looked = await committed(rig.store, mailOf("2", new Uint8Array(5 * 1024 * 1024)));
+    expect(looked).toMatchObject({ buriedMail: [0], forgottenLetters: 1 });
+    expect(await committed(rig.store, mailOf("3", new Uint8Array(1)))).not.toHaveProperty("forgottenLetters");
+  });
 });
 
 describe("mail whose writing is unknown", () => {

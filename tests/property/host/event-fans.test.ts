@@ -4,6 +4,7 @@ import { formatEpoch } from "../../../src/core/internal.ts";
 import { BatchRunner } from "../../../src/host/batch-runner.ts";
 import { createHostCounters } from "../../../src/host/counters.ts";
 import { EventRouter } from "../../../src/host/events/event-router.ts";
+import { Observers } from "../../../src/host/observer.ts";
 import { TypeTable } from "../../../src/host/placement/type-table.ts";
 import { TopicIndex } from "../../../src/host/registry/subscriptions/topic-index.ts";
 import { encodeFrame, peekFrame, type WirePattern } from "../../../src/protocol/internal.ts";
@@ -45,7 +46,7 @@ class Play {
   readonly #events = new EventRouter({
     ...{ counters: this.#counters, owners: this.#owners, topics: this.#topics, peers: this.#table },
     ...{ placement: this.#parts.placement, directory: this.#parts.directory, leaving: this.#parts.leaving },
-    ...{ logger: undefined, observer: undefined },
+    ...{ logger: undefined, observers: new Observers() },
   });
   readonly #publisher = new KeptChannel("P", "P");
   readonly #subscribed = new Set<string>();

@@ -2,6 +2,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { BatchRunner } from "../../../src/host/batch-runner.ts";
 import { createHostCounters } from "../../../src/host/counters.ts";
+import { Observers } from "../../../src/host/observer.ts";
 import { LinkFlushes } from "../../../src/host/peers/places/link-flushes.ts";
 import { type CallLink, WorkerElsewhere } from "../../../src/host/peers/worker-elsewhere.ts";
 import { AgentRoutes } from "../../../src/host/placement/cluster/agent-routes.ts";
@@ -98,7 +99,7 @@ class World {
     sleepers: { sleeperOf: () => undefined, passSleeper: () => Promise.resolve("lost" as const) },
     directory: new SoloDirectory({ maxClaims: 10, batches: this.#batches, generation: () => 1 }),
     ...{ messages: this.#messages, batches: this.#batches, clock: new ManualClock(), counters: createHostCounters() },
-    ...{ observer: undefined, sharedType: () => type, maxRoutes: 10, moveTimeoutMs: 1_000 },
+    ...{ observers: new Observers(), sharedType: () => type, maxRoutes: 10, moveTimeoutMs: 1_000 },
   });
 
   send(): void {

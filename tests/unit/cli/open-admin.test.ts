@@ -6,20 +6,15 @@ import { expect, onTestFinished, test } from "vitest";
 import { AdminEntry } from "../../../src/admin/internal.ts";
 import { readAdminFile, writeAdminFile } from "../../../src/cli/admin/admin-file.ts";
 import { openAdmin, parseAdminAddress } from "../../../src/cli/admin/open-admin.ts";
-import { Host, operationsOf } from "../../../src/host/internal.ts";
-import { createMemoryNetwork } from "../../../src/transport/index.ts";
+import { type HostOperations, HostServicer, operationsOf } from "../../../src/host/internal.ts";
 import { RecordingLogger } from "../../support/recording-logger.ts";
 
 function rig() {
   const folder = mkdtempSync(join(tmpdir(), "troupe-open-"));
   const logger = new RecordingLogger();
-  const host = new Host({ listener: createMemoryNetwork(), address: "host:1" });
-  onTestFinished(async () => {
-    rmSync(folder, { recursive: true });
-    await host.stop({ graceMs: 0 });
-  });
+  onTestFinished(() => rmSync(folder, { recursive: true }));
   const location = { kind: "sqlite", file: join(folder, "inner", "state.db") } as const;
-  const parts = { host: operationsOf(host.servicer), address: "host:1", version: "1", location, logger };
+  const parts = { host: operationsOf(new HostServicer()), address: "host:1", version: "1", location, logger };
   return { folder, logger, parts, file: join(folder, "inner", "admin.json") };
 }
 
@@ -109,3 +104,29 @@ test("an address with TLS, on a Unix socket or of other machines is refused with
     await expect(openAdmin({ name: "one", admin }, parts)).rejects.toThrow(/on this machine alone/);
   }
 });
+
+test("an entry that was opened before its host serves has its file when that is announced", async () => {
+  const { parts, file } = rig();
+  const host = { ...facade(parts.host), health: "starting" as const };
+  const admin = await openAdmin({ name: "one", admin: "127.0.0.1:0" }, { ...parts, host });
+  expect(readAdminFile(file)).toBeUndefined();
+  await admin?.announce();
+  expect(readAdminFile(file)).toMatchObject({ url: admin?.url, name: "one" });
+  await admin?.close();
+  expect(existsSync(file)).toBe(false);
+});
+
+/** A host whose state the test sets. */
+function facade({ agents, clock, log, cluster }: HostOperations) {
+  const operations = operationsOf(new HostServicer());
+  return {
+    ...{ agents, clock, log, cluster, store: operations.store, forgottenLetters: 0 },
+    openStore: () => operations.openStore(),
+    inspect: operations.inspect.bind(operations),
+    durableSubscriptions: operations.durableSubscriptions.bind(operations),
+    removeDurableSubscriptions: operations.removeDurableSubscriptions.bind(operations),
+    drainWorker: operations.drainWorker.bind(operations),
+    openAccount: operations.openAccount.bind(operations),
+    measure: operations.measure.bind(operations),
+  };
+}

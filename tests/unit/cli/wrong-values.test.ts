@@ -75,6 +75,7 @@ const wrong: Readonly<Record<string, readonly [value: string, says: RegExp]>> = 
   "--state": ["mysql://db", /sqlite:FILE/],
   "--synchronous": ["off", choices],
   "--log-level": ["loud", choices],
+  "--log-format": ["xml", choices],
   "--cluster-name": ["Shop", /a-z, 0-9 and -/],
   "--peer-address": ["here", /Not an address|address/],
   "--advertise-peer": ["here", /address/],

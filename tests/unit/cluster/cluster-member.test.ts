@@ -30,11 +30,11 @@ function world() {
     return promise;
   };
   const pass = (ms: number) => run(new Promise<void>((resolve) => clock.setTimer(ms, resolve)));
-  const newMember = (label: string, times = {}) => {
+  const newMember = (label: string, times = {}, mostTypes?: number) => {
     const host = { label, peerAddress: `${label}:1`, workerAddress: `${label}:2` };
     const client = store.reopen();
     clients.push(client);
-    const member = new ClusterMember({ store: client, host, clock, makeId: () => dice.id(), logger: silent, times });
+    const member = new ClusterMember({ store: client, host, clock, makeId: () => dice.id(), logger: silent, times, mostTypes });
     members.push(member);
     return member;
   };
@@ -44,11 +44,11 @@ function world() {
     return member;
   };
   const described = { name: "", version: "", labels: {}, principal: "" };
-  const join = (member: ClusterMember, workerId: string, session: number) =>
+  const join = (member: ClusterMember, workerId: string, session: number, party = "") =>
     run(
       member.workers.join(
         { workerId, session, clientId: workerId, kind: "troupe", ...described },
-        { signal: new AbortController().signal, onOver: (end: SessionEnd) => ends.push(`${workerId} ${end}`) },
+        { signal: new AbortController().signal, party, onOver: (end: SessionEnd) => ends.push(`${workerId} ${end}`) },
       ),
     );
   const joined = async (member: ClusterMember, workerId: string, session = 1): Promise<WorkerSession> => {
@@ -57,10 +57,11 @@ function world() {
     await run(member.types.registerShared("writer", outcome.session, ""));
     return outcome.session;
   };
-  return { clock, cutOff, run, pass, newMember, start, join, joined, ends, described };
+  return { clock, store, cutOff, run, pass, newMember, start, join, joined, ends, described };
 }
 
 const agent = { type: "writer", key: "7" };
+const metaText = { id: "c1", generation: 7, leaseMs: 20_000, workerLeaseMs: 3_000 };
 
 describe("a host in a cluster", () => {
   it("claims an agent for its worker, and another host's worker is told who has it", async () => {
@@ -152,6 +153,18 @@ describe("a host in a cluster", () => {
     await expect(run(newMember("two", { leaseMs: 5_000 }).start())).rejects.toThrow("leaseMs 20000");
   });
 
+  it.each([
+    ["that it can't read", "a second version", "can't read the record of its cluster"],
+    ["of another form", { name: "x", lease: "PT20S" }, "can't read the record of its cluster"],
+    ["that asks for newer hosts", { ...metaText, minProtocol: 2 }, "takes hosts with version 2"],
+  ])("refuses to start on a record of the cluster %s, which stays as it is", async (_name, record, text) => {
+    const { store, newMember, run } = world();
+    const value = new TextEncoder().encode(JSON.stringify(record));
+    await run(store.write("cluster.meta", value, 0));
+    await expect(run(newMember("one").start())).rejects.toThrow(text);
+    expect(await run(store.read("cluster.meta"))).toMatchObject({ value });
+  });
+
   it("gives an exclusive type to one worker, and to the next when that is gone", async () => {
     const { start, joined, run, pass } = world();
     const [one, two] = [await start("one"), await start("two")];
@@ -170,6 +183,38 @@ describe("a host in a cluster", () => {
     expect(two.types.ownerOf("clerk")).toBeUndefined();
     await run(two.types.registerExclusive("clerk", second));
     expect(two.types.ownerOf("clerk")?.epoch.number).toBeGreaterThan(before?.epoch.number ?? 0);
+  });
+
+  it("gives the workers of one address two thirds of the names of types, at all hosts and for good", async () => {
+    const { newMember, join, run, pass } = world();
+    const [one, two] = [newMember("one", {}, 9), newMember("two", {}, 9)];
+    for (const member of [one, two]) await run(member.start());
+    const sessionOf = async (member: ClusterMember, workerId: string, party: string) => {
+      const outcome = await join(member, workerId, 1, party);
+      if (outcome.at !== "joined") throw new Error(outcome.at);
+      return outcome.session;
+    };
+    const greedy = await sessionOf(one, "w1", "greedy");
+    const elsewhere = await sessionOf(two, "w2", "greedy");
+    const modest = await sessionOf(two, "w3", "modest");
+    const register = async (member: ClusterMember, type: string, session: WorkerSession) =>
+      (await run(member.types.registerExclusive(type, session))).at;
+    for (let at = 0; at < 6; at += 1) {
+      expect(await register(one, `type${at}`, greedy)).toBe("registered");
+      if (at < 3) expect(await run(one.types.unregister(`type${at}`, greedy))).toBe(true);
+    }
+    await pass(10);
+    expect(await register(one, "more", greedy)).toBe("share-full");
+    expect(await register(two, "more", elsewhere)).toBe("share-full");
+    expect(await run(two.types.registerShared("more", elsewhere, ""))).toEqual({ at: "share-full" });
+    // A name that is there stays that of its first address, also with another worker.
+    expect(await register(two, "type0", modest)).toBe("registered");
+    expect(await register(one, "more", greedy)).toBe("share-full");
+    for (const type of ["a", "b"]) expect(await register(two, type, modest)).toBe("registered");
+    expect(await register(two, "c", modest)).toBe("share-full");
+    await pass(10);
+    expect(await register(one, "d", await sessionOf(one, "w4", "third"))).toBe("registered");
+    expect(await register(two, "e", await sessionOf(two, "w5", "fourth"))).toBe("full");
   });
 
   it("takes two connections of a stock worker with one client id for one worker", async () => {

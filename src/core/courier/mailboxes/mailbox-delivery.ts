@@ -5,6 +5,7 @@ import type { RuntimeLog } from "../../limited-log.ts";
 import { type AgentName, shardOf, textOfName } from "../../state/agent-name.ts";
 import type { DeadReason, DurableLog, KeptMessage, ShardHold } from "../../state/durable-log.ts";
 import type { CourierDelivery, Deliver } from "../courier-call.ts";
+import type { CourierObservers, MailOccurrence } from "../courier-occurrence.ts";
 import type { CourierSlots, SlotUse } from "../courier-slots.ts";
 import { decideRetry, noTries, type RetrySettings } from "../retry-policy.ts";
 import { FinishingShards } from "../shards/finishing-shards.ts";
@@ -32,6 +33,7 @@ export interface MailboxDeliveryParts {
   readonly holdOf: (shard: number) => ShardHold | undefined;
   /** Called when the first message begins to be under way, and when the last one has ended. One that waits for a retry is not. */
   readonly onBusy: (isBusy: boolean) => void;
+  readonly observers: CourierObservers | undefined;
 }
 
 // An agent remembers twice as many ids of mail: an unsettled message comes again after a crash.
@@ -301,6 +303,7 @@ export class MailboxDelivery {
     } else {
       if (outcome.at === "handled") {
         this.#delivered += 1;
+        this.#observe(head, "delivered", undefined);
         this.#left.notePresent(mailbox.name.type);
       }
       this.#memory.shift(mailbox);
@@ -329,11 +332,19 @@ export class MailboxDelivery {
     }
     if (isFirstWait && !this.#left.isLeft(type)) this.#warn(mailbox, error);
     mailbox.tries = decision.tries;
+    this.#observe(head, "retried", error.code);
     mailbox.retryTimer = clock.setTimer(decision.delayMs, () => {
       mailbox.retryTimer = undefined;
       this.#kick(mailbox);
     });
     if (this.#memory.isCrowded) this.#spilling.spill(mailbox, 0);
+  }
+
+  #observe(message: KeptMessage, what: MailOccurrence["what"], code: string | undefined): void {
+    const { observers, clock } = this.#parts;
+    if (observers?.now === undefined) return;
+    const ageMs = Math.max(0, clock.wallNow() - message.sentAtMs);
+    observers.now({ at: "mail", what, agentType: message.mailbox.type, code, ageMs });
   }
 
   #warn({ name: { type, key } }: Mailbox, error: TroupeError): void {
@@ -360,6 +371,7 @@ export class MailboxDelivery {
     mailbox.isBurying = false;
     if (this.#memory.get(mailbox.text) !== mailbox) return;
     this.#buried += 1;
+    this.#observe(head, "buried", why.code);
     this.#memory.shift(mailbox);
     this.#kick(mailbox);
   }

@@ -1,7 +1,8 @@
 import { TroupeError } from "../../errors.ts";
+import { assertNotReserved } from "../../reserved-names.ts";
 import type { ReminderChange, StoredReminder } from "../../state/state-store.ts";
 import { ownReminderPrefix, storeLimits } from "../../state/store-limits.ts";
-import { isWellFormed, quoted, wrongValue } from "../../validation/option-values.ts";
+import { isWellFormed, wrongValue } from "../../validation/option-values.ts";
 import { parseRule } from "./reminder-rule.ts";
 import type { ReminderInfo } from "./when.ts";
 
@@ -15,9 +16,7 @@ export function assertReminderName(name: unknown): asserts name is string {
       name,
     );
   }
-  if (!name.startsWith(ownReminderPrefix)) return;
-  const text = `The reminder name ${quoted(name)} is reserved: names that begin with ${ownReminderPrefix} belong to Troupe.`;
-  throw new TroupeError("invalid-argument", text);
+  assertNotReserved("reminder name", name);
 }
 
 /** Checks the length of a reminder's message as it is stored. Throws `message-too-large`. */

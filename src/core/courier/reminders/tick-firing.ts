@@ -6,6 +6,7 @@ import type { DeadReason, KeptMessage } from "../../state/durable-log.ts";
 import type { ReminderTick, StateStore, StoredReminder } from "../../state/state-store.ts";
 import { StoreError } from "../../state/store-error.ts";
 import type { CourierDelivery, Deliver } from "../courier-call.ts";
+import type { CourierObservers, ReminderOccurrence } from "../courier-occurrence.ts";
 import { decideRetry, type RetrySettings } from "../retry-policy.ts";
 import type { CronTurns } from "./cron-turns.ts";
 import {
@@ -36,6 +37,7 @@ export interface TickFiringOptions {
   readonly bury: ((message: KeptMessage, why: DeadReason) => Promise<void>) | undefined;
   /** The store belongs to another process now, or is closed. */
   readonly onLost: (error: StoreError) => void;
+  readonly observers: CourierObservers | undefined;
 }
 
 /** The parts of `TickFiring`. */
@@ -132,6 +134,7 @@ export class TickFiring {
         return this.#parts.onLeft(stored);
       case "handled":
         this.#fired += 1;
+        this.#observe(stored, rule, { what: "fired", code: undefined });
         return this.#goOn(stored, await this.#search(stored, rule, () => this.#byNow(afterFiring(rule, cron))));
       case "failed":
         return this.#retry(stored, rule, outcome.error);
@@ -145,11 +148,13 @@ export class TickFiring {
     const decision = decideRetry(error, tries, { ageMs: nowMs - rule.dueMs, random: random(), settings });
     const nextMs = await this.#search(stored, rule, () => dueAfter(rule.repeats, rule.dueMs, cron));
     if (decision.at === "again" && (nextMs === undefined || nowMs + decision.delayMs < nextMs)) {
+      this.#observe(stored, rule, { what: "retried", code: error.code });
       const { attempts, waits } = decision.tries;
       const again = { nextDueMs: Math.ceil(nowMs + decision.delayMs), attempts, rule: formatRule({ ...rule, waits }) };
       return this.settle({ ...tickOf(stored), ...again });
     }
     this.#failed += 1;
+    this.#observe(stored, rule, { what: "failed", code: error.code });
     const text = `${shown(stored)} has failed and is given up: ${error.message}`;
     logger.error(loggableText(text), { error: loggableError(error) }, "A reminder has failed and is given up");
     if (nextMs === undefined && bury !== undefined) {
@@ -158,6 +163,12 @@ export class TickFiring {
       await this.#untilWritten(() => bury(letterOf(stored, rule), why));
     }
     return this.#goOn(stored, await this.#search(stored, rule, () => this.#byNow(afterGivingUp(rule, cron))));
+  }
+
+  #observe({ agent }: StoredReminder, { dueMs }: ReminderRule, about: Pick<ReminderOccurrence, "what" | "code">): void {
+    this.#parts.observers?.now?.({
+      ...{ at: "reminder", ...about, agentType: agent.type, lateMs: Math.max(0, this.#nowMs - dueMs) },
+    });
   }
 
   /** The clock may have been set back since the tick began. */

@@ -6,6 +6,7 @@ import { type PrincipalOptions, tellsPrincipal } from "../../agents/told-princip
 import { assertMayRunAhead, classConcurrency, classRunAhead, type TurnOptions } from "../../agents/turns.ts";
 import type { Clock } from "../../clock.ts";
 import { TroupeError } from "../../errors.ts";
+import { assertNotReserved } from "../../reserved-names.ts";
 import type { Delivery } from "../layers.ts";
 import { AgentTurns } from "../turns/agent-turns.ts";
 import type { LongWaits } from "../turns/long-waits.ts";
@@ -86,6 +87,7 @@ export class AgentKinds {
   /** Registers a factory. Throws `already-exists` when the type is taken, and `invalid-argument` when it is not a valid type. */
   addFactory<T extends Agent>(type: string, factory: AgentFactory<T>, options: FactoryOptions<T> = {}): void {
     assertAgentType(type);
+    assertNotReserved("agent type", type);
     assertFactory(type, factory);
     this.assertFree(type);
     const { expectedClass } = options;

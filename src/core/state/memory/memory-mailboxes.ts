@@ -8,6 +8,8 @@ import { mailIdName, sizeOfMail, sizeOfMailId } from "./memory-sizes.ts";
 
 interface Mailbox {
   readonly places: Set<number>;
+  /** Without a mark of a deleted agent. */
+  messages: number;
   /** As `mailSize` counts them. */
   bytes: number;
 }
@@ -42,7 +44,7 @@ export class MemoryMailboxes {
   sizesOf(mailbox: AgentName): MailSizes {
     const box = this.#boxes.get(textOfName(mailbox));
     return {
-      messages: box?.places.size ?? 0,
+      messages: box?.messages ?? 0,
       mailboxBytes: box?.bytes ?? 0,
       typeBytes: this.#bytesOfTypes.get(mailbox.type) ?? 0,
       bytes: this.#bytes,
@@ -91,7 +93,7 @@ export class MemoryMailboxes {
     this.#mail.set(kept.place, kept);
     this.#places.add(kept.place);
     const mailbox = textOfName(receiver);
-    const box = this.#boxes.get(mailbox) ?? { places: new Set<number>(), bytes: 0 };
+    const box = this.#boxes.get(mailbox) ?? { places: new Set<number>(), messages: 0, bytes: 0 };
     this.#boxes.set(mailbox, box);
     box.places.add(kept.place);
     this.#count(box, kept, 1);
@@ -120,7 +122,9 @@ export class MemoryMailboxes {
     return -sizeOfMail(mail);
   }
 
-  #count(box: Mailbox, { receiver: { type }, frame }: StoredMail, sign: 1 | -1): void {
+  #count(box: Mailbox, { receiver: { type }, kind, frame }: StoredMail, sign: 1 | -1): void {
+    if (kind === "emptied") return;
+    box.messages += sign;
     const bytes = sign * mailSize(frame.length);
     box.bytes += bytes;
     this.#bytes += bytes;

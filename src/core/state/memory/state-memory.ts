@@ -2,7 +2,7 @@ import type { MakeId } from "../../clock.ts";
 import { type AgentName, shardOf, textOfName } from "../agent-name.ts";
 import type { DeadReason, DurableMessage, KeptMessage } from "../durable-log.ts";
 import type { Epoch } from "../epoch.ts";
-import { type FittingStore, fitMail, sortMail, withLeftMail } from "../fit-mail.ts";
+import { type FittingStore, fitMailInSlices, mailOfSlice, sortMail, withLeftMail } from "../fit-mail.ts";
 import { judgeCommit, limitOver, remindersOver, withoutMail } from "../judge-commit.ts";
 import {
   type AppendOutcome,
@@ -58,6 +58,8 @@ export class StateMemory {
   /** Whether the newest opening has not been closed. */
   isHeld = false;
   readonly dead: DeadLetters;
+  /** A large commit that is written in slices. Until it is written, nothing reads or writes. */
+  writing: Promise<void> | undefined;
   /** Called when mail was written. */
   onMail: () => void = () => undefined;
   readonly #limits: StateMemoryLimits;
@@ -70,9 +72,12 @@ export class StateMemory {
     this.dead = new DeadLetters(limits.maxBytes / 4);
   }
 
-  /** Writes one commit, or says why not. */
-  commit(given: Commit, moment: Moment): CommitOutcome {
-    const knownMail = this.#knownMail(given, moment);
+  /**
+   * Writes one commit, or says why not. It yields between slices of a large one. Until it has ended, its caller lets nothing else read or
+   * write.
+   */
+  *commit(given: Commit, moment: Moment): Generator<void, CommitOutcome> {
+    const knownMail = yield* this.#knownMail(given, moment);
     const commit = withoutMail(given, knownMail);
     const limit = limitOver(commit, Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY);
     if (limit !== undefined) return { at: "refused", limit };
@@ -80,7 +85,7 @@ export class StateMemory {
     const stored = this.records.get(name);
     const refusal = judgeCommit(commit, stored) ?? this.#refusal(name, commit, stored, moment);
     if (refusal !== undefined) return refusal;
-    const fit = commit.mail.length === 0 ? allFits : fitMail(commit.mail, this.#fitting);
+    const fit = commit.mail.length === 0 ? allFits : yield* fitMailInSlices(commit.mail, this.#fitting);
     if (fit.at === "refused") return fit;
     const { kept, buried, buriedIndexes } = sortMail(given.mail, knownMail, fit.buried);
     if (commit.write.at === "delete") this.#deleteAgent(name);
@@ -89,18 +94,23 @@ export class StateMemory {
       if (change.at === "cancel") this.#bytes += this.reminders.remove(name, change.name);
       else this.#bytes += this.reminders.set(name, { ...change, agent: commit.agent, attempts: 0 });
     }
-    for (const mail of kept) {
+    for (const [index, mail] of kept.entries()) {
+      if (index % mailOfSlice === mailOfSlice - 1) yield;
       if (mail.isOnce === true) {
         this.#bytes += this.mailboxes.know(textOfName(mail.receiver), mail.id, moment.nowMs);
       }
       this.#bytes += this.mailboxes.keep(mail, commit.agent, moment.wallMs);
     }
     if (kept.length > 0) this.onMail();
-    for (const mail of buried) this.#buryFull(mail, moment);
+    let forgotten = 0;
+    for (const [index, mail] of buried.entries()) {
+      if (index % mailOfSlice === mailOfSlice - 1) yield;
+      forgotten += this.#buryFull(mail, moment);
+    }
     if (commit.remembered.length > 0) this.#bytes += this.remembered.add(name, commit.remembered, moment.wallMs);
     this.newestGeneration = Math.max(this.newestGeneration, commit.epoch?.generation ?? 0);
     const written = { at: "committed", eTag: record?.eTag ?? "", revision: record?.revision ?? 0 } as const;
-    return withLeftMail(written, knownMail, buriedIndexes);
+    return withLeftMail(written, { known: knownMail, buried: buriedIndexes, forgotten });
   }
 
   settle({ ticks, mail }: Settlements): void {
@@ -196,12 +206,15 @@ export class StateMemory {
   }
 
   /** Returns the indexes of mail that its mailbox was given before. */
-  #knownMail({ mail }: Commit, { nowMs }: Moment): readonly number[] {
+  *#knownMail({ mail }: Commit, { nowMs }: Moment): Generator<void, readonly number[]> {
     if (!mail.some(({ isOnce }) => isOnce === true)) return noMail;
     this.#bytes += this.mailboxes.forgetIds(nowMs);
-    return mail.flatMap(({ isOnce, receiver, id }, index) =>
-      isOnce === true && this.mailboxes.knows(textOfName(receiver), id) ? [index] : [],
-    );
+    const known: number[] = [];
+    for (const [index, { isOnce, receiver, id }] of mail.entries()) {
+      if (index % mailOfSlice === mailOfSlice - 1) yield;
+      if (isOnce === true && this.mailboxes.knows(textOfName(receiver), id)) known.push(index);
+    }
+    return known;
   }
 
   /** Makes space if need be: ids of messages that mailboxes were given are worth less than what is stored. */
@@ -217,11 +230,14 @@ export class StateMemory {
     return fullMail(this.mailboxes.sizesOf(mailbox), added, this.#limits.mail);
   }
 
-  #buryFull({ id, receiver, kind, frame }: Mail, { wallMs }: Moment): void {
+  /** Returns how many other letters were forgotten. */
+  #buryFull({ id, receiver, kind, frame }: Mail, { wallMs }: Moment): number {
     // Only messages may be buried.
-    if (kind === "emptied") return;
+    if (kind === "emptied") return 0;
     const message = { id, kind, frame, sentAtMs: wallMs, mailbox: receiver, place: 0, priorTakeovers: 0 };
-    this.#bytes += this.dead.add(message, fullReason(receiver), wallMs).bytes;
+    const { bytes, forgotten } = this.dead.add(message, fullReason(receiver), wallMs);
+    this.#bytes += bytes;
+    return forgotten;
   }
 
   /** Writes the record; returns the one that is stored then. */

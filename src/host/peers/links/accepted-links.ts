@@ -8,6 +8,7 @@ import {
   type PeerFlush,
   type PeerHello,
   type PeerUnary,
+  type PeerUnaryAnswer,
   peekFrame,
   peerLinks,
   requestIdText,
@@ -21,6 +22,7 @@ import {
   type ServerStreamReceiver,
   StatusCode,
 } from "../../../transport/internal.ts";
+import type { BatchRunner } from "../../batch-runner.ts";
 import { limits } from "../../limits.ts";
 import type { BadFrame, ControlLink, HostWays, LinkCounters, LinkOccurrence } from "../host-ways.ts";
 import type { ToldPresence } from "../told/told-presence.ts";
@@ -34,8 +36,11 @@ export interface AcceptedLinksParts extends LinkSettings {
   /** The secret that hosts must name. Undefined: the transport knows who they are. */
   readonly secret: string | undefined;
   readonly report: (what: LinkOccurrence) => void;
+  /** Answers unary calls in turns with other work. */
+  readonly batches: BatchRunner;
 }
 
+const tooManyAsks = `This host has ${limits.peerUnaries} unary calls of the other one without an answer that was taken. Try again later.`;
 const noSpaceBack = "The call finds no space on the way back to its host.";
 /** Bytes that a host keeps of a unary call beside its request and texts. */
 const unaryBytes = 1_000;
@@ -84,7 +89,8 @@ export class AcceptedLinks implements AskedHost, LinkService {
   }
 
   stream(call: CallContext): ServerStreamReceiver {
-    const { ways: _ways, presence: _presence, counters: _counters, secret, report, ...settings } = this.#parts;
+    const { ways: _ways, presence: _presence, counters: _counters, batches: _batches, ...more } = this.#parts;
+    const { secret, report, ...settings } = more;
     if (this.#isClosed) throw new RpcError(StatusCode.unavailable, "The host is shutting down.");
     if (secret !== undefined && !isSame(call.metadata[peerLinks.secretKey] ?? "", secret)) {
       report({ what: "refused", hostId: "", detail: `${call.peer} does not know the secret of the cluster` });
@@ -180,8 +186,21 @@ export class AcceptedLinks implements AskedHost, LinkService {
     this.#parts.ways.controlCame(this.#controlOf(link), envelope);
   }
 
+  // protocol.md §12.4
+  /** Answers in turns with other work. A host that does not take its answers is refused, and then loses its link. */
   asked(link: IncomingLink, ask: PeerUnary): void {
-    void this.#answer(link, ask);
+    const { openAsks } = link;
+    if (openAsks >= 2 * limits.peerUnaries)
+      return link.cut(`It has made ${openAsks} unary calls and does not take their answers.`);
+    link.beginAsk();
+    const bytes = costOfAsk(ask);
+    if (openAsks >= limits.peerUnaries) return this.#refuse(link, ask, tooManyAsks);
+    if (!link.account.take(bytes)) return this.#refuse(link, ask, link.account.whyNot(bytes));
+    const answer = (): void => {
+      if (link.isOpen) void this.#answer(link, ask).finally(() => link.account.release(bytes));
+      else link.account.release(bytes);
+    };
+    this.#parts.batches.add(link, [answer], link.account.party);
   }
 
   /** Ends all links after what waits, and refuses others. */
@@ -192,20 +211,26 @@ export class AcceptedLinks implements AskedHost, LinkService {
   }
 
   async #answer(link: IncomingLink, ask: PeerUnary): Promise<void> {
-    const bytes = costOfAsk(ask);
-    const outcome = link.account.take(bytes)
-      ? await this.#parts.ways.asked(ask, link.account).finally(() => link.account.release(bytes))
-      : new RpcError(StatusCode.resourceExhausted, link.account.whyNot(bytes));
+    const outcome = await this.#parts.ways.asked(ask, link.account);
     const { number } = ask;
     const answer = { kind: "unary-answer", number } as const;
     if (outcome instanceof RpcError) {
       const { code, details, metadata = {} } = outcome.status;
-      return link.tell({ ...answer, code, details, answer: new Uint8Array(0), metadata });
+      return this.#tellAnswer(link, { ...answer, code, details, answer: new Uint8Array(0), metadata });
     }
     const frame = { ...answer, code: StatusCode.ok, details: "", answer: outcome, metadata: {} };
-    if (link.tellIfRoom(encodePeerFrame(frame))) return;
-    const details = "The answer finds no space on the link between the hosts.";
-    link.tell({ ...answer, code: StatusCode.resourceExhausted, details, answer: new Uint8Array(0), metadata: {} });
+    if (link.tellIfRoom(encodePeerFrame(frame))) return link.answeredAsk();
+    this.#refuse(link, ask, "The answer finds no space on the link between the hosts.");
+  }
+
+  #refuse(link: IncomingLink, { number }: PeerUnary, details: string): void {
+    const code = StatusCode.resourceExhausted;
+    this.#tellAnswer(link, { kind: "unary-answer", number, code, details, answer: new Uint8Array(0), metadata: {} });
+  }
+
+  #tellAnswer(link: IncomingLink, answer: PeerUnaryAnswer): void {
+    link.tell(answer);
+    link.answeredAsk();
   }
 
   #controlOf(link: IncomingLink): ControlLink {

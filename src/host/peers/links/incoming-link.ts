@@ -28,6 +28,7 @@ import { whyHelloDiffers } from "./hello.ts";
 import { LinkBarriers } from "./link-barriers.ts";
 import { LinkLiveness } from "./link-liveness.ts";
 import { LinkQueue } from "./link-queue.ts";
+import { OpenAsks } from "./open-asks.ts";
 import type { LinkSettings } from "./outgoing-link.ts";
 
 /** Takes the frames that another host sends on a link that it has dialled. */
@@ -66,6 +67,7 @@ export class IncomingLink implements ServerStreamReceiver, ToldHost {
   readonly #parts: IncomingLinkParts;
   #stream: ServerStream | undefined;
   #queue: LinkQueue | undefined;
+  #asks: OpenAsks | undefined;
   #liveness: LinkLiveness | undefined;
   #helloTimer: Timer | undefined;
   #close: GracefulClose | undefined;
@@ -108,6 +110,20 @@ export class IncomingLink implements ServerStreamReceiver, ToldHost {
     return this.isOpen && this.#queue?.send(frame, "answer", "") === "queued";
   }
 
+  /** The unary calls that the other host has made, and whose answers it has not taken. */
+  get openAsks(): number {
+    return this.#asks?.count ?? 0;
+  }
+
+  /** A unary call of the other host begins; call `answeredAsk` when its answer was told. */
+  beginAsk(): void {
+    this.#asks?.begin();
+  }
+
+  answeredAsk(): void {
+    this.#asks?.answered();
+  }
+
   /** Sends a control envelope. False: the queue is full, or the link has ended. */
   sendControl(envelope: Uint8Array): boolean {
     return this.tellIfRoom(encodePeerFrame({ kind: "control", envelope }));
@@ -124,6 +140,7 @@ export class IncomingLink implements ServerStreamReceiver, ToldHost {
     this.#close = new GracefulClose(stream, clock);
     const onOverflow = (): void => this.cut("It does not read what it is sent.");
     this.#queue = new LinkQueue({ stream, bounds, account, onOverflow });
+    this.#asks = new OpenAsks(this.#queue);
     this.#liveness = new LinkLiveness({
       ...{ clock, keepAliveMs, keepAliveTimeoutMs, queue: this.#queue },
       receivedBytes: () => stream.receivedBytes,

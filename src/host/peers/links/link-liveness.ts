@@ -25,6 +25,8 @@ export class LinkLiveness {
   #asked = 0;
   #askedMs = 0;
   #roundTripMs: number | undefined;
+  /** Called with the answer to the question that each names, or to a later one. */
+  readonly #onRead: { readonly seq: number; readonly resolve: () => void }[] = [];
 
   constructor(parts: LinkLivenessParts) {
     this.#parts = parts;
@@ -46,16 +48,30 @@ export class LinkLiveness {
     this.#ask();
   }
 
+  /** Resolves when the other host has read all that was sent before, or when the link has ended. */
+  wasRead(): Promise<void> {
+    this.#ask();
+    const seq = this.#asked;
+    return new Promise((resolve) => this.#onRead.push({ seq, resolve }));
+  }
+
   /** Takes a heartbeat of the other host, and answers a question. */
   heard(heartbeat: HeartbeatFrame): void {
     if (heartbeat.isAnswer && heartbeat.seq === this.#asked)
       this.#roundTripMs = this.#parts.clock.now() - this.#askedMs;
+    if (heartbeat.isAnswer) this.#settle(({ seq }) => seq <= heartbeat.seq);
     const answer = heartbeatAnswer(heartbeat);
     if (answer !== undefined) this.#parts.send(encodeFrame(answer));
   }
 
   stop(): void {
     this.#signs.stop();
+    this.#settle(() => true);
+  }
+
+  /** The other host answers in the order of the questions. */
+  #settle(isRead: (one: { readonly seq: number }) => boolean): void {
+    while (this.#onRead[0] !== undefined && isRead(this.#onRead[0])) this.#onRead.shift()?.resolve();
   }
 
   #ask(): void {

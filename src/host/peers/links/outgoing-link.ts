@@ -175,6 +175,11 @@ export class OutgoingLink implements CallLink, StreamReceiver {
     if (this.#isOpen) this.#liveness.measure();
   }
 
+  /** Resolves when the other host has read all that was sent before, or when the link has ended. */
+  wasRead(): Promise<void> {
+    return this.#isOpen ? this.#liveness.wasRead() : Promise.resolve();
+  }
+
   /** Ends the link at once. `reason`: the predicate of a sentence about the other host. */
   cut(reason: string): void {
     if (this.#hasEnded) return;

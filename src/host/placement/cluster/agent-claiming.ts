@@ -1,5 +1,5 @@
 import type { MutableHostCounters } from "../../counters.ts";
-import type { HostObserver } from "../../observer.ts";
+import type { Observers } from "../../observer.ts";
 import type { AgentDirectory, ClaimOutcome } from "../agent-directory.ts";
 import { countHeld, type HeldMessage, type MovingAgent } from "../moving-agent.ts";
 import type { Placement } from "../placement.ts";
@@ -13,7 +13,7 @@ export interface AgentClaimingParts {
   /** Agents that sleep: their workers have let them go, and keep the claims. */
   readonly sleepers: Pick<ClusterDirectory, "sleeperOf" | "passSleeper">;
   readonly counters: MutableHostCounters;
-  readonly observer: HostObserver | undefined;
+  readonly observers: Observers;
 }
 
 /** Claims agents for workers of this host. What waits for an agent continues when the outcome is known. */
@@ -54,13 +54,13 @@ export class AgentClaiming {
   }
 
   #claimed(agent: MovingAgent, message: HeldMessage, workerId: string, outcome: ClaimOutcome): void {
-    const { counters, observer, workers } = this.#parts;
+    const { counters, observers, workers } = this.#parts;
     switch (outcome.at) {
       case "held": {
         Object.assign(agent, { failures: 0, heldBy: undefined, tried: undefined, refused: undefined });
         const { type: agentType, key } = outcome.claim;
         const clientId = workers.peerOf(workerId)?.id ?? "";
-        observer?.({ at: "claim", what: "made", agentType, key, workerId, clientId });
+        observers.now?.({ at: "claim", what: "made", agentType, key, workerId, clientId });
         break;
       }
       case "elsewhere":

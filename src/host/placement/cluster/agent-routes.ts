@@ -4,7 +4,7 @@ import type { WorkerLoad } from "../../../protocol/internal.ts";
 import type { BatchRunner } from "../../batch-runner.ts";
 import type { MutableHostCounters } from "../../counters.ts";
 import { limits } from "../../limits.ts";
-import type { HostObserver } from "../../observer.ts";
+import type { Observers } from "../../observer.ts";
 import type { HostCaller } from "../../peers/host-caller.ts";
 import type { LinkFlushes } from "../../peers/places/link-flushes.ts";
 import type { CallLink, WorkerElsewhere } from "../../peers/worker-elsewhere.ts";
@@ -37,7 +37,7 @@ export interface AgentRoutesParts {
   readonly batches: BatchRunner;
   readonly clock: Clock;
   readonly counters: MutableHostCounters;
-  readonly observer: HostObserver | undefined;
+  readonly observers: Observers;
   readonly sharedType: (name: string) => SharedType | undefined;
   /** Agents that sleep: their workers have let them go, and keep the claims. */
   readonly sleepers: Pick<ClusterDirectory, "sleeperOf" | "passSleeper">;
@@ -154,12 +154,16 @@ export class AgentRoutes implements PlacesAcross, LocatesAcross {
     return "at" in chosen || chosen.worker.id === claim.workerId ? undefined : chosen.worker.id;
   }
 
-  limitMoves(end: () => void): void {
+  limitMoves(end: () => void): () => void {
     const timer = this.#parts.clock.setTimer(this.#parts.moveTimeoutMs, () => {
       this.#moveTimers.delete(timer);
       end();
     });
     this.#moveTimers.add(timer);
+    return () => {
+      this.#moveTimers.delete(timer);
+      timer.cancel();
+    };
   }
 
   placeHere(agent: MovingAgent): void {

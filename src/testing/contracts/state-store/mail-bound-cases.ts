@@ -12,6 +12,7 @@ import {
   rejectsAs,
   type StoreCase,
   type StoreLab,
+  textOf,
 } from "./store-case.ts";
 
 const kiB = 1_024;
@@ -125,6 +126,29 @@ export const mailBoundCases: readonly StoreCase[] = [
       await rejectsAs(log.append(agent, { ...messageOf(lab, "1"), frame: long }), "too-large");
       const refused = await commitOne(store, commitOf({ mail: [mailTo(agent, "1", { frame: long })] }));
       ok(refused.at === "refused" && refused.isMailboxFull !== true);
+    },
+  },
+  {
+    promise:
+      "an agent is deleted while the mail is full, since no bound counts the mark of it, and its mailbox has one mark",
+    tryIt: async (lab) => {
+      const store = await lab.open(small);
+      for (let count = 0; ; count += 1) {
+        const mail = [mailTo({ type: `type ${count}`, key: "1" }, "1")];
+        if ((await commitOne(store, commitOf({ mail }))).at === "refused") break;
+      }
+      const before = (await store.stats()).mail;
+      for (const place of ["7", "12"]) {
+        const mark = { id: "troupe.emptied", receiver: agent, kind: "emptied", frame: bytesOf(place) } as const;
+        await committed(store, commitOf({ write: { at: "delete" }, mail: [mark] }));
+      }
+      const mail = await store.mail({ limit: 1_000 });
+      equal(mail.length, before + 1);
+      const marks = mail.filter(({ kind }) => kind === "emptied");
+      deepEqual(
+        marks.map(({ receiver, frame: place }) => [receiver, textOf(place)]),
+        [[agent, "12"]],
+      );
     },
   },
   {

@@ -59,6 +59,28 @@ export const recordCases: readonly StoreCase[] = [
     },
   },
   {
+    promise: "reads of a record with more data than its reader takes the size alone",
+    tryIt: async (lab) => {
+      const store = await lab.open();
+      equal(await store.loadUpTo(0, agent), undefined);
+      const { eTag } = await committed(store, putOf("é23"));
+      deepEqual(await store.loadUpTo(3, agent), { at: "larger", bytes: 4 });
+      deepEqual(await store.loadUpTo(3, agent, { unless: "of another version" }), { at: "larger", bytes: 4 });
+      equal(await store.loadUpTo(3, agent, { unless: eTag }), "unchanged");
+      const record = await loaded(store);
+      for (const most of [4, 1e12, Number.POSITIVE_INFINITY]) deepEqual(await store.loadUpTo(most, agent), record);
+      equal(await store.loadUpTo(4, agent, { unless: eTag }), "unchanged");
+      await committed(store, putOf(""));
+      deepEqual(await store.loadUpTo(0, agent), await loaded(store));
+      await committed(
+        store,
+        commitOf({ write: { at: "put", contentType: json, schemaVersion: 1, data: new Uint8Array(MiB) } }),
+      );
+      deepEqual(await store.loadUpTo(MiB - 1, agent), { at: "larger", bytes: MiB });
+      deepEqual(await store.loadUpTo(MiB, agent), await loaded(store));
+    },
+  },
+  {
     promise: "sees each commit that was acknowledged before it",
     tryIt: async (lab) => {
       const store = await lab.open();

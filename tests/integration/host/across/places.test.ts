@@ -1,7 +1,9 @@
 import { describe, expect, it } from "vitest";
 import type { CoordinationStore, WriteOutcome } from "../../../../src/cluster/index.ts";
+import { realClock } from "../../../../src/core/internal.ts";
 import { claimOf, clientOf, clusterWorker, startAcross } from "../../../support/across-rooms.ts";
 import type { ClusterHostRig } from "../../../support/cluster-rig.ts";
+import { CountingClock } from "../../../support/counting-clock.ts";
 import { type Handled, HonestRoom } from "../../../support/honest-room.ts";
 import { exact, type RawWorker, textOf } from "../../../support/raw-worker.ts";
 
@@ -93,6 +95,23 @@ describe("the places of agents over several hosts", () => {
     worker.send({ kind: "left", agents: [claimOf(first)] });
     await worker.settled();
     expect(rig.one.host.counters()).toMatchObject({ unmatchedReturns: 1, leavingAgents: 0 });
+  });
+
+  it("have no timer when they have left", async () => {
+    const clock = new CountingClock(realClock);
+    await using rig = await startAcross({ clock, cluster: { moveTimeoutMs: 77_777 } });
+    const worker = await clusterWorker(rig.one, "W1");
+    const caller = await clientOf(rig.two, "C");
+    caller.request("1", "room/k");
+    const first = await worker.nextRequest();
+    worker.respond(first.requestId, "1");
+    worker.send({ kind: "ask-leave", agents: [claimOf(first)], reason: "asked" });
+    expect(await worker.next()).toMatchObject({ kind: "leave", reason: "asked" });
+    await worker.settled();
+    expect(clock.pendingOf(77_777)).toBe(1);
+    worker.send({ kind: "left", agents: [claimOf(first)] });
+    await worker.settled();
+    expect(clock.pendingOf(77_777)).toBe(0);
   });
 
   it("are kept by their worker while they sleep, and wake there under a higher epoch", async () => {

@@ -14,7 +14,7 @@ import {
   type PeerFrame,
   type RarePeerFrame,
 } from "../../../../src/protocol/internal.ts";
-import type { Link } from "../../../../src/transport/index.ts";
+import { type Link, StatusCode } from "../../../../src/transport/index.ts";
 import { RawControl } from "../../../support/raw-control.ts";
 import { helloOfHost, nextOfKind, openRawHost, openRawLink, openWaitingHost } from "../../../support/raw-link.ts";
 import { RawWorker, textOf } from "../../../support/raw-worker.ts";
@@ -96,6 +96,43 @@ describe("a call that another host hands back", () => {
     const flush = await nextOfKind(rig.raw, "flush");
     rig.say({ kind: "flushed", number: flush.kind === "flush" ? flush.number : 0 });
     expect((await nextCall(rig.raw)).metadata).toEqual({});
+  });
+});
+
+describe("unary calls of a host that takes no answers", () => {
+  const ask = (number: number): Uint8Array =>
+    encodePeerFrame({
+      ...{ kind: "unary", number, method: "GetSubscriptions", clientId: "X", principal: undefined },
+      ...{ request: new Uint8Array(0), metadata: {} },
+    });
+
+  it("are refused beyond those that an honest host makes, and all have an answer once it reads", async () => {
+    await using waiting = await openWaitingHost({ keepAliveMs: 1_000_000 });
+    const link = openRawLink(waiting.network.dial(waiting.joined.address), [hello]);
+    await nextOfKind(link, "barrier");
+    link.stream.pause();
+    const count = limits.peerUnaries + 5;
+    for (let number = 1; number <= count; number += 1) link.stream.send(ask(number));
+    const codes = new Map<number, number>();
+    link.stream.resume();
+    while (codes.size < count) {
+      const answer = await nextOfKind(link, "unary-answer");
+      if (answer.kind === "unary-answer") codes.set(answer.number, answer.code);
+    }
+    const refused = [...codes.values()].filter((code) => code === StatusCode.resourceExhausted);
+    expect(refused.length).toBe(5);
+    link.stream.send(ask(count + 1));
+    expect(await nextOfKind(link, "unary-answer")).toMatchObject({ number: count + 1, code: StatusCode.ok });
+  });
+
+  it("cost it the link when it goes on", async () => {
+    await using waiting = await openWaitingHost({ keepAliveMs: 1_000_000 });
+    const link = openRawLink(waiting.network.dial(waiting.joined.address), [hello]);
+    await nextOfKind(link, "barrier");
+    link.stream.pause();
+    for (let number = 1; number <= 2 * limits.peerUnaries + 1; number += 1) link.stream.send(ask(number));
+    link.stream.resume();
+    expect(await link.ended).toMatchObject({ status: { details: expect.stringContaining("does not take") } });
   });
 });
 

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { Host } from "../../../../src/host/index.ts";
+import { partsOf } from "../../../../src/host/servicer.ts";
 import {
   decodeFrame,
   encodeFrame,
@@ -13,8 +14,13 @@ import { RawWorker, textPayload } from "../../../support/raw-worker.ts";
 
 const worker = { id: "T", name: "T", version: undefined, labels: {} };
 
-function here(slot: number) {
-  const traits = { isAnnounced: true, worker, isDraining: false, capabilities: new Set(["lease"] as const) };
+function here(slot: number, id = "T") {
+  const traits = {
+    isAnnounced: true,
+    worker: { ...worker, id, name: id },
+    isDraining: false,
+    capabilities: new Set(["lease"] as const),
+  };
   return encodePeerFrame({ kind: "here", slot, session: slot, clientId: `T-${slot}`, ...traits });
 }
 
@@ -34,7 +40,7 @@ async function linkedWithRaw() {
   cluster.up({ hostId: "h2", address: raw.address });
   const client = await new RawWorker(network.dial(host.address), "C").join();
   return {
-    ...{ host, raw, client },
+    ...{ host, raw, client, cluster, joined: waiting.joined, others: partsOf(servicer).others },
     say: (...frames: readonly Uint8Array[]) => {
       for (const frame of frames) raw.streams[0]?.send(frame);
     },
@@ -60,6 +66,12 @@ async function nextMessage(raw: { next(): Promise<PeerFrame> }) {
 function bounceOf({ what, frame }: Awaited<ReturnType<typeof nextMessage>>): Uint8Array {
   const types = "event" in what ? ["echo"] : [];
   return encodePeerFrame({ kind: "bounce", what, types, reason: "", heldBy: undefined, frame });
+}
+
+async function nextNotice(raw: { next(): Promise<PeerFrame> }) {
+  const frame = await nextOfKind(raw, "notice");
+  if (frame.kind !== "notice") throw new Error("It is a notice.");
+  return frame;
 }
 
 async function numberOfFlush(raw: { next(): Promise<PeerFrame> }, slot: number): Promise<number> {
@@ -97,6 +109,26 @@ describe("messages for a worker of another host that moves", () => {
     expect(rig.host.counters()).toMatchObject({ droppedEvents: 0, skippedEvents: 0 });
   });
 
+  it("go to the worker that has the type when its place changes while they wait for the one before", async () => {
+    await using rig = await linkedWithRaw();
+    const { raw, client, say, cluster, joined } = rig;
+    client.request("1", "echo/1");
+    expect(await nextMessage(raw)).toMatchObject({ name: "1", slot: 1 });
+    say(encodePeerFrame({ kind: "away", slot: 1 }));
+    const number = await numberOfFlush(raw, 1);
+    say(encodePeerFrame({ kind: "flushed", number }));
+    client.request("2", "echo/2");
+    client.publish("news", "default", "3");
+    await client.settled();
+    const view = cluster.viewOf("h2");
+    view.releaseType("echo");
+    await view.claimType({ agentType: "echo", clientId: "T2", isShared: false });
+    say(here(3, "T2"));
+    joined.typeChanged("echo");
+    expect(await nextMessage(raw)).toMatchObject({ name: "2", slot: 3 });
+    expect(await nextMessage(raw)).toMatchObject({ name: "3", what: { event: 0 } });
+  });
+
   it("are not lost when the link ends before what was on it has come back", async () => {
     await using rig = await linkedWithRaw();
     const { raw, client, say } = rig;
@@ -110,6 +142,42 @@ describe("messages for a worker of another host that moves", () => {
     expect(await client.nextResponse()).toMatchObject({ requestId: "1", metadata: { agerrorcode: "disconnected" } });
     // The next link tells of the worker in slot 1 again.
     expect(await nextMessage(raw)).toMatchObject({ name: "2", slot: 1 });
+  });
+});
+
+describe("what a host has sent to others", () => {
+  /** The next question of the host on its link. */
+  async function question(raw: { next(): Promise<PeerFrame> }) {
+    for (;;) {
+      const { notice } = await nextNotice(raw);
+      const heartbeat = decodeFrame(notice);
+      if (heartbeat.kind === "heartbeat" && !heartbeat.isAnswer) return heartbeat;
+    }
+  }
+
+  it("counts as read when each of them has answered a question that was sent behind it, or has lost its link", async () => {
+    await using rig = await linkedWithRaw();
+    const { raw, client, say, others } = rig;
+    client.request("1", "echo/1");
+    await client.settled();
+    let isRead = false;
+    const read = others.now.wasRead().then(() => {
+      isRead = true;
+    });
+    expect(await raw.next()).toMatchObject({ kind: "hello" });
+    expect(await nextMessage(raw)).toMatchObject({ name: "1" });
+    const { seq } = await question(raw);
+    const answer = (to: number) => encodeFrame({ kind: "heartbeat", seq: to, isAnswer: true, leaseMs: 0 });
+    say(encodePeerFrame({ kind: "notice", notice: answer(seq - 1) }));
+    client.request("2", "echo/2");
+    await nextMessage(raw);
+    expect(isRead).toBe(false);
+    say(encodePeerFrame({ kind: "notice", notice: answer(seq) }));
+    await read;
+    const next = others.now.wasRead();
+    await question(raw);
+    raw.streams[0]?.abort({ code: 14, details: "The test ends the link." });
+    await next;
   });
 });
 

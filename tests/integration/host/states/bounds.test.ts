@@ -5,6 +5,28 @@ import { type HostRig, hostTransports } from "../../../support/host-transports.t
 import { commitOf, namesStates, RawStates } from "../../../support/raw-states.ts";
 import { RawWorker } from "../../../support/raw-worker.ts";
 
+/** Counts what is read at once. It answers a load later, so that the others come meanwhile. */
+class LoadCountingStore extends MemoryStateStore {
+  /** The most bytes that were reserved at once, without the largest state and with it. */
+  readonly mostLargeBytes = [0, 0];
+  mostSmall = 0;
+  #largeBytes = 0;
+  #small = 0;
+
+  override async loadUpTo(...[maxBytes, ...asked]: Parameters<MemoryStateStore["loadUpTo"]>) {
+    const isSmall = maxBytes < 100_000;
+    if (isSmall) this.#small += 1;
+    else this.#largeBytes += maxBytes;
+    this.mostSmall = Math.max(this.mostSmall, this.#small);
+    const at = this.#largeBytes >= 2_000_000 ? 1 : 0;
+    this.mostLargeBytes[at] = Math.max(this.mostLargeBytes[at] ?? 0, this.#largeBytes);
+    for (let turn = 0; turn < 10; turn += 1) await new Promise((resolve) => setImmediate(resolve));
+    if (isSmall) this.#small -= 1;
+    else this.#largeBytes -= maxBytes;
+    return super.loadUpTo(maxBytes, ...asked);
+  }
+}
+
 async function startServer(rig: HostRig, clientId: string, type: string) {
   const server = await new RawWorker(rig.dial(), clientId, namesStates).join();
   await server.register(type);
@@ -60,6 +82,30 @@ describe.each(hostTransports)("the bounds of the stream of states over $name", (
     expect(rig.host.counters().loads).toBeLessThan(1_000);
     states.stream.resume();
     for (let answered = 0; answered < 2_000; answered += 1) expect((await states.next()).outcome.at).toBe("record");
+  });
+
+  it("has many small states at the store at once, and of large ones as many as fit", async () => {
+    const maxQueuedBytes = 1024 * 1024;
+    const stateStore = new LoadCountingStore();
+    await using rig = await start({ stateStore, maxQueuedBytes });
+    const { states } = await startServer(rig, "S", "counter");
+    const [large, largest] = [300_000, 2_000_000];
+    for (let at = 0; at < 20; at += 1) states.commit(`counter/${at}`, { write: putOf(large) });
+    states.commit("counter/largest", { write: putOf(largest) });
+    for (let at = 0; at < 300; at += 1) states.commit(`counter/small ${at}`, { write: putOf(100) });
+    for (let at = 0; at < 321; at += 1) expect((await states.next()).outcome.at).toBe("committed");
+    for (let at = 0; at < 20; at += 1) states.load(`counter/${at}`);
+    states.load("counter/largest");
+    for (let at = 0; at < 300; at += 1) states.load(`counter/small ${at}`);
+    let lengths = 0;
+    for (let at = 0; at < 321; at += 1) {
+      const { outcome } = await states.next();
+      lengths += outcome.at === "record" ? outcome.record.data.length : 0;
+    }
+    expect(lengths).toBe(20 * large + largest + 300 * 100);
+    // Three of 300 kB fit into a megabyte. One that is longer than all of it is read alone.
+    expect(stateStore.mostLargeBytes).toEqual([3 * large, largest]);
+    expect(stateStore.mostSmall).toBeGreaterThan(64);
   });
 
   it("frees what a worker has asked when it hangs up, once its commits are written", async () => {

@@ -10,6 +10,7 @@ import {
   TypeSubscription,
   UndeliverableException,
 } from "../../../../src/core/index.ts";
+import { MemoryStateStore } from "../../../../src/storage/index.ts";
 import { ManualClock } from "../../../../src/testing/index.ts";
 import { Gate } from "../../../support/gate.ts";
 import { RecordingLogger } from "../../../support/recording-logger.ts";
@@ -345,3 +346,41 @@ test("agents that message each other for ever leave room for timers", async () =
 function flip(agent: Doer): string {
   return agent.id.key === "a" ? "b" : "a";
 }
+
+describe("a closed runtime", () => {
+  const refused = { code: "shutting-down", message: expect.stringContaining("after the runtime was closed. Nothing is kept.") };
+
+  test("keeps no told message and no reminder until it starts again", async () => {
+    const stateStore = new MemoryStateStore();
+    const done: unknown[] = [];
+    const runtime = await openRuntime((message) => void done.push(message), { stateStore });
+    await runtime.start();
+    await runtime.sendMessage(say("before"), doerId);
+    const doer = await runtime.tryGetUnderlyingAgentInstance(doerId, Doer);
+    await runtime.close();
+    await expect(runtime.tell(say("late"), doerId)).rejects.toMatchObject(refused);
+    await expect(runtime.tell(say("late"), doerId, { sender: doerId })).rejects.toMatchObject(refused);
+    await expect(doer.remindMe("late", { after: "1s" }, say("late"))).rejects.toMatchObject(refused);
+    await expect(doer.cancelReminder("late")).rejects.toMatchObject(refused);
+    expect(await stateStore.stats()).toMatchObject({ mail: 0, reminders: 0 });
+    await runtime.start();
+    await runtime.tell(say("again"), doerId);
+    await runtime.stopWhenIdle();
+    expect(done).toHaveLength(2);
+  });
+
+  test("keeps what an agent tells while it is deactivated", async () => {
+    const stateStore = new MemoryStateStore();
+    class Parting extends Doer {
+      override async onDeactivate(): Promise<void> {
+        await this.tell(say("goodbye"), doerId);
+      }
+    }
+    const runtime = await openRuntime(undefined, { stateStore });
+    await runtime.registerFactory("parting", () => new Parting((message) => message));
+    await runtime.start();
+    await runtime.sendMessage(say("x"), new AgentId("parting", "k"));
+    await runtime.close();
+    expect((await stateStore.stats()).mail).toBe(1);
+  });
+});

@@ -6,6 +6,7 @@ import { DotnetAnswers } from "../../../../src/host/calls/dotnet-answers.ts";
 import { createHostCounters } from "../../../../src/host/counters.ts";
 import { EventRouter } from "../../../../src/host/events/event-router.ts";
 import { limits } from "../../../../src/host/limits.ts";
+import { Observers } from "../../../../src/host/observer.ts";
 import { TypeTable } from "../../../../src/host/placement/type-table.ts";
 import { TopicIndex } from "../../../../src/host/registry/subscriptions/topic-index.ts";
 import type { FrameUse, Peer, SendOutcome } from "../../../../src/host/sessions/peer.ts";
@@ -65,7 +66,7 @@ function setUp({ clock = new ManualClock(), maxPendingCalls = 10 }: { clock?: Cl
   const counters = createHostCounters();
   const table = { of: (id: string) => peers.get(id) };
   const { placement, leaving, directory, workers } = openPlacement({ clock, owners, peers: table });
-  const shared = { counters, owners, placement, leaving, directory, workers, peers: table, observer: undefined };
+  const shared = { counters, owners, placement, leaving, directory, workers, peers: table, observers: new Observers() };
   const calls = new CallRouter({
     ...shared,
     dotnetAnswers: new DotnetAnswers({ dotnetErrors: "withhold", counters, logger: undefined }),

@@ -2,6 +2,7 @@ import { expect, test, vi } from "vitest";
 import { BatchRunner } from "../../../../src/host/batch-runner.ts";
 import { createHostCounters } from "../../../../src/host/counters.ts";
 import { EventRouter } from "../../../../src/host/events/event-router.ts";
+import { Observers } from "../../../../src/host/observer.ts";
 import { TypeTable } from "../../../../src/host/placement/type-table.ts";
 import { TopicIndex } from "../../../../src/host/registry/subscriptions/topic-index.ts";
 import { encodeFrame, peekFrame } from "../../../../src/protocol/internal.ts";
@@ -23,7 +24,17 @@ function openWorld(count: number) {
   const topics = new TopicIndex();
   const { placement, directory, leaving } = parts;
   const events = new EventRouter({
-    ...{ counters, owners, topics, peers, placement, directory, leaving, logger: undefined, observer: undefined },
+    ...{
+      counters,
+      owners,
+      topics,
+      peers,
+      placement,
+      directory,
+      leaving,
+      logger: undefined,
+      observers: new Observers(),
+    },
   });
   for (const channel of channels) placement.peerOpened(channel);
   for (let at = 0; at < count; at += 1) {

@@ -26,7 +26,7 @@ async function open(accountBytes: number, count = 300) {
   const clock = new ManualClock();
   const store = new MemoryStateStore();
   const counters = createHostCounters();
-  const held = new HeldStore({ store, takesOver: false, counters, logger: undefined });
+  const held = new HeldStore({ store, takesOver: false, counters, logger: undefined, clock });
   const subscriptions = new DurableSubscriptions(held);
   const by = { principal: undefined, party: "p", servedBy: () => "own principal" as const };
   for (const agentType of types) await subscriptions.add({ kind: "type", topicType: "orders", agentType }, by);

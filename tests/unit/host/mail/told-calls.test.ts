@@ -17,7 +17,13 @@ function toldRequest(requestId: string) {
 
 it("a host that stops refuses to keep what it is told, so that its worker tells it to another one", async () => {
   const counters = createHostCounters();
-  const held = new HeldStore({ store: new MemoryStateStore(), takesOver: false, counters, logger: undefined });
+  const held = new HeldStore({
+    store: new MemoryStateStore(),
+    takesOver: false,
+    counters,
+    logger: undefined,
+    clock: new ManualClock(),
+  });
   const kept: string[] = [];
   const keep = async (_receiver: unknown, { id }: { readonly id: string }) => {
     kept.push(id);

@@ -2,6 +2,7 @@ import { expect, it, vi } from "vitest";
 import { BatchRunner } from "../../../../src/host/batch-runner.ts";
 import { createHostCounters } from "../../../../src/host/counters.ts";
 import { EventRouter } from "../../../../src/host/events/event-router.ts";
+import { Observers } from "../../../../src/host/observer.ts";
 import { SoloDirectory } from "../../../../src/host/placement/solo-directory.ts";
 import { TypeTable } from "../../../../src/host/placement/type-table.ts";
 import { TopicIndex } from "../../../../src/host/registry/subscriptions/topic-index.ts";
@@ -31,7 +32,7 @@ function openWorld(types: number) {
   const router = new EventRouter({
     ...{ counters, owners, placement, directory, leaving, topics, peers },
     logger: undefined,
-    observer: undefined,
+    observers: new Observers(),
   });
   const payload = { typeName: "T", contentType: "application/json", data: new Uint8Array() };
   const event = peekFrame(

@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import { createHostCounters } from "../../../../src/host/counters.ts";
 import { limits } from "../../../../src/host/limits.ts";
+import { Observers } from "../../../../src/host/observer.ts";
 import { QuotaCheck } from "../../../../src/host/quotas/quota-check.ts";
 import { TokenBucket } from "../../../../src/host/quotas/token-bucket.ts";
 import { UsageTable } from "../../../../src/host/quotas/usage-table.ts";
@@ -13,7 +14,7 @@ const perSecond = quotaRules([
 ]);
 
 function check(clock: ManualClock): QuotaCheck {
-  return new QuotaCheck({ quotas: perSecond, clock, counters: createHostCounters(), observer: undefined });
+  return new QuotaCheck({ quotas: perSecond, clock, counters: createHostCounters(), observers: new Observers() });
 }
 
 const nobody = { clientId: undefined };
@@ -100,7 +101,7 @@ test("a principal with other roles, and changed quotas, have other limits at onc
     ofPrincipal: (principal: { readonly name: string }) => now.ofPrincipal(principal),
     ofAddress: (address: string) => now.ofAddress(address),
   };
-  const all = new QuotaCheck({ quotas, clock, counters: createHostCounters(), observer: undefined });
+  const all = new QuotaCheck({ quotas, clock, counters: createHostCounters(), observers: new Observers() });
   const small = all.of({ name: "bob" }, "a");
   small.channelOpened();
   expect(small.whyNotMore("channels", nobody)?.text).toMatch(/^This principal may have 1 channels at once\./);

@@ -1,5 +1,6 @@
 import { BatchRunner } from "../../../../src/host/batch-runner.ts";
 import { createHostCounters } from "../../../../src/host/counters.ts";
+import { Observers } from "../../../../src/host/observer.ts";
 import { TypeTable } from "../../../../src/host/placement/type-table.ts";
 import { Registry, type RegistryParts } from "../../../../src/host/registry/registry.ts";
 import { createUncountedAccount } from "../../../../src/transport/internal.ts";
@@ -17,7 +18,7 @@ export function openRegistry(options: Partial<RegistryParts> = {}): {
     clock,
     batches: new BatchRunner(clock),
     logger: undefined,
-    observer: undefined,
+    observers: new Observers(),
     orphanMs: 30_000,
     ownOnly: true,
     isEnforced: false,

@@ -1,6 +1,6 @@
 import { describe, expect, test, vi } from "vitest";
 import { limits } from "../../../../src/host/limits.ts";
-import type { HostOccurrence } from "../../../../src/host/observer.ts";
+import { type HostOccurrence, Observers } from "../../../../src/host/observer.ts";
 import { SharedOwners } from "../../../../src/host/placement/shared-owners.ts";
 import { TypeTable } from "../../../../src/host/placement/type-table.ts";
 import type { Registry } from "../../../../src/host/registry/registry.ts";
@@ -110,7 +110,9 @@ describe("an event", () => {
 describe("a client that leaves and comes back", () => {
   test("costs one turn no more than a batch, however often it does and however much it has", () => {
     const seen: HostOccurrence[] = [];
-    const { registry, clock } = openRegistry({ observer: (occurrence) => void seen.push(occurrence) });
+    const observers = new Observers();
+    observers.add((occurrence) => void seen.push(occurrence));
+    const { registry, clock } = openRegistry({ observers });
     registry.clientArrived("W");
     for (const index of indexes) registry.registerType("W", `type-${index}`);
     subscribe(registry, "W", "type-0");

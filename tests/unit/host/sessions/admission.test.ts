@@ -3,6 +3,7 @@ import { expect, it } from "vitest";
 import { createHostCounters } from "../../../../src/host/counters.ts";
 import type { Authorize, HostOccurrence } from "../../../../src/host/index.ts";
 import { limits } from "../../../../src/host/limits.ts";
+import { Observers } from "../../../../src/host/observer.ts";
 import { Admission, PendingAdmission } from "../../../../src/host/sessions/admission.ts";
 import { callerCheckOf } from "../../../../src/host/sessions/caller-check.ts";
 import { ManualClock } from "../../../../src/testing/index.ts";
@@ -17,10 +18,11 @@ function setUp(authorize: Authorize) {
   const clock = new ManualClock();
   const counters = createHostCounters();
   const occurrences: HostOccurrence[] = [];
-  const observer = (what: HostOccurrence) => occurrences.push(what);
+  const observers = new Observers();
+  observers.add((what) => void occurrences.push(what));
   const admission = new Admission({
     check: callerCheckOf({ authorize, authenticator: undefined }),
-    ...{ clock, counters, logger: undefined, observer },
+    ...{ clock, counters, logger: undefined, observers },
     places: { max: limits.pendingAdmissions, onGaveWay: () => undefined },
   });
   return { admission, clock, counters, occurrences };
