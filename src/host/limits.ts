@@ -202,6 +202,17 @@ export const limits = {
   hostStatusMs: 2_000,
   drainHostMs: 60_000,
   longestDrainMs: 86_400_000,
+  // protocol.md §2.5
+  /** Milliseconds of a channel after which its principal is known, those for which it stays so without one, and the share of channels for those. */
+  knownAfterMs: 60_000,
+  knownMs: 86_400_000,
+  knownShare: 0.1,
+  /** Bytes of what the host remembers of principals and addresses that have nothing there: of those with a bucket that fills, and of those known. */
+  keptUsageBytes: 8 * 1024 * 1024,
+  /** Milliseconds between two reports that one principal or address uses too much. */
+  quotaReportMs: 10_000,
+  /** Messages for which a session asks its quotas at once, where they are far from their end. */
+  quotaLot: 256,
   /** The longest delay that timers take, in milliseconds. */
   timerMs: 2 ** 31 - 1,
 } as const;

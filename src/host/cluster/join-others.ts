@@ -244,9 +244,9 @@ function waysOf(host: HostComposition, operatorAsked: JoinOthersOptions["operato
     isServed: ({ agentType, clientId, isShared }) =>
       isShared ? owners.owners(agentType).includes(clientId) : registry.isServed(agentType),
     typeLost: ({ clientId, agentType }) => registry.loseType(clientId, agentType),
-    called: (caller, bytes, channel, isFirst) => {
+    called: (caller, { isFirst, principal, frame: bytes }, channel) => {
       const frame = peekFrame(bytes);
-      if (frame.kind === "request") return calls.routeFrom(caller, frame, channel, isFirst);
+      if (frame.kind === "request") return calls.routeFrom(caller, frame, { channel, isFirst, principal });
       if (frame.kind === "bad" && frame.head !== undefined) {
         calls.ends.giveUp(caller, frame.head, { reason: frame.reason, isOverload: false });
       }

@@ -1,4 +1,11 @@
-import type { FrameHead, PeerBounce, PeerFlush, PeerMessageName, PeerUnary } from "../../protocol/internal.ts";
+import type {
+  FrameHead,
+  PeerBounce,
+  PeerCall,
+  PeerFlush,
+  PeerMessageName,
+  PeerUnary,
+} from "../../protocol/internal.ts";
 import type { MemoryAccount, RpcError } from "../../transport/internal.ts";
 import type { Admitted } from "../sessions/admission.ts";
 import type { Peer } from "../sessions/peer.ts";
@@ -64,7 +71,7 @@ export interface HostWays {
   readonly typeLost: (applicant: TypeApplicant) => void;
 
   /** Hands a call of another host to a channel here. False: its worker does not serve the type any more. */
-  readonly called: (caller: HostCaller, frame: Uint8Array, channel: Peer, isFirst: boolean) => boolean;
+  readonly called: (caller: HostCaller, call: Omit<PeerCall, "kind" | "slot">, channel: Peer) => boolean;
   readonly calledBadly: (caller: HostCaller, head: FrameHead, bad: BadFrame) => void;
   readonly noticed: (caller: HostCaller, notice: Uint8Array) => void;
   /** The link of the caller has ended: no caller waits for its calls. */

@@ -8,6 +8,7 @@ import {
   PeerFrameSchema,
   type PeerHelloSchema,
   type Taken,
+  type PeerCall as WirePeerCall,
   type PeerFrame as WirePeerFrame,
   type WorkerHere as WireWorkerHere,
   type WorkerHereSchema,
@@ -116,7 +117,7 @@ function toWireHere(here: WorkerHere): MessageInitShape<typeof WorkerHereSchema>
 function fromWireKind(kind: WirePeerFrame["kind"]): PeerFrame {
   switch (kind.case) {
     case "call":
-      return { kind: "call", slot: kind.value.slot, isFirst: isFirst(kind.value.flags), frame: kind.value.frame };
+      return callOf(kind.value);
     case "answer":
       return { kind: "answer", frame: kind.value };
     case "event":
@@ -178,6 +179,10 @@ function fromWireKind(kind: WirePeerFrame["kind"]): PeerFrame {
     case undefined:
       return { kind: "empty" };
   }
+}
+
+function callOf({ slot, flags, principal, frame }: WirePeerCall): PeerFrame {
+  return { kind: "call", slot, isFirst: isFirst(flags), principal, frame };
 }
 
 function fromWireName(what: Taken["what"]): PeerMessageName | undefined {

@@ -20,6 +20,9 @@ export interface PeerCall {
   readonly slot: number;
   /** The first message on a route to an agent of a shared type: the other host says `taken` when it has handed it over. */
   readonly isFirst: boolean;
+  // protocol.md §11.20
+  /** The name of the principal that calls. Undefined: an anonymous caller. */
+  readonly principal: string | undefined;
   readonly frame: Uint8Array;
 }
 

@@ -13,6 +13,7 @@ import {
   peerLinks,
   requestIdText,
 } from "../../../protocol/internal.ts";
+import { isPrincipalName } from "../../../security/internal.ts";
 import {
   type CallContext,
   createUncountedAccount,
@@ -139,12 +140,14 @@ export class AcceptedLinks implements AskedHost, LinkService {
     if (control !== undefined) ways.controlGone(control);
   }
 
-  called(link: IncomingLink, { slot, isFirst, frame }: PeerCall): void {
+  called(link: IncomingLink, { slot, isFirst, principal, frame }: PeerCall): void {
     const { presence, ways } = this.#parts;
     const { caller } = link;
     if (caller === undefined) return;
+    if (principal !== undefined && !isPrincipalName(principal))
+      return link.cut("It has sent a call in the name of a principal that can't have such a name.");
     const channel = presence.channelAt(slot);
-    if (channel !== undefined && ways.called(caller, frame, channel, isFirst)) return;
+    if (channel !== undefined && ways.called(caller, { isFirst, principal, frame }, channel)) return;
     const call = peekFrame(frame);
     if (call.kind !== "request") return link.cut("It has sent a call whose frame is not a request.");
     const reason = "The worker does not serve the agent type here any more.";

@@ -39,7 +39,7 @@ import {
   whyNoPattern,
   whyNoWorker,
 } from "../told/told-bounds.ts";
-import { type CallLink, WorkerElsewhere } from "../worker-elsewhere.ts";
+import { type CallLink, type CallOrigin, WorkerElsewhere } from "../worker-elsewhere.ts";
 import { whyHelloDiffers } from "./hello.ts";
 import { LinkLiveness } from "./link-liveness.ts";
 import { type LinkBounds, LinkQueue } from "./link-queue.ts";
@@ -146,8 +146,8 @@ export class OutgoingLink implements CallLink, RingLink, StreamReceiver {
     return this.#searchesRings;
   }
 
-  sendCall(slot: number, frame: FrameBytes, party: string, isFirst: boolean): SendOutcome {
-    return this.#isOpen ? this.queue.send(encodePeerCall(slot, frame, isFirst), "call", party) : "closed";
+  sendCall(slot: number, frame: FrameBytes, origin: CallOrigin): SendOutcome {
+    return this.#isOpen ? this.queue.send(encodePeerCall(slot, frame, origin), "call", origin.party) : "closed";
   }
 
   sendEvent(targets: readonly PeerEventTarget[], frame: Uint8Array, party: string, number: number): SendOutcome {
