@@ -4,7 +4,7 @@ import type { CheckedWaits, CheckWaits } from "../../../../src/host/calls/rings/
 import { parsePath } from "../../../../src/protocol/internal.ts";
 
 const [one, two] = [{ id: "h1-1" }, { id: "h2-1" }];
-/** A turn of `a` waits by way of the call `h2-7` for `h2-1`, which waits for a turn of `b`; and that one for `h1-1`, which waits for the turn of `a`. */
+/** By way of the call `h2-7` a turn of `a` waits for `h2-1`, which waits for a turn of `b`. That turn waits for `h1-1`, and this call for the turn of `a`. */
 const ring = {
   last: two,
   text: "a/k → b/k → a/k",
