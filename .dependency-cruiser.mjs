@@ -42,7 +42,7 @@ const innerRooms = {
     ["peers"],
     ["registry"],
     ["sessions", "log"],
-    ["access"],
+    ["access", "quotas"],
   ],
   worker: [
     ["agents"],

@@ -9,7 +9,7 @@ import { ensurePrograms } from "./setup.mjs";
 
 /** In this order; `guard` is CI's. */
 const all = [
-  ...["rpc", "events", "host-alone", "in-process", "start", "memory", "state", "scale", "limits", "hostile"],
+  ...["rpc", "events", "host-alone", "access", "in-process", "start", "memory", "state", "scale", "limits", "hostile"],
   "summary",
 ];
 

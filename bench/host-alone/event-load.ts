@@ -21,10 +21,10 @@ export class EventLoad {
   #isRunning = false;
   #onIdle = () => {};
 
-  constructor(publisher: Connection, workers: readonly Connection[], topicType: string) {
+  constructor(publisher: Connection, workers: readonly Connection[], topicType: string, agentType: string) {
     this.#publisher = publisher;
     const { prefixBytes } = publisher.channel;
-    const sender = { type: "publisher", key: "1" };
+    const sender = { type: agentType, key: "1" };
     const id = "00000000-0000-4000-8000-000000000000";
     const event = encodeFrame({
       kind: "event",

@@ -1,4 +1,4 @@
-// Both ends in one process that does next to no work of its own: `generator http2|tcp ADDRESS`.
+// Both ends in one process that does next to no work of its own: `generator http2|tls|tcp ADDRESS`.
 import { commands, tell } from "../support/peer-commands.ts";
 import { CallLoad } from "./call-load.ts";
 import { Connection, type Wire } from "./connect.ts";
@@ -11,7 +11,7 @@ interface Round {
 }
 
 const [wireText = "", address = ""] = process.argv.slice(2);
-const wire: Wire = wireText === "tcp" ? "tcp" : "http2";
+const wire: Wire = wireText === "tcp" || wireText === "tls" ? wireText : "http2";
 const open = () => Connection.open(wire, address);
 
 const callLoad = await openCalls();
@@ -28,7 +28,10 @@ process.exit(0);
 async function openCalls(): Promise<CallLoad> {
   const target = await open();
   await target.register({ kind: "register-type", requestId: "1", agentType: "target" });
-  return new CallLoad(await open(), target);
+  const caller = await open();
+  // A host that knows its callers holds them to the agents that they serve.
+  await caller.register({ kind: "register-type", requestId: "1", agentType: "caller" });
+  return new CallLoad(caller, target);
 }
 
 /** A publisher and so many workers with a connection and an agent type each, all subscribed to one topic type. */
@@ -42,7 +45,9 @@ async function openEvents(count: number): Promise<EventLoad> {
     await worker.register({ kind: "register-type", requestId: "1", agentType });
     await worker.register({ kind: "subscribe", requestId: "2", pattern: { kind: "type", topicType, agentType } });
   }
-  const load = new EventLoad(await open(), workers, topicType);
+  const publisher = await open();
+  await publisher.register({ kind: "register-type", requestId: "1", agentType: `publisher-${count}` });
+  const load = new EventLoad(publisher, workers, topicType, `publisher-${count}`);
   eventLoads.set(count, load);
   return load;
 }

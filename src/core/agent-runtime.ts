@@ -3,6 +3,7 @@ import type { Agent, AgentFactory, AgentMetadata, AgentState, ClassOf } from "./
 import type { AgentId, AgentType } from "./agents/agent-id.ts";
 import type { LifeOptions } from "./agents/agent-life.ts";
 import type { SharingOptions } from "./agents/sharing.ts";
+import type { PrincipalOptions } from "./agents/told-principal.ts";
 import type { TurnOptions } from "./agents/turns.ts";
 import type { AmbientContexts } from "./ambient-contexts.ts";
 import type { ReminderInfo } from "./courier/reminders/when.ts";
@@ -106,7 +107,12 @@ export interface PublishOptions {
 }
 
 /** Options of `AgentRuntime.registerFactory`. All are optional. */
-export interface RegisterFactoryOptions<T extends Agent> extends WaitOptions, TurnOptions, LifeOptions, SharingOptions {
+export interface RegisterFactoryOptions<T extends Agent>
+  extends WaitOptions,
+    TurnOptions,
+    LifeOptions,
+    SharingOptions,
+    PrincipalOptions {
   /** The factory's agents must be of exactly this class or (in process) a subclass; checked at the first instance. */
   readonly expectedClass?: ClassOf<T> | undefined;
   /** Added together with the type: when one is refused, neither the type nor any of them is registered. Default: none. */
@@ -120,7 +126,7 @@ export interface RegisterFactoryOptions<T extends Agent> extends WaitOptions, Tu
 }
 
 /** Options of `AgentRuntime.registerAgentInstance`. All are optional. */
-export interface RegisterAgentInstanceOptions extends WaitOptions, TurnOptions {
+export interface RegisterAgentInstanceOptions extends WaitOptions, TurnOptions, PrincipalOptions {
   /**
    * Added together with the instance: when one is refused, neither the instance nor any of them is registered. One that is
    * there already, from another instance of the type, stays as it is. Default: none.

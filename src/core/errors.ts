@@ -60,6 +60,8 @@ export interface TroupeErrorOptions extends ErrorOptions {
   readonly remoteStack?: string | undefined;
   /** Whether the message fails as often as it is tried; see `TroupeError.isFinal`. Default: false. */
   readonly isFinal?: boolean | undefined;
+  /** Milliseconds after which another attempt may succeed; see `TroupeError.retryAfterMs`. Default: it is not known. */
+  readonly retryAfterMs?: number | undefined;
 }
 
 /** The base class of every error that Troupe raises on purpose. It has a stable `code`; its text says what to do next. */
@@ -78,6 +80,11 @@ export class TroupeError extends Error {
    * ```
    */
   declare readonly isFinal?: true | undefined;
+  /**
+   * Milliseconds after which another attempt may succeed, as the host says that refuses a message because of its quotas (code `overloaded`). Not set:
+   * it is not known.
+   */
+  declare readonly retryAfterMs?: number | undefined;
 
   /**
    * Turns any thrown value into a `TroupeError`. It returns a `TroupeError` as it is. Any other value becomes the `cause` of a
@@ -102,6 +109,7 @@ export class TroupeError extends Error {
     this.code = code;
     if (options?.remoteStack !== undefined) this.remoteStack = options.remoteStack;
     if (options?.isFinal === true) this.isFinal = true;
+    if (options?.retryAfterMs !== undefined) this.retryAfterMs = options.retryAfterMs;
   }
 }
 brandClass(TroupeError, "TroupeError");

@@ -69,6 +69,7 @@ export { type PersistentAgent, type PersistentAgentClass, persistentAgent } from
 export type { RegisterInstanceOptions, RegisterOptions } from "./agents/register-agent.ts";
 export { RoutedAgent } from "./agents/routed-agent.ts";
 export type { AgentPlacement, SharingOptions, WorkerLabels } from "./agents/sharing.ts";
+export type { PrincipalOptions } from "./agents/told-principal.ts";
 export type { AgentConcurrency, TurnKind, TurnOptions } from "./agents/turns.ts";
 export type { AmbientContexts } from "./ambient-contexts.ts";
 export { CancellationToken } from "./cancellation-token.ts";

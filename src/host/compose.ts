@@ -42,6 +42,7 @@ import { SoloDirectory } from "./placement/solo-directory.ts";
 import { StockUnits } from "./placement/stock-units.ts";
 import { TypeTable } from "./placement/type-table.ts";
 import { knowsCallers } from "./principal.ts";
+import { QuotaCheck } from "./quotas/quota-check.ts";
 import { Registrations } from "./registrations.ts";
 import { LegacyRegistration } from "./registry/legacy-registration.ts";
 import { namePattern } from "./registry/name-checks.ts";
@@ -75,6 +76,7 @@ export function composeHost(hostOptions: HostOptions) {
   if (logger !== undefined) seldom.add(hostLog(logger, clock));
   const counters = createHostCounters();
   const access = options.rules && new AccessCheck({ rules: options.rules, counters, observers: seldom });
+  const quotas = options.quotas && new QuotaCheck({ quotas: options.quotas, clock, counters, observers: seldom });
   const batches = new BatchRunner(clock);
   const { maxMemoryBytes, maxSessions } = options;
   let placesLost = 0;
@@ -190,7 +192,7 @@ export function composeHost(hostOptions: HostOptions) {
     },
   });
   const admission = new Admission({
-    ...{ clock, counters, logger, observers: seldom, check: callerCheckOf(options) },
+    ...{ clock, counters, logger, observers: seldom, check: callerCheckOf(options), quotas },
     places: shared("pendingAdmissions", limits.pendingAdmissions),
   });
   const pendingOf: Admission["pendingOf"] = (clientId, method) => admission.pendingOf(clientId, method);
@@ -209,6 +211,7 @@ export function composeHost(hostOptions: HostOptions) {
     batches,
     pendingOf,
     giveWay,
+    quotas,
     onClientGaveWay: shared("maxSessions, clients", maxSessions).onGaveWay,
     openListAccount: (onGiveWay) =>
       accountant.openAccount({ party: "the host", name: "list of subscriptions", giveWay: onGiveWay }),
@@ -221,6 +224,7 @@ export function composeHost(hostOptions: HostOptions) {
     traces,
     ...{ ...options, bounds: options, batches, counters, owners, placement, leaving, peers: sessions, dotnetAnswers },
     ...{ observers, workers, courier: courierPeer, others, gates, expected, across },
+    asksPrincipal: (clientId, agentType) => registry.asksPrincipal(clientId, agentType),
   });
   const locate = (agentType: string, key: string, asker: ControlPeer): string | undefined => {
     const type = owners.shared(agentType);
@@ -269,7 +273,7 @@ export function composeHost(hostOptions: HostOptions) {
   const hostAsks = new HostAsks({ clock, makeId });
   const control = new ControlRouter({
     ...{ counters, batches, locate, epochOf, sessions: controlSessions, hostAsks, clientIds, clock, logger, others },
-    access,
+    ...{ access, quotas },
     hasShared: () => owners.hasShared,
     movingAgent: (agentType, key) => {
       const type = leaving.size > 0 ? owners.shared(agentType) : undefined;
@@ -315,7 +319,7 @@ export function composeHost(hostOptions: HostOptions) {
       others,
       joins,
     },
-    ...{ observers: seldom, access },
+    ...{ observers: seldom, access, quotas },
   });
   const readCounters = (): HostCounters => {
     let [queuedFrames, queuedBytes] = [0, 0];

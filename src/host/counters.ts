@@ -83,6 +83,8 @@ export interface HostCounters {
   readonly refusedSenders: number;
   /** Messages, registrations and requests that the `rules` do not allow. */
   readonly deniedByRules: number;
+  /** Messages, registrations, channels and calls that the `quotas` do not allow. */
+  readonly refusedByQuota: number;
   /** Deliveries skipped: the worker has no open channel, or an agent of a shared type got no worker. */
   readonly skippedEvents: number;
   /** Events that were dropped since the host had lost touch with its cluster. */
@@ -181,6 +183,7 @@ export function createHostCounters(): MutableHostCounters {
     deniedCalls: 0,
     refusedSenders: 0,
     deniedByRules: 0,
+    refusedByQuota: 0,
     skippedEvents: 0,
     isolatedEvents: 0,
     filteredEvents: 0,

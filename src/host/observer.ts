@@ -168,8 +168,11 @@ export interface DeniedOccurrence {
 /** A bound of the host was reached, so that it refused or dropped something. */
 export interface LimitedOccurrence {
   readonly at: "limited";
-  /** `queue`: a worker began to read too slowly. `sessions`, `admissions`, `registrations`: one more was refused. */
-  readonly what: "queue" | "sessions" | "admissions" | "registrations";
+  /**
+   * `queue`: a worker began to read too slowly. `sessions`, `admissions`, `registrations`: one more was refused. `quota`: a principal or an address
+   * began to use too much; it is said once in 10 s for each.
+   */
+  readonly what: "queue" | "sessions" | "admissions" | "registrations" | "quota";
   readonly clientId: string | undefined;
   readonly detail: string;
 }

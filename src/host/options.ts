@@ -39,7 +39,14 @@ import {
   withMethods,
   word,
 } from "../core/internal.ts";
-import { type AccessRules, type Authenticator, accessRulesKind, authenticatorKind } from "../security/internal.ts";
+import {
+  type AccessRules,
+  type Authenticator,
+  accessRulesKind,
+  authenticatorKind,
+  type Quotas,
+  quotasKind,
+} from "../security/internal.ts";
 import { assertFitsCluster, clusterKinds, type HostClusterOptions } from "./cluster-options.ts";
 import type { HostObserver } from "./observer.ts";
 import { type Authorize, knowsCallers } from "./principal.ts";
@@ -195,6 +202,12 @@ export interface HostOptions {
    * or `authorize`. Default: callers may do everything with what is theirs, call every agent, and use every topic.
    */
   readonly rules?: AccessRules | undefined;
+  // protocol.md §2.5
+  /**
+   * Says how much each principal and each peer address may have and do: `quotaRules` or `openQuotaRules` of `troupe/security`. The host refuses what
+   * is beyond with `overloaded`, and says when to try again. Each host of a cluster counts for itself. Default: no quotas.
+   */
+  readonly quotas?: Quotas | undefined;
   /**
    * Lets the host listen beyond this machine without TLS, or without knowing its callers. Everybody who reaches it may then join, take agent
    * types and read messages. Default: false; such a start is refused.
@@ -241,6 +254,7 @@ type WithDefault = Omit<
   | "authenticator"
   | "authorize"
   | "rules"
+  | "quotas"
   | "logger"
   | "observer"
   | "metrics"
@@ -258,6 +272,7 @@ export interface ResolvedHostOptions extends Resolved<WithDefault> {
   readonly authenticator: Authenticator | undefined;
   readonly authorize: Authorize | undefined;
   readonly rules: AccessRules | undefined;
+  readonly quotas: Quotas | undefined;
   readonly observer: HostObserver | undefined;
   readonly metrics: Metrics | undefined;
   readonly tracing: HostTracing | undefined;
@@ -309,6 +324,7 @@ export const hostKinds: OptionKinds<HostOptions> = {
   authenticator: authenticatorKind,
   authorize: callable,
   rules: accessRulesKind,
+  quotas: quotasKind,
   insecure: flag,
   observer: callable,
   metrics: metricsKind,
@@ -402,6 +418,7 @@ export function resolveHostOptions(options: HostOptions): ResolvedHostOptions {
     authenticator: options.authenticator,
     authorize: options.authorize,
     rules: options.rules,
+    quotas: options.quotas,
     insecure: options.insecure ?? false,
     observer: options.observer,
     metrics: options.metrics,

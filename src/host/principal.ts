@@ -1,4 +1,4 @@
-import type { Principal } from "../security/internal.ts";
+import { isPrincipalName, type Principal } from "../security/internal.ts";
 import { type CallContext, RpcError, type RpcStatus, StatusCode } from "../transport/internal.ts";
 
 export { isSamePrincipal, type Principal } from "../security/internal.ts";
@@ -33,7 +33,7 @@ export function readAdmittance(value: unknown): Principal | RpcError | undefined
     return typeof code === "number" && typeof details === "string" ? refusalOf(code, details) : "invalid";
   }
   // `in` and `typeof` have checked what the host reads; roles and attributes are the user's own.
-  if ("name" in value && typeof value.name === "string" && value.name !== "") return value as Principal;
+  if ("name" in value && isPrincipalName(value.name)) return value as Principal;
   return "invalid";
 }
 

@@ -1,5 +1,4 @@
 import { Buffer } from "node:buffer";
-import type { SharingTerms } from "../core/internal.ts";
 import {
   decodeAddSubscriptionRequest,
   decodeRegisterAgentRequest,
@@ -14,6 +13,7 @@ import {
   peerLinks,
   readSharing,
   refusalKey,
+  tellsPrincipalKey,
   type WirePattern,
   type WireSubscription,
 } from "../protocol/internal.ts";
@@ -24,7 +24,7 @@ import type { AgentOperations } from "./operations/agent-operations.ts";
 import type { OthersSeat } from "./peers/other-hosts.ts";
 import { isSamePrincipal, type Principal } from "./principal.ts";
 import { whyTooLong } from "./registry/name-checks.ts";
-import type { Registry } from "./registry/registry.ts";
+import type { Registrant, Registry } from "./registry/registry.ts";
 import { formatTerms } from "./registry/shared-terms.ts";
 import type { Session } from "./sessions/session.ts";
 
@@ -35,6 +35,16 @@ export interface Registering {
   readonly account: MemoryAccount | undefined;
   /** Whether the client has announced itself with this call. */
   readonly isAnnounced: boolean;
+}
+
+/** The terms under which a client registers an agent type. */
+export type TypeTerms = Pick<Registrant, "sharing" | "asksPrincipal">;
+
+/** Reads them. Throws `RpcError` for terms that can't be read. */
+export function readTerms(metadata: { readonly [name: string]: string | undefined }): TypeTerms {
+  const sharing = readSharing(metadata);
+  if (sharing !== undefined && "invalid" in sharing) throw invalid(sharing.invalid);
+  return { sharing, asksPrincipal: metadata[tellsPrincipalKey] === "1" };
 }
 
 export interface RegistrationsParts {
@@ -70,8 +80,9 @@ export class Registrations {
     return others.now.forward({ method: name, clientId, principal, request: request(), call })?.then(() => undefined);
   }
 
-  registerType(agentType: string, from: Registering, sharing: SharingTerms | undefined): Promise<void> | undefined {
+  registerType(agentType: string, from: Registering, terms: TypeTerms): Promise<void> | undefined {
     const { clientId, account, principal } = from;
+    const { sharing } = terms;
     const { registry, others } = this.#parts;
     this.#assertServing();
     if (others.now.areThere && sharing === undefined && registry.wouldMix(clientId, agentType))
@@ -79,16 +90,16 @@ export class Registrations {
         "A worker that does not register its types as shared serves only one type in a cluster, if that type is shared (sharedTypes).",
       );
     const shared = registry.termsOf(agentType, { sharing, principal });
-    const terms = shared && formatTerms(shared);
-    const applicant = { agentType, clientId, isShared: shared !== undefined, terms, party: account?.party };
+    const text = shared && formatTerms(shared);
+    const applicant = { agentType, clientId, isShared: shared !== undefined, terms: text, party: account?.party };
     const claiming = others.now.claimType(applicant);
     return claiming === undefined
-      ? this.#registerHere(agentType, from, sharing)
+      ? this.#registerHere(agentType, from, terms)
       : claiming.then((grant) => {
           if (grant.at === "unavailable") throw new RpcError(StatusCode.unavailable, grant.reason);
           // protocol.md §12.5: its principal is not known here.
           if (grant.at === "held") throw invalid(`Agent type ${agentType} already registered with client ${grant.by}.`);
-          return this.#registerHere(agentType, from, sharing);
+          return this.#registerHere(agentType, from, terms);
         });
   }
 
@@ -99,10 +110,10 @@ export class Registrations {
     throw new RpcError(StatusCode.unavailable, text);
   }
 
-  #registerHere(agentType: string, from: Registering, sharing: SharingTerms | undefined): Promise<void> | undefined {
+  #registerHere(agentType: string, from: Registering, terms: TypeTerms): Promise<void> | undefined {
     const { registry, others } = this.#parts;
     const { clientId, principal, account } = from;
-    const outcome = registry.registerType(clientId, agentType, { principal, account, sharing });
+    const outcome = registry.registerType(clientId, agentType, { principal, account, ...terms });
     if (outcome.at !== "registered") {
       if (!registry.isServed(agentType)) others.now.releaseType(agentType);
       others.now.releaseShared(agentType, clientId);
@@ -269,12 +280,9 @@ export class Registrations {
       throw new RpcError(StatusCode.unavailable, `Client ${clientId} has left this host. Try again later.`);
     }
     switch (ask.method) {
-      case method.registerAgent: {
-        const sharing = readSharing(ask.metadata);
-        if (sharing !== undefined && "invalid" in sharing) throw invalid(sharing.invalid);
-        await this.registerType(decodeRegisterAgentRequest(request), from, sharing);
+      case method.registerAgent:
+        await this.registerType(decodeRegisterAgentRequest(request), from, readTerms(ask.metadata));
         return emptyMessage;
-      }
       case method.addSubscription:
         await this.subscribe(decodeAddSubscriptionRequest(request), from, ask.metadata[durableKey] === "1");
         return emptyMessage;

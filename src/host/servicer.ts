@@ -13,7 +13,6 @@ import {
   type GetStateAnswer,
   isAnnounced,
   method,
-  readSharing,
   type SaveStateAnswer,
   type StoredState,
   type WireAgentId,
@@ -39,7 +38,7 @@ import { limits } from "./limits.ts";
 import { createLinkService, createSideStreamService, createStateService } from "./link-service.ts";
 import type { HostOptions } from "./options.ts";
 import type { DrainOutcome, DrainWorkerOptions } from "./placement/worker-drains.ts";
-import { invalid, type Registering, requestOf } from "./registrations.ts";
+import { type Registering, readTerms, requestOf } from "./registrations.ts";
 import { HealthService } from "./services/health-service.ts";
 import { ReflectionServices } from "./services/reflection-service.ts";
 import { type Admitted, clientIdOf, PendingAdmission, requireClientId } from "./sessions/admission.ts";
@@ -109,17 +108,14 @@ export class HostServicer {
   }
 
   async registerAgent({ agentType }: { readonly agentType: string }, call: CallContext): Promise<void> {
-    const sharing = readSharing(call.metadata);
-    if (sharing !== undefined && "invalid" in sharing) {
-      requireClientId(call);
-      throw invalid(sharing.invalid);
-    }
+    requireClientId(call);
+    const terms = readTerms(call.metadata);
     const admitted = this.#admitClient(call);
     const from = admitted instanceof Promise ? await admitted : admitted;
     const { registrations, access } = this.#parts;
     access?.assertMay(callerOf(from, call), { action: "register", resource: agentType });
     const elsewhere = registrations.forward(method.registerAgent, requestOf.registerType(agentType), from, call);
-    return elsewhere ?? registrations.registerType(agentType, from, sharing);
+    return elsewhere ?? registrations.registerType(agentType, from, terms);
   }
 
   async addSubscription(subscription: WireSubscription, call: CallContext): Promise<void> {

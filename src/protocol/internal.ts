@@ -3,7 +3,7 @@
 export { parsePath, pathMetadata, pathOf, pathText } from "./call-path.ts";
 export type { Capability } from "./capabilities.ts";
 export { announcementOf, readCapabilities } from "./capabilities.ts";
-export { fromWireError, saysNotHandled, toWireError } from "./errors/wire-error.ts";
+export { fromWireError, retryAfterMsIn, saysNotHandled, toWireError } from "./errors/wire-error.ts";
 export { announcement, hostTraits, isAnnounced, timeoutMetadata, timeoutOf } from "./extension-metadata.ts";
 export type {
   AskLeaveFrame,
@@ -88,10 +88,12 @@ export { type DurableEvent, encodeKeptEvent, readDurableEvent, senderOf } from "
 export {
   peekFrame,
   readFrameHead,
+  withKeptPrincipal,
   withoutDepth,
   withoutEpoch,
   withoutHostKeys,
   withoutPath,
+  withoutPrincipal,
   withoutTroupeKeys,
   withPath,
 } from "./routing/frame-peek.ts";
@@ -112,6 +114,7 @@ export {
   typesAlone,
   withoutRecipients,
 } from "./routing/placement-marks.ts";
+export { principalEntry } from "./routing/principal-mark.ts";
 export type { FrameBytes } from "./routing/request-id.ts";
 export { joinFrame, requestIdBytes, requestIdText, spliceRequestId } from "./routing/request-id.ts";
 export { namedSenderOf } from "./routing/sender-peek.ts";
@@ -182,5 +185,6 @@ export {
   sharingKey,
   signals,
   states,
+  tellsPrincipalKey,
   voidStatusPrefix,
 } from "./wire-names.ts";

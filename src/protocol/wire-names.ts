@@ -67,6 +67,8 @@ export const metadataKey = {
   errorDetail: "agerrordetail",
   notHandled: "agnothandled",
   final: "agfinal",
+  // protocol.md §2.5
+  retryMs: "agretryms",
   toolCallId: "agtoolcallid",
   toolName: "agtoolname",
   timeoutMs: "agtimeoutms",
@@ -80,13 +82,15 @@ export const metadataKey = {
   mail: "agmail",
   attempt: "agattempt",
   reminder: "agreminder",
+  // protocol.md §11.20
+  principal: "agprincipal",
   // protocol.md §11.18
   topic: "agtopic",
   // Of events, as an attribute: the id under which the publisher of a durable one waits for the answer.
   request: "agrequest",
 } as const;
 
-// protocol.md §11.14, §11.16, §11.18
+// protocol.md §11.14, §11.16, §11.18, §11.20
 /** Keys of the metadata of calls that only a host sets. It takes them out of calls that workers send. */
 export const hostKeys: readonly string[] = [
   metadataKey.epoch,
@@ -94,6 +98,7 @@ export const hostKeys: readonly string[] = [
   metadataKey.attempt,
   metadataKey.reminder,
   metadataKey.topic,
+  metadataKey.principal,
 ];
 
 // protocol.md §11.14
@@ -117,6 +122,10 @@ export const sharingKey = {
   placement: "agplacement",
   requires: "agrequires",
 } as const;
+
+// protocol.md §11.20
+/** Key of the metadata of `RegisterAgent`, with the value `1`: the host tells the type who calls it. */
+export const tellsPrincipalKey = "agtellsprincipal";
 
 // protocol.md §11.18
 /** Key of the metadata of `AddSubscription` and `RemoveSubscription`, with the value `1`: the subscription is a durable one. */

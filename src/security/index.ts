@@ -1,6 +1,6 @@
 /**
- * Finds out who calls a host, and says what callers may do. It has the ports `Authenticator` and `AccessRules` with their adapters, for the
- * options `authenticator` and `rules` of a host. `troupe/security/jwt` has JSON Web Tokens.
+ * Finds out who calls a host, and says what callers may do, and how much. It has the ports `Authenticator`, `AccessRules` and `Quotas` with their
+ * adapters, for the options `authenticator`, `rules` and `quotas` of a host. `troupe/security/jwt` has JSON Web Tokens.
  *
  * @example
  * ```ts
@@ -21,6 +21,9 @@ export { certificateAuthenticator } from "./certificate-authenticator.ts";
 export type { FindPrincipal } from "./function-authenticator.ts";
 export { functionAuthenticator } from "./function-authenticator.ts";
 export type { Principal } from "./principal.ts";
+export type { QuotaLimits, QuotaRule } from "./quotas/quota-rule.ts";
+export type { OpenQuotaRulesOptions, Quotas } from "./quotas/quota-rules.ts";
+export { openQuotaRules, quotaRules } from "./quotas/quota-rules.ts";
 export type { AccessDecision, AccessRequest, AccessRules } from "./rules/access-decisions.ts";
 export type { AccessAction, AccessRule, RuleNames } from "./rules/access-rule.ts";
 export type { OpenAccessRulesOptions } from "./rules/access-rules.ts";

@@ -16,6 +16,8 @@
  * @packageDocumentation
  */
 
+export type { AccessRulesAdapter } from "./contracts/access-rules.ts";
+export { describeAccessRules } from "./contracts/access-rules.ts";
 export type { AuthenticatorAdapter } from "./contracts/authenticator.ts";
 export { describeAuthenticator } from "./contracts/authenticator.ts";
 export type {

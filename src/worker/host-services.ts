@@ -21,6 +21,8 @@ export interface HostServicesOptions {
   readonly controlServer: ControlServer;
   /** Returns the terms under which the worker shares a type; undefined: it does not. */
   readonly sharingOf: (agentType: string) => SharingTerms | undefined;
+  /** Whether handlers of a type hear who calls. */
+  readonly tellsPrincipal: (agentType: string) => boolean;
   /** Returns 1, 2, …; calls and generation 1's registrations share the sequence. */
   readonly nextRequestNumber: () => number;
   /** Whether the agents of a type keep a state at the host. */
@@ -35,7 +37,7 @@ export class HostServices implements ConnectionServices {
   readonly #legacy: ChannelRegistry;
 
   constructor(connection: HostConnection, options: HostServicesOptions) {
-    const { settings, controlServer, nextRequestNumber, isKeptAtHost, sharingOf } = options;
+    const { settings, controlServer, nextRequestNumber, isKeptAtHost, sharingOf, tellsPrincipal } = options;
     const { registrationTimeoutMs: timeoutMs, clock, logger } = settings;
     const { outbox, calls, metadata, signal } = connection;
     this.#connection = connection;
@@ -44,7 +46,7 @@ export class HostServices implements ConnectionServices {
     const ask = () => askForSignOfLife(calls, { metadata, timeoutMs, signal });
     const firstRoundTrip = new FirstRoundTrip({ ask, isHostAnnounced });
     const unary = new UnaryRegistry({
-      ...{ link: calls, metadata, timeoutMs, signal, isHostAnnounced, firstRoundTrip, sharingOf },
+      ...{ link: calls, metadata, timeoutMs, signal, isHostAnnounced, firstRoundTrip, sharingOf, tellsPrincipal },
     });
     const registry = new ConnectionRegistry({ unary, legacy: this.#legacy, logger });
     const keepsStates = async () => {

@@ -218,6 +218,7 @@ export class WorkerLifecycle {
     const services = {
       ...{ settings, nextRequestNumber },
       sharingOf: (type: string) => catalog.sharingOf(type),
+      tellsPrincipal: (type: string) => catalog.tellsPrincipal(type),
       isKeptAtHost: (type: string) => !this.#options.hasStore && catalog.keepsState(type),
     };
     return HostConnection.open({

@@ -6,6 +6,7 @@ export function pendingCall({ caller, ...given }: Omit<Partial<PendingCall>, "ca
   const call: PendingCall = {
     // TypeScript can't see which members of the caller are used: each test gives those.
     caller: { ...caller } as Peer,
+    principal: undefined,
     hostId: 1,
     callerId: new Uint8Array(),
     targetType: "a",

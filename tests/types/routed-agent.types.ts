@@ -221,3 +221,16 @@ export class ClassAgent extends RoutedAgent {
     return new UnknownPayload("", "", new Uint8Array());
   }
 }
+
+// Whoever calls has a name, or none.
+export class Porter extends RoutedAgent {
+  static override readonly tellsPrincipal = true;
+  static override readonly handlers = handlerTable<Porter>().rpc(AskToGreet, (_message, context) => {
+    exactly<string | undefined, typeof context.principal>(true);
+    // @ts-expect-error no handler says who calls
+    context.principal = "root";
+    return Greeting({ content: context.principal ?? "nobody" });
+  });
+}
+// @ts-expect-error it is a flag
+Porter.register(runtime, "porter", () => new Porter("opens"), { tellsPrincipal: "yes" });

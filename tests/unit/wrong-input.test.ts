@@ -83,6 +83,7 @@ const takers: Record<string, (options: never) => (() => unknown) | readonly (() 
   TokenAuthenticatorOptions: (options) => () => security.tokenAuthenticator(options),
   CertificateAuthenticatorOptions: (options) => () => security.certificateAuthenticator(options),
   OpenAccessRulesOptions: (options) => () => security.openAccessRules(options),
+  OpenQuotaRulesOptions: (options) => () => security.openQuotaRules(options),
   JwtAuthenticatorOptions: (options) => () => jwt.jwtAuthenticator(options),
   MemoryNetworkOptions: (options) => () => transport.createMemoryNetwork(options),
   MemoryStateStoreOptions: (options) => () => new storage.MemoryStateStore(options),
@@ -126,6 +127,7 @@ const takers: Record<string, (options: never) => (() => unknown) | readonly (() 
     onBoth((runtime) => troupe.ClosureAgent.registerClosure(runtime, "closure", () => undefined, options)),
   ClosureAgentOptions: (options) => () =>
     new troupe.ClosureAgent({ id, runtime: newRuntime() }, () => undefined, options),
+  PrincipalOptions: (options) => onBoth((runtime) => runtime.registerFactory("porter", () => bound(), options)),
   LifeOptions: (options) => onBoth((runtime) => runtime.registerFactory("life", () => bound(), options)),
   AgentTimerOptions: (options) => () => bound().startTimer(1, Note({ text: "tick" }), options),
   TurnOptions: (options) => onBoth((runtime) => runtime.registerFactory("turns", () => bound(), options)),

@@ -5,6 +5,8 @@ import {
   authenticatorsInTurn,
   certificateAuthenticator,
   openAccessRules,
+  openQuotaRules,
+  type Quotas,
   tokenAuthenticator,
 } from "../../security/internal.ts";
 import { isLocalAddress, parseAddress } from "../../transport/internal.ts";
@@ -17,6 +19,7 @@ export interface AuthenticationFlags extends TlsFlags {
   readonly jwtAudience?: string;
   readonly jwtKeys?: string;
   readonly rules?: string;
+  readonly quotas?: string;
   readonly insecure: boolean;
 }
 
@@ -58,6 +61,18 @@ export async function rulesOf(
   if (authenticator === undefined)
     throw new Error("--rules needs to know who calls: use --tokens, --jwt-issuer or --tls-client-ca.");
   return openAccessRules({ file, logger });
+}
+
+/**
+ * Opens the quotas: those of the file that `--quotas` names, else those beside the rules. Undefined: there is no such file. Without a way to know
+ * callers, only quotas of addresses have an effect.
+ */
+export async function quotasOf(
+  { quotas, rules }: Pick<AuthenticationFlags, "quotas" | "rules">,
+  logger: Logger,
+): Promise<Quotas | undefined> {
+  const file = quotas ?? rules;
+  return file === undefined ? undefined : openQuotaRules({ file, logger });
 }
 
 async function importJwt() {

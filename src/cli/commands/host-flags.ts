@@ -78,6 +78,10 @@ function addOwnFlags(command: Command): Command {
       "--rules <file>",
       "let callers do only what the rules of this file allow (YAML, or JSON in a file .json); read again when it changes",
     )
+    .option(
+      "--quotas <file>",
+      "limit what each principal and each address may have and do, as this file says (YAML or JSON); read again when it changes (default: the quotas in the file of --rules)",
+    )
     .option("--insecure", "listen beyond this machine without TLS, or without knowing who calls", false)
     .option(
       "--call-timeout-ms <ms>",

@@ -15,7 +15,7 @@ import {
   withAdvice,
 } from "../state/state-location.ts";
 import { assertClusterFlags, openCluster, settingsOf } from "./cluster-flags.ts";
-import { authenticatorOf, rulesOf, whyExposed } from "./host-authenticator.ts";
+import { authenticatorOf, quotasOf, rulesOf, whyExposed } from "./host-authenticator.ts";
 import { addHostFlags, assertStateFlags, type HostFlags, hostOptionsOf } from "./host-flags.ts";
 import { followTlsFiles } from "./tls-files.ts";
 
@@ -115,11 +115,12 @@ async function startHost(flags: HostFlags, { version, logger, signal }: StartPar
   const why = whyExposed(flags.address, flags, authenticator);
   if (why !== undefined && !flags.insecure) throw new Error(`${why}, or use --insecure.`);
   const rules = await rulesOf(flags, { authenticator, logger });
+  const quotas = await quotasOf(flags, logger);
   const opened = await openCluster(flags, logger);
   const { store: stateStore, location } = await openStore(flags, logger);
   const cron = await installedCron();
   const cluster = opened?.options;
-  const options = { ...hostOptionsOf(flags), authenticator, rules, stateStore, cron, logger, cluster };
+  const options = { ...hostOptionsOf(flags), authenticator, rules, quotas, stateStore, cron, logger, cluster };
   const host = new GrpcWorkerAgentRuntimeHost(flags.address, options);
   const open = (): Promise<OpenedAdmin | undefined> =>
     openAdmin(flags, {

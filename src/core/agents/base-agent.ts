@@ -62,6 +62,8 @@ export abstract class BaseAgent implements Agent {
   static readonly placement: AgentPlacement | undefined = undefined;
   /** Labels that a worker of a shared agent must have, unless the registration says otherwise. Default: none. */
   static readonly requires: WorkerLabels | undefined = undefined;
+  /** Whether handlers hear the principal of each caller, unless the registration says otherwise. Default: false. */
+  static readonly tellsPrincipal: boolean | undefined = undefined;
 
   /** Milliseconds without a turn until an agent is deactivated, unless the registration says otherwise. Default: see `LifeOptions`. */
   static readonly idleAfterMs: number | undefined = undefined;

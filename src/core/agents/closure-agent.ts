@@ -18,6 +18,7 @@ import type { HandledMessage, MessageTypes } from "./handler.ts";
 import type { MessageContext } from "./message-context.ts";
 import { registerAgentClass } from "./register-agent.ts";
 import { type SharingOptions, sharingKinds, sharingOptionsOf } from "./sharing.ts";
+import { type PrincipalOptions, principalKinds, principalOptionsOf } from "./told-principal.ts";
 import { type TurnOptions, turnKinds, turnOptionsOf } from "./turns.ts";
 
 /** Lets a closure send and publish in its agent's name. */
@@ -48,7 +49,8 @@ export interface RegisterClosureOptions<Types extends MessageTypes>
     WaitOptions,
     TurnOptions,
     LifeOptions,
-    SharingOptions {
+    SharingOptions,
+    PrincipalOptions {
   /** Make the subscriptions that the runtime adds with the agent type. Default: none. */
   readonly subscriptions?: SubscriptionFactory | readonly SubscriptionFactory[] | undefined;
   /** The same as in `RegisterOptions`. Default: `fail`. */
@@ -69,6 +71,7 @@ const registerShape = optionShape<RegisterClosureOptions<MessageTypes>>({
   ...turnKinds,
   ...lifeKinds,
   ...sharingKinds,
+  ...principalKinds,
   ...closureKinds,
   subscriptions: oneOrMany({
     ...callable,
@@ -143,7 +146,7 @@ export class ClosureAgent extends BaseAgent implements ClosureContext {
       options: {
         ...turnOptionsOf(options),
         ...lifeOptionsOf(options),
-        ...sharingOptionsOf(options),
+        ...{ ...sharingOptionsOf(options), ...principalOptionsOf(options) },
         ...{ skipClassSubscriptions: true, skipDirectMessageSubscription, signal, whenTaken },
       },
       moreSubscriptions: options.subscriptions === undefined ? [] : asList(options.subscriptions),

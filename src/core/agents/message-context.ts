@@ -10,6 +10,12 @@ import type { AgentId } from "./agent-id.ts";
 export interface MessageContext {
   /** The agent that sent or published the message. Undefined: the sender is not an agent. */
   readonly sender: AgentId | undefined;
+  /**
+   * The name of the principal whose worker sent the call, as the host has found out. The host tells it to types that ask for it
+   * (`tellsPrincipal`), and with each call that has an `idempotencyKey`. Undefined: an event, a reminder, an anonymous caller, a host of
+   * AutoGen's, or a runtime in one process.
+   */
+  readonly principal: string | undefined;
   /** The topic of an event. Undefined for calls. */
   readonly topicId: TopicId | undefined;
   /** Whether the sender waits for an answer. */

@@ -14,10 +14,11 @@ import { type LifeOptions, lifeKinds, lifeOptionsOf } from "./agent-life.ts";
 import type { AgentClass, BaseAgent } from "./base-agent.ts";
 import { classSubscriptionFactories, collectSubscriptions, type SubscriptionFactory } from "./class-subscriptions.ts";
 import { type SharingOptions, sharingKinds, sharingOptionsOf } from "./sharing.ts";
+import { type PrincipalOptions, principalKinds, principalOptionsOf } from "./told-principal.ts";
 import { type TurnOptions, turnKinds, turnOptionsOf } from "./turns.ts";
 
 /** Options of `BaseAgent.register`. All are optional. */
-export interface RegisterOptions extends WaitOptions, TurnOptions, LifeOptions, SharingOptions {
+export interface RegisterOptions extends WaitOptions, TurnOptions, LifeOptions, SharingOptions, PrincipalOptions {
   /**
    * Decides about a type that another worker serves. `fail` rejects with `already-exists`. `wait` registers the type as soon
    * as it is free, for instance in a rolling restart. Default: `fail`.
@@ -30,7 +31,7 @@ export interface RegisterOptions extends WaitOptions, TurnOptions, LifeOptions, 
 }
 
 /** Options of `BaseAgent.registerInstance`. All are optional. */
-export interface RegisterInstanceOptions extends WaitOptions, TurnOptions {
+export interface RegisterInstanceOptions extends WaitOptions, TurnOptions, PrincipalOptions {
   /** Leave out the subscriptions that come with the class. Default: true. */
   readonly skipClassSubscriptions?: boolean | undefined;
   /** Leave out the subscription to topics that start with `{type}:`. Default: false. */
@@ -40,6 +41,7 @@ export interface RegisterInstanceOptions extends WaitOptions, TurnOptions {
 const instanceKinds: OptionKinds<RegisterInstanceOptions> = {
   ...waitKinds,
   ...turnKinds,
+  ...principalKinds,
   skipClassSubscriptions: flag,
   skipDirectMessageSubscription: flag,
 };
@@ -76,7 +78,10 @@ export async function registerAgentClass<T extends BaseAgent>(
     ...(await collectSubscriptions(moreSubscriptions, type, runtime.ambient)),
   ];
   const { signal, whenTaken } = options;
-  const ofType = { ...turnOptionsOf(options), ...lifeOptionsOf(options), ...sharingOptionsOf(options) };
+  const ofType = {
+    ...{ ...turnOptionsOf(options), ...lifeOptionsOf(options) },
+    ...{ ...sharingOptionsOf(options), ...principalOptionsOf(options) },
+  };
   const registration = { ...ofType, expectedClass: agentClass, subscriptions, signal, whenTaken };
   const agentType = await runtime.registerFactory(new AgentType(type), factory, registration);
   warnUnlessPortable(runtime, type);
@@ -112,7 +117,8 @@ export async function registerAgent(
     // The type's other instances have added it already.
     ...(options.skipDirectMessageSubscription === true ? [] : [directMessageSubscription(type)]),
   ];
-  const registration = { ...turnOptionsOf(options), subscriptions, signal: options.signal };
+  const ofType = { ...turnOptionsOf(options), ...principalOptionsOf(options) };
+  const registration = { ...ofType, subscriptions, signal: options.signal };
   const id = await runtime.registerAgentInstance(agent, agentId, registration);
   warnUnlessPortable(runtime, id.type);
   return id;

@@ -15,6 +15,8 @@ import { type MessageMetadata, noMetadata, receivedMetadata } from "./message-me
 
 export interface HandlerContextDetails {
   readonly sender: AgentId | undefined;
+  /** The name of the principal that calls. Default: it is not known. */
+  readonly principal?: string | undefined;
   /** Set for events only. */
   readonly topicId: TopicId | undefined;
   readonly isRpc: boolean;
@@ -47,6 +49,7 @@ export interface HandlerContextDetails {
 /** The context that a runtime gives to a handler. The signal, the scope and the metadata of a peer are made on first use. */
 export class HandlerContext implements MessageContext {
   readonly sender: AgentId | undefined;
+  readonly principal: string | undefined;
   readonly topicId: TopicId | undefined;
   readonly isRpc: boolean;
   readonly reminder: ReminderTickInfo | undefined;
@@ -92,6 +95,7 @@ export class HandlerContext implements MessageContext {
 
   constructor(details: HandlerContextDetails) {
     this.sender = details.sender;
+    this.principal = details.principal;
     this.topicId = details.topicId;
     this.isRpc = details.isRpc;
     this.reminder = details.reminder;

@@ -10,6 +10,7 @@ import type {
 import type { Agent } from "../agents/agent.ts";
 import { lifeKinds } from "../agents/agent-life.ts";
 import { sharingKinds } from "../agents/sharing.ts";
+import { principalKinds } from "../agents/told-principal.ts";
 import { turnKinds } from "../agents/turns.ts";
 import { TroupeError } from "../errors.ts";
 import { assertNotReserved } from "../reserved-names.ts";
@@ -77,6 +78,7 @@ const factoryShape = optionShape<RegisterFactoryOptions<Agent>>({
   ...turnKinds,
   ...lifeKinds,
   ...sharingKinds,
+  ...principalKinds,
   expectedClass: callable,
   subscriptions: listOf(subscription),
   whenTaken: word("fail", "wait"),
@@ -85,6 +87,7 @@ const factoryShape = optionShape<RegisterFactoryOptions<Agent>>({
 const instanceShape = optionShape<RegisterAgentInstanceOptions>({
   ...waitKinds,
   ...turnKinds,
+  ...principalKinds,
   subscriptions: listOf(subscription),
 });
 

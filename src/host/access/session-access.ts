@@ -30,6 +30,8 @@ export class SessionAccess {
   readonly #kept = new Map<AccessAction, Map<string, Map<string, Kept>>>();
   #revision: unknown;
   #bytes = 0;
+  /** The last of the kept decisions that allow something. */
+  #last: Pick<Asked, "agent"> & Partial<Pick<Asked, "action" | "resource">> = {};
   #isClosed = false;
 
   constructor(parts: SessionAccessParts) {
@@ -56,11 +58,17 @@ export class SessionAccess {
     const { rules, check, caller } = this.#parts;
     const revision = rules.revision;
     if (revision !== this.#revision) this.#forget(revision);
+    // Messages often go where the one before went, and a name that repeats is the same string again.
+    const last = this.#last;
+    if (resource === last.resource && action === last.action && agent === last.agent) return undefined;
     const kept = this.#kept
       .get(action)
       ?.get(agent ?? "")
       ?.get(resource);
-    if (kept === "allowed") return undefined;
+    if (kept === "allowed") {
+      this.#last = { action, resource, agent };
+      return undefined;
+    }
     const asked = { action, resource, agent } as const;
     const refusal = kept ?? check.refusalOf(caller, asked);
     if (kept === undefined) this.#keep(action, resource, agent ?? "", refusal ?? "allowed");
@@ -89,6 +97,7 @@ export class SessionAccess {
 
   #forget(revision: unknown): void {
     this.#revision = revision;
+    this.#last = {};
     this.#kept.clear();
     this.#parts.account.release(this.#bytes);
     this.#bytes = 0;

@@ -9,6 +9,7 @@ import {
 } from "../../core/internal.ts";
 import { encodeFrame, metadataKey } from "../../protocol/internal.ts";
 import { limits } from "../limits.ts";
+import type { Overuse } from "../quotas/usage.ts";
 import { shuttingDownText } from "../sessions/admission.ts";
 
 // protocol.md §2.3
@@ -21,6 +22,9 @@ export interface CallFailure {
   readonly code: ErrorCode;
   /** Whether it is certain that no handler has seen the call. Only announced callers are told. */
   readonly notHandled: boolean;
+  // protocol.md §2.5
+  /** Milliseconds after which another attempt may succeed. Default: it is not known. Only announced callers are told. */
+  readonly retryMs?: number | undefined;
 }
 
 /** Characters of a name that a text shows. */
@@ -47,6 +51,9 @@ export const callFailure = {
   // protocol.md §2.4
   /** The rules of the host do not let the worker send the message. */
   denied: (text: string) => undeliverable(text, "not-authorized"),
+  // protocol.md §2.5
+  /** The principal or the address of the worker uses too much. */
+  overQuota: ({ text, retryMs }: Overuse): CallFailure => ({ ...undeliverable(text, "overloaded"), retryMs }),
   /** The target's worker left while it had the call: it may have handled it. */
   disconnected: (agentType: string) => mayBeHandled(goneText(agentType), "disconnected"),
   /** The target's worker left in good order. It had answered all that it took, and this call was not among that. */
@@ -187,6 +194,7 @@ export function failureAnswer(requestId: string, failure: CallFailure, isForTrou
       [metadataKey.errorType]: failure.errorType,
       [metadataKey.errorCode]: failure.code,
       ...(isForTroupe && failure.notHandled && { [metadataKey.notHandled]: "1" }),
+      ...(isForTroupe && failure.retryMs !== undefined && { [metadataKey.retryMs]: String(failure.retryMs) }),
     },
   });
 }

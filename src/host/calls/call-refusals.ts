@@ -51,6 +51,8 @@ export function whyNotTaken(
   const { maxPendingCallsPerSession } = bounds;
   if (caller.outgoingCalls.size >= maxPendingCallsPerSession)
     return callFailure.tooManyCalls(maxPendingCallsPerSession);
+  const overuse = caller.quota?.whyNotMore("calls", { clientId: caller.id });
+  if (overuse !== undefined) return callFailure.overQuota(overuse);
   if (!calls.mayOpen(caller)) return callFailure.tooManyCallsHere();
   const idBytes = requestId.end - requestId.textStart;
   if (idBytes > limits.requestIdBytes) return callFailure.longRequestId(idBytes);

@@ -11,6 +11,7 @@ import {
   spliceRequestId,
   withoutEpoch,
   withoutHostKeys,
+  withoutPrincipal,
 } from "../../protocol/internal.ts";
 import type { BatchRunner } from "../batch-runner.ts";
 import type { MutableHostCounters } from "../counters.ts";
@@ -20,7 +21,7 @@ import { type ExpectedMessage, PlaceGates } from "../peers/places/place-gates.ts
 import type { CallLink, WorkerElsewhere } from "../peers/worker-elsewhere.ts";
 import type { AgentRoutes } from "../placement/cluster/agent-routes.ts";
 import type { AcrossSeat, LeavingAgents } from "../placement/leaving-agents.ts";
-import type { MessageOrigin } from "../placement/located.ts";
+import type { CallOfHost } from "../placement/located.ts";
 import type { Placement } from "../placement/placement.ts";
 import type { Workers } from "../placement/workers.ts";
 import type { SharedType } from "../registry/shared-type.ts";
@@ -41,6 +42,7 @@ import { CallsElsewhere, isOn } from "./calls-elsewhere.ts";
 import { type GivenUp, GivenUpTypes } from "./given-up-types.ts";
 import { HeldCalls } from "./held-calls.ts";
 import { HeldWaits } from "./held-waits.ts";
+import { ClusterRings } from "./rings/cluster-rings.ts";
 import { type CallWays, SharedCalls } from "./shared-calls.ts";
 import { StockChains } from "./stock-chains.ts";
 
@@ -58,6 +60,9 @@ export interface CallRouterParts extends CallOutcomesParts {
   readonly peers: PeerTable;
   /** The caller of the calls that the host keeps. */
   readonly courier?: Peer | undefined;
+  // protocol.md §11.20
+  /** Whether a client wants to hear who calls agents of a type. Default: no client does. */
+  readonly asksPrincipal?: ((clientId: string, agentType: string) => boolean) | undefined;
   /** Default: this host is alone. */
   readonly others?: OthersSeat | undefined;
   readonly gates?: PlaceGates | undefined;
@@ -82,6 +87,8 @@ export class CallRouter {
   readonly #calls: CallTable;
   /** Takes the workers' reports of calls that wait for their turn. */
   readonly rings: CallRings;
+  /** Searches for rings over the hosts of a cluster. */
+  readonly clusterRings: ClusterRings;
   readonly #chains = new StockChains();
   readonly #held: HeldCalls;
   /** The calls to agents of shared types, and what workers give back of them. */
@@ -137,11 +144,18 @@ export class CallRouter {
       },
     });
     const { placement, leaving, others = { now: noOthers } } = parts;
-    this.#sending = new CallSending({ calls, ends: this.ends, chains: this.#chains, courier: parts.courier, others });
+    const { courier, asksPrincipal } = parts;
+    const chains = this.#chains;
+    this.#sending = new CallSending({ calls, ends: this.ends, chains, courier, others, asksPrincipal });
+    this.clusterRings = new ClusterRings({
+      ...{ clock, batches, counters, calls, others },
+      onRing: (call, ring) => this.rings.breakRing(call, ring),
+    });
     this.rings = new CallRings({
-      ...{ counters, batches },
+      ...{ counters, batches, cluster: this.clusterRings },
       callNamed: (idText) => calls.named(idText),
       isOver: (idText) => calls.isOver(idText),
+      isOwn: (idText) => calls.isOwn(idText),
       onRing: (call, ring) => this.ends.breakRing(call, ring),
     });
     this.#batches = batches;
@@ -227,13 +241,14 @@ export class CallRouter {
    * Takes a call that another host has sent for the worker of a channel here, and sends it to no other host. `isFirst`: it is the first one on a
    * route to an agent of a shared type. False: the worker does not serve the type, or this host has lost touch with its cluster; nothing was done.
    */
-  routeFrom(caller: HostCaller, request: PeekedRequest, channel: Peer, isFirst: boolean): boolean {
+  routeFrom(caller: HostCaller, request: PeekedRequest, named: CallOfHost): boolean {
+    const { channel, principal } = named;
     const { targetType = "", targetKey } = request;
     const { isServing } = this.#others.now;
     const shared = this.#owners.hasShared ? this.#owners.shared(targetType) : undefined;
     if (shared !== undefined && this.#placement.isAcross) {
       this.#counters.calls += 1;
-      this.#routeToAgent(caller, request, shared, { channel, isFirst });
+      this.#routeToAgent(caller, request, shared, named);
       return true;
     }
     if (!isServing) return false;
@@ -249,10 +264,10 @@ export class CallRouter {
       ? callFailure.shuttingDown()
       : whyNotTaken(caller, request, targetType, { calls: this.#calls, bounds: this.#boundsOfHosts });
     if (refusal !== undefined) this.#outcomes.refuse(caller, requestIdText(request), refusal, targetType);
-    else if (shared !== undefined) this.shared.route(caller, request, shared);
+    else if (shared !== undefined) this.shared.route(caller, request, shared, principal);
     else {
       const callerId = requestIdBytes(request);
-      const call = this.#calls.open({ caller, callerId, targetType, targetKey }, request);
+      const call = this.#calls.open({ caller, principal, callerId, targetType, targetKey }, request);
       if (isExpected || target === undefined) this.elsewhere.expect(call, request, channel.worker.id);
       else this.#sending.forward(call, request, target);
     }
@@ -278,12 +293,7 @@ export class CallRouter {
   }
 
   // protocol.md §12.8
-  #routeToAgent(
-    caller: HostCaller,
-    request: PeekedRequest,
-    type: SharedType,
-    named: Pick<MessageOrigin, "channel" | "isFirst">,
-  ): void {
+  #routeToAgent(caller: HostCaller, request: PeekedRequest, type: SharedType, named: CallOfHost): void {
     // Another host may have a worker for the agent.
     if (this.#isDraining || !this.#others.now.isServing) return this.shared.refuseFrom(caller, request, named);
     const refusal = whyNotTaken(caller, request, type.name, { calls: this.#calls, bounds: this.#boundsOfHosts });
@@ -303,8 +313,11 @@ export class CallRouter {
         this.#outcomes.refuse(caller, requestIdText(request), failure, agentType),
       onPath: (caller, request) => this.#chains.onPath(caller, request),
       // What a host has sent has what only hosts say.
-      bare: ({ caller }, message) =>
-        caller === this.#courier || caller instanceof HostCaller ? withoutEpoch(message) : withoutHostKeys(message),
+      bare: ({ caller, principal }, message) => {
+        if (caller !== this.#courier && !(caller instanceof HostCaller)) return withoutHostKeys(message);
+        // The host names the principal anew, unless it has kept the call.
+        return withoutEpoch(principal === undefined ? message : withoutPrincipal(message));
+      },
       forward: (call, request, target, entry, use) => {
         call.sentBytes = this.#sending.forward(call, request, target, entry, use);
       },

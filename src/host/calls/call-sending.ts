@@ -1,11 +1,14 @@
+import { Buffer } from "node:buffer";
 import {
   type FrameBytes,
   type PeekedRequest,
+  principalEntry,
   spliceRequestId,
   withoutMailMarks,
   withoutPath,
 } from "../../protocol/internal.ts";
 import type { OthersSeat } from "../peers/other-hosts.ts";
+import { WorkerElsewhere } from "../peers/worker-elsewhere.ts";
 import type { Peer } from "../sessions/peer.ts";
 import type { PendingCall } from "../sessions/pending-call.ts";
 import type { CallEnds } from "./call-ends.ts";
@@ -23,6 +26,9 @@ export interface CallSendingParts {
   /** The caller of the calls that the host keeps. */
   readonly courier: Peer | undefined;
   readonly others: OthersSeat;
+  // protocol.md §11.20
+  /** Whether a client wants to hear who calls agents of a type. Undefined: no client does. */
+  readonly asksPrincipal: ((clientId: string, agentType: string) => boolean) | undefined;
 }
 
 /** Sends calls to their targets, as each target knows them. */
@@ -48,13 +54,31 @@ export class CallSending {
       this.#parts.ends.end(call, callFailure.isolated());
       return 0;
     }
-    const frame = this.#frameFor(target, call, request, entry);
+    const marks = call.principal === undefined ? entry : this.#marksOf(call, request, target, entry);
+    const frame = this.#frameFor(target, call, request, marks);
     if (frame === undefined) {
       this.#parts.ends.end(call, callFailure.noDurableEvents(call.targetType));
       return 0;
     }
     this.#send(call, frame, target, use);
     return frame.byteLength;
+  }
+
+  // protocol.md §11.20
+  /**
+   * Returns the fields to add to a call whose caller is known. The principal is told to a worker that asks for it, and with each key. A call to
+   * another host has it beside the frame.
+   */
+  #marksOf(
+    { principal = "", targetType }: PendingCall,
+    { isKeyed }: PeekedRequest,
+    target: Peer,
+    entry: Uint8Array | undefined,
+  ): Uint8Array | undefined {
+    if (target instanceof WorkerElsewhere || !target.traits.isAnnounced) return entry;
+    if (!isKeyed && this.#parts.asksPrincipal?.(target.id, targetType) !== true) return entry;
+    const mark = principalEntry(principal);
+    return entry === undefined ? mark : Buffer.concat([entry, mark]);
   }
 
   // protocol.md §11.13

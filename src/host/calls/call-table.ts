@@ -69,18 +69,22 @@ export class CallTable {
 
   /** Enters a call before the host forwards it. The caller's account must have space for it. The caller's timeout counts if it is the smaller one. `phase`: how its worker is found, for traces. */
   open(
-    call: Pick<PendingCall, "caller" | "callerId" | "targetType" | "targetKey">,
+    call: Pick<PendingCall, "caller" | "callerId" | "targetType" | "targetKey"> &
+      Partial<Pick<PendingCall, "principal">>,
     request: PeekedRequest,
     phase: "route" | "place" = "route",
   ): PendingCall {
     this.#count += 1;
     const hostId = this.#count;
-    const { caller, callerId, targetType, targetKey } = call;
+    const { caller, callerId, targetType, targetKey, principal = caller.principal } = call;
     const timeoutMs = this.#timeoutMs(request.timeoutMs);
-    const heldBytes = costOfCall(callerId.length, targetType, targetKey);
+    // The name of a worker's principal is its session's, too.
+    const ownName = principal === caller.principal ? 0 : 2 * (principal?.length ?? 0);
+    const heldBytes = costOfCall(callerId.length, targetType, targetKey) + ownName;
     const pending: PendingCall = {
       hostId,
       caller,
+      principal,
       callerId,
       targetType,
       targetKey: keptText(targetKey),
@@ -109,6 +113,7 @@ export class CallTable {
     caller.account.add(heldBytes);
     this.#share.add(caller.account.party);
     caller.outgoingCalls.add(pending);
+    caller.quota?.count("calls");
     this.#deadlines.add(pending);
     return pending;
   }
@@ -150,6 +155,12 @@ export class CallTable {
     return id > 0 && id <= this.#count && this.#calls.get(id) === undefined;
   }
 
+  /** Whether this host has made this request id. */
+  isOwn(idText: string): boolean {
+    const id = this.#ids.numberInText(idText);
+    return id > 0 && id <= this.#count;
+  }
+
   /** Whether a call has no outcome yet. */
   has(call: PendingCall): boolean {
     return this.#calls.get(call.hostId) === call;
@@ -166,6 +177,7 @@ export class CallTable {
     call.caller.account.release(call.heldBytes);
     this.#share.remove(call.caller.account.party);
     call.caller.outgoingCalls.delete(call);
+    call.caller.quota?.count("calls", -1);
     call.target?.incomingCalls.delete(call);
     this.#deadlines.remove(call);
     return true;

@@ -16,7 +16,7 @@ import { HostCaller } from "../peers/host-caller.ts";
 import { WorkerElsewhere } from "../peers/worker-elsewhere.ts";
 import type { AgentRoutes } from "../placement/cluster/agent-routes.ts";
 import type { AcrossSeat, LeavingAgents } from "../placement/leaving-agents.ts";
-import type { Elsewhere, Located, MessageOrigin, Placed } from "../placement/located.ts";
+import type { CallOfHost, Elsewhere, Located, MessageOrigin, Placed } from "../placement/located.ts";
 import type { HeldMessage, MovingAgent } from "../placement/moving-agent.ts";
 import type { Placement } from "../placement/placement.ts";
 import type { SharedType } from "../registry/shared-type.ts";
@@ -121,14 +121,15 @@ export class SharedCalls {
     this.#parts = parts;
   }
 
-  route(caller: Peer, request: PeekedRequest, type: SharedType): void {
+  /** `principal`: who calls, if the caller is another host. */
+  route(caller: Peer, request: PeekedRequest, type: SharedType, principal = caller.principal): void {
     const { placement, calls, mayEnter, refuse, onPath } = this.#parts;
     if (!mayEnter(caller, request, type.name)) return;
     const { targetKey } = request;
     const located = placement.locate(type, targetKey, { caller, payer: caller });
     if (located.at === "nowhere") return refuse(caller, request, callFailure.notPlaced(located), type.name);
     const callerId = requestIdBytes(request);
-    const call = calls.open({ caller, callerId, targetType: type.name, targetKey }, request, "place");
+    const call = calls.open({ caller, principal, callerId, targetType: type.name, targetKey }, request, "place");
     this.#send(call, onPath(caller, request), located);
   }
 
@@ -138,7 +139,7 @@ export class SharedCalls {
     caller: HostCaller,
     request: PeekedRequest,
     type: SharedType,
-    { channel, isFirst }: Pick<MessageOrigin, "channel" | "isFirst">,
+    { channel, isFirst, principal }: CallOfHost,
   ): void {
     const { across, calls, refuse } = this.#parts;
     const { targetKey } = request;
@@ -150,7 +151,7 @@ export class SharedCalls {
     if (!isHeld && located.at !== "found")
       return this.#bounce(request, origin, located.at === "elsewhere" ? located : notHere);
     const callerId = requestIdBytes(request);
-    const call = calls.open({ caller, callerId, targetType: type.name, targetKey }, request, "place");
+    const call = calls.open({ caller, principal, callerId, targetType: type.name, targetKey }, request, "place");
     if (!isHeld) return this.#send(call, request, located, origin);
     const holder = across.now?.holderOf(type, targetKey);
     this.#send(call, request, { at: "moving", agent: located, holder }, origin);

@@ -11,11 +11,13 @@ import { ControlChannel } from "../control/control-channel.ts";
 import type { ControlRouter } from "../control/control-router.ts";
 import type { ControlSession } from "../control/control-session.ts";
 import { capabilitiesOf } from "../host-capabilities.ts";
+import { limits } from "../limits.ts";
 import type { Joining } from "../membership/joining.ts";
 import type { Observers } from "../observer.ts";
 import type { OthersSeat } from "../peers/other-hosts.ts";
 import { identityCost, type Workers } from "../placement/workers.ts";
 import { isSamePrincipal } from "../principal.ts";
+import type { CallerQuota, QuotaCheck } from "../quotas/quota-check.ts";
 import { type Admitted, clientIdOf, requireClientId } from "../sessions/admission.ts";
 import type { ChannelTable } from "../sessions/channel-table.ts";
 import { DataChannel, type StreamClosing } from "../sessions/data-channel.ts";
@@ -41,6 +43,8 @@ export interface ChannelLifecycleParts
   readonly others: OthersSeat;
   /** Undefined: the host has no rules. */
   readonly access: AccessCheck | undefined;
+  /** Undefined: the host has no quotas. */
+  readonly quotas: QuotaCheck | undefined;
   readonly observers: Observers;
 }
 
@@ -178,11 +182,12 @@ export class ChannelLifecycle {
   #createSession(
     parts: Pick<SessionParts, "owner" | "openedAs" | "traits" | "worker" | "stream" | "account">,
   ): Session {
-    const { options, dotnetWorkers, access } = this.#parts;
+    const { options, dotnetWorkers, access, quotas } = this.#parts;
     const { clock, heartbeatMs, heartbeatTimeoutMs } = options;
     return new Session({
       ...parts,
       access: access?.ofSession(parts.owner, parts.account),
+      quota: quotas?.of(parts.owner.principal, parts.account.party),
       dotnet: parts.traits.takesJsonEvents ? undefined : dotnetWorkers.opened(parts.owner.clientId),
       bounds: options,
       ...{ clock, heartbeatMs, heartbeatTimeoutMs },
@@ -219,8 +224,12 @@ export class ChannelLifecycle {
     if (current !== undefined && current.openedAs > openedAs) {
       throw new RpcError(replacedStatus.code, replacedStatus.details);
     }
+    if (current !== undefined) return;
     const { maxSessions } = options;
-    if (current !== undefined || channels.mayEnter(partyOfCall(call))) return;
+    const quota = this.#parts.quotas?.of(principal, partyOfCall(call));
+    quota?.assertMayHaveMore("channels", { clientId });
+    const isForKnown = channels.size >= Math.floor(maxSessions * (1 - limits.knownShare));
+    if ((!isForKnown || quota?.isKnown !== false) && channels.mayEnter(partyOfCall(call))) return;
     const detail = `This host takes ${maxSessions} channels at once.`;
     this.#reports.refused(clientId, detail);
     throw new RpcError(StatusCode.resourceExhausted, detail);
@@ -229,6 +238,7 @@ export class ChannelLifecycle {
   #dataOpened(session: Session): Session {
     const { sessions, counters, calls, registry, placement, others } = this.#parts;
     const replaced = sessions.enter(session);
+    session.quota?.channelOpened();
     // After the entry, so that an observer that looks at the host finds the session.
     this.#reports.opened("data", session.owner, session.traits.isAnnounced);
     if (replaced !== undefined) {
@@ -252,6 +262,7 @@ export class ChannelLifecycle {
     const { sessions, calls, registry, placement, between, others, joins } = this.#parts;
     session.account.release(identityCost(session.worker));
     session.access?.close();
+    session.quota?.channelClosed();
     joins.now?.ended(session, closing);
     const isCurrent = sessions.leave(session);
     // A channel that was replaced has left its types to the one that replaced it.
@@ -264,9 +275,14 @@ export class ChannelLifecycle {
     calls.peerEnded(session, { inOrder: closing.reason === "left" });
   }
 
+  #quotaOf({ owner, account }: ControlSession): CallerQuota | undefined {
+    return this.#parts.quotas?.of(owner.principal, account.party);
+  }
+
   #controlOpened(session: ControlSession): void {
     const { controlSessions, control } = this.#parts;
     const replaced = controlSessions.enter(session);
+    this.#quotaOf(session)?.channelOpened();
     this.#reports.opened("control", session.owner, false);
     if (replaced === undefined) return;
     replaced.finish(replacedStatus, "replaced");
@@ -276,6 +292,7 @@ export class ChannelLifecycle {
   #controlGone(session: ControlSession, closing: StreamClosing): void {
     const { controlSessions, control } = this.#parts;
     controlSessions.leave(session);
+    this.#quotaOf(session)?.channelClosed();
     control.sessionEnded(session);
     this.#reports.closed("control", session.owner, closing);
   }

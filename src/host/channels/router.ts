@@ -13,7 +13,7 @@ import {
   type StayFrame,
   type WireSubscription,
 } from "../../protocol/internal.ts";
-import type { CallFailure } from "../calls/call-failures.ts";
+import { type CallFailure, callFailure } from "../calls/call-failures.ts";
 import type { BadFrame } from "../calls/call-refusals.ts";
 import type { CallRouter } from "../calls/call-router.ts";
 import type { SenderCheck } from "../calls/sender-check.ts";
@@ -26,6 +26,7 @@ import type { OthersSeat } from "../peers/other-hosts.ts";
 import type { LeavingAgents } from "../placement/leaving-agents.ts";
 import type { Placement } from "../placement/placement.ts";
 import type { WorkerDrains } from "../placement/worker-drains.ts";
+import type { CallerQuota } from "../quotas/quota-check.ts";
 import type { LegacyRegistration } from "../registry/legacy-registration.ts";
 import type { Registry } from "../registry/registry.ts";
 import type { TypeOwners } from "../registry/type-owners.ts";
@@ -77,7 +78,7 @@ export class Router {
     const { calls, told, events, durable, senders, registration, registry, counters, logger } = this.#parts;
     const frame = peekFrame(bytes);
     if (frame.kind === "request" || frame.kind === "event") {
-      const refusal = senders.whyNot(peer, frame);
+      const refusal = peer.quota === undefined ? senders.whyNot(peer, frame) : this.#whyNot(peer, frame, peer.quota);
       if (refusal !== undefined) return this.#refuse(peer, frame, refusal);
     }
     switch (frame.kind) {
@@ -155,7 +156,14 @@ export class Router {
     peer.send(encodeFrame({ kind: "last" }), "notice");
   }
 
-  // protocol.md §2.1, §2.4
+  // protocol.md §2.5
+  /** Asks the quota, then the rules: messages that the rules refuse count, too. */
+  #whyNot(peer: Peer, message: PeekedRequest | PeekedEvent, quota: CallerQuota): CallFailure | undefined {
+    const overuse = quota.whyNotMessages(1, message.bytes.length, { clientId: peer.id });
+    return overuse === undefined ? this.#parts.senders.whyNot(peer, message) : callFailure.overQuota(overuse);
+  }
+
+  // protocol.md §2.1, §2.4, §2.5
   /** A worker may not send a message. An event is dropped; a durable one has an answer. */
   #refuse(peer: Peer, message: PeekedRequest | PeekedEvent, refusal: CallFailure): void {
     const { calls, durable } = this.#parts;

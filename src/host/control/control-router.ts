@@ -21,6 +21,7 @@ import type { OthersSeat } from "../peers/other-hosts.ts";
 import type { Placed } from "../placement/located.ts";
 import type { MovingAgent } from "../placement/moving-agent.ts";
 import type { Principal } from "../principal.ts";
+import type { QuotaCheck } from "../quotas/quota-check.ts";
 import type { ControlPeer } from "./control-peer.ts";
 import { type ControlWait, ControlWaits } from "./control-waits.ts";
 import { type CameRequest, HeldRequests, type MessageHolder } from "./held-requests.ts";
@@ -52,6 +53,8 @@ export interface ControlRouterParts {
   };
   /** Undefined: the host has no rules. */
   readonly access?: AccessCheck | undefined;
+  /** Default: the host has no quotas. */
+  readonly quotas?: QuotaCheck | undefined;
   readonly logger: Logger | undefined;
 }
 
@@ -76,6 +79,8 @@ export class ControlRouter {
     if (asker === undefined && this.#isForged(from, envelope)) return this.#refuseForged(from, envelope);
     const denied = this.#whyDenied(from, envelope);
     if (denied !== undefined) return this.#refuseDenied(from, envelope, denied);
+    const overuse = this.#whyOverused(from, envelope, bytes);
+    if (overuse !== undefined) return this.#refuse(from, envelope, overuse.request, overuse.text);
     if (isControlRequest(envelope.body) && this.#parts.others?.now.isServing === false)
       return this.#refuseIsolated(from, envelope, envelope.body);
     const agent = this.#movingAt(envelope);
@@ -83,6 +88,16 @@ export class ControlRouter {
       return this.#hold(agent, { from, envelope, request: envelope.body, bytes });
     }
     this.#pass(from, envelope, bytes, this.#clientAt(envelope.destination, from));
+  }
+
+  // protocol.md §2.5
+  /** Takes a request from the quota of its client, or says why it can't. Answers are free. */
+  #whyOverused({ id: clientId, caller, account }: ControlPeer, { body }: ControlEnvelope, bytes: Uint8Array) {
+    const { quotas } = this.#parts;
+    if (quotas === undefined || caller === undefined || !isControlRequest(body)) return undefined;
+    const quota = quotas.of(caller.principal, account.party);
+    const overuse = quota.whyNotMessages(1, bytes.length, { clientId });
+    return overuse && { request: body, text: overuse.text };
   }
 
   #answerElsewhere(asker: ControlPeer, bytes: Uint8Array): void {

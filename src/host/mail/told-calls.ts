@@ -39,7 +39,13 @@ const noneType = {
 /** Memory of a call beside its bytes, while the store keeps it. */
 const callBytes = 1_000;
 /** Keys of a call that mean nothing once no caller waits for it. */
-const callersKeys: readonly string[] = [metadataKey.path, metadataKey.timeoutMs, metadataKey.epoch];
+const callersKeys: readonly string[] = [
+  metadataKey.path,
+  metadataKey.timeoutMs,
+  metadataKey.epoch,
+  // The host writes its own.
+  metadataKey.principal,
+];
 
 // protocol.md §11.16
 /** Keeps the calls that workers tell on their data channel, and answers each when it is kept: no handler has seen it then. */
@@ -65,7 +71,7 @@ export class ToldCalls {
     const { counters } = this.#parts;
     counters.calls += 1;
     const requestId = requestIdText(request);
-    const told = this.#read(request, caller.traits.capabilities.has("mail"));
+    const told = this.#read(request, caller);
     if ("errorType" in told) return this.#fail(caller, requestId, told);
     const bytes = told.frame.length + callBytes;
     if (!caller.account.take(bytes)) {
@@ -79,8 +85,7 @@ export class ToldCalls {
     this.#isDraining = true;
   }
 
-  /** `isNamed`: the caller names the message. */
-  #read({ bytes, targetType, targetKey }: PeekedRequest, isNamed: boolean): Told | CallFailure {
+  #read({ bytes, targetType, targetKey }: PeekedRequest, { traits, principal }: Peer): Told | CallFailure {
     if (this.#isDraining) return callFailure.shuttingDown();
     if (this.#parts.courier === undefined) return callFailure.notKept("This host keeps no messages.", "not-accessible");
     if (targetType === undefined) return callFailure.noTarget();
@@ -91,12 +96,14 @@ export class ToldCalls {
     }
     const frame = decodeFrame(bytes);
     const named = frame.kind === "request" ? frame.metadata[metadataKey.idempotency] : undefined;
-    const id = isNamed ? named : this.#parts.makeId();
+    // Of a worker that knows mail each message has a name.
+    const id = traits.capabilities.has("mail") ? named : this.#parts.makeId();
     if (frame.kind !== "request" || !isIdempotencyKey(id)) {
       return callFailure.notKept("A told message needs an idempotencyKey of 1 to 256 characters.", "invalid-message");
     }
     const metadata = Object.fromEntries(Object.entries(frame.metadata).filter(([key]) => !callersKeys.includes(key)));
-    const kept = encodeFrame({ ...frame, requestId: id, metadata });
+    const marked = principal === undefined ? metadata : { ...metadata, [metadataKey.principal]: principal };
+    const kept = encodeFrame({ ...frame, requestId: id, metadata: marked });
     return { id, receiver: { type: targetType, key: targetKey }, frame: kept };
   }
 

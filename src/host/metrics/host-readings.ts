@@ -70,6 +70,7 @@ function readDrops(now: HostCounters, report: Report): void {
   each(report, "troupe.host.refused", "reason", {
     "not-authorized": now.deniedCalls,
     rules: now.deniedByRules,
+    quota: now.refusedByQuota,
     sender: now.refusedSenders,
     limit: now.refusedByLimit,
     "no-claim": now.refusedClaims,

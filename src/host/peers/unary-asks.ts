@@ -1,5 +1,12 @@
 import { type Clock, followAbort, unfollowAbort } from "../../core/internal.ts";
-import { durableKey, type PeerUnary, type PeerUnaryAnswer, refusalKey, sharingKey } from "../../protocol/internal.ts";
+import {
+  durableKey,
+  type PeerUnary,
+  type PeerUnaryAnswer,
+  refusalKey,
+  sharingKey,
+  tellsPrincipalKey,
+} from "../../protocol/internal.ts";
 import { FairShare, type Metadata, partyOfCall, RpcError, StatusCode } from "../../transport/internal.ts";
 import { limits } from "../limits.ts";
 import type { OutgoingLink } from "./links/outgoing-link.ts";
@@ -98,7 +105,7 @@ export class UnaryAsks {
 }
 
 /** The terms under which a worker shares a type. */
-const termKeys: readonly string[] = [...Object.values(sharingKey), durableKey];
+const termKeys: readonly string[] = [...Object.values(sharingKey), durableKey, tellsPrincipalKey];
 
 function askOf(number: number, { method, clientId, principal, request, call }: ForwardedCall): PeerUnary {
   const metadata = Object.fromEntries(Object.entries(call.metadata).filter(([key]) => termKeys.includes(key)));

@@ -11,13 +11,23 @@ import type { MemoryAccount } from "../../transport/internal.ts";
 import type { FrameUse, Peer, PeerTraits, SendOutcome } from "../sessions/peer.ts";
 import { createIncomingCalls, createOutgoingCalls } from "../sessions/pending-call.ts";
 
+/** Where a call for such a worker comes from. */
+export interface CallOrigin {
+  /** The address of the caller. */
+  readonly party: string;
+  /** The name of its principal. Undefined: it is anonymous. */
+  readonly principal: string | undefined;
+  /** The other host says when it has handed the call over. */
+  readonly isFirst: boolean;
+}
+
 /** The link to the host of such a worker. */
 export interface CallLink {
   readonly hostId: string;
   readonly isOpen: boolean;
   readonly account: MemoryAccount;
-  /** Sends a call to the worker in a slot. `party`: the address of the caller. `isFirst`: the other host says when it has handed it over. */
-  sendCall(slot: number, frame: FrameBytes, party: string, isFirst: boolean): SendOutcome;
+  /** Sends a call to the worker in a slot. */
+  sendCall(slot: number, frame: FrameBytes, origin: CallOrigin): SendOutcome;
   /** Sends an event for workers there. `party`: the address of its publisher. `number`: not 0 for one that opens a route. */
   sendEvent(targets: readonly PeerEventTarget[], frame: Uint8Array, party: string, number: number): SendOutcome;
   sendFlush(flush: PeerFlush): SendOutcome;
@@ -65,7 +75,8 @@ export class WorkerElsewhere implements Peer {
 
   send(frame: FrameBytes, use: FrameUse, from?: Peer): SendOutcome {
     if (!this.#isOpen) return "closed";
-    return this.link.sendCall(this.slot, frame, from?.account.party ?? "", use === "first-call");
+    const party = from?.account.party ?? "";
+    return this.link.sendCall(this.slot, frame, { party, principal: from?.principal, isFirst: use === "first-call" });
   }
 
   notify(notice: Uint8Array): SendOutcome {

@@ -45,6 +45,13 @@ export interface MessageOrigin {
   readonly number: number;
 }
 
+/** The part of a call that another host says beside its frame. */
+export interface CallOfHost extends Pick<MessageOrigin, "channel" | "isFirst"> {
+  // protocol.md §11.20
+  /** The name of the principal that calls. Undefined: an anonymous caller. */
+  readonly principal: string | undefined;
+}
+
 export interface Nowhere {
   readonly at: "nowhere";
   readonly code: "undeliverable" | "overloaded" | "shutting-down" | "state-too-new";

@@ -1,5 +1,6 @@
 import type { Timer } from "../../core/internal.ts";
 import type { Principal } from "../principal.ts";
+import type { CallerQuota } from "../quotas/quota-check.ts";
 import { registrationCost } from "./client-accounts.ts";
 import type { KeptRegistrations, Registrations } from "./kept-registrations.ts";
 import type { HeldSubscription, SubscriptionHolder } from "./subscriptions/subscription-book.ts";
@@ -26,6 +27,11 @@ export class Client implements SubscriptionHolder {
   /** The principal that the client belongs to; undefined for an anonymous one. */
   readonly principal: Principal | undefined;
   #own = new OwnRegistrations();
+  // protocol.md §11.20
+  /** Those of its agent types that hear who calls them. Undefined: none. */
+  #asking: Set<string> | undefined;
+  /** Counts what the client has. Undefined: the host has no quotas, or the client is gone. */
+  #quota: CallerQuota | undefined;
   /** Agent types that the client has lost to others, and the number of the last subscription that it lost with each. */
   #lost = new Map<string, number>();
   #hasNewLosses = false;
@@ -49,29 +55,68 @@ export class Client implements SubscriptionHolder {
     this.state = state;
   }
 
+  /** The quota of the client's principal and address. */
+  get quota(): CallerQuota | undefined {
+    return this.#quota;
+  }
+
+  /** The client is expected or serving: what it registers counts for a quota from now on. */
+  enterQuota(quota: CallerQuota | undefined): void {
+    this.#quota = quota;
+  }
+
+  /** The client is gone: what it has counts no more for its quota. */
+  leaveQuota(): void {
+    this.#count("types", -this.#own.types.size);
+    this.#count("subscriptions", -this.#own.subscriptions.size);
+    this.#quota = undefined;
+  }
+
+  #count(what: "types" | "subscriptions", difference: number): void {
+    if (difference !== 0) this.#quota?.count(what, difference);
+  }
+
   get own(): Registrations {
     return this.#own;
   }
 
   addType(agentType: string): void {
     this.#own.types.add(agentType);
+    this.#count("types", 1);
     this.#own.reservedBytes += registrationCost.reservedType(agentType);
+  }
+
+  /** Notes whether a type of the client hears who calls it. */
+  setAsking(agentType: string, isAsking: boolean): void {
+    if (!isAsking) this.#asking?.delete(agentType);
+    else {
+      this.#asking ??= new Set();
+      this.#asking.add(agentType);
+    }
+  }
+
+  isAsking(agentType: string): boolean {
+    return this.#asking?.has(agentType) === true;
   }
 
   /** False: the client does not have the type. */
   deleteType(agentType: string): boolean {
     const had = this.#own.types.delete(agentType);
+    this.#asking?.delete(agentType);
+    if (had) this.#count("types", -1);
     if (had) this.#own.reservedBytes -= registrationCost.reservedType(agentType);
     return had;
   }
 
   addSubscription(held: HeldSubscription): void {
     this.#own.subscriptions.add(held);
+    this.#count("subscriptions", 1);
     this.#own.reservedBytes += registrationCost.reservedSubscription(held);
   }
 
   deleteSubscription(held: HeldSubscription): void {
     if (this.#own.subscriptions.delete(held)) {
+      this.#count("subscriptions", -1);
       this.#own.reservedBytes -= registrationCost.reservedSubscription(held);
     }
   }
@@ -79,7 +124,10 @@ export class Client implements SubscriptionHolder {
   /** Takes all from the client that it has registered. */
   takeOwn(): Registrations {
     const own = this.#own;
+    this.#count("types", -own.types.size);
+    this.#count("subscriptions", -own.subscriptions.size);
     this.#own = new OwnRegistrations();
+    this.#asking = undefined;
     return own;
   }
 

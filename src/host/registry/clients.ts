@@ -2,6 +2,7 @@ import type { Clock } from "../../core/internal.ts";
 import { method } from "../../protocol/internal.ts";
 import { FairCount, type FairCountOptions, type Place } from "../../transport/internal.ts";
 import type { Principal } from "../principal.ts";
+import type { QuotaCheck } from "../quotas/quota-check.ts";
 import { Client, type ClientState, type Reservation } from "./client.ts";
 import type { ClientAccounts } from "./client-accounts.ts";
 import { KeptRegistrations } from "./kept-registrations.ts";
@@ -27,6 +28,8 @@ export interface ClientsParts {
   readonly pendingOf: (clientId: string, method?: string) => readonly Promise<unknown>[];
   /** Takes the memory of reservations. */
   readonly accounts: ClientAccounts;
+  /** Undefined: the host has no quotas. */
+  readonly quotas?: QuotaCheck | undefined;
   /** The channel of an expected client did not come in time; the registry removes what the client had registered. */
   readonly onExpired: (client: Client) => void;
 }
@@ -114,6 +117,7 @@ export class Clients {
     if (state.at === "gone" || this.#clients.get(clientId) !== client) return;
     if (state.at === "expected") state.timer.cancel();
     this.#leavePlace(clientId);
+    client.leaveQuota();
     client.state = { at: "gone" };
     this.#clients.delete(clientId);
     const before = this.#dropReservation(client);
@@ -147,6 +151,7 @@ export class Clients {
   #enter(client: Client, state: ClientState, party: string): void {
     const { clientId } = client;
     if (client.state.at === "reserved") {
+      client.enterQuota(this.#parts.quotas?.of(client.principal, party));
       const reason = `This host keeps the registrations of ${this.#parts.bounds.maxClients} clients (maxSessions). This address had most of them, and others needed a place.`;
       this.#places.set(
         clientId,
@@ -164,6 +169,7 @@ export class Clients {
 
   #reserve(before: Client, reservation: Reservation): void {
     const { clientId, principal } = before;
+    // What is reserved routes nothing, and counts for no quota until the client comes back.
     const client = new Client(clientId, principal, { at: "reserved" });
     client.reservation = reservation;
     client.inheritLosses(before);

@@ -3,6 +3,7 @@ import type { WireSubscription } from "../../protocol/internal.ts";
 import { type MemoryAccount, partyOfCall } from "../../transport/internal.ts";
 import type { BatchRunner } from "../batch-runner.ts";
 import { isSamePrincipal, type Principal } from "../principal.ts";
+import type { QuotaCheck } from "../quotas/quota-check.ts";
 import type { Client } from "./client.ts";
 import { ClientAccounts, registrationCost } from "./client-accounts.ts";
 import { Clients, type ClientsParts } from "./clients.ts";
@@ -38,6 +39,8 @@ export interface RegistryParts extends Pick<ClientsParts, "pendingOf">, Registra
   readonly giveWay: (clientId: string, reason: string) => void;
   /** Called before a client gives way because another address needed its place. Default: nothing. */
   readonly onClientGaveWay?: ClientsParts["onGaveWay"];
+  /** Default: the host has no quotas. */
+  readonly quotas?: QuotaCheck | undefined;
   /** Opens an account for a list of subscriptions, which no client has to itself. `giveWay`: the list is forgotten. */
   readonly openListAccount: (giveWay: (reason: string) => void) => MemoryAccount;
 }
@@ -50,6 +53,9 @@ export interface Registrant {
   readonly account?: MemoryAccount | undefined;
   /** The terms under which it shares the agent type. Default: it does not. */
   readonly sharing?: SharingTerms | undefined;
+  // protocol.md §11.20
+  /** Whether the agent type hears who calls it. Default: false. */
+  readonly asksPrincipal?: boolean | undefined;
 }
 
 // protocol.md H13, H14
@@ -65,6 +71,8 @@ export class Registry {
   readonly #reports: RegistrationReports;
   readonly #bounds: RegistrationBounds;
   readonly #parts: RegistryParts;
+  /** Whether a client has ever asked who calls. While none has, no call pays for the question. */
+  #hasAsking = false;
 
   constructor(parts: RegistryParts) {
     this.#parts = parts;
@@ -82,6 +90,7 @@ export class Registry {
       bounds: { maxClients, maxReservedEntries },
       pendingOf: parts.pendingOf,
       accounts: this.#accounts,
+      quotas: parts.quotas,
       onGaveWay: parts.onClientGaveWay ?? (() => undefined),
       giveWay: parts.giveWay,
       onExpired: (client) => this.#expire(client),
@@ -94,6 +103,7 @@ export class Registry {
     this.#bounds = new RegistrationBounds({
       bounds: parts.bounds,
       clients: this.#clients,
+      quotas: parts.quotas,
       book,
       reports: this.#reports,
     });
@@ -133,8 +143,18 @@ export class Registry {
     return this.#clients.ownerOf(clientId);
   }
 
+  // protocol.md §11.20
+  /** Whether a client wants to hear who calls agents of a type. */
+  asksPrincipal(clientId: string, agentType: string): boolean {
+    return this.#hasAsking && this.#clients.find(clientId)?.isAsking(agentType) === true;
+  }
+
   registerType(clientId: string, agentType: string, from: Registrant = {}): TypeOutcome {
     const outcome = this.#registerType(clientId, agentType, from);
+    const { asksPrincipal = false } = from;
+    this.#hasAsking ||= asksPrincipal;
+    if (outcome.at === "registered" && this.#hasAsking)
+      this.#clients.find(clientId)?.setAsking(agentType, asksPrincipal);
     this.#accounts.settle(clientId);
     this.#reports.typeRegistered(clientId, agentType, outcome);
     return outcome;
@@ -280,7 +300,7 @@ export class Registry {
     const known = this.#clients.find(clientId);
     if (known?.isLeaving) return leavingRefusal;
     if (known?.own.types.has(agentType)) return { at: "registered" };
-    const tooMany = this.#bounds.whyNoMoreTypes(clientId, partyOfCall(from));
+    const tooMany = this.#bounds.whyNoMoreTypes(clientId, partyOfCall(from), from.principal);
     if (tooMany !== undefined) return tooMany;
     const account = this.#accounts.of(clientId, from.account);
     const bytes = registrationCost.type(agentType);

@@ -13,6 +13,7 @@ import type { MutableHostCounters } from "../counters.ts";
 import { limits } from "../limits.ts";
 import type { Observers } from "../observer.ts";
 import type { Principal } from "../principal.ts";
+import type { QuotaCheck } from "../quotas/quota-check.ts";
 import { type CallerCheck, type Judgement, Refusal } from "./caller-check.ts";
 
 export const shuttingDownText = "Host is shutting down.";
@@ -34,6 +35,8 @@ export function requireClientId(call: CallContext): string {
 export interface AdmissionParts {
   /** Undefined: everybody is admitted. */
   readonly check: CallerCheck | undefined;
+  /** Undefined: the host has no quotas. */
+  readonly quotas?: QuotaCheck | undefined;
   readonly clock: Clock;
   readonly counters: MutableHostCounters;
   readonly logger: Logger | undefined;
@@ -68,8 +71,9 @@ export class Admission {
   /** Admits a call, at once if its check answers at once. Throws, or rejects with, the `RpcError` that refuses the call. */
   admit(call: CallContext): Admitted | PendingAdmission {
     this.assertOpen();
-    const { check } = this.#parts;
+    const { check, quotas } = this.#parts;
     if (check === undefined) return undefined;
+    quotas?.assertMayAsk(partyOfCall(call));
     this.#checkRoom(call);
     let answer: unknown;
     let then: unknown;
@@ -250,6 +254,7 @@ export class Admission {
   /** `reason`: for the log and the observer alone. */
   #denied(call: CallContext, refusal: RpcError, reason: string = refusal.message): RpcError {
     this.#parts.counters.deniedCalls += 1;
+    this.#parts.quotas?.denied(partyOfCall(call));
     this.#parts.observers.now?.({
       at: "denied",
       method: call.method,

@@ -8,6 +8,7 @@ import {
 import type { MemoryAccount, Metadata } from "../../transport/internal.ts";
 import type { SessionAccess } from "../access/session-access.ts";
 import { limits } from "../limits.ts";
+import type { CallerQuota } from "../quotas/quota-check.ts";
 import type { DotnetWorker } from "./dotnet-worker.ts";
 import type { IncomingCalls, OutgoingCalls } from "./pending-call.ts";
 
@@ -48,8 +49,13 @@ export interface Peer {
   /** Set for a worker of .NET's, to which the host sends only what its reader survives (`filterByPeer`). */
   readonly dotnet: DotnetWorker | undefined;
   readonly isOpen: boolean;
+  // protocol.md §11.20
+  /** The name of the worker's principal. Undefined: the worker is anonymous, or belongs to another host. */
+  readonly principal?: string | undefined;
   /** Holds the worker to the rules of the host. Undefined: there are none, or another host holds it to them. */
   readonly access?: SessionAccess | undefined;
+  /** Holds the worker to the quotas of the host. Undefined: there are none, or another host holds it to them. */
+  readonly quota?: CallerQuota | undefined;
   /** Takes what the host keeps for this worker. */
   readonly account: MemoryAccount;
   /** Calls that the worker made, and calls that it was sent, without an outcome yet. Kept here, so that a call costs no look-up. */

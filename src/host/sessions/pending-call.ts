@@ -24,6 +24,9 @@ export interface PendingCall {
   /** The number of the call at this host; the request id that the target sees is made from it. */
   readonly hostId: number;
   readonly caller: Peer;
+  // protocol.md §11.20
+  /** The name of the principal that calls, as the caller's own host has found out. Undefined: an anonymous caller. */
+  readonly principal: string | undefined;
   /** The caller's own request id, as raw bytes. */
   readonly callerId: Uint8Array;
   readonly targetType: string;

@@ -10,6 +10,7 @@ import {
 import type { SessionAccess } from "../access/session-access.ts";
 import type { CloseReason } from "../observer.ts";
 import type { Principal } from "../principal.ts";
+import type { CallerQuota } from "../quotas/quota-check.ts";
 import type { DotnetWorker } from "./dotnet-worker.ts";
 import { GracefulClose } from "./graceful-close.ts";
 import type { FrameUse, Peer, PeerTraits, SendOutcome } from "./peer.ts";
@@ -51,6 +52,8 @@ export interface SessionParts {
   readonly dotnet: DotnetWorker | undefined;
   /** Undefined: the host has no rules. */
   readonly access?: SessionAccess | undefined;
+  /** Undefined: the host has no quotas. */
+  readonly quota?: CallerQuota | undefined;
   readonly stream: ServerStream;
   /** The account of the worker's connection. */
   readonly account: MemoryAccount;
@@ -77,7 +80,9 @@ export class Session implements Peer {
   readonly openedAs: number;
   readonly traits: PeerTraits;
   readonly dotnet: DotnetWorker | undefined;
+  readonly principal: string | undefined;
   readonly access: SessionAccess | undefined;
+  readonly quota: CallerQuota | undefined;
   readonly account: MemoryAccount;
   readonly outgoingCalls = createOutgoingCalls();
   readonly incomingCalls = createIncomingCalls();
@@ -106,7 +111,9 @@ export class Session implements Peer {
     this.traits = parts.traits;
     this.#worker = parts.worker;
     this.dotnet = parts.dotnet;
+    this.principal = parts.owner.principal?.name;
     this.access = parts.access;
+    this.quota = parts.quota;
     this.account = parts.account;
     this.#stream = parts.stream;
     this.#bound = new QueueBound(parts.stream, parts.bounds, parts.account);

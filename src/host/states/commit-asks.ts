@@ -10,11 +10,16 @@ import {
 import {
   type CommitAsk,
   type HostedOutcome,
+  type LoadAsk,
   peekFrame,
+  type RememberedAsk,
+  type RemindersAsk,
   type StateFailure,
   type WireMail,
+  withKeptPrincipal,
 } from "../../protocol/internal.ts";
 import type { CommitOccurrence } from "../observer.ts";
+import type { CallerQuota } from "../quotas/quota-check.ts";
 import type { Peer } from "../sessions/peer.ts";
 
 export function failure(code: ErrorCode, text: string): StateFailure {
@@ -25,8 +30,11 @@ export function fullMailbox(agent: AgentName, outcome: Parameters<typeof fullMai
   return failure("mailbox-full", fullMailboxText(agent, outcome));
 }
 
-/** Reads the mail of a commit. The receiver of a call is its target. Returns a text if a message is not a call. */
-export function readMail(mail: readonly WireMail[]): readonly Mail[] | string {
+/**
+ * Reads the mail of a commit. The receiver of a call is its target. Each message gets the principal of the worker. Returns a text if a message is
+ * not a call.
+ */
+export function readMail(mail: readonly WireMail[], { principal }: Pick<Peer, "principal">): readonly Mail[] | string {
   const read: Mail[] = [];
   for (const { id, message } of mail) {
     const frame = peekFrame(message);
@@ -36,7 +44,8 @@ export function readMail(mail: readonly WireMail[]): readonly Mail[] | string {
     if (!isIdempotencyKey(id)) return "A message among the mail of the commit needs an id of 1 to 256 characters.";
     const receiver = { type: frame.targetType, key: frame.targetKey };
     // A mailbox keeps an id once, as of messages that are told outside a turn.
-    read.push({ id, receiver, kind: "call", frame: message, isOnce: true });
+    const { bytes } = withKeptPrincipal(frame, principal);
+    read.push({ id, receiver, kind: "call", frame: bytes === frame.bytes ? message : bytes, isOnce: true });
   }
   return read;
 }
@@ -51,4 +60,24 @@ export function toCommit(ask: CommitAsk, mail: readonly Mail[], epoch: Epoch): C
 export function occurrence(from: Peer, ask: CommitAsk, outcome: HostedOutcome, ms: number): CommitOccurrence {
   const bytes = ask.write.at === "put" ? ask.write.data.length : 0;
   return { at: "commit", clientId: from.id, agentType: ask.agent.type, outcome: outcome.at, bytes, ms };
+}
+
+// protocol.md §2.5
+/**
+ * Takes an ask from the quota of its worker, or says why it can't. An ask counts as a message. So does each event and each message that rides on a
+ * commit, and each reminder that it sets.
+ */
+export function whyOverused(
+  quota: CallerQuota,
+  clientId: string,
+  ask: LoadAsk | RemindersAsk | RememberedAsk | CommitAsk,
+) {
+  if (ask.kind !== "commit") return quota.whyNotMessages(1, 0, { clientId });
+  const { events, mail, reminders, write } = ask;
+  const set = reminders.filter(({ at }) => at === "set");
+  let bytes = write.at === "put" ? write.data.length : 0;
+  for (const event of events) bytes += event.length;
+  for (const { message } of mail) bytes += message.length;
+  for (const change of set) if (change.at === "set") bytes += change.message.length;
+  return quota.whyNotMessages(1 + events.length + mail.length + set.length, bytes, { clientId });
 }

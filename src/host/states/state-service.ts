@@ -35,7 +35,7 @@ import type { TypeOwners } from "../registry/type-owners.ts";
 import type { TypesBetween } from "../registry/types-between.ts";
 import { shuttingDownText } from "../sessions/admission.ts";
 import type { Peer } from "../sessions/peer.ts";
-import { failure, fullMailbox, occurrence, readMail, toCommit } from "./commit-asks.ts";
+import { failure, fullMailbox, occurrence, readMail, toCommit, whyOverused } from "./commit-asks.ts";
 import { type LoadSpace, loadWithin } from "./load-space.ts";
 import { type FrameRouters, RidingFrames } from "./riding-frames.ts";
 import { type GrantedEpoch, StateRights } from "./state-rights.ts";
@@ -118,6 +118,8 @@ export class StateService {
   take(from: Peer, ask: StoreAsk): TakenAsk | StoreAnswer {
     const refusal = this.#refusalOf(ask);
     if (refusal !== undefined) return failedAnswer(ask, refusal);
+    const overuse = from.quota && whyOverused(from.quota, from.id, ask);
+    if (overuse !== undefined) return failedAnswer(ask, failure("overloaded", overuse.text));
     const withCron = this.#rulesOf(ask);
     if ("code" in withCron) return failedAnswer(ask, failure(withCron.code, withCron.text));
     const denied = from.access?.whyNot(ask.kind === "commit" ? "write-state" : "read-state", ask.agent.type);
@@ -129,7 +131,7 @@ export class StateService {
       return { isCommit: false, run: (space) => this.#read(ask, right.epoch, space), drop: () => undefined };
     const frames = RidingFrames.read(from, ask);
     if (typeof frames === "string") return failedAnswer(ask, failure("invalid-message", frames));
-    const mail = readMail(ask.mail);
+    const mail = readMail(ask.mail, from);
     if (typeof mail === "string") return failedAnswer(ask, failure("invalid-message", mail));
     const foreign = this.#whyNotSent(from, ask, { frames, mail });
     if (foreign !== undefined) return failedAnswer(ask, failure(foreign.code, foreign.text));

@@ -19,6 +19,7 @@ import {
   type UndeliverableCode,
   UndeliverableException,
 } from "../../core/internal.ts";
+import { parseTimeout } from "../extension-metadata.ts";
 import { wellFormed } from "../frames/byte-writer.ts";
 import type { WireMetadata } from "../frames/frame.ts";
 import { metadataKey } from "../wire-names.ts";
@@ -161,7 +162,14 @@ export function fromWireError(error: string, metadata: WireMetadata, agent?: { t
   const shown = remote !== undefined && saysNothing(error) ? textOfObject(remote) : error;
   const text = isOfHandler && agent !== undefined ? `${agent.toString()} failed: ${shown}` : shown;
   const isFinal = metadata[metadataKey.final] === "1";
-  return kind.make(text, { remoteStack: metadata[metadataKey.errorStack], remote, isFinal }, metadata);
+  const retryAfterMs = retryAfterMsIn(metadata);
+  return kind.make(text, { remoteStack: metadata[metadataKey.errorStack], remote, isFinal, retryAfterMs }, metadata);
+}
+
+// protocol.md §2.5
+/** Reads the milliseconds after which another attempt may succeed. Undefined: the host names none. */
+export function retryAfterMsIn(metadata: WireMetadata | undefined): number | undefined {
+  return parseTimeout(metadata?.[metadataKey.retryMs] ?? "");
 }
 
 // protocol.md §11.3

@@ -8,6 +8,7 @@ import {
   PeerFrameSchema,
   type PeerHelloSchema,
   type Taken,
+  type PeerCall as WirePeerCall,
   type PeerFrame as WirePeerFrame,
   type WorkerHere as WireWorkerHere,
   type WorkerHereSchema,
@@ -37,6 +38,8 @@ function toWireKind(frame: RarePeerFrame): WireKind {
       return { case: "hello", value: toWireHello(frame) };
     case "notice":
       return { case: "notice", value: frame.notice };
+    case "waiting":
+      return { case: "waiting", value: frame.notice };
     case "bounce": {
       const { what, types, reason, heldBy = "", frame: message } = frame;
       return { case: "bounce", value: { what: toWireName(what), types: [...types], reason, heldBy, frame: message } };
@@ -114,7 +117,7 @@ function toWireHere(here: WorkerHere): MessageInitShape<typeof WorkerHereSchema>
 function fromWireKind(kind: WirePeerFrame["kind"]): PeerFrame {
   switch (kind.case) {
     case "call":
-      return { kind: "call", slot: kind.value.slot, isFirst: isFirst(kind.value.flags), frame: kind.value.frame };
+      return callOf(kind.value);
     case "answer":
       return { kind: "answer", frame: kind.value };
     case "event":
@@ -130,6 +133,8 @@ function fromWireKind(kind: WirePeerFrame["kind"]): PeerFrame {
     }
     case "notice":
       return { kind: "notice", notice: kind.value };
+    case "waiting":
+      return { kind: "waiting", notice: kind.value };
     case "bounce": {
       const { types, reason, heldBy, frame } = kind.value;
       const what = fromWireName(kind.value.what);
@@ -174,6 +179,10 @@ function fromWireKind(kind: WirePeerFrame["kind"]): PeerFrame {
     case undefined:
       return { kind: "empty" };
   }
+}
+
+function callOf({ slot, flags, principal, frame }: WirePeerCall): PeerFrame {
+  return { kind: "call", slot, isFirst: isFirst(flags), principal, frame };
 }
 
 function fromWireName(what: Taken["what"]): PeerMessageName | undefined {

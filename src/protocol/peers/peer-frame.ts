@@ -20,6 +20,9 @@ export interface PeerCall {
   readonly slot: number;
   /** The first message on a route to an agent of a shared type: the other host says `taken` when it has handed it over. */
   readonly isFirst: boolean;
+  // protocol.md §11.20
+  /** The name of the principal that calls. Undefined: an anonymous caller. */
+  readonly principal: string | undefined;
   readonly frame: Uint8Array;
 }
 
@@ -131,6 +134,8 @@ export interface PeerUnaryAnswer {
 export type RarePeerFrame =
   | PeerHello
   | { readonly kind: "notice"; readonly notice: Uint8Array }
+  /** A call waits long for its turn, or no more: `stuck` or `unstuck`, for the host that searches for rings. */
+  | { readonly kind: "waiting"; readonly notice: Uint8Array }
   | PeerBounce
   | PeerTaken
   | PeerFlush

@@ -12,6 +12,7 @@ const answerTag = 0x12;
 const eventTag = 0x1a;
 const slotTag = 0x08;
 const flagsTag = 0x10;
+const principalTag = 0x1a;
 const numberTag = 0x08;
 const targetTag = 0x12;
 const typeTag = 0x12;
@@ -30,19 +31,38 @@ export function isFirst(flags: number): boolean {
   return (flags & firstFlag) !== 0;
 }
 
-/**
- * Encodes a call for the worker in a slot. `first`: it is the first on a route to its agent. The frame must be sent or joined before the next
- * one is encoded.
- */
-export function encodePeerCall(slot: number, frame: FrameBytes, first = false): SplicedFrame {
+/** The facts that a host tells with a call. */
+export interface PeerCallMarks {
+  /** Whether it is the first call on a route to its agent. Default: false. */
+  readonly isFirst?: boolean;
+  // protocol.md §11.20
+  /** The name of the principal that calls. Default: the caller is anonymous. */
+  readonly principal?: string | undefined;
+}
+
+/** Encodes a call for the worker in a slot. The frame must be sent or joined before the next one is encoded. */
+export function encodePeerCall(
+  slot: number,
+  frame: FrameBytes,
+  { isFirst: first = false, principal }: PeerCallMarks = {},
+): SplicedFrame {
   const slotLength = numberLength(slot);
   const flagsLength = first ? 2 : 0;
-  const bodyLength = slotLength + flagsLength + fieldHead(frame.byteLength) + frame.byteLength;
-  const start = 1 + varintLength(bodyLength) + slotLength + flagsLength + fieldHead(frame.byteLength);
+  const name = principal === undefined ? undefined : Buffer.from(principal);
+  const nameLength = name === undefined ? 0 : fieldHead(name.length) + name.length;
+  const marksLength = slotLength + flagsLength + nameLength;
+  const bodyLength = marksLength + fieldHead(frame.byteLength) + frame.byteLength;
+  const start = 1 + varintLength(bodyLength) + marksLength + fieldHead(frame.byteLength);
   const { bytes, spliced } = headOf(start, frame);
   bytes[0] = callTag;
   let at = writeNumber(bytes, writeVarint(bytes, 1, bodyLength), slotTag, slot);
   if (first) at = writeNumber(bytes, at, flagsTag, firstFlag);
+  if (name !== undefined) {
+    bytes[at] = principalTag;
+    at = writeVarint(bytes, at + 1, name.length);
+    bytes.set(name, at);
+    at += name.length;
+  }
   bytes[at] = frameTag;
   writeVarint(bytes, at + 1, frame.byteLength);
   return spliced;
@@ -101,6 +121,7 @@ export function readPeerMessageHead(bytes: Uint8Array): FrameHead | undefined {
   if (tag === callTag) {
     let field = reader.number();
     while (field === slotTag || field === flagsTag) field = reader.number() < 0 ? -1 : reader.number();
+    if (field === principalTag) field = reader.skip(2) ? reader.number() : -1;
     if (field !== frameTag || reader.number() < 0) return undefined;
   }
   return readFrameHead(bytes.subarray(reader.position));
@@ -118,8 +139,16 @@ function readCall(reader: RawReader): PeerFrame | undefined {
     flags = reader.number();
     tag = flags < 0 ? -1 : reader.number();
   }
+  let principal: string | undefined;
+  if (tag === principalTag) {
+    const end = reader.length();
+    if (end < 0) return undefined;
+    principal = nameAt(reader.bytes, reader.position, end);
+    reader.position = end;
+    tag = reader.number();
+  }
   const frame = tag === frameTag ? readLast(reader) : undefined;
-  return frame && { kind: "call", slot, isFirst: isFirst(flags), frame };
+  return frame && { kind: "call", slot, isFirst: isFirst(flags), principal, frame };
 }
 
 function readEvent(reader: RawReader): PeerFrame | undefined {

@@ -85,6 +85,19 @@ export function withoutEpoch(request: PeekedRequest): PeekedRequest {
   return request.hasHostKeys ? withMetadata(request, metadataKey.epoch, undefined) : request;
 }
 
+// protocol.md §11.20
+/** Returns the call without the name of a principal. */
+export function withoutPrincipal(request: PeekedRequest): PeekedRequest {
+  return request.hasHostKeys ? withMetadata(request, metadataKey.principal, undefined) : request;
+}
+
+// protocol.md §11.20
+/** Returns a call that is kept, with the principal of its sender, and without one that its sender has written. */
+export function withKeptPrincipal(request: PeekedRequest, principal: string | undefined): PeekedRequest {
+  if (principal === undefined) return withoutPrincipal(request);
+  return withMetadata(request, metadataKey.principal, principal);
+}
+
 /** Returns the metadata of a call without the entries that only hosts set. */
 export function withoutHostEntries(metadata: WireMetadata): WireMetadata {
   return Object.fromEntries(Object.entries(metadata).filter(([key]) => !hostKeys.includes(key)));

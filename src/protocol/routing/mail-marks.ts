@@ -21,6 +21,18 @@ export interface MailMarks {
   readonly timeoutMs: number;
 }
 
+/** The topic of a kept event. An event has no caller. */
+function topicOf(metadata: WireMetadata): WireMetadata {
+  return { [metadataKey.topic]: metadata[metadataKey.topic] ?? "" };
+}
+
+// protocol.md §11.20
+/** The principal with which the host has kept a told message. A reminder has none. */
+function principalIn(metadata: WireMetadata): WireMetadata | undefined {
+  const principal = metadata[metadataKey.principal];
+  return principal === undefined ? undefined : { [metadataKey.principal]: principal };
+}
+
 const markKeys: readonly string[] = [
   metadataKey.idempotency,
   metadataKey.delivery,
@@ -28,6 +40,7 @@ const markKeys: readonly string[] = [
   metadataKey.attempt,
   metadataKey.reminder,
   metadataKey.timeoutMs,
+  metadataKey.principal,
 ];
 
 /** Returns a kept call with marks, under a request id of the host. Undefined: the bytes are not a call. */
@@ -43,7 +56,7 @@ export function withMailMarks(frame: Uint8Array, requestId: string, marks: MailM
       [metadataKey.attempt]: String(attempt),
       ...(place !== undefined && { [metadataKey.mail]: place }),
       ...(reminder !== undefined && { [metadataKey.reminder]: formatTick(reminder) }),
-      ...(isEvent && { [metadataKey.topic]: metadata[metadataKey.topic] ?? "" }),
+      ...(isEvent ? topicOf(metadata) : reminder === undefined && principalIn(metadata)),
     },
   }));
 }

@@ -42,6 +42,7 @@ export function peekRequest(bytes: Uint8Array, bodyStart: number): PeekedRequest
   let path = "";
   let hasHostKeys = false;
   let isTold = false;
+  let isKeyed = false;
   while (!reader.atEnd) {
     const fieldStart = reader.position;
     const tag = reader.tag();
@@ -57,6 +58,7 @@ export function peekRequest(bytes: Uint8Array, bodyStart: number): PeekedRequest
         path = value.path ?? path;
       } else if (value.isHostKey) hasHostKeys = true;
       else if (value.isDelivery) isTold = true;
+      else if (value.isKey) isKeyed = true;
       continue;
     }
     const valueStart = reader.position;
@@ -79,6 +81,7 @@ export function peekRequest(bytes: Uint8Array, bodyStart: number): PeekedRequest
     path,
     hasHostKeys,
     isTold,
+    isKeyed,
   };
 }
 
@@ -189,11 +192,13 @@ interface Entry {
   readonly isHostKey: boolean;
   /** Whether it asks the host to keep the call. */
   readonly isDelivery: boolean;
+  /** Whether it names the call for an agent that remembers it. */
+  readonly isKey: boolean;
   readonly timeoutMs: number | undefined;
 }
 
 const otherEntry: Entry = {
-  ...{ isTimeout: false, isTroupeKey: false, isPath: false, isHostKey: false, isDelivery: false },
+  ...{ isTimeout: false, isTroupeKey: false, isPath: false, isHostKey: false, isDelivery: false, isKey: false },
   ...{ path: undefined, timeoutMs: undefined },
 };
 const emptyTimeout: Entry = { ...otherEntry, isTimeout: true };
@@ -202,6 +207,7 @@ const depthEntry: Entry = { ...otherEntry, isPath: true };
 const emptyPath: Entry = { ...otherEntry, isPath: true, path: "" };
 const hostEntry: Entry = { ...otherEntry, isHostKey: true };
 const deliveryEntry: Entry = { ...otherEntry, isDelivery: true };
+const idempotencyEntry: Entry = { ...otherEntry, isKey: true };
 /** Of answers; only announced callers get them. */
 const troupeKeys = [metadataKey.errorDetail, metadataKey.notHandled, metadataKey.final];
 const keyTag = 0x0a;
@@ -238,6 +244,7 @@ function entryAt(bytes: Uint8Array, start: number, end: number): Entry {
   if (isKey(metadataKey.path, bytes, start, end)) return emptyPath;
   if (isKey(metadataKey.depth, bytes, start, end)) return depthEntry;
   if (isKey(metadataKey.delivery, bytes, start, end)) return deliveryEntry;
+  if (isKey(metadataKey.idempotency, bytes, start, end)) return idempotencyEntry;
   return isHostKeyAt(bytes, start, end) ? hostEntry : otherEntry;
 }
 

@@ -36,11 +36,14 @@ export interface PeekedRequest {
   /** The value of `agpath`; empty without one. */
   readonly path: string;
   // protocol.md §11.14, §11.16
-  /** Whether the metadata has a key that only hosts set: `agepoch`, `agmail`, `agattempt`, `agreminder` or `agtopic`. */
+  /** Whether the metadata has a key that only hosts set: `agepoch`, `agmail`, `agattempt`, `agreminder`, `agtopic` or `agprincipal`. */
   readonly hasHostKeys: boolean;
   // protocol.md §11.16
   /** Whether the metadata has the key `agdelivery`: the host keeps the call. */
   readonly isTold: boolean;
+  // protocol.md §11.20
+  /** Whether the metadata has the key `agidempotency`. */
+  readonly isKeyed: boolean;
 }
 
 /** Position of the request id of an answer, and the bytes that it stands in. */

@@ -50,7 +50,7 @@ export interface OpenAccessRulesOptions {
 const shape = optionShape<OpenAccessRulesOptions>({ file: text, logger: loggerKind, clock: clockKind });
 
 /**
- * Opens rules in a file: `rules:` and a list of them, as `accessRules` takes it. YAML needs the package `yaml`. A file that can't be used any
+ * Opens rules in a file: `rules:` and a list of them, as `accessRules` takes it. `quotas:` beside it are for `openQuotaRules`. YAML needs the package `yaml`. A file that can't be used any
  * more changes nothing, and the log says why. Rejects with `invalid-argument` for one that can't be used at the start.
  */
 export async function openAccessRules(options: OpenAccessRulesOptions): Promise<AccessRules> {

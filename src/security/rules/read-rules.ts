@@ -7,6 +7,9 @@ export interface UnreadRules {
   readonly rules: unknown;
   readonly file?: string | undefined;
   readonly lines?: readonly (number | undefined)[] | undefined;
+  /** The quotas of the same file. Undefined: it has none. */
+  readonly quotas?: unknown;
+  readonly quotaLines?: readonly (number | undefined)[] | undefined;
 }
 
 export const ruleBounds = { rules: 1_000, names: 100 } as const;
@@ -86,7 +89,8 @@ function actionsOf(names: readonly string[], at: string): readonly AccessAction[
   });
 }
 
-function namesOf(value: unknown, field: string, at: string): readonly string[] | undefined {
+/** Reads one name, or several. Throws `invalid-argument`; `at` names the entry. */
+export function namesOf(value: unknown, field: string, at: string): readonly string[] | undefined {
   if (value === undefined) return undefined;
   const names: readonly unknown[] = Array.isArray(value) ? value : [value];
   if (names.length === 0 || names.length > ruleBounds.names)

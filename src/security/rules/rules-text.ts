@@ -42,28 +42,46 @@ function readYaml({ parseDocument, LineCounter }: YamlModule, text: string, file
   const [error] = document.errors;
   // The text of the parser has a picture of the line below it.
   if (error !== undefined) throw new Error(error.message.split("\n")[0]);
-  const { rules } = rulesOf(document.toJS({ maxAliasCount: 100 }));
-  const lineOf = (_rule: unknown, index: number): number | undefined => {
-    const node = document.getIn(["rules", index], true);
+  const { rules, quotas } = listsOf(document.toJS({ maxAliasCount: 100 }));
+  const lineOf = (key: string, index: number): number | undefined => {
+    const node = document.getIn([key, index], true);
     const hasRange = typeof node === "object" && node !== null && "range" in node && Array.isArray(node.range);
     return hasRange ? lineCounter.linePos(Number((node.range as readonly unknown[])[0])).line : undefined;
   };
-  return { rules, file, lines: Array.isArray(rules) ? rules.map(lineOf) : [] };
+  const linesOf = (key: string, list: unknown) =>
+    Array.isArray(list) ? list.map((_entry, index) => lineOf(key, index)) : [];
+  return { rules, quotas, file, lines: linesOf("rules", rules), quotaLines: linesOf("quotas", quotas) };
 }
 
 function readJson(text: string, file: string): UnreadRules {
-  return { rules: rulesOf(JSON.parse(text)).rules, file, lines: linesOfRules(text) };
+  const { rules, quotas, isQuotasFirst } = listsOf(JSON.parse(text));
+  const all = linesOfEntries(text);
+  const [first, second] = isQuotasFirst ? [quotas, rules] : [rules, quotas];
+  const count = Array.isArray(first) ? first.length : 0;
+  const [before, after] = [all.slice(0, count), Array.isArray(second) ? all.slice(count) : []];
+  const [quotaLines, lines] = isQuotasFirst ? [before, after] : [after, before];
+  return { rules, quotas, file, lines, quotaLines };
 }
 
-function rulesOf(content: unknown): { readonly rules: unknown } {
+/** The two lists of a file. It may have one of them alone. */
+function listsOf(content: unknown): {
+  readonly rules: unknown;
+  readonly quotas: unknown;
+  readonly isQuotasFirst: boolean;
+} {
   const isObject = typeof content === "object" && content !== null && !Array.isArray(content);
-  const others = isObject ? Object.keys(content).filter((key) => key !== "rules") : [];
-  if (isObject && "rules" in content && others.length === 0) return { rules: content.rules };
-  throw new TroupeError("invalid-argument", "The file must have rules: and a list of rules below, and nothing else.");
+  const keys = isObject ? Object.keys(content) : [];
+  if (isObject && keys.length > 0 && keys.every((key) => key === "rules" || key === "quotas")) {
+    const { rules, quotas } = content as { readonly rules?: unknown; readonly quotas?: unknown };
+    return { rules, quotas, isQuotasFirst: keys[0] === "quotas" };
+  }
+  const text =
+    "The file must have rules: and a list of rules below, or quotas: and a list of quotas, or both, and nothing else.";
+  throw new TroupeError("invalid-argument", text);
 }
 
-/** The lines of the objects in the one list of a valid JSON text. */
-function linesOfRules(text: string): readonly number[] {
+/** The lines of the objects in the lists of a valid JSON text. */
+function linesOfEntries(text: string): readonly number[] {
   const lines: number[] = [];
   let [line, depth] = [1, 0];
   for (const [token] of text.matchAll(/"(?:[^"\\]|\\.)*"|[{}[\]\n]/g)) {

@@ -39,11 +39,13 @@ export async function connectWithRetry<Found>(
   const { addresses, failedAttempts, maxAttempts, reconnect, random, clock, signal, onStep } = options;
   let round = options.failedRounds;
   let reason = options.reason;
+  let hintMs = 0;
   const failures = new Map<string, string>();
   for (let tries = 0; ; tries += 1) {
     const isRoundBegin = tries % addresses.length === 0;
     if (isRoundBegin && round !== undefined) {
-      const delayMs = backOffMs(round, reconnect, random);
+      const delayMs = Math.max(backOffMs(round, reconnect, random), hintMs);
+      hintMs = 0;
       onStep({ at: "waiting", delayMs, reason });
       await sleepMs(delayMs, clock, signal);
     }
@@ -57,11 +59,21 @@ export async function connectWithRetry<Found>(
     } catch (error) {
       signal.throwIfAborted();
       reason = errorText(error);
+      hintMs = Math.max(hintMs, hintOf(error));
       failures.set(address, reason);
       if (!options.isWorthRetrying(error)) throw error;
       if (attempt >= maxAttempts) throw failures.size > 1 ? noneReached([...failures.values()], error) : error;
     }
   }
+}
+
+/** A host may be wrong about the time, or mean harm: a worker waits no longer than this. */
+const longestHintMs = 60_000;
+
+// protocol.md §2.5
+/** The milliseconds for which a host that refuses the worker asks it to wait. */
+function hintOf(error: unknown): number {
+  return error instanceof TroupeError ? Math.min(error.retryAfterMs ?? 0, longestHintMs) : 0;
 }
 
 /** Creates the error of a search over several addresses, with the last reason of each. */

@@ -1,5 +1,5 @@
 import { TroupeError, UndeliverableException } from "../../core/internal.ts";
-import { voidStatusPrefix } from "../../protocol/internal.ts";
+import { retryAfterMsIn, voidStatusPrefix } from "../../protocol/internal.ts";
 import { RpcError, StatusCode, type StreamEnd } from "../../transport/internal.ts";
 
 /** The error codes of a refusal. */
@@ -13,9 +13,15 @@ export type ConnectionEnd =
   | { readonly by: "lost"; readonly reason: string; readonly isSilent: boolean }
   /**
    * The host, or a proxy before it, answered the data channel with a status and never accepted it. `isUnread`: it is certain that
-   * the host read nothing there.
+   * the host read nothing there. `retryAfterMs`: what the host says of another attempt.
    */
-  | { readonly by: "refused"; readonly reason: string; readonly code: RefusalCode; readonly isUnread: boolean };
+  | {
+      readonly by: "refused";
+      readonly reason: string;
+      readonly code: RefusalCode;
+      readonly isUnread: boolean;
+      readonly retryAfterMs?: number | undefined;
+    };
 
 /** Facts about a connection whose data channel has ended. */
 interface EndedConnection {
@@ -42,6 +48,7 @@ export function lossOf(
         reason: `The host at ${address} refused the worker: ${why}`,
         code,
         isUnread: isUnreadRefusal(end),
+        retryAfterMs: end.by === "status" ? retryAfterMsIn(end.status.metadata) : undefined,
       };
 }
 
@@ -120,7 +127,7 @@ export function endError(end: ConnectionEnd): Error {
     case "refused":
       return end.code === "not-authorized"
         ? new TroupeError("not-authorized", `${end.reason} ${howToBeAdmitted}`)
-        : new UndeliverableException(end.reason, { code: end.code });
+        : new UndeliverableException(end.reason, { code: end.code, retryAfterMs: end.retryAfterMs });
   }
 }
 

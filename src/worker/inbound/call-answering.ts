@@ -270,8 +270,9 @@ export class CallAnswering {
     const topic = isMail ? keptTopicOf(frame.metadata) : undefined;
     const topicId = topic === undefined ? undefined : TopicId.parse(topic);
     const messageId = frame.requestId;
+    const principal = frame.metadata[metadataKey.principal];
     const context = new HandlerContext({
-      sender,
+      ...{ sender, principal },
       topicId,
       isRpc: topicId === undefined || isRpcTopic(topicId.type),
       messageId,
@@ -291,7 +292,7 @@ export class CallAnswering {
     const giveBack = owed.claim && ((reason: GiveBackReason) => isGivenBack(owed, reason));
     // An agent without a state remembers nothing.
     const isKept = key !== undefined && (!isMail || catalog.keepsState(agentId.type));
-    const kept = isKept ? { id: key, principal: "", isMail } : undefined;
+    const kept = isKept ? { id: key, principal: principal ?? "", isMail } : undefined;
     const { arrivedMs } = owed;
     return { agentId, message, context, link, typeName, owed, handlerSlot, giveBack, arrivedMs, kept };
   }

@@ -1,5 +1,5 @@
 import { loggableText, TimedOutError, TroupeError, UndeliverableException } from "../../core/internal.ts";
-import { refusalKey, type WireSubscription } from "../../protocol/internal.ts";
+import { refusalKey, retryAfterMsIn, type WireSubscription } from "../../protocol/internal.ts";
 import { RpcError, StatusCode } from "../../transport/internal.ts";
 import { subscriptionText } from "./wire-subscription.ts";
 
@@ -77,7 +77,10 @@ export function refusalError(what: string, thrown: unknown): Error {
     case StatusCode.notFound:
       return new TroupeError("not-found", text, options);
     case StatusCode.resourceExhausted:
-      return new UndeliverableException(text, { ...options, code: "overloaded" });
+      return new UndeliverableException(text, {
+        ...options,
+        ...{ code: "overloaded", retryAfterMs: retryAfterMsIn(thrown.status.metadata) },
+      });
     case StatusCode.permissionDenied:
     case StatusCode.unauthenticated:
       return new TroupeError("not-authorized", text, options);

@@ -10,6 +10,7 @@ import {
   isSamePattern,
   method,
   sharingMetadata,
+  tellsPrincipalKey,
   type WireSubscription,
 } from "../../protocol/internal.ts";
 import type { Link, Metadata } from "../../transport/internal.ts";
@@ -35,6 +36,8 @@ export interface UnaryRegistryOptions {
   readonly firstRoundTrip: FirstRoundTrip;
   /** Returns the terms under which the worker shares a type; undefined: it does not. */
   readonly sharingOf: (agentType: string) => SharingTerms | undefined;
+  /** Whether handlers of a type hear who calls. */
+  readonly tellsPrincipal: (agentType: string) => boolean;
 }
 
 /**
@@ -54,7 +57,11 @@ export class UnaryRegistry implements HostRegistry {
   async registerType(agentType: string, signal?: AbortSignal): Promise<void> {
     try {
       await this.#options.firstRoundTrip.wait(signal);
-      const terms = sharingMetadata(this.#options.sharingOf(agentType));
+      const { sharingOf, tellsPrincipal } = this.#options;
+      const terms = {
+        ...sharingMetadata(sharingOf(agentType)),
+        ...(tellsPrincipal(agentType) && { [tellsPrincipalKey]: "1" }),
+      };
       await this.#call(method.registerAgent, encodeRegisterAgentRequest(agentType), signal, terms);
     } catch (error) {
       if (isNotImplemented(error)) throw error;

@@ -18,7 +18,20 @@ const agentId = fc.record({ type: text, key: text });
 const payload = fc.record({ dataType: text, dataContentType: text, data: bytes });
 const metadata = fc
   .dictionary(
-    fc.oneof(text, fc.constantFrom("agtimeoutms", "agpath", "agdepth", "agepoch", "agmail", "agattempt", "agreminder")),
+    fc.oneof(
+      text,
+      fc.constantFrom(
+        "agtimeoutms",
+        "agpath",
+        "agdepth",
+        "agepoch",
+        "agmail",
+        "agattempt",
+        "agreminder",
+        "agprincipal",
+        "agidempotency",
+      ),
+    ),
     fc.oneof(text, fc.constantFrom("500", "0", "-1", "1e3")),
   )
   // protobuf-es keeps maps as plain objects, and this key does not survive in one.
@@ -76,10 +89,13 @@ function routingOf({ message }: Message): object {
       const own = metadata.agtimeoutms ?? "";
       const hasPath = metadata.agpath !== undefined || metadata.agdepth !== undefined;
       const isTold = metadata.agdelivery !== undefined;
+      const isKeyed = metadata.agidempotency !== undefined;
       const timeoutMs = /^\d{1,15}$/.test(own) && Number(own) > 0 ? Number(own) : undefined;
-      const hasHostKeys = ["agepoch", "agmail", "agattempt", "agreminder"].some((key) => metadata[key] !== undefined);
+      const hasHostKeys = ["agepoch", "agmail", "agattempt", "agreminder", "agprincipal"].some(
+        (key) => metadata[key] !== undefined,
+      );
       const [targetType, targetKey] = [target?.type, target?.key ?? ""];
-      return { kind: "request", requestId, targetType, targetKey, timeoutMs, hasPath, hasHostKeys, isTold };
+      return { kind: "request", requestId, targetType, targetKey, timeoutMs, hasPath, hasHostKeys, isTold, isKeyed };
     }
     case "response":
       return { kind: "response", requestId: message.value.requestId };
@@ -93,10 +109,10 @@ function routingOf({ message }: Message): object {
 function routingOfPeek(peeked: PeekedFrame): object {
   switch (peeked.kind) {
     case "request": {
-      const { kind, targetType, targetKey, timeoutMs, hasPath, hasHostKeys, isTold } = peeked;
+      const { kind, targetType, targetKey, timeoutMs, hasPath, hasHostKeys, isTold, isKeyed } = peeked;
       return {
         ...{ kind, requestId: requestIdText(peeked) },
-        ...{ targetType, targetKey, timeoutMs, hasPath, hasHostKeys, isTold },
+        ...{ targetType, targetKey, timeoutMs, hasPath, hasHostKeys, isTold, isKeyed },
       };
     }
     case "response":

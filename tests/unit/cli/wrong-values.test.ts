@@ -44,7 +44,7 @@ const texts = new Set([
   ...["--cluster", "--peer-tls-cert", "--peer-tls-key", "--peer-tls-ca", "--peer-secret"],
   ...["--nats-credentials", "--nats-tls-ca", "--nats-tls-cert", "--nats-tls-key"],
   ...["--worker", "--after", "--prefix", "--content-type"],
-  ...["--tokens", "--rules", "--jwt-issuer", "--jwt-audience", "--jwt-keys", "--folder", "--host"],
+  ...["--tokens", "--rules", "--quotas", "--jwt-issuer", "--jwt-audience", "--jwt-keys", "--folder", "--host"],
 ]);
 
 const wholeNumber = /Not a whole number from \d+ to \d+, in digits alone\./;

@@ -225,7 +225,7 @@ rules:
     ["a rule that can't be used", "rules: [{ principal: alice, allow: calls, types: a }]", /r\.yaml:1/],
     ["broken YAML", "rules: [", /can't be read again/],
     ["no rules", "", /can't be read again/],
-    ["something else beside the rules", "rules: []\nquotas: []", /can't be read again/],
+    ["something else beside the rules", "rules: []\nroles: []", /can't be read again/],
     ["aliases without end", `a: &a [x]\n${"b: &b [*a, *a]\n".repeat(2)}rules: []`, /can't be read again/],
   ])("that has %s by now changes nothing, and the log says so", async (_what, text, logged) => {
     const clock = new ManualClock();

@@ -4,6 +4,7 @@ import type { Agent, AgentFactory, AgentMetadata, AgentState, ClassOf } from "..
 import { AgentId } from "../../agents/agent-id.ts";
 import type { DeactivationReason } from "../../agents/agent-life.ts";
 import type { SharingTerms } from "../../agents/sharing.ts";
+import type { PrincipalOptions } from "../../agents/told-principal.ts";
 import type { TurnOptions } from "../../agents/turns.ts";
 import type { AmbientContexts } from "../../ambient-contexts.ts";
 import { type Clock, systemClock } from "../../clock.ts";
@@ -108,7 +109,7 @@ export class AgentCatalog {
    * Binds the agent and adds it to the catalog. Rejects with `shutting-down` when the catalog closes meanwhile; the close then closes
    * the agent. When it rejects, the catalog does not hold the agent.
    */
-  async addInstance(agent: Agent, id: AgentId, options: TurnOptions = {}): Promise<void> {
+  async addInstance(agent: Agent, id: AgentId, options: TurnOptions & PrincipalOptions = {}): Promise<void> {
     assertAgentId(id, "id of an instance");
     const home = this.#kinds.ofInstance(agent, id, options);
     try {
@@ -184,6 +185,11 @@ export class AgentCatalog {
   /** Returns the terms under which this runtime shares the type with others. Undefined for a type that is not shared. */
   sharingOf(type: string): SharingTerms | undefined {
     return this.#kinds.get(type)?.sharing;
+  }
+
+  /** Whether handlers of the type hear who calls. */
+  tellsPrincipal(type: string): boolean {
+    return this.#kinds.get(type)?.tellsPrincipal === true;
   }
 
   /** Returns the registered types, in the order of their registration. */

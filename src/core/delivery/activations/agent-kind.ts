@@ -39,6 +39,8 @@ export interface AgentKind {
   readonly limits: LifeLimits;
   /** Undefined: one worker alone serves the type. */
   readonly sharing: SharingTerms | undefined;
+  /** Whether its handlers hear who calls. */
+  readonly tellsPrincipal: boolean;
   /** Whether one of its agents has handled an event, a told message, or a call to which such a message led. */
   isCounted: boolean;
 }
@@ -48,6 +50,8 @@ export const noLimits: LifeLimits = { idleAfterMs: Number.POSITIVE_INFINITY, max
 export interface AgentKindOptions {
   readonly turns?: AgentTurns | undefined;
   readonly sharing?: SharingTerms | undefined;
+  /** Default: false. */
+  readonly tellsPrincipal?: boolean | undefined;
   /** Default: none. */
   readonly limits?: LifeLimits | undefined;
   /** Keeps the live agents in the order of their last use. */
@@ -55,9 +59,9 @@ export interface AgentKindOptions {
 }
 
 export function createAgentKind(source: AgentSource, options: AgentKindOptions = {}): AgentKind {
-  const { turns, sharing, limits = noLimits, tracked } = options;
+  const { turns, sharing, tellsPrincipal = false, limits = noLimits, tracked } = options;
   const tables = { live: tracked ?? new Map(), tracked, making: new Map(), ending: new Map() };
-  return { source, ...tables, turns, limits, sharing, isCounted: false };
+  return { source, ...tables, turns, limits, sharing, tellsPrincipal, isCounted: false };
 }
 
 /** Throws `invalid-argument` when the factory is not a function, for instance when it is an agent. */

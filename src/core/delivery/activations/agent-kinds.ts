@@ -2,6 +2,7 @@ import type { Agent, AgentFactory, ClassOf } from "../../agents/agent.ts";
 import { type AgentId, assertAgentType } from "../../agents/agent-id.ts";
 import { classLife, type LifeOptions } from "../../agents/agent-life.ts";
 import { type SharingOptions, sharingTerms } from "../../agents/sharing.ts";
+import { type PrincipalOptions, tellsPrincipal } from "../../agents/told-principal.ts";
 import { assertMayRunAhead, classConcurrency, classRunAhead, type TurnOptions } from "../../agents/turns.ts";
 import type { Clock } from "../../clock.ts";
 import { TroupeError } from "../../errors.ts";
@@ -33,7 +34,8 @@ export interface AgentKindsOptions {
 /** Options of a type whose agents a factory makes. */
 export type FactoryOptions<T extends Agent> = { readonly expectedClass?: ClassOf<T> | undefined } & TurnOptions &
   LifeOptions &
-  SharingOptions;
+  SharingOptions &
+  PrincipalOptions;
 
 /** Milliseconds without a turn after which an agent that keeps a state is deactivated. */
 const idleWithStateMs = 600_000;
@@ -93,8 +95,12 @@ export class AgentKinds {
     const life = this.#createLife(expectedClass, options, this.#persistentTypes.has(type));
     if (turns !== undefined || life.tracked !== undefined) this.#isPlain = false;
     const sharing = sharingTerms(options, expectedClass);
+    const tells = tellsPrincipal(options, expectedClass);
     if (sharing !== undefined) this.#hasShared = true;
-    this.#kinds.set(type, createAgentKind({ by: "factory", factory, expectedClass }, { turns, sharing, ...life }));
+    this.#kinds.set(
+      type,
+      createAgentKind({ by: "factory", factory, expectedClass }, { turns, sharing, ...life, tellsPrincipal: tells }),
+    );
   }
 
   /** Throws `already-exists` when the type is taken. */
@@ -109,7 +115,7 @@ export class AgentKinds {
 
   // The errors are those of protocol.md §5.3.
   /** Returns the type of an instance, and registers it if the instance is its first one. Throws if the instance does not fit in. */
-  ofInstance(agent: Agent, id: AgentId, options: TurnOptions): AgentKind {
+  ofInstance(agent: Agent, id: AgentId, options: TurnOptions & PrincipalOptions): AgentKind {
     assertAgent(agent);
     const kind = this.#kinds.get(id.type);
     const prototype: object = Object.getPrototypeOf(agent);
@@ -158,9 +164,13 @@ export class AgentKinds {
     return { limits: { idleAfterMs, maxLive }, tracked };
   }
 
-  #createInstances(type: string, agent: Agent, options: TurnOptions): AgentKind {
+  #createInstances(type: string, agent: Agent, options: TurnOptions & PrincipalOptions): AgentKind {
     const turns = this.#createTurns(type, agent.constructor, options);
+    const tells = tellsPrincipal(options, agent.constructor);
     if (turns !== undefined) this.#isPlain = false;
-    return createAgentKind({ by: "instances", prototype: Object.getPrototypeOf(agent) }, { turns });
+    return createAgentKind(
+      { by: "instances", prototype: Object.getPrototypeOf(agent) },
+      { turns, tellsPrincipal: tells },
+    );
   }
 }

@@ -13,6 +13,7 @@ import {
   peerLinks,
   requestIdText,
 } from "../../../protocol/internal.ts";
+import { isPrincipalName } from "../../../security/internal.ts";
 import {
   type CallContext,
   createUncountedAccount,
@@ -139,12 +140,14 @@ export class AcceptedLinks implements AskedHost, LinkService {
     if (control !== undefined) ways.controlGone(control);
   }
 
-  called(link: IncomingLink, { slot, isFirst, frame }: PeerCall): void {
+  called(link: IncomingLink, { slot, isFirst, principal, frame }: PeerCall): void {
     const { presence, ways } = this.#parts;
     const { caller } = link;
     if (caller === undefined) return;
+    if (principal !== undefined && !isPrincipalName(principal))
+      return link.cut("It has sent a call in the name of a principal that can't have such a name.");
     const channel = presence.channelAt(slot);
-    if (channel !== undefined && ways.called(caller, frame, channel, isFirst)) return;
+    if (channel !== undefined && ways.called(caller, { isFirst, principal, frame }, channel)) return;
     const call = peekFrame(frame);
     if (call.kind !== "request") return link.cut("It has sent a call whose frame is not a request.");
     const reason = "The worker does not serve the agent type here any more.";
@@ -200,6 +203,10 @@ export class AcceptedLinks implements AskedHost, LinkService {
     this.#parts.batches.add(link, [answer], link.account.party);
   }
 
+  waitingCame(link: IncomingLink, notice: Uint8Array): void {
+    if (link.caller !== undefined) this.#parts.ways.waitingCame(link.caller, notice);
+  }
+
   /** Ends all links after what waits, and refuses others. */
   close(): void {
     this.#isClosed = true;
@@ -208,7 +215,7 @@ export class AcceptedLinks implements AskedHost, LinkService {
   }
 
   async #answer(link: IncomingLink, ask: PeerUnary): Promise<void> {
-    const outcome = await this.#parts.ways.asked(ask, link.account);
+    const outcome = await this.#parts.ways.asked(ask, link.account, link.hostId);
     const { number } = ask;
     const answer = { kind: "unary-answer", number } as const;
     if (outcome instanceof RpcError) {

@@ -65,7 +65,8 @@ export class ClientSubscriptions {
       case undefined: {
         const account = accounts.of(clientId, from.account);
         const bytes = registrationCost.subscription({ id, pattern });
-        const refusal = bounds.whyNoMoreSubscriptions(clientId, account) ?? bounds.whyNoRoom(clientId, account, bytes);
+        const refusal =
+          bounds.whyNoMoreSubscriptions(clientId, account, principal) ?? bounds.whyNoRoom(clientId, account, bytes);
         if (refusal !== undefined) return refusal;
         const holder = clients.find(clientId) ?? clients.expect(clientId, principal, account.party);
         return this.#enter({ id, pattern, holder, account });

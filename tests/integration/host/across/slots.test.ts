@@ -9,7 +9,7 @@ function callBytes(slot: number, requestId: string, isFirst: boolean, text = "")
     ...{ kind: "request", requestId, source: undefined, target: { type: "room", key: "k" } },
     ...{ payload: undefined, metadata: text === "" ? {} : { text } },
   });
-  return new Uint8Array(joinFrame(encodePeerCall(slot, request, isFirst)));
+  return new Uint8Array(joinFrame(encodePeerCall(slot, request, { isFirst })));
 }
 
 async function nextOf<Kind extends PeerFrame["kind"]>(

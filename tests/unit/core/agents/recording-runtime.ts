@@ -154,6 +154,7 @@ export function contextOf(given: Partial<MessageContext> = {}): MessageContext {
   const isRpc = given.topicId === undefined;
   return {
     sender: undefined,
+    principal: undefined,
     topicId: undefined,
     isRpc,
     messageId: "m1",

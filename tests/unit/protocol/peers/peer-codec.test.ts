@@ -72,9 +72,11 @@ describe("frames between hosts", () => {
     expect(plain(decodePeerFrame(encodePeerFrame(frame)))).toEqual(plain(frame));
   });
 
-  it.each([0, 1, 127, 128, 70_000].flatMap((slot) => [[slot, false] as const, [slot, true] as const]))(
-    "carry a call to slot %i in a few bytes before its own, first on its route: %s",
-    (slot, isFirst) => {
+  const principals = [undefined, "alice", "ß".repeat(200)];
+  const marks = principals.flatMap((principal) => [[false, principal] as const, [true, principal] as const]);
+  it.each([0, 1, 127, 128, 70_000].flatMap((slot) => marks.map((mark) => [slot, ...mark] as const)))(
+    "carry a call to slot %i in a few bytes before its own, first on its route: %s, of principal %s",
+    (slot, isFirst, principal) => {
       const message = encodeFrame({
         ...{ kind: "request", requestId: "1", source: undefined, target: { type: "echo", key: "k" } },
         ...{ payload: { typeName: "t", contentType: "c", data: new Uint8Array(300) }, metadata: {} },
@@ -82,12 +84,12 @@ describe("frames between hosts", () => {
       const peeked = peekFrame(message);
       if (peeked.kind !== "request") throw new Error("It is no call.");
       const id = Buffer.from("host-12");
-      const bytes = Buffer.from(joinFrame(encodePeerCall(slot, spliceRequestId(peeked, id), isFirst)));
+      const bytes = Buffer.from(joinFrame(encodePeerCall(slot, spliceRequestId(peeked, id), { isFirst, principal })));
       const frame = Buffer.from(joinFrame(spliceRequestId(peeked, id)));
-      expect(plain(decodePeerFrame(bytes))).toEqual(plain({ kind: "call", slot, isFirst, frame }));
+      expect(plain(decodePeerFrame(bytes))).toEqual(plain({ kind: "call", slot, isFirst, principal, frame }));
       const generated = toBinary(
         PeerFrameSchema,
-        create(PeerFrameSchema, { kind: { case: "call", value: { slot, flags: isFirst ? 1 : 0, frame } } }),
+        create(PeerFrameSchema, { kind: { case: "call", value: { slot, flags: isFirst ? 1 : 0, principal, frame } } }),
       );
       expect(bytes.equals(generated)).toBe(true);
       expect(decodePeerFrameQuickly(generated)).toBeDefined();
@@ -146,7 +148,9 @@ describe("frames between hosts", () => {
     // The slot stands twice; the last one counts.
     const twice = Buffer.from([0x0a, (call[1] ?? 0) + 2, 0x08, 0x05, ...call.subarray(2)]);
     expect(decodePeerFrameQuickly(twice)).toBeUndefined();
-    expect(plain(decodePeerFrame(twice))).toEqual(plain({ kind: "call", slot: 1, isFirst: false, frame }));
+    expect(plain(decodePeerFrame(twice))).toEqual(
+      plain({ kind: "call", slot: 1, isFirst: false, principal: undefined, frame }),
+    );
   });
 
   it("are ignored if a later version has made them, and refused if they are broken", () => {

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
-import { assertKind } from "../../../../src/core/internal.ts";
-import { backOffMs } from "../../../../src/worker/connection/connect-with-retry.ts";
+import { assertKind, UndeliverableException } from "../../../../src/core/internal.ts";
+import { ManualClock } from "../../../../src/testing/index.ts";
+import { backOffMs, connectWithRetry } from "../../../../src/worker/connection/connect-with-retry.ts";
 import { reconnectKind, reconnectSettings } from "../../../../src/worker/reconnect-options.ts";
 
 const settings = reconnectSettings({ initialDelayMs: 100, maxDelayMs: 5_000, factor: 2, jitter: 0.5 });
@@ -35,5 +36,37 @@ describe("the options of reconnecting", () => {
 
   test("make one attempt when there is to be none", () => {
     expect(reconnectSettings(false).maxAttempts).toBe(0);
+  });
+});
+
+describe("a host that refuses a worker and says when to come again", () => {
+  async function delaysAfter(...hints: readonly (number | undefined)[]): Promise<readonly number[]> {
+    const clock = new ManualClock();
+    const delays: number[] = [];
+    const left = [...hints];
+    await connectWithRetry({
+      ...{ addresses: ["h:1"], failedRounds: 0, failedAttempts: 0, maxAttempts: Number.POSITIVE_INFINITY, clock },
+      ...{ reconnect: reconnectSettings({ initialDelayMs: 100, factor: 1, jitter: 0 }), random: () => 0, reason: "" },
+      signal: new AbortController().signal,
+      onStep: (step) => {
+        if (step.at !== "waiting") return;
+        delays.push(step.delayMs);
+        queueMicrotask(() => clock.advance(step.delayMs));
+      },
+      open: async () => {
+        if (left.length === 0) return "open";
+        throw new UndeliverableException("refused", { code: "overloaded", retryAfterMs: left.shift() });
+      },
+      isWorthRetrying: () => true,
+    });
+    return delays;
+  }
+
+  test("is not asked earlier, and once it names no time, the worker's own delays count again", async () => {
+    expect(await delaysAfter(2_500, undefined, 20)).toEqual([100, 2_500, 100, 100]);
+  });
+
+  test("can't keep the worker away for longer than a minute", async () => {
+    expect(await delaysAfter(86_400_000)).toEqual([100, 60_000]);
   });
 });

@@ -1,0 +1,191 @@
+import { describe, expect, it } from "vitest";
+import type { HostOccurrence, HostOptions } from "../../../src/host/index.ts";
+import { encodeFrame } from "../../../src/protocol/internal.ts";
+import { functionAuthenticator, type QuotaRule, quotaRules } from "../../../src/security/index.ts";
+import { ManualClock } from "../../../src/testing/index.ts";
+import { StatusCode } from "../../../src/transport/index.ts";
+import { type HostRig, hostTransports } from "../../support/host-transports.ts";
+import { eventOn, namesStates, RawStates } from "../../support/raw-states.ts";
+import { exact, prefix, RawWorker, textPayload } from "../../support/raw-worker.ts";
+import { RecordingLogger } from "../../support/recording-logger.ts";
+
+/** Callers are who their user agent says. */
+const authenticator = functionAuthenticator(({ metadata }) => {
+  const name = (metadata["user-agent"] ?? "").split(" ")[0] || "-";
+  return name === "stranger" ? undefined : { name, roles: [`role-${name}`] };
+});
+const announced = { isAnnounced: true };
+
+async function joined(rig: HostRig, name: string, id: string, options = announced): Promise<RawWorker> {
+  return new RawWorker(rig.dial(name), id, options).join();
+}
+
+const overloaded = { metadata: expect.objectContaining({ agerrorcode: "overloaded", agnothandled: "1" }) };
+
+describe.each(hostTransports)("a host with quotas, over $name", ({ start }) => {
+  const clock = () => new ManualClock();
+  const started = (rules: readonly QuotaRule[], options: HostOptions = {}) =>
+    start({ authenticator, quotas: quotaRules(rules), heartbeatTimeoutMs: 0, ...options });
+
+  it("lets a principal send so many messages in a second over all its workers, and says when to try again", async () => {
+    const logger = new RecordingLogger();
+    const seen: HostOccurrence[] = [];
+    const time = clock();
+    const quota = { principal: "bob", messagesPerSecond: 4 };
+    await using rig = await started([quota], { clock: time, logger, observer: (what) => seen.push(what) });
+    const alice = await joined(rig, "alice", "A");
+    await alice.register("vault");
+    const [one, two] = [
+      new RawWorker(rig.dial("bob"), "B1", announced),
+      new RawWorker(rig.dial("bob"), "B2", announced),
+    ];
+    for (const worker of [one, two]) await worker.open().responseMetadata();
+    for (const id of ["1", "2"]) one.request(id, "vault/k");
+    for (let count = 0; count < 2; count += 1) await alice.nextRequest();
+    for (const id of ["3", "4", "5"]) two.request(id, "vault/k");
+    const refusal = await two.nextResponse();
+    expect(refusal).toMatchObject({ requestId: "5", ...overloaded });
+    expect(refusal.error).toBe("This principal may send 4 messages in a second. Try again in 250 ms.");
+    expect(refusal.metadata.agretryms).toBe("250");
+    for (let count = 0; count < 2; count += 1) await alice.nextRequest();
+    // Others are not hurt.
+    const carol = await joined(rig, "carol", "C");
+    for (let count = 0; count < 20; count += 1) carol.request(String(count), "vault/k");
+    for (let count = 0; count < 20; count += 1) await alice.nextRequest();
+    time.advance(250);
+    one.request("6", "vault/k");
+    await alice.nextRequest();
+    expect(rig.host.counters()).toMatchObject({ refusedByQuota: 1 });
+    expect(seen).toContainEqual(expect.objectContaining({ at: "limited", what: "quota", clientId: "B2" }));
+    expect(JSON.stringify(logger.lines)).toContain("bob: This principal may send 4 messages in a second.");
+  });
+
+  it("drops and counts events beyond the bytes of a second, and lets a long one pass alone", async () => {
+    const time = clock();
+    await using rig = await started([{ role: "role-bob", bytesPerSecond: 1_000 }], { clock: time });
+    const alice = await joined(rig, "alice", "A");
+    await alice.register("vault");
+    await alice.subscribe("S", prefix("", "vault"));
+    const bob = new RawWorker(rig.dial("bob"), "B", announced);
+    await bob.open().responseMetadata();
+    bob.publish("long".padEnd(5_000, "x"));
+    bob.publish("lost");
+    expect((await alice.nextEvent()).topicType).toMatch(/^longx/);
+    // It owes more than four seconds.
+    bob.request("1", "vault/k");
+    expect(await bob.nextResponse()).toMatchObject({ requestId: "1", ...overloaded });
+    time.advance(6_000);
+    bob.publish("later");
+    expect((await alice.nextEvent()).topicType).toBe("later");
+    expect(rig.host.counters()).toMatchObject({ refusedByQuota: 2 });
+  });
+
+  it("bounds the channels, agent types and subscriptions of each principal, and gives them back", async () => {
+    await using rig = await started([{ principal: "*", channels: 2, types: 2, subscriptions: 1 }]);
+    const one = await joined(rig, "bob", "B1");
+    const two = await joined(rig, "bob", "B2");
+    const three = new RawWorker(rig.dial("bob"), "B3", announced).open();
+    const end = await three.ended;
+    expect(end).toMatchObject({ by: "status", status: { code: StatusCode.resourceExhausted } });
+    expect(JSON.stringify(end)).toContain("This principal may have 2 channels at once.");
+    await one.register("a");
+    await two.register("b");
+    const full = { code: StatusCode.resourceExhausted, message: expect.stringContaining("may have 2 agent types") };
+    await expect(two.register("c")).rejects.toMatchObject(full);
+    await one.subscribe("S", exact("t", "a"));
+    const noMore = { code: StatusCode.resourceExhausted, message: expect.stringContaining("may have 1 subscriptions") };
+    await expect(two.subscribe("S2", exact("t", "b"))).rejects.toMatchObject(noMore);
+    const other = await joined(rig, "alice", "A");
+    await other.register("c");
+    one.stream.end();
+    await one.ended;
+    await two.settled();
+    await two.register("d");
+    await two.subscribe("S2", exact("t", "b"));
+    await joined(rig, "bob", "B4");
+  });
+
+  it("bounds the calls under way of each principal", async () => {
+    await using rig = await started([{ principal: "bob", calls: 2 }]);
+    const alice = await joined(rig, "alice", "A");
+    await alice.register("vault");
+    const bob = new RawWorker(rig.dial("bob"), "B", announced);
+    await bob.open().responseMetadata();
+    for (const id of ["1", "2", "3"]) bob.request(id, "vault/k");
+    expect(await bob.nextResponse()).toMatchObject({ requestId: "3", ...overloaded });
+    alice.respond((await alice.nextRequest()).requestId, "done");
+    expect(await bob.nextResponse()).toMatchObject({ requestId: "1", error: "" });
+    bob.request("4", "vault/k");
+    await alice.nextRequest();
+    await alice.nextRequest();
+  });
+
+  it("counts a commit, its events, its mail and its reminders as messages", async () => {
+    const time = clock();
+    await using rig = await started([{ principal: "bob", messagesPerSecond: 4 }], { clock: time });
+    const bob = new RawWorker(rig.dial("bob"), "B", namesStates);
+    await bob.open().responseMetadata();
+    await bob.register("teller");
+    const states = new RawStates(rig.dial("bob"), "B");
+    const call = { requestId: "1", source: undefined, target: { type: "vault", key: "k" }, payload: textPayload("x") };
+    const message = encodeFrame({ kind: "request", ...call, metadata: {} });
+    // More than a second's messages pass together, and those of later seconds with them.
+    states.commit("teller/a", {
+      mail: ["1", "2", "3", "4"].map((id) => ({ id, message })),
+      events: [eventOn("t", "E")],
+    });
+    expect(await states.next()).toMatchObject({ outcome: { at: "committed" } });
+    states.load("teller/a");
+    const failure = await states.nextFailure();
+    expect(failure).toMatchObject({ code: "overloaded", text: expect.stringMatching(/Try again in 750 ms\.$/) });
+    time.advance(750);
+    states.load("teller/a");
+    expect(await states.next()).toMatchObject({ outcome: { at: "record" } });
+    states.stream.cancel();
+  });
+
+  it("stops asking who calls for an address whose callers it has refused too often", async () => {
+    let asked = 0;
+    const counting = functionAuthenticator(() => {
+      asked += 1;
+      return undefined;
+    });
+    const time = clock();
+    await using rig = await started([{ address: "*", messagesPerSecond: 3 }], { authenticator: counting, clock: time });
+    const attempt = async () => {
+      const end = await new RawWorker(rig.dial("stranger"), "S", announced).open().ended;
+      return end.by === "status" ? end.status : undefined;
+    };
+    for (let count = 0; count < 3; count += 1)
+      expect(await attempt()).toMatchObject({ code: StatusCode.unauthenticated });
+    expect(await attempt()).toMatchObject({ code: StatusCode.resourceExhausted, metadata: { agretryms: "334" } });
+    expect(asked).toBe(3);
+    time.advance(334);
+    expect(await attempt()).toMatchObject({ code: StatusCode.unauthenticated });
+    expect(asked).toBe(4);
+  });
+
+  it("keeps a tenth of the channels for principals that it knows, so that newcomers keep out newcomers", async () => {
+    const time = clock();
+    await using rig = await started([{ principal: "*", channels: 100 }], { clock: time, maxSessions: 10 });
+    const known = await joined(rig, "known", "K");
+    time.advance(60_000);
+    known.stream.end();
+    await known.ended;
+    for (let count = 0; count < 9; count += 1) await joined(rig, `new-${count}`, `N${count}`);
+    const late = await new RawWorker(rig.dial("late"), "L", announced).open().ended;
+    expect(late).toMatchObject({ by: "status", status: { code: StatusCode.resourceExhausted } });
+    await joined(rig, "known", "K");
+  });
+});
+
+it("refuses quotas with a text that says what is wrong", () => {
+  const refuse = (quota: object, text: RegExp) =>
+    // A user of JavaScript may write anything.
+    expect(() => quotaRules([quota as QuotaRule])).toThrow(text);
+  refuse({ principal: "*", messagePerSecond: 1 }, /unknown field "messagePerSecond". Did you mean messagesPerSecond/);
+  refuse({ principal: "*", messagesPerSecond: 0 }, /must be a whole number from 1 up/);
+  refuse({ messagesPerSecond: 1 }, /it is for nothing/);
+  refuse({ principal: "*", address: "*", calls: 1 }, /names an address beside/);
+  refuse({ principal: "*" }, /it limits nothing/);
+});
