@@ -89,7 +89,7 @@ function whenStarted(host: AdminHost, route: HttpRoute): HttpRoute {
     ...route,
     handle: async (request) => {
       if (host.health !== "starting") return await route.handle(request);
-      throw new HttpProblem(503, "wrong-state", "The host starts. Ask again when it serves: /readyz says so.");
+      throw new HttpProblem(503, "wrong-state", "The host starts. Ask again when it serves, as `/readyz` says.");
     },
   };
 }

@@ -12,8 +12,8 @@ export interface JsonLoggerOptions {
 }
 
 /**
- * Creates a logger that writes one line of JSON per entry, by pino: `level`, `time` (ISO 8601), the base fields, the fields of the entry, and its text
- * as `msg`. An error is an object with type, message, stack and code.
+ * Creates a logger that writes one line of JSON per entry, by pino. A line has `level`, `time` (ISO 8601), the base fields and those of the entry. Its
+ * text is `msg`. An error is an object with type, message, stack and code.
  */
 export function jsonLogger({ level, base, write }: JsonLoggerOptions): Logger {
   const lines = pino(

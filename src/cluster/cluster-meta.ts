@@ -123,6 +123,6 @@ function assertKnown(record: MetaRecord | undefined): void {
   }
   const { minProtocol = 1 } = record;
   if (minProtocol <= protocol) return;
-  const text = `This cluster takes hosts with version ${minProtocol} of its protocol or newer, and this host has ${protocol}: the other hosts have a newer version of Troupe.`;
+  const text = `This cluster takes hosts with version ${minProtocol} of its protocol or newer. This host has ${protocol}, and the other hosts have a newer version of Troupe.`;
   throw new TroupeError("invalid-argument", `${text} ${advice}`);
 }

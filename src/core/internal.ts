@@ -128,7 +128,6 @@ export {
 export { followAbort, unfollowAbort } from "./follow-abort.ts";
 export { DropMessage, InterventionChain } from "./intervention.ts";
 export { LimitedLog, lineLimits, type RuntimeLog } from "./limited-log.ts";
-export { assertNotReserved } from "./reserved-names.ts";
 export { defaultLogger, guardedLogger, type LogFields, type Logger } from "./logger.ts";
 export type { MessageLogRecord, MessageLogSink } from "./message-log-records.ts";
 export { CappedLabels } from "./metrics/capped-labels.ts";
@@ -144,6 +143,7 @@ export {
   type ReportMetric,
 } from "./metrics/metrics.ts";
 export { lateMs, readingMs, setPatientTimer } from "./patient-timer.ts";
+export { assertNotReserved } from "./reserved-names.ts";
 export { metricsKind, type RuntimeOptions, runtimeKinds } from "./runtime-options.ts";
 export { type CallingTurn, type CallPath, nameInPath, noPath, waitingTurns, withoutVia } from "./scope/call-path.ts";
 export { scopeOf } from "./scope/call-scope.ts";

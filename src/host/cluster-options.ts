@@ -62,8 +62,8 @@ export interface HostClusterSettings {
    */
   readonly moveTimeoutMs?: number | undefined;
   /**
-   * Whether this host asks Troupe's workers to go to hosts with fewer workers, when it has many more than the mean for 10 s. They move in order,
-   * so that no call is lost. AutoGen's workers stay. Default: true.
+   * Whether this host asks Troupe's workers to go to hosts with fewer workers. It begins when it has had many more than the mean for 10 s. They
+   * move in order, so that no call is lost. AutoGen's workers stay. Default: true.
    */
   readonly balanceWorkers?: boolean | undefined;
   /** Bytes that may wait for one other host. Beyond that its calls are `overloaded`, and events are dropped and counted. Default: 64 MiB. */

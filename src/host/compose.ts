@@ -63,7 +63,7 @@ export function composeHost(hostOptions: HostOptions) {
   const rateLimited = resolved.logger && new RateLimitedLogger(resolved.logger, resolved.clock);
   const options = { ...resolved, logger: rateLimited };
   const { logger, clock, makeId, allowMultipleOwners, registrationOrphanMs: orphanMs } = options;
-  // The log does not hear of each message, so that these cost nothing while nobody else listens.
+  // The log does not hear of each message, so that these cost nothing without another observer.
   const [observers, seldom] = [new Observers(), new Observers()];
   const observe = (observer: HostObserver): (() => void) => {
     const guarded = guardedObserver(observer, logger, clock);

@@ -28,7 +28,7 @@ export interface HostOperationsParts {
   readonly oldestCallMs: () => number;
 }
 
-/** What only a host knows that runs on a listener. */
+/** A host that runs on a listener, which knows more than its servicer. */
 export interface RunningHost {
   counters(): MeasuredCounters;
   health(): HostHealth;

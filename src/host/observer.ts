@@ -248,7 +248,7 @@ export function guardedObserver(observer: HostObserver, logger: Logger | undefin
 /** All that listen to one host. */
 export class Observers {
   #all: readonly HostObserver[] = [];
-  /** Tells all of them. Undefined while nobody listens: then make no occurrence. */
+  /** Tells all of them. Undefined while none listens: then make no occurrence. */
   now: HostObserver | undefined;
 
   /** Adds a listener, which must not throw (`guardedObserver`). Returns what ends its listening. */

@@ -23,7 +23,7 @@ export interface HttpRequest {
   readonly signal: AbortSignal;
 }
 
-/** An answer that is no JSON, or has another status than 200. */
+/** An answer in another format than JSON, or with another status than 200. */
 export class HttpText {
   readonly status: number;
   readonly type: string;

@@ -169,6 +169,8 @@ const takers: Record<string, (options: never) => (() => unknown) | readonly (() 
   JsonMessageLogOptions: (options) => () => telemetry.jsonMessageLog(() => undefined, options),
   ModelRecordOptions: (options: object) => () => telemetry.llmStreamStartEvent({ messages: [], ...options }),
   OpenTelemetryTracingOptions: (options) => () => otel.openTelemetryTracing(options),
+  OpenTelemetryMetricsOptions: (options) => () => otel.openTelemetryMetrics(options),
+  OpenTelemetryHostTracingOptions: (options) => () => otel.openTelemetryHostTracing(options),
   ToolSpanOptions: (options) => () => otel.traceToolSpan("weather", options, () => 0),
   AgentSpanOptions: (options) => [
     () => otel.traceCreateAgentSpan("writer", options, () => 0),

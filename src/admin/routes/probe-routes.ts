@@ -5,8 +5,8 @@ import type { AdminHost } from "../admin-host.ts";
 const prometheusType = "text/plain; version=0.0.4; charset=utf-8";
 
 /**
- * What programs on this machine ask without the token: whether the process answers (`/healthz`), whether the host takes workers and keeps its promises
- * (`/readyz`), and its metrics.
+ * Routes that programs on this machine ask without the token. `/healthz` says whether the process answers, `/readyz` whether the host takes
+ * workers and keeps its promises. `/metrics` has the metrics.
  */
 export function probeRoutes(
   host: Pick<AdminHost, "health">,

@@ -5,7 +5,7 @@ import { HttpProblem } from "../../http/internal.ts";
 type Collect = () => Promise<string>;
 
 /**
- * Writes the metrics of a host for Prometheus. Measuring begins with the first question, so that it costs nothing where nobody asks. Rejects with
+ * Writes the metrics of a host for Prometheus. Measuring begins with the first question, so that it costs nothing before. Rejects with
  * a problem if a package is not installed.
  */
 export class PrometheusText {
@@ -68,7 +68,7 @@ async function loadPackages() {
   } catch (error) {
     if (!(error instanceof Error && "code" in error && error.code === "ERR_MODULE_NOT_FOUND")) throw error;
     const advice =
-      "Install the packages of the metrics beside troupe: npm install @opentelemetry/api @opentelemetry/sdk-metrics @opentelemetry/exporter-prometheus";
+      "Install the packages of the metrics beside troupe: `npm install @opentelemetry/api @opentelemetry/sdk-metrics @opentelemetry/exporter-prometheus`";
     throw new HttpProblem(501, "not-accessible", advice, { cause: error });
   }
 }

@@ -5,9 +5,9 @@ import { encodeRecord } from "../records/record-text.ts";
 import { type ServeRecord, serveIn, type TypeRecord, typeIn, type WorkerRecord } from "../records/records.ts";
 import { prefixes, serveKey, typeKey } from "../records/store-keys.ts";
 import type { KnownWorkers } from "../workers/known-workers.ts";
-import { NameShares } from "./name-shares.ts";
 import { TurnByName } from "../workers/turn-by-name.ts";
 import type { WorkerSession } from "../workers/worker-session.ts";
+import { NameShares } from "./name-shares.ts";
 
 /**
  * The outcome of a registration. `taken`: a live worker owns the type, or it is shared and was to be exclusive, or the other way round.

@@ -24,7 +24,7 @@ export class NameShares {
     this.#count(addedBy, 1);
   }
 
-  /** Why the workers of an address can't add a name. Undefined: they can. */
+  /** Returns the reason for which the workers of an address can't add a name. Undefined: they can. */
   whyNot(address: string): "full" | "share" | undefined {
     const free = this.#most - this.#size;
     if (free <= 0) return "full";

@@ -1,8 +1,8 @@
 import type { AgentRuntime } from "../agent-runtime.ts";
 import { warnOnce } from "../logger.ts";
+import { isReserved } from "../reserved-names.ts";
 import type { MessageType } from "../serialization/message-type.ts";
 import { directMessageSubscription, TypeSubscription } from "../topics/subscription.ts";
-import { isReserved } from "../reserved-names.ts";
 import { isValidTopicType } from "../topics/topic-id.ts";
 import { assertAgentId, assertFactory, assertRuntime } from "../validation/assert-arguments.ts";
 import { assertOptions, type OptionKinds, optionShape } from "../validation/assert-options.ts";

@@ -28,7 +28,7 @@ export interface ReminderOccurrence {
 /** Something that happened to what a courier delivers. */
 export type CourierOccurrence = MailOccurrence | ReminderOccurrence;
 
-/** Those that listen to a courier. `now` is undefined while nobody does: then make no occurrence. */
+/** Listeners to a courier. `now` is undefined while there is none: then make no occurrence. */
 export interface CourierObservers {
   readonly now: ((what: CourierOccurrence) => void) | undefined;
 }

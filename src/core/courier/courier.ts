@@ -41,7 +41,7 @@ export interface CourierParts {
   readonly retry: RetryOptions | undefined;
   /** Returns a number from 0 up to 1. */
   readonly random: () => number;
-  /** Default: nobody listens. */
+  /** Default: none listens. */
   readonly observers?: CourierObservers | undefined;
   /** Called when the first message of a mailbox begins to be under way, and when the last one has ended. */
   readonly onBusy: (isBusy: boolean) => void;

@@ -120,7 +120,7 @@ export function sortMail(mail: readonly Mail[], known: readonly number[], buried
   };
 }
 
-/** What became of mail that no mailbox has kept now: indexes of that mail, and how many older letters were forgotten for it. */
+/** Mail that no mailbox has kept now: its indexes, and how many older letters were forgotten for it. */
 export interface LeftMail {
   readonly known: readonly number[];
   readonly buried: readonly number[];

@@ -15,7 +15,7 @@ export interface CallTableParts {
   readonly makeId: MakeId;
   readonly defaultTimeoutMs: number;
   readonly maxCalls: number;
-  /** The table notes when each call came while somebody listens. */
+  /** The table notes when each call came while an observer listens. */
   readonly observers: Observers;
   /** Undefined: calls are not traced. */
   readonly traces?: MessageTraces | undefined;
@@ -181,7 +181,7 @@ export class CallTable {
     return this.#calls.values();
   }
 
-  /** Milliseconds since the oldest of all calls came; 0: there is none, or nobody listened when they came. Looks at all calls. */
+  /** Milliseconds since the oldest of all calls came; 0: there is none, or no observer listened when they came. Looks at all calls. */
   oldestMs(): number {
     const nowMs = this.#clock.now();
     let oldestMs = 0;

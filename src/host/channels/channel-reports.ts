@@ -29,7 +29,7 @@ export class ChannelReports {
     this.#parts.observers.now?.({ at: "session", what: "opened", channel, ...owner, isAnnounced });
   }
 
-  /** `typesOf` is called only while somebody listens. */
+  /** `typesOf` is called only while an observer listens. */
   dataClosed(session: Session, closing: StreamClosing, typesOf: () => ReadonlySet<string>): void {
     if (this.#parts.observers.now !== undefined) {
       this.#closed("data", session.owner, { ...closing, ended: { session, types: typesOf() } });

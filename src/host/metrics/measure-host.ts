@@ -3,7 +3,7 @@ import type { CallOccurrence, CommitOccurrence, HostObserver } from "../observer
 import { hostHistograms, hostMetrics } from "./host-metric-table.ts";
 import { type MeasuredCounters, readHost } from "./host-readings.ts";
 
-/** What is measured of a host. */
+/** The measured sides of a host. */
 export interface MeasuredHost {
   counters(): MeasuredCounters;
   /** Milliseconds since the oldest call came that has no outcome; 0: there is none. */

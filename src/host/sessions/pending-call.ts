@@ -41,7 +41,7 @@ export interface PendingCall {
   stockPath: StockPath | undefined;
   /** 0: no bound. */
   readonly timeoutMs: number;
-  /** When the call came, by the host's clock; `untimed` if nobody listened then. */
+  /** When the call came, by the host's clock; `untimed` if no observer listened then. */
   readonly openedMs: number;
   /** When the call times out, by the host's clock; 0: never, or it has a timer of its own. Written by the deadlines. */
   dueMs: number;
@@ -72,7 +72,7 @@ export interface PendingCall {
   incomingSlot: number;
 }
 
-/** The time of calls that came while nobody listened: observers don't hear of them. */
+/** The time of calls that came while no observer listened: observers don't hear of them. */
 export const untimed = -1;
 
 /** Calls that one worker waits for, found by the worker's own request ids once it cancels one. */

@@ -44,9 +44,11 @@ export function sampledTraceOf({ kind, bytes, bodyStart }: PeekedRequest | Peeke
     // The keys differ in their length, and begin with `trace`.
     if (bytes[start] !== keyTag || bytes[start + 2] !== 0x74 || bytes[start + 3] !== 0x72) continue;
     if (bytes[start + 1] === parentKey.length) {
+      // Whatever its key is, it makes no trace that is recorded.
+      if (!isSampled(bytes[end - 1] ?? 0)) continue;
       const value = valueAt(bytes, start, end, parentKey, isEvent);
       if (value < 0) continue;
-      if (end - value !== parentLength || !isSampled(bytes[end - 1] ?? 0)) return undefined;
+      if (end - value !== parentLength) return undefined;
       traceparent = textAt(bytes, value, end);
     } else if (bytes[start + 1] === stateKey.length) {
       const value = valueAt(bytes, start, end, stateKey, isEvent);

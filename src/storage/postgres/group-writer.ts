@@ -86,7 +86,8 @@ export class GroupWriter {
 
   async #tryTogether(writes: readonly EncodedWrite[]): Promise<readonly unknown[]> {
     const nowMs = this.#parts.nowMs();
-    const forgets = nowMs - this.#forgotAtMs >= forgetEveryMs;
+    // The clock may have been set back.
+    const forgets = Math.abs(nowMs - this.#forgotAtMs) >= forgetEveryMs;
     if (forgets) this.#forgotAtMs = nowMs;
     const forgetLog = forgets ? oldestOfLog(nowMs) : undefined;
     const group = {

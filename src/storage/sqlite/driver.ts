@@ -74,7 +74,11 @@ export function assertPlace(file: string): void {
       `There is no folder ${loggableText(folder)} for ${loggableText(file)}. Make the folder, or name another file.`,
     );
   }
-  if (statSync(file, { throwIfNoEntry: false })?.isDirectory() === true) {
+  const found = statSync(file, { throwIfNoEntry: false });
+  if (found?.isDirectory() === true) {
     throw new StoreError("unavailable", `${loggableText(file)} is a folder. Name a file in it.`);
+  }
+  if (found?.isFile() === false) {
+    throw new StoreError("unavailable", `${loggableText(file)} is a device or a pipe. Name a file.`);
   }
 }

@@ -8,6 +8,7 @@ export const sqliteCode = {
   ioError: 10,
   corrupt: 11,
   full: 13,
+  cantOpen: 14,
   tooBig: 18,
   notDatabase: 26,
 };
@@ -24,6 +25,8 @@ const codeOfText = new Map([
   ["disk I/O error", sqliteCode.ioError],
   ["database disk image is malformed", sqliteCode.corrupt],
   ["database or disk is full", sqliteCode.full],
+  ["unable to open database file", sqliteCode.cantOpen],
+  ["Failed to open database: unable to open database file", sqliteCode.cantOpen],
   ["string or blob too big", sqliteCode.tooBig],
   ["file is not a database", sqliteCode.notDatabase],
 ]);
@@ -65,6 +68,16 @@ function meaningOf(error: unknown): { readonly storeCode: StoreErrorCode; readon
     case sqliteCode.busy:
     case sqliteCode.locked:
       return { storeCode: "unavailable", advice: "Another program writes to the file. End it." };
+    case sqliteCode.readOnly:
+      return {
+        storeCode: "unavailable",
+        advice: "Give this process the right to write to the file and to its folder, or open the store with readOnly.",
+      };
+    case sqliteCode.cantOpen:
+      return {
+        storeCode: "unavailable",
+        advice: "Give this process the rights to the file and to its folder, or name another file.",
+      };
     default:
       return {
         storeCode: "unavailable",

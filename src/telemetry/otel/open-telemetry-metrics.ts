@@ -93,7 +93,7 @@ class OpenTelemetryMetrics implements Metrics {
     };
   }
 
-  /** What has ended is read once more, since the values of its last reading stay. If nobody reads, the oldest ones go unread. */
+  /** A host that has ended is read once more, since the values of its last reading stay. Without a reader the oldest ones go unread. */
   #removeLater(remove: () => void): void {
     this.#ended.push(remove);
     if (this.#ended.length > mostEnded) this.#ended.shift()?.();

@@ -170,7 +170,8 @@ export class HostedKeeper implements StateKeeper<Hosted> {
   #host(): HostStates {
     const host = this.#options.host();
     if (host !== undefined) return host;
-    const text = "The worker has no host now, which keeps the states of its agents. Try again when it has one.";
+    const text =
+      "The worker has no host now, which keeps the states of its agents. Start the worker, or try again when it has a host.";
     throw new UndeliverableException(text, { code: "disconnected", notHandled: true });
   }
 }

@@ -3,7 +3,7 @@ import type { WorkerCounters } from "../worker-counters.ts";
 import { type WorkerMetricName, workerMetrics } from "./worker-metric-table.ts";
 import type { WorkerTimes } from "./worker-times.ts";
 
-/** What is measured of a worker. */
+/** The measured sides of a worker. */
 export interface MeasuredWorker {
   readonly counts: Readonly<WorkerCounters>;
   readonly isConnected: boolean;

@@ -285,6 +285,18 @@ describe("the mailboxes of a PostgreSQL store", () => {
     },
   );
 
+  it("take the mail of a commit again that they were given while the clock was ahead, and once in 10 minutes", async () => {
+    const clock = new SetClock(1_000_000_000_000);
+    const { store } = await openedRig(server.url(), { clock });
+    const told = commitOf({ mail: [{ ...mailOf("1"), isOnce: true }] });
+    clock.aheadMs = 24 * 60 * 60_000;
+    expect(await committed(store, told)).not.toHaveProperty("knownMail");
+    clock.aheadMs = 0;
+    expect(await committed(store, told)).not.toHaveProperty("knownMail");
+    expect(await committed(store, told)).toMatchObject({ knownMail: [0] });
+    expect((await store.stats()).mail).toBe(2);
+  });
+
   it("are not there for several writers, whose mail has no bound of a mailbox", async () => {
     const { store } = await openedRig(server.url(), { writers: "many", maxMailboxMessages: 1 });
     expect(store.log).toBeUndefined();

@@ -106,4 +106,6 @@ test("a folder that does not exist, or in place of a file, is named in the error
   for (const open of [() => openSqliteStoreWith(folder, {}, parts), () => checkSqliteStoreWith(folder, parts)]) {
     await expect(open()).rejects.toMatchObject({ message: `${folder} is a folder. Name a file in it.` });
   }
+  const device = openSqliteStoreWith("/dev/null", {}, parts);
+  await expect(device).rejects.toMatchObject({ message: "/dev/null is a device or a pipe. Name a file." });
 });

@@ -34,7 +34,15 @@ function world() {
     const host = { label, peerAddress: `${label}:1`, workerAddress: `${label}:2` };
     const client = store.reopen();
     clients.push(client);
-    const member = new ClusterMember({ store: client, host, clock, makeId: () => dice.id(), logger: silent, times, mostTypes });
+    const member = new ClusterMember({
+      store: client,
+      host,
+      clock,
+      makeId: () => dice.id(),
+      logger: silent,
+      times,
+      mostTypes,
+    });
     members.push(member);
     return member;
   };

@@ -3,7 +3,7 @@ import { type HostOccurrence, Observers } from "../../../src/host/observer.ts";
 
 const lease = { at: "lease", what: "held" } as const;
 
-it("has nobody to tell until somebody listens, and after the last one has ended", () => {
+it("has none to tell until an observer listens, and after the last one has ended", () => {
   const observers = new Observers();
   const seen: HostOccurrence[] = [];
   expect(observers.now).toBeUndefined();

@@ -1,15 +1,16 @@
 import type { Clock } from "../../clock.ts";
-import { loggableError, loggableText } from "../../delivery/loggable.ts";
+import { loggableError } from "../../delivery/loggable.ts";
 import { TroupeError } from "../../errors.ts";
 import type { RuntimeLog } from "../../limited-log.ts";
 import { type AgentName, shardOf, textOfName } from "../../state/agent-name.ts";
 import type { DeadReason, DurableLog, KeptMessage, ShardHold } from "../../state/durable-log.ts";
 import type { CourierDelivery, Deliver } from "../courier-call.ts";
-import type { CourierObservers, MailOccurrence } from "../courier-occurrence.ts";
+import type { CourierObservers } from "../courier-occurrence.ts";
 import type { CourierSlots, SlotUse } from "../courier-slots.ts";
 import { decideRetry, noTries, type RetrySettings } from "../retry-policy.ts";
 import { FinishingShards } from "../shards/finishing-shards.ts";
 import { LeftMail } from "./left-mail.ts";
+import { MailReports } from "./mail-reports.ts";
 import { createMailbox, isUnderWay, type Mailbox, mayLeave } from "./mailbox.ts";
 import { MailboxMemory } from "./mailbox-memory.ts";
 import { MailboxSlots } from "./mailbox-slots.ts";
@@ -52,6 +53,7 @@ export class MailboxDelivery {
   readonly #slots: MailboxSlots;
   readonly #spilling: MailboxSpilling;
   readonly #left: LeftMail;
+  readonly #reports: MailReports;
   readonly #busy = new Set<Mailbox>();
   /** Messages that were kept and that the reader has not handed over yet. */
   readonly #awaited = new Set<string>();
@@ -70,6 +72,7 @@ export class MailboxDelivery {
     this.#parts = parts;
     const { log, clock, logger, slots, useOf, isServed } = parts;
     const memory = this.#memory;
+    this.#reports = new MailReports({ clock, logger, observers: parts.observers });
     const kick = (mailbox: Mailbox) => this.#kick(mailbox);
     this.#slots = new MailboxSlots({ clock, slots, useOf, onTurn: kick });
     this.#spilling = new MailboxSpilling({
@@ -303,7 +306,7 @@ export class MailboxDelivery {
     } else {
       if (outcome.at === "handled") {
         this.#delivered += 1;
-        this.#observe(head, "delivered", undefined);
+        this.#reports.observe(head, "delivered", undefined);
         this.#left.notePresent(mailbox.name.type);
       }
       this.#memory.shift(mailbox);
@@ -327,32 +330,17 @@ export class MailboxDelivery {
     if (decision.tries.waits === 0) this.#left.notePresent(type);
     else if (mayLeave(mailbox) && !isServed(type)) {
       const absent = this.#left.noteAbsent(type, mailbox.text);
-      if (absent === "first") this.#warn(mailbox, error);
+      if (absent === "first") this.#reports.waits(mailbox.name, error);
       if (absent !== false) return this.#leave(mailbox);
     }
-    if (isFirstWait && !this.#left.isLeft(type)) this.#warn(mailbox, error);
+    if (isFirstWait && !this.#left.isLeft(type)) this.#reports.waits(mailbox.name, error);
     mailbox.tries = decision.tries;
-    this.#observe(head, "retried", error.code);
+    this.#reports.observe(head, "retried", error.code);
     mailbox.retryTimer = clock.setTimer(decision.delayMs, () => {
       mailbox.retryTimer = undefined;
       this.#kick(mailbox);
     });
     if (this.#memory.isCrowded) this.#spilling.spill(mailbox, 0);
-  }
-
-  #observe(message: KeptMessage, what: MailOccurrence["what"], code: string | undefined): void {
-    const { observers, clock } = this.#parts;
-    if (observers?.now === undefined) return;
-    const ageMs = Math.max(0, clock.wallNow() - message.sentAtMs);
-    observers.now({ at: "mail", what, agentType: message.mailbox.type, code, ageMs });
-  }
-
-  #warn({ name: { type, key } }: Mailbox, error: TroupeError): void {
-    this.#parts.logger.warn(
-      loggableText(`Told messages wait for ${type}/${key}, to which they can't be delivered: ${error.message}`),
-      undefined,
-      "Told messages wait for an agent to which they can't be delivered",
-    );
   }
 
   #buryPoison(mailbox: Mailbox, head: KeptMessage): void {
@@ -363,15 +351,12 @@ export class MailboxDelivery {
   }
 
   async #bury(mailbox: Mailbox, head: KeptMessage, why: DeadReason): Promise<void> {
-    const { logger, bury } = this.#parts;
-    const attempts = why.attempts === 1 ? "1 attempt" : `${why.attempts} attempts`;
-    const text = `A message to ${head.mailbox.type}/${head.mailbox.key} is a dead letter (${why.code}, ${attempts}): ${why.text}`;
-    logger.error(loggableText(text), undefined, "A told message is a dead letter");
-    await this.#untilWritten(() => bury(head, why));
+    this.#reports.isDead(head, why);
+    await this.#untilWritten(() => this.#parts.bury(head, why));
     mailbox.isBurying = false;
     if (this.#memory.get(mailbox.text) !== mailbox) return;
     this.#buried += 1;
-    this.#observe(head, "buried", why.code);
+    this.#reports.observe(head, "buried", why.code);
     this.#memory.shift(mailbox);
     this.#kick(mailbox);
   }

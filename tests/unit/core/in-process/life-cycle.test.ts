@@ -348,7 +348,10 @@ function flip(agent: Doer): string {
 }
 
 describe("a closed runtime", () => {
-  const refused = { code: "shutting-down", message: expect.stringContaining("after the runtime was closed. Nothing is kept.") };
+  const refused = {
+    code: "shutting-down",
+    message: expect.stringContaining("after the runtime was closed. Nothing is kept."),
+  };
 
   test("keeps no told message and no reminder until it starts again", async () => {
     const stateStore = new MemoryStateStore();
