@@ -106,7 +106,7 @@ export { createStateLayers, type StateLayers } from "./delivery/states/state-lay
 export { isLeaseMissed, leaseMissed, type TurnLease } from "./delivery/turn-lease.ts";
 export { LongWaits, type WaitReports } from "./delivery/turns/long-waits.ts";
 export type { TurnSlot } from "./delivery/turns/message-turn.ts";
-export { deadlockText, RingWatch, type WaitingCall } from "./delivery/turns/ring-watch.ts";
+export { deadlockText, type RingPart, RingWatch, type WaitingCall } from "./delivery/turns/ring-watch.ts";
 export { type Turn, TurnQueue } from "./delivery/turns/turn-queue.ts";
 export { noTimeLeftError, notServedError } from "./delivery/type-arrivals.ts";
 export {

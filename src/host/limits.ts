@@ -74,6 +74,20 @@ export const limits = {
   stuckBehind: 100,
   /** Milliseconds after which the host reports a call that waits for an agent to leave its worker. */
   heldStuckMs: 1_000,
+  // protocol.md §12.10
+  /** Milliseconds for which a host collects what it tells of its waiting calls, and how many it tells at once. */
+  tellWaitsMs: 50,
+  waitsToldAtOnce: 200,
+  /** Bytes of the waiting calls that other hosts tell this one; a host gets two thirds. */
+  toldWaitBytes: 64 * 1024 * 1024,
+  /** Request ids that one question about rings names. Milliseconds in which hosts answer, and those after which a call comes back to the search. */
+  ringCheckIds: 20_000,
+  ringAskMs: 2_000,
+  ringAgainMs: 1_000,
+  /** Calls that the search knows to be over; the longest request id that a host makes; the longest text of a ring. */
+  knownOverCalls: 10_000,
+  hostRequestIdChars: 64,
+  ringChars: 4_096,
   /** The longest request id of a caller, in bytes. */
   requestIdBytes: 1_024,
   /** Streams and calls that wait for `authorize` at once, those of one connection, and milliseconds that each waits. */

@@ -2,8 +2,8 @@ import { announcement, isAnnounced } from "./extension-metadata.ts";
 import { capabilitiesKey } from "./wire-names.ts";
 
 // protocol.md §11.12
-/** A word for something that a peer knows and is set up for. Peers use what both of them name. */
-export type Capability = "heartbeat" | "turns" | "states" | "claims" | "mail" | "lease" | "streams";
+/** A word for something that a peer knows and is set up for. Peers use what both of them name. Hosts say `rings` to each other alone. */
+export type Capability = "heartbeat" | "turns" | "states" | "claims" | "mail" | "lease" | "streams" | "rings";
 
 const known: ReadonlySet<string> = new Set<Capability>([
   "heartbeat",
@@ -13,6 +13,7 @@ const known: ReadonlySet<string> = new Set<Capability>([
   "mail",
   "lease",
   "streams",
+  "rings",
 ]);
 
 const none: ReadonlySet<Capability> = new Set();

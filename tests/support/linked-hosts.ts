@@ -1,6 +1,7 @@
 import { grpcPeerTransport } from "../../src/grpc/internal.ts";
 import { Host, type HostOptions } from "../../src/host/index.ts";
 import { HostServicer, type JoinedOthers, type JoinOthersOptions, joinOthers } from "../../src/host/internal.ts";
+import { partsOf } from "../../src/host/servicer.ts";
 import { createMemoryNetwork, type Link, type MemoryNetwork } from "../../src/transport/index.ts";
 import { FakeCluster } from "./fake-cluster.ts";
 import { testCertificate, testKey } from "./test-certificate.ts";
@@ -10,6 +11,8 @@ export interface LinkedHost {
   readonly host: Host;
   readonly joined: JoinedOthers;
   dial(): Link;
+  /** The number of waiting calls that hosts have told this one. */
+  toldWaits(): number;
 }
 
 export interface LinkedHostsRig extends AsyncDisposable {
@@ -67,7 +70,8 @@ async function start(
       links.push(link);
       return link;
     };
-    hosts.push({ hostId, host, joined, dial });
+    const toldWaits = (): number => partsOf(servicer).calls.clusterRings.toldSize;
+    hosts.push({ hostId, host, joined, dial, toldWaits });
     cluster.up({ hostId, address: joined.address });
   }
   await linked(hosts);

@@ -5,7 +5,13 @@ import {
   type JoinOthersOptions,
   joinOthers,
 } from "../../src/host/internal.ts";
-import { decodePeerFrame, encodePeerFrame, type PeerFrame, peerLinks } from "../../src/protocol/internal.ts";
+import {
+  decodePeerFrame,
+  encodePeerFrame,
+  type PeerFrame,
+  type PeerHello,
+  peerLinks,
+} from "../../src/protocol/internal.ts";
 import {
   createMemoryNetwork,
   type FrameStream,
@@ -81,8 +87,15 @@ export function openRawLink(link: Link, frames: readonly Uint8Array[], metadata:
   return { stream, ended, next: () => inbox.take() };
 }
 
-/** A host under the id `h2` that takes links, says these frames on each, and then only collects what comes. `ended`: of the first link. */
-export async function openRawHost(network: MemoryNetwork, said: readonly Uint8Array[]) {
+/**
+ * A host that takes links, says these frames on each, and then only collects what comes. `ended`: of the first link. `hello`: by default that of a
+ * host under the id `h2`.
+ */
+export async function openRawHost(
+  network: MemoryNetwork,
+  said: readonly Uint8Array[],
+  hello: PeerHello = helloOfHost("h2"),
+) {
   const inbox = new Inbox<PeerFrame>();
   const streams: ServerStream[] = [];
   let settle = (_end: StreamEnd): void => undefined;
@@ -98,7 +111,7 @@ export async function openRawHost(network: MemoryNetwork, said: readonly Uint8Ar
     stream: () => ({
       onOpen: (stream) => {
         streams.push(stream);
-        for (const frame of [encodePeerFrame(helloOfHost("h2")), ...said]) stream.send(frame);
+        for (const frame of [encodePeerFrame(hello), ...said]) stream.send(frame);
       },
       onFrame: (bytes) => inbox.put(decodePeerFrame(bytes)),
       ...{ onHalfClose: nothing, onBadFrame: nothing, onDrain: nothing, onEnd: settle },

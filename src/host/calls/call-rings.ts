@@ -6,6 +6,8 @@ import type { MutableHostCounters } from "../counters.ts";
 import { limits } from "../limits.ts";
 import type { Peer } from "../sessions/peer.ts";
 import type { PendingCall } from "../sessions/pending-call.ts";
+import type { ClusterRings } from "./rings/cluster-rings.ts";
+import { costOfReport } from "./rings/report-cost.ts";
 
 export interface CallRingsParts {
   readonly counters: MutableHostCounters;
@@ -15,6 +17,10 @@ export interface CallRingsParts {
   readonly callNamed: (idText: string) => PendingCall | undefined;
   /** Whether the host has sent a call under this request id, and no caller waits for it any more. */
   readonly isOver: (idText: string) => boolean;
+  /** Whether it has made this request id. */
+  readonly isOwn: (idText: string) => boolean;
+  /** The search for rings over several hosts. */
+  readonly cluster: Pick<ClusterRings, "isInUse" | "reported" | "forgotten">;
   /** Ends the call of a ring that was reported last. `ring`: the agents of the ring, for the error. */
   readonly onRing: (call: PendingCall, ring: string) => void;
 }
@@ -34,7 +40,8 @@ export class CallRings {
     this.#watch = new RingWatch({
       maxCalls: limits.stuckCalls,
       // The token of a call's turn is the request id under which the host has sent the call.
-      isOver: ({ token }) => parts.isOver(token),
+      // In a cluster another host may know that a call is over. So a ring is judged here only if all its calls are this host's.
+      isOver: ({ token }) => parts.isOver(token) || (parts.cluster.isInUse && !parts.isOwn(token)),
       onRing: (call, ring) => {
         this.#release(call);
         parts.onRing(call, ring);
@@ -81,10 +88,16 @@ export class CallRings {
     this.#release(call);
   }
 
+  /** The search over several hosts has found that the call is in a ring. */
+  breakRing(call: PendingCall, ring: string): void {
+    this.forget(call);
+    this.#parts.onRing(call, ring);
+  }
+
   #watchCall(call: PendingCall, waiting: WaitingCall, reporter: Peer): void {
     // A later report replaces the first one, whose place in the order stays.
     if (call.reportBytes > 0) this.#release(call);
-    const bytes = costOf(waiting);
+    const bytes = costOfReport(waiting);
     const { account } = reporter;
     if (!this.#share.mayAdd(account.party) || !account.take(bytes)) {
       this.#watch.withdraw(call);
@@ -94,6 +107,7 @@ export class CallRings {
     this.#share.add(account.party);
     call.reportBytes = bytes;
     call.reporter = reporter;
+    this.#parts.cluster.reported(call, waiting);
     this.#watch.report(call, waiting);
   }
 
@@ -106,6 +120,7 @@ export class CallRings {
     const { reporter, reportBytes } = call;
     call.reportBytes = 0;
     call.reporter = undefined;
+    this.#parts.cluster.forgotten(call);
     if (reporter === undefined) return;
     reporter.account.release(reportBytes);
     this.#share.remove(reporter.account.party);
@@ -115,21 +130,4 @@ export class CallRings {
 function isWithinLimits(behind: readonly string[]): boolean {
   if (behind.length === 0 || behind.length > limits.stuckBehind) return false;
   return behind.every((token) => token.length <= limits.nameChars);
-}
-
-/** Memory of a report and of each of its turns, beside the texts: rounded up from the sizes of their objects and table entries. */
-const reportBytes = 500;
-const turnBytes = 450;
-
-function costOf({ path, behind }: WaitingCall): number {
-  const turns = path.reduce(
-    (sum, { token, type, key, via = [] }) =>
-      sum + turnBytes + 2 * (token.length + type.length + key.length) + tokensBytes(via.map((call) => call.token)),
-    0,
-  );
-  return reportBytes + turns + tokensBytes(behind);
-}
-
-function tokensBytes(tokens: readonly string[]): number {
-  return tokens.reduce((sum, token) => sum + turnBytes + 2 * token.length, 0);
 }

@@ -42,6 +42,7 @@ import { CallsElsewhere, isOn } from "./calls-elsewhere.ts";
 import { type GivenUp, GivenUpTypes } from "./given-up-types.ts";
 import { HeldCalls } from "./held-calls.ts";
 import { HeldWaits } from "./held-waits.ts";
+import { ClusterRings } from "./rings/cluster-rings.ts";
 import { type CallWays, SharedCalls } from "./shared-calls.ts";
 import { StockChains } from "./stock-chains.ts";
 
@@ -86,6 +87,8 @@ export class CallRouter {
   readonly #calls: CallTable;
   /** Takes the workers' reports of calls that wait for their turn. */
   readonly rings: CallRings;
+  /** Searches for rings over the hosts of a cluster. */
+  readonly clusterRings: ClusterRings;
   readonly #chains = new StockChains();
   readonly #held: HeldCalls;
   /** The calls to agents of shared types, and what workers give back of them. */
@@ -144,10 +147,15 @@ export class CallRouter {
     const { courier, asksPrincipal } = parts;
     const chains = this.#chains;
     this.#sending = new CallSending({ calls, ends: this.ends, chains, courier, others, asksPrincipal });
+    this.clusterRings = new ClusterRings({
+      ...{ clock, batches, counters, calls, others },
+      onRing: (call, ring) => this.rings.breakRing(call, ring),
+    });
     this.rings = new CallRings({
-      ...{ counters, batches },
+      ...{ counters, batches, cluster: this.clusterRings },
       callNamed: (idText) => calls.named(idText),
       isOver: (idText) => calls.isOver(idText),
+      isOwn: (idText) => calls.isOwn(idText),
       onRing: (call, ring) => this.ends.breakRing(call, ring),
     });
     this.#batches = batches;

@@ -155,6 +155,12 @@ export class CallTable {
     return id > 0 && id <= this.#count && this.#calls.get(id) === undefined;
   }
 
+  /** Whether this host has made this request id. */
+  isOwn(idText: string): boolean {
+    const id = this.#ids.numberInText(idText);
+    return id > 0 && id <= this.#count;
+  }
+
   /** Whether a call has no outcome yet. */
   has(call: PendingCall): boolean {
     return this.#calls.get(call.hostId) === call;

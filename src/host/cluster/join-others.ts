@@ -88,7 +88,7 @@ export async function joinOthers(servicer: HostServicer, options: JoinOthersOpti
     log(what);
     host.observers.now?.({ at: "peer", ...what });
   };
-  const hello = () => helloOf(cluster.name, cluster.hostId, capabilitiesOf(host.options));
+  const hello = () => helloOf(cluster.name, cluster.hostId, new Set([...capabilitiesOf(host.options), "rings"]));
   const settings = {
     clock,
     bounds: {
@@ -257,7 +257,10 @@ function waysOf(host: HostComposition, operatorAsked: JoinOthersOptions["operato
       const notice = peekFrame(bytes);
       if (notice.kind === "cancel") calls.ends.cancel(caller, notice);
     },
+    hostsChanged: () => calls.clusterRings.hostsChanged(),
+    waitingCame: (caller, notice) => calls.clusterRings.waitingCame(caller, notice),
     callerGone: (caller) => {
+      calls.clusterRings.callerGone(caller);
       calls.peerEnded(caller, { inOrder: false });
       events.hostGone(caller);
     },
@@ -278,9 +281,11 @@ function waysOf(host: HostComposition, operatorAsked: JoinOthersOptions["operato
     },
     controlCame: (from, envelope) => control.route(from, envelope),
     controlGone: (from) => control.sessionEnded(from),
-    asked: async (ask, account) => {
+    asked: async (ask, account, from) => {
       try {
-        return await (operatorAsked?.(ask) ?? registrations.answer(ask, account));
+        return (
+          calls.clusterRings.answer(ask, from) ?? (await (operatorAsked?.(ask) ?? registrations.answer(ask, account)))
+        );
       } catch (error) {
         if (error instanceof RpcError) return error;
         return new RpcError(StatusCode.invalidArgument, errorText(error), { cause: error });

@@ -32,6 +32,7 @@ export class HostCaller implements Peer {
     ...{ takesJsonEvents: true, maxFrameBytes: Number.POSITIVE_INFINITY, isAnnounced: true },
     ...{ capabilities: new Set(["turns"]), reconnectGraceMs: 0 },
   };
+  readonly hostId: string;
   readonly worker: WorkerIdentity;
   readonly dotnet = undefined;
   readonly account: MemoryAccount;
@@ -48,6 +49,7 @@ export class HostCaller implements Peer {
 
   constructor({ hostId, number, account, queue, tell, tellIfRoom }: HostCallerParts) {
     this.id = `host → ${hostId}`;
+    this.hostId = hostId;
     this.worker = { id: this.id, name: this.id, version: undefined, labels: {} };
     this.number = number;
     this.account = account;

@@ -83,8 +83,13 @@ export interface HostWays {
    * types of the worker of a channel here. `channel`: undefined if it has ended.
    */
   readonly flush: (caller: HostCaller, flush: PeerFlush, channel: Peer | undefined, onDone: () => void) => void;
-  /** Answers a unary call of a client whose channel is here, or one for all hosts. */
-  readonly asked: (ask: PeerUnary, account: MemoryAccount) => Promise<Uint8Array | RpcError>;
+  /** Answers a unary call of a client whose channel is here, one for all hosts, or one of a host itself. `from`: the id of the host that asks. */
+  readonly asked: (ask: PeerUnary, account: MemoryAccount, from: string) => Promise<Uint8Array | RpcError>;
+
+  /** Other hosts are up, or this host has other links to them. It comes after the change. */
+  readonly hostsChanged: () => void;
+  /** Another host says that a call waits long for its turn there, or no more. */
+  readonly waitingCame: (caller: HostCaller, notice: Uint8Array) => void;
 
   readonly controlCame: (from: ControlLink, envelope: Uint8Array) => void;
   readonly controlGone: (from: ControlLink) => void;

@@ -18,7 +18,14 @@ import type { AcceptedLinks } from "./links/accepted-links.ts";
 import { ControlLinks } from "./links/control-links.ts";
 import { DialledHosts } from "./links/dialled-hosts.ts";
 import type { AskingHost, LinkSettings, OutgoingLink } from "./links/outgoing-link.ts";
-import { type ForwardedCall, type FoundElsewhere, keyOfType, keyOfWorker, type OtherHosts } from "./other-hosts.ts";
+import {
+  type ForwardedCall,
+  type FoundElsewhere,
+  keyOfType,
+  keyOfWorker,
+  type OtherHosts,
+  type RingHost,
+} from "./other-hosts.ts";
 import type { LinkFlushes } from "./places/link-flushes.ts";
 import { LookUps } from "./places/look-ups.ts";
 import { PlaceChanges } from "./places/place-changes.ts";
@@ -74,7 +81,7 @@ export class LinkedHosts implements OtherHosts, AskingHost, ClusterHostsListener
   constructor(parts: LinkedHostsParts) {
     this.#parts = parts;
     const { cluster, ways, clock } = parts;
-    this.#dialled = new DialledHosts(parts);
+    this.#dialled = new DialledHosts({ ...parts, onChanged: () => ways.hostsChanged() });
     this.#asks = new UnaryAsks(clock);
     this.#control = new ControlLinks(this.#asks);
     this.#types = new TypeClaims({
@@ -100,6 +107,14 @@ export class LinkedHosts implements OtherHosts, AskingHost, ClusterHostsListener
     this.#unwatch = cluster.watchHosts(this);
   }
 
+  get hostId(): string {
+    return this.#parts.cluster.hostId;
+  }
+
+  get ringHosts(): readonly RingHost[] {
+    return this.#dialled.ringHosts;
+  }
+
   get isServing(): boolean {
     return this.#parts.cluster.isServing;
   }
@@ -119,7 +134,7 @@ export class LinkedHosts implements OtherHosts, AskingHost, ClusterHostsListener
     this.#dialled.measure();
   }
 
-  /** Asks one host for an operator. Undefined: there is no link to it. */
+  /** Asks one host. Undefined: there is no link to it. */
   askHost(hostId: string, forwarded: ForwardedCall, timeoutMs: number): Promise<Uint8Array | RpcError> | undefined {
     const link = this.#dialled.to(hostId);
     return link && this.#asks.tryAsk(link, forwarded, timeoutMs);

@@ -25,6 +25,18 @@ export interface ForwardedCall {
   readonly call: Pick<CallContext, "metadata" | "signal" | "account">;
 }
 
+// protocol.md §12.10
+/** The link to a host that searches for rings. */
+export interface RingLink {
+  sendWaiting(notice: Uint8Array): void;
+}
+
+/** Another host that is up, and takes part in the search for rings over hosts. Without a link it is not known whether it does. */
+export interface RingHost {
+  readonly hostId: string;
+  readonly link: RingLink | undefined;
+}
+
 // protocol.md §12
 /** The other hosts of a cluster, as the rooms of a host use them. A lone host has none. */
 export interface OtherHosts {
@@ -98,6 +110,13 @@ export interface OtherHosts {
   forward(call: ForwardedCall): Promise<Uint8Array> | undefined;
   /** Has all other hosts answer a unary call, within 1 s by default. Returns the answer of each, or the reason for which it has none. */
   askAll(call: ForwardedCall, timeoutMs?: number): Promise<readonly (Uint8Array | RpcError)[]>;
+  // protocol.md §12.10
+  /** The id of this host in its cluster. */
+  readonly hostId: string;
+  /** The other hosts that take part in the search for rings. */
+  readonly ringHosts: readonly RingHost[];
+  /** Asks one host. Undefined: there is no link to it. */
+  askHost(hostId: string, call: ForwardedCall, timeoutMs: number): Promise<Uint8Array | RpcError> | undefined;
   /** Closes all links. Twice is fine; never rejects. */
   close(): Promise<void>;
 }
@@ -147,5 +166,8 @@ export const noOthers: OtherHosts = {
   wasRead: async () => undefined,
   forward: () => undefined,
   askAll: async () => [],
+  hostId: "",
+  ringHosts: [],
+  askHost: () => undefined,
   close: async () => undefined,
 };

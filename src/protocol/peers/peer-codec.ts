@@ -38,6 +38,8 @@ function toWireKind(frame: RarePeerFrame): WireKind {
       return { case: "hello", value: toWireHello(frame) };
     case "notice":
       return { case: "notice", value: frame.notice };
+    case "waiting":
+      return { case: "waiting", value: frame.notice };
     case "bounce": {
       const { what, types, reason, heldBy = "", frame: message } = frame;
       return { case: "bounce", value: { what: toWireName(what), types: [...types], reason, heldBy, frame: message } };
@@ -131,6 +133,8 @@ function fromWireKind(kind: WirePeerFrame["kind"]): PeerFrame {
     }
     case "notice":
       return { kind: "notice", notice: kind.value };
+    case "waiting":
+      return { kind: "waiting", notice: kind.value };
     case "bounce": {
       const { types, reason, heldBy, frame } = kind.value;
       const what = fromWireName(kind.value.what);

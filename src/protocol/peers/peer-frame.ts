@@ -134,6 +134,8 @@ export interface PeerUnaryAnswer {
 export type RarePeerFrame =
   | PeerHello
   | { readonly kind: "notice"; readonly notice: Uint8Array }
+  /** A call waits long for its turn, or no more: `stuck` or `unstuck`, for the host that searches for rings. */
+  | { readonly kind: "waiting"; readonly notice: Uint8Array }
   | PeerBounce
   | PeerTaken
   | PeerFlush

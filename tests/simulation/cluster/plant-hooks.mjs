@@ -10,7 +10,7 @@ export function initialize(data) {
 }
 
 export async function load(url, context, nextLoad) {
-  if (!plant || !url.endsWith(`/src/cluster/${plant.file}`)) return nextLoad(url, context);
+  if (!plant || !url.endsWith(`/src/${plant.room ?? "cluster"}/${plant.file}`)) return nextLoad(url, context);
   const sourcefile = fileURLToPath(url);
   const source = await readFile(sourcefile, "utf8");
   if (source.split(plant.from).length !== 2) throw new Error(`${plant.file} does not have this once: ${plant.from}`);

@@ -18,15 +18,7 @@ function ofCall(metadata: Readonly<Record<string, string>>) {
 
 function ofEvent(attributes: Readonly<Record<string, string>>) {
   const payload = { typeName: "M", contentType: "application/json", data: new TextEncoder().encode("{}") };
-  const event = {
-    id: "1",
-    topicType: "t",
-    topicSource: "s",
-    source: undefined,
-    sender: undefined,
-    payload,
-    attributes,
-  };
+  const event = { id: "1", topicType: "t", topicSource: "s", sender: undefined, payload, attributes };
   const peeked = peekFrame(encodeFrame({ kind: "event", event }));
   if (peeked.kind !== "event") throw new Error(`It is a ${peeked.kind}.`);
   return sampledTraceOf(peeked);

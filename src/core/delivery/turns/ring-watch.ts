@@ -23,14 +23,22 @@ interface Edge<Call> {
   readonly to: Reported<Call>;
 }
 
+/** Of a ring: the call `from` waits for the turn `token`, which waits for the call `to`. `path` is the path of `to`. */
+export interface RingPart<Call> {
+  readonly from: Call;
+  readonly token: string;
+  readonly to: Call;
+  readonly path: CallPath;
+}
+
 export interface RingWatchOptions<Call> {
   /** Calls that are watched at once. Others are not part of any ring that is found. */
   readonly maxCalls: number;
   /**
    * Called for the call of a ring that was reported last; it is not watched any more. Ends the call with an error. `ring`: the agents
-   * of the ring as text, beginning with the one whose turn made the call.
+   * of the ring as text, beginning with the one whose turn made the call. `parts`: the ring itself, in this order.
    */
-  readonly onRing: (call: Call, ring: string) => void;
+  readonly onRing: (call: Call, ring: string, parts: readonly RingPart<Call>[]) => void;
   /** Whether a call is over that a path names: see `waitingTurns`. Default: as the path itself says. */
   readonly isOver?: ((call: PassingCall) => boolean) | undefined;
   /** Runs the tasks of a search in order, perhaps later. Each takes little time. Default: at once. */
@@ -124,7 +132,8 @@ export class RingWatch<Call> {
     const last = ring[intoLast]?.to;
     if (last === undefined) return;
     this.#remove(last);
-    this.#options.onRing(last.call, textOf(fromLast));
+    const parts = fromLast.map(({ from, token, to }) => ({ from: from.call, token, to: to.call, path: to.path }));
+    this.#options.onRing(last.call, textOf(fromLast), parts);
   }
 
   #isCurrent(reported: Reported<Call>): boolean {

@@ -203,6 +203,10 @@ export class AcceptedLinks implements AskedHost, LinkService {
     this.#parts.batches.add(link, [answer], link.account.party);
   }
 
+  waitingCame(link: IncomingLink, notice: Uint8Array): void {
+    if (link.caller !== undefined) this.#parts.ways.waitingCame(link.caller, notice);
+  }
+
   /** Ends all links after what waits, and refuses others. */
   close(): void {
     this.#isClosed = true;
@@ -211,7 +215,7 @@ export class AcceptedLinks implements AskedHost, LinkService {
   }
 
   async #answer(link: IncomingLink, ask: PeerUnary): Promise<void> {
-    const outcome = await this.#parts.ways.asked(ask, link.account);
+    const outcome = await this.#parts.ways.asked(ask, link.account, link.hostId);
     const { number } = ask;
     const answer = { kind: "unary-answer", number } as const;
     if (outcome instanceof RpcError) {

@@ -1,6 +1,7 @@
 import type { Timer } from "../../../core/internal.ts";
 import type { ClusterHost } from "../cluster-view.ts";
 import type { LinkCounters, LinkOccurrence, LinkReport } from "../host-ways.ts";
+import type { RingHost } from "../other-hosts.ts";
 import type { AcceptedLinks } from "./accepted-links.ts";
 import { HostDialling, type HostDiallingParts } from "./host-dialling.ts";
 import type { AskingHost, OutgoingLink } from "./outgoing-link.ts";
@@ -9,6 +10,8 @@ export interface DialledHostsParts extends Omit<HostDiallingParts, "host" | "onO
   readonly accepted: AcceptedLinks;
   readonly counters: LinkCounters;
   readonly report: (what: LinkOccurrence) => void;
+  /** Other hosts are up, or this host has other links to them. It comes after the change. */
+  readonly onChanged: () => void;
 }
 
 /** The links that this host dials: one to each other host that is up. */
@@ -16,14 +19,24 @@ export class DialledHosts {
   readonly #parts: DialledHostsParts;
   readonly #diallings = new Map<string, HostDialling>();
   readonly #onLinked = new Set<() => void>();
+  #tellsChange = false;
+  #isOver = false;
 
   constructor(parts: DialledHostsParts) {
     this.#parts = parts;
+    this.#tellChange();
   }
 
   /** The ids of the hosts to which this one has an open link. */
   get hostIds(): readonly string[] {
     return this.openLinks.map(({ hostId }) => hostId);
+  }
+
+  /** The hosts that take part in the search for rings. */
+  get ringHosts(): readonly RingHost[] {
+    return [...this.#diallings.values()].flatMap(({ hostId, openLink: link }) =>
+      link === undefined || link.searchesRings ? [{ hostId, link }] : [],
+    );
   }
 
   get openLinks(): readonly OutgoingLink[] {
@@ -77,11 +90,16 @@ export class DialledHosts {
     this.#diallings.set(
       host.hostId,
       new HostDialling(host, {
-        ...{ ...this.#parts, host: asking, onLost },
+        ...{ ...this.#parts, host: asking },
+        onLost: (link, reason, wasOpen) => {
+          onLost(link, reason, wasOpen);
+          this.#tellChange();
+        },
         onOpened: (link) => this.#opened(link),
         onWrongName: (reason) => this.#passBy(host.hostId, reason),
       }),
     );
+    this.#tellChange();
   }
 
   /** Ends the link to a host at once, and keeps none. */
@@ -89,15 +107,18 @@ export class DialledHosts {
     const dialling = this.#diallings.get(hostId);
     this.#diallings.delete(hostId);
     dialling?.stop();
+    this.#tellChange();
   }
 
   /** Ends all links after what waits. */
   close(): void {
+    this.#isOver = true;
     for (const dialling of this.#diallings.values()) dialling.close();
   }
 
   /** Ends all links at once. */
   end(): void {
+    this.#isOver = true;
     for (const dialling of this.#diallings.values()) dialling.stop();
     this.#diallings.clear();
   }
@@ -105,9 +126,20 @@ export class DialledHosts {
   #opened(link: OutgoingLink): void {
     this.#parts.counters.openedLinks += 1;
     this.#parts.report({ what: "opened", hostId: link.hostId, detail: "" });
+    this.#tellChange();
     // The link counts as open when this callback has returned.
     queueMicrotask(() => {
       for (const look of [...this.#onLinked]) look();
+    });
+  }
+
+  /** Several changes of one moment are told once. */
+  #tellChange(): void {
+    if (this.#tellsChange) return;
+    this.#tellsChange = true;
+    queueMicrotask(() => {
+      this.#tellsChange = false;
+      if (!this.#isOver) this.#parts.onChanged();
     });
   }
 

@@ -47,6 +47,7 @@ export interface AskedHost {
   flush(link: IncomingLink, flush: PeerFlush): void;
   noticed(link: IncomingLink, notice: Uint8Array): void;
   asked(link: IncomingLink, ask: PeerUnary): void;
+  waitingCame(link: IncomingLink, notice: Uint8Array): void;
   controlCame(link: IncomingLink, envelope: Uint8Array): void;
 }
 
@@ -237,6 +238,8 @@ export class IncomingLink implements ServerStreamReceiver, ToldHost {
         return host.controlCame(this, frame.envelope);
       case "unary":
         return host.asked(this, frame);
+      case "waiting":
+        return host.waitingCame(this, frame.notice);
       case "answer":
       case "bounce":
       case "taken":

@@ -30,6 +30,7 @@ import type {
   StreamReceiver,
 } from "../../../transport/internal.ts";
 import type { SendOutcome } from "../../sessions/peer.ts";
+import type { RingLink } from "../other-hosts.ts";
 import {
   costOfPattern,
   costOfWorker,
@@ -98,7 +99,7 @@ export interface OutgoingLinkParts extends LinkSettings {
 
 // protocol.md §12
 /** A link that this host has dialled: it asks here, and learns which workers and subscriptions the other host has. */
-export class OutgoingLink implements CallLink, StreamReceiver {
+export class OutgoingLink implements CallLink, RingLink, StreamReceiver {
   readonly hostId: string;
   readonly account: MemoryAccount;
   readonly queue: LinkQueue;
@@ -113,6 +114,7 @@ export class OutgoingLink implements CallLink, StreamReceiver {
   readonly #away = new Set<WorkerElsewhere>();
   #isOpen = false;
   #hasEnded = false;
+  #searchesRings = false;
 
   constructor(parts: OutgoingLinkParts) {
     this.#parts = parts;
@@ -139,6 +141,11 @@ export class OutgoingLink implements CallLink, StreamReceiver {
     return this.#isOpen;
   }
 
+  /** Whether the other host takes part in the search for rings over hosts. */
+  get searchesRings(): boolean {
+    return this.#searchesRings;
+  }
+
   sendCall(slot: number, frame: FrameBytes, origin: CallOrigin): SendOutcome {
     return this.#isOpen ? this.queue.send(encodePeerCall(slot, frame, origin), "call", origin.party) : "closed";
   }
@@ -159,6 +166,11 @@ export class OutgoingLink implements CallLink, StreamReceiver {
   sendControl(envelope: Uint8Array, party: string): SendOutcome {
     if (!this.#isOpen) return "closed";
     return this.queue.send(encodePeerFrame({ kind: "control", envelope }), "call", party);
+  }
+
+  /** Says that a call waits long for its turn, or no more. It may not be missed: a link that has no space for it ends. */
+  sendWaiting(notice: Uint8Array): void {
+    if (this.#isOpen) this.#send({ kind: "waiting", notice });
   }
 
   sendUnary(ask: PeerUnary, party: string): SendOutcome {
@@ -235,6 +247,7 @@ export class OutgoingLink implements CallLink, StreamReceiver {
     if (this.#isOpen) return;
     this.#helloTimer.cancel();
     this.#isOpen = true;
+    this.#searchesRings = hello.features.has("rings");
     onOpened(this);
   }
 
@@ -280,6 +293,7 @@ export class OutgoingLink implements CallLink, StreamReceiver {
       case "unary":
       case "flush":
       case "barrier-read":
+      case "waiting":
       case "empty":
         // Only the host that dials asks; and a later version may say more.
         return;

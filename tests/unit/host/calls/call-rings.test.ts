@@ -16,6 +16,8 @@ function setUp(maxBytes: number) {
   const broken: string[] = [];
   const rings = new CallRings({
     ...{ counters, batches: new BatchRunner(clock), callNamed: (id) => calls.get(id), isOver: () => false },
+    isOwn: () => true,
+    cluster: { isInUse: false, reported: () => undefined, forgotten: () => undefined },
     onRing: (_call, ring) => broken.push(ring),
   });
   const peer = (party: string): Peer => {
