@@ -69,7 +69,7 @@ export interface QuotaCaller {
 
 /** The quota of one caller: its principal and its address both must allow what it does. */
 export class CallerQuota {
-  readonly #usages: readonly Usage[];
+  #usages: readonly Usage[];
   readonly #parts: CallerQuotaParts;
   /** Messages and bytes that are taken from the quotas already, and not sent. */
   #messages = 0;
@@ -95,7 +95,7 @@ export class CallerQuota {
     const { revision } = quotas;
     let nowMs: number | undefined;
     for (const usage of this.#usages) {
-      usage.refresh(revision, nowMs ?? 0);
+      usage.refresh(revision, clock);
       if (!usage.limitsMessages) continue;
       nowMs ??= clock.now();
       const overuse = usage.whyNotMessages(count, bytes, nowMs);
@@ -130,9 +130,8 @@ export class CallerQuota {
   /** Takes messages from the quota that were refused for another reason. */
   charge(count: number, bytes: number): void {
     const { quotas, clock, table } = this.#parts;
-    const nowMs = clock.now();
     for (const usage of this.#usages) {
-      usage.refresh(quotas.revision, nowMs);
+      usage.refresh(quotas.revision, clock);
       usage.takeMessages(count, bytes);
       table.settle(usage);
     }
@@ -141,10 +140,11 @@ export class CallerQuota {
   /** Says why the caller may not have one more. */
   whyNotMore(what: Countable, caller: QuotaCaller): Overuse | undefined {
     const { quotas, clock } = this.#parts;
+    if (what !== "calls") this.#renew();
     let overuse: Overuse | undefined;
     for (const usage of this.#usages) {
       // The message of a call has asked for the limits.
-      if (what !== "calls") usage.refresh(quotas.revision, clock.now());
+      if (what !== "calls") usage.refresh(quotas.revision, clock);
       const why = overuse === undefined ? usage.whyNotMore(what) : undefined;
       if (why !== undefined) overuse = this.#refused(usage, why, caller);
     }
@@ -165,6 +165,7 @@ export class CallerQuota {
 
   /** The caller has one more, or so many; a number below 0: so many less. */
   count(what: Exclude<Countable, "channels">, difference = 1): void {
+    if (what !== "calls") this.#renew();
     for (const usage of this.#usages) {
       usage[what] += difference;
       // Nearly all calls come and go while their caller has a channel.
@@ -173,6 +174,7 @@ export class CallerQuota {
   }
 
   channelOpened(): void {
+    this.#renew();
     const nowMs = this.#parts.clock.now();
     for (const usage of this.#usages) {
       usage.channelOpened(nowMs);
@@ -183,8 +185,9 @@ export class CallerQuota {
   channelClosed(): void {
     const { clock, table } = this.#parts;
     const nowMs = clock.now();
-    for (const usage of this.#usages) {
-      usage.channelClosed(nowMs, table.remembers);
+    for (const [index, usage] of this.#usages.entries()) {
+      // Only the first is ever asked whether it is known: the address of a principal takes no space for that.
+      usage.channelClosed(nowMs, index === 0 && table.remembers);
       table.settle(usage);
     }
   }
@@ -192,6 +195,12 @@ export class CallerQuota {
   /** Whether its principal, or the address of an anonymous caller, is known. */
   get isKnown(): boolean {
     return this.#usages[0]?.isKnown(this.#parts.clock.now()) === true;
+  }
+
+  /** The table may have forgotten a usage since, because it had nothing at the host. Takes the one that all callers of its name share. */
+  #renew(): void {
+    const { table } = this.#parts;
+    this.#usages = this.#usages.map((usage) => table.current(usage));
   }
 
   #refused(usage: Usage, overuse: Overuse, { clientId }: QuotaCaller): Overuse {

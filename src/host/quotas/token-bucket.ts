@@ -4,9 +4,10 @@ export class TokenBucket {
   #tokens: number;
   #atMs: number;
 
-  constructor(perSecond: number, nowMs: number) {
+  /** `before`: a bucket with another amount. What it lacks in seconds, the new one lacks too. */
+  constructor(perSecond: number, nowMs: number, before?: TokenBucket) {
     this.perSecond = perSecond;
-    this.#tokens = perSecond;
+    this.#tokens = before === undefined ? perSecond : before.#seconds(nowMs) * perSecond;
     this.#atMs = nowMs;
   }
 
@@ -26,6 +27,12 @@ export class TokenBucket {
   isFull(nowMs: number): boolean {
     this.#fill(nowMs);
     return this.#tokens >= this.perSecond;
+  }
+
+  /** The seconds' worth that it has; below 0: that it owes. */
+  #seconds(nowMs: number): number {
+    this.#fill(nowMs);
+    return this.#tokens / this.perSecond;
   }
 
   #fill(nowMs: number): void {

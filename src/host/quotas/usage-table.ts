@@ -16,7 +16,7 @@ export class UsageTable {
   readonly #quotas: Quotas;
   readonly #clock: Clock;
   readonly #usages = new Map<string, Usage>();
-  /** Those without a use whose buckets fill, the oldest first; and those that are known. */
+  /** Those without a use whose buckets fill, first those that have spent nothing for longest; and those that are known. */
   readonly #filling = new BoundedUsages();
   readonly #known = new BoundedUsages();
 
@@ -54,6 +54,11 @@ export class UsageTable {
     return this.#usages.get(key) ?? this.#add(new Usage(key, "This address", () => this.#quotas.ofAddress(party)));
   }
 
+  /** Returns the usage that the table has under the name of this one. If it has forgotten this one, it takes it back. */
+  current(usage: Usage): Usage {
+    return this.#usages.get(usage.key) ?? this.#add(usage);
+  }
+
   /** Takes note that a usage may have no use any more. */
   settle(usage: Usage): void {
     if (this.#usages.get(usage.key) !== usage) return;
@@ -67,6 +72,8 @@ export class UsageTable {
     if (usage.isForgettable(nowMs)) this.#forget(usage);
     else if (usage.isKnown(nowMs)) this.#known.add(usage);
     else {
+      // One that has spent again is not among the oldest any more.
+      this.#filling.delete(usage);
       this.#filling.add(usage);
       // Beyond the bound the oldest go: their buckets have filled most.
       for (const oldest of this.#filling.oldestFirst()) {

@@ -1,3 +1,4 @@
+import type { Clock } from "../../core/internal.ts";
 import type { QuotaLimits } from "../../security/internal.ts";
 import { limits as bounds } from "../limits.ts";
 import { TokenBucket } from "./token-bucket.ts";
@@ -46,8 +47,9 @@ export class Usage {
   }
 
   /** Reads its limits, if they may be others than before. */
-  refresh(revision: unknown, nowMs: number): void {
+  refresh(revision: unknown, clock: Clock): void {
     if (revision === this.#revision) return;
+    const nowMs = clock.now();
     this.#revision = revision;
     this.#limits = this.#limitsOf();
     const { messagesPerSecond, bytesPerSecond } = this.#limits;
@@ -128,7 +130,7 @@ const unread = {};
 
 function bucketOf(before: TokenBucket | undefined, perSecond: number | undefined, nowMs: number) {
   if (perSecond === undefined) return undefined;
-  return before?.perSecond === perSecond ? before : new TokenBucket(perSecond, nowMs);
+  return before?.perSecond === perSecond ? before : new TokenBucket(perSecond, nowMs, before);
 }
 
 /** Of a small quota it is nothing: then each message asks for itself. */

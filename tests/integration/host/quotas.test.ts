@@ -105,6 +105,28 @@ describe.each(hostTransports)("a host with quotas, over $name", ({ start }) => {
     await joined(rig, "bob", "B4");
   });
 
+  it("bounds the subscriptions of a principal also over workers that have added and removed some before they joined", async () => {
+    await using rig = await started([{ principal: "*", subscriptions: 2 }]);
+    const workers = ["B1", "B2", "B3"].map((id) => new RawWorker(rig.dial("bob"), id, announced));
+    for (const [index, worker] of workers.entries()) {
+      await worker.subscribe(`early-${index}`, exact("t", "a"));
+      await worker.unsubscribe(`early-${index}`);
+    }
+    const outcomes: string[] = [];
+    for (const [index, worker] of workers.entries()) {
+      await worker.join();
+      for (const id of ["x", "y"])
+        outcomes.push(
+          await worker.subscribe(`${id}-${index}`, exact(`${id}-${index}`, "a")).then(
+            () => "added",
+            (error: Error) => error.message,
+          ),
+        );
+    }
+    const refused = expect.stringContaining("This principal may have 2 subscriptions at once.");
+    expect(outcomes).toEqual(["added", "added", refused, refused, refused, refused]);
+  });
+
   it("bounds the calls under way of each principal", async () => {
     await using rig = await started([{ principal: "bob", calls: 2 }]);
     const alice = await joined(rig, "alice", "A");

@@ -79,12 +79,78 @@ test("a table bounds the bytes of what nobody uses", () => {
   const table = new UsageTable(perSecond, clock);
   for (let index = 0; index < 20_000; index += 1) {
     const usage = table.ofPrincipal({ name: `${index}-${"x".repeat(400)}` });
-    usage.refresh(perSecond.revision, clock.now());
+    usage.refresh(perSecond.revision, clock);
     usage.takeMessages(10, 1);
     table.settle(usage);
   }
   expect(table.keptBytes).toBeLessThanOrEqual(limits.keptUsageBytes);
   expect(table.size).toBeGreaterThan(1_000);
+});
+
+test("the address of a known principal takes no space from those that the table knows", () => {
+  const clock = new ManualClock();
+  const all = check(clock);
+  const bob = all.of({ name: "bob" }, "10.0.0.1");
+  bob.channelOpened();
+  clock.advance(limits.knownAfterMs);
+  bob.channelClosed();
+  expect(all.usages).toBe(1);
+  expect(all.of({ name: "bob" }, "10.0.0.2").isKnown).toBe(true);
+});
+
+test("what a client counts after its usage was forgotten counts for its principal all the same", () => {
+  const quotas = quotaRules([{ principal: "*", types: 2, channels: 1 }]);
+  const clock = new ManualClock();
+  const all = new QuotaCheck({ quotas, clock, counters: createHostCounters(), observers: new Observers() });
+  const [one, two] = [all.of({ name: "bob" }, "a"), all.of({ name: "bob" }, "b")];
+  one.count("types");
+  two.count("types");
+  expect(one.whyNotMore("types", nobody)?.text).toMatch(/may have 2 agent types/);
+  for (const quota of [one, two]) quota.count("types", -1);
+  expect(all.usages).toBe(0);
+  one.count("types");
+  two.count("types");
+  for (const quota of [one, two, all.of({ name: "bob" }, "c")])
+    expect(quota.whyNotMore("types", nobody)?.text).toMatch(/may have 2 agent types/);
+  for (const quota of [one, two]) quota.count("types", -1);
+  one.channelOpened();
+  expect(two.whyNotMore("channels", nobody)?.text).toMatch(/may have 1 channels/);
+});
+
+test("a principal gets no new second's messages by roles that change", () => {
+  const clock = new ManualClock();
+  const quotas = quotaRules([
+    { role: "big", messagesPerSecond: 100 },
+    { principal: "*", messagesPerSecond: 10 },
+  ]);
+  const all = new QuotaCheck({ quotas, clock, counters: createHostCounters(), observers: new Observers() });
+  const send = (count: number, ...roles: string[]) =>
+    all.of({ name: "bob", roles }, "a").whyNotMessages(count, 1, nobody);
+  clock.advance(1_000);
+  expect(send(10)).toBeUndefined();
+  expect(send(1)).toMatchObject({ retryMs: 100 });
+  expect(send(1, "big")).toMatchObject({ retryMs: 10 });
+  clock.advance(500);
+  expect(send(50, "big")).toBeUndefined();
+  expect(send(1)).toMatchObject({ retryMs: 100 });
+});
+
+test("a full table drops those that spend nothing before one that spends again and again", () => {
+  const clock = new ManualClock();
+  const all = check(clock);
+  const spend = (name: string) => all.of({ name }, "10.0.0.3").charge(10, 1);
+  const long = "x".repeat(500);
+  const names = Math.ceil(limits.keptUsageBytes / 1_600) + 1_000;
+  let spent = 0;
+  for (let index = 0; index < names; index += 1) {
+    spend(`${long}${index}`);
+    if (index % 100 !== 0) continue;
+    spend("busy");
+    spent += 10;
+  }
+  const wait = (name: string) => all.of({ name }, "10.0.0.3").whyNotMessages(1, 1, nobody);
+  expect(wait("busy")).toMatchObject({ retryMs: (spent - 10 + 1) * 100 });
+  expect(wait(`${long}0`)).toBeUndefined();
 });
 
 test("a principal with other roles, and changed quotas, have other limits at once", () => {
