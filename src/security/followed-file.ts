@@ -1,4 +1,4 @@
-import { closeSync, fstatSync, openSync, readSync, statSync } from "node:fs";
+import { closeSync, constants, fstatSync, openSync, readSync, statSync } from "node:fs";
 import { type Clock, errorText, type Logger, TroupeError } from "../core/internal.ts";
 
 export interface FollowedFileParts<Value> {
@@ -71,9 +71,15 @@ export class FollowedFile<Value> {
 }
 
 function readText(file: string): string {
-  const handle = openSync(file, "r");
+  // Without `O_NONBLOCK` a pipe that no program writes to would stop the process here.
+  const handle = openSync(file, constants.O_RDONLY | constants.O_NONBLOCK);
   try {
-    const { size } = fstatSync(handle);
+    const stat = fstatSync(handle);
+    if (!stat.isFile())
+      throw new Error(
+        "It is not a file but a pipe, a device or a folder. Write the content to a file: it is read again.",
+      );
+    const { size } = stat;
     if (size > longestFile) throw new Error(`It has ${size} bytes; ${longestFile} is the most.`);
     const bytes = Buffer.alloc(size);
     let length = 0;

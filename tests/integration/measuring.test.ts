@@ -94,6 +94,18 @@ describe("the metrics of a host", () => {
     }
   });
 
+  it("count calls to an agent type named other with those to the further types", async () => {
+    const recorder = new MetricsRecorder();
+    await using system = await rig({ host: recorder });
+    for (const type of ["other", ...Array.from({ length: 102 }, (_, index) => `type-${index}`)]) {
+      await system.worker.registerFactory(type, () => new FunctionAgent());
+      await system.worker.sendMessage(message, new AgentId(type, "k"));
+    }
+    const values = await recorder.values("troupe.host.calls.by.type");
+    const others = values.filter(({ labels }) => labels.type === "other" && labels.outcome === "answered");
+    expect(others.map(({ value }) => value)).toEqual([3]);
+  });
+
   it("begin when an operator asks for them, and know no call that came before", async () => {
     const recorder = new MetricsRecorder();
     await using system = await rig();

@@ -8,6 +8,7 @@ import {
   accessActions,
   actionResources,
   openAccessRules,
+  openQuotaRules,
 } from "../../security/internal.ts";
 import { type PrintFlags, print } from "../printing.ts";
 
@@ -47,6 +48,8 @@ export function accessCommand(): Command {
 /** Decides as a host with these rules does. */
 export async function checkAccess(action: AccessAction, name: string, flags: CheckFlags): Promise<AccessDecision> {
   const rules = await openAccessRules({ file: flags.rules });
+  // A host with this file reads the quotas beside the rules, and would not start with wrong ones.
+  await openQuotaRules({ file: flags.rules });
   return rules.decide(requestOf(action, name, flags));
 }
 

@@ -18,7 +18,8 @@ export class CappedLabels<T> {
   of(name: string): T {
     const known = this.#known.get(name);
     if (known !== undefined) return known;
-    if (this.#known.size >= mostNames || name.length > mostChars) {
+    // A name that is the label itself must not become a second one.
+    if (this.#known.size >= mostNames || name.length > mostChars || name === otherLabel) {
       this.#other ??= this.#make(otherLabel);
       return this.#other;
     }

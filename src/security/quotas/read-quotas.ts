@@ -55,7 +55,7 @@ function readQuota(quota: unknown, at: string): ReadQuota {
     const value = given[limit];
     if (value === undefined) continue;
     if (typeof value !== "number" || !Number.isInteger(value) || value < 1 || value > mostOfLimit)
-      throw invalid(`${at}: ${limit} must be a whole number from 1 up. Leave it out for no limit.`);
+      throw invalid(`${at}: ${limit} must be a whole number from 1 to ${mostOfLimit}. Leave it out for no limit.`);
     limits[limit] = value;
   }
   if (Object.keys(limits).length === 0)

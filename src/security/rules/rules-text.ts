@@ -41,7 +41,7 @@ function readYaml({ parseDocument, LineCounter }: YamlModule, text: string, file
   const document = parseDocument(text, { lineCounter });
   const [error] = document.errors;
   // The text of the parser has a picture of the line below it.
-  if (error !== undefined) throw new Error(error.message.split("\n")[0]);
+  if (error !== undefined) throw new Error(error.message.split("\n")[0]?.replace(/:$/, ""));
   const { rules, quotas } = listsOf(document.toJS({ maxAliasCount: 100 }));
   const lineOf = (key: string, index: number): number | undefined => {
     const node = document.getIn([key, index], true);

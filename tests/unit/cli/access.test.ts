@@ -36,6 +36,17 @@ describe("troupe access check", () => {
     expect(textOf(none, request)).toMatch(/no rule allows it$/);
   });
 
+  it("says what is wrong with the quotas beside the rules, as a host with this file does", async () => {
+    const file = join(folder, "q.yaml");
+    writeFileSync(
+      file,
+      `rules: [{ principal: "*", allow: call, types: "*" }]\nquotas: [{ principal: "*", calls: 0 }]\n`,
+    );
+    await expect(checkAccess("call", "vault", { rules: file, json: false })).rejects.toThrow(
+      /quota 1 \(q\.yaml:2\): calls/,
+    );
+  });
+
   it("is not for rules that nobody can be held to: --rules needs an authenticator", async () => {
     const logger = new RecordingLogger();
     await expect(rulesOf({ rules }, { authenticator: undefined, logger })).rejects.toThrow(/use --tokens/);
