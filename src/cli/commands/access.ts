@@ -1,5 +1,5 @@
 import process from "node:process";
-import { Argument, Command } from "commander";
+import { Argument, Command, InvalidArgumentError } from "commander";
 import { loggableText } from "../../core/internal.ts";
 import {
   type AccessAction,
@@ -31,11 +31,12 @@ export function accessCommand(): Command {
       .argument(
         "<name>",
         `agent type, or topic type for ${topicActions}; after subscribe, a * at the end is all topics that begin so`,
+        notEmpty,
       )
       .requiredOption("--rules <file>", "the file of the rules, as troupe host takes it")
-      .option("--principal <name>", "who wants to do it; left out: a caller without a name")
-      .option("--role <roles>", "roles of the principal, with commas between them", (text) => text.split(","))
-      .option("--agent <type>", "the agent type that sends the call or the event")
+      .option("--principal <name>", "who wants to do it; left out: a caller without a name", notEmpty)
+      .option("--role <roles>", "roles of the principal, with commas between them", (text) => notEmpty(text).split(","))
+      .option("--agent <type>", "the agent type that sends the call or the event", notEmpty)
       .option("--json", "print JSON", false)
       .action(async (action: AccessAction, name: string, flags: CheckFlags) => {
         const decision = await checkAccess(action, name, flags);
@@ -43,6 +44,12 @@ export function accessCommand(): Command {
         if (!decision.isAllowed) process.exitCode = deniedCode;
       }),
   );
+}
+
+/** Refuses what a shell makes of a variable that is not set: the answer would be about another caller. */
+function notEmpty(text: string): string {
+  if (text === "") throw new InvalidArgumentError("It is empty.");
+  return text;
 }
 
 /** Decides as a host with these rules does. */

@@ -40,7 +40,7 @@ export async function authenticatorOf(
   const { tokens: file, jwtIssuer, jwtAudience, jwtKeys, tlsClientCa } = flags;
   const text = environment[tokensVariable];
   const all: Authenticator[] = [];
-  if (file !== undefined) all.push(tokenAuthenticator({ file, logger }));
+  if (file !== undefined) all.push(tokenAuthenticator({ file: named(file, "--tokens"), logger }));
   if (text !== undefined && text !== "") all.push(tokenAuthenticator({ text }));
   if (jwtIssuer !== undefined || jwtAudience !== undefined || jwtKeys !== undefined) {
     if (jwtIssuer === undefined || jwtAudience === undefined || jwtKeys === undefined)
@@ -60,7 +60,7 @@ export async function rulesOf(
   if (file === undefined) return undefined;
   if (authenticator === undefined)
     throw new Error("--rules needs to know who calls: use --tokens, --jwt-issuer or --tls-client-ca.");
-  return openAccessRules({ file, logger });
+  return openAccessRules({ file: named(file, "--rules"), logger });
 }
 
 /**
@@ -72,7 +72,13 @@ export async function quotasOf(
   logger: Logger,
 ): Promise<Quotas | undefined> {
   const file = quotas ?? rules;
-  return file === undefined ? undefined : openQuotaRules({ file, logger });
+  return file === undefined ? undefined : openQuotaRules({ file: named(file, "--quotas"), logger });
+}
+
+/** Returns the name of a file. Throws for the empty one, which is often a variable of the shell that is not set. */
+function named(file: string, flag: string): string {
+  if (file === "") throw new Error(`${flag} needs the name of a file.`);
+  return file;
 }
 
 async function importJwt() {

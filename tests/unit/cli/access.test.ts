@@ -47,6 +47,12 @@ describe("troupe access check", () => {
     );
   });
 
+  it("says in one line where a file is no YAML", async () => {
+    const file = join(folder, "broken.yaml");
+    writeFileSync(file, "rules: [\n");
+    await expect(checkAccess("call", "vault", { rules: file, json: false })).rejects.toThrow(/at line 2, column 1$/);
+  });
+
   it("is not for rules that nobody can be held to: --rules needs an authenticator", async () => {
     const logger = new RecordingLogger();
     await expect(rulesOf({ rules }, { authenticator: undefined, logger })).rejects.toThrow(/use --tokens/);

@@ -1,5 +1,6 @@
 import type { Command } from "commander";
 import { expect, test } from "vitest";
+import { accessCommand } from "../../../src/cli/commands/access.ts";
 import { agentsCommand } from "../../../src/cli/commands/agents.ts";
 import { certsCommand } from "../../../src/cli/commands/certs.ts";
 import { clusterCommand } from "../../../src/cli/commands/cluster.ts";
@@ -14,6 +15,7 @@ import { subscriptionsCommand } from "../../../src/cli/commands/subscriptions.ts
 import { workersCommand } from "../../../src/cli/commands/workers.ts";
 
 const makers = [
+  accessCommand,
   certsCommand,
   clusterCommand,
   doctorCommand,
@@ -50,7 +52,7 @@ const texts = new Set([
 const wholeNumber = /Not a whole number from \d+ to \d+, in digits alone\./;
 const choices = /Allowed choices are/;
 
-/** A value that a flag refuses, and a part of what the command says then. */
+/** A value that a flag refuses, and a part of what the command says then. A key may name the command, too. */
 const wrong: Readonly<Record<string, readonly [value: string, says: RegExp]>> = {
   "--call-timeout-ms": ["-1", wholeNumber],
   "--grace-seconds": ["1.5", wholeNumber],
@@ -89,6 +91,9 @@ const wrong: Readonly<Record<string, readonly [value: string, says: RegExp]>> = 
   "--days": ["826", wholeNumber],
   "--limit": ["0", wholeNumber],
   "--agent": ["writer", /write type\/key/],
+  "--principal": ["", /empty/],
+  "--role": ["", /empty/],
+  "access check --agent": ["", /empty/],
   "--schema-version": ["0", wholeNumber],
   "--grace-ms": ["86400001", wholeNumber],
 };
@@ -107,7 +112,7 @@ test.each(flags.filter(([, flag]) => !texts.has(flag)))(
   async (name, flag) => {
     const [, command] = everyCommand().find(([one]) => one === name) ?? [];
     if (command === undefined) throw new Error(`there is no command ${name}`);
-    const [value, says] = wrong[flag] ?? ["", /./];
+    const [value, says] = wrong[`${name} ${flag}`] ?? wrong[flag] ?? ["", /./];
     let said = "";
     command.exitOverride().configureOutput({ writeErr: (text) => (said += text) });
     await expect(command.parseAsync([flag, value], { from: "user" })).rejects.toMatchObject({ exitCode: 1 });
