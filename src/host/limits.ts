@@ -82,6 +82,8 @@ export const limits = {
   toldWaitBytes: 64 * 1024 * 1024,
   /** Request ids that one question about rings names. Milliseconds in which hosts answer, and those after which a call comes back to the search. */
   ringCheckIds: 20_000,
+  /** Request ids of all rings that wait for their question. */
+  suspectedRingIds: 100_000,
   ringAskMs: 2_000,
   ringAgainMs: 1_000,
   /** Calls that the search knows to be over; the longest request id that a host makes; the longest text of a ring. */

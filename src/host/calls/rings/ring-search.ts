@@ -46,7 +46,9 @@ export class RingSearch {
   readonly #watch: RingWatch<ToldCall>;
   /** Calls that are over for good: hosts have said so. */
   readonly #over = new Set<string>();
+  /** Rings that wait for their question, and how many request ids they name. */
   readonly #suspected: SuspectedRing<ToldCall>[] = [];
+  #suspectedIds = 0;
   /** Calls that come back to the search. */
   #aside = new Set<ToldCall>();
   #timer: Timer | undefined;
@@ -128,10 +130,14 @@ export class RingSearch {
 
   #suspect(ring: SuspectedRing<ToldCall>): void {
     // The time limit of its calls is the bound of a ring that is too long to ask for.
-    if (idsIn(ring) > limits.ringCheckIds) {
+    const ids = idsIn(ring);
+    if (ids > limits.ringCheckIds) {
       this.#parts.counters.unwatchedCalls += 1;
       return;
     }
+    // Hosts may tell of new rings faster than all of them answer.
+    if (this.#suspectedIds + ids > limits.suspectedRingIds) return this.#putAside(ring.last);
+    this.#suspectedIds += ids;
     this.#suspected.push(ring);
     if (!this.#isChecking) void this.#check();
   }
@@ -149,20 +155,27 @@ export class RingSearch {
 
   /** Takes as many rings as one question can name. */
   #nextRings(): readonly SuspectedRing<ToldCall>[] {
-    let [count, ids] = [0, 0];
+    let [count, all] = [0, 0];
     for (const ring of this.#suspected) {
-      ids += idsIn(ring);
-      if (ids > limits.ringCheckIds) break;
+      const ids = idsIn(ring);
+      if (all + ids > limits.ringCheckIds) break;
+      all += ids;
       count += 1;
     }
+    this.#suspectedIds -= all;
     return this.#suspected.splice(0, count);
   }
 
   async #judge({ last, text }: SuspectedRing<ToldCall>, version: number | undefined): Promise<void> {
     if (version !== undefined) await this.#parts.end(last.host.hostId, { id: last.id, version, ring: text });
     // A call that has ended is withdrawn by then.
-    if (!this.#isTold(last) || this.#watch.has(last)) return;
-    this.#aside.add(last);
+    this.#putAside(last);
+  }
+
+  /** The call comes back to the search in a moment. */
+  #putAside(call: ToldCall): void {
+    if (!this.#isTold(call) || this.#watch.has(call)) return;
+    this.#aside.add(call);
     this.#timer ??= this.#parts.clock.setTimer(limits.ringAgainMs, () => this.#searchAgain());
   }
 

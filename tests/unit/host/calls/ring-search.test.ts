@@ -5,7 +5,9 @@ import { type ReportingHost, RingSearch } from "../../../../src/host/calls/rings
 import { createHostCounters } from "../../../../src/host/counters.ts";
 import { limits } from "../../../../src/host/limits.ts";
 import { parsePath } from "../../../../src/protocol/internal.ts";
+import { ManualClock } from "../../../../src/testing/index.ts";
 import { createMemoryAccountant } from "../../../../src/transport/internal.ts";
+import { Gate } from "../../../support/gate.ts";
 import { TurnClock } from "../../../support/turn-clock.ts";
 
 function setUp(maxBytes = 1024 ** 3) {
@@ -80,4 +82,47 @@ it("ends no call of a ring for which no host answers", async () => {
   for (let turn = 0; turn < 20; turn += 1) await Promise.resolve();
   expect(ends).toEqual([]);
   expect(search.size).toBe(2);
+});
+
+it("bounds the rings that wait for the answers of hosts, and comes back to all others a second later", async () => {
+  const [gate, clock] = [new Gate(), new ManualClock()];
+  const asked: string[] = [];
+  const search = new RingSearch({
+    ...{ clock, counters: createHostCounters(), batches: new BatchRunner(clock) },
+    ask: async ({ waits }) => {
+      await gate.opened;
+      asked.push(...waits.map(({ id }) => id));
+      return { answers: [], isComplete: false };
+    },
+    end: async () => undefined,
+  });
+  const from: ReportingHost = { hostId: "one", account: undefined };
+  const others = Array.from({ length: 31 }, (_, turn) => `other${turn}@a/k`);
+  const told = (token: string, behind: string) => ({
+    path: parsePath([`${token}@a/k`, ...others].join()),
+    behind: [behind],
+  });
+  const report = (id: string, waiting: ReturnType<typeof told>): void => {
+    search.report(from, id, waiting);
+    clock.advance(0);
+  };
+  const settled = async (): Promise<void> => {
+    for (let turn = 0; turn < 1_000; turn += 1) await Promise.resolve();
+  };
+  // The host tells of one ring again and again, each time with 68 ids.
+  const times = Math.ceil((limits.suspectedRingIds + limits.ringCheckIds) / 68) + 20;
+  report("1-1", told("tb", "ta"));
+  const again = told("ta", "tb");
+  for (let count = 0; count < times; count += 1) report("1-2", again);
+  report("1-3", told("td", "tc"));
+  report("1-4", told("tc", "td"));
+  gate.open();
+  await settled();
+  expect(asked.length).toBeGreaterThan(0);
+  expect(asked).not.toContain("1-4");
+  // All hosts are asked twice for two waits of each ring.
+  expect((asked.length / 4) * 68).toBeLessThanOrEqual(limits.suspectedRingIds + limits.ringCheckIds);
+  clock.advance(limits.ringAgainMs);
+  await settled();
+  expect(asked).toContain("1-4");
 });
