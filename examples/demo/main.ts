@@ -148,7 +148,7 @@ async function sign(name: string) {
 
 function startHost(at: string): RunningProgram {
   const state = `sqlite:${join(folder.path, "state.db")}`;
-  return startProgram(troupeCommand(), ["host", "--address", at, "--state", state], {
+  return startProgram(troupeCommand(), ["host", "--address", at, "--state", state, "--log-format", "text"], {
     onLine: (line) => hear("host", line),
   });
 }

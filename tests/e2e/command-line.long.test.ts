@@ -82,25 +82,45 @@ describe("troupe host", () => {
     expect(ended).toMatchObject({ code: 0 });
   });
 
-  test("logs who joins, what it serves, what is refused, and who leaves", async () => {
-    await using host = troupe("host", "--address", "127.0.0.1:0");
-    const [, port] = await host.output(readyLine);
-    const links = [grpcDialer().dial(`127.0.0.1:${port}`), grpcDialer().dial(`127.0.0.1:${port}`)] as const;
-    const worker = await new RawWorker(links[0], "W").join();
-    await worker.register("writer");
-    await expect(new RawWorker(links[1], "V").register("writer")).rejects.toThrow();
-    const closed = worker.ended;
-    worker.stream.end();
-    await closed;
-    await Promise.all(links.map((link) => link.close()));
-    const { stderr } = await host.stop();
-    expect(stderr).toMatch(/info {2}a worker has joined clientId=W address=127\.0\.0\.1:\d+/);
-    expect(stderr).toMatch(/info {2}a worker serves an agent type agentType=writer clientId=W/);
-    expect(stderr).toMatch(/info {2}a registration is refused clientId=V agentType=writer .*holder=W/);
-    expect(stderr).toMatch(
-      /info {2}a worker has left clientId=W address=127\.0\.0\.1:\d+ reason=left types=\["writer"\]/,
-    );
-  });
+  test.each(["text", "json"])(
+    "logs as %s who joins, what it serves, what is refused, and who leaves",
+    async (format) => {
+      // The other format is that of a log which no terminal shows.
+      const flags = format === "text" ? ["--log-format", format] : [];
+      await using host = troupe("host", "--address", "127.0.0.1:0", ...flags);
+      const [, port] = await host.output(readyLine);
+      const links = [grpcDialer().dial(`127.0.0.1:${port}`), grpcDialer().dial(`127.0.0.1:${port}`)] as const;
+      const worker = await new RawWorker(links[0], "W").join();
+      await worker.register("writer");
+      await expect(new RawWorker(links[1], "V").register("writer")).rejects.toThrow();
+      const closed = worker.ended;
+      worker.stream.end();
+      await closed;
+      await Promise.all(links.map((link) => link.close()));
+      const { stderr } = await host.stop();
+      if (format === "json") {
+        const lines: unknown[] = stderr
+          .trimEnd()
+          .split("\n")
+          .map((line) => JSON.parse(line));
+        const address = expect.stringMatching(/^127\.0\.0\.1:\d+$/);
+        for (const line of [
+          { msg: "a worker has joined", clientId: "W", address },
+          { msg: "a worker serves an agent type", agentType: "writer", clientId: "W" },
+          { msg: "a registration is refused", clientId: "V", agentType: "writer", holder: "W" },
+          { msg: "a worker has left", clientId: "W", address, reason: "left", types: ["writer"] },
+        ])
+          expect(lines).toContainEqual(expect.objectContaining({ level: "info", time: expect.any(String), ...line }));
+        return;
+      }
+      expect(stderr).toMatch(/info {2}a worker has joined clientId=W address=127\.0\.0\.1:\d+/);
+      expect(stderr).toMatch(/info {2}a worker serves an agent type agentType=writer clientId=W/);
+      expect(stderr).toMatch(/info {2}a registration is refused clientId=V agentType=writer .*holder=W/);
+      expect(stderr).toMatch(
+        /info {2}a worker has left clientId=W address=127\.0\.0\.1:\d+ reason=left types=\["writer"\]/,
+      );
+    },
+  );
 
   test("logs only warnings when told so", async () => {
     await using host = troupe("host", "--address", "127.0.0.1:0", "--log-level", "warn");
