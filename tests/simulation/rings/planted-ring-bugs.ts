@@ -30,7 +30,7 @@ export const plantedRingBugs: readonly PlantedRingBug[] = [
   },
   {
     ...{ name: "a call whose ring was not true is not searched again", room, file: "rings/ring-search.ts" },
-    from: "this.#aside.add(last);",
+    from: "this.#aside.add(call);",
     to: "",
     caughtBy: "hangs",
   },
