@@ -24,7 +24,7 @@ for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => 
 const limit = setTimeout(() => {
   console.error("It takes too long.");
   process.exit(1);
-}, 110_000);
+}, 230_000);
 
 await using folder = await temporaryFolder();
 await using nats = await startNats();
