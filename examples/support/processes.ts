@@ -4,6 +4,23 @@ import { createInterface } from "node:readline";
 export interface ProcessOptions {
   /** Receives each line that the program writes to standard output or standard error. */
   readonly onLine: (line: string) => void;
+  /** The folder in which the program runs. Default: the one of this process. */
+  readonly cwd?: string;
+  /** The user as whom the program runs. Default: the one of this process. */
+  readonly user?: { readonly uid: number; readonly gid: number };
+}
+
+const running = new Set<ChildProcess>();
+
+/** Kills a process when this one exits. */
+function endWithUs(child: ChildProcess): void {
+  // First of the listeners: another one deletes the folders of programs.
+  if (!process.listeners("exit").includes(killAll)) process.prependListener("exit", killAll);
+  running.add(child);
+}
+
+function killAll(): void {
+  for (const child of running) child.kill("SIGKILL");
 }
 
 /** A program in its own process. Its lines can be awaited; SIGTERM ends it. It does not outlive this process. */
@@ -15,8 +32,8 @@ export class RunningProgram implements AsyncDisposable {
   readonly ended: Promise<number | string>;
   #hasEnded = false;
 
-  constructor(command: string, args: readonly string[], { onLine }: ProcessOptions) {
-    this.#child = spawn(command, args, { stdio: ["ignore", "pipe", "pipe"] });
+  constructor(command: string, args: readonly string[], { onLine, cwd, user }: ProcessOptions) {
+    this.#child = spawn(command, args, { cwd, ...user, stdio: ["ignore", "pipe", "pipe"] });
     for (const stream of [this.#child.stdout, this.#child.stderr]) {
       if (stream === null) continue;
       createInterface({ input: stream }).on("line", (line) => {
@@ -25,12 +42,11 @@ export class RunningProgram implements AsyncDisposable {
         this.#wake();
       });
     }
-    const endWithUs = () => this.#child.kill("SIGKILL");
-    process.once("exit", endWithUs);
+    endWithUs(this.#child);
     this.ended = new Promise((resolve, reject) => {
       this.#child.once("error", reject);
       this.#child.once("close", (code, signal) => {
-        process.off("exit", endWithUs);
+        running.delete(this.#child);
         this.#hasEnded = true;
         this.#wake();
         resolve(code ?? signal ?? "unknown");
@@ -52,10 +68,10 @@ export class RunningProgram implements AsyncDisposable {
     }
   }
 
-  /** Sends SIGTERM, waits, and returns the exit code. Kills the program after 10 s. */
-  async stop(): Promise<number | string> {
+  /** Sends SIGTERM or another process signal, waits, and returns the exit code. Kills the program after 10 s. */
+  async stop(signal: NodeJS.Signals = "SIGTERM"): Promise<number | string> {
     const killing = setTimeout(() => this.#child.kill("SIGKILL"), 10_000);
-    this.#child.kill("SIGTERM");
+    this.#child.kill(signal);
     const code = await this.ended;
     clearTimeout(killing);
     return code;

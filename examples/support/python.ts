@@ -28,7 +28,9 @@ export function sourceFile(path: string): string {
 }
 
 function hasAutoGen(python: string): boolean {
-  return spawnSync(python, ["-c", "import autogen_ext.runtimes.grpc"], { stdio: "ignore" }).status === 0;
+  // Finds the modules without running them, which takes seconds on a busy machine. Without autogen_ext it throws.
+  const program = "from importlib.util import find_spec as f; exit(not (f('autogen_ext.runtimes.grpc') and f('grpc')))";
+  return spawnSync(python, ["-c", program], { stdio: "ignore" }).status === 0;
 }
 
 function projectFolder(): string {
