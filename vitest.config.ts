@@ -37,6 +37,8 @@ export default defineConfig({
           name: "long",
           include: [long],
           maxWorkers: Math.max(2, availableParallelism() - 1),
+          // They start many processes, each of which takes seconds on a loaded machine.
+          ...{ testTimeout: 60_000, hookTimeout: 60_000 },
           sequence: { groupOrder: 1 },
         },
       },
