@@ -33,7 +33,7 @@ console.log("NATS and PostgreSQL are up");
 const programs: RunningProgram[] = [];
 /** Milliseconds that a call waits for a worker of its agent type. */
 const waitForTarget = 30_000;
-/** How often something was sent again. */
+/** The number of messages that were sent again. */
 let again = 0;
 /** Codes of what may be sent again with their key. */
 const passing = ["disconnected", "undeliverable", "shutting-down", "overloaded", "state-unavailable", "state-unknown"];
@@ -44,7 +44,7 @@ try {
   const pythonCommand = findPythonWithAutoGen(); // while the hosts start
   const [address1, address2, address3] = (await Promise.all(hosts.map(addressOf))) as [string, string, string];
 
-  // Workers on different hosts. This process is one, too: it has the desk, to which stores tell their parcels.
+  // Workers on different hosts. This process is one, too: stores tell its agent `desk` which parcels have arrived.
   const [worker1, worker2] = [
     startWorker("worker1", [address1, address2, address3]),
     startWorker("worker2", [address2, address1, address3]),

@@ -7,7 +7,7 @@ export const AskToGreet = defineMessage("AskToGreet", z.object({ name: z.string(
 export const Total = defineMessage("Total", z.object({ value: z.number() }));
 export const Add = defineMessage("Add", z.object({ value: z.number() }), { answer: Total });
 
-/** A parcel for a store, which tells the desk that it has arrived. */
+/** A parcel for a store, which tells the agent `desk` that it has arrived. */
 export const Parcel = defineMessage("Parcel", z.object({ id: z.string() }));
 export const Arrived = defineMessage("Arrived", z.object({ id: z.string(), store: z.string() }));
 export const StoreIs = defineMessage("StoreIs", z.object({ isOpen: z.boolean() }));
