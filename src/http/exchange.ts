@@ -5,7 +5,6 @@ import type { BearerToken } from "./bearer-token.ts";
 import { httpLimits } from "./http-limits.ts";
 import { formatProblem, HttpProblem, problemType } from "./http-problem.ts";
 import { type HttpRoute, HttpText, type RequestAccount, type RouteTable } from "./http-route.ts";
-import { isLoopbackName } from "./loopback.ts";
 import { hasBody, noSpace, readBody } from "./request-body.ts";
 import { RequestQuery } from "./request-query.ts";
 
@@ -184,4 +183,9 @@ function send(response: ServerResponse, { status, text, type, headers, closes }:
   const length = { "content-length": Buffer.byteLength(text) };
   response.writeHead(status, { ...headers, ...common, ...length, ...(closes ? { connection: "close" } : {}) });
   response.end(text);
+}
+
+/** Whether only this machine reaches an address, or a name stands for this machine. */
+export function isLoopbackName(host: string): boolean {
+  return /^(127(\.\d{1,3}){3}|::1|::ffff:127(\.\d{1,3}){3}|localhost)$/i.test(host);
 }

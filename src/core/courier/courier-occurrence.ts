@@ -28,7 +28,7 @@ export interface ReminderOccurrence {
 /** Something that happened to what a courier delivers. */
 export type CourierOccurrence = MailOccurrence | ReminderOccurrence;
 
-/** Listeners to a courier. `now` is undefined while there is none: then make no occurrence. */
+/** Listeners to a courier. While `now` is undefined no one listens, and the courier makes no occurrences. */
 export interface CourierObservers {
   readonly now: ((what: CourierOccurrence) => void) | undefined;
 }

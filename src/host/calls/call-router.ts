@@ -191,7 +191,7 @@ export class CallRouter {
     return this.#calls.size;
   }
 
-  /** Milliseconds since the oldest call came that has no outcome; 0: there is none. */
+  /** Milliseconds that the oldest pending call has waited for its outcome; 0 without pending calls. */
   oldestMs(): number {
     return this.#calls.oldestMs();
   }

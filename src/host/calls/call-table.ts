@@ -187,7 +187,7 @@ export class CallTable {
     return this.#calls.values();
   }
 
-  /** Milliseconds since the oldest of all calls came; 0: there is none, or no observer listened when they came. Looks at all calls. */
+  /** Milliseconds since the oldest call came; 0 without calls, and for calls that came while no observer listened. Looks at all calls. */
   oldestMs(): number {
     const nowMs = this.#clock.now();
     let oldestMs = 0;

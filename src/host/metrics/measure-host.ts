@@ -6,7 +6,7 @@ import { type MeasuredCounters, readHost } from "./host-readings.ts";
 /** The measured sides of a host. */
 export interface MeasuredHost {
   counters(): MeasuredCounters;
-  /** Milliseconds since the oldest call came that has no outcome; 0: there is none. */
+  /** Milliseconds that the oldest pending call has waited for its outcome; 0 without pending calls. */
   oldestCallMs(): number;
   isReady(): boolean;
   /** Tells an observer what happens from now on. Returns what ends that. */

@@ -71,7 +71,7 @@ export class Registry {
   readonly #reports: RegistrationReports;
   readonly #bounds: RegistrationBounds;
   readonly #parts: RegistryParts;
-  /** Whether a client has ever asked who calls. While none has, no call pays for the question. */
+  /** Whether a client has ever asked who calls. Calls do not pay for the question before. */
   #hasAsking = false;
 
   constructor(parts: RegistryParts) {

@@ -27,7 +27,7 @@ export class LoadSpace {
     this.#parts = parts;
   }
 
-  /** Takes space for a state, when those before it have had theirs. Resolves to the reason if there is none; else the caller releases it. */
+  /** Takes space for a state after those before it. Resolves to the reason why it has no space; else the caller releases the space. */
   async take(bytes: number): Promise<string | undefined> {
     if (this.#waiting.length > 0 || !this.#fits(bytes)) {
       await new Promise<void>((resolve) => this.#waiting.push({ bytes, start: resolve }));

@@ -1,19 +1,6 @@
-import {
-  assertObject,
-  assertOptions,
-  type Clock,
-  clock as clockKind,
-  type Logger,
-  logger as loggerKind,
-  optionShape,
-  systemClock,
-  TroupeError,
-  text,
-  withMethods,
-} from "../../core/internal.ts";
-import { FollowedFile } from "../followed-file.ts";
+import { type Clock, type Logger, withMethods } from "../../core/internal.ts";
 import type { Principal } from "../principal.ts";
-import { loadRulesParser } from "../rules/rules-text.ts";
+import { followRulesFile } from "../rules/rules-file.ts";
 import { type QuotaLimit, type QuotaLimits, type QuotaRule, quotaLimits } from "./quota-rule.ts";
 import { type ReadQuota, readQuotas } from "./read-quotas.ts";
 
@@ -58,26 +45,15 @@ export interface OpenQuotaRulesOptions {
   readonly clock?: Clock | undefined;
 }
 
-const shape = optionShape<OpenQuotaRulesOptions>({ file: text, logger: loggerKind, clock: clockKind });
-
 /**
  * Opens quotas in a file: `quotas:` and a list of them, as `quotaRules` takes it. A file without `quotas:` limits nothing. YAML needs the package
  * `yaml`. A file that can't be used any more changes nothing, and the log says why. Rejects with `invalid-argument` for one that can't be used at
  * the start.
  */
 export async function openQuotaRules(options: OpenQuotaRulesOptions): Promise<Quotas> {
-  assertObject(options, "The options of openQuotaRules, { file },");
-  assertOptions(options, shape, "openQuotaRules");
-  const { file, logger, clock } = options;
-  if (typeof file !== "string" || file === "")
-    throw new TroupeError("invalid-argument", "openQuotaRules needs the name of a file: { file }.");
-  const parse = await loadRulesParser(file);
-  const followed = new FollowedFile({
-    ...{ file, what: "the quotas", clock: clock ?? systemClock, logger },
-    parse: (content) => {
-      const { quotas, quotaLines, file: name } = parse(content);
-      return quotas === undefined ? [] : readQuotas({ quotas, file: name, lines: quotaLines });
-    },
+  const followed = await followRulesFile(options, {
+    ...{ caller: "openQuotaRules", list: "quotas" },
+    make: ({ quotas }) => quotas ?? [],
   });
   return new QuotaList(() => followed.value);
 }

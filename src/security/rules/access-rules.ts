@@ -1,22 +1,9 @@
-import {
-  assertObject,
-  assertOptions,
-  type Clock,
-  clock as clockKind,
-  type Logger,
-  logger as loggerKind,
-  optionShape,
-  systemClock,
-  TroupeError,
-  text,
-  withMethods,
-} from "../../core/internal.ts";
-import { FollowedFile } from "../followed-file.ts";
+import { type Clock, type Logger, withMethods } from "../../core/internal.ts";
 import type { AccessRules } from "./access-decisions.ts";
 import type { AccessRule } from "./access-rule.ts";
 import { readRules } from "./read-rules.ts";
 import { RuleIndex } from "./rule-index.ts";
-import { loadRulesParser } from "./rules-text.ts";
+import { followRulesFile } from "./rules-file.ts";
 
 export const accessRulesKind = withMethods("access rules, such as accessRules([…]),", "decide");
 
@@ -47,22 +34,14 @@ export interface OpenAccessRulesOptions {
   readonly clock?: Clock | undefined;
 }
 
-const shape = optionShape<OpenAccessRulesOptions>({ file: text, logger: loggerKind, clock: clockKind });
-
 /**
  * Opens rules in a file: `rules:` and a list of them, as `accessRules` takes it. `quotas:` beside it are for `openQuotaRules`. YAML needs the package `yaml`. A file that can't be used any
  * more changes nothing, and the log says why. Rejects with `invalid-argument` for one that can't be used at the start.
  */
 export async function openAccessRules(options: OpenAccessRulesOptions): Promise<AccessRules> {
-  assertObject(options, "The options of openAccessRules, { file },");
-  assertOptions(options, shape, "openAccessRules");
-  const { file, logger, clock } = options;
-  if (typeof file !== "string" || file === "")
-    throw new TroupeError("invalid-argument", "openAccessRules needs the name of a file: { file }.");
-  const parse = await loadRulesParser(file);
-  const followed = new FollowedFile({
-    ...{ file, what: "the rules", clock: clock ?? systemClock, logger },
-    parse: (content) => new RuleIndex(readRules(parse(content))),
+  const followed = await followRulesFile(options, {
+    ...{ caller: "openAccessRules", list: "rules" },
+    make: ({ rules }) => new RuleIndex(rules ?? readRules({ rules })),
   });
   return {
     get revision() {

@@ -1,31 +1,14 @@
-import { spawn } from "node:child_process";
-import { resolve } from "node:path";
 import { describe, expect, test } from "vitest";
-import { type PlantedClusterBug, plantedClusterBugs } from "./planted-bugs.ts";
+import { playWithBug } from "../play-with-bug.ts";
+import { plantedClusterBugs } from "./planted-bugs.ts";
 
-const root = resolve(import.meta.dirname, "../../..");
+const program = "tests/simulation/cluster/play-planted.ts";
 /** The most worlds in which a bug must show itself. */
 const maxWorlds = 150;
 
-/** Plays worlds in a process whose source has the bug; resolves to what it prints. */
-function play(bug: PlantedClusterBug): Promise<string> {
-  const hooks = ["--import", "./tools/typescript.mjs", "--import", "./tests/simulation/cluster/plant.mjs"];
-  const program = ["-C", "troupe-source", "tests/simulation/cluster/play-planted.ts", "1", String(maxWorlds)];
-  const child = spawn(process.execPath, [...hooks, ...program], {
-    cwd: root,
-    env: { ...process.env, TROUPE_PLANT: JSON.stringify(bug) },
-    stdio: ["ignore", "pipe", "inherit"],
-  });
-  let output = "";
-  child.stdout.on("data", (chunk) => {
-    output += chunk;
-  });
-  return new Promise((resolvePlay) => child.on("close", () => resolvePlay(output)));
-}
-
 describe("the checkers of clusters catch", () => {
   test.each(plantedClusterBugs)("$name", { timeout: 600_000 }, async (bug) => {
-    const output = await play(bug);
+    const output = await playWithBug(bug, program, maxWorlds);
     expect(
       bug.caughtBy.filter((checker) => output.includes(`"${checker}"`)),
       output,

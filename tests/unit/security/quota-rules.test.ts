@@ -51,6 +51,26 @@ describe("quotas", () => {
     expect(accessRules([]).revision).toBeDefined();
   });
 
+  it("and the rules of a file both stay as they were when one of them can't be used any more", async () => {
+    const file = join(folder, "one-bad.json");
+    const clock = new ManualClock();
+    const write = (allow: string, calls: number, second: number) => {
+      const rules = [{ principal: "*", [allow]: "call", types: "*" }];
+      writeFileSync(file, JSON.stringify({ rules, quotas: [{ principal: "*", calls }] }));
+      utimesSync(file, second, second);
+      clock.advance(1_000);
+    };
+    write("allow", 1, 1);
+    const [rules, quotas] = [await openAccessRules({ file, clock }), await openQuotaRules({ file, clock })];
+    const mayCall = () => rules.decide({ principal: { name: "a" }, action: "call", resource: "x" }).isAllowed === true;
+    write("deny", -1, 2);
+    expect([mayCall(), quotas.ofPrincipal({ name: "a" })]).toEqual([true, { calls: 1 }]);
+    write("forbid", 2, 3);
+    expect([mayCall(), quotas.ofPrincipal({ name: "a" })]).toEqual([true, { calls: 1 }]);
+    write("deny", 2, 4);
+    expect([mayCall(), quotas.ofPrincipal({ name: "a" })]).toEqual([false, { calls: 2 }]);
+  });
+
   it("are read again when their file has changed, and a file that can't be used changes nothing", async () => {
     const file = join(folder, "again.json");
     const clock = new ManualClock();

@@ -38,7 +38,7 @@ export class ToldWaits {
     this.#parts = parts;
   }
 
-  /** Tells everything to this host from now on. Undefined: it can't be reached, or there is none. */
+  /** Tells everything to this host from now on. Undefined: no host searches, or it can't be reached. */
   tellTo(listener: WaitsListener | undefined): void {
     // A host that is not the one any more forgets what it was told.
     for (const id of this.#told) this.#listener?.withdraw(id);
