@@ -359,7 +359,7 @@ export function composeHost(hostOptions: HostOptions) {
   });
   return {
     ...{ options, others, gates, expected, flushes, joins, registrations, owners, placement, calls, events, control },
-    ...{ counters, directory, workers, leaving, messages, across, access, observers: seldom },
+    ...{ counters, directory, workers, leaving, messages, across, access, observers: seldom, quotas },
     noteRefusedHandshake: logger === undefined ? () => undefined : handshakeLog(logger, clock),
     ...{ accountant, batches, rateLimited, admission, clientIds, registry, sessions, lifecycle, readCounters },
     shared,

@@ -95,8 +95,7 @@ export class ControlRouter {
   #whyOverused({ id: clientId, caller, account }: ControlPeer, { body }: ControlEnvelope, bytes: Uint8Array) {
     const { quotas } = this.#parts;
     if (quotas === undefined || caller === undefined || !isControlRequest(body)) return undefined;
-    const quota = quotas.of(caller.principal, account.party);
-    const overuse = quota.whyNotMessages(1, bytes.length, { clientId });
+    const overuse = quotas.whyNotSend({ principal: caller.principal, party: account.party, clientId }, bytes.length);
     return overuse && { request: body, text: overuse.text };
   }
 
