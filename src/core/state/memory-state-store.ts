@@ -19,6 +19,7 @@ import type {
   MailQuery,
   OpenStoreOptions,
   RememberedMessage,
+  ReminderQuery,
   Settlements,
   StateRecord,
   StateStore,
@@ -30,6 +31,7 @@ import type {
 import { StoreError } from "./store-error.ts";
 import { storeLimits } from "./store-limits.ts";
 import { type MailTable, StoreLog } from "./store-log.ts";
+import { pageOf } from "./store-pages.ts";
 
 /** Options of a `MemoryStateStore`. */
 export interface MemoryStateStoreOptions {
@@ -206,35 +208,32 @@ export class MemoryStateStore implements StateStore {
     return { records, isLast: found.length <= most };
   }
 
-  async reminders(agent: AgentName): Promise<readonly StoredReminder[]> {
+  async reminders(agent: AgentName, { after, maxBytes }: ReminderQuery = {}): Promise<readonly StoredReminder[]> {
     while (this.#memory.writing !== undefined) await this.#memory.writing;
-    return this.#read().reminders.of(textOfName(agent)).map(copyOfReminder);
+    const all = this.#read().reminders.of(textOfName(agent));
+    const left = after === undefined ? all : all.filter(({ name }) => compareBytes(name, after) > 0);
+    return pageOf(left, { bytesOf: ({ message }) => message.length, maxBytes }).map(copyOfReminder);
   }
 
-  async due({ beforeMs, shards, after, limit }: DueQuery): Promise<readonly StoredReminder[]> {
+  async due({ beforeMs, shards, after, limit, maxBytes }: DueQuery): Promise<readonly StoredReminder[]> {
     const inShard = inShards(shards);
     while (this.#memory.writing !== undefined) await this.#memory.writing;
     const { reminders } = this.#read();
     const isWanted = (one: MemoryReminder) =>
       one.dueMs < beforeMs && inShard(one.agent) && (after === undefined || compareDue(one, after) > 0);
-    if (after !== undefined) return firstOf(filtered(reminders.all(), isWanted), limit, compareDue).map(copyOfReminder);
-    const found: StoredReminder[] = [];
-    for (const reminder of reminders.inOrder()) {
-      if (reminder.dueMs >= beforeMs || found.length >= limit) break;
-      if (isWanted(reminder)) found.push(copyOfReminder(reminder));
-    }
-    return found;
+    const sorted =
+      after === undefined
+        ? filtered(until(reminders.inOrder(), beforeMs), isWanted)
+        : firstOf(filtered(reminders.all(), isWanted), limit, compareDue);
+    return pageOf(sorted, { bytesOf: ({ message }) => message.length, limit, maxBytes }).map(copyOfReminder);
   }
 
-  async mail({ shards, after = 0, limit }: MailQuery): Promise<readonly StoredMail[]> {
-    const isWanted = inShards(shards);
-    const found: StoredMail[] = [];
+  async mail({ shards, after = 0, limit, maxBytes }: MailQuery): Promise<readonly StoredMail[]> {
+    const inShard = inShards(shards);
     while (this.#memory.writing !== undefined) await this.#memory.writing;
-    for (const mail of this.#read().mailboxes.all()) {
-      if (found.length >= limit) break;
-      if (mail.place > after && isWanted(mail.receiver)) found.push({ ...mail, frame: new Uint8Array(mail.frame) });
-    }
-    return found;
+    const wanted = filtered(this.#read().mailboxes.all(), (one) => one.place > after && inShard(one.receiver));
+    const page = pageOf(wanted, { bytesOf: ({ frame }) => frame.length, limit, maxBytes });
+    return page.map((one) => ({ ...one, frame: new Uint8Array(one.frame) }));
   }
 
   async settle(done: Settlements): Promise<void> {
@@ -358,6 +357,14 @@ function copyOfCommit(commit: Commit): Commit {
 
 function* filtered<T>(items: Iterable<T>, isWanted: (item: T) => boolean): Iterable<T> {
   for (const item of items) if (isWanted(item)) yield item;
+}
+
+/** The first reminders of a list in the order of their times, as far as they are due before a time. */
+function* until(reminders: Iterable<MemoryReminder>, beforeMs: number): Iterable<MemoryReminder> {
+  for (const reminder of reminders) {
+    if (reminder.dueMs >= beforeMs) return;
+    yield reminder;
+  }
 }
 
 function compareDue(a: Pick<StoredReminder, "dueMs" | "seq">, b: Pick<StoredReminder, "dueMs" | "seq">): number {

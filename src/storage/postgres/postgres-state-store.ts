@@ -18,6 +18,7 @@ import {
   type OpenStoreOptions,
   optionShape,
   type RememberedMessage,
+  type ReminderQuery,
   type Settlements,
   type StateRecord,
   type StateStore,
@@ -192,8 +193,8 @@ export class PostgresStateStore implements StateStore {
     return this.#read(this.#reads.list(query));
   }
 
-  reminders(agent: AgentName): Promise<readonly StoredReminder[]> {
-    return this.#read(this.#reads.reminders(agent));
+  reminders(agent: AgentName, query: ReminderQuery = {}): Promise<readonly StoredReminder[]> {
+    return this.#read(this.#reads.reminders(agent, query));
   }
 
   due(query: DueQuery): Promise<readonly StoredReminder[]> {

@@ -95,7 +95,7 @@ export class AskQueue {
       case "list":
         return database.read((reads) => reads.list(ask.query));
       case "reminders":
-        return database.read((reads) => reads.reminders(ask.agent));
+        return database.read((reads) => reads.reminders(ask.agent, ask.query));
       case "due":
         return database.read((reads) => reads.due(ask.query));
       case "mail":

@@ -20,6 +20,7 @@ import {
   type OpenStoreOptions,
   optionShape,
   type RememberedMessage,
+  type ReminderQuery,
   type Settlements,
   type StateRecord,
   type StateStore,
@@ -156,17 +157,17 @@ export class SqliteStateStore implements StateStore {
     return this.#ask("list", { query: { type, keyPrefix, limit, after: after && copyOfName(after) } });
   }
 
-  async reminders(agent: AgentName): Promise<readonly StoredReminder[]> {
-    return this.#ask("reminders", { agent: copyOfName(agent) });
+  async reminders(agent: AgentName, { after, maxBytes }: ReminderQuery = {}): Promise<readonly StoredReminder[]> {
+    return this.#ask("reminders", { agent: copyOfName(agent), query: { after, maxBytes } });
   }
 
-  async due({ beforeMs, shards, after, limit }: DueQuery): Promise<readonly StoredReminder[]> {
+  async due({ beforeMs, shards, after, limit, maxBytes }: DueQuery): Promise<readonly StoredReminder[]> {
     const from = after && { dueMs: after.dueMs, seq: after.seq };
-    return this.#ask("due", { query: { beforeMs, shards: shards && [...shards], after: from, limit } });
+    return this.#ask("due", { query: { beforeMs, shards: shards && [...shards], after: from, limit, maxBytes } });
   }
 
-  async mail({ shards, after, limit }: MailQuery): Promise<readonly StoredMail[]> {
-    return this.#ask("mail", { query: { shards: shards && [...shards], after, limit } });
+  async mail({ shards, after, limit, maxBytes }: MailQuery): Promise<readonly StoredMail[]> {
+    return this.#ask("mail", { query: { shards: shards && [...shards], after, limit, maxBytes } });
   }
 
   async settle(done: Settlements): Promise<void> {
