@@ -7,6 +7,7 @@ import { type AgentName, compareBytes, compareNames, textOfName } from "./agent-
 import type { DurableLog } from "./durable-log.ts";
 import { mailOfSlice } from "./fit-mail.ts";
 import { mailBoundsOf } from "./mail-bounds.ts";
+import { type HeldCommit, heldCommit, inTurns, ownCommit, whole } from "./memory/held-commit.ts";
 import type { MemoryReminder } from "./memory/memory-reminders.ts";
 import { inShards, type MemoryRecord, type Moment, StateMemory } from "./memory/state-memory.ts";
 import type {
@@ -158,28 +159,28 @@ export class MemoryStateStore implements StateStore {
   }
 
   async commit(commits: readonly Commit[]): Promise<readonly CommitOutcome[]> {
-    if (isLarge(commits) || this.#memory.writing !== undefined) return this.#commitLater(commits.map(copyOfCommit));
+    if (isLarge(commits) || this.#memory.writing !== undefined) return this.#commitLater(commits.map(heldCommit));
     const memory = this.#write();
     const moment = this.#moment();
     return commits.map((commit) => whole(memory.commit(commit, moment)));
   }
 
   /** Commits in slices, with the turns of the event loop between them for others. */
-  async #commitLater(commits: readonly Commit[]): Promise<readonly CommitOutcome[]> {
+  async #commitLater(commits: readonly HeldCommit[]): Promise<readonly CommitOutcome[]> {
     while (this.#memory.writing !== undefined) await this.#memory.writing;
     const memory = this.#write();
-    if (!isLarge(commits)) return commits.map((commit) => whole(memory.commit(commit, this.#moment())));
+    if (!isLarge(commits.map(({ commit }) => commit))) {
+      return commits.map((held) => whole(memory.commit(whole(ownCommit(held)), this.#moment())));
+    }
     let end: () => void = () => undefined;
     memory.writing = new Promise((resolve) => {
       end = resolve;
     });
     try {
       const outcomes: CommitOutcome[] = [];
-      for (const commit of commits) {
-        const steps = memory.commit(commit, this.#moment());
-        let step = steps.next();
-        for (; step.done !== true; step = steps.next()) await nextTurn();
-        outcomes.push(step.value);
+      for (const held of commits) {
+        const own = await inTurns(ownCommit(held));
+        outcomes.push(await inTurns(memory.commit(own, this.#moment())));
         if (outcomes.length % mailOfSlice === 0) await nextTurn();
       }
       return outcomes;
@@ -324,35 +325,6 @@ function withOwnFrame<Message extends { readonly frame: Uint8Array }>(message: M
 /** Whether commits take longer than one turn of the event loop may last. */
 function isLarge(commits: readonly Commit[]): boolean {
   return commits.length > mailOfSlice || commits.some(({ mail }) => mail.length > mailOfSlice);
-}
-
-/** Runs all slices at once. */
-function whole<T>(steps: Generator<void, T>): T {
-  for (;;) {
-    const step = steps.next();
-    if (step.done === true) return step.value;
-  }
-}
-
-/** Copies the bytes of a commit that waits, those of its mail into one buffer: memory for each of thousands would take long. */
-function copyOfCommit(commit: Commit): Commit {
-  const { write, reminders, mail, remembered } = commit;
-  const frames = new Uint8Array(mail.reduce((sum, { frame }) => sum + frame.length, 0));
-  let at = 0;
-  return {
-    ...commit,
-    write: write.at === "put" ? { ...write, data: new Uint8Array(write.data) } : write,
-    reminders: reminders.map((change) =>
-      change.at === "set" ? { ...change, message: new Uint8Array(change.message) } : change,
-    ),
-    mail: mail.map((one) => {
-      const from = at;
-      frames.set(one.frame, from);
-      at += one.frame.length;
-      return { ...one, frame: frames.subarray(from, at) };
-    }),
-    remembered: remembered.map((one) => ({ ...one, answer: one.answer && new Uint8Array(one.answer) })),
-  };
 }
 
 function* filtered<T>(items: Iterable<T>, isWanted: (item: T) => boolean): Iterable<T> {

@@ -1,4 +1,4 @@
-import type { AgentName } from "./agent-name.ts";
+import { type AgentName, compareBytes } from "./agent-name.ts";
 import type { StateStore, StoredReminder } from "./state-store.ts";
 import { storeLimits } from "./store-limits.ts";
 
@@ -37,7 +37,9 @@ export async function listReminders(
   const listed: StoredReminder[] = [];
   for (let after: string | undefined; ; after = listed.at(-1)?.name) {
     const page = await store.reminders(agent, { after });
-    if (page.length === 0) return listed;
+    const [first] = page;
+    // A store of a user that knows no pages gives all of them each time.
+    if (first === undefined || (after !== undefined && compareBytes(first.name, after) <= 0)) return listed;
     for (const reminder of page) listed.push({ ...reminder, message: noBytes });
   }
 }

@@ -31,6 +31,8 @@ export class MailParts {
   readonly #parts: {
     readonly commit: number;
     readonly mail: readonly Mail[];
+    /** Of the frames. Their owner may move their memory away before they are packed. */
+    readonly lengths: readonly number[];
     readonly data: Uint8Array<ArrayBuffer>;
   }[] = [];
 
@@ -40,16 +42,17 @@ export class MailParts {
       if (!isMuch(all)) continue;
       for (let from = 0; from < all.length; from += mailOfPart) {
         const mail = all.slice(from, from + mailOfPart);
-        this.#parts.push({ commit, mail, data: joinedFrames(mail) });
+        const lengths = mail.map(({ frame }) => frame.length);
+        this.#parts.push({ commit, mail, lengths, data: joinedFrames(mail) });
       }
     }
   }
 
   /** Packs one part after the other. */
   *pack(askId: number): Iterable<MailPart> {
-    for (const { commit, mail, data } of this.#parts) {
-      const packed = mail.map(({ id, receiver, kind, isOnce, whenFull, frame }): PackedMail => {
-        return [id, receiver.type, receiver.key, kind, isOnce ?? null, whenFull ?? null, frame.length];
+    for (const { commit, mail, lengths, data } of this.#parts) {
+      const packed = mail.map(({ id, receiver, kind, isOnce, whenFull }, index): PackedMail => {
+        return [id, receiver.type, receiver.key, kind, isOnce ?? null, whenFull ?? null, lengths[index] ?? 0];
       });
       yield { askId, commit, text: JSON.stringify(packed), data };
     }

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { formatRule, ruleOf } from "../../../../../src/core/courier/reminders/reminder-rule.ts";
 import { AgentId, SingleThreadedAgentRuntime } from "../../../../../src/core/index.ts";
-import type { Commit } from "../../../../../src/core/internal.ts";
+import { type Commit, listReminders } from "../../../../../src/core/internal.ts";
 import { MemoryStateStore } from "../../../../../src/storage/index.ts";
 import { handled, Lab } from "../courier-lab.ts";
 
@@ -41,4 +41,14 @@ test("an agent's list of reminders is whole, though their messages are long", as
   await runtime.start();
   const listed = await runtime.agentReminders(new AgentId("a", "k"));
   expect(listed.map(({ name }) => name).sort()).toEqual(changes.map(({ name }) => name).sort());
+});
+
+test("an agent's list of reminders ends, though a store of a user knows no pages", async () => {
+  const stored = { agent: { type: "a", key: "k" }, dueMs: 1, rule: "", message: longMessage, seq: 1, attempts: 0 };
+  const unpaged = { reminders: async () => ["r1", "r2"].map((name) => ({ ...stored, name })) };
+  const listed = await listReminders(unpaged, stored.agent);
+  expect(listed.map(({ name, message }) => [name, message.length])).toEqual([
+    ["r1", 0],
+    ["r2", 0],
+  ]);
 });
