@@ -3,7 +3,7 @@ import { quoted } from "./validation/option-values.ts";
 
 /** Agent types, topic types and names of reminders that begin so belong to Troupe. */
 const reservedPrefix = "troupe.";
-/** So do message types that begin so. */
+/** Message types that begin so belong to Troupe. */
 const reservedMessagePrefix = "Troupe";
 
 type NameKind = "agent type" | "topic type" | "reminder name";

@@ -23,7 +23,7 @@ type PackedMail = readonly [
   number,
 ];
 
-/** A commit with more messages sends them in parts of so many: more would take its sender too long at once. */
+/** Messages of a part. A commit with more has several parts: all at once would take its sender too long. */
 const mailOfPart = 512;
 
 /** Mail that waits to be sent in parts. Its bytes are copied already, for a store copies what it is given at once. */
