@@ -1,0 +1,33 @@
+import type { AgentName, KeptMessage } from "../../core/internal.ts";
+import type { Msg } from "../driver.ts";
+import { headerBytes, headerBytesIn, sizeIn } from "./mail-headers.ts";
+import type { MailStreams } from "./mail-streams.ts";
+import { placeOf } from "./shard-consumer.ts";
+import type { CountedMail } from "./shard-sums.ts";
+
+/** What a server writes of each message beside its subject, headers and bytes. */
+const recordBytes = 34;
+
+/** Returns how a message counts that is at a place of its mailbox, or is about to be kept there. */
+export function countedMail(
+  { mailSubject }: Pick<MailStreams, "mailSubject">,
+  mailbox: AgentName,
+  message: Pick<KeptMessage, "id" | "kind" | "frame" | "place">,
+): CountedMail {
+  const subject = mailSubject(mailbox);
+  const bytes = recordBytes + subject.length + headerBytes(mailbox, message) + message.frame.length;
+  return { place: message.place, ...tokensOf(subject), bytes };
+}
+
+/** Returns how a message counts whose headers alone were read. Undefined: Troupe has not written it. */
+export function countedIn({ subject, headers, reply }: Msg): CountedMail | undefined {
+  const at = placeOf(reply);
+  if (headers === undefined || at === undefined) return undefined;
+  const bytes = recordBytes + subject.length + headerBytesIn(headers) + sizeIn(headers);
+  return { place: at.place, ...tokensOf(subject), bytes };
+}
+
+function tokensOf(subject: string): Pick<CountedMail, "type" | "mailbox"> {
+  const [mailbox = "", type = ""] = subject.split(".").reverse();
+  return { type, mailbox };
+}
