@@ -193,7 +193,7 @@ describe("a host in a cluster", () => {
     expect(two.types.ownerOf("clerk")?.epoch.number).toBeGreaterThan(before?.epoch.number ?? 0);
   });
 
-  it("gives the workers of one address two thirds of the names of types, at all hosts and for good", async () => {
+  it("gives the workers of one address two thirds of the names of types, at all hosts together", async () => {
     const { newMember, join, run, pass } = world();
     const [one, two] = [newMember("one", {}, 9), newMember("two", {}, 9)];
     for (const member of [one, two]) await run(member.start());
