@@ -52,7 +52,7 @@ function world(mostTypes = 100) {
     return outcome.session;
   };
   const leave = (member: ClusterMember, session: WorkerSession) => run(member.workers.end(session, "left"));
-  const stored = (type: string) => run(store.read(typeKey(type), { fresh: true }));
+  const stored = (type: string) => run(store.read(typeKey(type)));
   return { start, join, leave, run, pass, stored, store };
 }
 
