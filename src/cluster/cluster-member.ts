@@ -61,6 +61,8 @@ export interface ClusterMemberOptions {
   readonly storedGeneration?: (() => number) | undefined;
   /** Agent types that the cluster may have. Default: 100 000. */
   readonly mostTypes?: number | undefined;
+  /** Records of gone workers that are kept. Default: 100 000. */
+  readonly mostGone?: number | undefined;
   /** Holds the claims. Default: a map of at most 2 000 000. */
   readonly held?: HeldClaims | undefined;
   /** Reads the shards of the mail that this host owns. Default: it owns none. */
@@ -153,7 +155,7 @@ export class ClusterMember {
       onServers: (type) => listener.onServers?.(type),
     });
     this.workers = new WorkerSessions({
-      ...{ life, workers: this.knownWorkers, hosts: this.hosts },
+      ...{ life, workers: this.knownWorkers, hosts: this.hosts, mostGone: options.mostGone },
       onOver: (workerId) => this.claims.forgetOf(workerId),
       onPurged: (workerId) => this.types.purge(workerId),
     });
