@@ -1,4 +1,4 @@
-import type { AgentName, KeptMessage } from "../../core/internal.ts";
+import { type AgentName, type DurableMessage, shardOf } from "../../core/internal.ts";
 import type { Msg } from "../driver.ts";
 import { headerBytes, headerBytesIn, sizeIn } from "./mail-headers.ts";
 import type { MailStreams } from "./mail-streams.ts";
@@ -8,15 +8,21 @@ import type { CountedMail } from "./shard-sums.ts";
 /** What a server writes of each message beside its subject, headers and bytes. */
 const recordBytes = 34;
 
-/** Returns how a message counts that is at a place of its mailbox, or is about to be kept there. */
+/** A message with the subject of its mailbox. */
+export interface AddressedMail extends CountedMail {
+  readonly shard: number;
+  readonly subject: string;
+}
+
+/** Returns how a message counts that is at a place of its mailbox, or is about to be kept there: at the place 0. */
 export function countedMail(
   { mailSubject }: Pick<MailStreams, "mailSubject">,
   mailbox: AgentName,
-  message: Pick<KeptMessage, "id" | "kind" | "frame" | "place">,
-): CountedMail {
+  { place = 0, ...message }: DurableMessage & { readonly place?: number },
+): AddressedMail {
   const subject = mailSubject(mailbox);
   const bytes = recordBytes + subject.length + headerBytes(mailbox, message) + message.frame.length;
-  return { place: message.place, ...tokensOf(subject), bytes };
+  return { place, shard: shardOf(mailbox), subject, ...tokensOf(subject), bytes };
 }
 
 /** Returns how a message counts whose headers alone were read. Undefined: Troupe has not written it. */

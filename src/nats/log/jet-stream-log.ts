@@ -21,6 +21,7 @@ import {
   type TakeOptions,
 } from "../../core/internal.ts";
 import type { NatsClient } from "../nats-client.ts";
+import { countedMail } from "./counted-mail.ts";
 import { DeadLetters, type LetterPage } from "./dead-letters.ts";
 import { HeaderPages } from "./header-pages.ts";
 import { MailCounts } from "./mail-counts.ts";
@@ -235,12 +236,15 @@ export class JetStreamLog implements DurableLog, AsyncDisposable {
   async #append(mailbox: AgentName, message: DurableMessage, msgId: string): Promise<AppendOutcome> {
     this.#assertOpen();
     const { client, streams } = this.#parts;
-    const full = await this.#counts.whyFull(mailbox, message);
+    // The sender may use its bytes again, while this waits.
+    const frame = message.frame.slice();
+    const mail = countedMail(streams, mailbox, message);
+    const full = await this.#counts.whyFull(mail);
     if (full !== undefined) return full;
     const headers = client.createHeaders();
     writeMailHeaders(headers, msgId, mailbox, message);
-    const published = await this.#asks.publish(streams.mailSubject(mailbox), message.frame.slice(), headers);
-    if (published.at === "kept") this.#counts.appended(mailbox, { ...message, place: published.place });
+    const published = await this.#asks.publish(mail.subject, frame, headers);
+    if (published.at === "kept") this.#counts.appended(mail, published.place);
     return published.at;
   }
 

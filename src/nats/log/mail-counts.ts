@@ -15,7 +15,7 @@ import {
 } from "../../core/internal.ts";
 import { type Fields, isCount, isFields } from "../api-answer.ts";
 import type { NatsClient } from "../nats-client.ts";
-import { countedIn, countedMail } from "./counted-mail.ts";
+import { type AddressedMail, countedIn, countedMail } from "./counted-mail.ts";
 import { HeaderPages } from "./header-pages.ts";
 import type { MailStreams } from "./mail-streams.ts";
 import { RecentAppends } from "./recent-appends.ts";
@@ -90,6 +90,8 @@ export class MailCounts {
   /** Bytes that this process has appended since the last look began. */
   #appended = 0;
   #looking: Promise<void> | undefined;
+  /** Appends wait for a look, or for the end of their patience. Never rejects. */
+  #waiting: Promise<void> | undefined;
   #timer: Timer | undefined;
   #isClosed = false;
 
@@ -136,25 +138,21 @@ export class MailCounts {
    * Says which bound a message would break. Waits a moment if this process has appended much since it looked. Rejects as `too-large` for a message
    * that no empty mailbox takes.
    */
-  async whyFull(
-    mailbox: AgentName,
-    message: Omit<KeptMessage, "place" | "mailbox" | "priorTakeovers">,
-  ): Promise<FullMail | undefined> {
+  async whyFull({ shard, mailbox, type, bytes }: AddressedMail): Promise<FullMail | undefined> {
     // A process that reads no shard learns from reports alone.
-    if (this.#appended >= this.#least / 8 && this.#own.size > 0) await this.#waitForLook();
-    const counted = countedMail(this.#parts.streams, mailbox, { ...message, place: 0 });
-    if (counted.bytes > this.#least) throw tooLarge(counted.bytes, this.#least);
+    const mustWait = this.#appended >= this.#least / 8 && this.#own.size > 0;
+    // Messages leave in the order in which they came: those that come while others wait wait behind them.
+    if (mustWait || this.#waiting !== undefined) await this.#lookFirst();
+    if (bytes > this.#least) throw tooLarge(bytes, this.#least);
     if (this.#known.size === 0) return undefined;
-    const { mailboxBytes } = this.#bounds;
-    if (this.#mailboxBytes(shardOf(mailbox), counted.mailbox) + counted.bytes > mailboxBytes) return "full";
-    return this.#typeBytes(counted.type) + counted.bytes > mailShareOf(this.#bounds) ? "type-full" : undefined;
+    if (this.#mailboxBytes(shard, mailbox) + bytes > this.#bounds.mailboxBytes) return "full";
+    return this.#typeBytes(type) + bytes > mailShareOf(this.#bounds) ? "type-full" : undefined;
   }
 
-  /** This process has appended a message. */
-  appended(mailbox: AgentName, message: Omit<KeptMessage, "mailbox" | "priorTakeovers">): void {
-    const counted = countedMail(this.#parts.streams, mailbox, message);
-    this.#appended += counted.bytes;
-    this.#recent.add(shardOf(mailbox), counted);
+  /** This process has appended a message at a place. */
+  appended(mail: AddressedMail, place: number): void {
+    this.#appended += mail.bytes;
+    this.#recent.add(mail.shard, { ...mail, place });
   }
 
   /** A message of a shard that this process reads has left its mailbox. */
@@ -229,6 +227,16 @@ export class MailCounts {
   #learn(report: ShardReport): void {
     this.#known.set(report.shard, { report, atMs: this.#parts.clock.now() });
     this.#recent.counted(report.shard, report.place);
+  }
+
+  #lookFirst(): Promise<void> {
+    if (this.#waiting === undefined) {
+      this.#waiting = this.#waitForLook();
+      void this.#waiting.then(() => {
+        this.#waiting = undefined;
+      });
+    }
+    return this.#waiting;
   }
 
   async #waitForLook(): Promise<void> {

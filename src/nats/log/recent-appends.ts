@@ -14,7 +14,8 @@ interface OfShard {
 export class RecentAppends {
   readonly #shards = new Map<number, OfShard>();
 
-  add(shard: number, mail: CountedMail): void {
+  add(shard: number, { place, mailbox, type, bytes }: CountedMail): void {
+    const mail = { place, mailbox, type, bytes };
     const known: OfShard = this.#shards.get(shard) ?? { appends: [], mailboxes: new Map(), types: new Map() };
     this.#shards.set(shard, known);
     known.appends.push(mail);

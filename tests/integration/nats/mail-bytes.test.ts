@@ -79,6 +79,22 @@ describe.skipIf(absence !== undefined)(`bytes of mail in NATS${absence === undef
     expect(await log.append({ type: "modest", key: "1" }, messageOf("1"))).toBe("kept");
   });
 
+  it("messages keep their order while some wait until the bytes are looked at, and their bytes may be used again", async () => {
+    await using log = await open(newName());
+    const { read } = await readerOf(log, shardOf(mailbox));
+    const shared = new Uint8Array(300 * 1024);
+    const append = (at: number) => {
+      shared[0] = at;
+      return log.append(mailbox, { ...messageOf(`${at}`), frame: shared });
+    };
+    for (const at of [0, 1]) expect(await append(at)).toBe("kept");
+    // From here on the process has appended so much that it looks first.
+    const appends = Array.from({ length: 10 }, (_, at) => append(at + 2));
+    expect(new Set(await Promise.all(appends))).toEqual(new Set(["kept"]));
+    const kept = await read.takeMany(12);
+    expect(kept.map(({ id, frame: [first] }) => [id, first])).toEqual(kept.map((_, at) => [`${at}`, at]));
+  });
+
   it("a message that no empty mailbox takes is refused for good", async () => {
     await using log = await openNatsLog(server.url, { clusterName: newName(), maxMailboxBytes: 1_000 });
     await expect(log.append(mailbox, messageOf("1", 900))).rejects.toMatchObject({ storeCode: "too-large" });

@@ -31,7 +31,7 @@ async function world() {
   const settable: Clock = {
     now: () => clock.now(),
     wallNow: () => clock.wallNow() + wall.aheadMs,
-    setTimer: (...given) => clock.setTimer(...given),
+    setTimer: (ms, callback) => clock.setTimer(ms, callback),
   };
   const serving: boolean[] = [];
   const start = async (label: string, ownClock: Clock) => {

@@ -13,11 +13,11 @@ function mailOf(place: number, parts: { readonly mailbox?: string; readonly byte
 describe("sums of mail", () => {
   it("are never too small, and bounded in memory", () => {
     const sums = new MailSums(secret);
-    const names = Array.from({ length: 10_000 }, (_, at) => `mailbox ${at}`);
+    const names = Array.from({ length: 2_000 }, (_, at) => `mailbox ${at}`);
     for (const name of names) sums.add(name, 10);
     expect(names.every((name) => sums.of(name) >= 10)).toBe(true);
     // The error is a part of the sum of all.
-    expect(names.every((name) => sums.of(name) < 10 + 100_000 / 500)).toBe(true);
+    expect(names.every((name) => sums.of(name) < 10 + 20_000 / 500)).toBe(true);
     for (const name of names) sums.add(name, -10);
     expect(names.every((name) => sums.of(name) === 0)).toBe(true);
   });
