@@ -9,6 +9,7 @@ import { ChannelLifecycle } from "./channels/channel-lifecycle.ts";
 import { ClientIdOwners } from "./channels/client-id-owners.ts";
 import { Router } from "./channels/router.ts";
 import type { ControlPeer } from "./control/control-peer.ts";
+import { ControlPlaces } from "./control/control-places.ts";
 import { ControlRouter } from "./control/control-router.ts";
 import type { ControlSession } from "./control/control-session.ts";
 import { HostAsks } from "./control/host-asks.ts";
@@ -274,12 +275,9 @@ export function composeHost(hostOptions: HostOptions) {
   const control = new ControlRouter({
     ...{ counters, batches, locate, epochOf, sessions: controlSessions, hostAsks, clientIds, clock, logger, others },
     ...{ access, quotas },
+    places: new ControlPlaces({ owners, placement, leaving, across, others, gates }),
     hasShared: () => owners.hasShared,
-    movingAgent: (agentType, key) => {
-      const type = leaving.size > 0 ? owners.shared(agentType) : undefined;
-      return type && leaving.find(type, key);
-    },
-    leaving,
+    ...{ leaving, gates },
   });
   const told = new ToldCalls({
     ...{ held, courier, clock, makeId, counters },

@@ -248,11 +248,6 @@ export class LinkedHosts implements OtherHosts, AskingHost, ClusterHostsListener
     return this.#controlTo(this.#workers.ofClient(clientId));
   }
 
-  controlOfType(agentType: string): ControlLink | undefined {
-    const workerId = this.#parts.cluster.workerOf(agentType);
-    return workerId === undefined ? undefined : this.#controlTo(this.#workers.ofWorker(workerId));
-  }
-
   workerOpened(channel: Peer): void {
     this.#parts.presence.workerOpened(channel);
     const workerId = channel.worker.id;

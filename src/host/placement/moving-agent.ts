@@ -7,6 +7,14 @@ import type { Claim } from "./agent-directory.ts";
 import type { MessageOrigin, Nowhere, Placed, Seeker } from "./located.ts";
 import type { MovingLane } from "./moving-lane.ts";
 
+/** How the place of a control request is sought, which opens no route. */
+export interface SeekingPlace {
+  /** A place was wrong: the cluster is asked for the claim of the agent first. */
+  readonly looksUp: boolean;
+  /** Another host has sent it. An agent without a worker gets one of this host. */
+  readonly isForWorkerHere: boolean;
+}
+
 /** A message that waits until its agent has a place. The router of its kind makes it. */
 export interface HeldMessage extends Seeker {
   /** Pays for the message; its party shares the bound. */
@@ -18,6 +26,9 @@ export interface HeldMessage extends Seeker {
   readonly origin?: MessageOrigin | undefined;
   /** Whether it says what has become of it when it is the first on a route to another host. */
   readonly opensRoutes: boolean;
+  // protocol.md §12.8
+  /** How its place is sought. Undefined: as that of calls and events. */
+  readonly seeking?: SeekingPlace | undefined;
   /** Where it waits; written by `HeldMessages`. */
   queue: { readonly agent: MovingAgent; readonly messages: Set<HeldMessage> } | undefined;
   /** Sends the message to its place, or ends it. Undefined: the agent's type is not the same any more. */
@@ -29,7 +40,7 @@ export interface HeldMessage extends Seeker {
  * - `placing`: it has left, or it stays; the messages that waited are being sent, and others wait behind them.
  *
  * In a cluster, for an agent whose place is not known:
- * - `claiming`: the cluster is asked whether a worker of this host may have it.
+ * - `claiming`: the cluster is asked whether a worker of this host may have it, or who has it.
  * - `asking`: one message is on its way to another host.
  * - `flushing`: the route has changed; what is on its way on the old one comes back first.
  * - `waiting`: a worker that has it is between two hosts, or no worker that may have it is linked yet.
