@@ -188,7 +188,11 @@ export class HostCluster {
 
   #viewOf(member: ClusterMember): MemberView {
     const { name = "troupe" } = this.#options;
-    return new MemberView({ name, member, joins: this.#joins, isMoving: (session) => this.#isMoving(session) });
+    return new MemberView({
+      ...{ name, member, joins: this.#joins, clock: this.#host.options.clock },
+      isMoving: (session) => this.#isMoving(session),
+      isThere: (workerId) => this.#host.others.now.workerOf(workerId)?.isOpen === true,
+    });
   }
 
   #isMoving(session: WorkerSession): boolean {

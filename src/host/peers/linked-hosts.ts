@@ -366,6 +366,7 @@ export class LinkedHosts implements OtherHosts, AskingHost, ClusterHostsListener
 
   workerHere(worker: WorkerElsewhere): void {
     this.#changes.cameThere(worker);
+    this.#parts.cluster.workerHere(worker.worker.id);
     this.#parts.ways.workerHere(worker);
   }
 
