@@ -67,7 +67,7 @@ export class HostCluster {
     this.#view = this.#viewOf(this.#lives.member);
     this.#operations = new ClusterOperations({
       ...{ name: this.#view.name, member: () => this.#lives.member, links: () => this.#links },
-      ...{ statusHere: () => this.#status(), stop, clock, logger: host.options.logger },
+      ...{ statusHere: () => this.#status(), agents: host.operations.agents, stop, clock, logger: host.options.logger },
       openAccount: () =>
         host.accountant.openAccount({
           ...{ party: "the host", name: "request of the operator", giveWay: () => undefined },

@@ -31,7 +31,10 @@ export interface HostStatus {
 
 // protocol.md §12.5
 /** Methods that one host asks of another for an operator. */
-export const operatorMethod = { status: "HostStatus", drain: "DrainHost" } as const;
+export const operatorMethod = {
+  ...{ status: "HostStatus", drain: "DrainHost" },
+  ...{ agents: "ListAgents", places: "FindAgents" },
+} as const;
 
 /** Bytes of a status: one with 64 links takes some 20 KB. */
 const longestStatus = 256 * 1024;
@@ -45,7 +48,7 @@ export function encodeJson(value: unknown): Uint8Array {
 
 /** Reads the status that another host tells. Undefined: the bytes are something else. Fields that this version does not know are passed over. */
 export function readHostStatus(bytes: Uint8Array): HostStatus | undefined {
-  const fields = bytes.length <= longestStatus ? fieldsIn(bytes) : undefined;
+  const fields = fieldsIn(bytes, longestStatus);
   if (fields === undefined) return undefined;
   const { isServing, shards, links, counters } = fields;
   const counts = countsIn(fields);
@@ -59,7 +62,7 @@ export function readHostStatus(bytes: Uint8Array): HostStatus | undefined {
 
 /** Reads the grace of a drain. Undefined: it names none. `"invalid"`: it can't be read. */
 export function readGrace(bytes: Uint8Array): number | undefined | "invalid" {
-  const fields = bytes.length <= longestStatus ? fieldsIn(bytes) : undefined;
+  const fields = fieldsIn(bytes, longestStatus);
   if (fields === undefined) return "invalid";
   const { graceMs } = fields;
   if (graceMs === undefined) return undefined;
@@ -68,7 +71,9 @@ export function readGrace(bytes: Uint8Array): number | undefined | "invalid" {
 
 type Fields = { readonly [name: string]: unknown };
 
-function fieldsIn(bytes: Uint8Array): Fields | undefined {
+/** Reads a JSON object of at most so many bytes. Undefined: it is none. */
+export function fieldsIn(bytes: Uint8Array, most: number): Fields | undefined {
+  if (bytes.length > most) return undefined;
   try {
     const value: unknown = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
     return isRecord(value) ? value : undefined;
@@ -110,10 +115,10 @@ function isRecord(value: unknown): value is Fields {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
-function isList(value: unknown, most: number): value is readonly unknown[] {
+export function isList(value: unknown, most: number): value is readonly unknown[] {
   return Array.isArray(value) && value.length <= most;
 }
 
-function isCount(value: unknown): value is number {
+export function isCount(value: unknown): value is number {
   return typeof value === "number" && Number.isFinite(value) && value >= 0;
 }
