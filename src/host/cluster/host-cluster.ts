@@ -1,5 +1,5 @@
 import type { ClusterMember, LifeEnd, MemberListener, SessionEnd, WorkerSession } from "../../cluster/internal.ts";
-import { encodeFrame } from "../../protocol/internal.ts";
+import { encodeFrame, peerLinks, troupeVersion } from "../../protocol/internal.ts";
 import { type RpcStatus, StatusCode } from "../../transport/internal.ts";
 import type { HostClusterOptions } from "../cluster-options.ts";
 import type { HostComposition } from "../compose.ts";
@@ -165,6 +165,8 @@ export class HostCluster {
     const { workers, options, readCounters } = this.#host;
     const now = readCounters();
     return {
+      version: troupeVersion,
+      protocol: { oldest: peerLinks.version, newest: peerLinks.version },
       ...{ life: this.#lives.count, isServing: member.isServing, leaseLeftMs: Math.floor(member.leaseLeftMs) },
       workers: workers.size,
       stockWorkers: new Set(

@@ -3,6 +3,10 @@ import type { LinkReport } from "../peers/host-ways.ts";
 
 /** The state of one host of a cluster, as it tells it itself. */
 export interface HostStatus {
+  /** The version of Troupe. Null: it is too old to tell. */
+  readonly version: string | null;
+  /** The versions of the protocol between hosts that it speaks. Null: it is too old to tell. */
+  readonly protocol: { readonly oldest: number; readonly newest: number } | null;
   /** Counts the lives of the host's process: each has another host id. */
   readonly life: number;
   /** False: it has lost touch with its cluster. */
@@ -57,7 +61,8 @@ export function readHostStatus(bytes: Uint8Array): HostStatus | undefined {
   const readLinks = isList(links, mostLinks) ? links.map(linkIn) : [undefined];
   const readCounters = countersIn(counters);
   if (readCounters === undefined || !readLinks.every((link) => link !== undefined)) return undefined;
-  return { ...counts, isServing, shards, links: readLinks, counters: readCounters };
+  const told = { version: versionIn(fields.version), protocol: protocolIn(fields.protocol) };
+  return { ...told, ...counts, isServing, shards, links: readLinks, counters: readCounters };
 }
 
 /** Reads the grace of a drain. Undefined: it names none. `"invalid"`: it can't be read. */
@@ -92,6 +97,16 @@ function countsIn(fields: Fields): Counts | undefined {
   const entries = countNames.map((name) => [name, fields[name]] as const);
   // Each name of the list has a number.
   return entries.every(([, value]) => isCount(value)) ? (Object.fromEntries(entries) as Counts) : undefined;
+}
+
+function versionIn(value: unknown): string | null {
+  return typeof value === "string" && /^[\w.+-]{1,64}$/.test(value) ? value : null;
+}
+
+function protocolIn(value: unknown): HostStatus["protocol"] {
+  if (!isRecord(value)) return null;
+  const { oldest, newest } = value;
+  return isCount(oldest) && isCount(newest) ? { oldest, newest } : null;
 }
 
 function linkIn(value: unknown): LinkReport | undefined {
