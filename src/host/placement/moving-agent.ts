@@ -3,6 +3,7 @@ import { FairShare, type MemoryAccount } from "../../transport/internal.ts";
 import { limits } from "../limits.ts";
 import type { SharedType } from "../registry/shared-type.ts";
 import type { Peer } from "../sessions/peer.ts";
+import { SenderWaits } from "../sessions/sender-waits.ts";
 import type { Claim } from "./agent-directory.ts";
 import type { MessageOrigin, Nowhere, Placed, Seeker } from "./located.ts";
 import type { MovingLane } from "./moving-lane.ts";
@@ -127,7 +128,13 @@ const messageBytes = 300;
 /** Holds the messages for agents that move, within bounds for each agent and for all, of which each address has a fair share. */
 export class HeldMessages {
   readonly #share = new FairShare(limits.heldForAgents);
+  readonly #senders: SenderWaits;
   #count = 0;
+
+  /** `senders`: counts what waits for each sender. */
+  constructor(senders = new SenderWaits()) {
+    this.#senders = senders;
+  }
 
   /** The number of messages that wait now. */
   get size(): number {
@@ -153,6 +160,7 @@ export class HeldMessages {
     if (isFull || !account.take(byteLength + messageBytes)) return false;
     this.#share.add(account.party, byteLength);
     this.#count += 1;
+    this.#senders.add(account);
     agent.heldBytes += byteLength;
     agent.ofParty ??= {
       messages: new FairShare(limits.heldPerAgent),
@@ -197,6 +205,7 @@ export class HeldMessages {
     queue.agent.ofParty?.messages.remove(account.party);
     queue.agent.ofParty?.bytes.remove(account.party, byteLength);
     this.#count -= 1;
+    this.#senders.remove(account);
     this.#share.remove(account.party, byteLength);
     account.release(byteLength + messageBytes);
   }

@@ -66,7 +66,7 @@ describe("troupe agents at one host of a cluster", () => {
 
     const names: string[] = [];
     for (let after: string | null = null, page = 0; page === 0 || after !== null; page += 1) {
-      const listed = await entry.client.ask<{ rows: AgentRow[]; next: string | null }>("GET", "/v1/agents", {
+      const listed: { rows: AgentRow[]; next: string | null } = await entry.client.ask<{ rows: AgentRow[]; next: string | null }>("GET", "/v1/agents", {
         ...{ limit: 15, after: after ?? undefined },
       });
       names.push(...listed.rows.map(({ key }) => key));
