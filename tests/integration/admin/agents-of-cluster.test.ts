@@ -66,7 +66,7 @@ describe("troupe agents at one host of a cluster", () => {
 
     const names: string[] = [];
     for (let after: string | null = null, page = 0; page === 0 || after !== null; page += 1) {
-      const listed: { rows: AgentRow[]; next: string | null } = await entry.client.ask<{ rows: AgentRow[]; next: string | null }>("GET", "/v1/agents", {
+      const listed: { rows: AgentRow[]; next: string | null } = await entry.client.ask("GET", "/v1/agents", {
         ...{ limit: 15, after: after ?? undefined },
       });
       names.push(...listed.rows.map(({ key }) => key));
@@ -104,6 +104,6 @@ describe("troupe agents at one host of a cluster", () => {
     expect(listed.exitCode).toBe(1);
     expect(JSON.parse(listed.out).rows.length).toBe(keys.length);
     expect(JSON.parse(listed.out).unanswered).toMatchObject([{ hostId: "silent", name: "eu-3" }]);
-    expect(listed.err).toContain("The host eu-3 does not answer, and its agents are missing: ");
+    expect(listed.err).toContain("The host eu-3 does not answer, and agents of its workers may be missing: ");
   });
 });
