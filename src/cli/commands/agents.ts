@@ -93,7 +93,9 @@ function sayUnanswered({ unanswered }: Unanswered): void {
   process.exitCode = 1;
   for (const { name, hostId, problem } of unanswered) {
     const host = loggableText(name || hostId);
-    process.stderr.write(`The host ${host} does not answer, and agents of its workers may be missing: ${loggableText(problem)}\n`);
+    process.stderr.write(
+      `The host ${host} does not answer, and agents of its workers may be missing: ${loggableText(problem)}\n`,
+    );
   }
 }
 

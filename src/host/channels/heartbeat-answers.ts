@@ -8,7 +8,7 @@ import type { SenderWaits } from "../sessions/sender-waits.ts";
 
 export interface HeartbeatAnswersParts {
   readonly others: OthersSeat;
-  /** What waits here for each sender. */
+  /** Messages that wait here, by their senders. */
   readonly senderWaits: Pick<SenderWaits, "whenOver">;
   readonly clock: Clock;
   /** Whether the worker moves from this channel to another host. */

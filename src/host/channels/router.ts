@@ -53,7 +53,7 @@ export interface RouterParts {
   readonly drains: WorkerDrains;
   readonly joins: JoinsSeat;
   readonly others: OthersSeat;
-  /** What waits for each sender. */
+  /** Messages that wait for their places, by their senders. */
   readonly senderWaits: SenderWaits;
   readonly clock: Clock;
   readonly counters: MutableHostCounters;

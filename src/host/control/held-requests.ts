@@ -11,7 +11,7 @@ export interface CameRequest {
   readonly envelope: ControlEnvelope;
   readonly request: ControlRequest;
   readonly bytes: Uint8Array;
-  /** How often another host was asked in vain: the agent was not there any more. */
+  /** Times that another host was asked in vain: the agent was not there any more. */
   readonly tries: number;
   /** When it began to wait for the place of its type, by the host's clock. Undefined: it has not waited. */
   readonly gatedSinceMs?: number | undefined;

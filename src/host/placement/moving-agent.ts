@@ -8,7 +8,7 @@ import type { Claim } from "./agent-directory.ts";
 import type { MessageOrigin, Nowhere, Placed, Seeker } from "./located.ts";
 import type { MovingLane } from "./moving-lane.ts";
 
-/** How the place of a control request is sought, which opens no route. */
+/** The search for the place of a control request, which opens no route. */
 export interface SeekingPlace {
   /** A place was wrong: the cluster is asked for the claim of the agent first. */
   readonly looksUp: boolean;
@@ -28,7 +28,7 @@ export interface HeldMessage extends Seeker {
   /** Whether it says what has become of it when it is the first on a route to another host. */
   readonly opensRoutes: boolean;
   // protocol.md §12.8
-  /** How its place is sought. Undefined: as that of calls and events. */
+  /** The search for its place. Undefined: as for calls and events. */
   readonly seeking?: SeekingPlace | undefined;
   /** Where it waits; written by `HeldMessages`. */
   queue: { readonly agent: MovingAgent; readonly messages: Set<HeldMessage> } | undefined;
