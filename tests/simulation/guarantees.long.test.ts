@@ -1,3 +1,3 @@
 import { playSeeds } from "./play-seeds.ts";
 
-playSeeds({ first: 41, count: 460 });
+playSeeds({ first: 41, count: 400 });
