@@ -5,9 +5,9 @@ import { runPlan } from "./run-plan.ts";
 import { shrink } from "./shrink.ts";
 import { addReport, noTotals, totalsText } from "./totals.ts";
 
-const seedsPerTest = 100;
+const seedsPerTest = 20;
 
-/** Tests that play the worlds of these seeds, and hold each to every promise. `count` is a multiple of 100. */
+/** Tests that play the worlds of these seeds, and hold each to every promise. `count` is a multiple of 20. */
 export function playSeeds({ first, count }: { readonly first: number; readonly count: number }): void {
   const starts = Array.from({ length: count / seedsPerTest }, (_, index) => first + index * seedsPerTest);
   const totals = noTotals();
