@@ -15,6 +15,7 @@ export type { HostHealth } from "./host-health.ts";
 export type { HostOperations } from "./host-operations.ts";
 export type { HostSnapshot, InspectedWorker, InspectOptions } from "./inspection.ts";
 export type { AgentOperations } from "./operations/agent-operations.ts";
+export type { UnansweredHost } from "./operations/agents-of-cluster.ts";
 export type { ClusterHost, ClusterOperations, ClusterReport } from "./operations/cluster-operations.ts";
 export type { HostStatus } from "./operations/host-status.ts";
 export { type HostOptions, hostKinds } from "./options.ts";
