@@ -88,7 +88,7 @@ export class ClusterMeta {
     const found = await this.#life.store.readFresh(metaKey);
     const record = found === undefined || found === "unknown" ? undefined : metaIn(found);
     if (found === undefined || found === "unknown" || record === undefined) return false;
-    // What a later era would write is no record that hosts can read.
+    // Hosts can't read a record with a higher era.
     if (!isEra(era)) return false;
     return (record.baseEra ?? 0) >= era || this.#write({ ...record, baseEra: era }, found.revision);
   }

@@ -248,7 +248,7 @@ export class ClusterTypes {
         const base = found === undefined ? await this.#meta.freshBase() : { era: record?.era ?? 0, generation: 0 };
         if (base === "unknown") return { at: "unavailable" };
         const decided = await decide(record, base);
-        // The host that has marked the type as unserved must lose the race for its record.
+        // The host that has marked the type (`isUnserved`) must lose the race for its record.
         const isMarked = decided === "as it is" && record?.isUnserved === true;
         const next = isMarked ? withoutMark(record) : decided;
         if (!session.isCurrent || next === "unavailable") return { at: "unavailable" };

@@ -5,7 +5,7 @@ import type { MailStreams } from "./mail-streams.ts";
 import { placeOf } from "./shard-consumer.ts";
 import type { CountedMail } from "./shard-sums.ts";
 
-/** What a server writes of each message beside its subject, headers and bytes. */
+/** Bytes that a server writes of each message beside its subject, headers and body. */
 const recordBytes = 34;
 
 /** A message with the subject of its mailbox. */

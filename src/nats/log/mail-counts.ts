@@ -74,9 +74,9 @@ function isInfo({ state, config }: Fields): boolean {
 
 // protocol.md §12.9
 /**
- * Bounds the bytes of mailboxes and of agent types. NATS counts messages of a subject, and bytes of a stream alone. As soon as the mail has
- * half of the bytes that a mailbox may have, each reader of a shard counts its messages, and tells the others its largest sums. A process adds what
- * it has appended since then.
+ * Bounds the bytes of mailboxes and of agent types. NATS counts messages of a subject, and bytes of a stream alone. While
+ * there is much mail, each reader of a shard counts its messages, and tells the others its largest sums. A process adds what it has appended
+ * since then.
  */
 export class MailCounts {
   readonly #parts: MailCountsParts;

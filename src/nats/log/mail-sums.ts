@@ -7,7 +7,7 @@ const cellsOfRow = 4_096;
  * Sums by name, in 128 KiB for any number of names. What it says of a name is never too little, as long as no more is removed than was
  * added. It is too much by less than a thousandth of the sum of all, but for one name in 50.
  */
-// G. Cormode, S. Muthukrishnan: An Improved Data Stream Summary: The Count-Min Sketch and its Applications (2005).
+// A count-min sketch: https://doi.org/10.1016/j.jalgor.2003.12.001
 export class MailSums {
   readonly #cells = new Float64Array(rows * cellsOfRow);
   /** A sender who does not know it can't choose names that share the cells of another name. */

@@ -10,7 +10,7 @@ interface OfShard {
   readonly types: Map<string, number>;
 }
 
-/** What this process has appended, for as long as the owners of the shards have not counted it. Of each shard it knows the last 512. */
+/** Messages that this process has appended, until the owners of the shards have counted them. Of each shard it knows the last 512. */
 export class RecentAppends {
   readonly #shards = new Map<number, OfShard>();
 
