@@ -31,6 +31,7 @@ import { ToldCalls } from "./mail/told-calls.ts";
 import type { JoinsSeat } from "./membership/joins-seat.ts";
 import { guardedObserver, type HostObserver, Observers } from "./observer.ts";
 import { AgentOperations } from "./operations/agent-operations.ts";
+import { MessageOperations } from "./operations/message-operations.ts";
 import { type HostOptions, resolveHostOptions } from "./options.ts";
 import { noOthers, type OthersSeat } from "./peers/other-hosts.ts";
 import { LinkFlushes } from "./peers/places/link-flushes.ts";
@@ -64,10 +65,12 @@ export function composeHost(hostOptions: HostOptions) {
   const options = { ...resolved, logger: rateLimited };
   const { logger, clock, makeId, allowMultipleOwners, registrationOrphanMs: orphanMs } = options;
   // The log does not hear of each message, so that these cost nothing without another observer.
-  const [observers, seldom] = [new Observers(), new Observers()];
-  const observe = (observer: HostObserver): (() => void) => {
+  // Beside them, `stored` hears of what costs a write of the store each: commits, mail and reminders.
+  const [observers, stored, seldom] = [new Observers(), new Observers(), new Observers()];
+  const observe = (observer: HostObserver, hears: "everything" | "failures" = "everything"): (() => void) => {
     const guarded = guardedObserver(observer, logger, clock);
-    const ends = [observers.add(guarded), seldom.add(guarded)];
+    const messages = hears === "everything" ? observers.add(guarded) : observers.addForFailures(guarded);
+    const ends = [messages, stored.add(guarded), seldom.add(guarded)];
     return () => {
       for (const end of ends) end();
     };
@@ -150,7 +153,7 @@ export function composeHost(hostOptions: HostOptions) {
   const courier: HostCourier | undefined = !hasLog
     ? undefined
     : new HostCourier({
-        ...{ store, sharedLog, peer: courierPeer, clock, logger, random, cron, retry, observers },
+        ...{ store, sharedLog, peer: courierPeer, clock, logger, random, cron, retry, observers: stored },
         onCommitted: (shards) => mailShards?.committed(shards),
         isStoreGiven: hostOptions.stateStore !== undefined,
         calls: () => calls,
@@ -266,7 +269,7 @@ export function composeHost(hostOptions: HostOptions) {
       clock,
       batches,
       counters,
-      observers,
+      observers: stored,
     },
     courier: courier && { readRules, whyNotPatterns: (ask, rules) => courier.whyNotPatterns(ask.agent, rules) },
   });
@@ -383,6 +386,9 @@ export function composeHost(hostOptions: HostOptions) {
       isServed: (agentType) => registry.isServed(agentType),
       observe,
       oldestCallMs: () => calls.oldestMs(),
+      messages: new MessageOperations({
+        ...{ batches, clock, calls: () => calls.pending(), subscriptions: () => registry.held() },
+      }),
     }),
   };
 }

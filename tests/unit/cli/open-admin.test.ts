@@ -95,7 +95,7 @@ test("a host of a cluster makes the folder, and its file has its name; no name l
   await Promise.all([admin?.close(), odd?.close()]);
 });
 
-test("an address with TLS, on a Unix socket or of other machines is refused with what to write", async () => {
+test("an address with TLS, on a Unix socket or of other machines without what protects it is refused with what to write", async () => {
   const { parts } = rig();
   for (const text of ["https://127.0.0.1:1", "unix:/tmp/x"]) {
     expect(() => parseAdminAddress(text)).toThrow(/--admin 127\.0\.0\.1:PORT/);
@@ -120,7 +120,16 @@ test("an entry that was opened before its host serves has its file when that is 
 function facade({ agents, clock, log, cluster }: HostOperations) {
   const operations = operationsOf(new HostServicer());
   return {
-    ...{ agents, clock, log, cluster, store: operations.store, forgottenLetters: 0 },
+    ...{
+      agents,
+      clock,
+      log,
+      cluster,
+      messages: operations.messages,
+      observe: operations.observe,
+      store: operations.store,
+      forgottenLetters: 0,
+    },
     openStore: () => operations.openStore(),
     inspect: operations.inspect.bind(operations),
     durableSubscriptions: operations.durableSubscriptions.bind(operations),
