@@ -21,5 +21,6 @@ class Room extends persistentAgent(RoomState) {
 const worker = new GrpcWorkerAgentRuntime(address, { name });
 await worker.start();
 await Room.register(worker, "room", () => new Room("a chat room"));
+const stopped = worker.stopWhenSignal();
 console.log("ready");
-await worker.stopWhenSignal();
+await stopped;

@@ -55,5 +55,6 @@ await worker.start();
 await Greeter.register(worker, name, () => new Greeter("greets"));
 await Counter.register(worker, "counter", () => new Counter("counts"));
 await Store.register(worker, "store", () => new Store("keeps parcels"));
+const stopped = worker.stopWhenSignal();
 console.log("ready");
-await worker.stopWhenSignal();
+await stopped;

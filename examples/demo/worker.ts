@@ -74,6 +74,7 @@ await Reader.register(runtime, `reader_${name}`, () => new Reader("reads the new
 await Poet.register(runtime, `poet_${name}`, () => new Poet("writes poems"));
 await Doorkeeper.register(runtime, `doorkeeper_${name}`, () => new Doorkeeper("counts visitors"));
 await Guestbook.register(runtime, "guestbook", () => new Guestbook("keeps the names of guests"));
+const stopped = runtime.stopWhenSignal();
 console.log(`ready (process ${process.pid}, Node ${process.versions.node})`);
-await runtime.stopWhenSignal();
+await stopped;
 console.log("drained");

@@ -20,5 +20,6 @@ const worker = new GrpcWorkerAgentRuntime(address, {
 });
 await worker.start();
 await Counter.register(worker, "counter", () => new Counter("counts"));
+const stopped = worker.stopWhenSignal();
 console.log("ready");
-await worker.stopWhenSignal();
+await stopped;

@@ -20,5 +20,6 @@ const [name = "old", address = "127.0.0.1:50051"] = process.argv.slice(2);
 const worker = new GrpcWorkerAgentRuntime(address, { name, version: "1.0" });
 await worker.start();
 await Wallet.register(worker, "wallet", () => new Wallet("holds cents"));
+const stopped = worker.stopWhenSignal();
 console.log("ready");
-await worker.stopWhenSignal();
+await stopped;

@@ -24,5 +24,6 @@ const [name = "new", address = "127.0.0.1:50051"] = process.argv.slice(2);
 const worker = new GrpcWorkerAgentRuntime(address, { name, version: "2.0" });
 await worker.start();
 await Wallet.register(worker, "wallet", () => new Wallet("holds an amount"));
+const stopped = worker.stopWhenSignal();
 console.log("ready");
-await worker.stopWhenSignal();
+await stopped;

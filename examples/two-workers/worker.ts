@@ -15,5 +15,6 @@ const [address = "127.0.0.1:50051"] = process.argv.slice(2);
 const runtime = new GrpcWorkerAgentRuntime(address);
 await runtime.start();
 await Oracle.register(runtime, "oracle", () => new Oracle("answers questions"));
+const stopped = runtime.stopWhenSignal();
 process.send?.("ready");
-await runtime.stopWhenSignal();
+await stopped;

@@ -16,5 +16,6 @@ class Greeter extends RoutedAgent {
 const runtime = new GrpcWorkerAgentRuntime(process.argv[2] ?? "127.0.0.1:50051");
 await runtime.start();
 await Greeter.register(runtime, "greeter", () => new Greeter("greets in English, and has a colleague"));
+const stopped = runtime.stopWhenSignal();
 console.log("the TypeScript greeter is ready");
-await runtime.stopWhenSignal();
+await stopped;

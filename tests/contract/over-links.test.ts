@@ -85,7 +85,6 @@ const overMemory = () => {
   return { dialer: network, listener: network };
 };
 
-describeAgentRuntime("two workers over the memory link", twoWorkers(overMemory), deviations);
 describeAgentRuntime(
   "two workers over gRPC",
   twoWorkers(() => ({ dialer: grpcDialer(), listener: grpcListener() })),

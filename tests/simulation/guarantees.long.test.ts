@@ -1,3 +1,3 @@
 import { playSeeds } from "./play-seeds.ts";
 
-playSeeds({ first: 101, count: 400 });
+playSeeds({ first: 41, count: 460 });

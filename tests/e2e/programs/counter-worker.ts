@@ -18,5 +18,6 @@ const [address = ""] = process.argv.slice(2);
 const worker = new GrpcWorkerAgentRuntime(address, { reconnect: { initialDelayMs: 20, maxDelayMs: 100 } });
 await worker.start();
 await Counter.register(worker, "counter", () => new Counter("counts"));
+const stopped = worker.stopWhenSignal();
 console.log("ready");
-await worker.stopWhenSignal();
+await stopped;

@@ -35,5 +35,6 @@ for (const type of ["ledger", "auditor"]) {
   await LedgerAgent.register(worker, type, () => new LedgerAgent("a ledger"));
   await worker.addSubscription(new TypeSubscription("happened", type, { durable: true }));
 }
+const stopped = worker.stopWhenSignal();
 console.log(`ready for ${new AgentId("giver", "a")}`);
-await worker.stopWhenSignal();
+await stopped;

@@ -41,5 +41,6 @@ const worker = new GrpcWorkerAgentRuntime(address, { reconnect: { initialDelayMs
 await worker.start();
 await Giver.register(worker, "giver", () => new Giver("gives"));
 await LedgerAgent.register(worker, "ledger", () => new LedgerAgent("a ledger"));
+const stopped = worker.stopWhenSignal();
 console.log("ready");
-await worker.stopWhenSignal();
+await stopped;

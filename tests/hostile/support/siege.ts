@@ -23,7 +23,7 @@ interface Parties {
 }
 
 /** Rounds of each probe that are enough, and the processor time of the host that is enough, in ms. */
-const enoughRounds = 60;
+const enoughRounds = 30;
 const enoughWorkMs = 2_000;
 
 export interface Enduring {

@@ -8,5 +8,6 @@ const reconnect = { initialDelayMs: 20, maxDelayMs: 100, startWaits: true };
 const worker = new GrpcWorkerAgentRuntime(addresses.split(","), { name, version, reconnect });
 await worker.start();
 await registerAccounts(worker, version);
+const stopped = worker.stopWhenSignal();
 console.log("ready");
-await worker.stopWhenSignal();
+await stopped;
