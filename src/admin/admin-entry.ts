@@ -20,6 +20,7 @@ import { describeRoutes } from "./openapi/document.ts";
 import { agentRoutes } from "./routes/agent-routes.ts";
 import { clusterRoutes } from "./routes/cluster-routes.ts";
 import { deadLetterRoutes } from "./routes/dead-letter-routes.ts";
+import { eventRoutes } from "./routes/event-routes.ts";
 import { feedRoutes } from "./routes/feed-routes.ts";
 import { type Configuration, hostRoutes } from "./routes/host-routes.ts";
 import { messageRoutes } from "./routes/message-routes.ts";
@@ -121,6 +122,7 @@ export class AdminEntry {
     const feed = new LiveFeed({ clock: host.clock, observe: (observer) => host.observe(observer), makeId: randomId });
     const ofOperator: readonly AdminRoute[] = [
       ...feedRoutes(feed),
+      ...eventRoutes(host),
       ...hostRoutes(model, { facts, configuration }),
       ...sessionRoutes(model),
       ...messageRoutes(model),

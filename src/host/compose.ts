@@ -31,6 +31,7 @@ import { ToldCalls } from "./mail/told-calls.ts";
 import type { JoinsSeat } from "./membership/joins-seat.ts";
 import { guardedObserver, type HostObserver, Observers } from "./observer.ts";
 import { AgentOperations } from "./operations/agent-operations.ts";
+import { EventPublishing } from "./operations/event-publishing.ts";
 import { MessageOperations } from "./operations/message-operations.ts";
 import { type HostOptions, resolveHostOptions } from "./options.ts";
 import { noOthers, type OthersSeat } from "./peers/other-hosts.ts";
@@ -386,6 +387,10 @@ export function composeHost(hostOptions: HostOptions) {
       isServed: (agentType) => registry.isServed(agentType),
       observe,
       oldestCallMs: () => calls.oldestMs(),
+      publishing: new EventPublishing({
+        ...{ events, durable, access, quotas, makeId },
+        account: accountant.openAccount({ party: "the host", name: "events over HTTP", giveWay: () => undefined }),
+      }),
       messages: new MessageOperations({
         ...{ batches, clock, calls: () => calls.pending(), subscriptions: () => registry.held() },
       }),

@@ -9,6 +9,7 @@ import { measureHost } from "./metrics/measure-host.ts";
 import type { HostObserver } from "./observer.ts";
 import type { AgentOperations } from "./operations/agent-operations.ts";
 import type { ClusterOperations } from "./operations/cluster-operations.ts";
+import type { EventPublishing } from "./operations/event-publishing.ts";
 import type { MessageOperations } from "./operations/message-operations.ts";
 import type { DrainOutcome, DrainWorkerOptions, WorkerDrains } from "./placement/worker-drains.ts";
 
@@ -27,6 +28,7 @@ export interface HostOperationsParts {
   readonly isServed: (agentType: string) => boolean;
   readonly observe: ObserveHost;
   readonly messages: MessageOperations;
+  readonly publishing: EventPublishing;
   readonly oldestCallMs: () => number;
 }
 
@@ -64,6 +66,8 @@ export class HostOperations {
   readonly #forgottenLetters: () => number;
   readonly #durable: DurableSubscriptions | undefined;
   readonly #isServed: (agentType: string) => boolean;
+  /** Takes an event from a publisher that is no worker, under the rules and quotas of all publishers. */
+  readonly publish: EventPublishing["publish"];
   readonly #oldestCallMs: () => number;
   /** The host that runs. Undefined: the servicer runs without one. */
   running: RunningHost | undefined;
@@ -77,6 +81,7 @@ export class HostOperations {
     this.#oldestCallMs = parts.oldestCallMs;
     this.agents = agents;
     this.messages = parts.messages;
+    this.publish = (...given) => parts.publishing.publish(...given);
     this.#inspection = inspection;
     this.#drains = drains;
     this.clock = clock;

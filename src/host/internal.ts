@@ -24,6 +24,7 @@ export type {
 export type { HostObserver, HostOccurrence } from "./observer.ts";
 export type { AgentOperations } from "./operations/agent-operations.ts";
 export type { ClusterHost, ClusterOperations, ClusterReport } from "./operations/cluster-operations.ts";
+export type { PublishedEvent, Publisher, PublishOutcome } from "./operations/event-publishing.ts";
 export type { HostStatus } from "./operations/host-status.ts";
 export type { ListedCall, ListedSubscription } from "./operations/message-operations.ts";
 export { type HostOptions, hostKinds } from "./options.ts";

@@ -67,6 +67,8 @@ async function answerTo(
   } catch (error) {
     if (gone.aborted) return undefined;
     const problem = problemOf(error, parts);
+    if (problem.status === 403)
+      parts.log.warn("a request is refused", { address: request.socket.remoteAddress, reason: problem.message });
     const { status, headers, closes } = problem;
     return { status, text: formatProblem(problem), type: problemType, headers, closes };
   }

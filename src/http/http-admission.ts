@@ -8,7 +8,12 @@ import { HttpProblem } from "./http-problem.ts";
 /** Who asks: the operator of this machine, who has shown the token of the server, or a principal. */
 export type HttpCaller =
   | { readonly at: "operator" }
-  | { readonly at: "principal"; readonly principal: Principal; readonly address: string };
+  | {
+      readonly at: "principal";
+      readonly principal: Principal;
+      readonly address: string;
+      readonly remoteAddress: string | undefined;
+    };
 
 /** Decides who asks. */
 export interface HttpAdmission {
@@ -52,7 +57,7 @@ export function principalAdmission(authenticator: Authenticator): HttpAdmission 
         answer = { at: "refused", reason: `the authenticator failed: ${errorText(error)}` };
       }
       if (answer.at === "known" && isPrincipalName(answer.principal?.name))
-        return { at: "principal", principal: answer.principal, address };
+        return { at: "principal", principal: answer.principal, address, remoteAddress: socket.remoteAddress };
       const reason = "reason" in answer ? answer.reason : "the authenticator has named no principal";
       log.warn("a request of an unknown caller is refused", { address: socket.remoteAddress, reason });
       if (answer.at === "unavailable")

@@ -1,5 +1,6 @@
 // What other rooms and tests use of this room. It has no index.ts: users reach it through what is built on it.
 export { BearerToken } from "./bearer-token.ts";
+export { type ReceivedEvent, readCloudEvent } from "./cloud-events.ts";
 export { isLoopbackName } from "./exchange.ts";
 export { type HttpCaller, principalAdmission, tokenAdmission } from "./http-admission.ts";
 export { httpLimits } from "./http-limits.ts";

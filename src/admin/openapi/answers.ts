@@ -20,6 +20,10 @@ export const descriptions: { readonly [route: string]: RouteDescription } = {
   "GET /metrics": { summary: "The metrics, for Prometheus", answer: "text/plain" },
   "GET /openapi.json": { summary: "This document", answer: { type: "object" } },
   "GET /v1/feed": { summary: "What happens at the host, as server-sent events", answer: "text/event-stream" },
+  "POST /v1/events": {
+    summary: "Publishes a CloudEvent: in binary mode, or application/cloudevents+json",
+    answer: object({ id: text, isKept: flag, workers: nullable(count) }),
+  },
   "GET /v1/host": { summary: "The host's name, version, address and store", answer: ref("HostFacts") },
   "GET /v1/counters": {
     summary: "The counters of the host",

@@ -28,6 +28,7 @@ const rules = accessRules([
   { principal: "*", allow: ["register", "call"], types: "*" },
   { role: "operator", allow: "*", types: "*", topics: "*" },
   { principal: "writer", allow: ["see", "administer", "read-state"], types: "writer" },
+  { principal: "writer", allow: "publish", topics: "drafts" },
   { name: "no vaults", principal: "*", deny: ["see"], types: "vault" },
 ]);
 
@@ -131,6 +132,23 @@ describe("at the address that other machines reach", () => {
     expect((await ask("/v1/state?type=writer&key=k", { token: writer })).status).toBe(404);
     expect((await ask("/v1/state?type=writer&key=k", { token: writer, method: "DELETE" })).status).toBe(403);
     expect((await ask("/v1/worker/drain?id=worker", { token: writer, method: "POST" })).status).toBe(403);
+    await link.close();
+  });
+
+  test("a principal publishes CloudEvents to the topics that the rules allow, as itself", async () => {
+    const { rig, ask, link, worker } = await openRig();
+    await using _rig = rig;
+    await worker.subscribe("s", { kind: "prefix", topicTypePrefix: "", agentType: "writer" });
+    const publish = (type: string, token: string) => {
+      const attributes = { "ce-id": "1", "ce-source": "s", "ce-type": type, "ce-specversion": "1.0" };
+      return ask("/v1/events", { token, method: "POST", headers: attributes });
+    };
+    expect((await publish("drafts", writer)).status).toBe(200);
+    expect(await worker.nextEvent()).toMatchObject({ topicType: "drafts" });
+    expect(await publish("news", writer)).toMatchObject({
+      ...{ status: 403, content: { detail: expect.stringMatching(/^Not authorized to publish to this topic\. /) } },
+    });
+    expect((await publish("drafts", guest)).status).toBe(403);
     await link.close();
   });
 

@@ -126,6 +126,7 @@ function facade({ agents, clock, log, cluster }: HostOperations) {
       log,
       cluster,
       messages: operations.messages,
+      publish: operations.publish,
       observe: operations.observe,
       store: operations.store,
       forgottenLetters: 0,
