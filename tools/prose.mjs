@@ -13,6 +13,7 @@ const everything = [
   "ARCHITECTURE.md",
   "CHANGELOG.md",
   "CONTRIBUTING.md",
+  "SECURITY.md",
   "README.md",
   "bench/",
   "docs/",
