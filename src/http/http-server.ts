@@ -1,4 +1,5 @@
 import { Buffer } from "node:buffer";
+import { randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { createServer as createTlsServer, Server as TlsServer } from "node:https";
@@ -97,6 +98,8 @@ export class HttpServer {
   reloadTls(tls: HttpTls): void {
     if (!(this.#server instanceof TlsServer)) throw new TypeError("This server has no TLS.");
     this.#server.setSecureContext(tlsOptions(tls));
+    // A session of an authority that was taken away must not go on.
+    this.#server.setTicketKeys(randomBytes(48));
   }
 
   /** Takes no more connections, aborts what is under way, and ends all connections within `graceMs`. You may call it twice. */

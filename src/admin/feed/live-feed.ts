@@ -1,5 +1,6 @@
-import { type Clock, followAbort, type Timer, TroupeError, unfollowAbort } from "../../core/internal.ts";
+import { type Clock, followAbort, type Timer, unfollowAbort } from "../../core/internal.ts";
 import type { HostObserver } from "../../host/internal.ts";
+import { HttpProblem } from "../../http/internal.ts";
 import { FairShare } from "../../transport/internal.ts";
 import type { AdminRights } from "../admin-rights.ts";
 import { type FeedFilter, feedEventOf, isWanted, maySee } from "./feed-event.ts";
@@ -77,14 +78,15 @@ export class LiveFeed {
     return this.#listening?.log.bytes ?? 0;
   }
 
-  /** Begins to read. Throws `overloaded` if there are too many readers. */
+  /** Begins to read. Throws a problem if there are too many readers. */
   open(query: FeedQuery): AsyncIterable<string> {
     const { signal, rights, lastEventId } = query;
     signal.throwIfAborted();
     const party = rights.principal === undefined ? "operator" : `principal ${rights.principal}`;
     if (!this.#share.mayAdd(party)) {
       const text = `The feed has ${feedLimits.readers} readers at most, and one principal two thirds. End others, or try again later.`;
-      throw new TroupeError("overloaded", text);
+      // Who has no place to read has none for a connection either.
+      throw new HttpProblem(503, "overloaded", text, { closes: true });
     }
     this.#share.add(party);
     signal.addEventListener("abort", () => this.#left(party), { once: true });

@@ -1,3 +1,4 @@
+import { Buffer } from "node:buffer";
 import { request } from "node:https";
 import { beforeAll, describe, expect, test } from "vitest";
 import { accessRules, certificateAuthenticator, tokenAuthenticator } from "../../../src/security/index.ts";
@@ -117,6 +118,13 @@ describe("at the address that other machines reach", () => {
       // A rule that denies wins.
       expect(await typesOf(path, ops)).toEqual(["writer"]);
     }
+    for (const type of ["writer", "vault"])
+      await rig.client.ask("PUT", "/v1/state", { type, key: "kept" }, { body: Buffer.from("{}") });
+    for (const [token, types] of [
+      [writer, ["writer"]],
+      [guest, []],
+    ] as const)
+      expect(await typesOf("/v1/states", token)).toEqual(types);
     expect((await ask("/v1/sessions", { token: writer })).content.rows).toEqual([]);
     for (const path of ["/v1/host", "/v1/workers", "/v1/counters", "/v1/configuration", "/metrics"]) {
       const { status, content } = await ask(path, { token: path === "/v1/host" ? ops : writer });
