@@ -25,7 +25,7 @@ export interface AdminHost {
   openStore(): Promise<StateStore>;
   /** Calls under way and subscriptions. */
   readonly messages: Pick<HostOperations["messages"], "calls" | "subscriptions">;
-  /** Takes an event from a publisher that is no worker. */
+  /** Takes an event from a publisher that is not a worker. */
   readonly publish: HostOperations["publish"];
   /** Tells an observer what happens from now on. Returns what ends that. */
   readonly observe: HostOperations["observe"];

@@ -9,7 +9,7 @@ interface RightsOptions {
   readonly isPrefix?: boolean;
 }
 
-/** What one caller may see and do. */
+/** The rights of one caller. */
 export interface AdminRights {
   /** The name of the caller's principal. Undefined: the operator of this machine. */
   readonly principal: string | undefined;

@@ -6,7 +6,7 @@ export interface AdminRequest extends HttpRequest {
   readonly rights: AdminRights;
 }
 
-/** What a caller must be allowed, before the route is asked. */
+/** The right that a caller must have, before the route is asked. */
 export type AdminNeed =
   /** Nothing: the route shows what each caller may see, or nothing that is secret. */
   | "nothing"

@@ -29,7 +29,7 @@ import { HostCourier } from "./mail/host-courier.ts";
 import { MailShards } from "./mail/mail-shards.ts";
 import { ToldCalls } from "./mail/told-calls.ts";
 import type { JoinsSeat } from "./membership/joins-seat.ts";
-import { guardedObserver, type HostObserver, Observers } from "./observer.ts";
+import { observerGroups } from "./observer.ts";
 import { AgentOperations } from "./operations/agent-operations.ts";
 import { EventPublishing } from "./operations/event-publishing.ts";
 import { MessageOperations } from "./operations/message-operations.ts";
@@ -65,17 +65,7 @@ export function composeHost(hostOptions: HostOptions) {
   const rateLimited = resolved.logger && new RateLimitedLogger(resolved.logger, resolved.clock);
   const options = { ...resolved, logger: rateLimited };
   const { logger, clock, makeId, allowMultipleOwners, registrationOrphanMs: orphanMs } = options;
-  // The log does not hear of each message, so that these cost nothing without another observer.
-  // Beside them, `stored` hears of what costs a write of the store each: commits, mail and reminders.
-  const [observers, stored, seldom] = [new Observers(), new Observers(), new Observers()];
-  const observe = (observer: HostObserver, hears: "everything" | "failures" = "everything"): (() => void) => {
-    const guarded = guardedObserver(observer, logger, clock);
-    const messages = hears === "everything" ? observers.add(guarded) : observers.addForFailures(guarded);
-    const ends = [messages, stored.add(guarded), seldom.add(guarded)];
-    return () => {
-      for (const end of ends) end();
-    };
-  };
+  const { observers, stored, seldom, observe } = observerGroups(logger, clock);
   if (options.observer !== undefined) observe(options.observer);
   if (logger !== undefined) seldom.add(hostLog(logger, clock));
   const counters = createHostCounters();

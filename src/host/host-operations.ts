@@ -6,7 +6,7 @@ import type { HostSnapshot, Inspection, InspectOptions } from "./inspection.ts";
 import type { DurablePage, DurableQuery, DurableRow, DurableSubscriptions } from "./mail/durable-subscriptions.ts";
 import type { MeasuredCounters } from "./metrics/host-readings.ts";
 import { measureHost } from "./metrics/measure-host.ts";
-import type { HostObserver } from "./observer.ts";
+import type { ObserverGroups } from "./observer.ts";
 import type { AgentOperations } from "./operations/agent-operations.ts";
 import type { ClusterOperations } from "./operations/cluster-operations.ts";
 import type { EventPublishing } from "./operations/event-publishing.ts";
@@ -36,7 +36,7 @@ export interface HostOperationsParts {
  * Tells an observer what happens from now on. Returns what ends that. One that hears of failures alone costs nothing for calls and events
  * that succeed; of all else it hears everything.
  */
-export type ObserveHost = (observer: HostObserver, hears?: "everything" | "failures") => () => void;
+type ObserveHost = ObserverGroups["observe"];
 
 /** A host that runs on a listener, which knows more than its servicer. */
 export interface RunningHost {
@@ -66,7 +66,7 @@ export class HostOperations {
   readonly #forgottenLetters: () => number;
   readonly #durable: DurableSubscriptions | undefined;
   readonly #isServed: (agentType: string) => boolean;
-  /** Takes an event from a publisher that is no worker, under the rules and quotas of all publishers. */
+  /** Takes an event from a publisher that is not a worker, under the rules and quotas of all publishers. */
   readonly publish: EventPublishing["publish"];
   readonly #oldestCallMs: () => number;
   /** The host that runs. Undefined: the servicer runs without one. */

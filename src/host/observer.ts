@@ -297,3 +297,30 @@ function oneOf(all: readonly HostObserver[]): HostObserver | undefined {
     for (const observer of all) observer(what);
   };
 }
+
+/** The listeners to a host, in groups by what they cost. A part of the host tells the group of its occurrences. */
+export interface ObserverGroups {
+  /** Calls and events. The log does not hear of these, so that they cost nothing without another observer. */
+  readonly observers: Observers;
+  /** Commits, mail and reminders, which cost a write of the store each. */
+  readonly stored: Observers;
+  /** All else. */
+  readonly seldom: Observers;
+  /** Adds a listener to all groups. Returns what ends its listening. */
+  readonly observe: (observer: HostObserver, hears?: "everything" | "failures") => () => void;
+}
+
+export function observerGroups(logger: Logger | undefined, clock: Clock): ObserverGroups {
+  const [observers, stored, seldom] = [new Observers(), new Observers(), new Observers()];
+  return {
+    ...{ observers, stored, seldom },
+    observe: (observer, hears = "everything") => {
+      const guarded = guardedObserver(observer, logger, clock);
+      const messages = hears === "everything" ? observers.add(guarded) : observers.addForFailures(guarded);
+      const ends = [messages, stored.add(guarded), seldom.add(guarded)];
+      return () => {
+        for (const end of ends) end();
+      };
+    },
+  };
+}

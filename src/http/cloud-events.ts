@@ -22,8 +22,8 @@ const structured = "application/cloudevents+json";
 const required = ["id", "source", "specversion", "type"] as const;
 
 /**
- * Reads a CloudEvent in binary or in structured mode (JSON). Throws a problem for one that is not complete or not valid, and for a batch: its events would
- * have one answer, though each may be refused for itself.
+ * Reads a CloudEvent in binary or in structured mode (JSON). Throws a problem for one that is not complete or not valid. It also does so for a batch: its
+ * events would have one answer, though each may be refused for itself.
  */
 // CloudEvents 1.0.2, HTTP protocol binding 3.1, 3.2; JSON event format 3.
 export function readCloudEvent(headers: IncomingHttpHeaders, body: Buffer): ReceivedEvent {
@@ -38,14 +38,14 @@ export function readCloudEvent(headers: IncomingHttpHeaders, body: Buffer): Rece
   for (const [name, value] of Object.entries(headers))
     if (name.startsWith("ce-") && typeof value === "string") attributes[name.slice(3)] = decodedHeader(name, value);
   if (Object.keys(attributes).length === 0)
-    throw invalid(`It is no CloudEvent: it has neither headers ce-… nor the content type ${structured}.`);
+    throw invalid(`The request has neither headers ce-… nor the content type ${structured}.`);
   return eventOf(attributes, { data: body, contentType: contentType === "" ? jsonContentType : contentType });
 }
 
 function structuredEvent(body: Buffer): ReceivedEvent {
   const fields = objectIn(body);
   const { data, data_base64: base64, datacontenttype = jsonContentType, ...rest } = fields;
-  if (typeof datacontenttype !== "string") throw invalid("Its datacontenttype is not a text.");
+  if (typeof datacontenttype !== "string") throw invalid("The content type of its data is not a text.");
   if (data !== undefined && base64 !== undefined) throw invalid("It has both data and data_base64.");
   const attributes: Record<string, string> = {};
   for (const [name, value] of Object.entries(rest)) {
@@ -94,7 +94,7 @@ function eventOf(
   }
   for (const name of required) if ((attributes[name] ?? "") === "") throw invalid(`It lacks the attribute ${name}.`);
   const { id = "", source = "", type = "", specversion, ...others } = attributes;
-  if (specversion !== "1.0") throw invalid(`Its specversion is ${shown(specversion ?? "")}; this host takes 1.0.`);
+  if (specversion !== "1.0") throw invalid(`It has the version ${shown(specversion ?? "")}; this host takes 1.0.`);
   if (isJson(contentType) && data.length > 0) assertJson(data);
   return { id, source, type, contentType, data, attributes: others };
 }

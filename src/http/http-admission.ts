@@ -5,7 +5,7 @@ import { type Authentication, type Authenticator, isPrincipalName, type Principa
 import type { BearerToken } from "./bearer-token.ts";
 import { HttpProblem } from "./http-problem.ts";
 
-/** Who asks: the operator of this machine, who has shown the token of the server, or a principal. */
+/** The client that asks: the operator of this machine, who has shown the token of the server, or a principal. */
 export type HttpCaller =
   | { readonly at: "operator" }
   | {

@@ -3,7 +3,7 @@ import type { ServerResponse } from "node:http";
 import type { Clock } from "../core/internal.ts";
 import { httpLimits } from "./http-limits.ts";
 
-/** An answer that goes on until its reader leaves: server-sent events. */
+/** An answer that continues until its reader leaves: server-sent events. */
 export class HttpStream {
   /** Yields what is sent. It is asked for more only when the reader has taken what came before. It ends with the `signal` of the request. */
   readonly chunks: AsyncIterable<string>;

@@ -104,11 +104,7 @@ test("--admin names the address, and a line says which it is", async () => {
 });
 
 test.each([
-  [
-    "an address that other machines reach",
-    ["--admin", "0.0.0.0:0"],
-    /lacks TLS .*listen on this machine alone/,
-  ],
+  ["an address that other machines reach", ["--admin", "0.0.0.0:0"], /lacks TLS .*listen on this machine alone/],
   ["a name of another machine", ["--admin", "example.com:80"], /listen on this machine alone/],
   ["what is no address", ["--admin", "here"], /here/],
   ["a file that can't be written", ["--admin-file", "/dev/null/admin.json"], /can't be written.*--admin-file/],

@@ -42,7 +42,7 @@ export function isWanted(event: FeedEvent, filter: FeedFilter): boolean {
   return filterNames.every((name) => filter[name] === undefined || filter[name] === event[name]);
 }
 
-/** Whether a reader may see an event: it is about a type or a topic of which it may, or the reader sees the host itself. */
+/** Whether a reader may see an event. One without a type and a topic is for readers that may see all types. */
 export function maySee({ type, topic }: FeedEvent, rights: AdminRights): boolean {
   if (topic !== null) return rights.may("watch", topic);
   return type === null ? rights.may("see", "", { isPrefix: true }) : rights.may("see", type);

@@ -50,7 +50,7 @@ interface Listening {
 }
 
 /**
- * What happens at a host, as server-sent events. It listens to the host while there is a reader, and 30 s longer. All readers share the events that are
+ * Tells what happens at a host, as server-sent events. It listens to the host while there is a reader, and 30 s longer. All readers share the events that are
  * kept, so that a slow one costs no memory: it loses the oldest, and is told how many.
  */
 export class LiveFeed {

@@ -17,7 +17,7 @@ export interface NumberedQuery<Row> {
 }
 
 /**
- * What an operator sees of a host. The present comes from the host when it is asked; recent failures are noted as they happen, from the start of the
+ * Shows a host to operators. The present comes from the host when it is asked. Recent failures are noted as they happen, from the start of the
  * model to its end.
  */
 export class HostModel {

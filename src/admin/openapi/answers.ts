@@ -1,6 +1,6 @@
 import { count, flag, type JsonSchema, mapOf, nullable, object, pageOf, ref, text } from "./schema.ts";
 
-/** What a route does, and the form of what it answers. */
+/** Says what a route does, and the form of what it answers. */
 export interface RouteDescription {
   readonly summary: string;
   /** The form of the JSON. A string: the answer has this other content type. */
@@ -21,7 +21,7 @@ export const descriptions: { readonly [route: string]: RouteDescription } = {
   "GET /openapi.json": { summary: "This document", answer: { type: "object" } },
   "GET /v1/feed": { summary: "What happens at the host, as server-sent events", answer: "text/event-stream" },
   "POST /v1/events": {
-    summary: "Publishes a CloudEvent: in binary mode, or application/cloudevents+json",
+    summary: "Publishes a CloudEvent: in binary mode, or in structured mode as JSON",
     answer: object({ id: text, isKept: flag, workers: nullable(count) }),
   },
   "GET /v1/host": { summary: "The host's name, version, address and store", answer: ref("HostFacts") },

@@ -8,7 +8,10 @@ import type { AdminRoute } from "../admin-route.ts";
 /** The longest CloudEvent, in bytes: stock workers take no longer message. */
 const maxEventBytes = 4 * 1024 * 1024;
 
-/** What became of a CloudEvent. */
+/** The attribute of an event that is to be kept. */
+const deliveryName = "agdelivery";
+
+/** The outcome of a CloudEvent. */
 export interface PublishedAnswer {
   readonly id: string;
   /** True: it is kept for all agents with a durable subscription to its topic. */
@@ -46,7 +49,7 @@ function publishedOf({ id, source, type, contentType, data, attributes }: Receiv
   const reserved = Object.keys(others).find((name) => name.startsWith("ag"));
   // An agent of a worker alone may be a sender.
   if (reserved !== undefined) throw invalid(`Its attribute ${reserved} is reserved: only hosts and workers set it.`);
-  if (agdelivery !== undefined && agdelivery !== "durable") throw invalid("Its agdelivery may be durable alone.");
+  if (agdelivery !== undefined && agdelivery !== "durable") throw invalid(`Its ${deliveryName} may be durable alone.`);
   const payload = { typeName: messagetype ?? dataschema ?? type, contentType, data };
   return {
     event: { id, topicType: type, topicSource: source, payload, attributes: others },

@@ -3,7 +3,7 @@ import type { AdminRoute } from "../admin-route.ts";
 import { filterNames } from "../feed/feed-event.ts";
 import type { LiveFeed } from "../feed/live-feed.ts";
 
-/** What happens at the host, as server-sent events. A reader that comes back names its last event in the header `Last-Event-ID`. */
+/** Tells what happens at the host, as server-sent events. A reader that comes back names its last event in the header `Last-Event-ID`. */
 export function feedRoutes(feed: LiveFeed): readonly AdminRoute[] {
   return [
     {

@@ -32,7 +32,7 @@ export interface OpenAdminParts {
   /** Where the states are kept. */
   readonly location: StateLocation;
   readonly logger: Logger;
-  /** What an entry needs that other machines reach. */
+  /** The protection of an entry that other machines reach. */
   readonly tls?: HttpTls | undefined;
   readonly authenticator?: Authenticator | undefined;
   readonly rules?: AccessRules | undefined;

@@ -30,7 +30,7 @@ export interface EventPublishingParts {
   readonly makeId: MakeId;
 }
 
-/** A publisher that is no worker. */
+/** A publisher that is not a worker. */
 export interface Publisher {
   /** Undefined: the operator of this machine, whom no rule holds. */
   readonly principal: Principal | undefined;
@@ -39,10 +39,10 @@ export interface Publisher {
   readonly party: string;
 }
 
-/** An event from a publisher that is no worker. It names no agent as its sender. */
+/** An event from a publisher that is not a worker. It names no agent as its sender. */
 export type PublishedEvent = Omit<WireEvent, "sender">;
 
-/** What became of an event. `kept`: it is in all mailboxes that it is for. `routed`: to so many workers. */
+/** The outcome of an event. `kept`: it is in all mailboxes that it is for. `routed`: to so many workers. */
 export type PublishOutcome =
   | { readonly at: "kept" }
   | { readonly at: "routed"; readonly workers: number }

@@ -23,13 +23,13 @@ export interface ListedCall {
   readonly principal: string | undefined;
   /** Undefined: it waits for a worker. */
   readonly targetId: string | undefined;
-  /** Undefined: nobody listened when the call came. */
+  /** Undefined: no observer listened when the call came. */
   readonly ageMs: number | undefined;
   /** Undefined: it has none. */
   readonly timeoutMs: number | undefined;
   /** True: its worker has said that it waits long for its turn. */
   readonly isStuck: boolean;
-  /** The beginning of its path, as `agpath` has it. Empty: no turn waits for it, or nobody listened when it came. */
+  /** The beginning of its path, as `agpath` has it. Empty: no turn waits for it, or no observer listened when it came. */
   readonly path: string;
   readonly traceId: string | undefined;
 }

@@ -111,14 +111,22 @@ describe("an operator sees", () => {
 test("a host whose admin entry is open makes nothing for calls and events that succeed", async () => {
   const { rig, link, worker, caller } = await rigWithWorkers();
   await using _rig = rig;
-  const seen: string[] = [];
-  const end = operationsOf(rig.host.servicer).observe((what) => void seen.push(what.at), "failures");
-  caller.request("1", "writer/x");
-  worker.respond((await worker.nextRequest()).requestId, "fine");
-  await caller.nextResponse();
-  caller.publish("news", "s");
-  await worker.nextEvent();
+  const operations = operationsOf(rig.host.servicer);
+  const [seen, heard]: [string[], string[]] = [[], []];
+  const succeed = async (): Promise<void> => {
+    caller.request("1", "writer/x");
+    worker.respond((await worker.nextRequest()).requestId, "fine");
+    await caller.nextResponse();
+    caller.publish("news", "s");
+    await worker.nextEvent();
+  };
+  const end = operations.observe((what) => void seen.push(what.at), "failures");
+  await succeed();
+  // Nor does it hear of them because another one wants to.
+  const endOther = operations.observe((what) => void heard.push(what.at));
+  await succeed();
+  endOther();
   end();
-  expect(seen).toEqual([]);
+  expect([seen, heard]).toEqual([[], ["call", "event"]]);
   await link.close();
 });

@@ -62,6 +62,16 @@ test("nothing is made before a reader comes, nor half a minute after the last on
   expect([observers.size, feed.bytes, feed.readers]).toEqual([0, 0, 0]);
 });
 
+test("the host is listened to as long as a reader is there that came back", async () => {
+  const { clock, happen, open } = rig();
+  open().leave();
+  const reader = open();
+  await reader.next();
+  clock.advance(2 * feedLimits.lingerMs);
+  happen(callTo("writer"));
+  expect(await reader.next()).toContain('"type":"writer"');
+});
+
 test("a reader gets what it has asked for, and comes back to where it was", async () => {
   const { happen, open } = rig();
   const reader = open({ filter: { type: "writer" } });
