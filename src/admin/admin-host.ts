@@ -40,7 +40,9 @@ export interface AdminHost {
   /** Has a worker let its agents go and stop. `signal` ends the wait alone. */
   drainWorker(workerId: string, options: DrainWorkerOptions): Promise<DrainOutcome>;
   /** Shows and drains the hosts of the cluster. Undefined: the host is alone. */
-  readonly cluster: Pick<ClusterOperations, "report" | "drainHost"> | undefined;
+  readonly cluster:
+    | Pick<ClusterOperations, "report" | "drainHost" | "listAgents" | "findAgents" | "hostOfWorker">
+    | undefined;
   /** Opens the account of one request; `giveWay` is called when others need its bytes. */
   openAccount(giveWay: () => void): RequestAccount;
 }

@@ -22,6 +22,7 @@ export function clusterProblems(cluster: SeenCluster): readonly string[] {
   return [
     ...cluster.hosts.flatMap((host) => problemsOf(host)),
     ...linkProblems(cluster.hosts),
+    ...protocolProblems(cluster.hosts),
     ...shardProblems(cluster),
     ...storeProblems(cluster),
   ];
@@ -63,6 +64,30 @@ function linkProblems(hosts: readonly ClusterHost[]): readonly string[] {
       return `${nameOf(from)} has no link to ${nameOf(to)}. See that it reaches ${loggableText(to.peerAddress)}; its log says why it does not.`;
     });
   });
+}
+
+// protocol.md §12.1
+/** Says which hosts speak older versions of the protocol between hosts than others. */
+export function protocolProblems(hosts: readonly ClusterHost[]): readonly string[] {
+  const newest = Math.max(...hosts.map(({ status }) => status?.protocol?.newest ?? 0));
+  const older = hosts.flatMap((host) => {
+    const { status } = host;
+    if (!status?.protocol || status.protocol.newest >= newest) return [];
+    return { host, status, canLink: hosts.every((other) => speakTogether(status.protocol, other.status?.protocol)) };
+  });
+  return older.map(({ host, status, canLink }) => {
+    const which = `${nameOf(host)}, version ${status.version ?? "unknown"}, speaks the protocol between hosts up to version ${status.protocol?.newest}, and others up to ${newest}.`;
+    return canLink
+      ? `${which} The hosts use the older one with it. Upgrade it to end the upgrade of the cluster.`
+      : `${which} Some of them can't work with it. Upgrade it in steps: hosts of two versions that follow each other work together.`;
+  });
+}
+
+type Spoken = NonNullable<ClusterHost["status"]>["protocol"];
+
+function speakTogether(one: Spoken, other: Spoken | undefined): boolean {
+  if (!one || !other) return true;
+  return one.newest >= other.oldest && one.oldest <= other.newest;
 }
 
 function shardProblems({ shards, hosts }: ClusterReport): readonly string[] {

@@ -2,9 +2,9 @@
 export { AdminEntry, type OpenAddress } from "./admin-entry.ts";
 export type { AdminHost } from "./admin-host.ts";
 export { isAgentName } from "./agent-names.ts";
-export { clusterProblems, streamProblems } from "./cluster-problems.ts";
+export { clusterProblems, protocolProblems, streamProblems } from "./cluster-problems.ts";
 export { formatCursor, parseCursor } from "./pages.ts";
-export type { AgentDetail, AgentRow } from "./routes/agent-routes.ts";
+export type { AgentDetail, AgentRow, AgentsAnswer } from "./routes/agent-routes.ts";
 export type { ClusterAnswer, HostDrainReport, HostRow } from "./routes/cluster-routes.ts";
 export { type DeadDetail, type DeadRow, isLetter, lettersAtOnce } from "./routes/dead-letter-routes.ts";
 export type { Configuration } from "./routes/host-routes.ts";

@@ -1,8 +1,8 @@
 #!/usr/bin/env node
-import { readFileSync } from "node:fs";
 import process from "node:process";
 import { Command, CommanderError } from "commander";
 import { errorText } from "../core/internal.ts";
+import { troupeVersion } from "../protocol/internal.ts";
 import { HostGoneError } from "./admin/admin-client.ts";
 import { accessCommand } from "./commands/access.ts";
 import { agentsCommand } from "./commands/agents.ts";
@@ -18,14 +18,10 @@ import { stateCommand } from "./commands/state.ts";
 import { subscriptionsCommand } from "./commands/subscriptions.ts";
 import { workersCommand } from "./commands/workers.ts";
 
-const { version } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8")) as {
-  readonly version: string;
-};
-
 const program = new Command("troupe")
   .description("A distributed runtime for AI agents that speaks AutoGen's worker protocol")
-  .version(version)
-  .addCommand(hostCommand(version))
+  .version(troupeVersion)
+  .addCommand(hostCommand(troupeVersion))
   .addCommand(hostsCommand())
   .addCommand(clusterCommand())
   .addCommand(doctorCommand())

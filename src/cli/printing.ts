@@ -45,7 +45,7 @@ export async function readList<Row, More extends object = object>(
   path: string,
   parameters: AdminParameters,
   { limit, after }: Pick<ListFlags, "limit" | "after">,
-  options: AskOptions = {},
+  { onPage, ...options }: AskOptions & { readonly onPage?: (page: More) => void } = {},
 ): Promise<Listed<Row> & More> {
   const rows: Row[] = [];
   let next: string | null = after ?? null;
@@ -53,6 +53,7 @@ export async function readList<Row, More extends object = object>(
     const asked = { ...parameters, after: next ?? undefined, limit: Math.min(limit - rows.length, pageRows) };
     const page: Listed<Row> & More = await client.ask("GET", path, asked, options);
     rows.push(...page.rows);
+    onPage?.(page);
     next = page.next;
     if (next === null || rows.length >= limit) return { ...page, rows };
   }

@@ -25,6 +25,7 @@ import type { HostRecord, TypeRecord, WorkerRecord } from "./records/records.ts"
 import { prefixes } from "./records/store-keys.ts";
 import { ShardOwners, type ShardUse } from "./shards/shard-owners.ts";
 import { ClusterTypes } from "./types/cluster-types.ts";
+import { UnusedNames } from "./types/unused-names.ts";
 import { KnownWorkers } from "./workers/known-workers.ts";
 import { WorkerSessions } from "./workers/worker-sessions.ts";
 
@@ -60,6 +61,8 @@ export interface ClusterMemberOptions {
   readonly storedGeneration?: (() => number) | undefined;
   /** Agent types that the cluster may have. Default: 100 000. */
   readonly mostTypes?: number | undefined;
+  /** Records of gone workers that are kept. Default: 100 000. */
+  readonly mostGone?: number | undefined;
   /** Holds the claims. Default: a map of at most 2 000 000. */
   readonly held?: HeldClaims | undefined;
   /** Reads the shards of the mail that this host owns. Default: it owns none. */
@@ -94,6 +97,7 @@ export class ClusterMember {
   readonly #listener: MemberListener;
   readonly #meta: ClusterMeta;
   readonly #lease: HostLease;
+  readonly #unusedNames: UnusedNames;
   readonly #counters: ClusterCounters = createClusterCounters();
   /** End the pauses of this life. */
   readonly #pauses = new Set<() => void>();
@@ -146,15 +150,17 @@ export class ClusterMember {
     this.hosts = new KnownHosts({ life, onCaughtUp, onChange: (record) => this.#hostChanged(record) });
     this.knownWorkers = new KnownWorkers({ life, onCaughtUp, onChange: (record) => this.#workerChanged(record) });
     this.types = new ClusterTypes({
-      ...{ life, workers: this.knownWorkers, mostTypes: options.mostTypes, onCaughtUp },
+      ...{ life, workers: this.knownWorkers, meta: this.#meta, mostTypes: options.mostTypes, onCaughtUp },
       onChange: (record) => listener.onType?.(record),
       onServers: (type) => listener.onServers?.(type),
     });
     this.workers = new WorkerSessions({
-      ...{ life, workers: this.knownWorkers, hosts: this.hosts },
+      ...{ life, workers: this.knownWorkers, hosts: this.hosts, mostGone: options.mostGone },
       onOver: (workerId) => this.claims.forgetOf(workerId),
       onPurged: (workerId) => this.types.purge(workerId),
     });
+    const { hosts, knownWorkers: workers, types } = this;
+    this.#unusedNames = new UnusedNames({ life, hosts, workers, types, meta: this.#meta });
     const { shards: use } = options;
     this.shards = use && new ShardOwners({ life, hosts: this.hosts, use, onCaughtUp });
     this.claims = new ClusterClaims({
@@ -275,6 +281,7 @@ export class ClusterMember {
     this.hosts.look();
     this.workers.look();
     this.claims.look();
+    this.#unusedNames.look();
   }
 
   /** Tells the host whether it serves, and looks again when its lease ends. */

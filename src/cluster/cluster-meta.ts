@@ -1,7 +1,7 @@
-import { TroupeError } from "../core/internal.ts";
+import { type Epoch, TroupeError } from "../core/internal.ts";
 import type { Life } from "./life.ts";
 import { KnownRecords } from "./records/known-records.ts";
-import { encodeRecord } from "./records/record-text.ts";
+import { encodeRecord, isEra } from "./records/record-text.ts";
 import { type MetaRecord, metaIn } from "./records/records.ts";
 import { metaKey, prefixes } from "./records/store-keys.ts";
 
@@ -72,6 +72,25 @@ export class ClusterMeta {
       const next = record ?? { id: this.#life.makeId(), generation: 0, leaseMs, workerLeaseMs };
       await this.#write({ ...next, generation }, found?.revision ?? 0);
     }
+  }
+
+  /** Reads the era and the generation of a type that has no record. "unknown": there was no answer in time. */
+  async freshBase(): Promise<Pick<Epoch, "generation" | "era"> | "unknown"> {
+    const found = await this.#life.store.readFresh(metaKey);
+    const record = found === undefined || found === "unknown" ? undefined : metaIn(found);
+    if (found === undefined || found === "unknown" || record === undefined) return "unknown";
+    this.#records.learn(found);
+    return { generation: record.generation, era: record.baseEra ?? 0 };
+  }
+
+  /** Raises the era of types that have no record, if it is lower. Resolves to whether it is as high now. */
+  async raiseBase(era: number): Promise<boolean> {
+    const found = await this.#life.store.readFresh(metaKey);
+    const record = found === undefined || found === "unknown" ? undefined : metaIn(found);
+    if (found === undefined || found === "unknown" || record === undefined) return false;
+    // What a later era would write is no record that hosts can read.
+    if (!isEra(era)) return false;
+    return (record.baseEra ?? 0) >= era || this.#write({ ...record, baseEra: era }, found.revision);
   }
 
   /** Gives the cluster another id and a larger generation, because the store has forgotten writes. It may fail; `onNewId` says when it is done. */

@@ -16,6 +16,8 @@ export interface ClusterTimes {
   readonly claimRefreshMs: number;
   /** For how long records of dead hosts and gone workers are kept. Default: 48 h. */
   readonly recordsKeptMs: number;
+  /** For how long no worker has served an agent type before its name is free again. Longer than a claim lives. Default: 25 h. */
+  readonly nameKeptMs: number;
   /** How long a worker's join may take. Default: 10 s. */
   readonly joinTimeoutMs: number;
   /** How long an owner of a shard waits for what is under way there before it frees the shard. Default: 30 s. */
@@ -37,6 +39,7 @@ export const defaultTimes: ClusterTimes = {
   claimUseMs: 12 * hourMs,
   claimRefreshMs: 4 * hourMs,
   recordsKeptMs: 48 * hourMs,
+  nameKeptMs: 25 * hourMs,
   joinTimeoutMs: 10_000,
   handOverMs: 30_000,
   retryMs: 300,

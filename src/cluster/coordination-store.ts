@@ -64,8 +64,11 @@ export interface CoordinationStore {
   read(key: string, options?: ReadOptions): Promise<ReadOutcome>;
   /** Watches all keys that begin with `prefix`, which ends with a dot. The watch ends with the returned function. Nothing is told inside this call. */
   watch(prefix: string, watcher: StoreWatcher): () => void;
-  /** Removes a key, without looking at revisions: only for keys that no host writes again. Watchers are not told. It may fail silently. */
-  purge(key: string): Promise<void>;
+  /**
+   * Removes a key. `upTo`: only if it has this revision or an older one, also if the request arrives late. Without it only for keys that no host
+   * writes again. Watchers are not told. It may fail silently.
+   */
+  purge(key: string, upTo?: number): Promise<void>;
   /** Sends some bytes to every other client of the store, at most once and in no order. It hurries what watches tell anyway. */
   announce(bytes: Uint8Array): void;
   /** Calls the listener with each announcement, until the returned function is called. It must not throw. */

@@ -71,8 +71,8 @@ export class LifeStore {
     });
   }
 
-  async purge(key: string): Promise<void> {
-    if (!this.#isOver) await this.#tracked(() => this.#store.purge(key), undefined);
+  async purge(key: string, upTo?: number): Promise<void> {
+    if (!this.#isOver) await this.#tracked(() => this.#store.purge(key, upTo), undefined);
   }
 
   end(): void {

@@ -57,6 +57,8 @@ export interface ClusterCounters {
   lostClaims: number;
   /** Agents that were given to other workers. */
   moves: number;
+  /** Names of agent types that this host has given free. */
+  namesFreed: number;
   /** Shards of the mail that this host has finished, and freed for another one. */
   shardsHandedOver: number;
 }
@@ -65,6 +67,6 @@ export function createClusterCounters(): ClusterCounters {
   return {
     ...{ leaseRenewals: 0, lateRenewals: 0, isolations: 0, storeRegressions: 0, joins: 0, rejoins: 0, burials: 0 },
     ...{ deathsDeclared: 0, claims: 0, claimConflicts: 0, claimRefreshes: 0, lostClaims: 0, moves: 0 },
-    shardsHandedOver: 0,
+    ...{ namesFreed: 0, shardsHandedOver: 0 },
   };
 }

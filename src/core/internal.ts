@@ -143,7 +143,7 @@ export {
   type ReportMetric,
 } from "./metrics/metrics.ts";
 export { lateMs, readingMs, setPatientTimer } from "./patient-timer.ts";
-export { assertNotReserved } from "./reserved-names.ts";
+export { assertNotReserved, whyReserved } from "./reserved-names.ts";
 export { metricsKind, type RuntimeOptions, runtimeKinds } from "./runtime-options.ts";
 export { type CallingTurn, type CallPath, nameInPath, noPath, waitingTurns, withoutVia } from "./scope/call-path.ts";
 export { scopeOf } from "./scope/call-scope.ts";
@@ -155,6 +155,7 @@ export { messageTypeText } from "./serialization/message-index.ts";
 export {
   type AnswerOf,
   type Answers,
+  assertName,
   bareContentType,
   jsonContentType,
   type MessageType,
@@ -216,8 +217,10 @@ export type {
   MailQuery,
   MailSettlement,
   OpenStoreOptions,
+  PageQuery,
   RememberedMessage,
   ReminderChange,
+  ReminderQuery,
   ReminderTick,
   Settlements,
   ShardQuery,
@@ -233,6 +236,7 @@ export { StoreError, type StoreErrorCode } from "./state/store-error.ts";
 export { StoreKeeper } from "./state/store-keeper.ts";
 export { ownReminderPrefix, storeLimits } from "./state/store-limits.ts";
 export { type DeadPage, type MailPageQuery, type MailTable, StoreLog } from "./state/store-log.ts";
+export { listReminders, pageOf } from "./state/store-pages.ts";
 export { isThenable } from "./thenable.ts";
 export {
   InvalidToolArgumentsException,

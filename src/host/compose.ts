@@ -9,6 +9,7 @@ import { ChannelLifecycle } from "./channels/channel-lifecycle.ts";
 import { ClientIdOwners } from "./channels/client-id-owners.ts";
 import { Router } from "./channels/router.ts";
 import type { ControlPeer } from "./control/control-peer.ts";
+import { ControlPlaces } from "./control/control-places.ts";
 import { ControlRouter } from "./control/control-router.ts";
 import type { ControlSession } from "./control/control-session.ts";
 import { HostAsks } from "./control/host-asks.ts";
@@ -56,6 +57,7 @@ import { callerCheckOf } from "./sessions/caller-check.ts";
 import { ChannelTable } from "./sessions/channel-table.ts";
 import { DotnetWorkers } from "./sessions/dotnet-worker.ts";
 import { MessageTraces } from "./sessions/message-traces.ts";
+import { SenderWaits } from "./sessions/sender-waits.ts";
 import type { Session } from "./sessions/session.ts";
 import { StateService } from "./states/state-service.ts";
 
@@ -100,7 +102,8 @@ export function composeHost(hostOptions: HostOptions) {
       logger?.warn("a client gave way: it held most, and others needed space", { name, heldBytes, maxMemoryBytes }),
   });
   const others: OthersSeat = { now: noOthers };
-  const [gates, expected] = [new PlaceGates(clock), new PlaceGates<ExpectedMessage>(clock)];
+  const senderWaits = new SenderWaits();
+  const [gates, expected] = [new PlaceGates(clock, senderWaits), new PlaceGates<ExpectedMessage>(clock)];
   const flushes = new LinkFlushes();
   const joins: JoinsSeat = { now: undefined };
   const dotnetWorkers = new DotnetWorkers();
@@ -176,7 +179,7 @@ export function composeHost(hostOptions: HostOptions) {
   const { placement, workers, leaving, drains, messages, across } = composePlacement({
     ...{ directory, units, peers: sessions, isDeaf, batches, clock, counters, observers: seldom },
     ...{ placement: options.placement, versionPolicy: options.versionPolicy, random: options.random },
-    drainGraceMs: options.drainGraceMs,
+    ...{ drainGraceMs: options.drainGraceMs, senderWaits },
     sharedType: (name) => owners.shared(name),
     endCalls: (peers) => calls.endShared(peers),
     onDraining: (channels) => others.now.workerDraining(channels),
@@ -268,12 +271,9 @@ export function composeHost(hostOptions: HostOptions) {
   const control = new ControlRouter({
     ...{ counters, batches, locate, epochOf, sessions: controlSessions, hostAsks, clientIds, clock, logger, others },
     ...{ access, quotas },
+    places: new ControlPlaces({ owners, placement, leaving, across, others, gates }),
     hasShared: () => owners.hasShared,
-    movingAgent: (agentType, key) => {
-      const type = leaving.size > 0 ? owners.shared(agentType) : undefined;
-      return type && leaving.find(type, key);
-    },
-    leaving,
+    ...{ leaving, gates },
   });
   const told = new ToldCalls({
     ...{ held, courier, clock, makeId, counters },
@@ -287,6 +287,7 @@ export function composeHost(hostOptions: HostOptions) {
     events,
     registration: new LegacyRegistration(registry, makeId, others, access),
     ...{ registry, owners, between, placement, leaving, drains, counters, logger, joins, others },
+    ...{ senderWaits, clock },
   });
   const lifecycle = new ChannelLifecycle({
     ...{
@@ -353,7 +354,7 @@ export function composeHost(hostOptions: HostOptions) {
   });
   return {
     ...{ options, others, gates, expected, flushes, joins, registrations, owners, placement, calls, events, control },
-    ...{ counters, directory, workers, leaving, messages, across, access, observers: seldom },
+    ...{ counters, directory, workers, leaving, messages, across, access, observers: seldom, quotas },
     noteRefusedHandshake: logger === undefined ? () => undefined : handshakeLog(logger, clock),
     ...{ accountant, batches, rateLimited, admission, clientIds, registry, sessions, lifecycle, readCounters },
     shared,

@@ -275,6 +275,7 @@ export class Host implements AsyncDisposable {
       accountant: servicer.accountant,
       onRefusedHandshake: (refused) => servicer.noteRefusedHandshake(refused),
       onTlsFilesRead: (error) => servicer.noteTlsFiles(error),
+      addresses: servicer.addressBounds,
     });
   }
 

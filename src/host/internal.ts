@@ -23,6 +23,7 @@ export type {
 } from "./inspection.ts";
 export type { HostObserver, HostOccurrence } from "./observer.ts";
 export type { AgentOperations } from "./operations/agent-operations.ts";
+export type { UnansweredHost } from "./operations/agents-of-cluster.ts";
 export type { ClusterHost, ClusterOperations, ClusterReport } from "./operations/cluster-operations.ts";
 export type { PublishedEvent, Publisher, PublishOutcome } from "./operations/event-publishing.ts";
 export type { HostStatus } from "./operations/host-status.ts";

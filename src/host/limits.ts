@@ -188,6 +188,8 @@ export const limits = {
   /** Milliseconds for which a data channel waits until its worker has joined the cluster, and registrations that wait for that at once. */
   joinMs: 10_000,
   waitingRegistrations: 10_000,
+  /** Milliseconds for which a registration waits for what becomes of the owner of its type, whose channel at another host has ended. */
+  leavingOwnerMs: 8_000,
   /** Milliseconds after which a host that has lost touch with its cluster ends the channels of Troupe's workers. */
   isolatedChannelMs: 1_000,
   /** Milliseconds that a worker has to finish what it has here, when the host has sent it to a host with fewer workers. */

@@ -19,10 +19,12 @@ import {
   type WireSubscription,
 } from "../protocol/internal.ts";
 import {
+  type AddressBounds,
   type CallContext,
   type Exposure,
   type LinkService,
   type MemoryAccountant,
+  partyOfCall,
   type RefusedHandshake,
   RpcError,
   type ServerStreamReceiver,
@@ -148,14 +150,15 @@ export class HostServicer {
   async getState(agentId: WireAgentId, call: CallContext): Promise<GetStateAnswer> {
     const admitted = this.#parts.admission.admit(call);
     const principal = this.#enter(call, admitted instanceof PendingAdmission ? await admitted.outcome : admitted);
-    this.#checkState(call, agentId, { principal, action: "read-state" });
+    this.#checkState(call, agentId, { principal, action: "read-state", bytes: 0 });
     return this.#parts.legacyState.get(agentId);
   }
 
   async saveState(state: StoredState, call: CallContext): Promise<SaveStateAnswer> {
     const admitted = this.#parts.admission.admit(call);
     const principal = this.#enter(call, admitted instanceof PendingAdmission ? await admitted.outcome : admitted);
-    if (state.agentId !== undefined) this.#checkState(call, state.agentId, { principal, action: "write-state" });
+    if (state.agentId !== undefined)
+      this.#checkState(call, state.agentId, { principal, action: "write-state", bytes: bytesOf(state.data) });
     return this.#parts.legacyState.save(state, clientIdOf(call));
   }
 
@@ -214,6 +217,11 @@ export class HostServicer {
    */
   get accountant(): MemoryAccountant {
     return this.#parts.accountant;
+  }
+
+  /** The quotas of peer addresses: pass them to `listen` as `addresses`. Undefined: the host has no quotas. */
+  get addressBounds(): AddressBounds | undefined {
+    return this.#parts.quotas;
   }
 
   /** Notes that a listener has read its TLS files again: pass it to `listen` as `onTlsFilesRead`. `error`: they can't be used. */
@@ -306,17 +314,38 @@ export class HostServicer {
   }
 
   // protocol.md §2.1, §2.4
-  /** Throws `RpcError` unless a worker of the principal serves the agent whose state is read or written, and the rules allow that. */
-  #checkState(
-    call: CallContext,
-    { type }: WireAgentId,
-    { principal, action }: { readonly principal: Admitted; readonly action: "read-state" | "write-state" },
-  ): void {
+  /**
+   * Takes a message from the quota. Throws `RpcError` unless a worker of the principal serves the agent whose state is read or written, and the
+   * rules allow that.
+   */
+  #checkState(call: CallContext, { type }: WireAgentId, { principal, action, bytes }: StateAccess): void {
+    const { quotas } = this.#parts;
+    quotas?.assertMaySend({ principal, party: partyOfCall(call), clientId: clientIdOf(call) }, bytes);
     const caller = callerOf({ clientId: clientIdOf(call) ?? "", principal }, call);
     this.#parts.access?.assertMay(caller, { action, resource: type });
     if (this.#parts.registry.isOwn(type, principal)) return;
     const text = "No worker of this principal serves the agent. Register its type before you read or write its state.";
     throw this.#parts.admission.deny(call, new RpcError(StatusCode.permissionDenied, text));
+  }
+}
+
+interface StateAccess {
+  readonly principal: Admitted;
+  readonly action: "read-state" | "write-state";
+  readonly bytes: number;
+}
+
+/** Bytes of a state; of a text its characters. */
+function bytesOf(data: StoredState["data"]): number {
+  switch (data?.kind) {
+    case "binary":
+      return data.bytes.length;
+    case "proto":
+      return data.any.length;
+    case "text":
+      return data.text.length;
+    case undefined:
+      return 0;
   }
 }
 

@@ -99,12 +99,13 @@ export class NatsCoordinationStore implements CoordinationStore {
     };
   }
 
-  async purge(key: string): Promise<void> {
+  async purge(key: string, upTo?: number): Promise<void> {
     assertStoreKey(key);
     if (this.#isClosed) return;
     const { client, buckets } = this.#parts;
     const { stream, subjectPrefix } = bucketOf(buckets, key);
-    await client.ask(`STREAM.PURGE.${stream}`, { filter: `${subjectPrefix}${key}` });
+    const until = upTo === undefined ? {} : { seq: upTo + 1 };
+    await client.ask(`STREAM.PURGE.${stream}`, { filter: `${subjectPrefix}${key}`, ...until });
   }
 
   announce(bytes: Uint8Array): void {

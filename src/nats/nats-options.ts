@@ -52,10 +52,18 @@ export interface NatsStoreOptions {
 
 /** Options of `openNatsLog`. */
 export interface NatsLogOptions extends NatsStoreOptions {
-  /** Bytes of all mail when the log is made. Where the servers have less space, it is made with less. Default: 10 GiB. */
+  /**
+   * Bytes of all mail when the log is made. Where the servers have less space, it is made with less. The mail of one agent type has at most two
+   * thirds of it. Default: 10 GiB.
+   */
   readonly maxMailBytes?: number | undefined;
   /** Messages of one mailbox when the log is made. Default: 10 000. */
   readonly maxMailboxMessages?: number | undefined;
+  /**
+   * Bytes of one mailbox. Set the same at all hosts. Each message counts as the servers store it: its own bytes, and about 300 for its names. A
+   * mailbox may have more for a second or two, since hosts tell each other what they count. Default: 64 MiB.
+   */
+  readonly maxMailboxBytes?: number | undefined;
 }
 
 const tls = optionsOf<NatsTlsOptions>({
@@ -92,6 +100,7 @@ const logShape = optionShape<NatsLogOptions>({
   ...kinds,
   maxMailBytes: number({ from: 1 }),
   maxMailboxMessages: number({ from: 1 }),
+  maxMailboxBytes: number({ from: 1 }),
 });
 
 /** Servers of NATS, and how to log in there. */

@@ -37,17 +37,18 @@ export async function openNatsLogWith(
   assertLogOptions(options);
   const link = await connectNats(servers, options, parts.loadNats);
   const { client, clock, log, openTimeoutMs } = link;
-  const { maxMailBytes: mailBytes, maxMailboxMessages: mailboxMessages } = options;
+  const { maxMailBytes: mailBytes, maxMailboxMessages: mailboxMessages, maxMailboxBytes: mailboxBytes } = options;
   const limits: MailLimits = {
     ...defaultMailLimits,
     ...(mailBytes === undefined ? {} : { mailBytes }),
     ...(mailboxMessages === undefined ? {} : { mailboxMessages }),
+    ...(mailboxBytes === undefined ? {} : { mailboxBytes }),
     ...parts.limits,
   };
   try {
     const streams = await openMailStreams(link, limits);
     return new JetStreamLog({
-      ...{ client, streams, clock, log, makeId: parts.makeId ?? randomId },
+      ...{ client, streams, clock, log, makeId: parts.makeId ?? randomId, mailboxBytes: limits.mailboxBytes },
       restoreStreams: () => restoreMailStreams({ ...link, untilMs: clock.now() + openTimeoutMs }, streams),
       onClosed: () => log.flush(),
     });

@@ -9,6 +9,7 @@ import {
 import { type Any, AnySchema, anyPack } from "@bufbuild/protobuf/wkt";
 import {
   type Answers,
+  assertName,
   assertOptions,
   errorText,
   type MessageType,
@@ -62,6 +63,7 @@ export function protobufMessage<Desc extends DescMessage, Answer = unknown>(
   assertOptions(options, shape, "protobufMessage");
   const { typeName: fullName } = schema;
   const { typeName = fullName } = options;
+  assertName(typeName);
   return {
     typeName,
     contentType: protobufContentType,

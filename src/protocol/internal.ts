@@ -172,6 +172,7 @@ export type {
   StatesAsk,
   WireMail,
 } from "./states/states-messages.ts";
+export { troupeVersion } from "./troupe-version.ts";
 export { fromWireAgentId, fromWireSender, fromWireTopic, toWireAgentId } from "./wire-ids.ts";
 export {
   anyPrefix,

@@ -25,6 +25,7 @@ export type {
   MemoryAccount,
   MemoryAccountant,
   MemoryAccountantOptions,
+  SharedBound,
   SiblingOptions,
 } from "./accounting/memory-account.ts";
 export type { GrpcDialerOptions } from "./grpc/client/client-options.ts";
@@ -38,6 +39,7 @@ export type { GrpcListenerOptions } from "./grpc/server/server-options.ts";
 export type { TlsFileOptions } from "./grpc/tls-files.ts";
 export type { ConnectionLimitOptions, MessageLimitOptions } from "./limits.ts";
 export type {
+  AddressBounds,
   CallContext,
   Dialer,
   Exposure,

@@ -3,7 +3,7 @@ export { createMemoryAccountant, createUncountedAccount } from "./accounting/fai
 export type { FairCountOptions, Place } from "./accounting/fair-count.ts";
 export { FairCount } from "./accounting/fair-count.ts";
 export { FairShare } from "./accounting/fair-share.ts";
-export type { MemoryAccount, MemoryAccountant } from "./accounting/memory-account.ts";
+export type { MemoryAccount, MemoryAccountant, SharedBound } from "./accounting/memory-account.ts";
 export { partyOf, partyOfCall } from "./accounting/party-of.ts";
 export { formatAddress, isLocalAddress, parseAddress, type TransportAddress } from "./address.ts";
 export { SentFrames } from "./calls/sent-frames.ts";
@@ -15,6 +15,7 @@ export { grpcListener } from "./grpc/server/grpc-server.ts";
 export type { GrpcListenerOptions } from "./grpc/server/server-options.ts";
 export { listenerKinds } from "./grpc/server/server-options.ts";
 export type {
+  AddressBounds,
   CallContext,
   Dialer,
   Exposure,

@@ -1,6 +1,6 @@
 import type { X509Certificate } from "node:crypto";
 import type { FrameBytes } from "../protocol/internal.ts";
-import type { MemoryAccount, MemoryAccountant } from "./accounting/memory-account.ts";
+import type { MemoryAccount, MemoryAccountant, SharedBound } from "./accounting/memory-account.ts";
 import type { ListenerCounters } from "./listener-counters.ts";
 import type { RpcStatus, StatusOrigin } from "./rpc-status.ts";
 
@@ -256,6 +256,16 @@ export interface ListenOptions {
    * stays. It must not throw. Default: nothing.
    */
   readonly onTlsFilesRead?: ((error: unknown) => void) | undefined;
+  /** Bounds of each peer address. Default: only those of the listener and the accountant. */
+  readonly addresses?: AddressBounds | undefined;
+}
+
+/** Bounds of peer addresses, which a listener asks for. `party`: an IPv4 address, the network of an IPv6 address, or `local socket`. */
+export interface AddressBounds {
+  /** Whether an address that has `open` connections may have one more. It must not throw. */
+  mayConnect(party: string, open: number): boolean;
+  /** Returns the bound of what an address makes the host keep. It must not throw. */
+  keptBy(party: string): SharedBound;
 }
 
 /** A client that a listener refused in its TLS handshake. */

@@ -1,5 +1,6 @@
 import { existsSync, readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
+import { troupeVersion } from "../../src/protocol/internal.ts";
 
 interface Target {
   readonly "troupe-source": string;
@@ -10,12 +11,17 @@ interface Target {
 const root = new URL("../../", import.meta.url);
 const read = (path: string) => readFileSync(new URL(path, root), "utf8");
 const manifest: {
+  readonly version: string;
   readonly exports: Readonly<Record<string, Target | string>>;
   readonly bin: { readonly troupe: string };
 } = JSON.parse(read("package.json"));
 const entryPoints = Object.entries(manifest.exports).flatMap(([path, target]) =>
   typeof target === "string" ? [] : [{ name: path.replace(".", "troupe"), target }],
 );
+
+test("the version that hosts tell is that of the package", () => {
+  expect(manifest.version).toBe(troupeVersion);
+});
 
 describe("the package's entry points", () => {
   test.each(entryPoints)("$name is an index.ts of src", ({ target }) => {

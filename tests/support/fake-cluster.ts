@@ -52,6 +52,7 @@ export class FakeCluster {
       releaseType: (agentType) => {
         if (this.#types.get(agentType)?.hostId === hostId) this.#types.delete(agentType);
       },
+      workerHere: () => undefined,
       isShared: () => false,
       sessionNumber: (channel: Peer) => {
         this.#workers.set(channel.id, channel.worker.id);

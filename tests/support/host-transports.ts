@@ -31,7 +31,8 @@ function startInMemory(options: HostOptions = {}): Promise<HostRig> {
   return startRig(network, (userAgent) => (userAgent === undefined ? network : calledBy(network, userAgent)), options);
 }
 
-function startOverGrpc(options: HostOptions = {}): Promise<HostRig> {
+/** A host over gRPC alone. */
+export function startOverGrpc(options: HostOptions = {}): Promise<HostRig> {
   return startRig(grpcListener(), (userAgent) => grpcDialer(userAgent === undefined ? {} : { userAgent }), options);
 }
 

@@ -102,8 +102,9 @@ export class NatsServer implements AsyncDisposable {
     return join(this.#folder, "data");
   }
 
-  /** Starts it after it was stopped or killed; resolves when it takes connections. */
-  async restart(): Promise<void> {
+  /** Starts it after it was stopped or killed; resolves when it takes connections. `settings`: others than before, of a server alone. */
+  async restart(settings?: readonly string[]): Promise<void> {
+    if (settings !== undefined) this.#write(["jetstream { store_dir: data }", ...settings]);
     const program = natsProgram();
     if (program === undefined) throw new Error("There is no nats-server.");
     const child = spawn(program.path, this.#args, { stdio: ["ignore", "ignore", "pipe"] });

@@ -7,6 +7,7 @@ import { SoloDirectory } from "../../src/host/placement/solo-directory.ts";
 import { StockUnits } from "../../src/host/placement/stock-units.ts";
 import type { TypeOwners } from "../../src/host/registry/type-owners.ts";
 import type { PeerTable } from "../../src/host/sessions/peer.ts";
+import { SenderWaits } from "../../src/host/sessions/sender-waits.ts";
 
 interface Given extends Partial<ComposedPlacementParts> {
   readonly clock: Clock;
@@ -24,6 +25,7 @@ export function openPlacement({ clock, owners, peers, ...given }: Given) {
     units: new StockUnits({ sharedTypes: () => owners.sharedTypes(), onSplit: () => {}, maxBytes: 1_000_000 }),
     ...{ peers, isDeaf: () => false, placement: "hash", versionPolicy: "newest", random: () => 0 },
     ...{ clock, batches, counters: createHostCounters(), observers: new Observers(), drainGraceMs: 10_000 },
+    senderWaits: new SenderWaits(),
     ...{ sharedType: (name) => owners.shared(name), endCalls: () => {} },
     ...{ onDraining: () => {}, endChannels: () => {} },
     ...given,

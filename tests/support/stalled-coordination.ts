@@ -59,8 +59,8 @@ export class StalledCoordination implements CoordinationStore {
     });
   }
 
-  async purge(key: string): Promise<void> {
-    if (!this.#isAway) await this.#store.purge(key);
+  async purge(key: string, upTo?: number): Promise<void> {
+    if (!this.#isAway) await this.#store.purge(key, upTo);
   }
 
   announce(bytes: Uint8Array): void {

@@ -77,7 +77,7 @@ export class WatchedStore implements StateStore {
   };
   remembered: StateStore["remembered"] = (agent, id, principal) => this.inner.remembered(agent, id, principal);
   list: StateStore["list"] = (query) => this.inner.list(query);
-  reminders: StateStore["reminders"] = (agent) => this.inner.reminders(agent);
+  reminders: StateStore["reminders"] = (agent, query) => this.inner.reminders(agent, query);
   due: StateStore["due"] = (query) => this.inner.due(query);
   mail: StateStore["mail"] = (query) => this.inner.mail(query);
   settle: StateStore["settle"] = (done) => this.inner.settle(done);

@@ -1,4 +1,4 @@
-import { count, flag, type JsonSchema, mapOf, nullable, object, pageOf, ref, text } from "./schema.ts";
+import { count, flag, type JsonSchema, listOf, mapOf, nullable, object, pageOf, ref, text } from "./schema.ts";
 
 /** Says what a route does, and the form of what it answers. */
 export interface RouteDescription {
@@ -47,7 +47,10 @@ export const descriptions: { readonly [route: string]: RouteDescription } = {
   "GET /v1/hosts": { summary: "Hosts of the cluster", answer: pageOf(ref("Host")) },
   "GET /v1/cluster": { summary: "The cluster, and what is wrong in it", answer: ref("Cluster") },
   "POST /v1/host/drain": { summary: "Lets a host of the cluster stop in order", answer: object({ hostId: text }) },
-  "GET /v1/agents": { summary: "Agents that have a place or a stored state", answer: pageOf(ref("Agent")) },
+  "GET /v1/agents": {
+    summary: "Agents that have a place or a stored state",
+    answer: pageOf(ref("Agent"), { unanswered: listOf(ref("UnansweredHost")) }),
+  },
   "GET /v1/agent": { summary: "An agent", answer: ref("AgentDetail") },
   "POST /v1/agent/deactivate": { summary: "Ends the activation of an agent", answer: ended },
   "POST /v1/agent/destroy": { summary: "Ends an agent, and deletes what is stored of it", answer: ended },

@@ -1,4 +1,5 @@
 import { type AgentName, formatEpoch, TroupeError } from "../../core/internal.ts";
+import type { UnansweredHost } from "../../host/internal.ts";
 import type { AdminHost } from "../admin-host.ts";
 import type { AdminRoute } from "../admin-route.ts";
 import { agentOf, agentParameters, isAgentName } from "../agent-names.ts";
@@ -17,13 +18,25 @@ export interface AgentRow {
   readonly epoch: string | null;
 }
 
+/** Agents, and the hosts of the cluster that have not told theirs. */
+export interface AgentsAnswer extends Page<AgentRow> {
+  readonly unanswered: readonly UnansweredHost[];
+}
+
 /** One agent with what is stored of it. */
 export interface AgentDetail extends AgentRow {
   readonly state: ListedRow | null;
+  /** Hosts of the cluster that have not said whether a worker of theirs has it. */
+  readonly unanswered: readonly UnansweredHost[];
 }
 
 /** Place in the list of agents: first those that have a claim, then those that only have a stored state. */
-type AgentCursor = { readonly claim: number } | { readonly stored: AgentName | null };
+type AgentCursor =
+  | { readonly claim: number; readonly host?: string | undefined }
+  | { readonly stored: AgentName | null };
+
+/** The longest id of a host that is looked at. */
+const hostIdChars = 256;
 
 interface AgentQuery {
   readonly type: string | undefined;
@@ -50,7 +63,7 @@ export function agentRoutes(host: AdminHost): readonly AdminRoute[] {
     },
     {
       ...{ method: "GET", path: "/v1/agent", parameters: agentParameters, need: "see" },
-      handle: async ({ query }) => detailOf(host, agentOf(query)),
+      handle: async ({ query, signal }) => detailOf(host, agentOf(query), signal),
     },
     change("deactivate"),
     change("destroy"),
@@ -61,27 +74,65 @@ async function listAgents(
   host: AdminHost,
   { type, workerId, limit }: AgentQuery,
   { cursor, signal }: { readonly cursor: AgentCursor; readonly signal: AbortSignal },
-): Promise<Page<AgentRow>> {
+): Promise<AgentsAnswer> {
   if ("claim" in cursor) {
-    const { claims, next } = await host.agents.claims({ type, workerId, limit, after: cursor.claim }, signal);
+    const { claims, next, unanswered } = await claimsOf(host, { type, workerId, limit }, { cursor, signal });
     const rows = claims.map((claim) => ({
       ...{ type: claim.type, key: claim.key, sharing: "shared" as const },
       ...{ workerId: claim.workerId, epoch: formatEpoch(claim.epoch) },
     }));
-    return { rows, next: formatCursor(next === undefined ? { stored: null } : { claim: next }) };
+    return { rows, next: formatCursor(next ?? { stored: null }), unanswered };
   }
   const page = await listStates(host.store, { type, after: cursor.stored ?? undefined, limit });
-  const rows = page.rows
-    .map((row) => rowOf(host, row))
+  const { rows: placed, unanswered } = await rowsOf(host, page.rows, signal);
+  const rows = placed
     // Those with a claim were listed before.
     .filter((row) => row.epoch === null && (workerId === undefined || row.workerId === workerId));
-  return { rows, next: page.next === undefined ? null : formatCursor({ stored: page.next }) };
+  return { rows, next: page.next === undefined ? null : formatCursor({ stored: page.next }), unanswered };
 }
 
-async function detailOf(host: AdminHost, agent: AgentName): Promise<AgentDetail> {
-  const row = rowOf(host, agent);
+/** The claims of this host; in a cluster, those of one host after the other. */
+async function claimsOf(
+  { agents, cluster }: AdminHost,
+  query: AgentQuery,
+  {
+    cursor: { claim, host },
+    signal,
+  }: { readonly cursor: Extract<AgentCursor, { claim: number }>; readonly signal: AbortSignal },
+) {
+  if (cluster === undefined) {
+    const { claims, next } = await agents.claims({ ...query, after: claim }, signal);
+    return { claims, next: next === undefined ? undefined : { claim: next }, unanswered: [] };
+  }
+  const { claims, next, unanswered } = await cluster.listAgents(query, { hostId: host, claim }, signal);
+  return { claims, next: next && { claim: next.claim, host: next.hostId }, unanswered };
+}
+
+/** The places of agents; in a cluster, other hosts are asked for those that no worker of this one has. */
+async function rowsOf(
+  host: AdminHost,
+  agents: readonly AgentName[],
+  signal: AbortSignal,
+): Promise<{ readonly rows: readonly AgentRow[]; readonly unanswered: readonly UnansweredHost[] }> {
+  const rows = agents.map((agent) => rowOf(host, agent));
+  const sought = rows.filter(({ sharing, workerId }) => sharing === "shared" && workerId === null);
+  if (host.cluster === undefined || sought.length === 0) return { rows, unanswered: [] };
+  const { places, unanswered } = await host.cluster.findAgents(sought, signal);
+  const told = new Map(sought.map((row, at) => [row, places[at]]));
+  return {
+    rows: rows.map((row) => {
+      const place = told.get(row);
+      return place === undefined ? row : { ...row, workerId: place.workerId, epoch: formatEpoch(place.epoch) };
+    }),
+    unanswered,
+  };
+}
+
+async function detailOf(host: AdminHost, agent: AgentName, signal: AbortSignal): Promise<AgentDetail> {
+  const { rows, unanswered } = await rowsOf(host, [agent], signal);
+  const row = rows[0] ?? rowOf(host, agent);
   const state = (await findListed(host.store, agent)) ?? null;
-  if (row.sharing !== "unserved" || state !== null) return { ...row, state };
+  if (row.sharing !== "unserved" || state !== null) return { ...row, state, unanswered };
   throw new TroupeError("not-found", `No worker serves ${nameOf(agent)}, and no state is stored for it.`);
 }
 
@@ -92,6 +143,9 @@ function rowOf({ agents }: AdminHost, { type, key }: AgentName): AgentRow {
 
 function isCursor(value: unknown): value is AgentCursor {
   if (typeof value !== "object" || value === null) return false;
-  if ("claim" in value) return Number.isSafeInteger(value.claim) && Number(value.claim) >= 0;
+  if ("claim" in value) {
+    const isHost = !("host" in value) || (typeof value.host === "string" && value.host.length <= hostIdChars);
+    return isHost && Number.isSafeInteger(value.claim) && Number(value.claim) >= 0;
+  }
   return "stored" in value && (value.stored === null || isAgentName(value.stored));
 }

@@ -1,4 +1,4 @@
-import { type AgentName, type StoredReminder, storeLimits, TroupeError } from "../../core/internal.ts";
+import { type AgentName, listReminders, type StoredReminder, storeLimits, TroupeError } from "../../core/internal.ts";
 import type { AdminHost } from "../admin-host.ts";
 import type { AdminRoute } from "../admin-route.ts";
 import { agentOf, agentParameters, optionalAgentOf } from "../agent-names.ts";
@@ -8,6 +8,8 @@ import { nameOf } from "../stored-states.ts";
 
 /** Reminders of a page at most: the store reads them with their messages, of up to 64 KiB each. */
 const mostReminders = 100;
+/** Bytes in which one reminder more than a page has fits. */
+const maxBytesOf = (limit: number): number => (limit + 1) * storeLimits.reminderMessageBytes;
 
 /** A reminder in a list. */
 export interface ReminderRow {
@@ -50,24 +52,23 @@ async function remindersOf(
   agent: AgentName,
   { after, limit }: { readonly after: string | undefined; readonly limit: number },
 ) {
-  const all = await store.reminders(agent);
-  const from = after === undefined ? 0 : all.findIndex(({ name }) => name === after) + 1;
-  const page = all.slice(from, from + limit);
+  const found = await store.reminders(agent, { after, maxBytes: maxBytesOf(limit) });
+  const page = found.slice(0, limit);
   const last = page.at(-1);
-  const isLast = last === undefined || from + limit >= all.length;
+  const isLast = last === undefined || found.length <= limit;
   return { rows: page.map(rowOf), next: isLast ? null : formatCursor(last.name) };
 }
 
 /** The reminders that are due next. It has no further pages: the list changes with each that fires. */
 async function nextDue({ store }: AdminHost, limit: number) {
-  const due = await store.due({ beforeMs: Number.MAX_SAFE_INTEGER, limit: limit + 1 });
+  const due = await store.due({ beforeMs: Number.MAX_SAFE_INTEGER, limit: limit + 1, maxBytes: maxBytesOf(limit) });
   return { rows: due.slice(0, limit).map(rowOf), next: null, isCut: due.length > limit };
 }
 
 async function cancel(host: AdminHost, agent: AgentName, name: string): Promise<void> {
   if (
     name.length > storeLimits.reminderNameCharacters ||
-    !(await host.store.reminders(agent)).some((one) => one.name === name)
+    !(await listReminders(host.store, agent)).some((one) => one.name === name)
   ) {
     const text = `${nameOf(agent)} has no such reminder. See troupe reminders list ${nameOf(agent)}.`;
     throw new TroupeError("not-found", text);

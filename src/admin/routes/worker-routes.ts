@@ -1,4 +1,4 @@
-import { TroupeError } from "../../core/internal.ts";
+import { loggableText, TroupeError } from "../../core/internal.ts";
 import type { DrainOutcome, InspectedWorker } from "../../host/internal.ts";
 import type { AdminHost } from "../admin-host.ts";
 import type { AdminRoute } from "../admin-route.ts";
@@ -43,6 +43,7 @@ export function workerRoutes(host: AdminHost): readonly AdminRoute[] {
         const id = query.required("id");
         const found = (await workersOf(host, signal)).find(({ workerId }) => workerId === id);
         if (found !== undefined) return found;
+        assertNotElsewhere(host, id);
         throw new TroupeError("not-found", "No worker with this id is connected. See troupe workers.");
       },
     },
@@ -51,10 +52,23 @@ export function workerRoutes(host: AdminHost): readonly AdminRoute[] {
       handle: async ({ query, signal }): Promise<DrainReport> => {
         const workerId = query.required("id");
         const graceMs = query.whole("graceMs", { from: 0, to: longestGraceMs });
-        return { workerId, outcome: await host.drainWorker(workerId, { graceMs, signal }) };
+        const outcome = await host.drainWorker(workerId, { graceMs, signal });
+        if (outcome.at === "unknown") assertNotElsewhere(host, workerId);
+        return { workerId, outcome };
       },
     },
   ];
+}
+
+/** Throws `wrong-state` for a worker of another host. */
+function assertNotElsewhere({ cluster }: AdminHost, workerId: string): void {
+  const name = cluster?.hostOfWorker(workerId);
+  if (name === undefined) return;
+  const host = loggableText(name);
+  throw new TroupeError(
+    "wrong-state",
+    `The worker is at the host ${host} of the cluster. Ask that host: --name ${host}.`,
+  );
 }
 
 /** All workers: a host has at most 10,000 channels, and gathers them in batches. */

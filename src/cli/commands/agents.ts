@@ -1,5 +1,6 @@
+import process from "node:process";
 import { Command } from "commander";
-import { type AgentDetail, type AgentRow, nameOf } from "../../admin/internal.ts";
+import { type AgentDetail, type AgentRow, type AgentsAnswer, nameOf } from "../../admin/internal.ts";
 import { loggableText, TroupeError } from "../../core/internal.ts";
 import type { AdminClient } from "../admin/admin-client.ts";
 import { addHostChoice, findHost, type HostChoice } from "../admin/find-host.ts";
@@ -12,6 +13,9 @@ interface AgentsFlags extends ListFlags, HostChoice {
   readonly deactivate: boolean;
   readonly destroy: boolean;
 }
+
+type Unanswered = Pick<AgentsAnswer, "unanswered">;
+type UnansweredHost = Unanswered["unanswered"][number];
 
 interface Changed {
   readonly done: "deactivate" | "destroy";
@@ -42,12 +46,19 @@ export function agentsCommand(): Command {
     if (flags.deactivate || flags.destroy) return change(client, agent, flags);
     if (agent?.includes("/")) {
       const detail = await client.ask<AgentDetail>("GET", "/v1/agent", { ...parseAgent(agent) });
-      return print(flags, detail, textOfAgent);
+      print(flags, detail, textOfAgent);
+      return sayUnanswered(detail);
     }
     // A name or an old id would look like a worker without agents.
     if (flags.worker !== undefined) await assertConnected(client, flags.worker);
-    const listed = await readList<AgentRow>(client, "/v1/agents", { type: agent, worker: flags.worker }, flags);
-    printList(flags, listed, textOfAgents);
+    const unanswered = new Map<string, UnansweredHost>();
+    const listed = await readList<AgentRow, Unanswered>(
+      ...([client, "/v1/agents", { type: agent, worker: flags.worker }, flags] as const),
+      { onPage: (page) => noteUnanswered(page, unanswered) },
+    );
+    const all = { ...listed, unanswered: [...unanswered.values()] };
+    printList(flags, all, textOfAgents);
+    sayUnanswered(all);
   });
 }
 
@@ -66,7 +77,25 @@ async function assertConnected(client: AdminClient, id: string): Promise<void> {
     await client.ask("GET", "/v1/worker", { id });
   } catch (error) {
     if (error instanceof TroupeError && error.code === "not-found") throw await noSuchWorker(client, id);
+    // It is at another host of the cluster.
+    if (error instanceof TroupeError && error.code === "wrong-state") return;
     throw error;
+  }
+}
+
+function noteUnanswered({ unanswered }: Unanswered, all: Map<string, UnansweredHost>): void {
+  for (const host of unanswered) all.set(host.hostId, host);
+}
+
+/** Says which hosts of the cluster have not answered. The command fails: its output lacks what they have. */
+function sayUnanswered({ unanswered }: Unanswered): void {
+  if (unanswered.length === 0) return;
+  process.exitCode = 1;
+  for (const { name, hostId, problem } of unanswered) {
+    const host = loggableText(name || hostId);
+    process.stderr.write(
+      `The host ${host} does not answer, and agents of its workers may be missing: ${loggableText(problem)}\n`,
+    );
   }
 }
 

@@ -9,6 +9,8 @@ import { counted, readList } from "../printing.ts";
 const usualGraceMs = 60_000;
 /** Milliseconds beyond the grace in which a host that is drained leaves its cluster: when all leases that it gave are over. */
 const leavingMs = 30_000;
+/** Looks after which the command says that the host tells nothing. */
+const mostSilentLooks = 5;
 const mostHosts = 500;
 /** Ids that an error names. */
 const mostIds = 5;
@@ -42,6 +44,7 @@ export async function drainHost(
   await client.ask("POST", "/v1/host/drain", { id: hostId, graceMs });
   const endMs = performance.now() + (graceMs ?? usualGraceMs) + leavingMs;
   let last = "";
+  let silentLooks = 0;
   while (performance.now() < endMs) {
     let host: HostRow | undefined;
     try {
@@ -56,7 +59,9 @@ export async function drainHost(
       if (!isAsked || (await hasEnded(pid, endMs))) return { hostId, name, outcome: "ended" };
       break;
     }
-    const line = progressOf(host);
+    silentLooks = host.status === null ? silentLooks + 1 : 0;
+    // A host ends its links at the end of a drain, a moment before it leaves the cluster.
+    const line = silentLooks < mostSilentLooks ? progressOf(host, last) : silentLine(host);
     if (line !== last) process.stderr.write(`${line}\n`);
     last = line;
     await pause(looks.everyMs);
@@ -86,8 +91,13 @@ function chosen(hosts: readonly HostRow[], idOrName: string): HostRow {
   throw new TroupeError("invalid-argument", `Several hosts have this name: ${ids.join(", ")}. Name one by its id.`);
 }
 
-function progressOf({ status, state }: HostRow): string {
-  if (status === null) return `${state}; it does not tell its state now`;
+function silentLine({ state }: HostRow): string {
+  return `${state}; it does not tell its state now`;
+}
+
+/** `last`: the line before, which stays while the host tells nothing. */
+function progressOf({ status }: HostRow, last: string): string {
+  if (status === null) return last;
   const { workers, stockWorkers, calls } = status;
   const stock = stockWorkers === 0 ? "" : ` (${stockWorkers} of AutoGen)`;
   return `${counted(workers, "worker")} left${stock}, ${counted(calls, "call")} under way`;

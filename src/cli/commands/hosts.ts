@@ -1,5 +1,6 @@
+import process from "node:process";
 import { Command } from "commander";
-import type { HostRow } from "../../admin/internal.ts";
+import { type HostRow, protocolProblems } from "../../admin/internal.ts";
 import { addHostChoice, findHost, type HostChoice } from "../admin/find-host.ts";
 import { type ListFlags, printList, readList, rowCount } from "../printing.ts";
 import { formatTable } from "../table.ts";
@@ -16,11 +17,9 @@ export function hostsCommand(): Command {
       .option("--after <place>", "go on where an earlier list ended")
       .option("--json", "print JSON", false),
   ).action(async (flags: ListFlags & HostChoice) => {
-    printList(
-      flags,
-      await readList<HostRow>(await findHost(flags), "/v1/hosts", {}, flags, { timeoutMs }),
-      textOfHosts,
-    );
+    const listed = await readList<HostRow>(await findHost(flags), "/v1/hosts", {}, flags, { timeoutMs });
+    printList(flags, listed, textOfHosts);
+    for (const problem of protocolProblems(listed.rows)) process.stderr.write(`warning: ${problem}\n`);
   });
 }
 
@@ -28,11 +27,30 @@ export function hostsCommand(): Command {
 export function textOfHosts(rows: readonly HostRow[]): string {
   if (rows.length === 0) return "no hosts";
   return formatTable(
-    ["name", "id", "life", "state", "lease", "workers", "types", "agents", "calls", "queued", "address", "peers"],
+    [
+      "name",
+      "id",
+      "version",
+      "life",
+      "state",
+      "lease",
+      "workers",
+      "types",
+      "agents",
+      "calls",
+      "queued",
+      "address",
+      "peers",
+    ],
     rows.map((row) => {
       const { status } = row;
       return [
-        ...[`${row.isAsked ? "* " : ""}${row.name === "" ? "-" : row.name}`, row.hostId, status?.life ?? "?"],
+        ...[
+          `${row.isAsked ? "* " : ""}${row.name === "" ? "-" : row.name}`,
+          row.hostId,
+          status?.version ?? "?",
+          status?.life ?? "?",
+        ],
         ...[stateOf(row), leaseOf(row), status?.workers ?? "?", status?.types ?? "?", status?.agents ?? "?"],
         ...[status?.calls ?? "?", status?.queuedBytes ?? "?", row.workerAddress || "-", row.peerAddress],
       ];

@@ -85,6 +85,13 @@ export class ClaimWrites {
     return { at: "unknown" };
   }
 
+  /** The live worker that a claim names now. Undefined: none, or the store does not answer. It promises nothing. */
+  async holderOf(agent: AgentName): Promise<string | undefined> {
+    const entry = await this.#life.store.readFresh(claimKey(agent));
+    const workerId = entry === "unknown" ? undefined : readOwn(entry, agent)?.workerId;
+    return workerId === undefined || (await this.#isGone(workerId)) === true ? undefined : workerId;
+  }
+
   /**
    * Gives a claim to another worker, after its worker has let the agent go. `lost`: the claim has changed since this host wrote it. After
    * `unknown` it may be given still, until a later write says how it is.

@@ -84,6 +84,11 @@ export class ClusterClaims {
     return claim === undefined || claim.isAsleep || !this.#isUsable(claim) ? undefined : claim;
   }
 
+  /** The live worker of any host that has an agent, as the store says. Undefined: none, or the store does not answer. It promises nothing. */
+  holderOf(agent: AgentName): Promise<string | undefined> {
+    return this.#writes.holderOf(agent);
+  }
+
   /** Claims an agent for a worker that this host serves. Synchronous outcomes come from `find`; ask it first. */
   async claim(agent: AgentName, workerId: string): Promise<ClaimOutcome> {
     const name = nameOf(agent);

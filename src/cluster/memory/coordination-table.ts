@@ -60,10 +60,10 @@ export class CoordinationTable {
     return this.#entriesOf(key).get(key)?.entry;
   }
 
-  purge(key: string): void {
+  purge(key: string, upTo = Number.POSITIVE_INFINITY): void {
     const entries = this.#entriesOf(key);
     const kept = entries.get(key);
-    if (kept === undefined) return;
+    if (kept === undefined || kept.entry.revision > upTo) return;
     entries.delete(key);
     this.#bytes -= sizeOf(key, kept.entry.value);
   }

@@ -94,9 +94,9 @@ export class MemoryCoordinationStore implements CoordinationStore {
     };
   }
 
-  async purge(key: string): Promise<void> {
+  async purge(key: string, upTo?: number): Promise<void> {
     assertStoreKey(key);
-    if (!this.#isClosed) this.#memory.table.purge(key);
+    if (!this.#isClosed) this.#memory.table.purge(key, upTo);
   }
 
   announce(bytes: Uint8Array): void {

@@ -16,6 +16,8 @@ export interface MetaRecord {
   readonly generation: number;
   readonly leaseMs: number;
   readonly workerLeaseMs: number;
+  /** The era of an agent type that has no record: higher than that of any type whose record was purged. Default: 0. */
+  readonly baseEra?: number;
   /** The oldest version of what hosts agree on that this cluster takes. Default: 1. */
   readonly minProtocol?: number;
 }
@@ -57,6 +59,10 @@ export interface WorkerRecord {
 export type TypeRecord = TypeByMode & {
   /** The address of the worker that was the first to register the type. Undefined: an older host has written it. */
   readonly addedBy?: string | undefined;
+  /** No worker serves the type. A registration writes the record without it. */
+  readonly isUnserved?: boolean;
+  /** The name is free again, and the record is about to be purged. */
+  readonly isRetired?: boolean;
 };
 
 type TypeByMode =
@@ -191,6 +197,7 @@ const isLabels = (value: unknown) => typeof value === "object" && value !== null
 const isMeta = fieldsAre<MetaRecord>({
   ...{ id: isText, generation: isCount, leaseMs: isCount, workerLeaseMs: isCount },
   minProtocol: (value) => value === undefined || isCount(value),
+  baseEra: (value) => value === undefined || isEra(value),
 });
 
 const isHost = fieldsAre<HostRecord>({
@@ -217,7 +224,11 @@ const isShard = fieldsAre<ShardRecord>({
     Array.isArray(value) && value.every((one: unknown) => typeof one === "object" && one !== null && isLost(one)),
 });
 
-const ofType = { type: isText, era: isEra, addedBy: (value: unknown) => value === undefined || isText(value) };
+const isFlag = (value: unknown) => value === undefined || typeof value === "boolean";
+const ofType = {
+  ...{ type: isText, era: isEra, isUnserved: isFlag, isRetired: isFlag },
+  addedBy: (value: unknown) => value === undefined || isText(value),
+};
 const typeChecks: readonly Check<TypeRecord>[] = [
   fieldsAre({ ...ofType, mode: oneOf("exclusive"), workerId: isText, principal: isText, generation: isCount }),
   fieldsAre({ ...ofType, mode: oneOf("shared"), terms: isText }),

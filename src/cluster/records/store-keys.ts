@@ -34,7 +34,12 @@ export function serveKey(type: string, workerId: string): string {
 /** The key of an agent's claim. */
 export function claimKey({ type, key }: AgentName): string {
   // A type has no slash, so that no two agents have the same text.
-  return `claim.${tokenOf(type)}.${hashOf(`${type}/${key}`)}`;
+  return `${claimsPrefix(type)}${hashOf(`${type}/${key}`)}`;
+}
+
+/** The beginning of the keys of all claims of a type. */
+export function claimsPrefix(type: string): string {
+  return `claim.${tokenOf(type)}.`;
 }
 
 const longestPlainToken = 128;

@@ -1,6 +1,8 @@
 import type { Epoch } from "../../core/internal.ts";
+import type { ClusterMeta } from "../cluster-meta.ts";
+import type { StoreEntry } from "../coordination-store.ts";
 import type { Life } from "../life.ts";
-import { KnownRecords } from "../records/known-records.ts";
+import { type Known, KnownRecords } from "../records/known-records.ts";
 import { encodeRecord } from "../records/record-text.ts";
 import { type ServeRecord, serveIn, type TypeRecord, typeIn, type WorkerRecord } from "../records/records.ts";
 import { prefixes, serveKey, typeKey } from "../records/store-keys.ts";
@@ -25,16 +27,20 @@ export interface ExclusivePlace {
   readonly epoch: Epoch;
 }
 
-/** Types that a cluster may have. Their records are never purged. */
+/** Types that a cluster may have. The record of one that no worker serves is kept for a day. */
 const mostTypes = 100_000;
 
 /** Times that a registration begins again after it has lost a race. */
 const mostTries = 8;
 
+/** The era that a new record has, and the least generation. */
+type Base = Pick<Epoch, "era" | "generation">;
+
 /** Options of `ClusterTypes`. */
 export interface ClusterTypesOptions {
   readonly life: Life;
   readonly workers: KnownWorkers;
+  readonly meta: Pick<ClusterMeta, "freshBase">;
   /** Types that the cluster may have. Default: 100 000. */
   readonly mostTypes?: number | undefined;
   readonly onCaughtUp: () => void;
@@ -48,6 +54,7 @@ export interface ClusterTypesOptions {
 export class ClusterTypes {
   readonly #life: Life;
   readonly #workers: KnownWorkers;
+  readonly #meta: Pick<ClusterMeta, "freshBase">;
   readonly #types: KnownRecords<TypeRecord>;
   readonly #serves: KnownRecords<ServeRecord>;
   /** Workers by the shared types that they serve, and the types by worker. */
@@ -56,9 +63,11 @@ export class ClusterTypes {
   readonly #turns = new TurnByName();
   readonly #shares: NameShares;
 
-  constructor({ life, workers, mostTypes: most = mostTypes, onCaughtUp, onChange, onServers }: ClusterTypesOptions) {
+  constructor(options: ClusterTypesOptions) {
+    const { life, workers, meta, mostTypes: most = mostTypes, onCaughtUp, onChange, onServers } = options;
     this.#life = life;
     this.#workers = workers;
+    this.#meta = meta;
     this.#shares = new NameShares(most);
     const now = () => life.monotonicNow();
     this.#types = new KnownRecords({
@@ -85,6 +94,11 @@ export class ClusterTypes {
     return this.#types.isCaughtUp && this.#serves.isCaughtUp;
   }
 
+  /** The number of types that are known here. */
+  get size(): number {
+    return this.#types.size;
+  }
+
   /** Registrations under way. */
   get underWay(): number {
     return this.#turns.size;
@@ -93,6 +107,23 @@ export class ClusterTypes {
   /** A type's record as it is known here. */
   get(type: string): TypeRecord | undefined {
     return this.#types.get(typeKey(type))?.record;
+  }
+
+  /** The records of all types, as they are known here. */
+  known(): Iterable<Known<TypeRecord>> {
+    return this.#types.values();
+  }
+
+  /** Learns what this host has written. */
+  learn(entry: StoreEntry): void {
+    this.#types.learn(entry);
+  }
+
+  /** Forgets a record that is not in the store, if it is still known as it was. */
+  forget({ key, record, revision }: Known<TypeRecord>): void {
+    if (this.#types.get(key)?.revision !== revision) return;
+    this.#types.forget(key);
+    this.#shares.note(undefined, record);
   }
 
   /** The worker that owns an exclusive type, unless it is gone, and the epoch of all its agents. */
@@ -143,7 +174,7 @@ export class ClusterTypes {
   /** Makes a worker the owner of a type, unless another live worker owns it or the type is shared. */
   registerExclusive(type: string, session: WorkerSession): Promise<TypeOutcome> {
     const { workerId, record } = session;
-    return this.#change(type, session, async (found) => {
+    return this.#change(type, session, async (found, base) => {
       if (found?.mode === "shared") return "taken";
       if (found?.mode === "exclusive") {
         if (found.workerId === workerId) return "as it is";
@@ -151,24 +182,24 @@ export class ClusterTypes {
         if (isGone !== true) return isGone === false ? "taken" : "unavailable";
       }
       const before = found?.mode === "exclusive" || found?.mode === "free" ? found.generation : undefined;
-      const generation = Math.max(this.#life.generation(), before ?? 0);
-      return { mode: "exclusive", type, workerId, principal: record.principal, generation, era: found?.era ?? 0 };
+      const generation = Math.max(this.#life.generation(), base.generation, before ?? 0);
+      return { mode: "exclusive", type, workerId, principal: record.principal, generation, era: base.era };
     });
   }
 
   /**
    * Makes a worker one of those that serve a shared type. `terms`: the terms of the type's first registration, as the host encodes them. A
-   * type that is shared stays so, also without workers. No watch promises a host to know that no worker serves it any more. A claim of such a
-   * worker would then be used beside the exclusive owner.
+   * type that is shared stays so without workers, until its name is free. No watch promises a host to know at once that no worker serves it any
+   * more. A claim of such a worker would then be used beside the exclusive owner.
    */
   async registerShared(type: string, session: WorkerSession, terms: string): Promise<TypeOutcome> {
-    const outcome = await this.#change(type, session, async (found) => {
+    const outcome = await this.#change(type, session, async (found, base) => {
       if (found?.mode === "shared") return "as it is";
       if (found?.mode === "exclusive") {
         const isGone = await this.#workers.isGone(found.workerId);
         if (isGone !== true) return isGone === false ? "taken" : "unavailable";
       }
-      return { mode: "shared", type, terms, era: (found?.era ?? 0) + 1 };
+      return { mode: "shared", type, terms, era: base.era + 1 };
     });
     if (outcome.at !== "registered") return outcome;
     return (await this.#serve(type, session, false)) ? outcome : { at: "unavailable" };
@@ -203,7 +234,7 @@ export class ClusterTypes {
   #change(
     type: string,
     session: WorkerSession,
-    decide: (found: TypeRecord | undefined) => Promise<TypeRecord | "as it is" | "taken" | "unavailable">,
+    decide: (found: TypeRecord | undefined, base: Base) => Promise<TypeRecord | "as it is" | "taken" | "unavailable">,
   ): Promise<TypeOutcome> {
     return this.#turns.run(type, async () => {
       const key = typeKey(type);
@@ -213,13 +244,20 @@ export class ClusterTypes {
         if (found === "unknown" || !session.isCurrent) return { at: "unavailable" };
         if (found !== undefined) this.#types.learn(found);
         const record = found && typeIn(found);
-        const next = await decide(record);
+        // After the read that did not find it: another host raises the base before it purges a record.
+        const base = found === undefined ? await this.#meta.freshBase() : { era: record?.era ?? 0, generation: 0 };
+        if (base === "unknown") return { at: "unavailable" };
+        const decided = await decide(record, base);
+        // The host that has marked the type as unserved must lose the race for its record.
+        const isMarked = decided === "as it is" && record?.isUnserved === true;
+        const next = isMarked ? withoutMark(record) : decided;
         if (!session.isCurrent || next === "unavailable") return { at: "unavailable" };
         if (next === "taken" && record !== undefined) return { at: "taken", record };
         if (typeof next === "string") return { at: "registered", record: record ?? { mode: "free", type, era: 0 } };
-        const whyNot = found === undefined ? this.#shares.whyNot(session.party) : undefined;
+        const isNew = found === undefined || record?.isRetired === true;
+        const whyNot = isNew ? this.#shares.whyNot(session.party) : undefined;
         if (whyNot !== undefined) return { at: whyNot === "full" ? "full" : "share-full" };
-        const written = { ...next, addedBy: found === undefined ? session.party : record?.addedBy };
+        const written = { ...next, addedBy: isNew ? session.party : record?.addedBy };
         const value = encodeRecord(written);
         const outcome = await this.#life.store.write(key, value, found?.revision ?? 0);
         if (outcome.at === "unknown") await this.#life.pause(this.#life.times.retryMs);
@@ -263,6 +301,11 @@ export class ClusterTypes {
     removeFrom(this.#servers, type, workerId);
     removeFrom(this.#served, workerId, type);
   }
+}
+
+function withoutMark(record: TypeRecord): TypeRecord {
+  const { isUnserved: _, ...others } = record;
+  return others;
 }
 
 function addTo(sets: Map<string, Set<string>>, name: string, item: string): void {

@@ -4,8 +4,8 @@ import type { TypeRecord } from "../records/records.ts";
 const freeParts = 2;
 
 /**
- * Shares the names of agent types between the addresses of the workers that were the first to register them. A name stays for good. So one
- * address gets two thirds of them, and there are some for a newcomer.
+ * Shares the names of agent types between the addresses of the workers that were the first to register them. A name stays until no worker has
+ * served it for a day. So one address gets two thirds of them, and there are some for a newcomer.
  */
 export class NameShares {
   readonly #most: number;
@@ -16,12 +16,10 @@ export class NameShares {
     this.#most = most;
   }
 
-  /** Notes a record that is new here, or has changed. */
-  note({ addedBy = "" }: TypeRecord, before: TypeRecord | undefined): void {
-    if (before === undefined) this.#size += 1;
-    else if ((before.addedBy ?? "") === addedBy) return;
-    else this.#count(before.addedBy ?? "", -1);
-    this.#count(addedBy, 1);
+  /** Notes that a record has taken the place of another one. Undefined: there is none. */
+  note(now: TypeRecord | undefined, before: TypeRecord | undefined): void {
+    this.#count(before, -1);
+    this.#count(now, 1);
   }
 
   /** Returns the reason for which the workers of an address can't add a name. Undefined: they can. */
@@ -31,7 +29,10 @@ export class NameShares {
     return (this.#countOf.get(address) ?? 0) + 1 > freeParts * free ? "share" : undefined;
   }
 
-  #count(address: string, change: number): void {
+  #count(record: TypeRecord | undefined, change: number): void {
+    if (record === undefined || record.isRetired === true) return;
+    this.#size += change;
+    const address = record.addedBy ?? "";
     const count = (this.#countOf.get(address) ?? 0) + change;
     if (count === 0) this.#countOf.delete(address);
     else this.#countOf.set(address, count);

@@ -41,6 +41,9 @@ const mostRecordBytes = 8 * 1_024;
 /** Records of gone workers that are kept. Beyond that the oldest are purged early. */
 const mostGone = 100_000;
 
+/** Records that are purged each second. */
+const mostPurges = 1_024;
+
 /** Records that this host writes at the same time while it looks at its duties. */
 const mostBurials = 256;
 
@@ -56,6 +59,8 @@ export interface WorkerSessionsOptions {
   readonly life: Life;
   readonly workers: KnownWorkers;
   readonly hosts: KnownHosts;
+  /** Records of gone workers that are kept. Default: 100 000. */
+  readonly mostGone?: number | undefined;
   /** Called when a session of a worker is over. */
   readonly onOver: (workerId: string) => void;
   /** Purges what belongs to a gone worker. */
@@ -154,18 +159,28 @@ export class WorkerSessions {
   look(): void {
     this.#workers.look();
     let burials = 0;
-    let gone = 0;
+    const gone: Known<WorkerRecord>[] = [];
     for (const known of this.#workers.values()) {
-      const { record, learntMs } = known;
-      if (record.state === "gone") {
-        gone += 1;
-        if (gone > mostGone || this.#life.monotonicNow() - learntMs > this.#life.times.recordsKeptMs)
-          this.#purge(known);
-      } else if (burials < mostBurials && this.#mustBury(record)) {
+      const { record } = known;
+      if (record.state === "gone") gone.push(known);
+      else if (burials < mostBurials && this.#mustBury(record)) {
         burials += 1;
         void this.#bury(record.workerId);
       }
     }
+    this.#purgeOld(gone);
+  }
+
+  /** Purges the records of workers that are gone for long. Of too many the oldest go: a worker that is gone a moment ago may try to join again. */
+  #purgeOld(gone: readonly Known<WorkerRecord>[]): void {
+    const oldestMs = this.#life.monotonicNow() - this.#life.times.recordsKeptMs;
+    const old = gone.filter(({ learntMs }) => learntMs < oldestMs);
+    const tooMany = gone.length - old.length - (this.#options.mostGone ?? mostGone);
+    if (tooMany > 0) {
+      const kept = gone.filter(({ learntMs }) => learntMs >= oldestMs);
+      old.push(...kept.sort((one, other) => one.revision - other.revision).slice(0, tooMany));
+    }
+    for (const known of old.slice(0, mostPurges)) this.#purge(known);
   }
 
   /** Milliseconds until all leases that this host has granted are over. */

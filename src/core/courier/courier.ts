@@ -262,14 +262,14 @@ export class Courier implements CommitListener {
     if (typeof outcome === "object" && outcome.at === "committed") {
       if (commit.write.at === "delete") this.#mail?.drop(commit.agent);
       this.#reminders.noteCommit(commit);
-      const notKept = [...(outcome.knownMail ?? []), ...(outcome.buriedMail ?? [])];
+      // A set, for there may be many of them: each durable event of a turn may go to many agents.
+      const notKept = new Set([...(outcome.knownMail ?? []), ...(outcome.buriedMail ?? [])]);
       for (const index of notKept) {
         const left = commit.mail[index];
         if (left !== undefined) this.#mail?.expectNoMore(left.receiver, left.id);
       }
       if (this.#parts.observers?.now !== undefined) {
-        for (const [index, { receiver }] of commit.mail.entries())
-          if (!notKept.includes(index)) this.#noteKept(receiver);
+        for (const [index, { receiver }] of commit.mail.entries()) if (!notKept.has(index)) this.#noteKept(receiver);
       }
       if (outcome.buriedMail !== undefined) this.#noteUnread(commit, outcome.buriedMail);
       this.#noteForgotten(outcome.forgottenLetters ?? 0);

@@ -12,6 +12,7 @@ import type {
   MailQuery,
   OpenStoreOptions,
   RememberedMessage,
+  ReminderQuery,
   Settlements,
   StateRecord,
   StateStore,
@@ -112,8 +113,8 @@ export class ObservedStore implements StateStore {
     return this.#store.list(query);
   }
 
-  reminders(agent: AgentName): Promise<readonly StoredReminder[]> {
-    return this.#store.reminders(agent);
+  reminders(agent: AgentName, query?: ReminderQuery): Promise<readonly StoredReminder[]> {
+    return this.#store.reminders(agent, query);
   }
 
   due(query: DueQuery): Promise<readonly StoredReminder[]> {

@@ -27,6 +27,7 @@ import type { TurnEffects } from "../state/effects.ts";
 import { fullMailAdvice, fullMailText, isFullMail } from "../state/mail-bounds.ts";
 import { MemoryStateStore } from "../state/memory-state-store.ts";
 import type { Commit, Mail, ReminderChange, StateStore } from "../state/state-store.ts";
+import { listReminders } from "../state/store-pages.ts";
 import { TopicId } from "../topics/topic-id.ts";
 import type { PublishEnvelope } from "./envelope.ts";
 
@@ -188,7 +189,7 @@ export class KeptMessages implements AgentPost {
 
   async list(agent: AgentId): Promise<readonly ReminderInfo[]> {
     await this.store.open();
-    const stored = await this.store.reminders(nameOf(agent));
+    const stored = await listReminders(this.store, nameOf(agent));
     return reminderInfos(stored, this.#parts.effectsOf(agent)?.reminders ?? []);
   }
 

@@ -1,10 +1,17 @@
 import { asList } from "../collections/as-list.ts";
 import { TroupeError } from "../errors.ts";
+import { reservedMessageType } from "../reserved-names.ts";
 import { isThenable } from "../thenable.ts";
 import { FunctionCall, FunctionExecutionResult } from "../tools/function-call.ts";
 import { UnknownPayload, voidMessage } from "./built-in-messages.ts";
 import { brandOf, MessageIndex, messageTypeText } from "./message-index.ts";
-import { assertMessageType, bareContentType, type MessageType, protobufContentType } from "./message-type.ts";
+import {
+  assertMessageType,
+  assertName,
+  bareContentType,
+  type MessageType,
+  protobufContentType,
+} from "./message-type.ts";
 
 /** The bytes of a message, with its type name and content type. */
 export interface EncodedMessage {
@@ -35,6 +42,7 @@ export class CodecRegistry {
   add(types: MessageType | readonly MessageType[]): void {
     for (const type of asList(types)) {
       assertMessageType(type, "What a runtime is told with addMessageSerializer");
+      assertName(type.typeName);
       const contentType = bareContentType(type.contentType);
       const names = this.#byContentType.get(contentType) ?? new Map<string, MessageType>();
       this.#byContentType.set(contentType, names.set(type.typeName, type));
@@ -72,7 +80,9 @@ export class CodecRegistry {
    * value can be sent, as far as its type tells. It looks at the type alone and not at the fields, so that it costs little.
    */
   refusalOf(value: unknown): TroupeError | undefined {
-    if (this.typeOf(value) !== undefined || value instanceof UnknownPayload) return undefined;
+    if (this.typeOf(value) !== undefined) return undefined;
+    // An agent that passes such a message on would ask Troupe for something in its own name.
+    if (value instanceof UnknownPayload) return reservedMessageType(value.typeName, "invalid-message");
     return new TroupeError("invalid-message", undeclared(value));
   }
 
@@ -90,6 +100,8 @@ export class CodecRegistry {
    */
   encode(value: unknown, preferredContentType?: string): EncodedMessage {
     if (value instanceof UnknownPayload) {
+      const reserved = this.refusalOf(value);
+      if (reserved !== undefined) throw reserved;
       return { typeName: value.typeName, contentType: value.dataContentType, data: value.payload };
     }
     const type = this.typeOf(value, preferredContentType);

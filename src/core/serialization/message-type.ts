@@ -1,4 +1,5 @@
 import { TroupeError } from "../errors.ts";
+import { reservedMessageType } from "../reserved-names.ts";
 import { wrongValue } from "../validation/option-values.ts";
 
 // protocol.md §4.1
@@ -81,10 +82,12 @@ export type AnswerOf<M> = M extends { readonly [answerBrand]?: infer Answer } ? 
 /** Type of the values of a message type: `MessageOf<typeof Greeting>`. */
 export type MessageOf<Type> = Type extends MessageType<infer T, infer _Answer> ? T : never;
 
-/** Throws `invalid-argument` for what can't be the name of a message type. */
+/** Throws `invalid-argument` for what can't be the name of a message type, and for a name of Troupe's own. */
 export function assertName(name: unknown): void {
   if (typeof name !== "string") throw wrongValue("The name of a message type must be a text", name);
   if (name === "") throw new TroupeError("invalid-argument", "A message type needs a name.");
+  const reserved = reservedMessageType(name, "invalid-argument");
+  if (reserved !== undefined) throw reserved;
 }
 
 /** Throws `invalid-argument` for a value that is not a message type, such as a schema. `what` begins the text. */

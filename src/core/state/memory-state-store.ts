@@ -7,6 +7,7 @@ import { type AgentName, compareBytes, compareNames, textOfName } from "./agent-
 import type { DurableLog } from "./durable-log.ts";
 import { mailOfSlice } from "./fit-mail.ts";
 import { mailBoundsOf } from "./mail-bounds.ts";
+import { type HeldCommit, heldCommit, inTurns, ownCommit, whole } from "./memory/held-commit.ts";
 import type { MemoryReminder } from "./memory/memory-reminders.ts";
 import { inShards, type MemoryRecord, type Moment, StateMemory } from "./memory/state-memory.ts";
 import type {
@@ -19,6 +20,7 @@ import type {
   MailQuery,
   OpenStoreOptions,
   RememberedMessage,
+  ReminderQuery,
   Settlements,
   StateRecord,
   StateStore,
@@ -30,6 +32,7 @@ import type {
 import { StoreError } from "./store-error.ts";
 import { storeLimits } from "./store-limits.ts";
 import { type MailTable, StoreLog } from "./store-log.ts";
+import { pageOf } from "./store-pages.ts";
 
 /** Options of a `MemoryStateStore`. */
 export interface MemoryStateStoreOptions {
@@ -156,28 +159,28 @@ export class MemoryStateStore implements StateStore {
   }
 
   async commit(commits: readonly Commit[]): Promise<readonly CommitOutcome[]> {
-    if (isLarge(commits) || this.#memory.writing !== undefined) return this.#commitLater(commits.map(copyOfCommit));
+    if (isLarge(commits) || this.#memory.writing !== undefined) return this.#commitLater(commits.map(heldCommit));
     const memory = this.#write();
     const moment = this.#moment();
     return commits.map((commit) => whole(memory.commit(commit, moment)));
   }
 
   /** Commits in slices, with the turns of the event loop between them for others. */
-  async #commitLater(commits: readonly Commit[]): Promise<readonly CommitOutcome[]> {
+  async #commitLater(commits: readonly HeldCommit[]): Promise<readonly CommitOutcome[]> {
     while (this.#memory.writing !== undefined) await this.#memory.writing;
     const memory = this.#write();
-    if (!isLarge(commits)) return commits.map((commit) => whole(memory.commit(commit, this.#moment())));
+    if (!isLarge(commits.map(({ commit }) => commit))) {
+      return commits.map((held) => whole(memory.commit(whole(ownCommit(held)), this.#moment())));
+    }
     let end: () => void = () => undefined;
     memory.writing = new Promise((resolve) => {
       end = resolve;
     });
     try {
       const outcomes: CommitOutcome[] = [];
-      for (const commit of commits) {
-        const steps = memory.commit(commit, this.#moment());
-        let step = steps.next();
-        for (; step.done !== true; step = steps.next()) await nextTurn();
-        outcomes.push(step.value);
+      for (const held of commits) {
+        const own = await inTurns(ownCommit(held));
+        outcomes.push(await inTurns(memory.commit(own, this.#moment())));
         if (outcomes.length % mailOfSlice === 0) await nextTurn();
       }
       return outcomes;
@@ -206,35 +209,32 @@ export class MemoryStateStore implements StateStore {
     return { records, isLast: found.length <= most };
   }
 
-  async reminders(agent: AgentName): Promise<readonly StoredReminder[]> {
+  async reminders(agent: AgentName, { after, maxBytes }: ReminderQuery = {}): Promise<readonly StoredReminder[]> {
     while (this.#memory.writing !== undefined) await this.#memory.writing;
-    return this.#read().reminders.of(textOfName(agent)).map(copyOfReminder);
+    const all = this.#read().reminders.of(textOfName(agent));
+    const left = after === undefined ? all : all.filter(({ name }) => compareBytes(name, after) > 0);
+    return pageOf(left, { bytesOf: ({ message }) => message.length, maxBytes }).map(copyOfReminder);
   }
 
-  async due({ beforeMs, shards, after, limit }: DueQuery): Promise<readonly StoredReminder[]> {
+  async due({ beforeMs, shards, after, limit, maxBytes }: DueQuery): Promise<readonly StoredReminder[]> {
     const inShard = inShards(shards);
     while (this.#memory.writing !== undefined) await this.#memory.writing;
     const { reminders } = this.#read();
     const isWanted = (one: MemoryReminder) =>
       one.dueMs < beforeMs && inShard(one.agent) && (after === undefined || compareDue(one, after) > 0);
-    if (after !== undefined) return firstOf(filtered(reminders.all(), isWanted), limit, compareDue).map(copyOfReminder);
-    const found: StoredReminder[] = [];
-    for (const reminder of reminders.inOrder()) {
-      if (reminder.dueMs >= beforeMs || found.length >= limit) break;
-      if (isWanted(reminder)) found.push(copyOfReminder(reminder));
-    }
-    return found;
+    const sorted =
+      after === undefined
+        ? filtered(until(reminders.inOrder(), beforeMs), isWanted)
+        : firstOf(filtered(reminders.all(), isWanted), limit, compareDue);
+    return pageOf(sorted, { bytesOf: ({ message }) => message.length, limit, maxBytes }).map(copyOfReminder);
   }
 
-  async mail({ shards, after = 0, limit }: MailQuery): Promise<readonly StoredMail[]> {
-    const isWanted = inShards(shards);
-    const found: StoredMail[] = [];
+  async mail({ shards, after = 0, limit, maxBytes }: MailQuery): Promise<readonly StoredMail[]> {
+    const inShard = inShards(shards);
     while (this.#memory.writing !== undefined) await this.#memory.writing;
-    for (const mail of this.#read().mailboxes.all()) {
-      if (found.length >= limit) break;
-      if (mail.place > after && isWanted(mail.receiver)) found.push({ ...mail, frame: new Uint8Array(mail.frame) });
-    }
-    return found;
+    const wanted = filtered(this.#read().mailboxes.all(), (one) => one.place > after && inShard(one.receiver));
+    const page = pageOf(wanted, { bytesOf: ({ frame }) => frame.length, limit, maxBytes });
+    return page.map((one) => ({ ...one, frame: new Uint8Array(one.frame) }));
   }
 
   async settle(done: Settlements): Promise<void> {
@@ -327,37 +327,16 @@ function isLarge(commits: readonly Commit[]): boolean {
   return commits.length > mailOfSlice || commits.some(({ mail }) => mail.length > mailOfSlice);
 }
 
-/** Runs all slices at once. */
-function whole<T>(steps: Generator<void, T>): T {
-  for (;;) {
-    const step = steps.next();
-    if (step.done === true) return step.value;
-  }
-}
-
-/** Copies the bytes of a commit that waits, those of its mail into one buffer: memory for each of thousands would take long. */
-function copyOfCommit(commit: Commit): Commit {
-  const { write, reminders, mail, remembered } = commit;
-  const frames = new Uint8Array(mail.reduce((sum, { frame }) => sum + frame.length, 0));
-  let at = 0;
-  return {
-    ...commit,
-    write: write.at === "put" ? { ...write, data: new Uint8Array(write.data) } : write,
-    reminders: reminders.map((change) =>
-      change.at === "set" ? { ...change, message: new Uint8Array(change.message) } : change,
-    ),
-    mail: mail.map((one) => {
-      const from = at;
-      frames.set(one.frame, from);
-      at += one.frame.length;
-      return { ...one, frame: frames.subarray(from, at) };
-    }),
-    remembered: remembered.map((one) => ({ ...one, answer: one.answer && new Uint8Array(one.answer) })),
-  };
-}
-
 function* filtered<T>(items: Iterable<T>, isWanted: (item: T) => boolean): Iterable<T> {
   for (const item of items) if (isWanted(item)) yield item;
+}
+
+/** The first reminders of a list in the order of their times, as far as they are due before a time. */
+function* until(reminders: Iterable<MemoryReminder>, beforeMs: number): Iterable<MemoryReminder> {
+  for (const reminder of reminders) {
+    if (reminder.dueMs >= beforeMs) return;
+    yield reminder;
+  }
 }
 
 function compareDue(a: Pick<StoredReminder, "dueMs" | "seq">, b: Pick<StoredReminder, "dueMs" | "seq">): number {

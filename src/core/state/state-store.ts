@@ -203,11 +203,26 @@ export interface ListPage {
   readonly isLast: boolean;
 }
 
+/** How much to read at once. */
+export interface PageQuery {
+  /**
+   * Bytes of the messages of a page. It has fewer, unless it has only one message. So a page may end before its `limit`: an empty page says that
+   * there are no more. Default: 4 MiB.
+   */
+  readonly maxBytes?: number | undefined;
+}
+
 /** Which part of the mail or of the reminders to read. */
-export interface ShardQuery {
+export interface ShardQuery extends PageQuery {
   /** Shards of the receivers, or of the reminders' agents. Default: all. */
   readonly shards?: readonly number[] | undefined;
   readonly limit: number;
+}
+
+/** Which reminders of an agent to read. */
+export interface ReminderQuery extends PageQuery {
+  /** The name with which the last page ended. Default: from the first. */
+  readonly after?: string | undefined;
 }
 
 /** Which reminders to read. */
@@ -295,11 +310,11 @@ export interface StateStore extends AsyncDisposable {
   remembered(agent: AgentName, id: string, principal: string): Promise<RememberedMessage | undefined>;
   /** Lists records, a page at a time. No record is missed or repeated if others are written meanwhile. */
   list(query?: ListQuery): Promise<ListPage>;
-  /** The reminders of an agent, by name in the order of their bytes. */
-  reminders(agent: AgentName): Promise<readonly StoredReminder[]>;
-  /** Reminders that are due, the earliest first; those of one time by `seq`. */
+  /** The reminders of an agent, by name in the order of their bytes, a page at a time. */
+  reminders(agent: AgentName, query?: ReminderQuery): Promise<readonly StoredReminder[]>;
+  /** Reminders that are due, a page at a time: the earliest first; those of one time by `seq`. */
   due(query: DueQuery): Promise<readonly StoredReminder[]>;
-  /** Mail by its place, whether it is due or not. */
+  /** Mail by its place, whether it is due or not, a page at a time. */
   mail(query: MailQuery): Promise<readonly StoredMail[]>;
   /** Writes what became of reminders and mail, all of it together. It may wait for the next commit. */
   settle(done: Settlements): Promise<void>;

@@ -16,6 +16,7 @@ import type {
   StoreOpening,
 } from "./state-store.ts";
 import { StoreError } from "./store-error.ts";
+import { listReminders } from "./store-pages.ts";
 
 /** Options of a `StoreKeeper`. */
 export interface StoreKeeperOptions<Out> {
@@ -56,7 +57,7 @@ export class StoreKeeper<Out = unknown> implements StateKeeper<Out> {
   }
 
   async reminders(agent: AgentName): Promise<readonly StoredReminder[]> {
-    return this.#read((store) => store.reminders(agent));
+    return this.#read((store) => listReminders(store, agent));
   }
 
   async commit(commit: KeptCommit<Out>): Promise<KeptOutcome> {

@@ -34,6 +34,8 @@ export const storeLimits = {
    * look at it only after each 16th part of them.
    */
   deadLettersBytes: 64 * 1024 * kiB,
+  /** Bytes of the messages of a page of reminders or mail, if the query names no number. */
+  pageBytes: 4 * 1024 * kiB,
   /** Records of a page of `list`, if the query names no number. */
   listed: 1_000,
   /** Records of a page of `list` at most. */

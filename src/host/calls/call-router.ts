@@ -35,14 +35,14 @@ import { CallEnds } from "./call-ends.ts";
 import { type CallFailure, callFailure } from "./call-failures.ts";
 import { CallOutcomes, type CallOutcomesParts } from "./call-outcomes.ts";
 import { type BadFrame, type CallBounds, unknownTarget, whyNotTaken } from "./call-refusals.ts";
-import { CallRings } from "./call-rings.ts";
 import { CallSending } from "./call-sending.ts";
 import { CallTable } from "./call-table.ts";
 import { CallsElsewhere, isOn } from "./calls-elsewhere.ts";
 import { type GivenUp, GivenUpTypes } from "./given-up-types.ts";
 import { HeldCalls } from "./held-calls.ts";
-import { HeldWaits } from "./held-waits.ts";
+import { CallRings } from "./rings/call-rings.ts";
 import { ClusterRings } from "./rings/cluster-rings.ts";
+import { HeldWaits } from "./rings/held-waits.ts";
 import { type CallWays, SharedCalls } from "./shared-calls.ts";
 import { StockChains } from "./stock-chains.ts";
 

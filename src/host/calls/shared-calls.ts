@@ -25,7 +25,7 @@ import type { Peer } from "../sessions/peer.ts";
 import { callerIdText, keptText, type PendingCall } from "../sessions/pending-call.ts";
 import { type CallFailure, callFailure } from "./call-failures.ts";
 import type { CallTable } from "./call-table.ts";
-import type { HeldWaits } from "./held-waits.ts";
+import type { HeldWaits } from "./rings/held-waits.ts";
 import { type EndedCalls, waitingPathOf } from "./waiting-path.ts";
 
 /** The work of the call router for calls to agents of shared types. */

@@ -239,6 +239,7 @@ export class ChannelLifecycle {
     const { sessions, counters, calls, registry, placement, others } = this.#parts;
     const replaced = sessions.enter(session);
     session.quota?.channelOpened();
+    this.#boundKept(session);
     // After the entry, so that an observer that looks at the host finds the session.
     this.#reports.opened("data", session.owner, session.traits.isAnnounced);
     if (replaced !== undefined) {
@@ -279,10 +280,18 @@ export class ChannelLifecycle {
     return this.#parts.quotas?.of(owner.principal, account.party);
   }
 
+  /** Counts for the principal, too, what the connection makes the host keep. */
+  #boundKept({ owner, account }: Pick<ControlSession, "owner" | "account">): void {
+    const { quotas } = this.#parts;
+    if (quotas !== undefined && owner.principal !== undefined)
+      account.joinBound(quotas.keptByPrincipal(owner.principal));
+  }
+
   #controlOpened(session: ControlSession): void {
     const { controlSessions, control } = this.#parts;
     const replaced = controlSessions.enter(session);
     this.#quotaOf(session)?.channelOpened();
+    this.#boundKept(session);
     this.#reports.opened("control", session.owner, false);
     if (replaced === undefined) return;
     replaced.finish(replacedStatus, "replaced");

@@ -1,4 +1,4 @@
-import type { Logger } from "../../core/internal.ts";
+import type { Clock, Logger } from "../../core/internal.ts";
 import {
   type AskLeaveFrame,
   encodeFrame,
@@ -32,6 +32,7 @@ import type { Registry } from "../registry/registry.ts";
 import type { TypeOwners } from "../registry/type-owners.ts";
 import type { TypesBetween } from "../registry/types-between.ts";
 import type { Peer } from "../sessions/peer.ts";
+import type { SenderWaits } from "../sessions/sender-waits.ts";
 import { HeartbeatAnswers } from "./heartbeat-answers.ts";
 import { keepTypes, typesToGiveUp } from "./types-of-change.ts";
 
@@ -52,6 +53,9 @@ export interface RouterParts {
   readonly drains: WorkerDrains;
   readonly joins: JoinsSeat;
   readonly others: OthersSeat;
+  /** Messages that wait for their places, by their senders. */
+  readonly senderWaits: SenderWaits;
+  readonly clock: Clock;
   readonly counters: MutableHostCounters;
   readonly logger: Logger | undefined;
 }
@@ -66,9 +70,9 @@ export class Router {
 
   constructor(parts: RouterParts) {
     this.#parts = parts;
-    const { others, joins } = parts;
+    const { others, joins, senderWaits, clock } = parts;
     this.#heartbeats = new HeartbeatAnswers({
-      others,
+      ...{ others, senderWaits, clock },
       isMoving: (peer) => joins.now?.isMoving(peer) === true,
       leaseOf: (peer) => joins.now?.leaseOf(peer) ?? 0,
     });

@@ -32,6 +32,8 @@ export interface ClusterHostCounters {
   readonly balancedWorkers: number;
   /** Shards of the mail that this host has finished, and left to another one. */
   readonly shardsHandedOver: number;
+  /** Names of agent types that this host has given free. */
+  readonly namesFreed: number;
   /** Links of both kinds that were opened, and those that have ended. */
   readonly openedLinks: number;
   readonly endedLinks: number;

@@ -1,5 +1,5 @@
 import type { ClusterMember, LifeEnd, MemberListener, SessionEnd, WorkerSession } from "../../cluster/internal.ts";
-import { encodeFrame } from "../../protocol/internal.ts";
+import { encodeFrame, peerLinks, troupeVersion } from "../../protocol/internal.ts";
 import { type RpcStatus, StatusCode } from "../../transport/internal.ts";
 import type { HostClusterOptions } from "../cluster-options.ts";
 import type { HostComposition } from "../compose.ts";
@@ -67,7 +67,7 @@ export class HostCluster {
     this.#view = this.#viewOf(this.#lives.member);
     this.#operations = new ClusterOperations({
       ...{ name: this.#view.name, member: () => this.#lives.member, links: () => this.#links },
-      ...{ statusHere: () => this.#status(), stop, clock, logger: host.options.logger },
+      ...{ statusHere: () => this.#status(), agents: host.operations.agents, stop, clock, logger: host.options.logger },
       openAccount: () =>
         host.accountant.openAccount({
           ...{ party: "the host", name: "request of the operator", giveWay: () => undefined },
@@ -165,6 +165,8 @@ export class HostCluster {
     const { workers, options, readCounters } = this.#host;
     const now = readCounters();
     return {
+      version: troupeVersion,
+      protocol: { oldest: peerLinks.version, newest: peerLinks.version },
       ...{ life: this.#lives.count, isServing: member.isServing, leaseLeftMs: Math.floor(member.leaseLeftMs) },
       workers: workers.size,
       stockWorkers: new Set(
@@ -188,7 +190,11 @@ export class HostCluster {
 
   #viewOf(member: ClusterMember): MemberView {
     const { name = "troupe" } = this.#options;
-    return new MemberView({ name, member, joins: this.#joins, isMoving: (session) => this.#isMoving(session) });
+    return new MemberView({
+      ...{ name, member, joins: this.#joins, clock: this.#host.options.clock },
+      isMoving: (session) => this.#isMoving(session),
+      isThere: (workerId) => this.#host.others.now.workerOf(workerId)?.isOpen === true,
+    });
   }
 
   #isMoving(session: WorkerSession): boolean {

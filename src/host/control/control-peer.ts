@@ -13,7 +13,12 @@ export interface ControlPeer {
   readonly isElsewhere: boolean;
   // protocol.md §12.4
   /** Has another host pass on a request with the principal of its sender. Resolves to the answer, and never rejects. Undefined: this is a client. */
-  readonly ask: ((envelope: Uint8Array, from: ControlPeer) => Promise<Uint8Array | RpcError>) | undefined;
+  readonly ask:
+    | ((envelope: Uint8Array, from: ControlPeer, signal: AbortSignal) => Promise<Uint8Array | RpcError>)
+    | undefined;
+  // protocol.md §12.4
+  /** Tells the other host that the agent of its request is not here: it looks for the agent again. Undefined: it can't be told. */
+  readonly giveBack?: (() => void) | undefined;
   /** False: it takes nothing now. `from`: the sender, if it is not the host. */
   send(envelope: Uint8Array, from?: ControlPeer): boolean;
 }

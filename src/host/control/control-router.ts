@@ -1,4 +1,4 @@
-import type { Clock, Epoch, Logger } from "../../core/internal.ts";
+import { type Clock, type Epoch, type Logger, TroupeError } from "../../core/internal.ts";
 import {
   type ControlEnvelope,
   type ControlRequest,
@@ -7,42 +7,48 @@ import {
   controlReply,
   decodeControl,
   encodeControl,
+  formatControlError,
   isControlRequest,
   parseControlDestination,
   withControlEpoch,
 } from "../../protocol/internal.ts";
-import type { AccessAction } from "../../security/internal.ts";
 import { type MemoryAccount, RpcError, StatusCode } from "../../transport/internal.ts";
 import type { AccessCheck } from "../access/access-check.ts";
 import type { BatchRunner } from "../batch-runner.ts";
 import type { MutableHostCounters } from "../counters.ts";
 import { limits } from "../limits.ts";
 import type { OthersSeat } from "../peers/other-hosts.ts";
+import type { PlaceGates } from "../peers/places/place-gates.ts";
 import type { Placed } from "../placement/located.ts";
 import type { MovingAgent } from "../placement/moving-agent.ts";
 import type { Principal } from "../principal.ts";
 import type { QuotaCheck } from "../quotas/quota-check.ts";
+import { AsksElsewhere } from "./asks-elsewhere.ts";
+import { isForAgent, isForOwner, isolatedText, whyDenied, whyLate, whyUnroutable } from "./control-checks.ts";
 import type { ControlPeer } from "./control-peer.ts";
+import type { ControlPlaces } from "./control-places.ts";
 import { type ControlWait, ControlWaits } from "./control-waits.ts";
-import { type CameRequest, HeldRequests, type MessageHolder } from "./held-requests.ts";
+import { GatedRequests } from "./gated-requests.ts";
+import { type CameRequest, HeldRequests, type MessageHolder, ownRequest } from "./held-requests.ts";
 import type { HostAsks } from "./host-asks.ts";
 
 export interface ControlRouterParts {
   /** Runs what may be long: the answers for a channel that has ended. */
   readonly batches: BatchRunner;
   readonly counters: MutableHostCounters;
-  /** Returns the client that an agent's requests go to; undefined: there is none. */
+  /** Returns the client that an agent's answers go to; undefined: there is none. */
   readonly locate: (agentType: string, key: string, asker: ControlPeer) => string | undefined;
+  /** Finds where requests go. */
+  readonly places: Pick<ControlPlaces, "find">;
   /** Whether any agent type is shared; the epoch of the claim of an agent, if its type is. */
   readonly hasShared: () => boolean;
   readonly epochOf: (agentType: string, key: string) => Epoch | undefined;
-  /** Returns an agent of a shared type that moves from one worker to another. Undefined: it does not. */
-  readonly movingAgent: (agentType: string, key: string) => MovingAgent | undefined;
-  /** Holds what comes for such agents. */
+  /** Holds what comes for agents of shared types that move, or whose place is not known. */
   readonly leaving: MessageHolder;
+  /** Hold what comes for exclusive types whose place is not known. */
+  readonly gates: PlaceGates;
   readonly sessions: { of(clientId: string): ControlPeer | undefined };
-  /** Default: this host is alone. */
-  readonly others?: OthersSeat | undefined;
+  readonly others: OthersSeat;
   /** The requests of the host itself. */
   readonly hostAsks: HostAsks;
   readonly clock: Clock;
@@ -64,10 +70,17 @@ export class ControlRouter {
   readonly #parts: ControlRouterParts;
   readonly #waits = new ControlWaits();
   readonly #held: HeldRequests;
+  readonly #gated: GatedRequests;
+  readonly #asks = new AsksElsewhere();
 
   constructor(parts: ControlRouterParts) {
     this.#parts = parts;
     this.#held = new HeldRequests(parts.leaving, (came, placed) => this.#placed(came, placed));
+    this.#gated = new GatedRequests({
+      gates: parts.gates,
+      onPlaced: (came, isUnserved) => (isUnserved ? this.#returnToSender(came.from, came.envelope) : this.#seek(came)),
+      onExpired: ({ from, envelope, request }) => this.#refuse(from, envelope, request, whyLate(envelope.destination)),
+    });
   }
 
   route(from: ControlPeer, bytes: Uint8Array): void {
@@ -77,17 +90,30 @@ export class ControlRouter {
     // protocol.md §12.4: the host that has asked knows where its client is.
     if (asker?.isElsewhere) return this.#answerElsewhere(asker, bytes);
     if (asker === undefined && this.#isForged(from, envelope)) return this.#refuseForged(from, envelope);
-    const denied = this.#whyDenied(from, envelope);
+    const denied = whyDenied(this.#parts.access, from, envelope);
     if (denied !== undefined) return this.#refuseDenied(from, envelope, denied);
     const overuse = this.#whyOverused(from, envelope, bytes);
     if (overuse !== undefined) return this.#refuse(from, envelope, overuse.request, overuse.text);
-    if (isControlRequest(envelope.body) && this.#parts.others?.now.isServing === false)
+    if (isControlRequest(envelope.body) && !this.#parts.others.now.isServing)
       return this.#refuseIsolated(from, envelope, envelope.body);
-    const agent = this.#movingAt(envelope);
-    if (agent !== undefined && isControlRequest(envelope.body)) {
-      return this.#hold(agent, { from, envelope, request: envelope.body, bytes });
-    }
+    if (isControlRequest(envelope.body)) return this.#seek({ from, envelope, request: envelope.body, bytes, tries: 0 });
     this.#pass(from, envelope, bytes, this.#clientAt(envelope.destination, from));
+  }
+
+  /** Passes a request to the worker of its agent, or holds it until more is known. */
+  #seek(came: CameRequest): void {
+    const place = this.#parts.places.find(came);
+    switch (place.at) {
+      case "client":
+        return this.#pass(came.from, came.envelope, came.bytes, place.clientId, came);
+      case "moving":
+        return this.#hold(place.agent, came);
+      case "gate":
+        if (this.#gated.hold(place.key, came)) return;
+        return this.#refuseFull(came, `Too much waits for the place of ${came.envelope.destination}. Try again later.`);
+      case "nowhere":
+        return this.#refuseFull(came, place.reason);
+    }
   }
 
   // protocol.md §2.5
@@ -95,8 +121,7 @@ export class ControlRouter {
   #whyOverused({ id: clientId, caller, account }: ControlPeer, { body }: ControlEnvelope, bytes: Uint8Array) {
     const { quotas } = this.#parts;
     if (quotas === undefined || caller === undefined || !isControlRequest(body)) return undefined;
-    const quota = quotas.of(caller.principal, account.party);
-    const overuse = quota.whyNotMessages(1, bytes.length, { clientId });
+    const overuse = quotas.whyNotSend({ principal: caller.principal, party: account.party, clientId }, bytes.length);
     return overuse && { request: body, text: overuse.text };
   }
 
@@ -110,23 +135,29 @@ export class ControlRouter {
   /** The link to the host that has the client or the agent of a destination. `clientId`: the worker of the agent, if this host knows it. Envelopes from another host go to no third one. */
   #elsewhere(from: ControlPeer, text: string, clientId: string | undefined): ControlPeer | undefined {
     const { others } = this.#parts;
-    if (from.isElsewhere || others === undefined || !others.now.areThere) return undefined;
+    if (from.isElsewhere || !others.now.areThere) return undefined;
     const destination = parseControlDestination(text);
     if (destination === undefined) return undefined;
     if (destination.kind === "client") return others.now.controlOf(destination.clientId);
-    // protocol.md §12.8: an agent of a shared type is where its route goes.
-    return clientId === undefined ? others.now.controlOfType(destination.type) : others.now.controlOf(clientId);
+    return clientId === undefined ? undefined : others.now.controlOf(clientId);
   }
 
   /** Passes an envelope to a client. Answers the sender when there is no such client, or when it has gone. */
-  #pass(from: ControlPeer, envelope: ControlEnvelope, bytes: Uint8Array, clientId: string | undefined): void {
+  #pass(
+    from: ControlPeer,
+    envelope: ControlEnvelope,
+    bytes: Uint8Array,
+    clientId: string | undefined,
+    came?: CameRequest,
+  ): void {
     const { counters, clientIds, sessions } = this.#parts;
     if (isForOwner(envelope.body) && clientId !== undefined && !clientIds.isFree(clientId, from.owner.principal))
       return this.#refuseStranger(from, envelope, envelope.body);
     const here = clientId === undefined ? undefined : sessions.of(clientId);
     const target = here ?? this.#elsewhere(from, envelope.destination, clientId);
-    if (target?.ask !== undefined && clientIds.isEnforced && isForOwner(envelope.body))
-      return void this.#askThere(target.ask(bytes, from), { from, envelope, request: envelope.body });
+    if (came !== undefined && target === undefined && this.#gaveBack(came, clientId)) return;
+    const isAsked = isForAgent(envelope) || (clientIds.isEnforced && isForOwner(envelope.body));
+    if (came !== undefined && target?.ask !== undefined && isAsked) return void this.#askThere(target.ask, came);
     const full = this.#waits.whyFull(from, envelope, target);
     if (full !== undefined && isControlRequest(envelope.body)) {
       counters.refusedByLimit += 1;
@@ -138,15 +169,29 @@ export class ControlRouter {
   }
 
   // protocol.md §12.4
-  /** Another host has the worker of the agent, and decides by the principal of the sender. */
-  async #askThere(
-    answering: Promise<Uint8Array | RpcError>,
-    { from, envelope, request }: Omit<CameRequest, "bytes">,
-  ): Promise<void> {
+  /** Gives a request of another host back whose agent is not here, or not any more. False: it stays. */
+  #gaveBack({ from, envelope }: CameRequest, clientId: string | undefined): boolean {
+    if (from.giveBack === undefined || !isForAgent(envelope)) return false;
+    // A worker of this host without a control channel is the place of its agents.
+    if (clientId !== undefined && this.#parts.others.now.controlOf(clientId) === undefined) return false;
+    from.giveBack();
+    return true;
+  }
+
+  // protocol.md §12.4
+  /** Another host has the worker of the agent, and decides by the principal of the sender. If the agent is not there any more, it is sought again. */
+  async #askThere(ask: NonNullable<ControlPeer["ask"]>, asked: CameRequest): Promise<void> {
+    const came = asked.tries === 0 ? ownRequest(asked) : asked;
+    const { from, envelope, request, tries } = came;
+    const full = this.#asks.whyFull(came);
+    if (full !== undefined) return this.#refuseFull(came, full);
     this.#parts.counters.controlMessages += 1;
-    const answer = await answering;
-    if (answer instanceof RpcError) return this.#refuse(from, envelope, request, answer.message);
-    (this.#find(envelope.respondTo ?? "", from) ?? from).send(answer);
+    const answer = await this.#asks.ask(ask, came);
+    if (!(answer instanceof RpcError)) return void (this.#find(envelope.respondTo ?? "", from) ?? from).send(answer);
+    if (answer.status.code !== StatusCode.aborted) return this.#refuse(from, envelope, request, answer.message);
+    if (tries < limits.bouncesOfCall) return this.#seek({ ...came, tries: tries + 1, gatedSinceMs: undefined });
+    const error = new TroupeError("shutting-down", `${envelope.destination} moves between hosts. Try again later.`);
+    this.#refuse(from, envelope, request, formatControlError(error));
   }
 
   // protocol.md §12.4
@@ -164,6 +209,10 @@ export class ControlRouter {
           resolve(answer);
           return true;
         },
+        giveBack: () => {
+          timer.cancel();
+          reject(new RpcError(StatusCode.aborted, "The agent is not at a worker of this host."));
+        },
       };
       const timer = this.#parts.clock.setTimer(limits.controlAskMs, () => {
         reject(new RpcError(StatusCode.unavailable, "The worker has not answered in time. Look at its log."));
@@ -174,34 +223,36 @@ export class ControlRouter {
   }
 
   // protocol.md §11.17
-  #movingAt({ destination, body }: ControlEnvelope): MovingAgent | undefined {
-    if (!this.#parts.hasShared() || !isControlRequest(body)) return undefined;
-    const agent = parseControlDestination(destination);
-    return agent?.kind === "agent" ? this.#parts.movingAgent(agent.type, agent.key) : undefined;
-  }
-
   #hold(agent: MovingAgent, came: CameRequest): void {
     if (this.#held.hold(agent, came)) return;
-    this.#parts.counters.refusedByLimit += 1;
     const error = `Too much waits for ${agent.type.name}/${agent.key}, which moves to another worker. Try again later.`;
-    this.#refuse(came.from, came.envelope, came.request, error);
+    this.#refuseFull(came, error);
+  }
+
+  #refuseFull({ from, envelope, request }: CameRequest, error: string): void {
+    this.#parts.counters.refusedByLimit += 1;
+    this.#refuse(from, envelope, request, error);
   }
 
   /** The agent of a request that waited has a place, or gets none. */
-  #placed({ from, envelope, request, bytes }: CameRequest, placed: Placed | undefined): void {
+  #placed(came: CameRequest, placed: Placed | undefined): void {
+    const { from, envelope, request, bytes } = came;
     if (placed?.at === "nowhere") return this.#refuse(from, envelope, request, placed.reason);
     // The type is not the same any more, or its worker has yet to open its channel.
-    if (placed?.at !== "found") return this.#pass(from, envelope, bytes, this.#clientAt(envelope.destination, from));
-    this.#pass(from, envelope, bytes, placed.peer.id);
+    if (placed?.at !== "found")
+      return this.#pass(from, envelope, bytes, this.#clientAt(envelope.destination, from), came);
+    this.#pass(from, envelope, bytes, placed.peer.id, came);
   }
 
   /** Tells each client that waits for an answer of this channel that it will not come. */
   sessionEnded(session: ControlPeer): void {
     this.#parts.hostAsks.sessionEnded(session);
     this.#held.askerEnded(session);
+    this.#gated.askerEnded(session);
     const { party } = session.account;
     // A channel that was replaced has left the answers to its successor.
     if (session.isElsewhere || this.#parts.sessions.of(session.id) === undefined) {
+      this.#asks.askerEnded(session);
       this.#parts.batches.add(session.id, this.#forgettingsOf(this.#waits.releaseAsker(session)), party);
     }
     this.#parts.batches.add(session.id, this.#refusalsOf(this.#waits.release(session)), party);
@@ -275,24 +326,6 @@ export class ControlRouter {
     from.send(encodeControl(controlReply(own, controlFailure(request, error))));
   }
 
-  // protocol.md §2.4
-  /** The text that refuses a request by the rules. They are held against the agent of its destination, and against the agent that it names. */
-  #whyDenied({ caller }: ControlPeer, { body, destination, respondTo }: ControlEnvelope): string | undefined {
-    const { access } = this.#parts;
-    if (access === undefined || caller === undefined) return undefined;
-    const isRequest = isControlRequest(body);
-    if (!isRequest && respondTo === "") return undefined;
-    const at = parseControlDestination(destination);
-    const named = [at?.kind === "agent" ? at.type : undefined, isRequest ? body.agentId?.type : undefined];
-    const types = new Set(named.filter((type) => type !== undefined));
-    for (const resource of types.size === 0 ? [""] : types)
-      for (const action of actionsOf(body)) {
-        const text = access.whyNot(caller, { action, resource });
-        if (text !== undefined) return text;
-      }
-    return undefined;
-  }
-
   #refuseDenied(from: ControlPeer, envelope: ControlEnvelope, error: string): void {
     this.#parts.counters.unroutableControlMessages += 1;
     // What the host can't read, it can't answer.
@@ -339,30 +372,4 @@ export class ControlRouter {
     const asker = from.isElsewhere ? from : (this.#find(respondTo, from) ?? from);
     asker.send(encodeControl(controlReply({ ...envelope, respondTo }, controlFailure(request, error))));
   }
-}
-
-/** Returns the actions that the rules must allow the sender of a request. */
-function actionsOf(body: ControlEnvelope["body"]): readonly AccessAction[] {
-  switch (body?.kind) {
-    case "save-request":
-      return ["control", "read-state"];
-    case "load-request":
-      return ["control", "write-state"];
-    default:
-      return ["control"];
-  }
-}
-const isolatedText = "This host has lost touch with its cluster; nothing was sent. Try again later.";
-
-/** Whether a request reads or writes the state of an agent, or ends its activation. The description of an agent is for everybody. */
-function isForOwner(body: ControlEnvelope["body"]): body is ControlRequest {
-  return isControlRequest(body) && body.kind !== "metadata-request";
-}
-
-function whyUnroutable(destination: string): string {
-  const parsed = parseControlDestination(destination);
-  if (parsed === undefined) return `Invalid control destination: ${destination}`;
-  return parsed.kind === "agent"
-    ? `Agent ${parsed.type}/${parsed.key} can't be reached: no worker with a control channel serves the agent type ${parsed.type}.`
-    : `Client ${parsed.clientId} can't be reached: it has no control channel.`;
 }

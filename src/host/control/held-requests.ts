@@ -1,7 +1,7 @@
 import type { ControlEnvelope, ControlRequest } from "../../protocol/internal.ts";
 import type { MemoryAccount } from "../../transport/internal.ts";
 import type { Placed } from "../placement/located.ts";
-import type { HeldMessage, MovingAgent } from "../placement/moving-agent.ts";
+import type { HeldMessage, MovingAgent, SeekingPlace } from "../placement/moving-agent.ts";
 import type { ControlPeer } from "./control-peer.ts";
 import { costOf, withoutState } from "./control-waits.ts";
 
@@ -11,6 +11,16 @@ export interface CameRequest {
   readonly envelope: ControlEnvelope;
   readonly request: ControlRequest;
   readonly bytes: Uint8Array;
+  /** Times that another host was asked in vain: the agent was not there any more. */
+  readonly tries: number;
+  /** When it began to wait for the place of its type, by the host's clock. Undefined: it has not waited. */
+  readonly gatedSinceMs?: number | undefined;
+}
+
+/** The bytes may be a part of what came together with them: a copy keeps nothing else in memory. A state to load is kept as bytes alone. */
+export function ownRequest(came: CameRequest): CameRequest {
+  const request = withoutState(came.request);
+  return { ...came, envelope: { ...came.envelope, body: request }, request, bytes: new Uint8Array(came.bytes) };
 }
 
 /** Holds messages for agents that move, within its bounds. */
@@ -26,6 +36,7 @@ class HeldRequest implements HeldMessage {
   readonly payer: { readonly account: MemoryAccount };
   readonly isUnfit = false;
   readonly opensRoutes = false;
+  readonly seeking: SeekingPlace;
   /** The bytes, and the names that were read from them. */
   readonly byteLength: number;
   readonly place: (placed: Placed | undefined) => void;
@@ -34,6 +45,8 @@ class HeldRequest implements HeldMessage {
   constructor(came: CameRequest, place: (held: HeldRequest, placed: Placed | undefined) => void) {
     this.came = came;
     this.payer = came.from;
+    const { isElsewhere } = came.from;
+    this.seeking = { looksUp: isElsewhere || came.tries > 0, isForWorkerHere: isElsewhere };
     this.byteLength = came.bytes.length + costOf(came.envelope);
     this.place = (placed) => place(this, placed);
   }
@@ -57,15 +70,7 @@ export class HeldRequests {
 
   /** False: there is no space for it. */
   hold(agent: MovingAgent, came: CameRequest): boolean {
-    const request = withoutState(came.request);
-    // The bytes may be a part of what came together with them: a copy keeps nothing else in memory. A state to load is kept as bytes alone.
-    const own = {
-      from: came.from,
-      envelope: { ...came.envelope, body: request },
-      request,
-      bytes: new Uint8Array(came.bytes),
-    };
-    const held = new HeldRequest(own, (one, placed) => {
+    const held = new HeldRequest(ownRequest(came), (one, placed) => {
       this.#drop(one);
       this.#onPlaced(one.came, placed);
     });

@@ -1,4 +1,7 @@
 import type { ClusterMember, HostRecord, WorkerSession } from "../../cluster/internal.ts";
+import type { Clock } from "../../core/internal.ts";
+import { FairShare } from "../../transport/internal.ts";
+import { limits } from "../limits.ts";
 import type { ClusterHostsListener, ClusterView, TypeApplicant, TypeGrant } from "../peers/cluster-view.ts";
 import type { Peer } from "../sessions/peer.ts";
 import type { ChannelJoins } from "./channel-joins.ts";
@@ -10,6 +13,9 @@ export interface MemberViewParts {
   readonly joins: ChannelJoins;
   /** Whether the worker moves to another host: it keeps its types. */
   readonly isMoving: (session: WorkerSession) => boolean;
+  /** Whether another host tells of an open channel of a worker. */
+  readonly isThere: (workerId: string) => boolean;
+  readonly clock: Clock;
 }
 
 /** Times that a registration asks again because the worker that had the type was just leaving this host. */
@@ -26,6 +32,10 @@ export class MemberView implements ClusterView {
   readonly #holders = new Map<string, WorkerSession>();
   readonly #listeners = new Set<ClusterHostsListener>();
   readonly #told = new Set<string>();
+  /** Registrations that wait for what becomes of a worker whose channel at another host has ended. */
+  readonly #awaiting = new Map<string, Set<() => void>>();
+  /** The clients of one address have two thirds of the places. */
+  readonly #share = new FairShare(limits.waitingRegistrations);
 
   constructor(parts: MemberViewParts) {
     this.#parts = parts;
@@ -61,7 +71,12 @@ export class MemberView implements ClusterView {
 
   /** No host will serve the worker any more. */
   workerGone(workerId: string): void {
+    this.#decided(workerId);
     for (const listener of this.#listeners) listener.workerGone(workerId);
+  }
+
+  workerHere(workerId: string): void {
+    this.#decided(workerId);
   }
 
   workerOf(agentType: string): string | undefined {
@@ -82,6 +97,7 @@ export class MemberView implements ClusterView {
     if (!this.isServing) return isolated;
     const session = await this.#parts.joins.joinedAs(clientId, party ?? "");
     if (session === undefined) return notJoinedYet;
+    let hasWaited = false;
     for (let tries = 0; tries < mostTries; tries += 1) {
       const outcome = isShared
         ? await this.#member.types.registerShared(agentType, session, terms)
@@ -98,8 +114,10 @@ export class MemberView implements ClusterView {
       const holder =
         record.mode === "exclusive" ? record.workerId : this.#member.types.serversOf(agentType)[0]?.workerId;
       const burial = holder === undefined ? undefined : this.#parts.joins.buried(holder);
-      if (burial === undefined) return { at: "held", by: this.#clientOf(holder) };
-      await burial;
+      const isLeaving = holder !== undefined && !hasWaited && this.#isLeavingOther(holder);
+      if (burial === undefined && !isLeaving) return { at: "held", by: this.#clientOf(holder) };
+      if (burial !== undefined) await burial;
+      else if (holder !== undefined) hasWaited = await this.#decision(holder, party ?? "");
     }
     return storeSilent;
   }
@@ -115,6 +133,37 @@ export class MemberView implements ClusterView {
 
   sessionNumber(channel: Peer): number {
     return this.#parts.joins.sessionOf(channel)?.number ?? 0;
+  }
+
+  // protocol.md §12.5
+  /** Whether the channel of a worker at another host has ended, while no host has buried the worker and none has it. */
+  #isLeavingOther(workerId: string): boolean {
+    const record = this.#member.knownWorkers.get(workerId)?.record;
+    return record?.state === "here" && record.hostId !== this.hostId && !this.#parts.isThere(workerId);
+  }
+
+  /** Resolves to true when such a worker is gone, or has a channel again, or when the time is up. */
+  async #decision(workerId: string, party: string): Promise<true> {
+    if (!this.#share.mayAdd(party)) return true;
+    this.#share.add(party);
+    const awaiting = this.#awaiting.get(workerId) ?? new Set();
+    this.#awaiting.set(workerId, awaiting);
+    await new Promise<void>((resolve) => {
+      const timer = this.#parts.clock.setTimer(limits.leavingOwnerMs, () => settle());
+      const settle = (): void => {
+        timer.cancel();
+        awaiting.delete(settle);
+        if (awaiting.size === 0) this.#awaiting.delete(workerId);
+        resolve();
+      };
+      awaiting.add(settle);
+    });
+    this.#share.remove(party);
+    return true;
+  }
+
+  #decided(workerId: string): void {
+    for (const settle of [...(this.#awaiting.get(workerId) ?? [])]) settle();
   }
 
   #clientOf(workerId: string | undefined): string {

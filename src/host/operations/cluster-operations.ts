@@ -1,10 +1,13 @@
 import type { ClusterMember, HostRecord } from "../../cluster/internal.ts";
-import { type Clock, type Logger, TroupeError } from "../../core/internal.ts";
+import { type AgentName, type Clock, type Logger, TroupeError } from "../../core/internal.ts";
 import type { PeerUnary } from "../../protocol/internal.ts";
 import { type MemoryAccount, RpcError, StatusCode } from "../../transport/internal.ts";
 import { limits } from "../limits.ts";
 import type { ForwardedCall } from "../peers/other-hosts.ts";
+import type { AgentOperations } from "./agent-operations.ts";
+import { AgentsOfCluster, type AgentsPage, type AgentsPlace, type AsksHost } from "./agents-of-cluster.ts";
 import { encodeJson, type HostStatus, operatorMethod, readGrace, readHostStatus } from "./host-status.ts";
+import type { AgentsQuery } from "./listed-agents.ts";
 
 /** A host of a cluster, as another one shows it. */
 export interface ClusterHost {
@@ -56,6 +59,8 @@ export interface ClusterOperationsParts {
   /** Undefined: the host has not started. */
   readonly links: () => OperatorLinks | undefined;
   readonly statusHere: () => HostStatus;
+  /** The agents of this host. */
+  readonly agents: Pick<AgentOperations, "claims" | "place">;
   /** Stops this host in order. Never rejects. */
   readonly stop: (graceMs: number) => void;
   readonly openAccount: () => MemoryAccount;
@@ -76,9 +81,11 @@ const mostHosts = 256;
 /** Shows and drains the hosts of a cluster for an operator, at any of them. */
 export class ClusterOperations {
   readonly #parts: ClusterOperationsParts;
+  readonly #agents: AgentsOfCluster;
 
   constructor(parts: ClusterOperationsParts) {
     this.#parts = parts;
+    this.#agents = new AgentsOfCluster(parts);
   }
 
   /** Shows the cluster. Each other host has 2 s to tell its state. Rejects with the reason of `signal`. */
@@ -126,8 +133,40 @@ export class ClusterOperations {
     if (answer instanceof RpcError) throw new TroupeError("disconnected", `${whyNot(answer)} ${tryAnother}`);
   }
 
+  /** Lists the agents of shared types of all hosts: a page has those of one host. Each host has 2 s. Rejects with the reason of `signal`. */
+  listAgents(query: Omit<AgentsQuery, "after">, place: AgentsPlace, signal: AbortSignal): Promise<AgentsPage> {
+    return this.#asking(signal, (ask) => this.#agents.claims(query, { place, signal, ask }));
+  }
+
+  /** Finds the places of agents of shared types that no worker of this host has. Each host has 2 s. Rejects with the reason of `signal`. */
+  findAgents(agents: readonly AgentName[], signal: AbortSignal): ReturnType<AgentsOfCluster["places"]> {
+    return this.#asking(signal, (ask) => this.#agents.places(agents, ask));
+  }
+
+  /** The name of the other host that serves a worker, as far as is known. Undefined: none does. */
+  hostOfWorker(workerId: string): string | undefined {
+    const member = this.#parts.member();
+    const record = member.knownWorkers.get(workerId)?.record;
+    if (record?.state !== "here" || record.hostId === member.hostId) return undefined;
+    return [...member.hosts.living()].find(({ hostId }) => hostId === record.hostId)?.label;
+  }
+
+  async #asking<T>(signal: AbortSignal, use: (ask: AsksHost) => Promise<T>): Promise<T> {
+    const outcome = await this.#withAccount((account) =>
+      use(async (hostId, method, request) => {
+        const call = callOf(method, request, { account, signal });
+        const answer = await this.#parts.links()?.askHost(hostId, call, limits.hostStatusMs);
+        if (answer === undefined) return noLink;
+        return answer instanceof RpcError ? whyNot(answer) : answer;
+      }),
+    );
+    signal.throwIfAborted();
+    return outcome;
+  }
+
   /** Answers what the operator of another host asks. Undefined: it is nothing of an operator's. */
-  answer({ method, request }: PeerUnary): Promise<Uint8Array> | undefined {
+  answer(ask: PeerUnary): Promise<Uint8Array> | undefined {
+    const { method, request } = ask;
     switch (method) {
       case operatorMethod.status:
         this.#parts.links()?.measure();
@@ -140,7 +179,7 @@ export class ClusterOperations {
         return Promise.resolve(encodeJson({}));
       }
       default:
-        return undefined;
+        return this.#agents.answer(ask);
     }
   }
 

@@ -3,6 +3,10 @@ import type { LinkReport } from "../peers/host-ways.ts";
 
 /** The state of one host of a cluster, as it tells it itself. */
 export interface HostStatus {
+  /** The version of Troupe. Null: it is too old to tell. */
+  readonly version: string | null;
+  /** The versions of the protocol between hosts that it speaks. Null: it is too old to tell. */
+  readonly protocol: { readonly oldest: number; readonly newest: number } | null;
   /** Counts the lives of the host's process: each has another host id. */
   readonly life: number;
   /** False: it has lost touch with its cluster. */
@@ -31,7 +35,10 @@ export interface HostStatus {
 
 // protocol.md §12.5
 /** Methods that one host asks of another for an operator. */
-export const operatorMethod = { status: "HostStatus", drain: "DrainHost" } as const;
+export const operatorMethod = {
+  ...{ status: "HostStatus", drain: "DrainHost" },
+  ...{ agents: "ListAgents", places: "FindAgents" },
+} as const;
 
 /** Bytes of a status: one with 64 links takes some 20 KB. */
 const longestStatus = 256 * 1024;
@@ -45,7 +52,7 @@ export function encodeJson(value: unknown): Uint8Array {
 
 /** Reads the status that another host tells. Undefined: the bytes are something else. Fields that this version does not know are passed over. */
 export function readHostStatus(bytes: Uint8Array): HostStatus | undefined {
-  const fields = bytes.length <= longestStatus ? fieldsIn(bytes) : undefined;
+  const fields = fieldsIn(bytes, longestStatus);
   if (fields === undefined) return undefined;
   const { isServing, shards, links, counters } = fields;
   const counts = countsIn(fields);
@@ -54,12 +61,13 @@ export function readHostStatus(bytes: Uint8Array): HostStatus | undefined {
   const readLinks = isList(links, mostLinks) ? links.map(linkIn) : [undefined];
   const readCounters = countersIn(counters);
   if (readCounters === undefined || !readLinks.every((link) => link !== undefined)) return undefined;
-  return { ...counts, isServing, shards, links: readLinks, counters: readCounters };
+  const told = { version: versionIn(fields.version), protocol: protocolIn(fields.protocol) };
+  return { ...told, ...counts, isServing, shards, links: readLinks, counters: readCounters };
 }
 
 /** Reads the grace of a drain. Undefined: it names none. `"invalid"`: it can't be read. */
 export function readGrace(bytes: Uint8Array): number | undefined | "invalid" {
-  const fields = bytes.length <= longestStatus ? fieldsIn(bytes) : undefined;
+  const fields = fieldsIn(bytes, longestStatus);
   if (fields === undefined) return "invalid";
   const { graceMs } = fields;
   if (graceMs === undefined) return undefined;
@@ -68,7 +76,9 @@ export function readGrace(bytes: Uint8Array): number | undefined | "invalid" {
 
 type Fields = { readonly [name: string]: unknown };
 
-function fieldsIn(bytes: Uint8Array): Fields | undefined {
+/** Reads a JSON object of at most so many bytes. Undefined: it is none. */
+export function fieldsIn(bytes: Uint8Array, most: number): Fields | undefined {
+  if (bytes.length > most) return undefined;
   try {
     const value: unknown = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
     return isRecord(value) ? value : undefined;
@@ -87,6 +97,16 @@ function countsIn(fields: Fields): Counts | undefined {
   const entries = countNames.map((name) => [name, fields[name]] as const);
   // Each name of the list has a number.
   return entries.every(([, value]) => isCount(value)) ? (Object.fromEntries(entries) as Counts) : undefined;
+}
+
+function versionIn(value: unknown): string | null {
+  return typeof value === "string" && /^[\w.+-]{1,64}$/.test(value) ? value : null;
+}
+
+function protocolIn(value: unknown): HostStatus["protocol"] {
+  if (!isRecord(value)) return null;
+  const { oldest, newest } = value;
+  return isCount(oldest) && isCount(newest) ? { oldest, newest } : null;
 }
 
 function linkIn(value: unknown): LinkReport | undefined {
@@ -110,10 +130,10 @@ function isRecord(value: unknown): value is Fields {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
-function isList(value: unknown, most: number): value is readonly unknown[] {
+export function isList(value: unknown, most: number): value is readonly unknown[] {
   return Array.isArray(value) && value.length <= most;
 }
 
-function isCount(value: unknown): value is number {
+export function isCount(value: unknown): value is number {
   return typeof value === "number" && Number.isFinite(value) && value >= 0;
 }

@@ -56,6 +56,8 @@ export interface ClusterView {
   lookUp(agentType: string): Promise<string | undefined>;
   /** Takes an agent type for a client of this host, before the host registers it. No worker of another host can register it after that. */
   claimType(applicant: TypeApplicant): Promise<TypeGrant>;
+  /** Another host tells of a channel of a worker. */
+  workerHere(workerId: string): void;
   /** No client of this host serves the type any more; or, of a shared type, this client. */
   releaseType(agentType: string, clientId?: string): void;
   /** Whether the cluster knows the type as one that workers of several hosts may share. */

@@ -38,7 +38,9 @@ export interface ControlLink {
   readonly owner: { readonly principal: Admitted };
   readonly isElsewhere: true;
   /** Has that host answer a request in the name of its sender's principal. Undefined: that host asks this one. */
-  readonly ask: ((envelope: Uint8Array, from: ControlAsker) => Promise<Uint8Array | RpcError>) | undefined;
+  readonly ask:
+    | ((envelope: Uint8Array, from: ControlAsker, signal: AbortSignal) => Promise<Uint8Array | RpcError>)
+    | undefined;
   /** False: it takes nothing now. `from`: the sender, if it is not the host. */
   send(envelope: Uint8Array, from?: { readonly account: MemoryAccount }): boolean;
 }

@@ -248,11 +248,6 @@ export class LinkedHosts implements OtherHosts, AskingHost, ClusterHostsListener
     return this.#controlTo(this.#workers.ofClient(clientId));
   }
 
-  controlOfType(agentType: string): ControlLink | undefined {
-    const workerId = this.#parts.cluster.workerOf(agentType);
-    return workerId === undefined ? undefined : this.#controlTo(this.#workers.ofWorker(workerId));
-  }
-
   workerOpened(channel: Peer): void {
     this.#parts.presence.workerOpened(channel);
     const workerId = channel.worker.id;
@@ -371,6 +366,7 @@ export class LinkedHosts implements OtherHosts, AskingHost, ClusterHostsListener
 
   workerHere(worker: WorkerElsewhere): void {
     this.#changes.cameThere(worker);
+    this.#parts.cluster.workerHere(worker.worker.id);
     this.#parts.ways.workerHere(worker);
   }
 

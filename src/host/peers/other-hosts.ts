@@ -81,9 +81,8 @@ export interface OtherHosts {
   sendEvent(from: Peer, bytes: Uint8Array, targets: ReadonlyMap<CallLink, readonly PeerEventTarget[]>): number;
   /** Finds the newest channel that a worker has at another host. */
   workerOf(workerId: string): WorkerElsewhere | undefined;
-  /** Finds the way to the control channel of a client of another host, and to that of the worker which serves an exclusive type there. */
+  /** Finds the way to the control channel of a client of another host. */
   controlOf(clientId: string): ControlLink | undefined;
-  controlOfType(agentType: string): ControlLink | undefined;
   /** A worker of this host has opened a data channel, or has ended it. */
   workerOpened(channel: Peer): void;
   workerEnded(channel: Peer): void;
@@ -152,7 +151,6 @@ export const noOthers: OtherHosts = {
   sendEvent: () => 0,
   workerOf: () => undefined,
   controlOf: () => undefined,
-  controlOfType: () => undefined,
   workerOpened: () => undefined,
   workerEnded: () => undefined,
   workerMoving: () => undefined,

@@ -3,6 +3,7 @@ import type { BatchRunner } from "../batch-runner.ts";
 import type { MutableHostCounters } from "../counters.ts";
 import type { Observers } from "../observer.ts";
 import type { Peer } from "../sessions/peer.ts";
+import type { SenderWaits } from "../sessions/sender-waits.ts";
 import type { AgentDirectory } from "./agent-directory.ts";
 import type { AgentRoutes } from "./cluster/agent-routes.ts";
 import { LeaveNotices } from "./leave-notices.ts";
@@ -21,6 +22,8 @@ export interface ComposedPlacementParts
   readonly counters: MutableHostCounters;
   readonly observers: Observers;
   readonly drainGraceMs: number;
+  /** Counts what waits for each sender. */
+  readonly senderWaits: SenderWaits;
   /** A worker gets no new agents from now on. */
   readonly onDraining: (channels: readonly Peer[]) => void;
   /** Ends the channels of a worker that has not let its agents go in time, in a cluster. */
@@ -33,7 +36,7 @@ export interface ComposedPlacementParts
 export function composePlacement(parts: ComposedPlacementParts) {
   const { directory, batches, clock, counters, observers, drainGraceMs, sharedType, endCalls, endChannels } = parts;
   const workers = new Workers();
-  const messages = new HeldMessages();
+  const messages = new HeldMessages(parts.senderWaits);
   const across: AcrossSeat<AgentRoutes> = { now: undefined };
   const lost = new LostAgents(clock, counters);
   const notices: LeaveNotices = new LeaveNotices({

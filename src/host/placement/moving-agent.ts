@@ -3,9 +3,18 @@ import { FairShare, type MemoryAccount } from "../../transport/internal.ts";
 import { limits } from "../limits.ts";
 import type { SharedType } from "../registry/shared-type.ts";
 import type { Peer } from "../sessions/peer.ts";
+import { SenderWaits } from "../sessions/sender-waits.ts";
 import type { Claim } from "./agent-directory.ts";
 import type { MessageOrigin, Nowhere, Placed, Seeker } from "./located.ts";
 import type { MovingLane } from "./moving-lane.ts";
+
+/** The search for the place of a control request, which opens no route. */
+export interface SeekingPlace {
+  /** A place was wrong: the cluster is asked for the claim of the agent first. */
+  readonly looksUp: boolean;
+  /** Another host has sent it. An agent without a worker gets one of this host. */
+  readonly isForWorkerHere: boolean;
+}
 
 /** A message that waits until its agent has a place. The router of its kind makes it. */
 export interface HeldMessage extends Seeker {
@@ -18,6 +27,9 @@ export interface HeldMessage extends Seeker {
   readonly origin?: MessageOrigin | undefined;
   /** Whether it says what has become of it when it is the first on a route to another host. */
   readonly opensRoutes: boolean;
+  // protocol.md §12.8
+  /** The search for its place. Undefined: as for calls and events. */
+  readonly seeking?: SeekingPlace | undefined;
   /** Where it waits; written by `HeldMessages`. */
   queue: { readonly agent: MovingAgent; readonly messages: Set<HeldMessage> } | undefined;
   /** Sends the message to its place, or ends it. Undefined: the agent's type is not the same any more. */
@@ -29,7 +41,7 @@ export interface HeldMessage extends Seeker {
  * - `placing`: it has left, or it stays; the messages that waited are being sent, and others wait behind them.
  *
  * In a cluster, for an agent whose place is not known:
- * - `claiming`: the cluster is asked whether a worker of this host may have it.
+ * - `claiming`: the cluster is asked whether a worker of this host may have it, or who has it.
  * - `asking`: one message is on its way to another host.
  * - `flushing`: the route has changed; what is on its way on the old one comes back first.
  * - `waiting`: a worker that has it is between two hosts, or no worker that may have it is linked yet.
@@ -116,7 +128,13 @@ const messageBytes = 300;
 /** Holds the messages for agents that move, within bounds for each agent and for all, of which each address has a fair share. */
 export class HeldMessages {
   readonly #share = new FairShare(limits.heldForAgents);
+  readonly #senders: SenderWaits;
   #count = 0;
+
+  /** `senders`: counts what waits for each sender. */
+  constructor(senders = new SenderWaits()) {
+    this.#senders = senders;
+  }
 
   /** The number of messages that wait now. */
   get size(): number {
@@ -142,6 +160,7 @@ export class HeldMessages {
     if (isFull || !account.take(byteLength + messageBytes)) return false;
     this.#share.add(account.party, byteLength);
     this.#count += 1;
+    this.#senders.add(account);
     agent.heldBytes += byteLength;
     agent.ofParty ??= {
       messages: new FairShare(limits.heldPerAgent),
@@ -186,6 +205,7 @@ export class HeldMessages {
     queue.agent.ofParty?.messages.remove(account.party);
     queue.agent.ofParty?.bytes.remove(account.party, byteLength);
     this.#count -= 1;
+    this.#senders.remove(account);
     this.#share.remove(account.party, byteLength);
     account.release(byteLength + messageBytes);
   }

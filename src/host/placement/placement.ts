@@ -41,6 +41,8 @@ export interface Choosing {
   readonly above?: string | undefined;
   /** A worker that is taken only if there is no other. */
   readonly except?: string | undefined;
+  /** Workers of other hosts are taken only if there is none here. */
+  readonly isHere?: boolean | undefined;
 }
 
 export interface PlacementParts {
@@ -200,12 +202,13 @@ export class Placement {
   }
 
   /** Chooses a worker by the strategy of the type, or says why no worker can get the agent. */
-  choose(type: SharedType, { key, caller, above, except }: Choosing): Candidate | Expected | Nowhere {
+  choose(type: SharedType, { key, caller, above, except, isHere = false }: Choosing): Candidate | Expected | Nowhere {
     const choice = above === undefined ? this.#choiceOf(type) : this.#choiceAbove(type, above);
     if (choice.at !== "some") return choice;
     const others =
       except === undefined ? choice.candidates : choice.candidates.filter(({ worker }) => worker.id !== except);
-    const candidates = others.length > 0 ? others : choice.candidates;
+    const hereFirst = isHere ? others.filter(({ peer }) => this.#parts.peers.of(peer.id) === peer) : [];
+    const candidates = [hereFirst, others, choice.candidates].find(({ length }) => length > 0) ?? [];
     if (candidates.length === 0) return noneStays(type);
     const { placement, random, directory, across } = this.#parts;
     const strategy = type.terms.placement ?? placement;

@@ -1,11 +1,12 @@
 import type { Clock } from "../../core/internal.ts";
 import { metadataKey } from "../../protocol/internal.ts";
 import type { Quotas } from "../../security/internal.ts";
-import { RpcError, StatusCode } from "../../transport/internal.ts";
+import { type AddressBounds, RpcError, type SharedBound, StatusCode } from "../../transport/internal.ts";
 import type { MutableHostCounters } from "../counters.ts";
 import { limits } from "../limits.ts";
 import type { Observers } from "../observer.ts";
 import type { Principal } from "../principal.ts";
+import { KeptBound } from "./kept-bound.ts";
 import type { Countable, Overuse, Usage } from "./usage.ts";
 import { UsageTable } from "./usage-table.ts";
 
@@ -18,7 +19,7 @@ export interface QuotaCheckParts {
 
 // protocol.md §2.5
 /** Holds callers to the quotas of the host. It counts and reports what it refuses. */
-export class QuotaCheck {
+export class QuotaCheck implements AddressBounds {
   readonly #parts: QuotaCheckParts;
   readonly #table: UsageTable;
 
@@ -50,10 +51,62 @@ export class QuotaCheck {
     if (overuse !== undefined) throw refusalOf(overuse);
   }
 
+  mayConnect(party: string, open: number): boolean {
+    const usage = this.#table.ofAddress(party);
+    this.#refresh(usage);
+    const overuse = usage.whyNotConnect(open);
+    if (overuse !== undefined) noteRefusal(usage, overuse, { ...this.#parts, clientId: undefined });
+    this.#table.settle(usage);
+    return overuse === undefined;
+  }
+
+  keptBy(party: string): SharedBound {
+    return this.#keptBound(this.#table.ofAddress(party));
+  }
+
+  /** The bound of what a principal makes the host keep. */
+  keptByPrincipal(principal: Principal): SharedBound {
+    return this.#keptBound(this.#table.ofPrincipal(principal));
+  }
+
+  #keptBound(of: Usage): SharedBound {
+    return new KeptBound(of, {
+      refresh: (usage) => this.#refresh(usage),
+      settle: (usage) => this.#table.settle(usage),
+      onRefused: (usage, overuse) => noteRefusal(usage, overuse, { ...this.#parts, clientId: undefined }),
+    });
+  }
+
+  #refresh(usage: Usage): void {
+    usage.refresh(this.#parts.quotas.revision, this.#parts.clock);
+  }
+
+  /** Takes one message of a caller that has no session at hand from its quota, or says why it can't. It takes no lot for later messages. */
+  whyNotSend({ principal, party, clientId }: SeldomCaller, bytes: number): Overuse | undefined {
+    const quota = this.of(principal, party);
+    const overuse = quota.whyNotMessages(1, bytes, { clientId, isTaken: false });
+    if (overuse === undefined) quota.charge(1, bytes);
+    else quota.settle();
+    return overuse;
+  }
+
+  /** Does the same, and throws `RpcError` if the caller has sent too much. */
+  assertMaySend(caller: SeldomCaller, bytes: number): void {
+    const overuse = this.whyNotSend(caller, bytes);
+    if (overuse !== undefined) throw refusalOf(overuse);
+  }
+
   /** A call from this address was refused for who made it. */
   denied(party: string): void {
     this.of(undefined, party).charge(1, 0);
   }
+}
+
+/** The caller of a unary call or of a control request. `party`: its peer address. */
+export interface SeldomCaller {
+  readonly principal: Principal | undefined;
+  readonly party: string;
+  readonly clientId: string | undefined;
 }
 
 export interface CallerQuotaParts extends QuotaCheckParts {
@@ -204,15 +257,22 @@ export class CallerQuota {
   }
 
   #refused(usage: Usage, overuse: Overuse, { clientId }: QuotaCaller): Overuse {
-    const { counters, observers, clock } = this.#parts;
-    counters.refusedByQuota += 1;
-    const nowMs = clock.now();
-    if (nowMs - usage.reportedAtMs < limits.quotaReportMs) return overuse;
-    usage.reportedAtMs = nowMs;
-    const detail = `${usage.key.slice(1)}: ${overuse.text}`;
-    observers.now?.({ at: "limited", what: "quota", clientId, detail });
+    noteRefusal(usage, overuse, { ...this.#parts, clientId });
     return overuse;
   }
+}
+
+interface RefusalParts extends Pick<QuotaCheckParts, "counters" | "observers" | "clock"> {
+  readonly clientId: string | undefined;
+}
+
+/** Counts a refusal, and reports it if none of this usage was reported lately. */
+function noteRefusal(usage: Usage, { text }: Overuse, { counters, observers, clock, clientId }: RefusalParts): void {
+  counters.refusedByQuota += 1;
+  const nowMs = clock.now();
+  if (nowMs - usage.reportedAtMs < limits.quotaReportMs) return;
+  usage.reportedAtMs = nowMs;
+  observers.now?.({ at: "limited", what: "quota", clientId, detail: `${usage.key.slice(1)}: ${text}` });
 }
 
 /** The status of a stream or a unary call that a quota refuses. */

@@ -22,6 +22,9 @@ export class Usage {
   types = 0;
   subscriptions = 0;
   calls = 0;
+  /** Bytes that the host keeps, and the accounts that count them. */
+  keptBytes = 0;
+  accounts = 0;
   #limitsOf: () => QuotaLimits;
   #limits: QuotaLimits = {};
   #messages: TokenBucket | undefined;
@@ -93,6 +96,24 @@ export class Usage {
     return { text: `${this.title} may have ${most} ${wordsOf[what]} at once. ${advice[what]}`, retryMs: undefined };
   }
 
+  /** Says why its address may not have one more connection than `open`. */
+  whyNotConnect(open: number): Overuse | undefined {
+    const { connections } = this.#limits;
+    if (connections === undefined || open < connections) return undefined;
+    return { text: `${this.title} may have ${connections} connections at once.`, retryMs: undefined };
+  }
+
+  /** Bytes that the host may keep for it. */
+  get mostKeptBytes(): number {
+    return this.#limits.keptBytes ?? Number.POSITIVE_INFINITY;
+  }
+
+  /** Says why the host keeps no more for it. */
+  whyNotKeep(): Overuse {
+    const text = `${this.title} may make the host keep ${this.#limits.keptBytes} bytes at once. Try again when some messages have their answers.`;
+    return { text, retryMs: undefined };
+  }
+
   channelOpened(nowMs: number): void {
     if (this.channels === 0) this.#servedSinceMs = nowMs;
     this.channels += 1;
@@ -111,8 +132,8 @@ export class Usage {
 
   /** Whether it has nothing at the host. */
   get isUnused(): boolean {
-    const { channels, types, subscriptions, calls } = this;
-    return channels === 0 && calls === 0 && types === 0 && subscriptions === 0;
+    const { channels, types, subscriptions, calls, accounts } = this;
+    return accounts === 0 && channels === 0 && calls === 0 && types === 0 && subscriptions === 0;
   }
 
   /** Whether nothing is lost when it is forgotten. */

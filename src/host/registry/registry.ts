@@ -1,4 +1,4 @@
-import type { Clock, SharingTerms } from "../../core/internal.ts";
+import { type Clock, type SharingTerms, whyReserved } from "../../core/internal.ts";
 import type { WireSubscription } from "../../protocol/internal.ts";
 import { type MemoryAccount, partyOfCall } from "../../transport/internal.ts";
 import type { BatchRunner } from "../batch-runner.ts";
@@ -297,7 +297,7 @@ export class Registry {
   }
 
   #registerType(clientId: string, agentType: string, from: Registrant): TypeOutcome {
-    const reason = whyInvalidAgentType(agentType) ?? whyTooLong(agentType);
+    const reason = whyInvalidAgentType(agentType) ?? whyTooLong(agentType) ?? whyReserved("agent type", agentType);
     if (reason !== undefined) return { at: "invalid", reason };
     const { owners } = this.#parts;
     const known = this.#clients.find(clientId);

@@ -4,6 +4,7 @@ import {
   type Clock,
   type Epoch,
   type ErrorCode,
+  listReminders,
   type Mail,
   type ReminderRule,
   type StateStore,
@@ -221,11 +222,9 @@ export class StateService {
   }
 
   // protocol.md §11.16
-  /** Without the messages: those of one agent may have 64 MB. The store reads them, for one agent at a time. */
+  /** The store reads their messages, too, for one agent at a time. */
   #listReminders(store: StateStore, agent: AgentName): Promise<readonly StoredReminder[]> {
-    const listed = this.#listing.then(async () =>
-      (await store.reminders(agent)).map((reminder) => ({ ...reminder, message: noBytes })),
-    );
+    const listed = this.#listing.then(() => listReminders(store, agent));
     this.#listing = listed.catch(() => undefined);
     return listed;
   }
@@ -358,7 +357,6 @@ function* lastly(tasks: Iterable<() => void>, done: () => void): Iterable<() => 
   done();
 }
 
-const noBytes = new Uint8Array();
 const noMail: { readonly mail: readonly Mail[]; readonly bytes: number } = { mail: [], bytes: 0 };
 const noEffects = { reminders: [], mail: [], remembered: [] };
 const supersededFailure = failure("shutting-down", "Another worker has the agent by now. Try again.");

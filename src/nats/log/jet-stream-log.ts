@@ -7,6 +7,7 @@ import {
   type DurableLog,
   type DurableMessage,
   errorText,
+  isFullMail,
   type KeptMessage,
   type MailReceiver,
   type MakeId,
@@ -20,7 +21,10 @@ import {
   type TakeOptions,
 } from "../../core/internal.ts";
 import type { NatsClient } from "../nats-client.ts";
+import { countedMail } from "./counted-mail.ts";
 import { DeadLetters, type LetterPage } from "./dead-letters.ts";
+import { HeaderPages } from "./header-pages.ts";
+import { MailCounts } from "./mail-counts.ts";
 import { mailIdOf, type StreamMessage, writeMailHeaders } from "./mail-headers.ts";
 import { MailScan } from "./mail-scan.ts";
 import type { MailStreams } from "./mail-streams.ts";
@@ -36,6 +40,8 @@ export interface JetStreamLogParts {
   readonly clock: Clock;
   readonly makeId: MakeId;
   readonly log: RuntimeLog;
+  /** Bytes of one mailbox. */
+  readonly mailboxBytes: number;
   /** Makes the streams again that the servers no longer have; resolves to whether one was missing. */
   readonly restoreStreams: () => Promise<boolean>;
   /** Flushes the log, at the end. */
@@ -59,6 +65,7 @@ export class JetStreamLog implements DurableLog, AsyncDisposable {
   readonly #readings = new Map<number, ShardReading>();
   readonly #letters: DeadLetters;
   readonly #scan: MailScan;
+  readonly #counts: MailCounts;
   readonly #endListening: () => void;
   readonly #endLooking: () => void;
   /** The streams are being looked for. Resolves to whether one was missing. */
@@ -66,11 +73,12 @@ export class JetStreamLog implements DurableLog, AsyncDisposable {
   #isClosed = false;
 
   constructor(parts: JetStreamLogParts) {
-    const { client, streams, clock, makeId } = parts;
+    const { client, streams, clock, makeId, mailboxBytes, log } = parts;
     this.#parts = parts;
     this.#asks = new StreamAsks(client, clock);
     const { stream, subjects } = streams.mail;
-    this.#scan = new MailScan(client, this.#asks, stream, subjects[0] ?? "");
+    this.#scan = new MailScan(new HeaderPages(client, this.#asks, stream, subjects[0] ?? ""));
+    this.#counts = new MailCounts({ client, asks: this.#asks, streams, mailboxBytes, clock, log });
     this.#letters = new DeadLetters({
       ...{ asks: this.#asks, streams, clock, makeMsgId: makeId, maxBytes: storeLimits.deadLettersBytes },
       createHeaders: () => client.createHeaders(),
@@ -93,12 +101,15 @@ export class JetStreamLog implements DurableLog, AsyncDisposable {
       ...{ client, asks: this.#asks, stream: streams.mail.stream, filter: streams.shardSubjects(shard) },
       ...{ shard, token, budget: this.#budget, clock, makeId, log, reader, lost },
       onOver: () => {
-        if (this.#readings.get(shard) === reading) this.#readings.delete(shard);
+        if (this.#readings.get(shard) !== reading) return;
+        this.#readings.delete(shard);
+        this.#counts.end(shard);
       },
     });
     this.#readings.set(shard, reading);
     try {
       await reading.start();
+      if (this.#readings.get(shard) === reading) this.#counts.begin(shard);
     } catch (error) {
       await reading.leave();
       throw error;
@@ -106,7 +117,7 @@ export class JetStreamLog implements DurableLog, AsyncDisposable {
     return {
       settle: async (message) => {
         if (reading.isOver) return "lost";
-        await this.#asks.remove(streams.mail.stream, message.place);
+        if (await this.#asks.remove(streams.mail.stream, message.place)) this.#counts.removed(message);
         reading.letGo(message.place);
         return reading.isOver ? "lost" : "settled";
       },
@@ -127,7 +138,9 @@ export class JetStreamLog implements DurableLog, AsyncDisposable {
   async empty(mailbox: AgentName, upTo: number): Promise<void> {
     this.#assertOpen();
     const { mail, mailSubject } = this.#parts.streams;
+    const emptied = await this.#counts.emptying(mailbox, upTo);
     await this.#asks.purge(mail.stream, mailSubject(mailbox), upTo);
+    emptied();
   }
 
   async spill(shard: number, mailbox: AgentName, { place }: Pick<KeptMessage, "place">): Promise<void> {
@@ -174,7 +187,7 @@ export class JetStreamLog implements DurableLog, AsyncDisposable {
   async bury(message: KeptMessage, why: DeadReason): Promise<number> {
     const forgotten = await this.#letters.add(message, why);
     if (message.place > 0) {
-      await this.#asks.remove(this.#parts.streams.mail.stream, message.place);
+      if (await this.#asks.remove(this.#parts.streams.mail.stream, message.place)) this.#counts.removed(message);
       this.#readings.get(shardOf(message.mailbox))?.letGo(message.place);
     }
     return forgotten;
@@ -192,7 +205,7 @@ export class JetStreamLog implements DurableLog, AsyncDisposable {
       const { id, kind, frame, mailbox } = letter;
       const message = { id, kind, frame, sentAtMs: this.#parts.clock.wallNow() };
       // It is a new message, and once one if two operators replay it.
-      if ((await this.#append(mailbox, message, `replay-${name}`)) === "full") continue;
+      if (isFullMail(await this.#append(mailbox, message, `replay-${name}`))) continue;
       if (await this.#letters.remove(name)) count += 1;
     }
     return count;
@@ -210,6 +223,7 @@ export class JetStreamLog implements DurableLog, AsyncDisposable {
     this.#isClosed = true;
     this.#endListening();
     this.#endLooking();
+    this.#counts.close();
     await Promise.all([...this.#readings.values()].map((reading) => reading.leave()));
     await this.#parts.client.close();
     this.#parts.onClosed();
@@ -219,12 +233,19 @@ export class JetStreamLog implements DurableLog, AsyncDisposable {
     return this.close();
   }
 
-  async #append(mailbox: AgentName, message: DurableMessage, msgId: string): Promise<"kept" | "known" | "full"> {
+  async #append(mailbox: AgentName, message: DurableMessage, msgId: string): Promise<AppendOutcome> {
     this.#assertOpen();
     const { client, streams } = this.#parts;
+    // The sender may use its bytes again, while this waits.
+    const frame = message.frame.slice();
+    const mail = countedMail(streams, mailbox, message);
+    const full = await this.#counts.whyFull(mail);
+    if (full !== undefined) return full;
     const headers = client.createHeaders();
     writeMailHeaders(headers, msgId, mailbox, message);
-    return (await this.#asks.publish(streams.mailSubject(mailbox), message.frame.slice(), headers)).at;
+    const published = await this.#asks.publish(mail.subject, frame, headers);
+    if (published.at === "kept") this.#counts.appended(mail, published.place);
+    return published.at;
   }
 
   async #nextOf(mailbox: AgentName, from: number): Promise<StreamMessage | undefined> {
@@ -255,6 +276,7 @@ export class JetStreamLog implements DurableLog, AsyncDisposable {
     try {
       if (!(await restoreStreams())) return false;
       log.error("NATS has lost the mail of the cluster; its streams were made anew");
+      this.#counts.forget();
       // The places of the messages that readers have are those of other messages by now.
       for (const reading of [...this.#readings.values()]) reading.lose(new StoreError("unavailable", lostText));
       return true;

@@ -39,6 +39,9 @@ const names = {
   diedAt: "Troupe-Died-At",
 } as const;
 
+/** Bytes of the names of a message's headers, and of the texts that always have the same length: the server's id, and the time. */
+const fixedBytes = 124;
+
 /** The id by which the server knows a message. An id is that of its mailbox alone, whatever its characters. */
 export function mailIdOf(mailbox: AgentName, id: string): string {
   return hashOf(`${textOfName(mailbox)} ${id}`);
@@ -105,6 +108,17 @@ export function readLetter(message: StreamMessage): DeadLetter | undefined {
 /** Bytes of a message whose headers alone were read. */
 export function sizeIn(headers: HeaderReader): number {
   return Number(headers.get("Nats-Msg-Size") || 0);
+}
+
+/** Bytes of the headers of a message, without those whose length is always the same. */
+export function headerBytes({ type, key }: AgentName, { id, kind }: Pick<DurableMessage, "id" | "kind">): number {
+  return encodeText(type).length + 1 + encodeText(key).length + encodeText(id).length + kind.length + fixedBytes;
+}
+
+/** The same of headers that were read. */
+export function headerBytesIn(headers: HeaderReader): number {
+  const texts = [names.agent, names.id, names.kind].map((name) => headers.get(name));
+  return texts.reduce((sum, text) => sum + text.length, fixedBytes);
 }
 
 /** Reads headers as `STREAM.MSG.GET` has them. */

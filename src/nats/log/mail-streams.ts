@@ -14,12 +14,15 @@ export interface MailStreams {
   /** The subject of the dead letters of a mailbox. */
   deadSubject(mailbox: AgentName): string;
   readonly allDead: string;
+  /** The subject on which hosts tell each other what may be lost. */
+  readonly hint: string;
 }
 
 /** The limits of a log, with which its streams are made. */
 export interface MailLimits {
   readonly mailBytes: number;
   readonly mailboxMessages: number;
+  readonly mailboxBytes: number;
   /** Milliseconds for which a mailbox knows the ids of its messages. */
   readonly mailIdMs: number;
   readonly deadLetterMs: number;
@@ -28,6 +31,7 @@ export interface MailLimits {
 export const defaultMailLimits: MailLimits = {
   mailBytes: 10 * 1024 ** 3,
   mailboxMessages: storeLimits.mailboxMessages,
+  mailboxBytes: storeLimits.mailboxBytes,
   mailIdMs: storeLimits.mailIdMs,
   deadLetterMs: storeLimits.deadLetterMs,
 };
@@ -80,6 +84,7 @@ function mailStreams(clusterName: string, replicas: number, limits: MailLimits):
     shardSubjects: (shard) => `${prefix}.mail.${shard}.>`,
     deadSubject: (mailbox) => `${prefix}.dead.${mailboxTokens(mailbox)}`,
     allDead,
+    hint: `${prefix}.hint`,
   };
 }
 

@@ -5,6 +5,8 @@ import type { RuleNames } from "../rules/access-rule.ts";
  * count.
  */
 export interface QuotaLimits {
+  /** Connections that are open at once. Of addresses alone: at its first byte, a connection has no principal. */
+  readonly connections?: number | undefined;
   /** Data channels and control channels that are open at once. A worker of Troupe has one of each. */
   readonly channels?: number | undefined;
   /** Agent types and subscriptions that are registered at once. */
@@ -18,6 +20,11 @@ export interface QuotaLimits {
    */
   readonly messagesPerSecond?: number | undefined;
   readonly bytesPerSecond?: number | undefined;
+  /**
+   * Bytes that the host keeps at once. What waits for its turn, for an answer, or for a worker that reads slowly counts. So do connections, agent types
+   * and subscriptions. If several principals share a connection, its bytes count for the first. A connection takes about 30 KiB.
+   */
+  readonly keptBytes?: number | undefined;
 }
 
 /** Limits for those that fit. An entry names principals, roles or addresses; of principals and roles all that it names must fit. */
@@ -31,12 +38,14 @@ export interface QuotaRule extends QuotaLimits {
 }
 
 export const quotaLimits = [
+  "connections",
   "channels",
   "types",
   "subscriptions",
   "calls",
   "messagesPerSecond",
   "bytesPerSecond",
+  "keptBytes",
 ] as const satisfies readonly (keyof QuotaLimits)[];
 
 export type QuotaLimit = (typeof quotaLimits)[number];

@@ -50,6 +50,8 @@ function readQuota(quota: unknown, at: string): ReadQuota {
     throw invalid(`${at}: it is for nothing. Name a principal, a role or an address; "*" is each of them.`);
   if (addresses !== undefined && (principals !== undefined || roles !== undefined))
     throw invalid(`${at}: it names an address beside a principal or a role. Write an entry for each.`);
+  if (addresses === undefined && given.connections !== undefined)
+    throw invalid(`${at}: connections is for addresses alone. Limit the channels of principals and roles.`);
   const limits: { [Limit in QuotaLimit]?: number } = {};
   for (const limit of quotaLimits) {
     const value = given[limit];

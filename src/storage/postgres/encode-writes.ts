@@ -28,15 +28,22 @@ export interface EncodedWrite {
   readonly generation: number;
   /** Everything but texts of users and bytes. */
   readonly fields: object;
+  /** The field `mail` as JSON, if there is much of it. */
+  readonly mailJson?: string;
+  /** Ids of the receivers of a commit's mail. */
+  readonly receivers?: readonly string[];
   /** Texts and bytes; `fields` names them as [offset, length]. */
   readonly bytes: Buffer;
 }
 
 type Slice = readonly [offset: number, length: number];
+const noSlice: Slice = [0, 0];
 
 /** Gathers texts and bytes. What it takes is copied by `joined`. */
 export class ByteList {
   readonly #parts: Uint8Array[] = [];
+  /** How many parts are copies. */
+  #copied = 0;
   #length = 0;
 
   add(part: Uint8Array | string): Slice {
@@ -45,6 +52,12 @@ export class ByteList {
     this.#parts.push(bytes);
     this.#length += bytes.length;
     return slice;
+  }
+
+  /** Copies what it has taken. */
+  copy(): void {
+    this.#parts.push(Buffer.concat(this.#parts.splice(this.#copied)));
+    this.#copied = this.#parts.length;
   }
 
   joined(): Buffer {
@@ -72,8 +85,19 @@ export function mostMail(bounds: MailBounds, hasMailboxes = true): readonly (num
   return [...box, whole(mailShareOf(bounds)), whole(bytes)];
 }
 
-/** Encodes a commit, with copies of its bytes. */
-export function encodeCommit(commit: Commit, { nowMs, bounds, hasMailboxes }: CommitMoment): EncodedWrite {
+/** Messages that one slice of work encodes. */
+const mailOfSlice = 256;
+
+/** Whether a commit has so much mail that it is to be encoded in slices. */
+export function hasMuchMail({ mail }: Commit): boolean {
+  return mail.length > mailOfSlice;
+}
+
+/** Encodes a commit, with copies of its bytes. Between slices of much mail it yields; the bytes are copied before that. */
+export function* encodeCommit(
+  commit: Commit,
+  { nowMs, bounds, hasMailboxes }: CommitMoment,
+): Generator<void, EncodedWrite> {
   const { agent, epoch, expected, write, reminders, mail, remembered } = commit;
   const bytes = new ByteList();
   const id = idOfAgent(agent);
@@ -92,13 +116,6 @@ export function encodeCommit(commit: Commit, { nowMs, bounds, hasMailboxes }: Co
   }
   if (reminders.length > 0) Object.assign(fields, encodeReminders(commit, bytes));
   if (mail.length > 0) {
-    fields.mail = mail.map((one) => ({
-      ...{ receiver: idOfAgent(one.receiver), kind: one.kind, id: bytes.add(one.id), frame: bytes.add(one.frame) },
-      ...encodeName(one.receiver, bytes),
-      typeId: idOfType(one.receiver.type),
-      ...(hasMailboxes && one.whenFull === "bury" && { buries: bytes.add(fullReason(one.receiver).text) }),
-      ...(one.isOnce === true && { once: idOfMail(one.receiver, one.id) }),
-    }));
     if (mail.some(({ isOnce }) => isOnce === true)) fields.forget = toWhole(nowMs - storeLimits.mailIdMs);
     fields.most = mostMail(bounds, hasMailboxes);
   }
@@ -110,16 +127,55 @@ export function encodeCommit(commit: Commit, { nowMs, bounds, hasMailboxes }: Co
     if (remembered.some(({ answer }) => answer !== undefined)) fields.answers = true;
     if (remembered.some(({ answer }) => answer === undefined)) fields.ids = true;
   }
+  const { mailJson, receivers, ...mailFields } = yield* encodeAllMail(mail, bytes, hasMailboxes);
+  Object.assign(fields, mailFields);
   const hasEffects = reminders.length > 0 || mail.length > 0 || remembered.length > 0;
   if (write.at === "keep" && !hasEffects) fields.fences = true;
   return {
     // Publishers of one mailbox may be several: no other group writes to it meanwhile, so that its messages keep their order.
-    agents: [id, ...mail.flatMap(({ isOnce, receiver }) => (isOnce === true ? [idOfAgent(receiver)] : []))],
+    agents: [id, ...receivers.filter((_, index) => mail[index]?.isOnce === true)],
+    receivers,
+    ...(mailJson !== undefined && { mailJson }),
     touchesMail: mail.length > 0 || write.at === "delete",
     generation: epoch?.generation ?? 0,
     fields,
     bytes: bytes.joined(),
   };
+}
+
+/** The mail of a commit: as a field, or as JSON if there is much. */
+interface EncodedMail {
+  readonly mail?: readonly object[];
+  readonly mailJson?: string;
+  readonly receivers: readonly string[];
+}
+
+function* encodeAllMail(mail: readonly Mail[], bytes: ByteList, hasMailboxes: boolean): Generator<void, EncodedMail> {
+  if (mail.length === 0) return { receivers: [] };
+  const receivers: string[] = [];
+  const encode = (one: Mail, frame: Slice): object => {
+    const receiver = idOfAgent(one.receiver);
+    receivers.push(receiver);
+    return {
+      ...{ receiver, kind: one.kind, id: bytes.add(one.id), frame },
+      ...encodeName(one.receiver, bytes),
+      typeId: idOfType(one.receiver.type),
+      ...(hasMailboxes && one.whenFull === "bury" && { buries: bytes.add(fullReason(one.receiver).text) }),
+      ...(one.isOnce === true && { once: idOfMail(one.receiver, one.id) }),
+    };
+  };
+  if (mail.length <= mailOfSlice) return { mail: mail.map((one) => encode(one, bytes.add(one.frame))), receivers };
+  const frames = mail.map(({ frame }) => bytes.add(frame));
+  bytes.copy();
+  const texts: string[] = [];
+  for (let from = 0; from < mail.length; from += mailOfSlice) {
+    yield;
+    const slice = mail.slice(from, from + mailOfSlice);
+    const encoded = slice.map((one, index) => encode(one, frames[from + index] ?? noSlice));
+    bytes.copy();
+    texts.push(JSON.stringify(encoded).slice(1, -1));
+  }
+  return { mailJson: `[${texts.join(",")}]`, receivers };
 }
 
 /** Encodes what became of reminders and mail. */
@@ -169,7 +225,13 @@ export function encodeGroup(
     base += write.bytes.length;
     return all;
   });
-  return { json: JSON.stringify(fields), bytes: Buffer.concat(writes.map(({ bytes }) => bytes)) };
+  const texts = fields.map((all, index) => withMail(JSON.stringify(all), writes[index]?.mailJson));
+  return { json: `[${texts.join(",")}]`, bytes: Buffer.concat(writes.map(({ bytes }) => bytes)) };
+}
+
+/** Adds a field to an object in JSON that has others. */
+function withMail(json: string, mailJson: string | undefined): string {
+  return mailJson === undefined ? json : `${json.slice(0, -1)},"mail":${mailJson}}`;
 }
 
 function encodeReminders({ agent, reminders }: Commit, bytes: ByteList): object {
@@ -202,7 +264,11 @@ export function agentsOf(writes: readonly EncodedWrite[]): readonly string[] {
 }
 
 /** Reads a result of `write_group` for a commit. */
-export function decodeOutcome(result: unknown, { mail }: Commit, bounds: MailBounds): CommitOutcome {
+export function decodeOutcome(
+  result: unknown,
+  { mail }: Commit,
+  { bounds, receivers }: { readonly bounds: MailBounds; readonly receivers: readonly string[] },
+): CommitOutcome {
   if (!Array.isArray(result)) {
     // A commit that PostgreSQL has refused for a limit of its own.
     return { at: "refused", limit: (result as { readonly refused: string }).refused };
@@ -221,21 +287,19 @@ export function decodeOutcome(result: unknown, { mail }: Commit, bounds: MailBou
     case 2:
       return { at: "stale", epoch: { generation: first, era: second, number: third } };
     case 4:
-      return fullOutcome(mail, first, second, bounds);
+      return fullOutcome(
+        mail.filter((_, index) => receivers[index] === first),
+        second,
+        bounds,
+      );
     default:
       return { at: "refused", limit: `${storeLimits.reminders} reminders of one agent` };
   }
 }
 
-function fullOutcome(
-  mail: readonly Mail[],
-  id: string,
-  full: FullMail | "too-long",
-  bounds: MailBounds,
-): CommitOutcome {
-  const ofMailbox = mail.filter(({ receiver }) => idOfAgent(receiver) === id);
+function fullOutcome(ofMailbox: readonly Mail[], full: FullMail | "too-long", bounds: MailBounds): CommitOutcome {
   const mailbox = ofMailbox[0]?.receiver;
   if (full !== "too-long") return { at: "refused", limit: mailLimitText(full, bounds), isMailboxFull: true, mailbox };
-  const longest = Math.max(...ofMailbox.map(({ frame }) => frame.length));
+  const longest = ofMailbox.reduce((most, { frame }) => Math.max(most, frame.length), 0);
   return { at: "refused", limit: mailboxTooSmall(longest, bounds) ?? "bytes of one mailbox", mailbox };
 }

@@ -8,7 +8,8 @@ import {
 import { numberIn } from "../rows.ts";
 import { idOfAgent } from "./agent-id.ts";
 import { toWhole } from "./encode-writes.ts";
-import { hex, letterIn, mailIn, type Read } from "./table-reads.ts";
+import { pageText } from "./page-text.ts";
+import { hex, letterIn, mailColumns, mailIn, type Read } from "./table-reads.ts";
 
 /** Bytes of a page of dead letters. A longer one is a page of its own. */
 const mostLetterBytes = 4 * 1024 * 1024;
@@ -22,11 +23,10 @@ export class LogReads {
   }
 
   mailPage({ mailbox, after, limit, maxBytes }: MailPageQuery): Read<readonly StoredMail[]> {
-    const columns = `place, ${hex("type", "key", "sender_type", "sender_key", "id", "frame")}, kind, kept_at, attempts, next_at`;
     const rows = `select * from ${this.#schema}.mail where place > $1${mailbox === undefined ? "" : " and receiver = decode($4, 'hex')"}`;
     return {
       statement: {
-        text: pageOf({ columns, rows, by: "place" }),
+        text: pageText({ columns: mailColumns, rows, by: "place", bytes: "frame", limit: "$2", maxBytes: "$3" }),
         values: [
           toWhole(after),
           toWhole(limit),
@@ -50,7 +50,10 @@ export class LogReads {
     if (mailbox !== undefined) rows += ` and receiver = decode($${values.push(idOfAgent(mailbox))}, 'hex')`;
     if (letter !== undefined) rows += ` and letter = $${values.push(isLetter(letter) ? letter : "0")}`;
     return {
-      statement: { text: pageOf({ columns, rows, by: "letter" }), values },
+      statement: {
+        text: pageText({ columns, rows, by: "letter", bytes: "frame", limit: "$2", maxBytes: "$3" }),
+        values,
+      },
       read: (page) => {
         const letters = page.slice(0, limit).map(letterIn);
         const [first] = page;
@@ -58,23 +61,6 @@ export class LogReads {
       },
     };
   }
-}
-
-/** A query for the first $2 rows, as far as their frames have no more than $3 bytes together. The first row is always there. */
-function pageOf({
-  columns,
-  rows,
-  by,
-}: {
-  readonly columns: string;
-  readonly rows: string;
-  readonly by: string;
-}): string {
-  return `select ${columns} from (
-      select *, sum(octet_length(frame)) over (order by ${by}) as total, row_number() over (order by ${by}) as nth,
-        count(*) over () as found
-      from (${rows} order by ${by} limit $2) as first) as page
-    where total <= $3 or nth = 1 order by ${by}`;
 }
 
 /** Whether a text may name a dead letter. */

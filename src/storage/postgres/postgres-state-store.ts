@@ -18,6 +18,7 @@ import {
   type OpenStoreOptions,
   optionShape,
   type RememberedMessage,
+  type ReminderQuery,
   type Settlements,
   type StateRecord,
   type StateStore,
@@ -30,7 +31,8 @@ import {
   storeLimits,
 } from "../../core/internal.ts";
 import { sizeOfCommit } from "../commit-size.ts";
-import { decodeOutcome, type EncodedWrite, encodeCommit, encodeSettlements } from "./encode-writes.ts";
+import { type Encoding, EncodingOrder, encodeCommits } from "./encode-in-turns.ts";
+import { decodeOutcome, encodeSettlements } from "./encode-writes.ts";
 import { GroupQueue } from "./group-queue.ts";
 import { Fenced, GroupWriter, resultsOf } from "./group-writer.ts";
 import { LogReads } from "./log-reads.ts";
@@ -69,6 +71,7 @@ export class PostgresStateStore implements StateStore {
   readonly #readSlots: Slots;
   readonly #unswept = new UnsweptLetters();
   readonly #queue: GroupQueue;
+  readonly #order = new EncodingOrder();
   readonly #opener: StoreOpener;
   /** Of the last opening; 0: never opened. */
   #incarnation = 0;
@@ -156,11 +159,15 @@ export class PostgresStateStore implements StateStore {
     const allowed = commits.filter((_, index) => limits[index] === undefined);
     // Of many writers the mail is an outbox, which has no mailboxes.
     const moment = { nowMs: clock.wallNow(), bounds, hasMailboxes: this.#ownLog !== undefined };
-    const results = await this.#write(allowed.map((commit) => encodeCommit(commit, moment)));
-    let next = 0;
+    const encoding = encodeCommits(allowed, moment);
+    const results = await this.#write(encoding);
+    const encoded = await encoding;
+    let next = -1;
     const outcomes = commits.map((commit, index): CommitOutcome => {
       const limit = limits[index];
-      return limit === undefined ? decodeOutcome(results[next++], commit, bounds) : { at: "refused", limit };
+      if (limit !== undefined) return { at: "refused", limit };
+      next += 1;
+      return decodeOutcome(results[next], commit, { bounds, receivers: encoded[next]?.receivers ?? [] });
     });
     return this.#sweptAfter(commits, outcomes);
   }
@@ -192,8 +199,8 @@ export class PostgresStateStore implements StateStore {
     return this.#read(this.#reads.list(query));
   }
 
-  reminders(agent: AgentName): Promise<readonly StoredReminder[]> {
-    return this.#read(this.#reads.reminders(agent));
+  reminders(agent: AgentName, query: ReminderQuery = {}): Promise<readonly StoredReminder[]> {
+    return this.#read(this.#reads.reminders(agent, query));
   }
 
   due(query: DueQuery): Promise<readonly StoredReminder[]> {
@@ -277,7 +284,8 @@ export class PostgresStateStore implements StateStore {
     );
   }
 
-  async #write(writes: readonly EncodedWrite[]): Promise<readonly unknown[]> {
+  async #write(encoding: Encoding): Promise<readonly unknown[]> {
+    const writes = await (this.#order.wait(encoding) ?? encoding);
     await this.#opening;
     if (this.#end !== undefined) throw this.#end;
     if (this.#incarnation === 0) throw new StoreError("not-open", "Call open() before you write to this store.");

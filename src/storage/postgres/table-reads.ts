@@ -6,6 +6,7 @@ import {
   type ListQuery,
   type MailQuery,
   type RememberedMessage,
+  type ReminderQuery,
   type StateRecord,
   type StoredMail,
   type StoredReminder,
@@ -17,6 +18,7 @@ import { createRowReaders, numberIn } from "../rows.ts";
 import { idOfAgent, idOfMessage } from "./agent-id.ts";
 import type { Row, Statement } from "./connections.ts";
 import { toWhole } from "./encode-writes.ts";
+import { pageText } from "./page-text.ts";
 import { indexedNameBytes } from "./schema.ts";
 
 /** Asks for something that is stored, and reads the answer. */
@@ -30,6 +32,9 @@ export const hex = (...columns: readonly string[]): string =>
   columns.map((column) => `encode(${column}, 'hex') as ${column}`).join(", ");
 
 const recordColumns = `etag, revision, schema_version, ${hex("content_type")}, saved_at, generation, era, number`;
+const reminderColumns = `${hex("type", "key", "name", "rule", "message")}, due, seq, attempts`;
+/** The columns of kept mail. */
+export const mailColumns = `place, ${hex("type", "key", "sender_type", "sender_key", "id", "frame")}, kind, kept_at, attempts, next_at`;
 const noBytes = Buffer.alloc(0);
 /** No value of PostgreSQL is longer. */
 const mostBytes = 2 ** 31 - 1;
@@ -119,25 +124,35 @@ export class TableReads {
     };
   }
 
-  reminders(agent: AgentName): Read<readonly StoredReminder[]> {
-    const text = `${this.#selectReminders} where agent = decode($1, 'hex') order by r.name`;
-    return { statement: { text, values: [idOfAgent(agent)] }, read: (rows) => rows.map(reminderIn) };
+  reminders(agent: AgentName, { after, maxBytes }: ReminderQuery): Read<readonly StoredReminder[]> {
+    // The name is read as hex under its own name, by which the outer query would sort.
+    const rows = `select *, name as in_order from ${this.#schema}.reminders
+      where agent = decode($1, 'hex') and ($2::bytea is null or name > $2)`;
+    const page = { by: "in_order", bytes: "message", limit: "all", maxBytes: "$3" };
+    const text = pageText({ columns: reminderColumns, rows, ...page });
+    const values = [idOfAgent(agent), after === undefined ? null : Buffer.from(after), bytesOfPage(maxBytes)];
+    return { statement: { text, values }, read: (found) => found.map(reminderIn) };
   }
 
-  due({ beforeMs, shards, after = beforeAll, limit }: DueQuery): Read<readonly StoredReminder[]> {
-    const text = `${this.#selectReminders} where (due, seq) > ($4, $5) and due < $1
-      and ($2::integer[] is null or shard = any($2)) order by due, seq limit $3`;
+  due({ beforeMs, shards, after = beforeAll, limit, maxBytes }: DueQuery): Read<readonly StoredReminder[]> {
+    const rows = `select * from ${this.#schema}.reminders where (due, seq) > ($4, $5) and due < $1
+      and ($2::integer[] is null or shard = any($2))`;
+    const page = { by: "due, seq", bytes: "message", limit: "$3", maxBytes: "$6" };
+    const text = pageText({ columns: reminderColumns, rows, ...page });
     const from = [toWhole(after.dueMs), toWhole(after.seq)];
-    const values = [toWhole(beforeMs), shards ? [...shards] : null, toWhole(limit), ...from];
-    return { statement: { text, values }, read: (rows) => rows.map(reminderIn) };
+    const most = [toWhole(beforeMs), shards ? [...shards] : null, toWhole(limit)];
+    return {
+      statement: { text, values: [...most, ...from, bytesOfPage(maxBytes)] },
+      read: (found) => found.map(reminderIn),
+    };
   }
 
-  mail({ shards, after = 0, limit }: MailQuery): Read<readonly StoredMail[]> {
-    const columns = hex("type", "key", "sender_type", "sender_key", "id", "frame");
-    const text = `select place, ${columns}, kind, kept_at, attempts, next_at from ${this.#schema}.mail
-      where place > $1 and ($2::integer[] is null or shard = any($2)) order by place limit $3`;
-    const values = [toWhole(after), shards ? [...shards] : null, toWhole(limit)];
-    return { statement: { text, values }, read: (rows) => rows.map(mailIn) };
+  mail({ shards, after = 0, limit, maxBytes }: MailQuery): Read<readonly StoredMail[]> {
+    const rows = `select * from ${this.#schema}.mail where place > $1 and ($2::integer[] is null or shard = any($2))`;
+    const page = { by: "place", bytes: "frame", limit: "$3", maxBytes: "$4" };
+    const text = pageText({ columns: mailColumns, rows, ...page });
+    const values = [toWhole(after), shards ? [...shards] : null, toWhole(limit), bytesOfPage(maxBytes)];
+    return { statement: { text, values }, read: (found) => found.map(mailIn) };
   }
 
   stats(): Read<StoreStats> {
@@ -150,11 +165,6 @@ export class TableReads {
     return { statement: { text, values: [] }, read: statsIn };
   }
 
-  get #selectReminders(): string {
-    const columns = hex("type", "key", "name", "rule", "message");
-    return `select ${columns}, due, seq, attempts from ${this.#schema}.reminders r`;
-  }
-
   #firstName(after: AgentName | undefined): readonly Uint8Array[] {
     return after === undefined
       ? [noBytes, noBytes]
@@ -164,6 +174,10 @@ export class TableReads {
   #name(use: string): string {
     return `troupe ${use} ${this.#schema}`.slice(0, 60);
   }
+}
+
+function bytesOfPage(maxBytes: number = storeLimits.pageBytes): number {
+  return toWhole(maxBytes);
 }
 
 export function bytesIn(row: Row, column: string): Uint8Array {

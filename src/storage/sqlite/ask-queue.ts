@@ -1,5 +1,6 @@
 import type { StoreError } from "../../core/internal.ts";
 import { type Ask, type AskOf, isWrite, type Reply, type WriteAsk } from "./asks.ts";
+import { GatheredMail, type MailPart } from "./mail-parts.ts";
 import { toStoreError } from "./sqlite-error.ts";
 import type { StateDatabase } from "./state-database.ts";
 
@@ -27,6 +28,7 @@ export interface AskQueueParts {
 export class AskQueue {
   readonly #parts: AskQueueParts;
   readonly #waiting: Ask[] = [];
+  readonly #mail = new GatheredMail();
   /** Place of the first that waits; those before it are answered. */
   #head = 0;
 
@@ -35,7 +37,12 @@ export class AskQueue {
   }
 
   add(asks: readonly Ask[]): void {
-    for (const ask of asks) this.#waiting.push(ask);
+    for (const ask of asks) this.#waiting.push(ask.kind === "commit" ? this.#withMail(ask) : ask);
+  }
+
+  /** Takes mail of a question that comes later. */
+  addMail(part: MailPart): void {
+    this.#mail.add(part);
   }
 
   /** Answers everything that waits. */
@@ -53,6 +60,11 @@ export class AskQueue {
       this.#waiting.splice(0, this.#head);
       this.#head = 0;
     }
+  }
+
+  #withMail(ask: AskOf<"commit">): AskOf<"commit"> {
+    const commits = this.#mail.take(ask.id, ask.commits);
+    return commits === ask.commits ? ask : { ...ask, commits };
   }
 
   /** Answers questions up to the bounds of a group. */
@@ -95,7 +107,7 @@ export class AskQueue {
       case "list":
         return database.read((reads) => reads.list(ask.query));
       case "reminders":
-        return database.read((reads) => reads.reminders(ask.agent));
+        return database.read((reads) => reads.reminders(ask.agent, ask.query));
       case "due":
         return database.read((reads) => reads.due(ask.query));
       case "mail":

@@ -16,6 +16,7 @@ import type {
   MailPageQuery,
   MailQuery,
   RememberedMessage,
+  ReminderQuery,
   Settlements,
   StateRecord,
   StoredMail,
@@ -45,7 +46,7 @@ export interface Questions {
     readonly nowMs: number;
   };
   readonly list: { readonly query: ListQuery };
-  readonly reminders: { readonly agent: AgentName };
+  readonly reminders: { readonly agent: AgentName; readonly query: ReminderQuery };
   readonly due: { readonly query: DueQuery };
   readonly mail: { readonly query: MailQuery };
   readonly stats: object;

@@ -3,6 +3,7 @@ import { errorText, StoreError } from "../../core/internal.ts";
 import { AskQueue } from "./ask-queue.ts";
 import type { Ask, DatabaseOptions, Reply, StoreFailure } from "./asks.ts";
 import type { SqliteDriver } from "./driver.ts";
+import type { MailPart } from "./mail-parts.ts";
 import { type PackedReplies, packAsks, unpackReplies } from "./packed-asks.ts";
 import { StateDatabase } from "./state-database.ts";
 
@@ -12,6 +13,8 @@ export interface Executor {
   readonly sqliteVersion: string;
   /** Takes questions; their replies come later, not in their order. */
   send(asks: readonly Ask[]): void;
+  /** Takes mail of a question that is sent later. */
+  sendMail(part: MailPart): void;
   /** Whether the process lives on for what it does. */
   keepAlive(isWanted: boolean): void;
   /** Ends what `close` has left. */
@@ -54,6 +57,7 @@ export function createDirectExecutor(driver: SqliteDriver, options: DatabaseOpti
       queue.add(asks);
       queue.run();
     },
+    sendMail: (part) => queue.addMail(part),
     keepAlive: () => undefined,
     stop: async () => undefined,
   };
@@ -72,6 +76,7 @@ export function startThreadExecutor(
       const packed = packAsks(asks);
       worker.postMessage(packed, [packed.data.buffer]);
     },
+    sendMail: (part: MailPart) => worker.postMessage(part, [part.data.buffer]),
     keepAlive: (isWanted: boolean) => (isWanted ? worker.ref() : worker.unref()),
     stop: async () => {
       isStopped = true;

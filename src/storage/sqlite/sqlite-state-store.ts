@@ -16,10 +16,10 @@ import {
   type MailTable,
   mailboxTooSmall,
   NumberMap,
-  nextTurn,
   type OpenStoreOptions,
   optionShape,
   type RememberedMessage,
+  type ReminderQuery,
   type Settlements,
   type StateRecord,
   type StateStore,
@@ -41,8 +41,10 @@ import {
   copyOfReason,
   copyOfSettlements,
 } from "./ask-copies.ts";
+import { AskSender, type Sendable } from "./ask-sender.ts";
 import { type Answers, type Ask, isWrite, type Kind, type Questions, type Reply } from "./asks.ts";
 import { type Executor, type ExecutorEvents, toError } from "./executor.ts";
+import { isMuch, MailParts } from "./mail-parts.ts";
 import { commitAlone } from "./packed-asks.ts";
 
 /** The parts of a `SqliteStateStore`. */
@@ -56,11 +58,9 @@ export interface SqliteStateStoreParts {
 }
 
 /** A question without its answer. */
-interface Pending {
-  readonly ask: Ask;
+interface Pending extends Sendable {
   readonly resolve: (value: unknown) => void;
   readonly reject: (error: StoreError) => void;
-  isSent: boolean;
 }
 
 const openShape = optionShape<OpenStoreOptions>({ takesOver: flag });
@@ -68,6 +68,7 @@ const openShape = optionShape<OpenStoreOptions>({ takesOver: flag });
 const longestData = 2 ** 31 - 1;
 /** Milliseconds between two looks whether the file is still there. */
 const lookEveryMs = 30_000;
+const noMail: readonly never[] = [];
 /** Bytes of a question that has no data. */
 const smallAskBytes = 100;
 /** Of 100 failures the first is logged. */
@@ -83,7 +84,11 @@ export class SqliteStateStore implements StateStore {
   readonly #ownLog: StoreLog;
   readonly #parts: SqliteStateStoreParts;
   readonly #pending = new NumberMap<Pending>();
-  #gathered: Pending[] = [];
+  readonly #sender = new AskSender<Pending>({
+    executor: () => this.#ensureRunning(),
+    isRunning: (executor) => this.#running === executor,
+    refuse: ({ ask }, error) => this.#settle(ask.id, ({ reject }) => reject(error)),
+  });
   #executor: Promise<Executor> | undefined;
   #running: Executor | undefined;
   /** Of the last opening; 0: never opened. */
@@ -143,8 +148,11 @@ export class SqliteStateStore implements StateStore {
     const bytes = commits.reduce((sum, commit) => sum + sizeOfCommit(commit), smallAskBytes);
     const hasMail = commits.some(({ mail }) => mail.length > 0);
     const alone = commitAlone(commits);
-    const copies = () => (alone === undefined ? commits.map(copyOfCommit) : [copyOfCommitAlone(alone)]);
-    const asked = this.#ask("commit", () => ({ commits: copies(), nowMs: this.#nowMs() }), bytes);
+    const hasParts = commits.some(({ mail }) => isMuch(mail));
+    const others = hasParts ? commits.map((one) => (isMuch(one.mail) ? { ...one, mail: noMail } : one)) : commits;
+    const copies = () => (alone === undefined ? others.map(copyOfCommit) : [copyOfCommitAlone(alone)]);
+    const mailParts = hasParts ? () => new MailParts(commits) : undefined;
+    const asked = this.#ask("commit", () => ({ commits: copies(), nowMs: this.#nowMs() }), bytes, mailParts);
     return hasMail ? this.#ownLog.wakeAfter(asked) : asked;
   }
 
@@ -156,17 +164,17 @@ export class SqliteStateStore implements StateStore {
     return this.#ask("list", { query: { type, keyPrefix, limit, after: after && copyOfName(after) } });
   }
 
-  async reminders(agent: AgentName): Promise<readonly StoredReminder[]> {
-    return this.#ask("reminders", { agent: copyOfName(agent) });
+  async reminders(agent: AgentName, { after, maxBytes }: ReminderQuery = {}): Promise<readonly StoredReminder[]> {
+    return this.#ask("reminders", { agent: copyOfName(agent), query: { after, maxBytes } });
   }
 
-  async due({ beforeMs, shards, after, limit }: DueQuery): Promise<readonly StoredReminder[]> {
+  async due({ beforeMs, shards, after, limit, maxBytes }: DueQuery): Promise<readonly StoredReminder[]> {
     const from = after && { dueMs: after.dueMs, seq: after.seq };
-    return this.#ask("due", { query: { beforeMs, shards: shards && [...shards], after: from, limit } });
+    return this.#ask("due", { query: { beforeMs, shards: shards && [...shards], after: from, limit, maxBytes } });
   }
 
-  async mail({ shards, after, limit }: MailQuery): Promise<readonly StoredMail[]> {
-    return this.#ask("mail", { query: { shards: shards && [...shards], after, limit } });
+  async mail({ shards, after, limit, maxBytes }: MailQuery): Promise<readonly StoredMail[]> {
+    return this.#ask("mail", { query: { shards: shards && [...shards], after, limit, maxBytes } });
   }
 
   async settle(done: Settlements): Promise<void> {
@@ -218,6 +226,7 @@ export class SqliteStateStore implements StateStore {
     kind: K,
     question: Questions[K] | (() => Questions[K]),
     bytes: number = smallAskBytes,
+    mailParts?: () => MailParts,
   ): Promise<Answers[K]> {
     if (this.#closing !== undefined) return Promise.reject(new StoreError("closed", "This store is closed."));
     const { maxQueuedBytes } = this.#parts;
@@ -232,30 +241,16 @@ export class SqliteStateStore implements StateStore {
       // a spread.
       const ask = { kind, id: this.#lastId, bytes, ...content } as unknown as Ask;
       // The executor's answer to this kind of question.
-      this.#gather({ ask, resolve: (value) => resolve(value as Answers[K]), reject, isSent: false });
+      const answer = (value: unknown): void => resolve(value as Answers[K]);
+      this.#gather({ ask, resolve: answer, reject, mailParts: mailParts?.(), isSent: false });
     });
   }
 
-  /** Questions of one turn of the event loop are sent together. */
   #gather(pending: Pending): void {
     this.#queuedBytes += pending.ask.bytes;
     if (this.#pending.size === 0) this.#running?.keepAlive(true);
     this.#pending.add(pending.ask.id, pending);
-    this.#gathered.push(pending);
-    if (this.#gathered.length === 1) void this.#sendLater();
-  }
-
-  async #sendLater(): Promise<void> {
-    await nextTurn();
-    const gathered = this.#gathered;
-    this.#gathered = [];
-    try {
-      const executor = await this.#ensureRunning();
-      for (const one of gathered) one.isSent = true;
-      executor.send(gathered.map(({ ask }) => ask));
-    } catch (error) {
-      for (const { ask } of gathered) this.#settle(ask.id, ({ reject }) => reject(storeError(error)));
-    }
+    this.#sender.add(pending);
   }
 
   /** Starts an executor if there is none. One after another that was lost opens the store again, unless another process has it. */
@@ -358,7 +353,7 @@ export class SqliteStateStore implements StateStore {
     const ask = { kind: "close", id: this.#lastId, bytes: 0 } as const;
     const closed = new Promise<void>((resolve) => {
       const end = (): void => resolve();
-      this.#pending.add(ask.id, { ask, resolve: end, reject: end, isSent: true });
+      this.#pending.add(ask.id, { ask, resolve: end, reject: end, mailParts: undefined, isSent: true });
     });
     executor.keepAlive(true);
     executor.send([ask]);
@@ -373,10 +368,6 @@ export class SqliteStateStore implements StateStore {
 
 function tooLongError(limit: string): StoreError {
   return new StoreError("too-large", `The message is over the limit of ${limit}.`);
-}
-
-function storeError(error: unknown): StoreError {
-  return error instanceof StoreError ? error : new StoreError("unavailable", String(error), { cause: error });
 }
 
 /** Whether a version is older than another one. */

@@ -6,7 +6,9 @@ import {
   type ListQuery,
   type MailPageQuery,
   type MailQuery,
+  pageOf,
   type RememberedMessage,
+  type ReminderQuery,
   type StateRecord,
   type StoredMail,
   type StoredReminder,
@@ -38,9 +40,12 @@ export class TableReads {
   readonly #remembered: Statement;
   readonly #listOfType: Statement;
   readonly #listOfAll: Statement;
-  readonly #reminders: Statement;
-  readonly #due: Statement;
-  readonly #mail: Statement;
+  readonly #reminderSizes: Statement;
+  readonly #remindersUpTo: Statement;
+  readonly #dueSizes: Statement;
+  readonly #dueUpTo: Statement;
+  readonly #sizesInShards: Statement;
+  readonly #mailInShards: Statement;
   readonly #mailSizes: Statement;
   readonly #mailUpTo: Statement;
   readonly #mailboxSizes: Statement;
@@ -63,12 +68,16 @@ export class TableReads {
     this.#listOfAll = database.prepare(
       `${listed} where (type, key) >= (?1, ?2) and (?3 = 0 or substring(key, 1, ?3) = ?4) order by type, key limit ?5`,
     );
-    this.#reminders = database.prepare("select * from reminders where type = ? and key = ? order by name");
-    this.#due = database.prepare(
-      "select * from reminders where (due, seq) > (?, ?) and due < ? and (1 << shard) & ? order by due, seq limit ?",
-    );
-    this.#mail = database.prepare("select * from mail where place > ? and (1 << shard) & ? order by place limit ?");
-    // The lengths first: a page is bounded in bytes before its frames are read.
+    // The lengths first: a page is bounded in bytes before its messages are read.
+    const ofAgent = "from reminders where type = ? and key = ? and name > ?";
+    this.#reminderSizes = database.prepare(`select name, length(message) as bytes ${ofAgent} order by name`);
+    this.#remindersUpTo = database.prepare(`select * ${ofAgent} and name <= ? order by name`);
+    const due = "from reminders where (due, seq) > (?, ?) and due < ? and (1 << shard) & ?";
+    this.#dueSizes = database.prepare(`select due, seq, length(message) as bytes ${due} order by due, seq limit ?`);
+    this.#dueUpTo = database.prepare(`select * ${due} and (due, seq) <= (?, ?) order by due, seq`);
+    const inShards = "from mail where place > ? and (1 << shard) & ?";
+    this.#sizesInShards = database.prepare(`select place, length(frame) as bytes ${inShards} order by place limit ?`);
+    this.#mailInShards = database.prepare(`select * ${inShards} and place <= ? order by place`);
     const sizes = "select place, length(frame) as bytes from mail";
     const ofMailbox = "where type = ? and key = ? and place > ?";
     this.#mailSizes = database.prepare(`${sizes} where place > ? order by place limit ?`);
@@ -111,30 +120,32 @@ export class TableReads {
     return { records, isLast: rows.length <= most };
   }
 
-  reminders({ type, key }: AgentName): readonly StoredReminder[] {
-    return this.#reminders.all(toBlob(type), toBlob(key)).map(reminderIn);
+  reminders({ type, key }: AgentName, { after = "", maxBytes }: ReminderQuery): readonly StoredReminder[] {
+    // Each name comes after the empty one, which no reminder has.
+    const from = [toBlob(type), toBlob(key), toBlob(after)];
+    const last = lastOf(this.#reminderSizes.all(...from), maxBytes);
+    return last === undefined ? [] : this.#remindersUpTo.all(...from, bytesIn(last, "name")).map(reminderIn);
   }
 
-  due({ beforeMs, shards, after = beforeAll, limit }: DueQuery): readonly StoredReminder[] {
-    return this.#due.all(after.dueMs, after.seq, beforeMs, maskOf(shards), limit).map(reminderIn);
+  due({ beforeMs, shards, after = beforeAll, limit, maxBytes }: DueQuery): readonly StoredReminder[] {
+    const from = [after.dueMs, after.seq, beforeMs, maskOf(shards)];
+    const last = lastOf(this.#dueSizes.all(...from, limit), maxBytes);
+    if (last === undefined) return [];
+    return this.#dueUpTo.all(...from, numberIn(last, "due"), numberIn(last, "seq")).map(reminderIn);
   }
 
-  mail({ shards, after = 0, limit }: MailQuery): readonly StoredMail[] {
-    return this.#mail.all(after, maskOf(shards), limit).map(mailIn);
+  mail({ shards, after = 0, limit, maxBytes }: MailQuery): readonly StoredMail[] {
+    const from = [after, maskOf(shards)];
+    const last = lastOf(this.#sizesInShards.all(...from, limit), maxBytes);
+    return last === undefined ? [] : this.#mailInShards.all(...from, numberIn(last, "place")).map(mailIn);
   }
 
   mailPage({ mailbox, after, limit, maxBytes }: MailPageQuery): readonly StoredMail[] {
     const of = mailbox === undefined ? [] : [toBlob(mailbox.type), toBlob(mailbox.key)];
     const sizes = mailbox === undefined ? this.#mailSizes : this.#mailboxSizes;
     const rows = mailbox === undefined ? this.#mailUpTo : this.#mailboxUpTo;
-    let last: number | undefined;
-    let bytes = 0;
-    for (const row of sizes.all(...of, after, limit)) {
-      bytes += numberIn(row, "bytes");
-      if (last !== undefined && bytes > maxBytes) break;
-      last = numberIn(row, "place");
-    }
-    return last === undefined ? [] : rows.all(...of, after, last).map(mailIn);
+    const last = lastOf(sizes.all(...of, after, limit), maxBytes);
+    return last === undefined ? [] : rows.all(...of, after, numberIn(last, "place")).map(mailIn);
   }
 
   stats(): StoreStats {
@@ -157,6 +168,11 @@ export class TableReads {
     const from = after === undefined ? [noBytes, noBytes] : [toBlob(after.type), nextAfter(toBlob(after.key))];
     return this.#listOfAll.all(from[0] ?? noBytes, from[1] ?? noBytes, prefix.length, prefix, limit);
   }
+}
+
+/** The last row of a page that is bounded in bytes. */
+function lastOf(sizes: readonly Row[], maxBytes: number | undefined): Row | undefined {
+  return pageOf(sizes, { bytesOf: (row) => numberIn(row, "bytes"), maxBytes }).at(-1);
 }
 
 /** Shards as bits. Undefined: all of them. */

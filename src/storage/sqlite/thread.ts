@@ -4,6 +4,7 @@ import { AskQueue } from "./ask-queue.ts";
 import { copyDatabase, findDamage } from "./copy-and-check.ts";
 import { loadDriver } from "./driver.ts";
 import type { ThreadMessage, ThreadTask } from "./executor.ts";
+import type { MailPart } from "./mail-parts.ts";
 import { type PackedAsks, packReplies, unpackAsks } from "./packed-asks.ts";
 import { toStoreError } from "./sqlite-error.ts";
 import { StateDatabase } from "./state-database.ts";
@@ -39,12 +40,16 @@ async function work(): Promise<void> {
             next !== undefined;
             next = receiveMessageOnPort(parentPort)
           ) {
-            queue.add(unpackAsks(next.message));
+            take(next.message);
           }
         },
       });
-      parentPort?.on("message", (asks: PackedAsks) => {
-        queue.add(unpackAsks(asks));
+      const take = (message: PackedAsks | MailPart): void => {
+        if ("askId" in message) queue.addMail(message);
+        else queue.add(unpackAsks(message));
+      };
+      parentPort?.on("message", (message: PackedAsks | MailPart) => {
+        take(message);
         queue.run();
       });
       return post({ at: "ready", sqliteVersion: database.sqliteVersion });

@@ -5,6 +5,7 @@ import { groupCases } from "./state-store/group-cases.ts";
 import { listCases } from "./state-store/list-cases.ts";
 import { logCases } from "./state-store/log-cases.ts";
 import { openingCases } from "./state-store/opening-cases.ts";
+import { pageCases } from "./state-store/page-cases.ts";
 import { recordCases } from "./state-store/record-cases.ts";
 import { type StateStoreAdapter, StoreLab } from "./state-store/store-case.ts";
 import { runnerKind, type TestRunner } from "./test-runner.ts";
@@ -34,6 +35,7 @@ export function describeStateStore(name: string, adapter: StateStoreAdapter, run
     records: recordCases,
     groups: groupCases,
     lists: listCases,
+    pages: pageCases,
     "reminders, mail, remembered messages": effectCases,
     "the log": logCases(adapter),
     openings: openingCases,

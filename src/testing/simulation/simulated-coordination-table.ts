@@ -57,8 +57,8 @@ export class SimulatedCoordinationTable {
       });
   }
 
-  purge(key: string): void {
-    this.#entries.delete(key);
+  purge(key: string, upTo = Number.POSITIVE_INFINITY): void {
+    if ((this.#entries.get(key)?.entry.revision ?? 0) <= upTo) this.#entries.delete(key);
   }
 
   /** Undoes the last writes. Their revisions are given again. */

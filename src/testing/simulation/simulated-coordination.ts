@@ -212,10 +212,10 @@ class SimulatedClient implements CoordinationStore {
     };
   }
 
-  async purge(key: string): Promise<void> {
+  async purge(key: string, upTo?: number): Promise<void> {
     assertStoreKey(key);
     await this.#ask<undefined>(undefined, () => {
-      this.#shared.table.purge(key);
+      this.#shared.table.purge(key, upTo);
       return undefined;
     });
   }

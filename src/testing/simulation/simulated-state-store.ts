@@ -19,6 +19,7 @@ import {
   type OpenStoreOptions,
   optionShape,
   type RememberedMessage,
+  type ReminderQuery,
   type Settlements,
   type StateRecord,
   type StateStore,
@@ -155,8 +156,8 @@ export class SimulatedStateStore implements StateStore {
     return this.#ask("read", () => this.#memory.list(query));
   }
 
-  reminders(agent: AgentName): Promise<readonly StoredReminder[]> {
-    return this.#ask("read", () => this.#memory.reminders(agent));
+  reminders(agent: AgentName, query?: ReminderQuery): Promise<readonly StoredReminder[]> {
+    return this.#ask("read", () => this.#memory.reminders(agent, query));
   }
 
   due(query: DueQuery): Promise<readonly StoredReminder[]> {

@@ -1,5 +1,5 @@
 import type { FairAccountant, Party } from "./fair-accountant.ts";
-import type { AccountOptions, AccountUse, MemoryAccount, SiblingOptions } from "./memory-account.ts";
+import type { AccountOptions, AccountUse, MemoryAccount, SharedBound, SiblingOptions } from "./memory-account.ts";
 
 /** The account that `FairAccountant` opens. */
 export class CountedAccount implements MemoryAccount {
@@ -15,6 +15,7 @@ export class CountedAccount implements MemoryAccount {
   levelFrom = 0;
   levelTo = 0;
   readonly giveWay: (reason: string) => void;
+  #bound: SharedBound | undefined;
   #held = 0;
   #isClosed = false;
 
@@ -32,6 +33,11 @@ export class CountedAccount implements MemoryAccount {
     return this.#held;
   }
 
+  /** The bound that it shares with other accounts. */
+  get bound(): SharedBound | undefined {
+    return this.#bound;
+  }
+
   take(bytes: number, use?: AccountUse): boolean {
     if (!this.mayTake(bytes, use)) return false;
     if (!this.#isClosed) this.#change(bytes);
@@ -39,7 +45,11 @@ export class CountedAccount implements MemoryAccount {
   }
 
   mayTake(bytes: number, use: AccountUse = "keeping"): boolean {
-    return this.#isClosed || this.#accountant.fits(this, bytes, use) || this.#accountant.makeRoom(this, bytes, use);
+    if (this.#isClosed || this.#accountant.fits(this, bytes, use)) return true;
+    const overstepped = this.#accountant.oversteppedBy(this, bytes, use);
+    if (overstepped === undefined) return this.#accountant.makeRoom(this, bytes, use);
+    overstepped.refused();
+    return false;
   }
 
   add(bytes: number): void {
@@ -58,15 +68,26 @@ export class CountedAccount implements MemoryAccount {
     if (this.#isClosed) return;
     this.#change(-this.#held);
     this.#isClosed = true;
+    this.#bound?.closed();
     this.#accountant.forget(this);
   }
 
+  joinBound(bound: SharedBound): void {
+    if (this.#isClosed || this.#bound !== undefined) return;
+    this.#bound = bound;
+    bound.heldBytes += this.#held;
+    bound.opened();
+  }
+
   openSibling(options: SiblingOptions): CountedAccount {
-    return this.#accountant.openAccount({ ...options, party: this.party });
+    const sibling = this.#accountant.openAccount({ ...options, party: this.party });
+    if (this.#bound !== undefined) sibling.joinBound(this.#bound);
+    return sibling;
   }
 
   #change(bytes: number): void {
     this.#held += bytes;
+    if (this.#bound !== undefined) this.#bound.heldBytes += bytes;
     this.#accountant.book(this, bytes);
   }
 }

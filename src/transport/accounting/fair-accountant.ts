@@ -7,6 +7,7 @@ import type {
   MemoryAccount,
   MemoryAccountant,
   MemoryAccountantOptions,
+  SharedBound,
 } from "./memory-account.ts";
 import { Standings } from "./standings.ts";
 
@@ -29,6 +30,7 @@ const mostGivingWay = 8;
 export class Party {
   readonly name: string;
   readonly standings: Standings<CountedAccount>;
+  bound: SharedBound | undefined;
   held = 0;
   accounts = 0;
   level = 0;
@@ -78,6 +80,7 @@ export class FairAccountant implements MemoryAccountant {
       this.#parties.set(options.party, party);
     }
     party.accounts += 1;
+    if (party.bound === undefined && options.partyBound !== undefined) bind(party, options.partyBound);
     return new CountedAccount(this, party, options);
   }
 
@@ -87,6 +90,7 @@ export class FairAccountant implements MemoryAccountant {
     const isSmall = use === "keeping" && account.held + bytes <= this.#smallBytes;
     const free = left * (use === "urgent" ? 4 : isSmall ? 2 : 1);
     return (
+      this.oversteppedBy(account, bytes, use) === undefined &&
       bytes <= left &&
       account.held + bytes <= free &&
       account.totals.held + bytes <= 2 * free &&
@@ -94,11 +98,18 @@ export class FairAccountant implements MemoryAccountant {
     );
   }
 
+  /** The shared bound beyond which the account would be. The total alone bounds what is urgent. For its accounts. */
+  oversteppedBy({ bound, totals }: CountedAccount, bytes: number, use: AccountUse): SharedBound | undefined {
+    if ((bound === undefined && totals.bound === undefined) || use === "urgent") return undefined;
+    return [bound, totals.bound].find((one) => one !== undefined && one.heldBytes + bytes > one.maxBytes);
+  }
+
   /** Books a change that the account has made. For its accounts. */
   book(account: CountedAccount, bytes: number): void {
     const { totals: party } = account;
     this.#held += bytes;
     party.held += bytes;
+    if (party.bound !== undefined) party.bound.heldBytes += bytes;
     const wasBusy = account.level > 0;
     party.standings.update(account);
     this.#standings.update(party);
@@ -108,7 +119,9 @@ export class FairAccountant implements MemoryAccountant {
   /** The account has ended. For its accounts. */
   forget({ totals: party }: CountedAccount): void {
     party.accounts -= 1;
-    if (party.accounts === 0) this.#parties.delete(party.name);
+    if (party.accounts > 0) return;
+    this.#parties.delete(party.name);
+    party.bound?.closed();
   }
 
   /** Lets others give way, if the account holds little. True: it may take the bytes now. For its accounts. */
@@ -132,6 +145,8 @@ export class FairAccountant implements MemoryAccountant {
     if (held + bytes > maxBytes) {
       return `This ${kindOf(name)} makes the host keep ${held} bytes already, of ${maxBytes} (${maxBytesName}).`;
     }
+    const bound = this.oversteppedBy(account, bytes, "keeping");
+    if (bound !== undefined) return bound.whyNot();
     const all = `The host keeps ${this.#held} bytes of ${this.maxBytes} (${this.optionName})`;
     return `${all}, ${held} of them for this ${kindOf(name)}. Try again later.`;
   }
@@ -149,6 +164,12 @@ export class FairAccountant implements MemoryAccountant {
     this.#onGaveWay({ name, heldBytes, reason });
     hog.giveWay(reason);
   }
+}
+
+function bind(party: Party, bound: SharedBound): void {
+  party.bound = bound;
+  bound.heldBytes += party.held;
+  bound.opened();
 }
 
 /** The first word of an account's name: what it is. */

@@ -88,6 +88,11 @@ export class FairCount {
     return this.#size;
   }
 
+  /** Places that the party has. */
+  heldBy(party: string): number {
+    return this.#parties.get(party)?.held ?? 0;
+  }
+
   /** Returns whether the party may take a place now. Another may have to give way for that. */
   mayTake(party: string): boolean {
     if (this.#size < this.#max) return true;

@@ -2,6 +2,23 @@
 export interface AccountOptions extends SiblingOptions {
   /** The party that shares two thirds of the total: the peer address without its port. */
   readonly party: string;
+  /** A bound for all that the party holds. The first account of the party that has one decides. Default: none. */
+  readonly partyBound?: SharedBound | undefined;
+}
+
+/** A bound that accounts share beside those of the accountant. */
+export interface SharedBound {
+  /** Bytes that all its accounts together may hold. It may change. */
+  readonly maxBytes: number;
+  /** Bytes that they hold. Written by the accountant. */
+  heldBytes: number;
+  /** Called when the first account of a party, or an account, begins to count here, and when it has ended. */
+  opened(): void;
+  closed(): void;
+  /** Called when something was not kept because of the bound. */
+  refused(): void;
+  /** Returns the reason for which no more may be kept. */
+  whyNot(): string;
 }
 
 /** Options of an account beside another one. */
@@ -43,6 +60,8 @@ export interface MemoryAccount {
   release(bytes: number): void;
   /** Returns who holds too much, for a text. Call it when `take` has refused. */
   whyNot(bytes: number): string;
+  /** Counts what it holds for a bound, too, and what siblings hold that are opened later. Does nothing if it has a bound already, or has ended. */
+  joinBound(bound: SharedBound): void;
   /** Opens an account for something else of the same party; the caller closes it. */
   openSibling(options: SiblingOptions): MemoryAccount;
   /** Ends the account: what it held is free. */

@@ -129,7 +129,10 @@ export class ConnectionSupervisor<Services extends ConnectionServices> {
     if (this.#leavingHosts.has(leaving)) return;
     this.#leavingHosts.add(leaving);
     if (connection === undefined || connection !== leaving) return;
-    const reason = `The host at ${connection.address} is leaving.`;
+    // Such a notice does not say whether the host ends or has too many workers.
+    const reason = movesAtOnce
+      ? `The host at ${connection.address} sends this worker to another host.`
+      : `The host at ${connection.address} is leaving.`;
     this.#options.settings.logger.info(reason);
     void this.#leaveAfter(connection, graceMs + overdueMs);
     // A worker that stops needs no other host while this one still takes what it sends.

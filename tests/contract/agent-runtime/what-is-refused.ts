@@ -1,5 +1,12 @@
 import { describe, expect, test } from "vitest";
-import { AgentId, BaseAgent, classMessage, type MessageContext, TopicId } from "../../../src/core/index.ts";
+import {
+  AgentId,
+  BaseAgent,
+  classMessage,
+  type MessageContext,
+  TopicId,
+  UnknownPayload,
+} from "../../../src/core/index.ts";
 import { Answer, Ask, Note, Order, type Suite } from "./world.ts";
 
 const echoId = new AgentId("echo", "k");
@@ -30,6 +37,10 @@ const untyped: readonly (readonly [what: string, value: () => unknown])[] = [
   ["a plain object", () => ({ text: "plain" })],
   ["a copy by spread", () => ({ ...Ask({ text: "x" }) })],
   ["an instance of an undeclared class", () => new Undeclared()],
+  [
+    "bytes under a name of Troupe's own",
+    () => new UnknownPayload("TroupeStartRun", "application/json", new Uint8Array(2)),
+  ],
 ];
 
 /** Answers with what it is told to. */

@@ -11,11 +11,8 @@ import { createMemoryNetwork, type Dialer, type Link } from "../../../src/transp
 import { CheckedAdminClient } from "../../support/checked-admin-client.ts";
 import { RecordingLogger } from "../../support/recording-logger.ts";
 
-/** A host in this process with its admin entry, and the file by which commands find it. */
-export class AdminRig implements AsyncDisposable {
-  readonly host: Host;
-  readonly store: MemoryStateStore;
-  readonly dialer: Dialer;
+/** The admin entry of a host in this process, and the file by which commands find it. */
+export class EntryRig implements AsyncDisposable {
   readonly entry: AdminEntry;
   /** Holds each answer to the description of the entry. */
   readonly client: AdminClient;
@@ -24,12 +21,7 @@ export class AdminRig implements AsyncDisposable {
   readonly flags: readonly string[];
   readonly folder: string;
 
-  private constructor(
-    parts: Pick<AdminRig, "host" | "store" | "dialer" | "entry" | "client" | "logger" | "flags" | "folder">,
-  ) {
-    this.host = parts.host;
-    this.store = parts.store;
-    this.dialer = parts.dialer;
+  private constructor(parts: Pick<EntryRig, "entry" | "client" | "logger" | "flags" | "folder">) {
     this.entry = parts.entry;
     this.client = parts.client;
     this.logger = parts.logger;
@@ -38,11 +30,7 @@ export class AdminRig implements AsyncDisposable {
   }
 
   /** `open`: an address for principals beside the one of this machine. */
-  static async open(options: HostOptions = {}, { open }: { readonly open?: OpenAddress } = {}): Promise<AdminRig> {
-    const network = createMemoryNetwork();
-    const store = new MemoryStateStore(options.clock === undefined ? {} : { clock: options.clock });
-    const host = new Host({ listener: network, address: "host:1" }, { stateStore: store, ...options });
-    await host.start();
+  static async open(host: Host, open?: OpenAddress): Promise<EntryRig> {
     const logger = new RecordingLogger();
     const token = "rig-token";
     const facts = { name: "rig", version: "1.2.3", pid: process.pid, address: host.address, state: "memory:" };
@@ -54,8 +42,46 @@ export class AdminRig implements AsyncDisposable {
     writeAdminFile(file, { url: entry.url, ...facts, token });
     writeFileSync(join(folder, "token"), `${token}\n`);
     const client = new CheckedAdminClient({ url: entry.url, token });
-    const flags = ["--admin-file", file];
-    return new AdminRig({ ...{ host, store, entry, client, logger, flags, folder }, dialer: network });
+    return new EntryRig({ entry, client, logger, folder, flags: ["--admin-file", file] });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.entry.close(0);
+    rmSync(this.folder, { recursive: true });
+  }
+}
+
+/** A host in this process with its admin entry. */
+export class AdminRig implements AsyncDisposable {
+  readonly host: Host;
+  readonly store: MemoryStateStore;
+  readonly dialer: Dialer;
+  readonly entry: AdminEntry;
+  readonly client: AdminClient;
+  readonly logger: RecordingLogger;
+  readonly flags: readonly string[];
+  readonly folder: string;
+  readonly #opened: EntryRig;
+
+  private constructor(parts: Pick<AdminRig, "host" | "store" | "dialer">, opened: EntryRig) {
+    this.host = parts.host;
+    this.store = parts.store;
+    this.dialer = parts.dialer;
+    this.entry = opened.entry;
+    this.client = opened.client;
+    this.logger = opened.logger;
+    this.flags = opened.flags;
+    this.folder = opened.folder;
+    this.#opened = opened;
+  }
+
+  /** `open`: an address for principals beside the one of this machine. */
+  static async open(options: HostOptions = {}, { open }: { readonly open?: OpenAddress } = {}): Promise<AdminRig> {
+    const network = createMemoryNetwork();
+    const store = new MemoryStateStore(options.clock === undefined ? {} : { clock: options.clock });
+    const host = new Host({ listener: network, address: "host:1" }, { stateStore: store, ...options });
+    await host.start();
+    return new AdminRig({ host, store, dialer: network }, await EntryRig.open(host, open));
   }
 
   dial(): Link {
@@ -63,8 +89,8 @@ export class AdminRig implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.entry.close(0);
+    await this.#opened.entry.close(0);
     await this.host.stop({ graceMs: 0 });
-    rmSync(this.folder, { recursive: true });
+    await this.#opened[Symbol.asyncDispose]();
   }
 }

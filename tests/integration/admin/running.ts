@@ -5,11 +5,14 @@ import { vi } from "vitest";
 export interface Printed {
   readonly out: string;
   readonly err: string;
+  /** With which its process would end. */
+  readonly exitCode: number;
 }
 
 /** Runs a command of the command line in this process. */
 export async function run(command: Command, ...args: readonly string[]): Promise<Printed> {
   const printed = { out: "", err: "" };
+  let exitCode = 0;
   const spyOn = (stream: NodeJS.WriteStream, name: "out" | "err") =>
     vi.spyOn(stream, "write").mockImplementation((text) => {
       printed[name] += String(text);
@@ -21,7 +24,8 @@ export async function run(command: Command, ...args: readonly string[]): Promise
     await command.parseAsync([...args], { from: "user" });
   } finally {
     for (const spy of spies) spy.mockRestore();
+    exitCode = Number(process.exitCode ?? 0);
     process.exitCode = 0;
   }
-  return printed;
+  return { ...printed, exitCode };
 }

@@ -1,10 +1,10 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import type { HostOccurrence, HostOptions } from "../../../src/host/index.ts";
-import { encodeFrame } from "../../../src/protocol/internal.ts";
+import { encodeAgentId, encodeFrame, encodeStoredState } from "../../../src/protocol/internal.ts";
 import { functionAuthenticator, type QuotaRule, quotaRules } from "../../../src/security/index.ts";
 import { ManualClock } from "../../../src/testing/index.ts";
 import { StatusCode } from "../../../src/transport/index.ts";
-import { type HostRig, hostTransports } from "../../support/host-transports.ts";
+import { type HostRig, hostTransports, startOverGrpc } from "../../support/host-transports.ts";
 import { eventOn, namesStates, RawStates } from "../../support/raw-states.ts";
 import { exact, prefix, RawWorker, textPayload } from "../../support/raw-worker.ts";
 import { RecordingLogger } from "../../support/recording-logger.ts";
@@ -142,6 +142,39 @@ describe.each(hostTransports)("a host with quotas, over $name", ({ start }) => {
     await alice.nextRequest();
   });
 
+  it("bounds the bytes that a principal makes the host keep over all its workers, and gives them back", async () => {
+    const seen: HostOccurrence[] = [];
+    await using rig = await started([{ principal: "bob", keptBytes: 100_000 }], {
+      observer: (what) => seen.push(what),
+    });
+    const alice = await joined(rig, "alice", "A");
+    await alice.register("vault");
+    const one = await joined(rig, "bob", "B1");
+    const two = await joined(rig, "bob", "B2");
+    for (const worker of [one, two])
+      for (let count = 1; count <= 500; count += 1) worker.request(String(count), "vault/k");
+    const full = {
+      ...overloaded,
+      error: expect.stringContaining("This principal may make the host keep 100000 bytes"),
+    };
+    for (const worker of [one, two]) expect(await worker.nextResponse()).toMatchObject(full);
+    const numbers = () => rig.host.counters();
+    await vi.waitFor(() => expect(numbers().pendingCalls + numbers().refusedByQuota).toBe(1_000));
+    const { pendingCalls } = numbers();
+    expect(pendingCalls).toBeLessThan(900);
+    const taken: string[] = [];
+    while (taken.length < pendingCalls) taken.push((await alice.nextRequest()).requestId);
+    // Others are not hurt.
+    const carol = await joined(rig, "carol", "C");
+    for (let count = 0; count < 100; count += 1) carol.request(String(count), "vault/k");
+    for (let count = 0; count < 100; count += 1) await alice.nextRequest();
+    for (const requestId of taken) alice.respond(requestId, "done");
+    await vi.waitFor(() => expect(numbers().pendingCalls).toBe(100));
+    two.request("again", "vault/k");
+    await alice.nextRequest();
+    expect(seen).toContainEqual(expect.objectContaining({ at: "limited", what: "quota" }));
+  });
+
   it("counts a commit, its events, its mail and its reminders as messages", async () => {
     const time = clock();
     await using rig = await started([{ principal: "bob", messagesPerSecond: 4 }], { clock: time });
@@ -164,6 +197,23 @@ describe.each(hostTransports)("a host with quotas, over $name", ({ start }) => {
     states.load("teller/a");
     expect(await states.next()).toMatchObject({ outcome: { at: "record" } });
     states.stream.cancel();
+  });
+
+  it("counts GetState and SaveState of AutoGen's workers as messages", async () => {
+    const time = clock();
+    await using rig = await started([{ principal: "bob", messagesPerSecond: 2 }], { clock: time });
+    const bob = await joined(rig, "bob", "B");
+    time.advance(1_000);
+    await bob.register("teller");
+    const agentId = { type: "teller", key: "a" };
+    const state = encodeStoredState({ agentId, eTag: "", data: { kind: "text", text: "{}" } });
+    await bob.unary("SaveState", state);
+    await bob.unary("GetState", encodeAgentId(agentId));
+    const refusal = { code: StatusCode.resourceExhausted, status: { metadata: { agretryms: "500" } } };
+    await expect(bob.unary("SaveState", state)).rejects.toMatchObject(refusal);
+    await expect(bob.unary("GetState", encodeAgentId(agentId))).rejects.toMatchObject(refusal);
+    time.advance(500);
+    await bob.unary("GetState", encodeAgentId(agentId));
   });
 
   it("stops asking who calls for an address whose callers it has refused too often", async () => {
@@ -201,6 +251,31 @@ describe.each(hostTransports)("a host with quotas, over $name", ({ start }) => {
   });
 });
 
+describe("a host with quotas of addresses, over gRPC", () => {
+  const started = (quota: QuotaRule) =>
+    startOverGrpc({ quotas: quotaRules([{ ...quota, address: "127.0.0.1" }]), heartbeatTimeoutMs: 0 });
+
+  it("hangs up on connections of an address that has enough, and takes one when another has gone", async () => {
+    await using rig = await started({ connections: 2 });
+    const [first, second, third] = [rig.dial(), rig.dial(), rig.dial()];
+    await first.ready();
+    await second.ready();
+    await expect(third.ready()).rejects.toMatchObject({ code: StatusCode.unavailable });
+    expect(rig.host.counters()).toMatchObject({ refusedByQuota: 1, transport: { refusedConnections: 1 } });
+    await first.close();
+    await vi.waitFor(() => expect(rig.host.counters().transport.connections).toBe(1));
+    await rig.dial().ready();
+  });
+
+  it("bounds the bytes that an address makes the host keep, also by its connections", async () => {
+    await using rig = await started({ keptBytes: 200_000 });
+    await rig.dial().ready();
+    void Promise.allSettled(Array.from({ length: 8 }, () => rig.dial().ready()));
+    await vi.waitFor(() => expect(rig.host.counters().transport.overloadedConnections).toBeGreaterThan(0));
+    expect(rig.host.counters().refusedByQuota).toBeGreaterThan(0);
+  });
+});
+
 it("refuses quotas with a text that says what is wrong", () => {
   const refuse = (quota: object, text: RegExp) =>
     // A user of JavaScript may write anything.
@@ -210,4 +285,5 @@ it("refuses quotas with a text that says what is wrong", () => {
   refuse({ messagesPerSecond: 1 }, /it is for nothing/);
   refuse({ principal: "*", address: "*", calls: 1 }, /names an address beside/);
   refuse({ principal: "*" }, /it limits nothing/);
+  refuse({ principal: "*", connections: 1 }, /connections is for addresses alone/);
 });

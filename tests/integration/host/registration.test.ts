@@ -173,6 +173,28 @@ describe.each(hostTransports)("client ids and registration over $name", ({ start
     expect(rig.host.counters().agentTypes).toBe(0);
   });
 
+  it("refuses the agent types and the topics of Troupe's own, and says so", async () => {
+    await using rig = await start();
+    const x = await new RawWorker(rig.dial(), "X").join();
+    const refused = (what: string) => ({
+      status: {
+        code: StatusCode.invalidArgument,
+        details: `The ${what} is reserved: names that begin with troupe. belong to Troupe. Choose another name.`,
+      },
+    });
+    await expect(x.register("troupe.runs")).rejects.toMatchObject(refused('agent type "troupe.runs"'));
+    const subscriptions = [
+      x.subscribe("agent", exact("t", "troupe.runs")),
+      x.subscribe("topic", exact("troupe.news", "a")),
+    ];
+    await expect(subscriptions[0]).rejects.toMatchObject(refused('agent type "troupe.runs"'));
+    await expect(subscriptions[1]).rejects.toMatchObject(refused('topic type "troupe.news"'));
+    expect(rig.host.counters().agentTypes).toBe(0);
+    expect(await x.subscriptions()).toEqual([]);
+    await x.register("troupe-runs");
+    await x.subscribe("another", exact("troupe", "troupe-runs"));
+  });
+
   it("ignores a frame without content and lets the stream live [§8.13]", async () => {
     await using rig = await start();
     const x = await new RawWorker(rig.dial(), "X").join();

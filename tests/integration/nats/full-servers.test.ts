@@ -9,15 +9,22 @@ const absence = natsAbsence();
 const title = `NATS servers whose disk is full${absence === undefined ? "" : ` (${absence})`}`;
 
 describe.skipIf(absence !== undefined)(title, { timeout: 60_000 }, () => {
-  it("take no write of the cluster and say why; reads go on, and a host loses its lease", async () => {
+  it("take no write of the cluster and say why; reads go on, and a host loses its lease until there is space again", async () => {
     await using server = await NatsServer.start(["jetstream { store_dir: data, max_file_store: 2MB }"]);
     const logger = new RecordingLogger();
     const store = await openNatsStore(server.url, { logger });
-    const isolated = new Gate();
+    const [isolated, serving] = [new Gate(), new Gate()];
+    let isLost = false;
     const member = new ClusterMember({
       ...{ store, logger: new RecordingLogger(), times: { leaseMs: 3_000 } },
       host: { label: "", peerAddress: "", workerAddress: "" },
-      listener: { onServing: (isServing) => isServing || isolated.open() },
+      listener: {
+        onServing: (isServing) => {
+          if (isServing && isLost) serving.open();
+          isLost = !isServing;
+          if (isLost) isolated.open();
+        },
+      },
     });
     await member.start();
     const value = new Uint8Array(8 * 1_024);
@@ -33,6 +40,11 @@ describe.skipIf(absence !== undefined)(title, { timeout: 60_000 }, () => {
     await isolated.opened;
     expect(member.isServing).toBe(false);
     expect(await store.read("claim.0")).toMatchObject({ value });
+    // A server with a full disk needs a restart, whatever is deleted.
+    await server.stop();
+    await server.restart(["jetstream { store_dir: data, max_file_store: 20MB }"]);
+    await serving.opened;
+    expect(member.isServing).toBe(true);
     member.abandon();
     await store.close();
   });

@@ -214,7 +214,9 @@ describe("a connection to PostgreSQL that is cut", () => {
 
 describe("a PostgreSQL server that is slow or full", () => {
   it("cancels a statement after its time-out; nothing of it is written", async () => {
-    const { store, schema } = await openedRig(server.url(), { statementTimeoutMs: 100 });
+    // The schema is made without that time-out, which a busy server would not keep.
+    const { schema } = await openRig(server.url());
+    const { store } = await openedRig(server.url(), { schema, statementTimeoutMs: 100 });
     await committed(store, putOf("1"));
     const blocker = new pg.Client(server.url());
     await blocker.connect();
@@ -244,7 +246,8 @@ describe("a PostgreSQL server that is slow or full", () => {
   });
 
   it("gives up a connection that does not answer: the commit is unknown", async () => {
-    const { store } = await openedRig(server.url(), { statementTimeoutMs: 200 }, { answerGraceMs: 100 });
+    const { schema } = await openRig(server.url());
+    const { store } = await openedRig(server.url(), { schema, statementTimeoutMs: 200 }, { answerGraceMs: 100 });
     await committed(store, putOf("1"));
     const query = "select pid from pg_stat_activity where application_name = 'troupe' and query like '%write_group%'";
     const pids = (await server.run(query)).map(Number);

@@ -79,6 +79,7 @@ class World {
       claims: {
         present: () => undefined,
         claim: () => Promise.resolve({ at: "unavailable", reason: "no-session" } as const),
+        holderOf: () => Promise.resolve(undefined),
         freeze: () => Promise.resolve(undefined),
         giveSleeper: () => Promise.resolve("lost" as const),
       },

@@ -38,6 +38,7 @@ const times: Partial<ClusterTimes> = {
   claimUseMs: 30_000,
   claimRefreshMs: 9_000,
   recordsKeptMs: 130_000,
+  nameKeptMs: 70_000,
 };
 const claimLifeMs = 65_000;
 const healMs = 40_000;

@@ -179,8 +179,8 @@ export const plantedClusterBugs: readonly PlantedClusterBug[] = [
   {
     name: "gone workers are never purged",
     file: "workers/worker-sessions.ts",
-    from: "gone > mostGone || this.#life.monotonicNow() - learntMs > this.#life.times.recordsKeptMs",
-    to: "gone > mostGone",
+    from: "const old = gone.filter(({ learntMs }) => learntMs < oldestMs);",
+    to: "const old = gone.filter(({ learntMs }) => learntMs < 0);",
     caughtBy: ["leaks"],
   },
   {

@@ -1,5 +1,5 @@
 import { BatchRunner } from "../../../src/host/batch-runner.ts";
-import { CallRings } from "../../../src/host/calls/call-rings.ts";
+import { CallRings } from "../../../src/host/calls/rings/call-rings.ts";
 import { ClusterRings } from "../../../src/host/calls/rings/cluster-rings.ts";
 import { ringMethod } from "../../../src/host/calls/rings/ring-messages.ts";
 import { createHostCounters } from "../../../src/host/counters.ts";

@@ -5,6 +5,7 @@ import type { ClusterHost, HostStatus } from "../../../src/host/internal.ts";
 
 const status: HostStatus = {
   ...{ life: 1, isServing: true, leaseLeftMs: 19_000, workers: 0, stockWorkers: 0, types: 0, subscriptions: 0 },
+  ...{ version: "1.0.0", protocol: { oldest: 1, newest: 1 } },
   ...{ agents: 0, calls: 0, queuedBytes: 0, heldBytes: 0, maxHeldBytes: 1_000, shards: [], links: [], counters: {} },
 };
 
@@ -41,6 +42,24 @@ describe("what is wrong in a cluster", () => {
     const shards = { count: 2, owners: [0, 1].map((shard) => ({ shard, hostId: "a" })) };
     const store = { servers: [server], streams: [stream], clockAheadMs: 20 };
     expect(problemsOf([a, b], { shards, store })).toEqual([]);
+  });
+
+  it("is a host with an older protocol, and not one with another version alone", () => {
+    const speaking = (hostId: string, to: string, oldest: number, newest: number): ClusterHost =>
+      host(hostId, { status: { ...linkedTo(to), version: `${newest}.0.0`, protocol: { oldest, newest } } });
+    const patched = host("b", { status: { ...linkedTo("a"), version: "1.0.1" } });
+    expect(problemsOf([host("a", { status: linkedTo("b") }), patched])).toEqual([]);
+    const told = problemsOf([speaking("a", "b", 1, 2), speaking("b", "a", 1, 1)]);
+    expect(told).toEqual([
+      expect.stringMatching(
+        /^Host b, version 1\.0\.0, speaks .* up to version 1, and others up to 2\. The hosts use the older one/,
+      ),
+    ]);
+    expect(problemsOf([speaking("a", "b", 2, 3), speaking("b", "a", 1, 1)])).toEqual([
+      expect.stringContaining("can't work with it"),
+    ]);
+    const silent = host("c", { status: { ...linkedTo("a"), version: null, protocol: null } });
+    expect(problemsOf([speaking("a", "c", 1, 2), silent]).join()).not.toContain("protocol");
   });
 
   it("names hosts that are late, silent, isolated or full, and links that are missing", () => {

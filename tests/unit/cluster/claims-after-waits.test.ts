@@ -21,7 +21,7 @@ function world() {
   const store: CoordinationStore = {
     read: (key) => memory.read(key),
     watch: (prefix, watcher) => memory.watch(prefix, watcher),
-    purge: (key) => memory.purge(key),
+    purge: (...given) => memory.purge(...given),
     announce: (bytes) => memory.announce(bytes),
     onAnnouncement: (listener) => memory.onAnnouncement(listener),
     close: () => memory.close(),

@@ -34,7 +34,7 @@ function losing(store: CoordinationStore): CoordinationStore {
   return {
     read: (key) => store.read(key),
     watch: (prefix, watcher) => store.watch(prefix, watcher),
-    purge: (key) => store.purge(key),
+    purge: (...given) => store.purge(...given),
     announce: (bytes) => store.announce(bytes),
     onAnnouncement: (listener) => store.onAnnouncement(listener),
     close: () => store.close(),

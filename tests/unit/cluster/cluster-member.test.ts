@@ -1,6 +1,8 @@
 import { afterEach, describe, expect, it } from "vitest";
+import type { ClusterTimes } from "../../../src/cluster/cluster-times.ts";
 import { MemoryCoordinationStore } from "../../../src/cluster/index.ts";
 import { ClusterMember, type SessionEnd, type WorkerSession } from "../../../src/cluster/internal.ts";
+import { workerKey } from "../../../src/cluster/records/store-keys.ts";
 import { nextTurn } from "../../../src/core/internal.ts";
 import { Dice, SimulatedClock } from "../../../src/testing/index.ts";
 
@@ -30,7 +32,11 @@ function world() {
     return promise;
   };
   const pass = (ms: number) => run(new Promise<void>((resolve) => clock.setTimer(ms, resolve)));
-  const newMember = (label: string, times = {}, mostTypes?: number) => {
+  const newMember = (
+    label: string,
+    { mostGone, ...times }: Partial<ClusterTimes & { mostGone: number }> = {},
+    mostTypes?: number,
+  ) => {
     const host = { label, peerAddress: `${label}:1`, workerAddress: `${label}:2` };
     const client = store.reopen();
     clients.push(client);
@@ -42,6 +48,7 @@ function world() {
       logger: silent,
       times,
       mostTypes,
+      mostGone,
     });
     members.push(member);
     return member;
@@ -193,7 +200,7 @@ describe("a host in a cluster", () => {
     expect(two.types.ownerOf("clerk")?.epoch.number).toBeGreaterThan(before?.epoch.number ?? 0);
   });
 
-  it("gives the workers of one address two thirds of the names of types, at all hosts and for good", async () => {
+  it("gives the workers of one address two thirds of the names of types, at all hosts together", async () => {
     const { newMember, join, run, pass } = world();
     const [one, two] = [newMember("one", {}, 9), newMember("two", {}, 9)];
     for (const member of [one, two]) await run(member.start());
@@ -223,6 +230,23 @@ describe("a host in a cluster", () => {
     await pass(10);
     expect(await register(one, "d", await sessionOf(one, "w4", "third"))).toBe("registered");
     expect(await register(two, "e", await sessionOf(two, "w5", "fourth"))).toBe("full");
+  });
+
+  it("purges the records of the workers that are gone for longest when there are too many", async () => {
+    const { newMember, join, run, pass, store } = world();
+    const one = newMember("one", { mostGone: 2 });
+    await run(one.start());
+    const sessions: WorkerSession[] = [];
+    for (const workerId of ["w1", "w2", "w3", "w4"]) {
+      const outcome = await join(one, workerId, 1);
+      if (outcome.at === "joined") sessions.push(outcome.session);
+    }
+    for (const session of sessions.reverse()) await run(one.workers.end(session, "left"));
+    await pass(2_000);
+    // w4 and w3 left first.
+    const left = await Promise.all(["w1", "w2", "w3", "w4"].map((id) => store.read(workerKey(id))));
+    expect(left.map((entry) => entry !== undefined)).toEqual([true, true, false, false]);
+    expect(await join(one, "w1", 1)).toEqual({ at: "void" });
   });
 
   it("takes two connections of a stock worker with one client id for one worker", async () => {

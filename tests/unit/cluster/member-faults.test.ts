@@ -36,7 +36,7 @@ function world() {
     const store: CoordinationStore = {
       read: (key) => inner.read(key),
       watch: (prefix, watcher) => inner.watch(prefix, watcher),
-      purge: (key) => inner.purge(key),
+      purge: (...given) => inner.purge(...given),
       announce: (bytes) => inner.announce(bytes),
       onAnnouncement: (listener) => inner.onAnnouncement(listener),
       close: () => inner.close(),

@@ -9,6 +9,7 @@ import type { CourierObservers } from "../courier-occurrence.ts";
 import type { CourierSlots, SlotUse } from "../courier-slots.ts";
 import { decideRetry, noTries, type RetrySettings } from "../retry-policy.ts";
 import { FinishingShards } from "../shards/finishing-shards.ts";
+import { AwaitedMail } from "./awaited-mail.ts";
 import { LeftMail } from "./left-mail.ts";
 import { MailReports } from "./mail-reports.ts";
 import { createMailbox, isUnderWay, type Mailbox, mayLeave } from "./mailbox.ts";
@@ -55,8 +56,7 @@ export class MailboxDelivery {
   readonly #left: LeftMail;
   readonly #reports: MailReports;
   readonly #busy = new Set<Mailbox>();
-  /** Messages that were kept and that the reader has not handed over yet. */
-  readonly #awaited = new Set<string>();
+  readonly #awaited = new AwaitedMail();
   readonly #finishing = new FinishingShards((shard) =>
     this.#memory.all().some((mailbox) => {
       const { delivery, unsettled, isBurying } = mailbox;
@@ -150,13 +150,13 @@ export class MailboxDelivery {
   expect(mailbox: AgentName, id: string): void {
     const text = textOfName(mailbox);
     if (this.#isStopped || this.#memory.get(text)?.isSpilled === true) return;
-    this.#awaited.add(awaitedKey(text, id));
+    this.#awaited.add(text, id);
     this.#tellBusy();
   }
 
   /** The message is not kept, or the mailbox had it before. */
   expectNoMore(mailbox: AgentName, id: string): void {
-    this.#awaited.delete(awaitedKey(textOfName(mailbox), id));
+    this.#awaited.delete(textOfName(mailbox), id);
     this.#tellBusy();
   }
 
@@ -243,8 +243,7 @@ export class MailboxDelivery {
     this.#slots.forget(mailbox);
     this.#busy.delete(mailbox);
     // The log has left out those that came while it was spilled.
-    const awaited = mailbox.isSpilled ? [...this.#awaited] : [];
-    for (const key of awaited) if (key.startsWith(awaitedKey(mailbox.text, ""))) this.#awaited.delete(key);
+    if (mailbox.isSpilled) this.#awaited.deleteAll(mailbox.text);
     this.#left.note(mailbox.name.type, 0);
     this.#remove(mailbox);
     this.#tellBusy();
@@ -385,13 +384,9 @@ export class MailboxDelivery {
 
   /** Says whether messages are under way, if that has changed. */
   #tellBusy(): void {
-    const isBusy = this.#busy.size > 0 || this.#awaited.size > 0 || this.#left.isBusy;
+    const isBusy = this.#busy.size > 0 || !this.#awaited.isEmpty || this.#left.isBusy;
     if (isBusy === this.#isToldBusy) return;
     this.#isToldBusy = isBusy;
     this.#parts.onBusy(isBusy);
   }
-}
-
-function awaitedKey(mailbox: string, id: string): string {
-  return `${mailbox.length}:${mailbox}${id}`;
 }

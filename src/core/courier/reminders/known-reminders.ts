@@ -26,6 +26,11 @@ export class KnownReminders {
     return this.#known.size;
   }
 
+  /** Bytes of their messages. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
   /** Number of those that no other reminder of their agent holds back. */
   get waitingCount(): number {
     return this.#heap.size;

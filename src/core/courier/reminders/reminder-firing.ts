@@ -5,6 +5,7 @@ import { loggableError } from "../../delivery/loggable.ts";
 import { TroupeError } from "../../errors.ts";
 import { type AgentName, shardOf, textOfName } from "../../state/agent-name.ts";
 import type { Commit, StoredReminder } from "../../state/state-store.ts";
+import { storeLimits } from "../../state/store-limits.ts";
 import type { CourierSlots, SlotUse } from "../courier-slots.ts";
 import { FinishingShards } from "../shards/finishing-shards.ts";
 import { OwnReminders } from "../shards/own-reminders.ts";
@@ -38,8 +39,9 @@ interface UnderWay extends TickUnderWay {
 const windowMs = 60_000;
 /** The longest sleep: the wall clock may be set meanwhile. */
 const longestSleepMs = 30_000;
-/** Reminders of one reading. */
+/** Reminders of one reading, and the bytes of their messages. */
 const mostRead = 1_000;
+const { pageBytes } = storeLimits;
 /** With so many in memory for so many milliseconds, those of busy agents are postponed before more are read. */
 const mostKnown = 2 * mostRead;
 const crowdedMs = 1_000;
@@ -227,6 +229,10 @@ export class ReminderFiring {
     return this.#known.isLight(this.#bytesUnderWay);
   }
 
+  get #bytesInMemory(): number {
+    return this.#known.bytes + this.#bytesUnderWay;
+  }
+
   #run(): void {
     if (this.#isStopped) return;
     this.#setBackClock.check();
@@ -310,9 +316,9 @@ export class ReminderFiring {
   async #readFrom(after: StoredReminder | undefined, changed: ReadonlySet<string>): Promise<void> {
     // From the first on, the store still has what is in memory, and before what is new.
     const inMemory = after === undefined && this.#isLight ? this.#known.size + this.#underWay.size : 0;
-    const limit = mostRead + inMemory;
-    const page = await this.#own.due({ beforeMs: this.#wallMs + windowMs, after, limit });
-    this.#hasMore = page.length === limit;
+    const size = { limit: mostRead + inMemory, maxBytes: pageBytes + (inMemory === 0 ? 0 : this.#bytesInMemory) };
+    const page = await this.#own.due({ beforeMs: this.#wallMs + windowMs, after, ...size });
+    this.#hasMore = mayGoOn(page, size);
     const { added, last } = this.#take(page, changed);
     this.#cursor.endReading(this.#hasMore ? last : undefined);
     this.#hasAll = !this.#hasMore;
@@ -326,10 +332,11 @@ export class ReminderFiring {
   ): Promise<void> {
     const beforeMs = Math.min(toMs + 1, this.#wallMs + windowMs);
     const after = { dueMs: fromMs, seq: 0 };
-    const page = await this.#own.due({ beforeMs, after, limit: mostRead });
+    const size = { limit: mostRead, maxBytes: pageBytes };
+    const page = await this.#own.due({ beforeMs, after, ...size });
     this.#take(page, changed);
     this.#cursor.endReading(undefined);
-    this.#hasAll = !this.#hasMore && page.length < mostRead;
+    this.#hasAll = !this.#hasMore && !mayGoOn(page, size);
     if (!this.#hasAll) this.#scanAtMs = this.#nowMs;
   }
 
@@ -408,6 +415,15 @@ export class ReminderFiring {
       this.#run();
     }
   }
+}
+
+/** Whether reminders may come behind a page, which the store may have ended for its bytes. */
+function mayGoOn(
+  page: readonly StoredReminder[],
+  { limit, maxBytes }: { readonly limit: number; readonly maxBytes: number },
+): boolean {
+  const bytes = page.reduce((sum, { message }) => sum + message.length, 0);
+  return page.length >= limit || bytes + storeLimits.reminderMessageBytes > maxBytes;
 }
 
 /** No reminder has this key. */

@@ -81,7 +81,7 @@ export class SetBackClock {
           ...{ beforeMs: Number.MAX_SAFE_INTEGER, after, limit: mostRead },
         });
         for (const stored of page) await this.#lookAt(stored);
-        after = page.length < mostRead ? undefined : page.at(-1);
+        after = page.at(-1);
       }
     } catch (error) {
       onFailure(error);

@@ -21,8 +21,8 @@ export class ControlLinks {
       account: link.account,
       owner: { principal: undefined },
       isElsewhere: true,
-      ask: (request, { id: clientId, account, owner: { principal } }) => {
-        const call = { metadata: {}, signal: neverAborted, account };
+      ask: (request, { id: clientId, account, owner: { principal } }, signal) => {
+        const call = { metadata: {}, signal, account };
         const asked = { method: method.openControlChannel, clientId, principal, request, call };
         return this.#asks.tryAsk(link, asked, limits.controlAskMs);
       },
@@ -39,5 +39,3 @@ export class ControlLinks {
     return control;
   }
 }
-
-const neverAborted = new AbortController().signal;

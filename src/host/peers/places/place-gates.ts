@@ -1,6 +1,7 @@
 import type { Clock, Timer } from "../../../core/internal.ts";
 import { FairShare, type MemoryAccount } from "../../../transport/internal.ts";
 import { limits } from "../../limits.ts";
+import { SenderWaits } from "../../sessions/sender-waits.ts";
 import type { HostCaller } from "../host-caller.ts";
 
 /** A message for exclusive types that waits for their place. The router of its kind makes it. */
@@ -55,14 +56,17 @@ const messageBytes = 500;
  */
 export class PlaceGates<Message extends GatedMessage = GatedMessage> {
   readonly #clock: Clock;
+  readonly #senders: SenderWaits;
   readonly #gates = new Map<string, Gate<Message>>();
   readonly #waiting = new Map<Message, Waiting<Message>>();
   /** The gate of each type for which messages wait, and their count. */
   readonly #ofType = new Map<string, { readonly gate: Gate<Message>; count: number }>();
   readonly #share = new FairShare(limits.heldBytes);
 
-  constructor(clock: Clock) {
+  /** `senders`: counts what waits for each sender. */
+  constructor(clock: Clock, senders = new SenderWaits()) {
     this.#clock = clock;
+    this.#senders = senders;
   }
 
   /** Whether anything waits, or any gate is closed. */
@@ -135,6 +139,7 @@ export class PlaceGates<Message extends GatedMessage = GatedMessage> {
     const { account, byteLength, agentTypes } = message;
     timer.cancel();
     this.#waiting.delete(message);
+    this.#senders.remove(account);
     messages.delete(message);
     gate.heldBytes -= byteLength;
     gate.places.remove(account.party);
@@ -171,6 +176,7 @@ export class PlaceGates<Message extends GatedMessage = GatedMessage> {
     this.#share.add(party, byteLength);
     messages.add(message);
     this.#waiting.set(message, { gate, messages, timer });
+    this.#senders.add(account);
     for (const agentType of agentTypes) {
       const ofType = this.#ofType.get(agentType);
       if (ofType === undefined) this.#ofType.set(agentType, { gate, count: 1 });

@@ -1,6 +1,7 @@
 // Over 400 lines: messages pass between gates and the entries of this host, and each step keeps the order of both.
 import type { Clock, Timer } from "../../../core/internal.ts";
 import type { WorkerLoad } from "../../../protocol/internal.ts";
+import type { MemoryAccount } from "../../../transport/internal.ts";
 import type { BatchRunner } from "../../batch-runner.ts";
 import type { MutableHostCounters } from "../../counters.ts";
 import { limits } from "../../limits.ts";
@@ -73,6 +74,8 @@ export class AgentRoutes implements PlacesAcross, LocatesAcross {
   readonly #nextPlace: NextPlace;
   readonly #claiming: AgentClaiming;
   readonly #moveTimers = new Set<Timer>();
+  /** Messages for which the cluster was asked who has their agents. */
+  readonly #lookedUp = new WeakSet<HeldMessage>();
 
   constructor(parts: AgentRoutesParts) {
     this.#parts = parts;
@@ -131,6 +134,22 @@ export class AgentRoutes implements PlacesAcross, LocatesAcross {
     if (nowhere !== undefined) return nowhere;
     const { account } = origin.host;
     return leaving.open(type, key, account) ?? { at: "nowhere", code: "overloaded", reason: account.whyNot(0) };
+  }
+
+  /**
+   * Finds the place of an agent for a control request. It waits in the entry that this returns. `usesRoute`: it goes where the calls of this
+   * host go, if that is known.
+   */
+  seek(type: SharedType, key: string, account: MemoryAccount, usesRoute: boolean): Found | Nowhere | MovingAgent {
+    const { leaving, placement, counters } = this.#parts;
+    const entry = leaving.size > 0 ? leaving.find(type, key) : undefined;
+    const route = usesRoute && entry === undefined ? this.#routeOf(type, key) : undefined;
+    const known = entry ?? placement.holderOf(type, key) ?? route ?? placement.whyNowhere(type, key);
+    if (known !== undefined) return known;
+    const gate = this.#gates.find(type, key) ?? this.#gates.open(type, key, account);
+    if (gate !== undefined) return gate;
+    counters.refusedClaims += 1;
+    return noRoom({ account });
   }
 
   /** The worker of this host that has an agent. */
@@ -231,7 +250,8 @@ export class AgentRoutes implements PlacesAcross, LocatesAcross {
     if (gate === undefined) return false;
     gate.heldBy = heldBy ?? gate.heldBy;
     const isHeld = messages.add(gate, gate.returned, message);
-    if (gate.at === "placing" || gate.at === "waiting") this.#flush(gate, link, from?.slot ?? 0);
+    if (gate.at === "placing" || gate.at === "waiting" || gate.at === "claiming")
+      this.#flush(gate, link, from?.slot ?? 0);
     return isHeld;
   }
 
@@ -337,6 +357,7 @@ export class AgentRoutes implements PlacesAcross, LocatesAcross {
     if (message === undefined) return;
     if (sharedType(gate.type.name) !== gate.type) return this.#place(message, undefined);
     if (this.#isRefused(gate, message)) return;
+    if (message.seeking?.looksUp === true && !this.#lookedUp.has(message)) return this.#lookUp(gate, message);
     const step = this.#nextPlace.next(gate, message);
     switch (step.at) {
       case "found":
@@ -355,6 +376,18 @@ export class AgentRoutes implements PlacesAcross, LocatesAcross {
       case "claim":
         return this.#serveHere(gate, step.workerId);
     }
+  }
+
+  /** Asks the cluster for the worker that has the agent. */
+  #lookUp(gate: MovingAgent, message: HeldMessage): void {
+    const { type, key } = gate;
+    gate.at = "claiming";
+    void this.#parts.places.claims.holderOf({ type: type.name, key }).then((workerId) => {
+      this.#lookedUp.add(message);
+      if (gate.at !== "claiming" || !this.#gates.has(gate)) return;
+      gate.heldBy = workerId ?? gate.heldBy;
+      this.#gates.resume(gate);
+    });
   }
 
   /** All that waits at a gate waits for a worker of this host from now on. */

@@ -11,7 +11,7 @@ export interface TypeInCluster {
 export interface ClusterPlaces {
   /** The first part of epochs. */
   readonly generation: number;
-  readonly claims: Pick<ClusterClaims, "present" | "claim" | "freeze" | "giveSleeper">;
+  readonly claims: Pick<ClusterClaims, "present" | "claim" | "holderOf" | "freeze" | "giveSleeper">;
   /** Undefined: the cluster knows no such type, or it is not shared. */
   sharedType(agentType: string): TypeInCluster | undefined;
   /** Undefined: the type is shared, or the cluster knows none of that name. */

@@ -53,7 +53,9 @@ export class NextPlace {
     const { type, key } = agent;
     const holder = placement.holderOf(type, key);
     const route = this.#parts.routes.find(type.name, key);
-    if (route?.isOpen && holder === undefined) return foundAt(route);
+    const isStale =
+      message.seeking?.looksUp === true && agent.heldBy !== undefined && agent.heldBy !== route?.worker.id;
+    if (route?.isOpen && holder === undefined && !isStale) return foundAt(route);
     if (route?.link.isOpen) return { at: "flush", route };
     if (holder !== undefined) return holder;
     agent.heldBy ??= route?.worker.id ?? this.#parts.sleepers.sleeperOf(type, key);
@@ -79,9 +81,9 @@ export class NextPlace {
     return places.isGone(workerId) ? undefined : { at: "wait", for: workerId };
   }
 
-  #guess({ type, key, above, tried }: MovingAgent, { caller }: HeldMessage): Step {
+  #guess({ type, key, above, tried }: MovingAgent, { caller, seeking }: HeldMessage): Step {
     const { placement, places } = this.#parts;
-    const chosen = placement.choose(type, { key, caller, above, except: tried });
+    const chosen = placement.choose(type, { key, caller, above, except: tried, isHere: seeking?.isForWorkerHere });
     if ("at" in chosen) {
       const isServed =
         chosen.at === "nowhere" && chosen.code === "undeliverable" && places.serversOf(type.name).length > 0;

@@ -1,3 +1,4 @@
+import { whyReserved } from "../../../core/internal.ts";
 import type { WireSubscription } from "../../../protocol/internal.ts";
 import type { MemoryAccount } from "../../../transport/internal.ts";
 import { isSamePrincipal, type Principal } from "../../principal.ts";
@@ -54,7 +55,13 @@ export class ClientSubscriptions {
     const { book, clients, accounts, bounds } = this.#parts;
     const { principal } = from;
     if (pattern === undefined) return { at: "invalid", reason: "Invalid subscription message." };
-    const reason = whyInvalidAgentType(pattern.agentType) ?? whyTooLong(pattern.agentType, id, topicOf(pattern));
+    const { agentType } = pattern;
+    const topic = topicOf(pattern);
+    const reason =
+      whyInvalidAgentType(agentType) ??
+      whyTooLong(agentType, id, topic) ??
+      whyReserved("agent type", agentType) ??
+      whyReserved("topic type", topic);
     if (reason !== undefined) return { at: "invalid", reason };
     if (clients.find(clientId)?.isLeaving) return leavingRefusal;
     switch (book.find(clients.find(clientId) ?? { clientId, principal }, { id, pattern })) {

@@ -71,6 +71,18 @@ export const writeCases: readonly CoordinationCase[] = [
     },
   },
   {
+    promise: "purges a key up to a revision, and no later write",
+    tryIt: async (lab) => {
+      const store = await lab.create();
+      const first = await written(store, "type.a", "1");
+      const second = await written(store, "type.a", "2", first);
+      await store.purge("type.a", first);
+      await assertHas(store, "type.a", "2", second);
+      await store.purge("type.a", second);
+      equal(await store.read("type.a", { fresh: true }), undefined);
+    },
+  },
+  {
     promise: "purges one key, and not those that begin with it",
     tryIt: async (lab) => {
       const store = await lab.create();

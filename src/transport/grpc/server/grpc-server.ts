@@ -16,7 +16,7 @@ import type { MemoryAccount, MemoryAccountant } from "../../accounting/memory-ac
 import { partyOf } from "../../accounting/party-of.ts";
 import { formatAddress, formatHost, isLocalAddress, parseAddress, type TransportAddress } from "../../address.ts";
 import { startDeadline } from "../../calls/long-timer.ts";
-import type { LinkService, Listener, Listening, ListenOptions } from "../../link.ts";
+import type { AddressBounds, LinkService, Listener, Listening, ListenOptions } from "../../link.ts";
 import { createListenerCounters, type ListenerCounters } from "../../listener-counters.ts";
 import { RpcError, StatusCode } from "../../rpc-status.ts";
 import { listenError } from "../../system-error.ts";
@@ -53,16 +53,12 @@ export function grpcListener(options: GrpcListenerOptions = {}): GrpcListener {
   const certificates = new Certificates(settings.givenTls, settings.tls);
   return {
     maxHeldBytes: settings.maxHeldBytes,
-    async listen(text, services, { accountant = createMemoryAccountant(), onRefusedHandshake, onTlsFilesRead } = {}) {
+    async listen(text, services, { accountant = createMemoryAccountant(), ...asked } = {}) {
       const address = parseAddress(text);
       if (address.secure && settings.tls === undefined) {
         throw new RpcError(StatusCode.invalidArgument, `${text} asks for TLS: pass the option tls, { cert, key }.`);
       }
-      const listening = new GrpcListening(
-        services,
-        { ...settings, accountant, onRefusedHandshake, onTlsFilesRead },
-        certificates,
-      );
+      const listening = new GrpcListening(services, { ...settings, accountant, ...asked }, certificates);
       await listening.bind(address);
       return listening;
     },
@@ -86,10 +82,8 @@ export interface GrpcListener extends Listener {
   reloadTls(tls: SecureContextOptions): void;
 }
 
-interface ListeningSettings extends GrpcListenerSettings {
+interface ListeningSettings extends GrpcListenerSettings, ListenOptions {
   readonly accountant: MemoryAccountant;
-  readonly onRefusedHandshake: ListenOptions["onRefusedHandshake"];
-  readonly onTlsFilesRead: ListenOptions["onTlsFilesRead"];
 }
 
 type AnyServer = Http2Server | Http2SecureServer;
@@ -108,6 +102,7 @@ class GrpcListening implements Listening {
   /** One for each address that the host's name has. */
   #servers: readonly AnyServer[] = [];
   readonly #accountant: MemoryAccountant;
+  readonly #addresses: AddressBounds | undefined;
   readonly #certificates: Certificates;
   readonly #connectionBytes: number;
   #address = "";
@@ -122,6 +117,7 @@ class GrpcListening implements Listening {
       },
     });
     this.#accountant = settings.accountant;
+    this.#addresses = settings.addresses;
     this.#certificates = certificates;
     this.#connectionBytes = CONNECTION_COST_BYTES + (settings.tls === undefined ? 0 : TLS_COST_BYTES);
     this.closed = new Promise((resolve) => {
@@ -211,7 +207,7 @@ class GrpcListening implements Listening {
   /** Whether the connection is accepted. */
   #onConnection(socket: Socket): boolean {
     const party = partyOf(socket.remoteAddress);
-    if (!this.#places.mayTake(party)) {
+    if (this.#addresses?.mayConnect(party, this.#places.heldBy(party)) === false || !this.#places.mayTake(party)) {
       this.#counters.refusedConnections += 1;
       socket.destroy();
       return false;
@@ -238,8 +234,13 @@ class GrpcListening implements Listening {
 
   /** A connection costs memory before HTTP/2 and TLS have begun. It is hung up on if there is none. */
   #charge(socket: Socket): MemoryAccount {
+    const party = partyOf(socket.remoteAddress);
     const account = this.#accountant.openAccount({
-      ...{ party: partyOf(socket.remoteAddress), name: `connection ${socket.remoteAddress ?? "local socket"}` },
+      ...{
+        party,
+        partyBound: this.#addresses?.keptBy(party),
+        name: `connection ${socket.remoteAddress ?? "local socket"}`,
+      },
       // It holds too little to be asked.
       giveWay: () => undefined,
     });

@@ -145,7 +145,7 @@ describe("the places of agents over several hosts", () => {
     const away = (store: CoordinationStore): CoordinationStore => ({
       read: (key, options) => store.read(key, options),
       watch: (prefix, watcher) => store.watch(prefix, watcher),
-      purge: (key) => store.purge(key),
+      purge: (...given) => store.purge(...given),
       announce: (bytes) => store.announce(bytes),
       onAnnouncement: (listener) => store.onAnnouncement(listener),
       close: () => store.close(),

@@ -51,6 +51,42 @@ const [memory] = clusterTransports;
 if (memory === undefined) throw new Error("There are memory links.");
 const { start } = memory;
 
+describe("a registration at a host of a cluster", () => {
+  /** Two hosts, of which the second one knows that the channel of the worker with the type has ended. */
+  async function whereOneHasLeft(rejoinGraceMs: number) {
+    const rig = await start({ cluster: { rejoinGraceMs } });
+    const metadata = (session: number) => ({ agcaps: "claims,turns", agworker: "W", agsession: String(session) });
+    const join = (session: number) =>
+      new RawWorker(rig.one.dial(), `W-${session}`, { isAnnounced: true, metadata: metadata(session) }).join();
+    const worker = await join(1);
+    await worker.register("writer");
+    const next = await new RawWorker(rig.two.dial(), "S").join();
+    next.request("1", "writer/k");
+    await worker.nextRequest();
+    worker.stream.cancel();
+    // The other host says that the channel has ended before it answers the call.
+    expect(await next.nextResponse()).toMatchObject({ metadata: { agerrorcode: "disconnected" } });
+    return { rig, next, join };
+  }
+
+  it("waits while the worker that has the type leaves another host", async () => {
+    const { rig, next } = await whereOneHasLeft(100);
+    await using _ = rig;
+    await next.register("writer");
+    const caller = await new RawWorker(rig.one.dial(), "C").join();
+    caller.request("2", "writer/k");
+    expect(await next.nextRequest()).toMatchObject({ target: { type: "writer", key: "k" } });
+  });
+
+  it("is refused when the worker that has the type comes back", async () => {
+    const { rig, next, join } = await whereOneHasLeft(60_000);
+    await using _ = rig;
+    const registered = next.register("writer");
+    await join(2);
+    await expect(registered).rejects.toThrow("Agent type writer already registered with client");
+  });
+});
+
 describe("a worker that opens its data channel at a host of a cluster", () => {
   it("is heard when it has joined: what it sent and registered before waits", async () => {
     const stores: StalledCoordination[] = [];

@@ -96,3 +96,34 @@ describe("events that are published while a worker moves", () => {
     }
   });
 });
+
+describe("what a worker sends that moves to another host itself", () => {
+  it("comes before what it sends by its next host, also if it waits for its place at the one before", async () => {
+    await using rig = await memory.start({ cluster: { rejoinGraceMs: 60_000 } });
+    const target = (session: number) => connection(rig.two, { workerId: "t", session }).join();
+    const before = await target(1);
+    await before.register("writer");
+    const witness = await new RawWorker(rig.one.dial(), "C").join();
+    witness.request("0", "writer/0");
+    await before.nextRequest();
+    before.stream.cancel();
+    // From now on the host knows that the worker is between two hosts.
+    await witness.nextResponse();
+    const sender = await connection(rig.one, { workerId: "s", session: 1 }).join();
+    sender.request("1", "writer/1");
+    sender.send({ kind: "moving" });
+    expect(await sender.next()).toMatchObject({ kind: "last" });
+    sender.send({ kind: "heartbeat", seq: 7, isAnswer: false, leaseMs: 0 });
+    const read = sender.next();
+    const moved = (async () => {
+      expect(await read).toMatchObject({ kind: "heartbeat", seq: 7, isAnswer: true });
+      const next = await connection(rig.two, { workerId: "s", session: 2 }).join();
+      next.request("2", "writer/2");
+    })();
+    const after = await target(2);
+    await after.register("writer");
+    const keys = [(await after.nextRequest()).target?.key, (await after.nextRequest()).target?.key];
+    expect(keys).toEqual(["1", "2"]);
+    await moved;
+  });
+});

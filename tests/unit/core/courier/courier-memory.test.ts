@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { AwaitedMail } from "../../../../src/core/courier/mailboxes/awaited-mail.ts";
 import { createMailbox, type Mailbox } from "../../../../src/core/courier/mailboxes/mailbox.ts";
 import { MailboxMemory } from "../../../../src/core/courier/mailboxes/mailbox-memory.ts";
 import { DueCursor } from "../../../../src/core/courier/reminders/due-cursor.ts";
@@ -119,4 +120,23 @@ describe("the place where the next reading of due reminders begins", () => {
     cursor.endReading(at(10));
     expect(cursor.after).toBeUndefined();
   });
+});
+
+test("messages that a reader has not handed over yet are known by mailbox and id", () => {
+  const awaited = new AwaitedMail();
+  for (const [mailbox, id] of [
+    ["a", "1"],
+    ["a", "1"],
+    ["a", "2"],
+    ["a", "3"],
+    ["b", "1"],
+    ["c", "1"],
+  ] as const)
+    awaited.add(mailbox, id);
+  for (const id of ["1", "2", "no such one", "3"]) awaited.delete("a", id);
+  awaited.delete("b", "2");
+  awaited.deleteAll("c");
+  expect(awaited.isEmpty).toBe(false);
+  awaited.delete("b", "1");
+  expect(awaited.isEmpty).toBe(true);
 });

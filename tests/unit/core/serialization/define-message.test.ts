@@ -1,11 +1,13 @@
 import { inspect } from "node:util";
+import { DurationSchema } from "@bufbuild/protobuf/wkt";
 import type { StandardSchemaV1 } from "@standard-schema/spec";
 import { type } from "arktype";
 import { classMessage, defineMessage, type JsonCodec, pythonJson, TroupeError } from "troupe";
+import { protobufMessage } from "troupe/protobuf";
 import * as v from "valibot";
 import { describe, expect, test } from "vitest";
 import { z } from "zod";
-import { messageTypeText } from "../../../../src/core/internal.ts";
+import { CodecRegistry, messageTypeText } from "../../../../src/core/internal.ts";
 
 const bytes = (text: string) => new TextEncoder().encode(text);
 const containing = (part: string) => expect.stringContaining(part);
@@ -146,6 +148,22 @@ describe("a defined message", () => {
 
   test("needs a name", () => {
     expect(() => defineMessage("", z.object({}))).toThrow("needs a name");
+  });
+
+  test("has no name that begins as Troupe's own do, however it is declared", () => {
+    class Started {}
+    const own = { ...classMessage("Started", Started), typeName: "TroupeStartRun" };
+    const declared = [
+      () => defineMessage("TroupeStartRun", z.object({})),
+      () => classMessage("TroupeStartRun", Started),
+      () => protobufMessage(DurationSchema, { typeName: "TroupeStartRun" }),
+      () => new CodecRegistry().add(own),
+    ];
+    const text = `The message type "TroupeStartRun" is reserved: names that begin with Troupe belong to Troupe. Choose another name.`;
+    for (const declare of declared) {
+      expect(declare).toThrow(expect.objectContaining({ code: "invalid-argument", message: text }));
+    }
+    expect(defineMessage("OldTroupe", z.object({})).typeName).toBe("OldTroupe");
   });
 });
 

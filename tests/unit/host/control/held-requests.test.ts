@@ -31,7 +31,7 @@ function openRequests() {
   };
   // Nothing reads the agent, or the request but for its bytes.
   const hold = (from: ControlSession, bytes: Uint8Array): boolean =>
-    requests.hold({} as MovingAgent, { from, bytes, envelope: saving, request: saving.body } as CameRequest);
+    requests.hold({} as MovingAgent, { from, bytes, envelope: saving, request: saving.body, tries: 0 } as CameRequest);
   return { held, placed, holder, requests, asker, hold };
 }
 
@@ -68,7 +68,7 @@ test("a held request to load a state keeps the state as bytes alone, and counts 
   const bytes = new Uint8Array(1_000);
   const request = { kind: "load-request", agentId, state: "s".repeat(1_000) } as const;
   const envelope = { ...saving, body: request };
-  expect(requests.hold({} as MovingAgent, { from: asker(), bytes, envelope, request })).toBe(true);
+  expect(requests.hold({} as MovingAgent, { from: asker(), bytes, envelope, request, tries: 0 })).toBe(true);
   const [message] = held;
   expect(message?.byteLength).toBe(1_000 + nameBytes);
   message?.place(undefined);

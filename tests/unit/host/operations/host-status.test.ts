@@ -9,12 +9,19 @@ const status: HostStatus = {
   ...{ life: 1, isServing: true, leaseLeftMs: 19_000, workers: 2, stockWorkers: 1, types: 3, subscriptions: 4 },
   ...{ agents: 5, calls: 6, queuedBytes: 7, heldBytes: 8, maxHeldBytes: 9, shards: [0, 31], links: [link] },
   counters: { joins: 2 },
+  ...{ version: "1.2.3", protocol: { oldest: 1, newest: 2 } },
 };
 
 test("a host's status comes as it was told, and fields of a later version are passed over", () => {
   expect(readHostStatus(encodeJson(status))).toEqual(status);
   const later = { ...status, links: [{ ...link, roundTripMs: null, later: "x" }], later: [] };
   expect(readHostStatus(encodeJson(later))).toEqual({ ...status, links: [{ ...link, roundTripMs: null }] });
+});
+
+test("a host that is too old to tell its version, or tells what none is, has none", () => {
+  const { version: _, protocol: __, ...old } = status;
+  const told = [old, { ...old, version: "\u001b[2J", protocol: { oldest: "1" } }, { ...old, version: 1, protocol: [] }];
+  for (const one of told) expect(readHostStatus(encodeJson(one))).toMatchObject({ version: null, protocol: null });
 });
 
 test("a status that can't be, or is too long, is not believed", () => {

@@ -34,6 +34,15 @@ test("a bucket lets a second's amount pass at once and on average, and one that 
   expect(bucket.isFull(62_600)).toBe(true);
 });
 
+test("a caller without a session at hand pays for each message once, also where sessions take lots", () => {
+  const clock = new ManualClock();
+  const quotas = quotaRules([{ principal: "*", messagesPerSecond: 1_000 }]);
+  const all = new QuotaCheck({ quotas, clock, counters: createHostCounters(), observers: new Observers() });
+  const bob = { principal: { name: "bob" }, party: "10.0.0.1", clientId: "B" };
+  for (let count = 0; count < 1_000; count += 1) expect(all.whyNotSend(bob, 10)).toBeUndefined();
+  expect(all.whyNotSend(bob, 10)).toMatchObject({ retryMs: 1 });
+});
+
 test("a table forgets who has left and owes nothing, and no one who could begin anew by that", () => {
   const clock = new ManualClock();
   const all = check(clock);

@@ -46,7 +46,7 @@ test("asks come out of a packet as they went in, in their order", () => {
     askOf(9, commitOf({ write: { at: "put", contentType: "", schemaVersion: 0, data: bytes() } })),
     { kind: "load", id: 11, bytes: 100, agent: { type: "\ud800", key: 'a"\u0000\n' }, unless: "x-1", maxBytes: 0 },
     { kind: "load", id: 12, bytes: 100, agent: { type: "", key: "" }, unless: "", maxBytes: 16_384 },
-    { kind: "reminders", id: 13, bytes: 100, agent: { type: "a", key: "b" } },
+    { kind: "reminders", id: 13, bytes: 100, agent: { type: "a", key: "b" }, query: {} },
     askOf(10, commitOf({ write: { at: "put", contentType: "x", schemaVersion: 2, data: bytes(4, 5) } })),
   ];
   expect(unpackAsks(packAsks(asks))).toEqual(asks);

@@ -1,13 +1,13 @@
-import { RingWatch, type WaitingCall } from "../../core/internal.ts";
-import { parsePath, type StuckFrame, type UnstuckFrame } from "../../protocol/internal.ts";
-import { FairShare } from "../../transport/internal.ts";
-import type { BatchRunner } from "../batch-runner.ts";
-import type { MutableHostCounters } from "../counters.ts";
-import { limits } from "../limits.ts";
-import type { Peer } from "../sessions/peer.ts";
-import type { PendingCall } from "../sessions/pending-call.ts";
-import type { ClusterRings } from "./rings/cluster-rings.ts";
-import { costOfReport } from "./rings/report-cost.ts";
+import { RingWatch, type WaitingCall } from "../../../core/internal.ts";
+import { parsePath, type StuckFrame, type UnstuckFrame } from "../../../protocol/internal.ts";
+import { FairShare } from "../../../transport/internal.ts";
+import type { BatchRunner } from "../../batch-runner.ts";
+import type { MutableHostCounters } from "../../counters.ts";
+import { limits } from "../../limits.ts";
+import type { Peer } from "../../sessions/peer.ts";
+import type { PendingCall } from "../../sessions/pending-call.ts";
+import type { ClusterRings } from "./cluster-rings.ts";
+import { costOfReport } from "./report-cost.ts";
 
 export interface CallRingsParts {
   readonly counters: MutableHostCounters;

@@ -1,16 +1,16 @@
 import { describe, expect, test } from "vitest";
-import { BatchRunner } from "../../../../src/host/batch-runner.ts";
-import type { CallRings } from "../../../../src/host/calls/call-rings.ts";
-import type { CallTable } from "../../../../src/host/calls/call-table.ts";
-import { HeldWaits, type HeldWaitsParts } from "../../../../src/host/calls/held-waits.ts";
-import { limits } from "../../../../src/host/limits.ts";
-import type { MovingAgent } from "../../../../src/host/placement/moving-agent.ts";
-import type { Workers } from "../../../../src/host/placement/workers.ts";
-import { createIncomingCalls, type PendingCall } from "../../../../src/host/sessions/pending-call.ts";
-import { encodeFrame } from "../../../../src/protocol/index.ts";
-import { ManualClock } from "../../../../src/testing/index.ts";
-import { pendingCall } from "../../../support/pending-call.ts";
-import { peerOf } from "../../../support/placed-peer.ts";
+import { BatchRunner } from "../../../../../src/host/batch-runner.ts";
+import type { CallTable } from "../../../../../src/host/calls/call-table.ts";
+import type { CallRings } from "../../../../../src/host/calls/rings/call-rings.ts";
+import { HeldWaits, type HeldWaitsParts } from "../../../../../src/host/calls/rings/held-waits.ts";
+import { limits } from "../../../../../src/host/limits.ts";
+import type { MovingAgent } from "../../../../../src/host/placement/moving-agent.ts";
+import type { Workers } from "../../../../../src/host/placement/workers.ts";
+import { createIncomingCalls, type PendingCall } from "../../../../../src/host/sessions/pending-call.ts";
+import { encodeFrame } from "../../../../../src/protocol/index.ts";
+import { ManualClock } from "../../../../../src/testing/index.ts";
+import { pendingCall } from "../../../../support/pending-call.ts";
+import { peerOf } from "../../../../support/placed-peer.ts";
 
 type Report = Parameters<HeldWaitsParts["rings"]["reportHeld"]>;
 

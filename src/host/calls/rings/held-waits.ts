@@ -1,12 +1,12 @@
-import type { Clock, Timer } from "../../core/internal.ts";
-import { parsePath, peekFrame } from "../../protocol/internal.ts";
-import type { BatchRunner } from "../batch-runner.ts";
-import { limits } from "../limits.ts";
-import type { MovingAgent } from "../placement/moving-agent.ts";
-import type { Workers } from "../placement/workers.ts";
-import { keptText, type PendingCall } from "../sessions/pending-call.ts";
+import type { Clock, Timer } from "../../../core/internal.ts";
+import { parsePath, peekFrame } from "../../../protocol/internal.ts";
+import type { BatchRunner } from "../../batch-runner.ts";
+import { limits } from "../../limits.ts";
+import type { MovingAgent } from "../../placement/moving-agent.ts";
+import type { Workers } from "../../placement/workers.ts";
+import { keptText, type PendingCall } from "../../sessions/pending-call.ts";
+import type { CallTable } from "../call-table.ts";
 import type { CallRings } from "./call-rings.ts";
-import type { CallTable } from "./call-table.ts";
 
 export interface HeldWaitsParts {
   readonly clock: Clock;

@@ -1,12 +1,12 @@
 import { expect, it } from "vitest";
-import { BatchRunner } from "../../../../src/host/batch-runner.ts";
-import { CallRings } from "../../../../src/host/calls/call-rings.ts";
-import { createHostCounters } from "../../../../src/host/counters.ts";
-import { limits } from "../../../../src/host/limits.ts";
-import type { Peer } from "../../../../src/host/sessions/peer.ts";
-import type { PendingCall } from "../../../../src/host/sessions/pending-call.ts";
-import { createMemoryAccountant } from "../../../../src/transport/internal.ts";
-import { TurnClock } from "../../../support/turn-clock.ts";
+import { BatchRunner } from "../../../../../src/host/batch-runner.ts";
+import { CallRings } from "../../../../../src/host/calls/rings/call-rings.ts";
+import { createHostCounters } from "../../../../../src/host/counters.ts";
+import { limits } from "../../../../../src/host/limits.ts";
+import type { Peer } from "../../../../../src/host/sessions/peer.ts";
+import type { PendingCall } from "../../../../../src/host/sessions/pending-call.ts";
+import { createMemoryAccountant } from "../../../../../src/transport/internal.ts";
+import { TurnClock } from "../../../../support/turn-clock.ts";
 
 function setUp(maxBytes: number) {
   const counters = createHostCounters();

@@ -1,0 +1,45 @@
+import { type AgentName, compareBytes } from "./agent-name.ts";
+import type { StateStore, StoredReminder } from "./state-store.ts";
+import { storeLimits } from "./store-limits.ts";
+
+const noBytes = new Uint8Array(0);
+
+/** Takes a page from the front of a list. It has more than `maxBytes` only if its first item has. */
+export function pageOf<Item>(
+  items: Iterable<Item>,
+  {
+    bytesOf,
+    limit = Number.POSITIVE_INFINITY,
+    maxBytes = storeLimits.pageBytes,
+  }: {
+    readonly bytesOf: (item: Item) => number;
+    readonly limit?: number | undefined;
+    readonly maxBytes?: number | undefined;
+  },
+): Item[] {
+  const page: Item[] = [];
+  if (limit <= 0) return page;
+  let bytes = 0;
+  for (const item of items) {
+    bytes += bytesOf(item);
+    if (page.length > 0 && bytes > maxBytes) break;
+    page.push(item);
+    if (page.length >= limit) break;
+  }
+  return page;
+}
+
+/** Lists all reminders of an agent, without their messages: those may have 64 MB together. */
+export async function listReminders(
+  store: Pick<StateStore, "reminders">,
+  agent: AgentName,
+): Promise<readonly StoredReminder[]> {
+  const listed: StoredReminder[] = [];
+  for (let after: string | undefined; ; after = listed.at(-1)?.name) {
+    const page = await store.reminders(agent, { after });
+    const [first] = page;
+    // A store of a user that knows no pages gives all of them each time.
+    if (first === undefined || (after !== undefined && compareBytes(first.name, after) <= 0)) return listed;
+    for (const reminder of page) listed.push({ ...reminder, message: noBytes });
+  }
+}
