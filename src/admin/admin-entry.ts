@@ -1,12 +1,32 @@
 import type { CoordinationReport } from "../cluster/internal.ts";
-import { errorText, type Logger, TroupeError } from "../core/internal.ts";
-import { HttpProblem, type HttpRoute, HttpServer, isLoopbackName } from "../http/internal.ts";
+import { errorText, type Logger, randomId, TroupeError } from "../core/internal.ts";
+import {
+  BearerToken,
+  HttpProblem,
+  type HttpRoute,
+  HttpServer,
+  type HttpTls,
+  isLoopbackName,
+  principalAdmission,
+  tokenAdmission,
+} from "../http/internal.ts";
+import type { AccessRules, Authenticator } from "../security/internal.ts";
 import type { AdminHost } from "./admin-host.ts";
+import { rightsOf } from "./admin-rights.ts";
+import { type AdminRoute, guarded } from "./admin-route.ts";
+import { LiveFeed } from "./feed/live-feed.ts";
+import { HostModel } from "./model/host-model.ts";
+import { describeRoutes } from "./openapi/document.ts";
 import { agentRoutes } from "./routes/agent-routes.ts";
 import { clusterRoutes } from "./routes/cluster-routes.ts";
 import { deadLetterRoutes } from "./routes/dead-letter-routes.ts";
+import { eventRoutes } from "./routes/event-routes.ts";
+import { feedRoutes } from "./routes/feed-routes.ts";
+import { type Configuration, hostRoutes } from "./routes/host-routes.ts";
+import { messageRoutes } from "./routes/message-routes.ts";
 import { probeRoutes } from "./routes/probe-routes.ts";
 import { reminderRoutes } from "./routes/reminder-routes.ts";
+import { sessionRoutes } from "./routes/session-routes.ts";
 import { stateRoutes } from "./routes/state-routes.ts";
 import { subscriptionRoutes } from "./routes/subscription-routes.ts";
 import { workerRoutes } from "./routes/worker-routes.ts";
@@ -23,6 +43,18 @@ export interface HostFacts {
   readonly state: string;
 }
 
+/** An address that other machines reach, with what protects it. */
+export interface OpenAddress {
+  readonly host: string;
+  /** 0: a free one. */
+  readonly port: number;
+  readonly tls: HttpTls;
+  /** Finds out who asks. */
+  readonly authenticator: Authenticator;
+  /** Say what each principal may see and do. */
+  readonly rules: AccessRules;
+}
+
 export interface AdminEntryOptions {
   readonly host: AdminHost;
   /** Read for each request. */
@@ -31,22 +63,41 @@ export interface AdminEntryOptions {
   readonly address: { readonly host: string; readonly port: number };
   readonly token: string;
   readonly logger: Logger | undefined;
+  /** Beside the address of this machine, one for principals. Default: none. */
+  readonly open?: OpenAddress | undefined;
+  /** The settings with which the host was started, without what is secret. Default: none. */
+  readonly configuration?: Configuration | undefined;
   /** Asks the servers of the cluster's coordination store. Undefined: the host is alone, or its store can't be asked. */
   readonly inspectStore?: (() => Promise<CoordinationReport>) | undefined;
   /** Writes the metrics for Prometheus. Undefined: there are none. */
   readonly metricsText?: (() => Promise<string>) | undefined;
 }
 
-/** The entry by which an operator looks at a host and changes what it keeps: JSON over HTTP, on loopback, with a token. */
+/**
+ * The entry by which operators look at a host and change what it keeps: JSON over HTTP. On this machine it takes a token that may do everything. At an open
+ * address it takes principals, who may do what the rules allow.
+ */
 export class AdminEntry {
   readonly #server: HttpServer;
-  /** `http://HOST:PORT`. */
+  readonly #open: HttpServer | undefined;
+  readonly #model: HostModel;
+  readonly #feed: LiveFeed;
+  /** The address on this machine, `http://HOST:PORT`. */
   readonly url: string;
+  /** The address for principals, `https://HOST:PORT`. */
+  readonly openUrl: string | undefined;
 
-  private constructor(server: HttpServer) {
+  private constructor(
+    server: HttpServer,
+    open: HttpServer | undefined,
+    { model, feed }: { readonly model: HostModel; readonly feed: LiveFeed },
+  ) {
     this.#server = server;
-    const { host, port } = server.address;
-    this.url = `http://${host.includes(":") ? `[${host}]` : host}:${port}`;
+    this.#open = open;
+    this.#model = model;
+    this.#feed = feed;
+    this.url = `http://${placeOf(server)}`;
+    this.openUrl = open && `https://${placeOf(open)}`;
   }
 
   /**
@@ -55,36 +106,88 @@ export class AdminEntry {
    */
   static async open({ host, facts, address, token, logger, ...options }: AdminEntryOptions): Promise<AdminEntry> {
     if (!isLoopbackName(address.host)) throw beyondLoopback(address.host);
-    const ofOperator: readonly HttpRoute[] = [
-      { method: "GET", path: "/v1/host", parameters: [], handle: async () => facts },
-      ...[
-        ...workerRoutes(host),
-        ...clusterRoutes(host, options.inspectStore),
-        ...agentRoutes(host),
-        ...reminderRoutes(host),
-        ...deadLetterRoutes(host),
-        ...subscriptionRoutes(host),
-        ...stateRoutes(host),
-      ],
+    const model = new HostModel(host);
+    try {
+      return await AdminEntry.#listen(model, { host, facts, address, token, logger, ...options });
+    } catch (error) {
+      model.close();
+      throw error;
+    }
+  }
+
+  static async #listen(
+    model: HostModel,
+    { host, facts, address, token, logger, open, configuration = {}, ...options }: AdminEntryOptions,
+  ): Promise<AdminEntry> {
+    const feed = new LiveFeed({ clock: host.clock, observe: (observer) => host.observe(observer), makeId: randomId });
+    const ofOperator: readonly AdminRoute[] = [
+      ...feedRoutes(feed),
+      ...eventRoutes(host),
+      ...hostRoutes(model, { facts, configuration }),
+      ...sessionRoutes(model),
+      ...messageRoutes(model),
+      ...workerRoutes(host),
+      ...clusterRoutes(host, options.inspectStore),
+      ...agentRoutes(host),
+      ...reminderRoutes(host),
+      ...deadLetterRoutes(host),
+      ...subscriptionRoutes(host),
+      ...stateRoutes(host),
     ];
-    const routes = [...probeRoutes(host, options.metricsText), ...ofOperator.map((route) => whenStarted(host, route))];
-    const { clock } = host;
-    const openAccount = (giveWay: () => void) => host.openAccount(giveWay);
-    const server = await listening({ ...address, token, routes, openAccount, clock, logger });
-    if (isLoopbackName(server.address.host)) return new AdminEntry(server);
-    // The name stands for another address here.
-    await server.close(0);
-    throw beyondLoopback(address.host);
+    const described: AdminRoute = {
+      ...{ method: "GET", path: "/openapi.json", parameters: [], need: "nothing" },
+      handle: async () => describeRoutes(all, facts.version),
+    };
+    const all = [
+      ...probeRoutes(host, options.metricsText),
+      described,
+      ...ofOperator.map((route) => whenStarted(host, route)),
+    ];
+    const routes: readonly HttpRoute[] = all.map((route) =>
+      guarded(route, ({ caller }) => rightsOf(caller, open?.rules)),
+    );
+    const common = {
+      routes,
+      clock: host.clock,
+      logger,
+      openAccount: (giveWay: () => void) => host.openAccount(giveWay),
+    };
+    const server = await listening({ ...common, ...address, admission: tokenAdmission(new BearerToken(token)) });
+    if (!isLoopbackName(server.address.host)) {
+      // The name stands for another address here.
+      await server.close(0);
+      throw beyondLoopback(address.host);
+    }
+    if (open === undefined) return new AdminEntry(server, undefined, { model, feed });
+    try {
+      const { host: name, port, tls, authenticator } = open;
+      const admission = principalAdmission(authenticator);
+      return new AdminEntry(server, await listening({ ...common, host: name, port, tls, admission }), { model, feed });
+    } catch (error) {
+      await server.close(0);
+      throw error;
+    }
+  }
+
+  /** New connections to the open address get another certificate. Throws for one that can't be used. */
+  reloadTls(tls: HttpTls): void {
+    this.#open?.reloadTls(tls);
   }
 
   /** Ends what is under way within `graceMs`. You may call it twice. */
-  close(graceMs: number): Promise<void> {
-    return this.#server.close(graceMs);
+  async close(graceMs: number): Promise<void> {
+    this.#model.close();
+    this.#feed.close();
+    await Promise.all([this.#server.close(graceMs), this.#open?.close(graceMs)]);
   }
 }
 
+function placeOf({ address: { host, port } }: HttpServer): string {
+  return `${host.includes(":") ? `[${host}]` : host}:${port}`;
+}
+
 /** A host that starts answers probes alone. */
-function whenStarted(host: AdminHost, route: HttpRoute): HttpRoute {
+function whenStarted(host: AdminHost, route: AdminRoute): AdminRoute {
   return {
     ...route,
     handle: async (request) => {
@@ -109,6 +212,6 @@ async function listening(options: Parameters<typeof HttpServer.open>[0]): Promis
 }
 
 function beyondLoopback(host: string): TroupeError {
-  const text = `The admin entry has no TLS and no accounts yet, so that it listens on this machine alone, not on ${host}. Write --admin 127.0.0.1:PORT.`;
+  const text = `The token of the admin entry is for this machine alone, so that it does not listen on ${host}. Write --admin 127.0.0.1:PORT.`;
   return new TroupeError("invalid-argument", text);
 }

@@ -23,6 +23,12 @@ export interface AdminHost {
   readonly log: DurableLog | undefined;
   /** The store for writing. */
   openStore(): Promise<StateStore>;
+  /** Calls under way and subscriptions. */
+  readonly messages: Pick<HostOperations["messages"], "calls" | "subscriptions">;
+  /** Takes an event from a publisher that is not a worker. */
+  readonly publish: HostOperations["publish"];
+  /** Tells an observer what happens from now on. Returns what ends that. */
+  readonly observe: HostOperations["observe"];
   /** Shows the present of the host, its workers among it. */
   inspect(options: InspectOptions): Promise<HostSnapshot>;
   /** Dead letters that the host has deleted since its start, because all had too many bytes. */

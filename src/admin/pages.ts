@@ -41,3 +41,13 @@ export function parseCursor<Place>(text: string, isPlace: (value: unknown) => va
     return undefined;
   }
 }
+
+/** Reads the `after` of a list by names. Empty: from the first. */
+export function nameAfter(query: RequestQuery): string {
+  return cursorOf(query, (value) => typeof value === "string") ?? "";
+}
+
+/** Reads the `after` of a list by numbers. Undefined: from the first. */
+export function numberAfter(query: RequestQuery): number | undefined {
+  return cursorOf(query, (value): value is number => Number.isSafeInteger(value) && Number(value) >= 0);
+}

@@ -30,8 +30,10 @@ import { HostCourier } from "./mail/host-courier.ts";
 import { MailShards } from "./mail/mail-shards.ts";
 import { ToldCalls } from "./mail/told-calls.ts";
 import type { JoinsSeat } from "./membership/joins-seat.ts";
-import { guardedObserver, type HostObserver, Observers } from "./observer.ts";
+import { observerGroups } from "./observer.ts";
 import { AgentOperations } from "./operations/agent-operations.ts";
+import { EventPublishing } from "./operations/event-publishing.ts";
+import { MessageOperations } from "./operations/message-operations.ts";
 import { type HostOptions, resolveHostOptions } from "./options.ts";
 import { noOthers, type OthersSeat } from "./peers/other-hosts.ts";
 import { LinkFlushes } from "./peers/places/link-flushes.ts";
@@ -65,15 +67,7 @@ export function composeHost(hostOptions: HostOptions) {
   const rateLimited = resolved.logger && new RateLimitedLogger(resolved.logger, resolved.clock);
   const options = { ...resolved, logger: rateLimited };
   const { logger, clock, makeId, allowMultipleOwners, registrationOrphanMs: orphanMs } = options;
-  // The log does not hear of each message, so that these cost nothing without another observer.
-  const [observers, seldom] = [new Observers(), new Observers()];
-  const observe = (observer: HostObserver): (() => void) => {
-    const guarded = guardedObserver(observer, logger, clock);
-    const ends = [observers.add(guarded), seldom.add(guarded)];
-    return () => {
-      for (const end of ends) end();
-    };
-  };
+  const { observers, stored, seldom, observe } = observerGroups(logger, clock);
   if (options.observer !== undefined) observe(options.observer);
   if (logger !== undefined) seldom.add(hostLog(logger, clock));
   const counters = createHostCounters();
@@ -153,7 +147,7 @@ export function composeHost(hostOptions: HostOptions) {
   const courier: HostCourier | undefined = !hasLog
     ? undefined
     : new HostCourier({
-        ...{ store, sharedLog, peer: courierPeer, clock, logger, random, cron, retry, observers },
+        ...{ store, sharedLog, peer: courierPeer, clock, logger, random, cron, retry, observers: stored },
         onCommitted: (shards) => mailShards?.committed(shards),
         isStoreGiven: hostOptions.stateStore !== undefined,
         calls: () => calls,
@@ -269,7 +263,7 @@ export function composeHost(hostOptions: HostOptions) {
       clock,
       batches,
       counters,
-      observers,
+      observers: stored,
     },
     courier: courier && { readRules, whyNotPatterns: (ask, rules) => courier.whyNotPatterns(ask.agent, rules) },
   });
@@ -384,6 +378,13 @@ export function composeHost(hostOptions: HostOptions) {
       isServed: (agentType) => registry.isServed(agentType),
       observe,
       oldestCallMs: () => calls.oldestMs(),
+      publishing: new EventPublishing({
+        ...{ events, durable, access, quotas, makeId },
+        account: accountant.openAccount({ party: "the host", name: "events over HTTP", giveWay: () => undefined }),
+      }),
+      messages: new MessageOperations({
+        ...{ batches, clock, calls: () => calls.pending(), subscriptions: () => registry.held() },
+      }),
     }),
   };
 }

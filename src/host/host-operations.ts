@@ -6,9 +6,11 @@ import type { HostSnapshot, Inspection, InspectOptions } from "./inspection.ts";
 import type { DurablePage, DurableQuery, DurableRow, DurableSubscriptions } from "./mail/durable-subscriptions.ts";
 import type { MeasuredCounters } from "./metrics/host-readings.ts";
 import { measureHost } from "./metrics/measure-host.ts";
-import type { HostObserver } from "./observer.ts";
+import type { ObserverGroups } from "./observer.ts";
 import type { AgentOperations } from "./operations/agent-operations.ts";
 import type { ClusterOperations } from "./operations/cluster-operations.ts";
+import type { EventPublishing } from "./operations/event-publishing.ts";
+import type { MessageOperations } from "./operations/message-operations.ts";
 import type { DrainOutcome, DrainWorkerOptions, WorkerDrains } from "./placement/worker-drains.ts";
 
 export interface HostOperationsParts {
@@ -24,9 +26,17 @@ export interface HostOperationsParts {
   /** Undefined: the host keeps none. */
   readonly durableSubscriptions: DurableSubscriptions | undefined;
   readonly isServed: (agentType: string) => boolean;
-  readonly observe: (observer: HostObserver) => () => void;
+  readonly observe: ObserveHost;
+  readonly messages: MessageOperations;
+  readonly publishing: EventPublishing;
   readonly oldestCallMs: () => number;
 }
+
+/**
+ * Tells an observer what happens from now on. Returns what ends that. One that hears of failures alone costs nothing for calls and events
+ * that succeed; of all else it hears everything.
+ */
+type ObserveHost = ObserverGroups["observe"];
 
 /** A host that runs on a listener, which knows more than its servicer. */
 export interface RunningHost {
@@ -42,6 +52,8 @@ export interface ServedSubscriptions extends Omit<DurablePage, "rows"> {
 /** The part of a host that only its operator uses. The admin entry is made of it. */
 export class HostOperations {
   readonly agents: AgentOperations;
+  /** Calls under way and subscriptions. */
+  readonly messages: MessageOperations;
   readonly clock: Clock;
   /** The mail of the host, or of its cluster. Undefined: it keeps none. */
   readonly log: DurableLog | undefined;
@@ -54,11 +66,12 @@ export class HostOperations {
   readonly #forgottenLetters: () => number;
   readonly #durable: DurableSubscriptions | undefined;
   readonly #isServed: (agentType: string) => boolean;
+  /** Takes an event from a publisher that is not a worker, under the rules and quotas of all publishers. */
+  readonly publish: EventPublishing["publish"];
   readonly #oldestCallMs: () => number;
   /** The host that runs. Undefined: the servicer runs without one. */
   running: RunningHost | undefined;
-  /** Tells an observer what happens from now on. Returns what ends that. */
-  readonly observe: (observer: HostObserver) => () => void;
+  readonly observe: ObserveHost;
 
   constructor(parts: HostOperationsParts) {
     const { agents, held, log, accountant, clock, inspection, drains, forgottenLetters } = parts;
@@ -67,6 +80,8 @@ export class HostOperations {
     this.observe = parts.observe;
     this.#oldestCallMs = parts.oldestCallMs;
     this.agents = agents;
+    this.messages = parts.messages;
+    this.publish = (...given) => parts.publishing.publish(...given);
     this.#inspection = inspection;
     this.#drains = drains;
     this.clock = clock;

@@ -8,16 +8,26 @@ export {
   type HostClusterSettings,
   type PeerTransport,
 } from "./cluster-options.ts";
+export type { HostCounters } from "./counters.ts";
 export { keepHeapRoom } from "./heap-room.ts";
 export type { HostStartOptions, HostStopOptions } from "./host.ts";
 export { Host } from "./host.ts";
 export type { HostHealth } from "./host-health.ts";
 export type { HostOperations } from "./host-operations.ts";
-export type { HostSnapshot, InspectedWorker, InspectOptions } from "./inspection.ts";
+export type {
+  HostSnapshot,
+  InspectedSession,
+  InspectedType,
+  InspectedWorker,
+  InspectOptions,
+} from "./inspection.ts";
+export type { HostObserver, HostOccurrence } from "./observer.ts";
 export type { AgentOperations } from "./operations/agent-operations.ts";
 export type { UnansweredHost } from "./operations/agents-of-cluster.ts";
 export type { ClusterHost, ClusterOperations, ClusterReport } from "./operations/cluster-operations.ts";
+export type { PublishedEvent, Publisher, PublishOutcome } from "./operations/event-publishing.ts";
 export type { HostStatus } from "./operations/host-status.ts";
+export type { ListedCall, ListedSubscription } from "./operations/message-operations.ts";
 export { type HostOptions, hostKinds } from "./options.ts";
 export type { DrainOutcome, DrainWorkerOptions } from "./placement/worker-drains.ts";
 export { HostServicer, operationsOf } from "./servicer.ts";

@@ -116,6 +116,8 @@ export const limits = {
   errorChars: 2_000,
   /** How much of a target's key is kept for the text of a call's error, in characters. */
   keptKeyChars: 256,
+  /** How much of the path of a call is kept for operators, in characters. */
+  keptPathChars: 1_024,
   /**
    * Tasks of long work that run in one turn of the event loop, for all clients together. A task is one registration of a client
    * that left or came back, one failed call, or a part of a listing. `batchShare`: tasks of one client until others have their turn.

@@ -123,12 +123,16 @@ export interface CallOccurrence {
   /** Undefined: the host found no worker for the call. */
   readonly targetId: string | undefined;
   readonly targetType: string;
+  /** The first 256 characters; empty if the host did not take the call. */
+  readonly targetKey: string;
   /** `answered`: by the target, whatever it said. `failed`: by the host, with `code`. `abandoned`: the caller no longer waits. */
   readonly outcome: "answered" | "failed" | "abandoned";
   /** An error code for `failed`, a reason for `abandoned`, else undefined. */
   readonly code: string | undefined;
   /** Milliseconds from the call's arrival to its outcome, by the host's clock. */
   readonly ms: number;
+  /** The id of the trace that the caller records, 32 digits. Undefined: it records none. */
+  readonly traceId: string | undefined;
 }
 
 /** The host routed an event. */
@@ -146,6 +150,7 @@ export interface CommitOccurrence {
   readonly at: "commit";
   readonly clientId: string;
   readonly agentType: string;
+  readonly key: string;
   /** Only `committed` has changed anything; `unknown` may have. */
   readonly outcome: "committed" | "conflict" | "stale" | "refused" | "failed" | "unknown";
   /** Bytes of the state; 0 if the commit wrote none. */
@@ -250,6 +255,14 @@ export class Observers {
   #all: readonly HostObserver[] = [];
   /** Tells all of them. Undefined while none listens: then make no occurrence. */
   now: HostObserver | undefined;
+  #ofFailures: readonly HostObserver[] = [];
+  /** Tells those that hear of failures alone. Undefined while none listens. */
+  failures: HostObserver | undefined;
+
+  /** Whether anyone may hear of a call that comes now. */
+  get hearOfCalls(): boolean {
+    return this.now !== undefined || this.failures !== undefined;
+  }
 
   /** Adds a listener, which must not throw (`guardedObserver`). Returns what ends its listening. */
   add(observer: HostObserver): () => void {
@@ -259,13 +272,55 @@ export class Observers {
     return () => this.#use(this.#all.filter((other) => other !== entry));
   }
 
+  /** As `add`, for a listener that hears of failures alone. */
+  addForFailures(observer: HostObserver): () => void {
+    const entry: HostObserver = (what) => observer(what);
+    this.#useForFailures([...this.#ofFailures, entry]);
+    return () => this.#useForFailures(this.#ofFailures.filter((other) => other !== entry));
+  }
+
   #use(all: readonly HostObserver[]): void {
     this.#all = all;
-    const [first] = all;
-    if (all.length < 2) this.now = first;
-    else
-      this.now = (what) => {
-        for (const observer of all) observer(what);
-      };
+    this.now = oneOf(all);
   }
+
+  #useForFailures(all: readonly HostObserver[]): void {
+    this.#ofFailures = all;
+    this.failures = oneOf(all);
+  }
+}
+
+/** Makes one observer of several. */
+function oneOf(all: readonly HostObserver[]): HostObserver | undefined {
+  if (all.length < 2) return all[0];
+  return (what) => {
+    for (const observer of all) observer(what);
+  };
+}
+
+/** The listeners to a host, in groups by what they cost. A part of the host tells the group of its occurrences. */
+export interface ObserverGroups {
+  /** Calls and events. The log does not hear of these, so that they cost nothing without another observer. */
+  readonly observers: Observers;
+  /** Commits, mail and reminders, which cost a write of the store each. */
+  readonly stored: Observers;
+  /** All else. */
+  readonly seldom: Observers;
+  /** Adds a listener to all groups. Returns what ends its listening. */
+  readonly observe: (observer: HostObserver, hears?: "everything" | "failures") => () => void;
+}
+
+export function observerGroups(logger: Logger | undefined, clock: Clock): ObserverGroups {
+  const [observers, stored, seldom] = [new Observers(), new Observers(), new Observers()];
+  return {
+    ...{ observers, stored, seldom },
+    observe: (observer, hears = "everything") => {
+      const guarded = guardedObserver(observer, logger, clock);
+      const messages = hears === "everything" ? observers.add(guarded) : observers.addForFailures(guarded);
+      const ends = [messages, stored.add(guarded), seldom.add(guarded)];
+      return () => {
+        for (const end of ends) end();
+      };
+    },
+  };
 }

@@ -1,22 +1,23 @@
 import { Buffer } from "node:buffer";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { type Clock, errorText, loggableError, type RuntimeLog, TroupeError } from "../core/internal.ts";
-import type { BearerToken } from "./bearer-token.ts";
+import type { HttpAdmission, HttpCaller } from "./http-admission.ts";
 import { httpLimits } from "./http-limits.ts";
 import { formatProblem, HttpProblem, problemType } from "./http-problem.ts";
 import { type HttpRoute, HttpText, type RequestAccount, type RouteTable } from "./http-route.ts";
+import { HttpStream, sendStream } from "./http-stream.ts";
 import { hasBody, noSpace, readBody } from "./request-body.ts";
 import { RequestQuery } from "./request-query.ts";
 
 export interface ExchangeParts {
   readonly routes: RouteTable;
-  readonly token: BearerToken;
+  readonly admission: HttpAdmission;
   readonly log: RuntimeLog;
   readonly clock: Clock;
   /** Opens the account of one request; `giveWay` is called when others need its bytes. */
   readonly openAccount: (giveWay: () => void) => RequestAccount;
-  /** Called when the client has shown the token. */
-  readonly onKnown: () => void;
+  /** Called when the client has shown who it is. */
+  readonly onKnown: (caller: HttpCaller) => void;
   /** Aborted when the server ends. */
   readonly ending: AbortSignal;
 }
@@ -35,6 +36,13 @@ export async function answer(request: IncomingMessage, response: ServerResponse,
   try {
     const sent = await answerTo(request, parts, { account, gone: gone.signal });
     if (sent === undefined) return;
+    if (sent instanceof HttpStream) {
+      if (response.destroyed) return;
+      response.writeHead(200, { ...commonHeaders, "content-type": eventStreamType });
+      if (request.method === "HEAD") response.end();
+      else await sendStream(response, sent, { clock: parts.clock, signal: gone.signal });
+      return;
+    }
     timer = parts.clock.setTimer(httpLimits.answerMs, () => request.socket.destroy());
     send(response, sent);
   } finally {
@@ -49,15 +57,18 @@ async function answerTo(
   request: IncomingMessage,
   parts: ExchangeParts,
   { account, gone }: { readonly account: RequestAccount; readonly gone: AbortSignal },
-): Promise<Sent | undefined> {
+): Promise<Sent | HttpStream | undefined> {
   try {
     const signal = AbortSignal.any([gone, parts.ending]);
     const answer = await outcomeOf(request, parts, { account, signal });
+    if (answer instanceof HttpStream) return answer;
     const { status, text, type } = answer;
     return { status, text, type, headers: {}, closes: parts.ending.aborted };
   } catch (error) {
     if (gone.aborted) return undefined;
     const problem = problemOf(error, parts);
+    if (problem.status === 403)
+      parts.log.warn("a request is refused", { address: request.socket.remoteAddress, reason: problem.message });
     const { status, headers, closes } = problem;
     return { status, text: formatProblem(problem), type: problemType, headers, closes };
   }
@@ -65,19 +76,20 @@ async function answerTo(
 
 async function outcomeOf(
   request: IncomingMessage,
-  { routes, token, log, onKnown }: ExchangeParts,
+  { routes, admission, log, onKnown }: ExchangeParts,
   { account, signal }: { readonly account: RequestAccount; readonly signal: AbortSignal },
-): Promise<HttpText> {
-  const open = routes.findOpen(request.method ?? "", request.url ?? "");
-  if (open !== undefined && isNamedLocally(request)) return await answerOf(open, request, { account, signal });
-  // Before anything else is read: a client without the token learns nothing, and costs nothing more.
-  if (!token.isShownBy(request.headers.authorization)) {
-    log.warn("a request without the token is refused", { address: request.socket.remoteAddress });
-    throw unauthorized();
-  }
-  onKnown();
-  const route = routes.find(request.method ?? "", new RequestQuery(request.url ?? "").path);
-  return await answerOf(route, request, { account, signal, log });
+): Promise<HttpText | HttpStream> {
+  if (isFromAnotherSite(request)) throw crossSite();
+  // A HEAD is answered as a GET; Node.js leaves the body out.
+  const method = request.method === "HEAD" ? "GET" : (request.method ?? "");
+  const open = admission.hasOpenRoutes ? routes.findOpen(method, request.url ?? "") : undefined;
+  if (open !== undefined && isNamedLocally(request))
+    return await answerOf(open, request, { account, signal, caller: { at: "operator" } });
+  // Before anything else is read: a client that does not show who it is learns nothing, and costs nothing more.
+  const caller = await admission.admit(request, { log, signal });
+  onKnown(caller);
+  const route = routes.find(method, new RequestQuery(request.url ?? "").path);
+  return await answerOf(route, request, { account, signal, caller, log });
 }
 
 async function answerOf(
@@ -86,9 +98,15 @@ async function answerOf(
   {
     account,
     signal,
+    caller,
     log,
-  }: { readonly account: RequestAccount; readonly signal: AbortSignal; readonly log?: RuntimeLog | undefined },
-): Promise<HttpText> {
+  }: {
+    readonly account: RequestAccount;
+    readonly signal: AbortSignal;
+    readonly caller: HttpCaller;
+    readonly log?: RuntimeLog | undefined;
+  },
+): Promise<HttpText | HttpStream> {
   const query = new RequestQuery(request.url ?? "");
   query.assertOnly(route.parameters);
   if (route.maxBodyBytes === undefined && hasBody(request)) {
@@ -97,8 +115,10 @@ async function answerOf(
   const { maxBodyBytes: maxBytes } = route;
   const body = maxBytes === undefined ? Buffer.alloc(0) : await readBody(request, { maxBytes, account, signal });
   if (route.method !== "GET")
-    log?.info("an operator asks", { method: route.method, path: route.path, ...named(query) });
-  const answer = await route.handle({ query, body, account, signal });
+    log?.info("an operator asks", { method: route.method, path: route.path, ...principalIn(caller), ...named(query) });
+  const { headers } = request;
+  const answer = await route.handle({ query, headers, body, account, caller, signal });
+  if (answer instanceof HttpStream) return answer;
   const sent =
     answer instanceof HttpText ? answer : new HttpText(200, "application/json", JSON.stringify(answer ?? null));
   const bytes = Buffer.byteLength(sent.text);
@@ -125,10 +145,23 @@ function named(query: RequestQuery): Readonly<Record<string, string>> {
   return fields;
 }
 
-function unauthorized(): HttpProblem {
-  const detail = "Show the token in a header, `Authorization: Bearer TOKEN`. The host wrote it into its admin file.";
-  const headers = { "www-authenticate": "Bearer" };
-  return new HttpProblem(401, "not-authorized", detail, { closes: true, headers });
+function principalIn(caller: HttpCaller): { readonly principal?: string } {
+  return caller.at === "operator" ? {} : { principal: caller.principal.name };
+}
+
+/**
+ * Whether a page of another site has made a browser send the request. A browser shows a client certificate by itself, whatever page it
+ * is on.
+ */
+function isFromAnotherSite({ headers }: IncomingMessage): boolean {
+  const site = headers["sec-fetch-site"];
+  if (site !== undefined && site !== "same-origin" && site !== "none") return true;
+  const { origin } = headers;
+  return origin !== undefined && origin.replace(/^https?:\/\//, "") !== headers.host;
+}
+
+function crossSite(): HttpProblem {
+  return new HttpProblem(403, "not-authorized", "Pages of other sites may not ask this host.", { closes: true });
 }
 
 function problemOf(error: unknown, { log }: ExchangeParts): HttpProblem {
@@ -169,6 +202,17 @@ function statusOf({ code }: TroupeError): number {
   }
 }
 
+const eventStreamType = "text/event-stream; charset=utf-8";
+
+/** A browser that opens an answer shows and loads nothing, and no page of another site embeds it. */
+const commonHeaders = {
+  "cache-control": "no-store",
+  "x-content-type-options": "nosniff",
+  "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
+  "cross-origin-resource-policy": "same-origin",
+  "referrer-policy": "no-referrer",
+} as const;
+
 interface Sent {
   readonly status: number;
   readonly text: string;
@@ -179,9 +223,8 @@ interface Sent {
 
 function send(response: ServerResponse, { status, text, type, headers, closes }: Sent): void {
   if (response.destroyed) return;
-  const common = { "content-type": type, "cache-control": "no-store", "x-content-type-options": "nosniff" };
-  const length = { "content-length": Buffer.byteLength(text) };
-  response.writeHead(status, { ...headers, ...common, ...length, ...(closes ? { connection: "close" } : {}) });
+  const content = { "content-type": type, "content-length": Buffer.byteLength(text) };
+  response.writeHead(status, { ...headers, ...commonHeaders, ...content, ...(closes ? { connection: "close" } : {}) });
   response.end(text);
 }
 

@@ -1,5 +1,7 @@
 import type { Buffer } from "node:buffer";
+import type { IncomingHttpHeaders } from "node:http";
 import { loggableUpTo } from "../core/internal.ts";
+import type { HttpCaller } from "./http-admission.ts";
 import { HttpProblem } from "./http-problem.ts";
 import type { RequestQuery } from "./request-query.ts";
 
@@ -16,6 +18,8 @@ export interface RequestAccount {
 /** A request as a handler sees it. */
 export interface HttpRequest {
   readonly query: RequestQuery;
+  readonly headers: IncomingHttpHeaders;
+  readonly caller: HttpCaller;
   /** Empty unless the route takes a body. */
   readonly body: Buffer;
   readonly account: RequestAccount;
@@ -44,7 +48,7 @@ export interface HttpRoute {
   readonly parameters: readonly string[];
   /** Bytes of a body. Default: the route takes none. */
   readonly maxBodyBytes?: number | undefined;
-  /** Resolves to what is sent as JSON, or to an `HttpText`. Rejects with an `HttpProblem` or a `TroupeError`. */
+  /** Resolves to what is sent as JSON, to an `HttpText`, or to an `HttpStream`. Rejects with an `HttpProblem` or a `TroupeError`. */
   readonly handle: (request: HttpRequest) => Promise<unknown>;
   /** True: a client on this machine needs no token. Default: false. */
   readonly isOpen?: boolean | undefined;
@@ -75,7 +79,7 @@ export class RouteTable {
     if (known === undefined) throw new HttpProblem(404, "not-found", `There is nothing at ${loggableUpTo(200, path)}.`);
     const route = known.get(method);
     if (route !== undefined) return route;
-    const allow = [...known.keys()].join(", ");
+    const allow = [...known.keys(), ...(known.has("GET") ? ["HEAD"] : [])].join(", ");
     throw new HttpProblem(405, "invalid-argument", `This path has the methods: ${allow}.`, { headers: { allow } });
   }
 }

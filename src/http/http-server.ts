@@ -1,10 +1,13 @@
+import { Buffer } from "node:buffer";
+import { randomBytes } from "node:crypto";
 import { once } from "node:events";
-import { createServer, type Server } from "node:http";
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import { createServer as createTlsServer, Server as TlsServer } from "node:https";
 import type { AddressInfo, Socket } from "node:net";
 import { type Clock, LimitedLog, type Logger, TroupeError } from "../core/internal.ts";
-import { BearerToken } from "./bearer-token.ts";
 import { ConnectionTable } from "./connection-table.ts";
 import { answer } from "./exchange.ts";
+import type { HttpAdmission, HttpCaller } from "./http-admission.ts";
 import { httpLimits } from "./http-limits.ts";
 import { type HttpRoute, type RequestAccount, RouteTable } from "./http-route.ts";
 
@@ -12,18 +15,27 @@ export interface HttpServerOptions {
   readonly host: string;
   /** 0: a free one. */
   readonly port: number;
-  /** The token that every request has to show. */
-  readonly token: string;
+  readonly admission: HttpAdmission;
+  /** Undefined: plain HTTP. */
+  readonly tls?: HttpTls | undefined;
   readonly routes: readonly HttpRoute[];
   readonly openAccount: (giveWay: () => void) => RequestAccount;
   readonly clock: Clock;
   readonly logger: Logger | undefined;
 }
 
+/** The certificate of a server and its key; `ca` with `requestCert`: clients must show a certificate of this authority. */
+export interface HttpTls {
+  readonly cert: string | Uint8Array;
+  readonly key: string | Uint8Array;
+  readonly ca?: string | Uint8Array | undefined;
+  readonly requestCert?: boolean | undefined;
+}
+
 const noLog: Logger = { debug() {}, info() {}, warn() {}, error() {} };
 
 /**
- * Serves JSON over HTTP to clients that show a token. Connections, headers, bodies and answers are bounded in bytes and in time. No
+ * Serves JSON over HTTP to clients that show who they are. Connections, headers, bodies and answers are bounded in bytes and in time. No
  * client makes it throw; `close` waits for no client and no handler longer than its grace.
  */
 export class HttpServer {
@@ -34,26 +46,29 @@ export class HttpServer {
   readonly #log: LimitedLog;
   #closing: Promise<void> | undefined;
 
-  private constructor({ token, routes, openAccount, clock, logger = noLog }: HttpServerOptions) {
+  private constructor({ admission, tls, routes, openAccount, clock, logger = noLog }: HttpServerOptions) {
     this.#log = new LimitedLog(logger, clock);
     const parts = {
       ...{ log: this.#log, clock, openAccount, ending: this.#ending.signal },
-      ...{ routes: new RouteTable(routes), token: new BearerToken(token) },
+      ...{ routes: new RouteTable(routes), admission },
     };
-    this.#server = createServer(
-      {
-        maxHeaderSize: httpLimits.headerBytes,
-        headersTimeout: httpLimits.headersMs,
-        requestTimeout: httpLimits.requestMs,
-        keepAliveTimeout: httpLimits.quietMs,
-        connectionsCheckingInterval: httpLimits.lookEveryMs,
-      },
-      (request, response) =>
-        this.#serve(request, () =>
-          answer(request, response, { ...parts, onKnown: () => this.#connections.know(request.socket) }),
-        ),
-    );
+    const bounds = {
+      maxHeaderSize: httpLimits.headerBytes,
+      headersTimeout: httpLimits.headersMs,
+      requestTimeout: httpLimits.requestMs,
+      keepAliveTimeout: httpLimits.quietMs,
+      connectionsCheckingInterval: httpLimits.lookEveryMs,
+    };
+    const onRequest = (request: IncomingMessage, response: ServerResponse): void =>
+      this.#serve(request, () =>
+        answer(request, response, { ...parts, onKnown: (caller) => this.#know(request.socket, caller) }),
+      );
+    this.#server =
+      tls === undefined
+        ? createServer(bounds, onRequest)
+        : createTlsServer({ ...bounds, ...tlsOptions(tls), handshakeTimeout: httpLimits.headersMs }, onRequest);
     this.#server.on("connection", (socket: Socket) => this.#connections.add(socket));
+    this.#server.on("tlsClientError", (_error, socket: Socket) => socket.destroy());
     this.#server.on("clientError", (error, socket) => refuse(error, socket));
   }
 
@@ -79,6 +94,14 @@ export class HttpServer {
     return this.#connections.size;
   }
 
+  /** New connections get another certificate. Throws for one that can't be used, and for a server without TLS. */
+  reloadTls(tls: HttpTls): void {
+    if (!(this.#server instanceof TlsServer)) throw new TypeError("This server has no TLS.");
+    this.#server.setSecureContext(tlsOptions(tls));
+    // A session of an authority that was taken away must not go on.
+    this.#server.setTicketKeys(randomBytes(48));
+  }
+
   /** Takes no more connections, aborts what is under way, and ends all connections within `graceMs`. You may call it twice. */
   close(graceMs: number): Promise<void> {
     this.#closing ??= this.#close(graceMs);
@@ -101,6 +124,11 @@ export class HttpServer {
     this.#log.flush();
   }
 
+  #know(socket: Socket, caller: HttpCaller): void {
+    const owner = caller.at === "operator" ? "" : caller.principal.name;
+    this.#connections.know(socket, owner, { isBounded: caller.at === "principal" });
+  }
+
   /** A connection has one request under way. One that is sent before its answer ends the connection. */
   #serve({ socket }: { readonly socket: Socket }, serve: () => Promise<void>): void {
     if (socket.destroyed) return;
@@ -113,6 +141,13 @@ export class HttpServer {
       .finally(() => this.#busy.delete(socket));
     this.#busy.set(socket, done);
   }
+}
+
+function tlsOptions({ cert, key, ca, requestCert = false }: HttpTls) {
+  return {
+    ...{ cert: Buffer.from(cert), key: Buffer.from(key), requestCert, minVersion: "TLSv1.2" as const },
+    ...(ca === undefined ? {} : { ca: Buffer.from(ca) }),
+  };
 }
 
 /** Answers bytes that are not HTTP, or come too slowly, and ends the connection. */

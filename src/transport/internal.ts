@@ -4,7 +4,7 @@ export type { FairCountOptions, Place } from "./accounting/fair-count.ts";
 export { FairCount } from "./accounting/fair-count.ts";
 export { FairShare } from "./accounting/fair-share.ts";
 export type { MemoryAccount, MemoryAccountant, SharedBound } from "./accounting/memory-account.ts";
-export { partyOfCall } from "./accounting/party-of.ts";
+export { partyOf, partyOfCall } from "./accounting/party-of.ts";
 export { formatAddress, isLocalAddress, parseAddress, type TransportAddress } from "./address.ts";
 export { SentFrames } from "./calls/sent-frames.ts";
 export type { GrpcDialerOptions } from "./grpc/client/client-options.ts";

@@ -100,3 +100,20 @@ test("bodies of one with the token that never end hold no more than the host has
   await expectService();
   await host.expectBounded("admin: bodies without end");
 });
+
+test("readers of the feed that take nothing cost no more than its bound, and disturb neither operators nor workers", async () => {
+  const { host, port, expectService } = await besieged();
+  await using _host = host;
+  const readers: RawHttp[] = [];
+  for (let count = 0; count < 200; count += 1) {
+    const raw = await RawHttp.connect(port);
+    raw.send(requestText({ target: "/v1/feed", token: adminToken }));
+    raw.socket.pause();
+    readers.push(raw);
+    if (count % 50 === 49) await expectService();
+  }
+  for (let count = 0; count < 2_000; count += 1) expect(await host.honestCall()).toBe("");
+  for (const raw of readers) raw.end();
+  await expectService();
+  await host.expectBounded("admin: readers of the feed");
+});

@@ -17,6 +17,8 @@ export function pendingCall({ caller, ...given }: Omit<Partial<PendingCall>, "ca
     stockPath: undefined,
     timeoutMs: 0,
     openedMs: 0,
+    traceId: undefined,
+    path: "",
     dueMs: 0,
     timer: undefined,
     target: undefined,

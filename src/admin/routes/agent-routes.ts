@@ -1,7 +1,7 @@
 import { type AgentName, formatEpoch, TroupeError } from "../../core/internal.ts";
 import type { UnansweredHost } from "../../host/internal.ts";
-import type { HttpRoute } from "../../http/internal.ts";
 import type { AdminHost } from "../admin-host.ts";
+import type { AdminRoute } from "../admin-route.ts";
 import { agentOf, agentParameters, isAgentName } from "../agent-names.ts";
 import { cursorOf, formatCursor, limitOf, type Page, pageParameters } from "../pages.ts";
 import { findListed, type ListedRow, listStates, nameOf } from "../stored-states.ts";
@@ -44,9 +44,9 @@ interface AgentQuery {
   readonly limit: number;
 }
 
-export function agentRoutes(host: AdminHost): readonly HttpRoute[] {
-  const change = (how: "deactivate" | "destroy"): HttpRoute => ({
-    ...{ method: "POST", path: `/v1/agent/${how}`, parameters: agentParameters },
+export function agentRoutes(host: AdminHost): readonly AdminRoute[] {
+  const change = (how: "deactivate" | "destroy"): AdminRoute => ({
+    ...{ method: "POST", path: `/v1/agent/${how}`, parameters: agentParameters, need: "administer" },
     handle: async ({ query, signal }) => {
       const agent = agentOf(query);
       const wasPlaced = await host.agents[how](agent, signal);
@@ -55,14 +55,14 @@ export function agentRoutes(host: AdminHost): readonly HttpRoute[] {
   });
   return [
     {
-      ...{ method: "GET", path: "/v1/agents", parameters: ["type", "worker", ...pageParameters] },
+      ...{ method: "GET", path: "/v1/agents", parameters: ["type", "worker", ...pageParameters], need: "rows" },
       handle: ({ query, signal }) => {
         const asked = { type: query.text("type"), workerId: query.text("worker"), limit: limitOf(query) };
         return listAgents(host, asked, { cursor: cursorOf(query, isCursor) ?? { claim: 0 }, signal });
       },
     },
     {
-      ...{ method: "GET", path: "/v1/agent", parameters: agentParameters },
+      ...{ method: "GET", path: "/v1/agent", parameters: agentParameters, need: "see" },
       handle: async ({ query, signal }) => detailOf(host, agentOf(query), signal),
     },
     change("deactivate"),

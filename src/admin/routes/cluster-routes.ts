@@ -1,8 +1,8 @@
 import type { CoordinationReport } from "../../cluster/internal.ts";
 import { errorText, loggableText, TroupeError } from "../../core/internal.ts";
 import type { ClusterHost, ClusterReport } from "../../host/internal.ts";
-import type { HttpRoute } from "../../http/internal.ts";
 import type { AdminHost } from "../admin-host.ts";
+import type { AdminRoute } from "../admin-route.ts";
 import { clusterProblems } from "../cluster-problems.ts";
 import { cursorOf, formatCursor, limitOf, type Page, pageParameters } from "../pages.ts";
 import { longestGraceMs } from "./worker-routes.ts";
@@ -27,10 +27,10 @@ export interface HostDrainReport {
 export function clusterRoutes(
   host: AdminHost,
   inspectStore: (() => Promise<CoordinationReport>) | undefined,
-): readonly HttpRoute[] {
+): readonly AdminRoute[] {
   return [
     {
-      ...{ method: "GET", path: "/v1/hosts", parameters: pageParameters },
+      ...{ method: "GET", path: "/v1/hosts", parameters: pageParameters, need: "see-all" },
       handle: async ({ query, signal }): Promise<Page<HostRow>> => {
         const after = cursorOf(query, (value) => typeof value === "string");
         const limit = limitOf(query);
@@ -43,7 +43,7 @@ export function clusterRoutes(
       },
     },
     {
-      ...{ method: "GET", path: "/v1/cluster", parameters: [] },
+      ...{ method: "GET", path: "/v1/cluster", parameters: [], need: "see-all" },
       handle: async ({ signal }): Promise<ClusterAnswer> => {
         const [report, asked] = await Promise.all([clusterOf(host).report(signal), askStore(inspectStore)]);
         const answer = { ...report, ...asked };
@@ -51,7 +51,7 @@ export function clusterRoutes(
       },
     },
     {
-      ...{ method: "POST", path: "/v1/host/drain", parameters: ["id", "graceMs"] },
+      ...{ method: "POST", path: "/v1/host/drain", parameters: ["id", "graceMs"], need: "administer-all" },
       handle: async ({ query, signal }): Promise<HostDrainReport> => {
         const hostId = query.required("id");
         const graceMs = query.whole("graceMs", { from: 0, to: longestGraceMs });

@@ -1,6 +1,7 @@
 import { type DeadLetter, type DurableLog, loggableText, TroupeError } from "../../core/internal.ts";
-import { HttpProblem, type HttpRoute, type RequestQuery } from "../../http/internal.ts";
+import { HttpProblem, type RequestQuery } from "../../http/internal.ts";
 import type { AdminHost } from "../admin-host.ts";
+import type { AdminRoute } from "../admin-route.ts";
 import { agentParameters, optionalAgentOf } from "../agent-names.ts";
 import { messageTypeOf, type ShownMessage, shownMessage } from "../kept-frames.ts";
 import { cursorOf, formatCursor, limitOf, pageParameters } from "../pages.ts";
@@ -37,11 +38,11 @@ export interface DeadDetail extends DeadRow {
   readonly message: ShownMessage | null;
 }
 
-export function deadLetterRoutes(host: AdminHost): readonly HttpRoute[] {
+export function deadLetterRoutes(host: AdminHost): readonly AdminRoute[] {
   const log = (): DurableLog => logOf(host);
   return [
     {
-      ...{ method: "GET", path: "/v1/dead", parameters: [...agentParameters, ...pageParameters] },
+      ...{ method: "GET", path: "/v1/dead", parameters: [...agentParameters, ...pageParameters], need: "rows" },
       handle: async ({ query }) => {
         const after = cursorOf(query, (value) => typeof value === "string");
         const mailbox = optionalAgentOf(query);
@@ -52,17 +53,19 @@ export function deadLetterRoutes(host: AdminHost): readonly HttpRoute[] {
       },
     },
     {
-      ...{ method: "GET", path: "/v1/dead/letter", parameters: ["letter"] },
-      handle: async ({ query }): Promise<DeadDetail> => {
+      ...{ method: "GET", path: "/v1/dead/letter", parameters: ["letter"], need: "nothing" },
+      handle: async ({ query, rights }): Promise<DeadDetail> => {
         const [number] = numbersIn([query.required("letter")]);
         const [letter] = (await log().deadLetters({ letter: number, limit: 1 })).letters;
-        if (letter === undefined)
+        if (letter === undefined || !rights.may("see", letter.mailbox.type))
           throw new TroupeError("not-found", "There is no such dead letter. See troupe dead list.");
+        // It shows the message, which may hold what the agent keeps.
+        rights.assertMay("read-state", letter.mailbox.type);
         return { ...rowOf(letter), id: letter.id, message: shownMessage(letter.frame) };
       },
     },
     {
-      ...{ method: "POST", path: "/v1/dead/replay", parameters: ["letter"] },
+      ...{ method: "POST", path: "/v1/dead/replay", parameters: ["letter"], need: "administer-all" },
       handle: async ({ query }) => {
         const letters = lettersOf(query);
         await host.openStore();
@@ -70,7 +73,7 @@ export function deadLetterRoutes(host: AdminHost): readonly HttpRoute[] {
       },
     },
     {
-      ...{ method: "DELETE", path: "/v1/dead", parameters: ["letter"] },
+      ...{ method: "DELETE", path: "/v1/dead", parameters: ["letter"], need: "administer-all" },
       handle: async ({ query }) => {
         const letters = lettersOf(query);
         await host.openStore();

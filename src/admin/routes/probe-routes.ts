@@ -1,5 +1,6 @@
-import { HttpProblem, type HttpRoute, HttpText } from "../../http/internal.ts";
+import { HttpProblem, HttpText } from "../../http/internal.ts";
 import type { AdminHost } from "../admin-host.ts";
+import type { AdminNeed, AdminRoute } from "../admin-route.ts";
 
 /** The content type of Prometheus' text format. */
 const prometheusType = "text/plain; version=0.0.4; charset=utf-8";
@@ -11,9 +12,9 @@ const prometheusType = "text/plain; version=0.0.4; charset=utf-8";
 export function probeRoutes(
   host: Pick<AdminHost, "health">,
   metricsText: (() => Promise<string>) | undefined,
-): readonly HttpRoute[] {
-  const route = (path: string, handle: () => Promise<unknown>): HttpRoute => ({
-    ...{ method: "GET", path, parameters: [], isOpen: true, handle },
+): readonly AdminRoute[] {
+  const route = (path: string, handle: () => Promise<unknown>, need: AdminNeed = "nothing"): AdminRoute => ({
+    ...{ method: "GET", path, parameters: [], isOpen: true, need, handle },
   });
   return [
     route("/healthz", async () => ({ status: host.health })),
@@ -21,9 +22,13 @@ export function probeRoutes(
       const { health } = host;
       return new HttpText(health === "serving" ? 200 : 503, "application/json", JSON.stringify({ status: health }));
     }),
-    route("/metrics", async () => {
-      if (metricsText === undefined) throw new HttpProblem(404, "not-found", "This host has no metrics.");
-      return new HttpText(200, prometheusType, await metricsText());
-    }),
+    route(
+      "/metrics",
+      async () => {
+        if (metricsText === undefined) throw new HttpProblem(404, "not-found", "This host has no metrics.");
+        return new HttpText(200, prometheusType, await metricsText());
+      },
+      "see-all",
+    ),
   ];
 }

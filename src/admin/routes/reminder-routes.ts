@@ -1,6 +1,6 @@
 import { type AgentName, listReminders, type StoredReminder, storeLimits, TroupeError } from "../../core/internal.ts";
-import type { HttpRoute } from "../../http/internal.ts";
 import type { AdminHost } from "../admin-host.ts";
+import type { AdminRoute } from "../admin-route.ts";
 import { agentOf, agentParameters, optionalAgentOf } from "../agent-names.ts";
 import { messageTypeOf } from "../kept-frames.ts";
 import { cursorOf, formatCursor, limitOf, pageParameters } from "../pages.ts";
@@ -24,10 +24,10 @@ export interface ReminderRow {
   readonly attempts: number;
 }
 
-export function reminderRoutes(host: AdminHost): readonly HttpRoute[] {
+export function reminderRoutes(host: AdminHost): readonly AdminRoute[] {
   return [
     {
-      ...{ method: "GET", path: "/v1/reminders", parameters: [...agentParameters, ...pageParameters] },
+      ...{ method: "GET", path: "/v1/reminders", parameters: [...agentParameters, ...pageParameters], need: "rows" },
       handle: async ({ query }) => {
         const agent = optionalAgentOf(query);
         const limit = limitOf(query, mostReminders);
@@ -36,7 +36,7 @@ export function reminderRoutes(host: AdminHost): readonly HttpRoute[] {
       },
     },
     {
-      ...{ method: "DELETE", path: "/v1/reminder", parameters: [...agentParameters, "name"] },
+      ...{ method: "DELETE", path: "/v1/reminder", parameters: [...agentParameters, "name"], need: "administer" },
       handle: async ({ query }) => {
         const agent = agentOf(query);
         const name = query.required("name");

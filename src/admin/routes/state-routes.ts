@@ -1,5 +1,6 @@
-import { HttpProblem, type HttpRoute, type RequestAccount } from "../../http/internal.ts";
+import { HttpProblem, type RequestAccount } from "../../http/internal.ts";
 import type { AdminHost } from "../admin-host.ts";
+import type { AdminRoute } from "../admin-route.ts";
 import { agentOf, agentParameters, isAgentName } from "../agent-names.ts";
 import { cursorOf, formatCursor, limitOf, pageParameters } from "../pages.ts";
 import { deleteState, findListed, listStates, putState, showState } from "../stored-states.ts";
@@ -10,10 +11,10 @@ export const maxStateBytes = 16 * 1024 * 1024;
 /** Copies of a state that are in memory while it is shown: its bytes, and its text twice. */
 const copies = 4;
 
-export function stateRoutes(host: AdminHost): readonly HttpRoute[] {
+export function stateRoutes(host: AdminHost): readonly AdminRoute[] {
   return [
     {
-      ...{ method: "GET", path: "/v1/states", parameters: ["type", "prefix", ...pageParameters] },
+      ...{ method: "GET", path: "/v1/states", parameters: ["type", "prefix", ...pageParameters], need: "rows" },
       handle: async ({ query }) => {
         const [type, prefix] = [query.text("type"), query.text("prefix")];
         const after = cursorOf(query, isAgentName);
@@ -22,7 +23,7 @@ export function stateRoutes(host: AdminHost): readonly HttpRoute[] {
       },
     },
     {
-      ...{ method: "GET", path: "/v1/state", parameters: agentParameters },
+      ...{ method: "GET", path: "/v1/state", parameters: agentParameters, need: "read-state" },
       handle: async ({ query, account }) => {
         const agent = agentOf(query);
         takeSpace(account, (await findListed(host.store, agent))?.bytes ?? 0);
@@ -30,7 +31,12 @@ export function stateRoutes(host: AdminHost): readonly HttpRoute[] {
       },
     },
     {
-      ...{ method: "PUT", path: "/v1/state", parameters: [...agentParameters, "contentType", "schemaVersion"] },
+      ...{
+        method: "PUT",
+        path: "/v1/state",
+        parameters: [...agentParameters, "contentType", "schemaVersion"],
+        need: "write-state",
+      },
       maxBodyBytes: maxStateBytes,
       handle: async ({ query, body }) => {
         const agent = agentOf(query);
@@ -41,7 +47,7 @@ export function stateRoutes(host: AdminHost): readonly HttpRoute[] {
       },
     },
     {
-      ...{ method: "DELETE", path: "/v1/state", parameters: agentParameters },
+      ...{ method: "DELETE", path: "/v1/state", parameters: agentParameters, need: "write-state" },
       handle: async ({ query }) => {
         const agent = agentOf(query);
         await deleteState(await host.openStore(), agent);

@@ -1,6 +1,6 @@
 import { TroupeError } from "../../core/internal.ts";
-import type { HttpRoute } from "../../http/internal.ts";
 import type { AdminHost } from "../admin-host.ts";
+import type { AdminRoute } from "../admin-route.ts";
 import { cursorOf, formatCursor, limitOf, pageParameters } from "../pages.ts";
 
 /** A durable subscription in a list. */
@@ -15,10 +15,10 @@ export interface SubscriptionRow {
 }
 
 // protocol.md §11.18
-export function subscriptionRoutes(host: AdminHost): readonly HttpRoute[] {
+export function subscriptionRoutes(host: AdminHost): readonly AdminRoute[] {
   return [
     {
-      ...{ method: "GET", path: "/v1/subscriptions", parameters: ["type", ...pageParameters] },
+      ...{ method: "GET", path: "/v1/subscriptions", parameters: ["type", ...pageParameters], need: "rows" },
       handle: async ({ query }) => {
         const after = cursorOf(query, (value) => typeof value === "string");
         const { rows, next } = await host.durableSubscriptions({
@@ -28,7 +28,7 @@ export function subscriptionRoutes(host: AdminHost): readonly HttpRoute[] {
       },
     },
     {
-      ...{ method: "DELETE", path: "/v1/subscriptions", parameters: ["type", "topic"] },
+      ...{ method: "DELETE", path: "/v1/subscriptions", parameters: ["type", "topic"], need: "administer" },
       handle: async ({ query }) => {
         const removed = await host.removeDurableSubscriptions(query.required("type"), query.text("topic"));
         if (removed > 0) return { removed };

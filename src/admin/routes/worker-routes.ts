@@ -1,7 +1,7 @@
 import { loggableText, TroupeError } from "../../core/internal.ts";
 import type { DrainOutcome, InspectedWorker } from "../../host/internal.ts";
-import type { HttpRoute } from "../../http/internal.ts";
 import type { AdminHost } from "../admin-host.ts";
+import type { AdminRoute } from "../admin-route.ts";
 import { cursorOf, formatCursor, limitOf, type Page, pageParameters } from "../pages.ts";
 
 /** A connected worker. */
@@ -23,10 +23,10 @@ export interface DrainReport {
 /** The longest time for which a worker may be drained: a day, in milliseconds. */
 export const longestGraceMs = 86_400_000;
 
-export function workerRoutes(host: AdminHost): readonly HttpRoute[] {
+export function workerRoutes(host: AdminHost): readonly AdminRoute[] {
   return [
     {
-      ...{ method: "GET", path: "/v1/workers", parameters: pageParameters },
+      ...{ method: "GET", path: "/v1/workers", parameters: pageParameters, need: "see-all" },
       handle: async ({ query, signal }): Promise<Page<WorkerRow>> => {
         const after = cursorOf(query, (value) => typeof value === "string") ?? "";
         const limit = limitOf(query);
@@ -38,7 +38,7 @@ export function workerRoutes(host: AdminHost): readonly HttpRoute[] {
       },
     },
     {
-      ...{ method: "GET", path: "/v1/worker", parameters: ["id"] },
+      ...{ method: "GET", path: "/v1/worker", parameters: ["id"], need: "see-all" },
       handle: async ({ query, signal }) => {
         const id = query.required("id");
         const found = (await workersOf(host, signal)).find(({ workerId }) => workerId === id);
@@ -48,7 +48,7 @@ export function workerRoutes(host: AdminHost): readonly HttpRoute[] {
       },
     },
     {
-      ...{ method: "POST", path: "/v1/worker/drain", parameters: ["id", "graceMs"] },
+      ...{ method: "POST", path: "/v1/worker/drain", parameters: ["id", "graceMs"], need: "administer-all" },
       handle: async ({ query, signal }): Promise<DrainReport> => {
         const workerId = query.required("id");
         const graceMs = query.whole("graceMs", { from: 0, to: longestGraceMs });

@@ -2,10 +2,12 @@ import { randomBytes } from "node:crypto";
 import { existsSync } from "node:fs";
 import { dirname, join } from "node:path";
 import process from "node:process";
-import { AdminEntry, type AdminHost } from "../../admin/internal.ts";
+import { AdminEntry, type AdminHost, type Configuration, type OpenAddress } from "../../admin/internal.ts";
 import type { CoordinationReport } from "../../cluster/internal.ts";
 import { type Logger, loggableError, TroupeError } from "../../core/internal.ts";
 import type { HostOperations } from "../../host/internal.ts";
+import { type HttpTls, isLoopbackName } from "../../http/internal.ts";
+import type { AccessRules, Authenticator } from "../../security/internal.ts";
 import { parseAddress } from "../../transport/internal.ts";
 import { formatLocation, type StateLocation } from "../state/state-location.ts";
 import { type AdminFile, dataFolder, readAdminFile, removeAdminFile, writeAdminFile } from "./admin-file.ts";
@@ -30,13 +32,22 @@ export interface OpenAdminParts {
   /** Where the states are kept. */
   readonly location: StateLocation;
   readonly logger: Logger;
+  /** The protection of an entry that other machines reach. */
+  readonly tls?: HttpTls | undefined;
+  readonly authenticator?: Authenticator | undefined;
+  readonly rules?: AccessRules | undefined;
+  /** The settings of the host, without what is secret. */
+  readonly settings?: Configuration | undefined;
   /** Asks the servers of the cluster's store. Undefined: the host is alone. */
   readonly inspectStore?: (() => Promise<CoordinationReport>) | undefined;
 }
 
 /** An admin entry, and its file once it is announced. */
 export interface OpenedAdmin {
+  /** The address that the flag names, or the one on this machine. */
   readonly url: string;
+  /** New connections of other machines get another certificate. */
+  reloadTls(tls: HttpTls): void;
   /** Writes the file by which other commands find the host, if the host did not serve when the entry was opened. */
   announce(): Promise<void>;
   /** Removes the file and ends the entry. */
@@ -77,11 +88,14 @@ async function open(flags: AdminFlags, parts: OpenAdminParts, folder: string): P
   // It may be known later.
   Object.defineProperty(facts, "address", { enumerable: true, get: () => parts.address });
   const prometheus = new PrometheusText((metrics) => host.measure(metrics));
-  const listenOn = parseAdminAddress(flags.admin === false ? undefined : flags.admin);
+  const named = parseAdminAddress(flags.admin === false ? undefined : flags.admin);
+  const isLocal = isLoopbackName(named.host);
   const entry = await AdminEntry.open({
     host,
     facts,
-    address: listenOn,
+    address: isLocal ? named : { host: "127.0.0.1", port: 0 },
+    open: isLocal ? undefined : openAddressOf(named, parts),
+    configuration: parts.settings,
     token,
     logger,
     inspectStore,
@@ -106,7 +120,8 @@ async function open(flags: AdminFlags, parts: OpenAdminParts, folder: string): P
     };
   };
   return {
-    url: entry.url,
+    url: entry.openUrl ?? entry.url,
+    reloadTls: (tls) => entry.reloadTls(tls),
     announce: async () => {
       try {
         await announce();
@@ -119,11 +134,27 @@ async function open(flags: AdminFlags, parts: OpenAdminParts, folder: string): P
   };
 }
 
+/** Returns an address that other machines reach, with what protects it. Throws if something is missing. */
+function openAddressOf(
+  { host, port }: { readonly host: string; readonly port: number },
+  { tls, authenticator, rules }: OpenAdminParts,
+): OpenAddress {
+  if (tls !== undefined && authenticator !== undefined && rules !== undefined)
+    return { host, port, tls, authenticator, rules };
+  const lacks = [
+    ...(tls === undefined ? ["TLS (--tls-cert and --tls-key)"] : []),
+    ...(authenticator === undefined ? ["authentication (--tokens, --jwt-issuer or --tls-client-ca)"] : []),
+    ...(rules === undefined ? ["rules that say who may see and administer (--rules)"] : []),
+  ];
+  const text = `Other machines can reach the admin entry at ${host}, and the host lacks ${lacks.join(", and ")}. Write --admin 127.0.0.1:PORT to listen on this machine alone.`;
+  throw new TroupeError("invalid-argument", text);
+}
+
 /** Reads `--admin`. Throws for a text that is not such an address. */
 export function parseAdminAddress(text = "127.0.0.1:0"): { readonly host: string; readonly port: number } {
   const address = parseAddress(text);
   if (address.kind === "tcp" && !address.secure) return address;
-  throw new TroupeError("invalid-argument", "The admin entry has plain HTTP on a port. Write --admin 127.0.0.1:PORT.");
+  throw new TroupeError("invalid-argument", "The admin entry is at HOST:PORT. Write --admin 127.0.0.1:PORT.");
 }
 
 /**

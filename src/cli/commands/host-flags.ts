@@ -196,7 +196,7 @@ function addOwnFlags(command: Command): Command {
     .option("--take-over", "take the state store from a host that holds it, which writes no state any more", false)
     .option(
       "--admin <host:port>",
-      "where the other commands ask this host, on this machine alone (default: 127.0.0.1 and a free port)",
+      "where the other commands ask this host (default: 127.0.0.1 and a free port); with TLS, authentication and --rules also an address for other machines",
     )
     .option("--no-admin", "let no other command ask this host")
     .option("--admin-file <file>", "where to write the address and the token for the other commands")

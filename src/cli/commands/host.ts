@@ -7,6 +7,7 @@ import { stopWhenSignal } from "../../process/internal.ts";
 import { consoleLogger } from "../../telemetry/internal.ts";
 import { parseAddress } from "../../transport/internal.ts";
 import { type OpenedAdmin, openAdmin, parseAdminAddress } from "../admin/open-admin.ts";
+import { shownSettings } from "../admin/shown-settings.ts";
 import {
   defaultStateFile,
   openDefaultState,
@@ -17,7 +18,7 @@ import {
 import { assertClusterFlags, openCluster, settingsOf } from "./cluster-flags.ts";
 import { authenticatorOf, quotasOf, rulesOf, whyExposed } from "./host-authenticator.ts";
 import { addHostFlags, assertStateFlags, type HostFlags, hostOptionsOf } from "./host-flags.ts";
-import { followTlsFiles } from "./tls-files.ts";
+import { followTlsFiles, tlsOf } from "./tls-files.ts";
 
 /**
  * The command `troupe host`. It runs a host in this process until SIGTERM, SIGINT or SIGHUP. Then it drains the host, or calls its start off,
@@ -124,7 +125,9 @@ async function startHost(flags: HostFlags, { version, logger, signal }: StartPar
   const host = new GrpcWorkerAgentRuntimeHost(flags.address, options);
   const open = (): Promise<OpenedAdmin | undefined> =>
     openAdmin(flags, {
-      ...{ host: operationsOf(host.servicer), version, location, logger },
+      ...{ host: operationsOf(host.servicer), version, location, logger, authenticator, rules },
+      tls: tlsOf(flags).tls,
+      settings: shownSettings({ ...flags }),
       get address() {
         return host.address;
       },
@@ -147,6 +150,7 @@ async function startHost(flags: HostFlags, { version, logger, signal }: StartPar
   const stopFollowing = followTlsFiles(flags, {
     onChanged: (tls) => {
       host.reloadTls(tls);
+      admin?.reloadTls(tls);
       logger.info("new connections get the renewed certificate");
     },
     onBad: (error) =>

@@ -7,6 +7,7 @@ export interface MailOccurrence {
    */
   readonly what: "kept" | "delivered" | "retried" | "buried";
   readonly agentType: string;
+  readonly key: string;
   /** The code of the error for `retried` and `buried`, else undefined. */
   readonly code: string | undefined;
   /** Milliseconds since the message was sent, by the wall clock; 0 for `kept`. */
@@ -19,6 +20,8 @@ export interface ReminderOccurrence {
   /** `fired`: its handler has ended. `retried`: an attempt has failed, and there will be another one. `failed`: this tick is given up. */
   readonly what: "fired" | "retried" | "failed";
   readonly agentType: string;
+  readonly key: string;
+  readonly name: string;
   /** The code of the error for `retried` and `failed`, else undefined. */
   readonly code: string | undefined;
   /** Milliseconds from the time at which it was due, by the wall clock. */

@@ -278,16 +278,16 @@ export class Courier implements CommitListener {
     for (const { receiver, id } of commit.mail) this.#mail?.expectNoMore(receiver, id);
   }
 
-  #noteKept({ type: agentType }: AgentName): void {
-    this.#parts.observers?.now?.({ at: "mail", what: "kept", agentType, code: undefined, ageMs: 0 });
+  #noteKept({ type: agentType, key }: AgentName): void {
+    this.#parts.observers?.now?.({ at: "mail", what: "kept", agentType, key, code: undefined, ageMs: 0 });
   }
 
   /** Mail of a commit found no space, and no worker reads its mailbox. */
   #noteUnread({ mail }: Commit, buried: readonly number[]): void {
     this.#unreadLetters += buried.length;
     for (const index of buried) {
-      const agentType = mail[index]?.receiver.type ?? "";
-      this.#parts.observers?.now?.({ at: "mail", what: "buried", agentType, code: "mailbox-full", ageMs: 0 });
+      const { type: agentType = "", key = "" } = mail[index]?.receiver ?? {};
+      this.#parts.observers?.now?.({ at: "mail", what: "buried", agentType, key, code: "mailbox-full", ageMs: 0 });
     }
     const [first = 0] = buried;
     const receiver = mail[first]?.receiver;

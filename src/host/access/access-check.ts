@@ -126,4 +126,7 @@ const wordsOf: Readonly<Record<AccessAction, string>> = {
   "read-state": "read this agent's state",
   "write-state": "write this agent's state",
   control: "control this agent",
+  see: "see this agent type",
+  watch: "watch this topic",
+  administer: "administer this agent type",
 };

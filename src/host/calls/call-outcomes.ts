@@ -57,11 +57,13 @@ export class CallOutcomes {
 
   /** Answers a call that never entered the table. */
   refuse(caller: Peer, requestId: string, failure: CallFailure, targetType = ""): void {
-    const { now: observer } = this.#parts.observers;
+    const { observers } = this.#parts;
     this.#countFailure(failure);
-    if (observer !== undefined) {
-      const about = { callerId: caller.id, targetId: undefined, targetType, code: failure.code };
-      observer({ at: "call", ...about, outcome: "failed", ms: 0 });
+    if (observers.hearOfCalls) {
+      const about = { callerId: caller.id, targetId: undefined, targetType, targetKey: "", code: failure.code };
+      const occurrence: CallOccurrence = { at: "call", ...about, outcome: "failed", ms: 0, traceId: undefined };
+      observers.now?.(occurrence);
+      observers.failures?.(occurrence);
     }
     this.#sendFailure(caller, requestId, failure);
   }
@@ -93,10 +95,14 @@ export class CallOutcomes {
   #observe(call: PendingCall, outcome: CallOccurrence["outcome"], code: string | undefined): void {
     call.trace?.end(outcome, code);
     const { observers, clock } = this.#parts;
-    const { caller, target, targetType, openedMs } = call;
-    if (observers.now === undefined || openedMs === untimed) return;
+    const { caller, target, targetType, targetKey, openedMs, traceId } = call;
+    if (openedMs === untimed || (observers.now === undefined && (outcome === "answered" || !observers.hearOfCalls)))
+      return;
     const ms = clock.now() - openedMs;
-    observers.now({ at: "call", callerId: caller.id, targetId: target?.id, targetType, outcome, code, ms });
+    const about = { callerId: caller.id, targetId: target?.id, targetType, targetKey, code, ms, traceId };
+    const occurrence: CallOccurrence = { at: "call", ...about, outcome };
+    observers.now?.(occurrence);
+    if (outcome !== "answered") observers.failures?.(occurrence);
   }
 
   #countFailure({ code }: CallFailure): void {

@@ -196,6 +196,11 @@ export class CallRouter {
     return this.#calls.oldestMs();
   }
 
+  /** A copy of the calls without an outcome, in no order. */
+  pending(): readonly PendingCall[] {
+    return this.#calls.all();
+  }
+
   /** Takes a call that came on a worker's channel. */
   route(caller: Peer, given: PeekedRequest): void {
     this.#counters.calls += 1;

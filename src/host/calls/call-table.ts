@@ -1,6 +1,6 @@
 import type { Clock, MakeId } from "../../core/internal.ts";
 import { NumberMap } from "../../core/internal.ts";
-import type { PeekedRequest, PeekedResponse } from "../../protocol/internal.ts";
+import { type PeekedRequest, type PeekedResponse, sampledTraceOf } from "../../protocol/internal.ts";
 import { FairShare } from "../../transport/internal.ts";
 import { limits } from "../limits.ts";
 import type { Observers } from "../observer.ts";
@@ -80,7 +80,11 @@ export class CallTable {
     const timeoutMs = this.#timeoutMs(request.timeoutMs);
     // The name of a worker's principal is its session's, too.
     const ownName = principal === caller.principal ? 0 : 2 * (principal?.length ?? 0);
-    const heldBytes = costOfCall(callerId.length, targetType, targetKey) + ownName;
+    const isHeard = this.#observers.hearOfCalls;
+    const traceId = isHeard ? traceIdOf(request) : undefined;
+    const path = isHeard ? keptPath(request.path) : "";
+    const noted = 2 * ((traceId?.length ?? 0) + path.length);
+    const heldBytes = costOfCall(callerId.length, targetType, targetKey) + ownName + noted;
     const pending: PendingCall = {
       hostId,
       caller,
@@ -93,7 +97,8 @@ export class CallTable {
       reporter: undefined,
       stockPath: undefined,
       timeoutMs,
-      openedMs: this.#observers.now === undefined ? untimed : this.#clock.now(),
+      openedMs: isHeard ? this.#clock.now() : untimed,
+      ...{ traceId, path },
       dueMs: 0,
       timer: undefined,
       target: undefined,
@@ -207,8 +212,19 @@ export class CallTable {
   }
 }
 
-/** Memory of a pending call beside its names: 440 bytes, measured with 100 000 of them. */
-const callBytes = 450;
+/** The id of the trace that the sender of a request records. Undefined: it records none. */
+function traceIdOf(request: PeekedRequest): string | undefined {
+  // 00-TRACE-SPAN-FLAGS
+  return sampledTraceOf(request)?.traceparent.slice(3, 35);
+}
+
+/** The part of a path that is kept for operators. */
+function keptPath(path: string): string {
+  return path.length <= limits.keptPathChars ? path : `${path.slice(0, limits.keptPathChars)}…`;
+}
+
+/** Memory of a pending call beside its names: 440 bytes, measured with 100 000 of them before it had its trace and path. */
+const callBytes = 470;
 
 /** The memory of a pending call, for the account of its caller. */
 export function costOfCall(callerIdBytes: number, targetType: string, targetKey: string): number {

@@ -14,7 +14,7 @@ import {
 } from "../../protocol/internal.ts";
 import type { MutableHostCounters } from "../counters.ts";
 import { limits } from "../limits.ts";
-import type { Observers } from "../observer.ts";
+import type { EventOccurrence, Observers } from "../observer.ts";
 import type { HostCaller } from "../peers/host-caller.ts";
 import type { EventOfHost } from "../peers/host-ways.ts";
 import { noOthers, type OthersSeat } from "../peers/other-hosts.ts";
@@ -174,9 +174,13 @@ export class EventRouter {
     if (found === 0 && elsewhere === 0 && !this.#isHeld) counters.unroutableEvents += 1;
     const deliveredBefore = counters.deliveredEvents;
     this.#deliverAll(event);
-    if (observers.now === undefined) return found;
+    if (!observers.hearOfCalls) return found;
     const delivered = counters.deliveredEvents - deliveredBefore;
-    observers.now({ at: "event", topicType: event.topicType, delivered, missed: absent + found - delivered });
+    const missed = absent + found - delivered;
+    if (observers.now === undefined && missed === 0) return found;
+    const occurrence: EventOccurrence = { at: "event", topicType: event.topicType, delivered, missed };
+    observers.now?.(occurrence);
+    if (missed > 0) observers.failures?.(occurrence);
     return found;
   }
 

@@ -71,6 +71,8 @@ export class Registry {
   readonly #reports: RegistrationReports;
   readonly #bounds: RegistrationBounds;
   readonly #parts: RegistryParts;
+  /** All subscriptions in the order in which they came. Some may not be live. */
+  readonly held: () => Iterable<HeldSubscription>;
   /** Whether a client has ever asked who calls. Calls do not pay for the question before. */
   #hasAsking = false;
 
@@ -81,6 +83,7 @@ export class Registry {
       isShared: (agentType) => parts.owners.hasShared && parts.owners.shared(agentType) !== undefined,
       maxSubscriptions: parts.bounds.maxSubscriptions,
     });
+    this.held = () => book.values();
     this.#accounts = new ClientAccounts(parts.giveWay);
     this.#reports = new RegistrationReports(parts);
     const { maxSessions: maxClients, maxSubscriptions: maxReservedEntries } = parts.bounds;

@@ -43,6 +43,9 @@ export interface PendingCall {
   readonly timeoutMs: number;
   /** When the call came, by the host's clock; `untimed` if no observer listened then. */
   readonly openedMs: number;
+  /** The id of the trace that its caller records, and the beginning of its path. Undefined and empty if no observer listened when it came. */
+  readonly traceId: string | undefined;
+  readonly path: string;
   /** When the call times out, by the host's clock; 0: never, or it has a timer of its own. Written by the deadlines. */
   dueMs: number;
   /** Its place among those with the common timeout. Written by the deadlines. */

@@ -59,7 +59,15 @@ export function toCommit(ask: CommitAsk, mail: readonly Mail[], epoch: Epoch): C
 
 export function occurrence(from: Peer, ask: CommitAsk, outcome: HostedOutcome, ms: number): CommitOccurrence {
   const bytes = ask.write.at === "put" ? ask.write.data.length : 0;
-  return { at: "commit", clientId: from.id, agentType: ask.agent.type, outcome: outcome.at, bytes, ms };
+  return {
+    at: "commit",
+    clientId: from.id,
+    agentType: ask.agent.type,
+    key: ask.agent.key,
+    outcome: outcome.at,
+    bytes,
+    ms,
+  };
 }
 
 // protocol.md §2.5

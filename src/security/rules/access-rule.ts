@@ -4,8 +4,20 @@
  * - `publish`: publish to topics of a type. `subscribe`: subscribe to a topic type, or to all with a beginning.
  * - `read-state`, `write-state`: load and save states of agents of a type.
  * - `control`: describe, deactivate and destroy agents of a type over the control channel, and ask for their state there.
+ * - `see`: see agents of a type at the admin entry: their calls, reminders, dead letters and failures. `watch`: see events of a topic there. `administer`: end
+ *   agents of a type there, and cancel their reminders. Who may `see` or `administer` all types (`*`) sees or changes the host itself.
  */
-export type AccessAction = "register" | "call" | "publish" | "subscribe" | "read-state" | "write-state" | "control";
+export type AccessAction =
+  | "register"
+  | "call"
+  | "publish"
+  | "subscribe"
+  | "read-state"
+  | "write-state"
+  | "control"
+  | "see"
+  | "watch"
+  | "administer";
 
 /** The names that a rule with an action needs: agent types or topic types. */
 export const actionResources: Readonly<Record<AccessAction, "types" | "topics">> = {
@@ -16,6 +28,9 @@ export const actionResources: Readonly<Record<AccessAction, "types" | "topics">>
   "read-state": "types",
   "write-state": "types",
   control: "types",
+  see: "types",
+  watch: "topics",
+  administer: "types",
 };
 
 export const accessActions = Object.keys(actionResources) as readonly AccessAction[];
@@ -38,9 +53,9 @@ export interface AccessRule {
   readonly agent?: RuleNames | undefined;
   readonly allow?: AccessAction | "*" | readonly AccessAction[] | undefined;
   readonly deny?: AccessAction | "*" | readonly AccessAction[] | undefined;
-  /** Agent types, for `register`, `call`, `read-state`, `write-state` and `control`. */
+  /** Agent types, for `register`, `call`, `read-state`, `write-state`, `control`, `see` and `administer`. */
   readonly types?: RuleNames | undefined;
-  /** Topic types, for `publish` and `subscribe`. */
+  /** Topic types, for `publish`, `subscribe` and `watch`. */
   readonly topics?: RuleNames | undefined;
 }
 

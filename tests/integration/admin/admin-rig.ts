@@ -1,18 +1,20 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { AdminEntry } from "../../../src/admin/internal.ts";
-import { AdminClient } from "../../../src/cli/admin/admin-client.ts";
+import { AdminEntry, type OpenAddress } from "../../../src/admin/internal.ts";
+import type { AdminClient } from "../../../src/cli/admin/admin-client.ts";
 import { writeAdminFile } from "../../../src/cli/admin/admin-file.ts";
 import type { HostOptions } from "../../../src/host/index.ts";
 import { Host, operationsOf } from "../../../src/host/internal.ts";
 import { MemoryStateStore } from "../../../src/storage/index.ts";
 import { createMemoryNetwork, type Dialer, type Link } from "../../../src/transport/index.ts";
+import { CheckedAdminClient } from "../../support/checked-admin-client.ts";
 import { RecordingLogger } from "../../support/recording-logger.ts";
 
 /** The admin entry of a host in this process, and the file by which commands find it. */
 export class EntryRig implements AsyncDisposable {
   readonly entry: AdminEntry;
+  /** Holds each answer to the description of the entry. */
   readonly client: AdminClient;
   readonly logger: RecordingLogger;
   /** Flags by which a command finds the host. */
@@ -27,18 +29,19 @@ export class EntryRig implements AsyncDisposable {
     this.folder = parts.folder;
   }
 
-  static async open(host: Host): Promise<EntryRig> {
+  /** `open`: an address for principals beside the one of this machine. */
+  static async open(host: Host, open?: OpenAddress): Promise<EntryRig> {
     const logger = new RecordingLogger();
     const token = "rig-token";
     const facts = { name: "rig", version: "1.2.3", pid: process.pid, address: host.address, state: "memory:" };
     const address = { host: "127.0.0.1", port: 0 };
     const parts = { host: operationsOf(host.servicer), facts, address, logger };
-    const entry = await AdminEntry.open({ ...parts, token });
+    const entry = await AdminEntry.open({ ...parts, token, open, configuration: { callTimeoutMs: 300_000 } });
     const folder = mkdtempSync(join(tmpdir(), "troupe-admin-"));
     const file = join(folder, "admin.json");
     writeAdminFile(file, { url: entry.url, ...facts, token });
     writeFileSync(join(folder, "token"), `${token}\n`);
-    const client = new AdminClient({ url: entry.url, token });
+    const client = new CheckedAdminClient({ url: entry.url, token });
     return new EntryRig({ entry, client, logger, folder, flags: ["--admin-file", file] });
   }
 
@@ -72,12 +75,13 @@ export class AdminRig implements AsyncDisposable {
     this.#opened = opened;
   }
 
-  static async open(options: HostOptions = {}): Promise<AdminRig> {
+  /** `open`: an address for principals beside the one of this machine. */
+  static async open(options: HostOptions = {}, { open }: { readonly open?: OpenAddress } = {}): Promise<AdminRig> {
     const network = createMemoryNetwork();
     const store = new MemoryStateStore(options.clock === undefined ? {} : { clock: options.clock });
     const host = new Host({ listener: network, address: "host:1" }, { stateStore: store, ...options });
     await host.start();
-    return new AdminRig({ host, store, dialer: network }, await EntryRig.open(host));
+    return new AdminRig({ host, store, dialer: network }, await EntryRig.open(host, open));
   }
 
   dial(): Link {

@@ -105,7 +105,7 @@ describe("troupe dead", () => {
     const stateStore = new MemoryStateStore({ maxBytes: 16 * 1024 * 1024 });
     await using rig = await AdminRig.open({ stateStore });
     await using worker = await clerkOf(rig);
-    expect(await run(deadCommand(), "list", ...rig.flags)).toEqual({ out: "no dead letters\n", err: "" });
+    expect(await run(deadCommand(), "list", ...rig.flags)).toEqual({ out: "no dead letters\n", err: "", exitCode: 0 });
     for (const id of ["old 1", "old 2", "old 3"]) {
       const mailbox = { type: "noisy", key: "k" };
       const kept = { mailbox, id, kind: "call", frame: new Uint8Array(1024 * 1024), sentAtMs: 0 } as const;

@@ -42,11 +42,11 @@ async function open(at: HostOccurrence["at"]) {
 
 test("an observer sees a told message kept and delivered, or tried again and buried, with the code and its age", async () => {
   const { seen, tell } = await open("mail");
-  const mail = { at: "mail", agentType: "clerk" };
+  const mail = { at: "mail", agentType: "clerk", key: "bad" };
   await tell("good");
   expect(await seen.takeMany(2)).toEqual([
-    { ...mail, what: "kept", code: undefined, ageMs: 0 },
-    { ...mail, what: "delivered", code: undefined, ageMs: expect.any(Number) },
+    { ...mail, key: "good", what: "kept", code: undefined, ageMs: 0 },
+    { ...mail, key: "good", what: "delivered", code: undefined, ageMs: expect.any(Number) },
   ]);
   await tell("bad");
   expect(await seen.takeMany(3)).toEqual([
@@ -58,12 +58,12 @@ test("an observer sees a told message kept and delivered, or tried again and bur
 
 test("an observer sees a reminder fire, or tried again and given up, with the code and how late it was", async () => {
   const { seen, tell } = await open("reminder");
-  const reminder = { at: "reminder", agentType: "clerk", lateMs: expect.any(Number) };
+  const reminder = { at: "reminder", agentType: "clerk", name: "it", lateMs: expect.any(Number) };
   await tell("remind of good");
-  expect(await seen.take()).toEqual({ ...reminder, what: "fired", code: undefined });
+  expect(await seen.take()).toEqual({ ...reminder, key: "remind-of-good", what: "fired", code: undefined });
   await tell("remind of bad");
   expect(await seen.takeMany(2)).toEqual([
-    { ...reminder, what: "retried", code: "handler-failed" },
-    { ...reminder, what: "failed", code: "handler-failed" },
+    { ...reminder, key: "remind-of-bad", what: "retried", code: "handler-failed" },
+    { ...reminder, key: "remind-of-bad", what: "failed", code: "handler-failed" },
   ]);
 });

@@ -155,7 +155,8 @@ describe.each(hostTransports)("an observer of a host over $name", ({ start }) =>
     await target.register("a");
     const caller = await new RawWorker(rig.dial(), "C", { isAnnounced: true }).join();
     record.all.length = 0;
-    caller.request("1", "a/k");
+    const traceparent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+    caller.request("1", "a/k", { metadata: { traceparent } });
     const { requestId } = await target.nextRequest();
     clock.advance(20);
     target.respond(requestId, "fine");
@@ -169,12 +170,14 @@ describe.each(hostTransports)("an observer of a host over $name", ({ start }) =>
     caller.send({ kind: "cancel", requestId: "3", reason: "cancelled" });
     caller.request("4", "nobody/k");
     await caller.nextResponse();
-    const known = { at: "call", callerId: "C", targetId: "T", targetType: "a" };
+    const known = { at: "call", callerId: "C", targetId: "T", targetType: "a", targetKey: "k", traceId: undefined };
+    const nowhere = { targetId: undefined, targetType: "nobody", targetKey: "" };
+    const traceId = "0af7651916cd43dd8448eb211c80319c";
     expect(record.of("call")).toEqual([
-      { ...known, outcome: "answered", code: undefined, ms: 20 },
+      { ...known, outcome: "answered", code: undefined, ms: 20, traceId },
       { ...known, outcome: "failed", code: "timed-out", ms: 500 },
       { ...known, outcome: "abandoned", code: "cancelled", ms: 0 },
-      { ...known, targetId: undefined, targetType: "nobody", outcome: "failed", code: "undeliverable", ms: 0 },
+      { ...known, ...nowhere, outcome: "failed", code: "undeliverable", ms: 0 },
     ]);
   });
 

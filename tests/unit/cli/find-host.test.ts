@@ -8,7 +8,7 @@ import { AdminClient } from "../../../src/cli/admin/admin-client.ts";
 import { type AdminFile, writeAdminFile } from "../../../src/cli/admin/admin-file.ts";
 import { findHolder, findHost } from "../../../src/cli/admin/find-host.ts";
 import { systemClock } from "../../../src/core/internal.ts";
-import { HttpServer } from "../../../src/http/internal.ts";
+import { BearerToken, HttpServer, tokenAdmission } from "../../../src/http/internal.ts";
 
 function newFolder(): string {
   const folder = mkdtempSync(join(tmpdir(), "troupe-find-"));
@@ -21,7 +21,13 @@ async function liveHost(file: string, facts: Partial<AdminFile> = {}): Promise<A
   const token = `token of ${file}`.replaceAll(/[^a-z0-9-]/g, "-");
   const about = { name: "one", pid: process.pid, address: "127.0.0.1:50051", state: "memory:", ...facts };
   const server = await HttpServer.open({
-    ...{ host: "127.0.0.1", port: 0, token, logger: undefined, clock: systemClock },
+    ...{
+      host: "127.0.0.1",
+      port: 0,
+      admission: tokenAdmission(new BearerToken(token)),
+      logger: undefined,
+      clock: systemClock,
+    },
     openAccount: () => ({ take: () => true, whyNot: () => "", close: () => undefined }),
     routes: [{ method: "GET", path: "/v1/host", parameters: [], handle: async () => about }],
   });

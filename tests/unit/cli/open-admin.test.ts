@@ -4,10 +4,13 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
 import { AdminEntry } from "../../../src/admin/internal.ts";
+import { AdminClient } from "../../../src/cli/admin/admin-client.ts";
 import { readAdminFile, writeAdminFile } from "../../../src/cli/admin/admin-file.ts";
 import { openAdmin, parseAdminAddress } from "../../../src/cli/admin/open-admin.ts";
 import { type HostOperations, HostServicer, operationsOf } from "../../../src/host/internal.ts";
+import { accessRules, tokenAuthenticator } from "../../../src/security/index.ts";
 import { RecordingLogger } from "../../support/recording-logger.ts";
+import { testCertificate, testKey } from "../../support/test-certificate.ts";
 
 function rig() {
   const folder = mkdtempSync(join(tmpdir(), "troupe-open-"));
@@ -95,7 +98,7 @@ test("a host of a cluster makes the folder, and its file has its name; no name l
   await Promise.all([admin?.close(), odd?.close()]);
 });
 
-test("an address with TLS, on a Unix socket or of other machines is refused with what to write", async () => {
+test("an address with TLS, on a Unix socket or of other machines without what protects it is refused with what to write", async () => {
   const { parts } = rig();
   for (const text of ["https://127.0.0.1:1", "unix:/tmp/x"]) {
     expect(() => parseAdminAddress(text)).toThrow(/--admin 127\.0\.0\.1:PORT/);
@@ -103,6 +106,25 @@ test("an address with TLS, on a Unix socket or of other machines is refused with
   for (const admin of ["0.0.0.0:0", "[::]:0", "10.0.0.1:0", "example.com:0"]) {
     await expect(openAdmin({ name: "one", admin }, parts)).rejects.toThrow(/on this machine alone/);
   }
+});
+
+test("an address of other machines is for principals by TLS, and the file names the one of this machine", async () => {
+  const { parts, file } = rig();
+  // This machine under a name that is not taken for it.
+  const admin = await openAdmin(
+    { name: "one", admin: "127.1:0" },
+    {
+      ...parts,
+      tls: { cert: testCertificate, key: testKey },
+      authenticator: tokenAuthenticator({ text: "ada token-of-ada-0123456789" }),
+      rules: accessRules([{ principal: "ada", allow: "see", types: "*" }]),
+    },
+  );
+  expect(admin?.url).toMatch(/^https:\/\/127\.0\.0\.1:\d+$/);
+  const { url = "", token = "" } = readAdminFile(file) ?? {};
+  expect(url).toMatch(/^http:\/\/127\.0\.0\.1:\d+$/);
+  expect(await new AdminClient({ url, token }).ask("GET", "/v1/host")).toMatchObject({ name: "one" });
+  await admin?.close();
 });
 
 test("an entry that was opened before its host serves has its file when that is announced", async () => {
@@ -120,7 +142,17 @@ test("an entry that was opened before its host serves has its file when that is 
 function facade({ agents, clock, log, cluster }: HostOperations) {
   const operations = operationsOf(new HostServicer());
   return {
-    ...{ agents, clock, log, cluster, store: operations.store, forgottenLetters: 0 },
+    ...{
+      agents,
+      clock,
+      log,
+      cluster,
+      messages: operations.messages,
+      publish: operations.publish,
+      observe: operations.observe,
+      store: operations.store,
+      forgottenLetters: 0,
+    },
     openStore: () => operations.openStore(),
     inspect: operations.inspect.bind(operations),
     durableSubscriptions: operations.durableSubscriptions.bind(operations),

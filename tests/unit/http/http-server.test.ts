@@ -1,11 +1,13 @@
 import { describe, expect, onTestFinished, test } from "vitest";
 import { type Clock, systemClock } from "../../../src/core/internal.ts";
 import {
+  BearerToken,
   type HttpRequest,
   type HttpRoute,
   HttpServer,
   httpLimits,
   type RequestAccount,
+  tokenAdmission,
 } from "../../../src/http/internal.ts";
 import { ManualClock } from "../../../src/testing/index.ts";
 import { Gate } from "../../support/gate.ts";
@@ -56,7 +58,7 @@ async function serve(
     },
   ];
   const server = await HttpServer.open({
-    ...{ host: "127.0.0.1", port: 0, token, routes, logger, clock },
+    ...{ host: "127.0.0.1", port: 0, admission: tokenAdmission(new BearerToken(token)), routes, logger, clock },
     openAccount: (giveWay) => bytes.open(giveWay),
   });
   onTestFinished(() => server.close(0));
@@ -110,7 +112,7 @@ describe("an HTTP server", () => {
       detail: "There is nothing at /nowhere.",
     });
     const method = await ask({ method: "DELETE", target: "/here" });
-    expect(method).toMatch(/^HTTP\/1\.1 405 [\s\S]*allow: GET, PUT\r\n/);
+    expect(method).toMatch(/^HTTP\/1\.1 405 [\s\S]*allow: GET, PUT, HEAD\r\n/);
     expect(statusOf(await ask({ target: "/here?nam=x" }))).toMatch(/ 400 /);
     expect(statusOf(await ask({ target: "/here", body: "x" }))).toMatch(/ 400 /);
     expect(statusOf(await ask({ method: "PUT", target: "/here", body: "abc" }))).toMatch(/ 200 /);

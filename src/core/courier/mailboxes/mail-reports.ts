@@ -25,7 +25,8 @@ export class MailReports {
     const { observers, clock } = this.#parts;
     if (observers?.now === undefined) return;
     const ageMs = Math.max(0, clock.wallNow() - message.sentAtMs);
-    observers.now({ at: "mail", what, agentType: message.mailbox.type, code, ageMs });
+    const { type: agentType, key } = message.mailbox;
+    observers.now({ at: "mail", what, agentType, key, code, ageMs });
   }
 
   /** Messages wait for an agent to which they can't be delivered. */

@@ -165,9 +165,14 @@ export class TickFiring {
     return this.#goOn(stored, await this.#search(stored, rule, () => this.#byNow(afterGivingUp(rule, cron))));
   }
 
-  #observe({ agent }: StoredReminder, { dueMs }: ReminderRule, about: Pick<ReminderOccurrence, "what" | "code">): void {
+  #observe(
+    { agent, name }: StoredReminder,
+    { dueMs }: ReminderRule,
+    about: Pick<ReminderOccurrence, "what" | "code">,
+  ): void {
     this.#parts.observers?.now?.({
-      ...{ at: "reminder", ...about, agentType: agent.type, lateMs: Math.max(0, this.#nowMs - dueMs) },
+      ...{ at: "reminder", ...about, agentType: agent.type, key: agent.key, name },
+      ...{ lateMs: Math.max(0, this.#nowMs - dueMs) },
     });
   }
 

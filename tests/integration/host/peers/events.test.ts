@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { operationsOf } from "../../../../src/host/internal.ts";
 import { linkedTransports } from "../../../support/linked-hosts.ts";
 import { RawWorker } from "../../../support/raw-worker.ts";
 
@@ -24,6 +25,22 @@ describe.each(linkedTransports)("events between hosts over $name", ({ start }) =
     expect([(await local.nextEvent()).id, (await local.nextEvent()).id]).toEqual(["e1", "e3"]);
     expect(two.host.counters()).toMatchObject({ events: 2, deliveredEvents: 2 });
     expect(three.host.counters().events).toBe(0);
+  });
+
+  it("of a publisher that is not a worker reach subscribers at other hosts", async () => {
+    await using rig = await start();
+    const reader = await new RawWorker(rig.two.dial(), "R").join();
+    await reader.register("reader");
+    await reader.subscribe("s1", news);
+    const operations = operationsOf(rig.one.host.servicer);
+    const signal = new AbortController().signal;
+    const payload = { typeName: "Note", contentType: "application/json", data: new TextEncoder().encode("{}") };
+    for (const id of ["e1", "e2"]) {
+      const event = { id, topicType: "news", topicSource: "default", payload, attributes: {} };
+      const publisher = { principal: undefined, address: "127.0.0.1", party: "127.0.0.1" };
+      await operations.publish(publisher, event, { isDurable: false, idempotencyKey: undefined, signal });
+    }
+    expect([(await reader.nextEvent()).id, (await reader.nextEvent()).id]).toEqual(["e1", "e2"]);
   });
 
   it("come to a subscription as soon as it is answered", async () => {

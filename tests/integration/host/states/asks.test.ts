@@ -315,7 +315,14 @@ describe.each(hostTransports)("the stream of states over $name", ({ start }) => 
     expect(seen).toContainEqual(
       expect.objectContaining({ at: "session", what: "opened", channel: "states", clientId: "S" }),
     );
-    const commit = { at: "commit", clientId: "S", agentType: "counter", bytes: 11, ms: expect.any(Number) };
+    const commit = {
+      at: "commit",
+      clientId: "S",
+      agentType: "counter",
+      key: expect.any(String),
+      bytes: 11,
+      ms: expect.any(Number),
+    };
     expect(seen).toContainEqual({ ...commit, outcome: "committed" });
     expect(seen).toContainEqual({ ...commit, outcome: "conflict" });
   });

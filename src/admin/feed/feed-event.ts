@@ -1,0 +1,125 @@
+import type { HostOccurrence } from "../../host/internal.ts";
+import type { AdminRights } from "../admin-rights.ts";
+
+/** Something that happened at a host, as readers of the feed get it. It has no payload. */
+export interface FeedEvent {
+  readonly time: string;
+  readonly kind: HostOccurrence["at"];
+  readonly outcome: string;
+  /** The agent type. Null: it is about none. */
+  readonly type: string | null;
+  readonly key: string | null;
+  /** The topic type of an event. */
+  readonly topic: string | null;
+  readonly clientId: string | null;
+  /** An error code, or a reason. */
+  readonly code: string | null;
+  /** How long it took. */
+  readonly ms: number | null;
+  readonly traceId: string | null;
+  readonly detail: string | null;
+}
+
+/** The events that a reader wants. Undefined: any. */
+export type FeedFilter = { readonly [Name in (typeof filterNames)[number]]?: string | undefined };
+
+export const filterNames = ["kind", "type", "key", "topic", "outcome"] as const;
+
+/** Characters of a text from outside that an event shows. */
+const shownChars = 500;
+
+type About = Pick<FeedEvent, "kind" | "outcome"> & Partial<FeedEvent>;
+
+export function feedEventOf(what: HostOccurrence, time: string): FeedEvent {
+  const { kind, outcome, type, key, topic, clientId, code, ms, traceId, detail } = aboutOf(what);
+  return {
+    ...{ time, kind, outcome, type: shown(type), key: shown(key), topic: shown(topic), clientId: shown(clientId) },
+    ...{ code: code ?? null, ms: ms ?? null, traceId: traceId ?? null, detail: shown(detail) },
+  };
+}
+
+export function isWanted(event: FeedEvent, filter: FeedFilter): boolean {
+  return filterNames.every((name) => filter[name] === undefined || filter[name] === event[name]);
+}
+
+/** Whether a reader may see an event. One without a type and a topic is for readers that may see all types. */
+export function maySee({ type, topic }: FeedEvent, rights: AdminRights): boolean {
+  if (topic !== null) return rights.may("watch", topic);
+  return type === null ? rights.may("see", "", { isPrefix: true }) : rights.may("see", type);
+}
+
+function aboutOf(what: HostOccurrence): About {
+  switch (what.at) {
+    case "call": {
+      const { targetType: type, targetKey: key, callerId: clientId, outcome, ms } = what;
+      return {
+        ...{ kind: "call", outcome, type, key, clientId, ms },
+        ...codeOf(what.code),
+        traceId: what.traceId ?? null,
+      };
+    }
+    case "event": {
+      const outcome = what.missed > 0 ? "missed" : "delivered";
+      const detail = `${what.delivered} delivered, ${what.missed} missed`;
+      return { kind: "event", outcome, topic: what.topicType, detail };
+    }
+    case "commit":
+      return {
+        ...{ kind: "commit", outcome: what.outcome, type: what.agentType, key: what.key, clientId: what.clientId },
+        ...{ ms: what.ms, detail: `${what.bytes} bytes` },
+      };
+    case "mail":
+      return { ...named("mail", what), ...codeOf(what.code), ms: what.ageMs };
+    case "reminder":
+      return { ...named("reminder", what), ...codeOf(what.code), ms: what.lateMs, detail: what.name };
+    case "claim": {
+      const { clientId, workerId } = what;
+      if (!("count" in what)) return { ...named("claim", what), clientId, detail: `worker ${workerId}` };
+      return { kind: "claim", outcome: what.what, clientId, detail: `${what.count} agents of worker ${workerId}` };
+    }
+    case "session": {
+      const { clientId, channel, address } = what;
+      const detail = `the ${channel} stream from ${address}`;
+      if (what.what === "opened") return { kind: "session", outcome: "opened", clientId, detail };
+      return {
+        ...{ kind: "session", outcome: "closed", clientId, detail: `${detail}. ${what.detail}` },
+        code: what.reason,
+      };
+    }
+    case "registration": {
+      const { clientId, what: outcome } = what;
+      const type = "agentType" in what ? (what.agentType ?? null) : null;
+      const detail = what.what === "refused" ? what.reason : null;
+      return { kind: "registration", outcome, type, clientId, detail };
+    }
+    case "denied":
+      return {
+        ...{ kind: "denied", outcome: "denied", clientId: what.clientId ?? null, code: String(what.code) },
+        detail: `${what.method} from ${what.address}: ${what.reason}`,
+      };
+    case "limited":
+      return { kind: "limited", outcome: what.what, clientId: what.clientId ?? null, detail: what.detail };
+    case "lease":
+      return { kind: "lease", outcome: what.what };
+    case "peer":
+      return { kind: "peer", outcome: what.what, detail: `the host ${what.hostId}. ${what.detail}` };
+    case "shard":
+      return { kind: "shard", outcome: what.what, detail: `shard ${what.shard}` };
+  }
+}
+
+function named(
+  kind: FeedEvent["kind"],
+  { what: outcome, agentType: type, key }: { readonly what: string; readonly agentType: string; readonly key: string },
+): About {
+  return { kind, outcome, type, key };
+}
+
+function codeOf(code: string | undefined): { readonly code: string | null } {
+  return { code: code ?? null };
+}
+
+function shown(text: string | null | undefined): string | null {
+  if (text === null || text === undefined) return null;
+  return text.length <= shownChars ? text : `${text.slice(0, shownChars)}…`;
+}

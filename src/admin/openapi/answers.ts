@@ -1,0 +1,75 @@
+import { count, flag, type JsonSchema, listOf, mapOf, nullable, object, pageOf, ref, text } from "./schema.ts";
+
+/** Says what a route does, and the form of what it answers. */
+export interface RouteDescription {
+  readonly summary: string;
+  /** The form of the JSON. A string: the answer has this other content type. */
+  readonly answer: JsonSchema | string;
+}
+
+const setting: JsonSchema = {
+  anyOf: [{ type: ["string", "number", "boolean", "null"] }, { type: "array", items: text }],
+};
+const agent = { type: text, key: text };
+const ended = object({ ...agent, done: text, wasPlaced: flag });
+
+/** The routes of the admin entry, by method and path. A test fails for a route that has no entry here. */
+export const descriptions: { readonly [route: string]: RouteDescription } = {
+  "GET /healthz": { summary: "Whether the process answers", answer: ref("Health") },
+  "GET /readyz": { summary: "Whether the host serves; else the status is 503", answer: ref("Health") },
+  "GET /metrics": { summary: "The metrics, for Prometheus", answer: "text/plain" },
+  "GET /openapi.json": { summary: "This document", answer: { type: "object" } },
+  "GET /v1/feed": { summary: "What happens at the host, as server-sent events", answer: "text/event-stream" },
+  "POST /v1/events": {
+    summary: "Publishes a CloudEvent: in binary mode, or in structured mode as JSON",
+    answer: object({ id: text, isKept: flag, workers: nullable(count) }),
+  },
+  "GET /v1/host": { summary: "The host's name, version, address and store", answer: ref("HostFacts") },
+  "GET /v1/counters": {
+    summary: "The counters of the host",
+    answer: object({ counters: mapOf({ type: ["number", "object"] }) }),
+  },
+  "GET /v1/configuration": {
+    summary: "The settings of the host, without secrets",
+    answer: object({ settings: mapOf(setting) }),
+  },
+  "GET /v1/sessions": { summary: "Data channels of workers", answer: pageOf(ref("Session")) },
+  "GET /v1/types": { summary: "Agent types, and the clients that serve them", answer: pageOf(ref("AgentType")) },
+  "GET /v1/topics": { summary: "Subscriptions of connected workers", answer: pageOf(ref("Topic")) },
+  "GET /v1/calls": { summary: "Calls without an outcome, the oldest first", answer: pageOf(ref("Call")) },
+  "GET /v1/failures": {
+    summary: "Recent failures, the newest first",
+    answer: pageOf(ref("Failure"), { forgotten: count }),
+  },
+  "GET /v1/workers": { summary: "Connected workers", answer: pageOf(ref("Worker")) },
+  "GET /v1/worker": { summary: "A connected worker", answer: ref("Worker") },
+  "POST /v1/worker/drain": { summary: "Lets a worker give its agents away and stop", answer: ref("Drain") },
+  "GET /v1/hosts": { summary: "Hosts of the cluster", answer: pageOf(ref("Host")) },
+  "GET /v1/cluster": { summary: "The cluster, and what is wrong in it", answer: ref("Cluster") },
+  "POST /v1/host/drain": { summary: "Lets a host of the cluster stop in order", answer: object({ hostId: text }) },
+  "GET /v1/agents": {
+    summary: "Agents that have a place or a stored state",
+    answer: pageOf(ref("Agent"), { unanswered: listOf(ref("UnansweredHost")) }),
+  },
+  "GET /v1/agent": { summary: "An agent", answer: ref("AgentDetail") },
+  "POST /v1/agent/deactivate": { summary: "Ends the activation of an agent", answer: ended },
+  "POST /v1/agent/destroy": { summary: "Ends an agent, and deletes what is stored of it", answer: ended },
+  "GET /v1/reminders": {
+    summary: "Reminders of an agent, or those that are due next",
+    answer: { anyOf: [pageOf(ref("Reminder")), pageOf(ref("Reminder"), { isCut: flag })] },
+  },
+  "DELETE /v1/reminder": { summary: "Cancels a reminder", answer: object({ ...agent, name: text, isCancelled: flag }) },
+  "GET /v1/dead": { summary: "Dead letters", answer: pageOf(ref("DeadLetter"), { forgottenLetters: count }) },
+  "GET /v1/dead/letter": { summary: "A dead letter with its message", answer: ref("DeadLetterDetail") },
+  "POST /v1/dead/replay": { summary: "Sends dead letters again", answer: object({ asked: count, replayed: count }) },
+  "DELETE /v1/dead": { summary: "Deletes dead letters", answer: object({ asked: count, dropped: count }) },
+  "GET /v1/subscriptions": { summary: "Durable subscriptions", answer: pageOf(ref("Subscription")) },
+  "DELETE /v1/subscriptions": { summary: "Removes durable subscriptions", answer: object({ removed: count }) },
+  "GET /v1/states": { summary: "Stored states", answer: pageOf(ref("ListedState")) },
+  "GET /v1/state": { summary: "A stored state", answer: ref("State") },
+  "PUT /v1/state": {
+    summary: "Stores the body as the state of an agent",
+    answer: object({ ...agent, eTag: nullable(text), bytes: count }),
+  },
+  "DELETE /v1/state": { summary: "Deletes a state", answer: object({ ...agent, isDeleted: flag }) },
+};

@@ -1,0 +1,81 @@
+import { type ErrorCode, isValidTopicType, storeLimits, topicTypeRule } from "../../core/internal.ts";
+import type { PublishedEvent, Publisher, PublishOutcome } from "../../host/internal.ts";
+import { type HttpCaller, HttpProblem, type ReceivedEvent, readCloudEvent } from "../../http/internal.ts";
+import { partyOf } from "../../transport/internal.ts";
+import type { AdminHost } from "../admin-host.ts";
+import type { AdminRoute } from "../admin-route.ts";
+
+/** The longest CloudEvent, in bytes: stock workers take no longer message. */
+const maxEventBytes = 4 * 1024 * 1024;
+
+/** The attribute of an event that is to be kept. */
+const deliveryName = "agdelivery";
+
+/** The outcome of a CloudEvent. */
+export interface PublishedAnswer {
+  readonly id: string;
+  /** True: it is kept for all agents with a durable subscription to its topic. */
+  readonly isKept: boolean;
+  /** Workers that it went to. Null: it is kept, and goes to others beside. */
+  readonly workers: number | null;
+}
+
+/** Takes CloudEvents: their type and source are the topic. */
+export function eventRoutes(host: Pick<AdminHost, "publish">): readonly AdminRoute[] {
+  return [
+    {
+      ...{ method: "POST", path: "/v1/events", parameters: [], maxBodyBytes: maxEventBytes, need: "nothing" },
+      handle: async ({ headers, body, caller, rights, signal }): Promise<PublishedAnswer> => {
+        const received = readCloudEvent(headers, body);
+        rights.assertMay("publish", received.type);
+        const { event, isDurable } = publishedOf(received);
+        const idempotencyKey = keyOf(received, rights.principal);
+        const outcome = await host.publish(publisherOf(caller), event, { isDurable, idempotencyKey, signal });
+        if (outcome.at === "refused") throw problemOf(outcome);
+        return { id: event.id, isKept: outcome.at === "kept", workers: outcome.at === "kept" ? null : outcome.workers };
+      },
+    },
+  ];
+}
+
+function publishedOf({ id, source, type, contentType, data, attributes }: ReceivedEvent): {
+  readonly event: PublishedEvent;
+  readonly isDurable: boolean;
+} {
+  if (!isValidTopicType(type)) throw invalid(`Its type is the type of a topic. ${topicTypeRule}`);
+  if (source.length > storeLimits.nameCharacters)
+    throw invalid(`Its source has more than ${storeLimits.nameCharacters} characters.`);
+  const { agdelivery, messagetype, dataschema, ...others } = attributes;
+  const reserved = Object.keys(others).find((name) => name.startsWith("ag"));
+  // An agent of a worker alone may be a sender.
+  if (reserved !== undefined) throw invalid(`Its attribute ${reserved} is reserved: only hosts and workers set it.`);
+  if (agdelivery !== undefined && agdelivery !== "durable") throw invalid(`Its ${deliveryName} may be durable alone.`);
+  const payload = { typeName: messagetype ?? dataschema ?? type, contentType, data };
+  return {
+    event: { id, topicType: type, topicSource: source, payload, attributes: others },
+    isDurable: agdelivery === "durable",
+  };
+}
+
+/** An event that is sent again has the id and the source of the first one. A key that is too long is none. */
+function keyOf({ id, source }: ReceivedEvent, principal = ""): string | undefined {
+  const key = [principal, source, id].map(encodeURIComponent).join(" ");
+  return key.length <= 256 ? key : undefined;
+}
+
+function publisherOf(caller: HttpCaller): Publisher {
+  if (caller.at === "operator") return { principal: undefined, address: "127.0.0.1", party: "127.0.0.1" };
+  const { principal, address, remoteAddress } = caller;
+  return { principal, address, party: partyOf(remoteAddress) };
+}
+
+function problemOf({ code, text, retryMs }: Extract<PublishOutcome, { at: "refused" }>): HttpProblem {
+  const status = code === "overloaded" ? 429 : code === "not-authorized" ? 403 : code === "invalid-message" ? 400 : 503;
+  const headers = retryMs === undefined ? {} : { "retry-after": String(Math.ceil(retryMs / 1_000)) };
+  // The host has made the failure, with one of its own codes.
+  return new HttpProblem(status, code as ErrorCode, text, { headers });
+}
+
+function invalid(text: string): HttpProblem {
+  return new HttpProblem(400, "invalid-message", `The CloudEvent can't be taken. ${text}`);
+}

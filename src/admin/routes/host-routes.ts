@@ -1,0 +1,35 @@
+import type { HostCounters } from "../../host/internal.ts";
+import type { HostFacts } from "../admin-entry.ts";
+import type { AdminRoute } from "../admin-route.ts";
+import type { HostModel } from "../model/host-model.ts";
+
+/** The counters of a host. */
+export interface CountersAnswer {
+  readonly counters: HostCounters;
+}
+
+/** The settings with which a host was started. What is secret is not in them. */
+export interface ConfigurationAnswer {
+  readonly settings: Configuration;
+}
+
+/** Settings by name. A value that is secret is `hidden`. */
+export type Configuration = Readonly<Record<string, string | number | boolean | readonly string[] | null>>;
+
+/** The host itself: its name, counters and settings. */
+export function hostRoutes(
+  model: HostModel,
+  { facts, configuration }: { readonly facts: HostFacts; readonly configuration: Configuration },
+): readonly AdminRoute[] {
+  return [
+    { method: "GET", path: "/v1/host", parameters: [], need: "see-all", handle: async () => facts },
+    {
+      ...{ method: "GET", path: "/v1/counters", parameters: [], need: "see-all" },
+      handle: async ({ signal }): Promise<CountersAnswer> => ({ counters: await model.counters(signal) }),
+    },
+    {
+      ...{ method: "GET", path: "/v1/configuration", parameters: [], need: "see-all" },
+      handle: async (): Promise<ConfigurationAnswer> => ({ settings: configuration }),
+    },
+  ];
+}

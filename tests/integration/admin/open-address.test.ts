@@ -1,0 +1,190 @@
+import { Buffer } from "node:buffer";
+import { request } from "node:https";
+import { beforeAll, describe, expect, test } from "vitest";
+import { accessRules, certificateAuthenticator, tokenAuthenticator } from "../../../src/security/index.ts";
+import { RawWorker } from "../../support/raw-worker.ts";
+import { TestAuthority } from "../../support/security/authority.ts";
+import { AdminRig } from "./admin-rig.ts";
+
+interface Answer {
+  readonly status: number;
+  readonly content: { readonly rows?: readonly Record<string, unknown>[]; readonly detail?: string };
+}
+
+let authority: TestAuthority;
+let server: Awaited<ReturnType<TestAuthority["server"]>>;
+
+beforeAll(async () => {
+  authority = await TestAuthority.create();
+  server = await authority.server();
+});
+
+const tokens = [
+  "ops token-of-ops-0123456789 operator",
+  "writer token-of-writer-0123456789",
+  "guest token-of-guest-0123456789",
+].join("\n");
+
+const rules = accessRules([
+  { principal: "*", allow: ["register", "call"], types: "*" },
+  { role: "operator", allow: "*", types: "*", topics: "*" },
+  { principal: "writer", allow: ["see", "administer", "read-state"], types: "writer" },
+  { principal: "writer", allow: "publish", topics: "drafts" },
+  { name: "no vaults", principal: "*", deny: ["see"], types: "vault" },
+]);
+
+/** A host whose admin entry principals reach by TLS. */
+async function openRig(options: { readonly requestCert?: boolean } = {}) {
+  const authenticator = options.requestCert ? certificateAuthenticator() : tokenAuthenticator({ text: tokens });
+  const tls = { ...server, ...(options.requestCert && { ca: authority.ca, requestCert: true }) };
+  const rig = await AdminRig.open(
+    { authorize: ({ metadata }) => ({ name: metadata["client-id"] ?? "" }) },
+    { open: { host: "127.0.0.1", port: 0, tls, authenticator, rules } },
+  );
+  const ask = (
+    path: string,
+    {
+      token,
+      method = "GET",
+      headers = {},
+      pair,
+    }: {
+      readonly token?: string;
+      readonly method?: string;
+      readonly headers?: Record<string, string>;
+      readonly pair?: { readonly cert: string; readonly key: string };
+    } = {},
+  ): Promise<Answer> =>
+    new Promise((resolve, reject) => {
+      const authorization = token === undefined ? {} : { authorization: `Bearer ${token}` };
+      const url = `${rig.entry.openUrl}${path}`;
+      const asked = request(url, {
+        method,
+        ca: authority.ca,
+        agent: false,
+        ...pair,
+        headers: { ...authorization, ...headers },
+      });
+      asked.once("error", reject);
+      asked.once("response", (response) => {
+        let text = "";
+        response.setEncoding("utf8");
+        response.on("data", (part: string) => {
+          text += part;
+        });
+        response.once("end", () =>
+          resolve({ status: response.statusCode ?? 0, content: text === "" ? {} : JSON.parse(text) }),
+        );
+      });
+      asked.end();
+    });
+  const link = rig.dial();
+  const worker = await new RawWorker(link, "worker", { isAnnounced: true }).join();
+  for (const type of ["writer", "vault"]) await worker.register(type);
+  return { rig, ask, link, worker };
+}
+
+const ops = "token-of-ops-0123456789";
+const writer = "token-of-writer-0123456789";
+const guest = "token-of-guest-0123456789";
+
+describe("at the address that other machines reach", () => {
+  test("the token of this machine and no token are worth nothing, also for probes", async () => {
+    const { rig, ask, link } = await openRig();
+    await using _rig = rig;
+    for (const path of ["/v1/host", "/healthz", "/metrics", "/nothing"])
+      for (const token of [undefined, "rig-token", `${guest}x`])
+        expect((await ask(path, token === undefined ? {} : { token })).status).toBe(401);
+    expect((await ask("/healthz", { token: guest })).status).toBe(200);
+    await link.close();
+  });
+
+  test("a principal sees and does what the rules allow, and refusals name the rule and nothing else", async () => {
+    const { rig, ask, link, worker } = await openRig();
+    await using _rig = rig;
+    const caller = await new RawWorker(link, "caller", { isAnnounced: true }).join();
+    for (const [id, target] of [
+      ["1", "writer/a"],
+      ["2", "vault/b"],
+    ] as const) {
+      caller.request(id, target);
+      await worker.nextRequest();
+    }
+    const typesOf = async (path: string, token: string) =>
+      ((await ask(path, { token })).content.rows ?? []).map(({ type }) => type);
+    for (const path of ["/v1/types", "/v1/calls"]) {
+      expect(await typesOf(path, writer)).toEqual(["writer"]);
+      expect(await typesOf(path, guest)).toEqual([]);
+      // A rule that denies wins.
+      expect(await typesOf(path, ops)).toEqual(["writer"]);
+    }
+    for (const type of ["writer", "vault"])
+      await rig.client.ask("PUT", "/v1/state", { type, key: "kept" }, { body: Buffer.from("{}") });
+    for (const [token, types] of [
+      [writer, ["writer"]],
+      [guest, []],
+    ] as const)
+      expect(await typesOf("/v1/states", token)).toEqual(types);
+    expect((await ask("/v1/sessions", { token: writer })).content.rows).toEqual([]);
+    for (const path of ["/v1/host", "/v1/workers", "/v1/counters", "/v1/configuration", "/metrics"]) {
+      const { status, content } = await ask(path, { token: path === "/v1/host" ? ops : writer });
+      // Who may not see all types does not see the host.
+      const detail = 'Not authorized to see this. The rule "no vaults" of this host denies it. Ask its operator.';
+      expect([status, content.detail]).toEqual([403, detail]);
+    }
+    const end = (type: string, token: string) =>
+      ask(`/v1/agent/destroy?type=${type}&key=k`, { token, method: "POST" }).then(({ status }) => status);
+    expect(await end("vault", writer)).toBe(403);
+    expect(await end("writer", guest)).toBe(403);
+    expect((await ask("/v1/state?type=vault&key=k", { token: writer })).status).toBe(403);
+    expect((await ask("/v1/state?type=writer&key=k", { token: writer })).status).toBe(404);
+    expect((await ask("/v1/state?type=writer&key=k", { token: writer, method: "DELETE" })).status).toBe(403);
+    expect((await ask("/v1/worker/drain?id=worker", { token: writer, method: "POST" })).status).toBe(403);
+    await link.close();
+  });
+
+  test("a principal publishes CloudEvents to the topics that the rules allow, as itself", async () => {
+    const { rig, ask, link, worker } = await openRig();
+    await using _rig = rig;
+    await worker.subscribe("s", { kind: "prefix", topicTypePrefix: "", agentType: "writer" });
+    const publish = (type: string, token: string) => {
+      const attributes = { "ce-id": "1", "ce-source": "s", "ce-type": type, "ce-specversion": "1.0" };
+      return ask("/v1/events", { token, method: "POST", headers: attributes });
+    };
+    expect((await publish("drafts", writer)).status).toBe(200);
+    expect(await worker.nextEvent()).toMatchObject({ topicType: "drafts" });
+    expect(await publish("news", writer)).toMatchObject({
+      ...{ status: 403, content: { detail: expect.stringMatching(/^Not authorized to publish to this topic\. /) } },
+    });
+    expect((await publish("drafts", guest)).status).toBe(403);
+    await link.close();
+  });
+
+  test("a page of another site gets nothing, though the browser shows a certificate by itself", async () => {
+    const { rig, ask, link } = await openRig({ requestCert: true });
+    await using _rig = rig;
+    const pair = await authority.client("writer");
+    expect((await ask("/v1/types", { pair })).content.rows).toMatchObject([{ type: "writer" }]);
+    for (const headers of [
+      { origin: "https://evil.example" },
+      { origin: "null" },
+      { "sec-fetch-site": "cross-site" },
+      { "sec-fetch-site": "same-site" },
+    ] as Record<string, string>[])
+      for (const method of ["GET", "POST"])
+        expect((await ask("/v1/agent/destroy?type=writer&key=k", { pair, method, headers })).status).toBe(403);
+    await expect(ask("/v1/types")).rejects.toThrow();
+    await link.close();
+  });
+
+  test("a renewed certificate is shown to new connections", async () => {
+    const { rig, ask, link } = await openRig();
+    await using _rig = rig;
+    const other = await TestAuthority.create("another authority");
+    rig.entry.reloadTls(await other.server());
+    await expect(ask("/v1/types", { token: writer })).rejects.toThrow(/certificate/);
+    rig.entry.reloadTls(server);
+    expect((await ask("/v1/types", { token: writer })).status).toBe(200);
+    await link.close();
+  });
+});

@@ -1,0 +1,171 @@
+import { expect, onTestFinished, test } from "vitest";
+import type { FeedFilter } from "../../../src/admin/feed/feed-event.ts";
+import { feedLimits, LiveFeed } from "../../../src/admin/feed/live-feed.ts";
+import type { HostObserver, HostOccurrence } from "../../../src/host/internal.ts";
+import { ManualClock } from "../../../src/testing/index.ts";
+
+const everything = { principal: undefined, may: () => true, assertMay: () => undefined };
+
+function callTo(targetType: string, targetKey = "k"): HostOccurrence {
+  const about = { callerId: "c", targetId: "t", targetType, targetKey, code: undefined, ms: 1, traceId: undefined };
+  return { at: "call", outcome: "answered", ...about };
+}
+
+function rig() {
+  const clock = new ManualClock();
+  const observers = new Set<HostObserver>();
+  let listened = 0;
+  const feed = new LiveFeed({
+    clock,
+    observe: (observer) => {
+      observers.add(observer);
+      return () => void observers.delete(observer);
+    },
+    makeId: () => {
+      listened += 1;
+      return `listening-${listened}`;
+    },
+  });
+  onTestFinished(() => feed.close());
+  const happen = (what: HostOccurrence): void => {
+    for (const observer of observers) observer(what);
+  };
+  const open = ({
+    filter = {},
+    lastEventId,
+    rights = everything,
+  }: {
+    filter?: FeedFilter;
+    lastEventId?: string;
+    rights?: typeof everything | { principal: string; may: () => boolean; assertMay: () => undefined };
+  } = {}) => {
+    const leaving = new AbortController();
+    const chunks = feed.open({ filter, rights, lastEventId, signal: leaving.signal })[Symbol.asyncIterator]();
+    return { next: async () => (await chunks.next()).value ?? "", leave: () => leaving.abort() };
+  };
+  return { clock, feed, observers, happen, open };
+}
+
+const idIn = (text: string): string => [...text.matchAll(/^id: (.*)$/gm)].at(-1)?.[1] ?? "";
+
+test("nothing is made before a reader comes, nor half a minute after the last one has left", async () => {
+  const { clock, feed, observers, open } = rig();
+  expect([observers.size, feed.isListening]).toEqual([0, false]);
+  const [one, other] = [open(), open()];
+  await one.next();
+  expect(observers.size).toBe(1);
+  one.leave();
+  other.leave();
+  clock.advance(feedLimits.lingerMs - 1);
+  expect(observers.size).toBe(1);
+  clock.advance(1);
+  expect([observers.size, feed.bytes, feed.readers]).toEqual([0, 0, 0]);
+});
+
+test("the host is listened to as long as a reader is there that came back", async () => {
+  const { clock, happen, open } = rig();
+  open().leave();
+  const reader = open();
+  await reader.next();
+  clock.advance(2 * feedLimits.lingerMs);
+  happen(callTo("writer"));
+  expect(await reader.next()).toContain('"type":"writer"');
+});
+
+test("a reader gets what it has asked for, and comes back to where it was", async () => {
+  const { happen, open } = rig();
+  const reader = open({ filter: { type: "writer" } });
+  expect(await reader.next()).toBe(`retry: ${feedLimits.retryMs}\n\n`);
+  happen(callTo("writer", "a"));
+  happen(callTo("editor", "b"));
+  const text = await reader.next();
+  expect(text.match(/"key":"."/g)).toEqual(['"key":"a"']);
+  reader.leave();
+  happen(callTo("writer", "c"));
+  const again = open({ filter: { type: "writer" }, lastEventId: idIn(text) });
+  await again.next();
+  expect((await again.next()).match(/"key":"."/g)).toEqual(['"key":"c"']);
+});
+
+test("a slow reader loses the oldest and is told how many; all that is kept is bounded in bytes", async () => {
+  const { feed, happen, open } = rig();
+  const [slow, unread] = [open(), open()];
+  await slow.next();
+  const count = 4_000;
+  for (let number = 1; number <= count; number += 1) happen(callTo("writer", `${"x".repeat(300)}${number}`));
+  expect(feed.bytes).toBeLessThanOrEqual(feedLimits.bytes);
+  const lost = /^id: \S+\nevent: lost\ndata: {"count":(\d+)}\n\n$/.exec(await slow.next());
+  expect(Number(lost?.[1])).toBeGreaterThan(0);
+  let last = "";
+  let kept = 0;
+  while (!last.includes(`${count}"`)) {
+    last = await slow.next();
+    expect(last.length).toBeLessThan(2 * feedLimits.chunkChars);
+    kept += last.split("\nevent: call\n").length - 1;
+  }
+  expect(kept + Number(lost?.[1])).toBe(count);
+  unread.leave();
+});
+
+test("a reader that comes back too late is told that it has missed something", async () => {
+  const { clock, happen, open } = rig();
+  const reader = open();
+  await reader.next();
+  happen(callTo("writer"));
+  const id = idIn(await reader.next());
+  reader.leave();
+  clock.advance(feedLimits.lingerMs);
+  for (const lastEventId of [id, "listening-2-99", "nonsense", `${"x".repeat(5_000)}-1`]) {
+    const late = open({ lastEventId });
+    await late.next();
+    expect(await late.next()).toMatch(/^id: listening-2-\d+\nevent: lost\ndata: {"count":null}\n\n$/);
+  }
+});
+
+test("a quiet feed says that it lives, and where its reader is", async () => {
+  const { clock, happen, open } = rig();
+  const reader = open({ filter: { type: "writer" } });
+  await reader.next();
+  const next = reader.next();
+  for (let count = 0; count < 3; count += 1) happen(callTo("editor"));
+  await Promise.resolve();
+  clock.advance(feedLimits.gatherMs);
+  // The reader has looked, wants none of them, and waits anew.
+  for (let count = 0; count < 20; count += 1) await Promise.resolve();
+  clock.advance(feedLimits.quietMs);
+  expect(await next).toBe(": quiet\nid: listening-1-3\n\n");
+});
+
+test("readers are bounded, and one principal leaves places to others", () => {
+  const { feed, open } = rig();
+  const rights = (principal: string) => ({ principal, may: () => true, assertMay: () => undefined });
+  const greedy: unknown[] = [];
+  for (let count = 0; count < 100; count += 1) {
+    try {
+      greedy.push(open({ rights: rights("greedy") }));
+    } catch (error) {
+      expect(error).toMatchObject({ status: 503, code: "overloaded" });
+    }
+  }
+  expect(greedy).toHaveLength(Math.ceil((2 / 3) * feedLimits.readers));
+  expect(() => open({ rights: rights("other") })).not.toThrow();
+  expect(feed.readers).toBeLessThanOrEqual(feedLimits.readers);
+});
+
+test("a reader sees only what it may", async () => {
+  const { happen, open } = rig();
+  const rights = {
+    principal: "guest",
+    may: (action: string, name: string) => action === "see" && name === "writer",
+    assertMay: () => undefined,
+  };
+  const reader = open({ rights: rights as never });
+  await reader.next();
+  happen(callTo("vault", "secret"));
+  happen({ at: "event", topicType: "news", delivered: 1, missed: 0 });
+  happen({ at: "lease", what: "lost" });
+  happen(callTo("writer", "mine"));
+  const text = await reader.next();
+  expect(text).toContain("mine");
+  expect(text).not.toMatch(/vault|secret|news|lease/);
+});
