@@ -1,10 +1,9 @@
-import { once } from "node:events";
-import { createServer } from "node:net";
 import { AgentId, defineMessage, handlerTable, RoutedAgent, TopicId, TypeSubscription } from "troupe";
 import { GrpcWorkerAgentRuntime, GrpcWorkerAgentRuntimeHost } from "troupe/grpc";
 import { startFaultProxy } from "troupe/testing";
 import { describe, expect, test } from "vitest";
 import * as z from "zod";
+import { freePort } from "../support/free-ports.ts";
 import { Inbox } from "../support/inbox.ts";
 import { NodeProgram } from "../support/node-program.ts";
 import { until } from "../support/worker/stage.ts";
@@ -19,15 +18,6 @@ class Echo extends RoutedAgent {
   static override readonly handlers = handlerTable<Echo>()
     .rpc(Ask, ({ text }) => Answer({ text }))
     .event(Note, ({ text }) => heard.put(text));
-}
-
-async function freeAddress(): Promise<string> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const address = server.address();
-  await new Promise((closed) => server.close(closed));
-  if (address === null || typeof address === "string") throw new Error("no port");
-  return `127.0.0.1:${address.port}`;
 }
 
 async function startHost(address: string): Promise<NodeProgram> {
@@ -48,7 +38,7 @@ const silent = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {
 
 describe("a worker whose host is killed", () => {
   test("has an outcome for what was under way at once, keeps what it publishes, and goes on with the next host there [§8.101]", async () => {
-    const address = await freeAddress();
+    const address = `127.0.0.1:${await freePort()}`;
     await using first = await startHost(address);
     await using worker = await startEcho(address, "echo");
     const before = await worker.sendMessage(Ask({ text: "before" }), new AgentId("echo", "1"));
@@ -99,7 +89,7 @@ describe("a host that is stopped", () => {
   });
 
   test("and started again has its 20 workers back [§8.101]", async () => {
-    const address = await freeAddress();
+    const address = `127.0.0.1:${await freePort()}`;
     const first = new GrpcWorkerAgentRuntimeHost(address);
     await first.start();
     const workers = await Promise.all(Array.from({ length: 20 }, (_, index) => startEcho(address, `echo${index}`)));

@@ -1,9 +1,8 @@
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { listenOnFreePort } from "./listen-on-free-port.ts";
+import { freePorts } from "./free-ports.ts";
 
 /** In memory where there is such a file system: most of these tests would only wait for the disk. */
 const folders = existsSync("/dev/shm") ? "/dev/shm" : tmpdir();
@@ -162,11 +161,4 @@ export class NatsServer implements AsyncDisposable {
     await this.kill();
     rmSync(this.#folder, { recursive: true, force: true, maxRetries: 20, retryDelay: 50 });
   }
-}
-
-async function freePorts(count: number): Promise<readonly number[]> {
-  const servers = Array.from({ length: count }, () => createServer());
-  const addresses = await Promise.all(servers.map((server) => listenOnFreePort(server)));
-  await Promise.all(servers.map((server) => new Promise<void>((resolve) => server.close(() => resolve()))));
-  return addresses.map((address) => Number(address.slice(address.lastIndexOf(":") + 1)));
 }

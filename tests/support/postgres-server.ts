@@ -1,10 +1,9 @@
 import { type ChildProcess, execFile, spawn, spawnSync } from "node:child_process";
 import { chownSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { listenOnFreePort } from "./listen-on-free-port.ts";
+import { freePort } from "./free-ports.ts";
 
 /** Where Debian keeps the programs of the server, which are not on the PATH. */
 const debianFolder = "/usr/lib/postgresql";
@@ -168,11 +167,4 @@ function otherUser(): { readonly uid: number; readonly gid: number } | undefined
     if (uid !== undefined) return { uid: Number(uid), gid: Number(gid) };
   }
   return undefined;
-}
-
-async function freePort(): Promise<number> {
-  const probe = createServer();
-  const address = await listenOnFreePort(probe);
-  await new Promise((resolve) => probe.close(resolve));
-  return Number(address.split(":")[1]);
 }

@@ -5,6 +5,7 @@ import { AgentId, defineMessage, TopicId } from "troupe";
 import { GrpcWorkerAgentRuntime } from "troupe/grpc";
 import { afterAll, expect, test } from "vitest";
 import { z } from "zod";
+import { freePort } from "../../support/free-ports.ts";
 import { NodeProgram } from "../../support/node-program.ts";
 import { PostgresServer, postgresAbsence } from "../../support/postgres-server.ts";
 
@@ -30,7 +31,7 @@ async function startWorker(address: string): Promise<NodeProgram> {
 
 /** Publishes while the host or its worker is killed again and again, and compares what two ledgers have noted. */
 async function publishesThrough(victim: "host" | "worker", state: string): Promise<void> {
-  let { program: host, address } = await startHost("127.0.0.1:0", state);
+  let { program: host, address } = await startHost(`127.0.0.1:${await freePort()}`, state);
   let worker = await startWorker(address);
   const caller = new GrpcWorkerAgentRuntime(address, { reconnect: { initialDelayMs: 20, maxDelayMs: 100 } });
   await caller.start();

@@ -5,6 +5,7 @@ import { AgentId, defineMessage } from "troupe";
 import { GrpcWorkerAgentRuntime } from "troupe/grpc";
 import { afterAll, expect, test } from "vitest";
 import { z } from "zod";
+import { freePort } from "../../support/free-ports.ts";
 import { NodeProgram } from "../../support/node-program.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "troupe-kept-mail-"));
@@ -31,7 +32,7 @@ test.each(["worker", "host"] as const)(
   "what was told and reminded in an answered turn is handled once after kill -9 of the %s",
   async (victim) => {
     const file = join(folder, `${victim}.db`);
-    let { program: host, address } = await startHost("127.0.0.1:0", file);
+    let { program: host, address } = await startHost(`127.0.0.1:${await freePort()}`, file);
     let worker = await startWorker(address);
     const caller = new GrpcWorkerAgentRuntime(address, { reconnect: { initialDelayMs: 20, maxDelayMs: 100 } });
     await caller.start();

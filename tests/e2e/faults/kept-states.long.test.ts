@@ -6,6 +6,7 @@ import { GrpcWorkerAgentRuntime } from "troupe/grpc";
 import { afterAll, expect, test } from "vitest";
 import { z } from "zod";
 import { seededRandom } from "../../../src/testing/seeded-random.ts";
+import { freePort } from "../../support/free-ports.ts";
 import { NodeProgram } from "../../support/node-program.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "troupe-kept-"));
@@ -32,7 +33,7 @@ test.each(["worker", "host", "both"] as const)(
   "every sum that was answered is there after kill -9 of the %s at random moments",
   async (victim) => {
     const file = join(folder, `${victim}.db`);
-    let { program: host, address } = await startHost("127.0.0.1:0", file);
+    let { program: host, address } = await startHost(`127.0.0.1:${await freePort()}`, file);
     let worker = await startWorker(address);
     const caller = new GrpcWorkerAgentRuntime(address, { reconnect: { initialDelayMs: 20, maxDelayMs: 100 } });
     await caller.start();

@@ -1,5 +1,4 @@
 import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { type AddressInfo, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
@@ -9,6 +8,7 @@ import { readAdminFile, writeAdminFile } from "../../../src/cli/admin/admin-file
 import { openAdmin, parseAdminAddress } from "../../../src/cli/admin/open-admin.ts";
 import { type HostOperations, HostServicer, operationsOf } from "../../../src/host/internal.ts";
 import { accessRules, tokenAuthenticator } from "../../../src/security/index.ts";
+import { freePort } from "../../support/free-ports.ts";
 import { RecordingLogger } from "../../support/recording-logger.ts";
 import { testCertificate, testKey } from "../../support/test-certificate.ts";
 
@@ -67,15 +67,6 @@ test("a host leaves the file of another one in its folder that lives, and takes 
   expect([readAdminFile(one.file)?.url === next?.url, existsSync(own)]).toEqual([true, false]);
   await next?.close();
 });
-
-/** A port that is free for the moment. */
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const { port } = server.address() as AddressInfo;
-  await new Promise<void>((resolve) => server.close(() => resolve()));
-  return port;
-}
 
 test("no folder is made for the file, unless an entry was asked for", async () => {
   const { parts, file, folder } = rig();

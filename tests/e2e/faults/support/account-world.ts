@@ -3,6 +3,7 @@ import { GrpcWorkerAgentRuntime } from "troupe/grpc";
 import { openPostgresStore } from "troupe/storage/postgres";
 import { onTestFinished } from "vitest";
 import { openSqliteStoreWith } from "../../../../src/storage/sqlite/open-sqlite-store.ts";
+import { freePort } from "../../../support/free-ports.ts";
 import { NodeProgram } from "../../../support/node-program.ts";
 import { RecordingLogger } from "../../../support/recording-logger.ts";
 import { newFolder } from "../../../support/sqlite-stores.ts";
@@ -10,7 +11,8 @@ import { StoredVersions } from "./stored-versions.ts";
 
 /** `troupe host` over a store, whose process a test ends and starts again at the same address. */
 export class KeptHost {
-  address = "127.0.0.1:0";
+  /** Known from its first start on. */
+  address = "";
   readonly #state: string;
   readonly #flags: readonly string[];
   #program: NodeProgram | undefined;
@@ -28,6 +30,7 @@ export class KeptHost {
 
   /** Starts it, at the address that it had before. */
   async start(...flags: readonly string[]): Promise<void> {
+    if (this.address === "") this.address = `127.0.0.1:${await freePort()}`;
     const args = ["host", "--address", this.address, "--state", this.#state, ...this.#flags, ...flags];
     this.#program = new NodeProgram("src/cli/main.ts", args);
     const [, address = ""] = await this.#program.output(/listening on (\S+)/);

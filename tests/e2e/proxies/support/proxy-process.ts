@@ -1,9 +1,10 @@
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { connect, createServer } from "node:net";
+import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import process from "node:process";
+import { freePort } from "../../../support/free-ports.ts";
 
 const guide = resolve(import.meta.dirname, "../../../../docs/guide/proxies");
 
@@ -143,13 +144,4 @@ export class ProxyProcess implements AsyncDisposable {
 function replaced(text: string, from: string, to: string): string {
   if (!text.includes(from)) throw new Error(`The configuration in the guide has no ${from}.`);
   return text.replace(from, to);
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((listening) => server.listen(0, "127.0.0.1", listening));
-  const address = server.address();
-  await new Promise((closed) => server.close(closed));
-  if (address === null || typeof address === "string") throw new Error("a TCP server has an address");
-  return address.port;
 }
