@@ -123,6 +123,7 @@ export const watchCases: readonly CoordinationCase[] = [
       const revision = await written(store, "worker.a", "1");
       const watch = new WatchRecorder();
       store.watch("worker.", watch);
+      await watch.told("worker.a", "1");
       await watch.until(() => watch.caughtUp === 1);
       await store.close();
       await store.close();
