@@ -30,6 +30,7 @@ import { sessionRoutes } from "./routes/session-routes.ts";
 import { stateRoutes } from "./routes/state-routes.ts";
 import { subscriptionRoutes } from "./routes/subscription-routes.ts";
 import { workerRoutes } from "./routes/worker-routes.ts";
+import { SealedCursors } from "./sealed-cursors.ts";
 
 /** The facts that the admin entry tells of its host. */
 export interface HostFacts {
@@ -143,8 +144,9 @@ export class AdminEntry {
       described,
       ...ofOperator.map((route) => whenStarted(host, route)),
     ];
+    const cursors = new SealedCursors();
     const routes: readonly HttpRoute[] = all.map((route) =>
-      guarded(route, ({ caller }) => rightsOf(caller, open?.rules)),
+      guarded(route, { rightsOf: ({ caller }) => rightsOf(caller, open?.rules), cursors }),
     );
     const common = {
       routes,

@@ -1,5 +1,7 @@
-import { HttpProblem, type HttpRequest, type HttpRoute } from "../http/internal.ts";
+import type { HttpRequest, HttpRoute } from "../http/internal.ts";
 import type { AdminRights } from "./admin-rights.ts";
+import type { SealedCursors } from "./sealed-cursors.ts";
+import { visiblePage } from "./visible-rows.ts";
 
 /** A request with what its caller may see and do. */
 export interface AdminRequest extends HttpRequest {
@@ -27,18 +29,23 @@ export interface AdminRoute extends Omit<HttpRoute, "handle"> {
   readonly handle: (request: AdminRequest) => Promise<unknown>;
 }
 
+export interface GuardParts {
+  readonly rightsOf: (request: HttpRequest) => AdminRights;
+  readonly cursors: SealedCursors;
+}
+
 /** Holds the callers of a route to what they may see and do. */
-export function guarded(
-  { need, handle, ...route }: AdminRoute,
-  rightsOf: (request: HttpRequest) => AdminRights,
-): HttpRoute {
+export function guarded({ need, handle, ...route }: AdminRoute, { rightsOf, cursors }: GuardParts): HttpRoute {
   return {
     ...route,
     handle: async (request) => {
       const rights = rightsOf(request);
       assertMay(need, request, rights);
-      const answer = await handle({ ...request, rights });
-      return need === "rows" ? withVisibleRows(answer, rights) : answer;
+      if (need !== "rows") return await handle({ ...request, rights });
+      const { query, signal } = request;
+      return await visiblePage((asked) => handle({ ...request, query: asked, rights }), {
+        ...{ query, rights, cursors, signal },
+      });
     },
   };
 }
@@ -58,11 +65,4 @@ function assertMay(need: AdminNeed, { query }: HttpRequest, rights: AdminRights)
     case "write-state":
       return rights.assertMay(need, query.required("type"));
   }
-}
-
-function withVisibleRows(answer: unknown, rights: AdminRights): unknown {
-  if (typeof answer !== "object" || answer === null || !("rows" in answer) || !Array.isArray(answer.rows))
-    throw new HttpProblem(500, "handler-failed", "The list has no rows.");
-  const rows = answer.rows.filter((row: { readonly type: string }) => rights.may("see", row.type));
-  return { ...answer, rows };
 }
