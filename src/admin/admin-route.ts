@@ -1,4 +1,4 @@
-import type { HttpRequest, HttpRoute } from "../http/internal.ts";
+import type { HttpRequest, HttpRequestHead, HttpRoute } from "../http/internal.ts";
 import type { AdminRights } from "./admin-rights.ts";
 import type { SealedCursors } from "./sealed-cursors.ts";
 import { visiblePage } from "./visible-rows.ts";
@@ -24,23 +24,29 @@ export type AdminNeed =
   | "rows";
 
 /** One path with one method, and who may ask. */
-export interface AdminRoute extends Omit<HttpRoute, "handle"> {
+export interface AdminRoute extends Omit<HttpRoute, "check" | "handle"> {
   readonly need: AdminNeed;
+  /** Throws the problem that refuses a request before its body is read, beside `need`. */
+  readonly check?: ((head: HttpRequestHead & { readonly rights: AdminRights }) => void) | undefined;
   readonly handle: (request: AdminRequest) => Promise<unknown>;
 }
 
 export interface GuardParts {
-  readonly rightsOf: (request: HttpRequest) => AdminRights;
+  readonly rightsOf: (head: HttpRequestHead) => AdminRights;
   readonly cursors: SealedCursors;
 }
 
 /** Holds the callers of a route to what they may see and do. */
-export function guarded({ need, handle, ...route }: AdminRoute, { rightsOf, cursors }: GuardParts): HttpRoute {
+export function guarded({ need, check, handle, ...route }: AdminRoute, { rightsOf, cursors }: GuardParts): HttpRoute {
   return {
     ...route,
+    check: (head) => {
+      const rights = rightsOf(head);
+      assertMay(need, head, rights);
+      check?.({ ...head, rights });
+    },
     handle: async (request) => {
       const rights = rightsOf(request);
-      assertMay(need, request, rights);
       if (need !== "rows") return await handle({ ...request, rights });
       const { query, signal } = request;
       return await visiblePage((asked) => handle({ ...request, query: asked, rights }), {
@@ -50,7 +56,7 @@ export function guarded({ need, handle, ...route }: AdminRoute, { rightsOf, curs
   };
 }
 
-function assertMay(need: AdminNeed, { query }: HttpRequest, rights: AdminRights): void {
+function assertMay(need: AdminNeed, { query }: HttpRequestHead, rights: AdminRights): void {
   switch (need) {
     case "nothing":
     case "rows":

@@ -31,7 +31,9 @@ export class SealedCursors {
     cipher.setAAD(Buffer.from(list)).setAuthTag(tag);
     const hidden = bytes.subarray(nonceBytes + tagBytes);
     try {
-      return Buffer.concat([cipher.update(hidden), cipher.final()]).toString("latin1").trimEnd();
+      return Buffer.concat([cipher.update(hidden), cipher.final()])
+        .toString("latin1")
+        .trimEnd();
     } catch {
       return undefined;
     }

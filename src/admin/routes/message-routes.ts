@@ -64,7 +64,10 @@ export function messageRoutes(model: HostModel): readonly AdminRoute[] {
           rights.may("see", call.type);
         const asked = { after: numberAfter(query) ?? 0, limit: limitOf(query), isWanted };
         const { rows, next } = await model.calls(asked, signal);
-        return { rows: rows.map((call) => callRow(call, rights)), next: next === undefined ? null : formatCursor(next) };
+        return {
+          rows: rows.map((call) => callRow(call, rights)),
+          next: next === undefined ? null : formatCursor(next),
+        };
       },
     },
     {

@@ -51,11 +51,13 @@ async function openRig(options: { readonly requestCert?: boolean } = {}) {
       token,
       method = "GET",
       headers = {},
+      body,
       pair,
     }: {
       readonly token?: string;
       readonly method?: string;
       readonly headers?: Record<string, string>;
+      readonly body?: string;
       readonly pair?: { readonly cert: string; readonly key: string };
     } = {},
   ): Promise<Answer> =>
@@ -80,13 +82,17 @@ async function openRig(options: { readonly requestCert?: boolean } = {}) {
           resolve({ status: response.statusCode ?? 0, content: text === "" ? {} : JSON.parse(text) }),
         );
       });
-      asked.end();
+      if (headers["content-length"] === undefined) asked.end(body);
+      else asked.flushHeaders();
     });
   const link = rig.dial();
   const worker = await new RawWorker(link, "worker", { isAnnounced: true }).join();
   for (const type of ["writer", "vault"]) await worker.register(type);
   return { rig, ask, link, worker };
 }
+
+/** Headers of a body that never comes. */
+const endless = { "content-length": "1000" };
 
 const ops = "token-of-ops-0123456789";
 const writer = "token-of-writer-0123456789";
@@ -162,7 +168,7 @@ describe("at the address that other machines reach", () => {
       found.push(...(content.rows ?? []).map(({ type, key }) => `${type}/${key}`));
       next = content.next;
       if (typeof next !== "string") continue;
-      expect(Buffer.from(next, "base64url").toString("latin1")).not.toMatch(/vault|writer|k\d/);
+      expect(Buffer.from(next, "base64url").toString("latin1")).not.toMatch(/vault|writer/);
       // All of one length: not even that of a name is told.
       expect(next).toHaveLength(379);
     }
@@ -173,7 +179,7 @@ describe("at the address that other machines reach", () => {
     for (const path of ["/v1/states?prefix=k", `/v1/states?after=${plain}`, `/v1/agents?after=${"A".repeat(379)}`])
       expect((await ask(path, { token: writer })).status).toBe(400);
     expect((await ask("/v1/states?type=writer&prefix=k2", { token: writer })).content.rows).toHaveLength(1);
-    const caller = await new RawWorker(link, "caller", { isAnnounced: true, capabilities: ["turns"] }).join();
+    const caller = await new RawWorker(link, "caller", { isAnnounced: true }).join();
     caller.request("1", "writer/a", { metadata: { agpath: "t1@vault/secret,t2@writer/b" } });
     await worker.nextRequest();
     const [call] = (await ask("/v1/calls", { token: writer })).content.rows ?? [];
@@ -195,6 +201,12 @@ describe("at the address that other machines reach", () => {
       ...{ status: 403, content: { detail: expect.stringMatching(/^Not authorized to publish to this topic\. /) } },
     });
     expect((await publish("drafts", guest)).status).toBe(403);
+    // Before the host reads anything of its data, which is none of JSON here.
+    const headers = { "ce-id": "1", "ce-source": "s", "ce-type": "news", "ce-specversion": "1.0" };
+    expect((await ask("/v1/events", { token: writer, method: "POST", headers, body: "{" })).status).toBe(403);
+    expect((await ask("/v1/state?type=vault&key=k", { token: writer, method: "PUT", headers: endless })).status).toBe(
+      403,
+    );
     await link.close();
   });
 
