@@ -2,7 +2,7 @@ import { createCipheriv, createDecipheriv, randomBytes } from "node:crypto";
 
 /** Bytes of the nonce, and of the tag of AES-GCM. */
 const [nonceBytes, tagBytes] = [12, 16];
-/** A place is filled up to a multiple of so many bytes, so that its length does not tell that of a name. */
+/** A place is filled up to a multiple of this length, which tells nothing of the length of a name. */
 const stepBytes = 256;
 
 /**
@@ -22,7 +22,7 @@ export class SealedCursors {
     return Buffer.concat([nonce, cipher.getAuthTag(), hidden]).toString("base64url");
   }
 
-  /** Undefined: the text is no sealed place of this list. */
+  /** Undefined: the text is not a sealed place of this list. */
   open(text: string, list: string): string | undefined {
     const bytes = Buffer.from(text, "base64url");
     const [nonce, tag] = [bytes.subarray(0, nonceBytes), bytes.subarray(nonceBytes, nonceBytes + tagBytes)];

@@ -22,8 +22,8 @@ export interface VisibleQuery {
 }
 
 /**
- * Reads the page of a list that the caller may see. Neither its rows nor its place tell of agents of other types: the place is sealed, and a
- * filter by a type that the caller may not see finds nothing.
+ * Reads the page of a list that the caller may see. Neither its rows nor its place tell of agents of other types. The place is sealed. A filter
+ * by a type that the caller may not see finds nothing.
  */
 export async function visiblePage(readPage: ReadPage, visible: VisibleQuery): Promise<unknown> {
   const { query, rights } = visible;

@@ -16,8 +16,8 @@ export interface ReceivedEvent {
 }
 
 /**
- * Attributes beside the required ones, and characters of one. Reading JSON makes up to 50 bytes of each of its bytes, and other work of the
- * process waits meanwhile: so an event in structured mode has at most `jsonBytes`, and longer data is not checked.
+ * Attributes beside the required ones, and characters of one. While JSON is read, all other work of the process waits: 4 MiB may take 300 ms.
+ * So an event in structured mode has at most `jsonBytes`, and longer data is not checked.
  */
 const bounds = { attributes: 64, valueChars: 4_096, jsonBytes: 256 * 1024 } as const;
 
@@ -111,7 +111,7 @@ function eventOf(
   for (const name of names) {
     if (!/^[a-z0-9]{1,64}$/.test(name))
       throw invalid(`The name of an attribute has lower-case letters and digits alone: ${shown(name)}.`);
-    // CloudEvents 1.0.2 §3.1: no control characters, noncharacters and half surrogates.
+    // CloudEvents 1.0.2 §3.1: no control characters, code points without a character, half surrogates.
     if (/[\p{Cc}\p{Cs}\p{Noncharacter_Code_Point}]/u.test(attributes[name] ?? ""))
       throw invalid(`Its attribute ${name} has a character that CloudEvents do not allow.`);
     if ((attributes[name] ?? "").length > bounds.valueChars)

@@ -15,7 +15,7 @@ export interface RequestAccount {
   close(): void;
 }
 
-/** What is known of a request before its body is read. */
+/** A request before its body is read. */
 export interface HttpRequestHead {
   readonly query: RequestQuery;
   readonly headers: IncomingHttpHeaders;
