@@ -11,6 +11,7 @@ import {
   tokenAdmission,
 } from "../http/internal.ts";
 import type { AccessRules, Authenticator } from "../security/internal.ts";
+import { partyOf } from "../transport/internal.ts";
 import type { AdminHost } from "./admin-host.ts";
 import { rightsOf } from "./admin-rights.ts";
 import { type AdminRoute, guarded } from "./admin-route.ts";
@@ -30,6 +31,7 @@ import { sessionRoutes } from "./routes/session-routes.ts";
 import { stateRoutes } from "./routes/state-routes.ts";
 import { subscriptionRoutes } from "./routes/subscription-routes.ts";
 import { workerRoutes } from "./routes/worker-routes.ts";
+import { SealedCursors } from "./sealed-cursors.ts";
 
 /** The facts that the admin entry tells of its host. */
 export interface HostFacts {
@@ -143,16 +145,19 @@ export class AdminEntry {
       described,
       ...ofOperator.map((route) => whenStarted(host, route)),
     ];
+    const cursors = new SealedCursors();
     const routes: readonly HttpRoute[] = all.map((route) =>
-      guarded(route, ({ caller }) => rightsOf(caller, open?.rules)),
+      guarded(route, { rightsOf: ({ caller }) => rightsOf(caller, open?.rules), cursors }),
     );
     const common = {
       routes,
       clock: host.clock,
       logger,
-      openAccount: (giveWay: () => void) => host.openAccount(giveWay),
     };
-    const server = await listening({ ...common, ...address, admission: tokenAdmission(new BearerToken(token)) });
+    const server = await listening({
+      ...{ ...common, ...address, admission: tokenAdmission(new BearerToken(token)) },
+      openAccount: (giveWay) => host.openAccount(giveWay),
+    });
     if (!isLoopbackName(server.address.host)) {
       // The name stands for another address here.
       await server.close(0);
@@ -161,8 +166,12 @@ export class AdminEntry {
     if (open === undefined) return new AdminEntry(server, undefined, { model, feed });
     try {
       const { host: name, port, tls, authenticator } = open;
-      const admission = principalAdmission(authenticator);
-      return new AdminEntry(server, await listening({ ...common, host: name, port, tls, admission }), { model, feed });
+      const opened = await listening({
+        ...{ ...common, host: name, port, tls, admission: principalAdmission(authenticator) },
+        // What principals have the host keep is held against their addresses, as it is for workers.
+        openAccount: (giveWay, from) => host.openAccount(giveWay, partyOf(from)),
+      });
+      return new AdminEntry(server, opened, { model, feed });
     } catch (error) {
       await server.close(0);
       throw error;

@@ -43,6 +43,9 @@ export interface AdminHost {
   readonly cluster:
     | Pick<ClusterOperations, "report" | "drainHost" | "listAgents" | "findAgents" | "hostOfWorker">
     | undefined;
-  /** Opens the account of one request; `giveWay` is called when others need its bytes. */
-  openAccount(giveWay: () => void): RequestAccount;
+  /**
+   * Opens the account of one request; `giveWay` is called when others need its bytes. `party`: that of the client's address. Undefined: the
+   * operator of this machine asks.
+   */
+  openAccount(giveWay: () => void, party?: string): RequestAccount;
 }

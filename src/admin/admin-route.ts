@@ -1,5 +1,7 @@
-import { HttpProblem, type HttpRequest, type HttpRoute } from "../http/internal.ts";
+import type { HttpRequest, HttpRequestHead, HttpRoute } from "../http/internal.ts";
 import type { AdminRights } from "./admin-rights.ts";
+import type { SealedCursors } from "./sealed-cursors.ts";
+import { visiblePage } from "./visible-rows.ts";
 
 /** A request with what its caller may see and do. */
 export interface AdminRequest extends HttpRequest {
@@ -22,28 +24,39 @@ export type AdminNeed =
   | "rows";
 
 /** One path with one method, and who may ask. */
-export interface AdminRoute extends Omit<HttpRoute, "handle"> {
+export interface AdminRoute extends Omit<HttpRoute, "check" | "handle"> {
   readonly need: AdminNeed;
+  /** Throws the problem that refuses a request before its body is read, beside `need`. */
+  readonly check?: ((head: HttpRequestHead & { readonly rights: AdminRights }) => void) | undefined;
   readonly handle: (request: AdminRequest) => Promise<unknown>;
 }
 
+export interface GuardParts {
+  readonly rightsOf: (head: HttpRequestHead) => AdminRights;
+  readonly cursors: SealedCursors;
+}
+
 /** Holds the callers of a route to what they may see and do. */
-export function guarded(
-  { need, handle, ...route }: AdminRoute,
-  rightsOf: (request: HttpRequest) => AdminRights,
-): HttpRoute {
+export function guarded({ need, check, handle, ...route }: AdminRoute, { rightsOf, cursors }: GuardParts): HttpRoute {
   return {
     ...route,
+    check: (head) => {
+      const rights = rightsOf(head);
+      assertMay(need, head, rights);
+      check?.({ ...head, rights });
+    },
     handle: async (request) => {
       const rights = rightsOf(request);
-      assertMay(need, request, rights);
-      const answer = await handle({ ...request, rights });
-      return need === "rows" ? withVisibleRows(answer, rights) : answer;
+      if (need !== "rows") return await handle({ ...request, rights });
+      const { query, signal } = request;
+      return await visiblePage((asked) => handle({ ...request, query: asked, rights }), {
+        ...{ query, rights, cursors, signal },
+      });
     },
   };
 }
 
-function assertMay(need: AdminNeed, { query }: HttpRequest, rights: AdminRights): void {
+function assertMay(need: AdminNeed, { query }: HttpRequestHead, rights: AdminRights): void {
   switch (need) {
     case "nothing":
     case "rows":
@@ -58,11 +71,4 @@ function assertMay(need: AdminNeed, { query }: HttpRequest, rights: AdminRights)
     case "write-state":
       return rights.assertMay(need, query.required("type"));
   }
-}
-
-function withVisibleRows(answer: unknown, rights: AdminRights): unknown {
-  if (typeof answer !== "object" || answer === null || !("rows" in answer) || !Array.isArray(answer.rows))
-    throw new HttpProblem(500, "handler-failed", "The list has no rows.");
-  const rows = answer.rows.filter((row: { readonly type: string }) => rights.may("see", row.type));
-  return { ...answer, rows };
 }

@@ -143,7 +143,7 @@ export {
   type ReportMetric,
 } from "./metrics/metrics.ts";
 export { lateMs, readingMs, setPatientTimer } from "./patient-timer.ts";
-export { assertNotReserved, whyReserved } from "./reserved-names.ts";
+export { assertNotReserved, reservedMessageType, whyReserved } from "./reserved-names.ts";
 export { metricsKind, type RuntimeOptions, runtimeKinds } from "./runtime-options.ts";
 export { type CallingTurn, type CallPath, nameInPath, noPath, waitingTurns, withoutVia } from "./scope/call-path.ts";
 export { scopeOf } from "./scope/call-scope.ts";

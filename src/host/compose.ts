@@ -379,8 +379,7 @@ export function composeHost(hostOptions: HostOptions) {
       observe,
       oldestCallMs: () => calls.oldestMs(),
       publishing: new EventPublishing({
-        ...{ events, durable, access, quotas, makeId },
-        account: accountant.openAccount({ party: "the host", name: "events over HTTP", giveWay: () => undefined }),
+        ...{ events, durable, access, quotas, accountant, makeId },
       }),
       messages: new MessageOperations({
         ...{ batches, clock, calls: () => calls.pending(), subscriptions: () => registry.held() },

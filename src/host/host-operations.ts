@@ -147,8 +147,8 @@ export class HostOperations {
     return this.#held.open();
   }
 
-  /** Opens the account of one request of an operator. */
-  openAccount(giveWay: () => void): MemoryAccount {
-    return this.#accountant.openAccount({ party: "the host", name: "request of the operator", giveWay });
+  /** Opens the account of one request. `party`: that of the client's address. Undefined: the operator of this machine asks. */
+  openAccount(giveWay: () => void, party?: string): MemoryAccount {
+    return this.#accountant.openAccount({ party: party ?? "the host", name: "request over HTTP", giveWay });
   }
 }

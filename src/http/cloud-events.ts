@@ -15,8 +15,11 @@ export interface ReceivedEvent {
   readonly attributes: Readonly<Record<string, string>>;
 }
 
-/** Attributes beside the required ones, and characters of one. */
-const bounds = { attributes: 64, valueChars: 4_096 } as const;
+/**
+ * Attributes beside the required ones, and characters of one. While JSON is read, all other work of the process waits: 4 MiB may take 300 ms.
+ * So an event in structured mode has at most `jsonBytes`, and longer data is not checked.
+ */
+const bounds = { attributes: 64, valueChars: 4_096, jsonBytes: 256 * 1024 } as const;
 
 const structured = "application/cloudevents+json";
 const required = ["id", "source", "specversion", "type"] as const;
@@ -42,7 +45,18 @@ export function readCloudEvent(headers: IncomingHttpHeaders, body: Buffer): Rece
   return eventOf(attributes, { data: body, contentType: contentType === "" ? jsonContentType : contentType });
 }
 
+/** Returns the type of an event in binary mode, before its data is read. Undefined: its headers name none. */
+export function typeInHeaders(headers: IncomingHttpHeaders): string | undefined {
+  const type = headers["ce-type"];
+  const isBinary = !bareContentType(headers["content-type"] ?? "").startsWith("application/cloudevents");
+  return isBinary && typeof type === "string" ? decodedHeader("ce-type", type) : undefined;
+}
+
 function structuredEvent(body: Buffer): ReceivedEvent {
+  if (body.length > bounds.jsonBytes) {
+    const detail = `A CloudEvent in structured mode may have ${bounds.jsonBytes} bytes. Send a longer one in binary mode.`;
+    throw new HttpProblem(413, "message-too-large", detail);
+  }
   const fields = objectIn(body);
   const { data, data_base64: base64, datacontenttype = jsonContentType, ...rest } = fields;
   if (typeof datacontenttype !== "string") throw invalid("The content type of its data is not a text.");
@@ -66,7 +80,15 @@ function dataOf(data: unknown, base64: unknown, contentType: string): Uint8Array
   }
   if (data === undefined) return new Uint8Array();
   const isText = typeof data === "string" && !isJson(contentType);
-  return Buffer.from(isText ? data : JSON.stringify(data));
+  return Buffer.from(isText ? data : jsonOf(data));
+}
+
+function jsonOf(data: unknown): string {
+  try {
+    return JSON.stringify(data);
+  } catch (cause) {
+    throw new HttpProblem(400, "invalid-message", "The data of the CloudEvent is nested too deeply.", { cause });
+  }
 }
 
 function objectIn(body: Buffer): Record<string, unknown> {
@@ -89,13 +111,16 @@ function eventOf(
   for (const name of names) {
     if (!/^[a-z0-9]{1,64}$/.test(name))
       throw invalid(`The name of an attribute has lower-case letters and digits alone: ${shown(name)}.`);
+    // CloudEvents 1.0.2 §3.1: no control characters, code points without a character, half surrogates.
+    if (/[\p{Cc}\p{Cs}\p{Noncharacter_Code_Point}]/u.test(attributes[name] ?? ""))
+      throw invalid(`Its attribute ${name} has a character that CloudEvents do not allow.`);
     if ((attributes[name] ?? "").length > bounds.valueChars)
       throw invalid(`Its attribute ${name} has more than ${bounds.valueChars} characters.`);
   }
   for (const name of required) if ((attributes[name] ?? "") === "") throw invalid(`It lacks the attribute ${name}.`);
   const { id = "", source = "", type = "", specversion, ...others } = attributes;
   if (specversion !== "1.0") throw invalid(`It has the version ${shown(specversion ?? "")}; this host takes 1.0.`);
-  if (isJson(contentType) && data.length > 0) assertJson(data);
+  if (isJson(contentType) && data.length > 0 && data.length <= bounds.jsonBytes) assertJson(data);
   return { id, source, type, contentType, data, attributes: others };
 }
 

@@ -11,7 +11,8 @@ interface Entry {
 
 /**
  * The connections of a server. When it is full, a new one takes the place of the oldest whose client has not shown who it is. So such a client
- * keeps no operator out. One principal has half of the places at most; one more takes the place of its oldest.
+ * keeps no operator out. One principal has half of the places at most; one more takes the place of its oldest. Principals together leave some
+ * places to newcomers: one connection more takes the place of the oldest of the principal that has most.
  */
 export class ConnectionTable {
   /** Oldest first. */
@@ -45,8 +46,21 @@ export class ConnectionTable {
     if (entry === undefined || entry.owner === owner) return;
     entry.owner = owner;
     if (!isBounded) return;
-    const own = [...this.#all.values()].filter((one) => one.owner === owner).length;
-    if (own <= httpLimits.connections / 2) return;
+    const counts = this.#known();
+    const all = [...counts.values()].reduce((sum, count) => sum + count, 0);
+    if ((counts.get(owner) ?? 0) > httpLimits.connections / 2) this.#endOldest(owner);
+    else if (all > httpLimits.connections - httpLimits.openConnections) this.#endOldest(greediest(counts));
+  }
+
+  /** The connections of each caller that has shown who it is. */
+  #known(): ReadonlyMap<string, number> {
+    const counts = new Map<string, number>();
+    for (const { owner } of this.#all.values())
+      if (owner !== undefined) counts.set(owner, (counts.get(owner) ?? 0) + 1);
+    return counts;
+  }
+
+  #endOldest(owner: string): void {
     const oldest = this.#oldest(owner);
     if (oldest !== undefined) this.#end(oldest);
   }
@@ -77,6 +91,13 @@ export class ConnectionTable {
     this.#all.delete(socket);
     if (peer !== undefined && this.#byPeer.get(peer) === socket) this.#byPeer.delete(peer);
   }
+}
+
+/** The caller that has most connections. */
+function greediest(counts: ReadonlyMap<string, number>): string {
+  let [most, found] = [0, ""];
+  for (const [owner, count] of counts) if (count > most) [most, found] = [count, owner];
+  return found;
 }
 
 /** Undefined: the connection has ended already. */

@@ -14,8 +14,8 @@ export interface ExchangeParts {
   readonly admission: HttpAdmission;
   readonly log: RuntimeLog;
   readonly clock: Clock;
-  /** Opens the account of one request; `giveWay` is called when others need its bytes. */
-  readonly openAccount: (giveWay: () => void) => RequestAccount;
+  /** Opens the account of one request; `giveWay` is called when others need its bytes. `from`: the address of the client. */
+  readonly openAccount: (giveWay: () => void, from: string | undefined) => RequestAccount;
   /** Called when the client has shown who it is. */
   readonly onKnown: (caller: HttpCaller) => void;
   /** Aborted when the server ends. */
@@ -31,7 +31,7 @@ export async function answer(request: IncomingMessage, response: ServerResponse,
       resolve();
     });
   });
-  const account = parts.openAccount(() => request.socket.destroy());
+  const account = parts.openAccount(() => request.socket.destroy(), request.socket.remoteAddress);
   let timer: { cancel(): void } | undefined;
   try {
     const sent = await answerTo(request, parts, { account, gone: gone.signal });
@@ -112,11 +112,12 @@ async function answerOf(
   if (route.maxBodyBytes === undefined && hasBody(request)) {
     throw new HttpProblem(400, "invalid-argument", "This path takes no body.", { closes: true });
   }
+  const { headers } = request;
+  route.check?.({ query, headers, caller });
   const { maxBodyBytes: maxBytes } = route;
   const body = maxBytes === undefined ? Buffer.alloc(0) : await readBody(request, { maxBytes, account, signal });
   if (route.method !== "GET")
     log?.info("an operator asks", { method: route.method, path: route.path, ...principalIn(caller), ...named(query) });
-  const { headers } = request;
   const answer = await route.handle({ query, headers, body, account, caller, signal });
   if (answer instanceof HttpStream) return answer;
   const sent =

@@ -2,6 +2,8 @@
 export const httpLimits = {
   /** Connections at once. One more takes the place of the oldest that has not shown the token. */
   connections: 64,
+  /** Of these, the places that principals leave to clients that have not shown who they are. */
+  openConnections: 8,
   /** Bytes of a request's line and headers. A type and a key of 1,024 characters fit, percent-encoded. */
   headerBytes: 32 * 1024,
   /** Milliseconds for the headers of a request, for all of it, and for a client to read its answer. */

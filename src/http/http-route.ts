@@ -15,11 +15,15 @@ export interface RequestAccount {
   close(): void;
 }
 
-/** A request as a handler sees it. */
-export interface HttpRequest {
+/** A request before its body is read. */
+export interface HttpRequestHead {
   readonly query: RequestQuery;
   readonly headers: IncomingHttpHeaders;
   readonly caller: HttpCaller;
+}
+
+/** A request as a handler sees it. */
+export interface HttpRequest extends HttpRequestHead {
   /** Empty unless the route takes a body. */
   readonly body: Buffer;
   readonly account: RequestAccount;
@@ -48,6 +52,8 @@ export interface HttpRoute {
   readonly parameters: readonly string[];
   /** Bytes of a body. Default: the route takes none. */
   readonly maxBodyBytes?: number | undefined;
+  /** Throws the problem that refuses a request whose body is not worth reading. Default: every body is read. */
+  readonly check?: ((head: HttpRequestHead) => void) | undefined;
   /** Resolves to what is sent as JSON, to an `HttpText`, or to an `HttpStream`. Rejects with an `HttpProblem` or a `TroupeError`. */
   readonly handle: (request: HttpRequest) => Promise<unknown>;
   /** True: a client on this machine needs no token. Default: false. */

@@ -19,7 +19,8 @@ export interface HttpServerOptions {
   /** Undefined: plain HTTP. */
   readonly tls?: HttpTls | undefined;
   readonly routes: readonly HttpRoute[];
-  readonly openAccount: (giveWay: () => void) => RequestAccount;
+  /** `from`: the address of the client. Undefined: its connection has ended. */
+  readonly openAccount: (giveWay: () => void, from: string | undefined) => RequestAccount;
   readonly clock: Clock;
   readonly logger: Logger | undefined;
 }

@@ -1,11 +1,11 @@
 // What other rooms and tests use of this room. It has no index.ts: users reach it through what is built on it.
 export { BearerToken } from "./bearer-token.ts";
-export { type ReceivedEvent, readCloudEvent } from "./cloud-events.ts";
+export { type ReceivedEvent, readCloudEvent, typeInHeaders } from "./cloud-events.ts";
 export { isLoopbackName } from "./exchange.ts";
 export { type HttpCaller, principalAdmission, tokenAdmission } from "./http-admission.ts";
 export { httpLimits } from "./http-limits.ts";
 export { HttpProblem } from "./http-problem.ts";
-export type { HttpRequest, HttpRoute, RequestAccount } from "./http-route.ts";
+export type { HttpRequest, HttpRequestHead, HttpRoute, RequestAccount } from "./http-route.ts";
 export { HttpText } from "./http-route.ts";
 export { HttpServer, type HttpTls } from "./http-server.ts";
 export { HttpStream } from "./http-stream.ts";

@@ -3,6 +3,9 @@ import type { IncomingMessage } from "node:http";
 import { HttpProblem } from "./http-problem.ts";
 import type { RequestAccount } from "./http-route.ts";
 
+/** Bytes that a short chunk counts as: a client may send each byte for itself. */
+const chunkBytes = 256;
+
 /** Whether a request comes with a body. */
 export function hasBody({ headers }: IncomingMessage): boolean {
   return headers["transfer-encoding"] !== undefined || Number(headers["content-length"] ?? 0) > 0;
@@ -31,7 +34,8 @@ export async function readBody(
       const read = chunk as Buffer;
       bytes += read.length;
       if (bytes > maxBytes) throw tooLong(maxBytes);
-      if (!account.take(read.length)) throw noSpace(account.whyNot(read.length));
+      const kept = Math.max(read.length, chunkBytes);
+      if (!account.take(kept)) throw noSpace(account.whyNot(kept));
       chunks.push(read);
     }
   } catch (error) {

@@ -43,6 +43,13 @@ export class RequestQuery {
     return this.#values.get(name) ?? [];
   }
 
+  /** Returns a query with another value of a parameter. */
+  replacing(name: string, value: string): RequestQuery {
+    const values = new Map([...this.#values, [name, [value]]]);
+    const pairs = [...values].flatMap(([key, all]) => all.map((one) => [key, one].map(encodeURIComponent).join("=")));
+    return new RequestQuery(`${this.path}?${pairs.join("&")}`);
+  }
+
   /** Throws a problem for a parameter with another name: a wrong one must not be passed over. */
   assertOnly(names: readonly string[]): void {
     for (const name of this.#values.keys()) {

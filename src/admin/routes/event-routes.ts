@@ -1,6 +1,19 @@
-import { type ErrorCode, isValidTopicType, storeLimits, topicTypeRule } from "../../core/internal.ts";
+import {
+  type ErrorCode,
+  isValidTopicType,
+  reservedMessageType,
+  storeLimits,
+  topicTypeRule,
+  whyReserved,
+} from "../../core/internal.ts";
 import type { PublishedEvent, Publisher, PublishOutcome } from "../../host/internal.ts";
-import { type HttpCaller, HttpProblem, type ReceivedEvent, readCloudEvent } from "../../http/internal.ts";
+import {
+  type HttpCaller,
+  HttpProblem,
+  type ReceivedEvent,
+  readCloudEvent,
+  typeInHeaders,
+} from "../../http/internal.ts";
 import { partyOf } from "../../transport/internal.ts";
 import type { AdminHost } from "../admin-host.ts";
 import type { AdminRoute } from "../admin-route.ts";
@@ -25,6 +38,10 @@ export function eventRoutes(host: Pick<AdminHost, "publish">): readonly AdminRou
   return [
     {
       ...{ method: "POST", path: "/v1/events", parameters: [], maxBodyBytes: maxEventBytes, need: "nothing" },
+      check: ({ headers, rights }) => {
+        const type = typeInHeaders(headers);
+        if (type !== undefined) rights.assertMay("publish", type);
+      },
       handle: async ({ headers, body, caller, rights, signal }): Promise<PublishedAnswer> => {
         const received = readCloudEvent(headers, body);
         rights.assertMay("publish", received.type);
@@ -43,6 +60,8 @@ function publishedOf({ id, source, type, contentType, data, attributes }: Receiv
   readonly isDurable: boolean;
 } {
   if (!isValidTopicType(type)) throw invalid(`Its type is the type of a topic. ${topicTypeRule}`);
+  const whyNotType = whyReserved("topic type", type);
+  if (whyNotType !== undefined) throw invalid(whyNotType);
   if (source.length > storeLimits.nameCharacters)
     throw invalid(`Its source has more than ${storeLimits.nameCharacters} characters.`);
   const { agdelivery, messagetype, dataschema, ...others } = attributes;
@@ -51,6 +70,8 @@ function publishedOf({ id, source, type, contentType, data, attributes }: Receiv
   if (reserved !== undefined) throw invalid(`Its attribute ${reserved} is reserved: only hosts and workers set it.`);
   if (agdelivery !== undefined && agdelivery !== "durable") throw invalid(`Its ${deliveryName} may be durable alone.`);
   const payload = { typeName: messagetype ?? dataschema ?? type, contentType, data };
+  const whyNotMessage = reservedMessageType(payload.typeName, "invalid-message");
+  if (whyNotMessage !== undefined) throw invalid(whyNotMessage.message);
   return {
     event: { id, topicType: type, topicSource: source, payload, attributes: others },
     isDurable: agdelivery === "durable",

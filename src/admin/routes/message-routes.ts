@@ -1,4 +1,5 @@
 import type { ListedCall, ListedSubscription } from "../../host/internal.ts";
+import type { AdminRights } from "../admin-rights.ts";
 import type { AdminRoute } from "../admin-route.ts";
 import type { Failure } from "../model/failure.ts";
 import type { HostModel } from "../model/host-model.ts";
@@ -22,7 +23,7 @@ export interface CallRow {
   readonly timeoutMs: number | null;
   /** True: the worker has said that the call waits long for its turn. */
   readonly isStuck: boolean;
-  /** The agents whose turns wait for the call, `type/key`, outermost first. */
+  /** The agents whose turns wait for the call, `type/key`, outermost first. `hidden`: one of a type that the caller may not see. */
   readonly path: readonly string[];
   /** The trace that the caller records. */
   readonly traceId: string | null;
@@ -63,7 +64,10 @@ export function messageRoutes(model: HostModel): readonly AdminRoute[] {
           rights.may("see", call.type);
         const asked = { after: numberAfter(query) ?? 0, limit: limitOf(query), isWanted };
         const { rows, next } = await model.calls(asked, signal);
-        return { rows: rows.map(callRow), next: next === undefined ? null : formatCursor(next) };
+        return {
+          rows: rows.map((call) => callRow(call, rights)),
+          next: next === undefined ? null : formatCursor(next),
+        };
       },
     },
     {
@@ -102,17 +106,24 @@ export function messageRoutes(model: HostModel): readonly AdminRoute[] {
   ];
 }
 
+/** Stands for an agent that the caller may not see. */
+const hiddenTurn = "hidden";
+
 /** Whether a value is the one that is asked for; undefined: any is. */
 function fits(wanted: string | undefined, value: string | null | undefined): boolean {
   return wanted === undefined || wanted === value;
 }
 
-function callRow({ principal, targetId, ageMs, timeoutMs, path, traceId, ...call }: ListedCall): CallRow {
+function callRow(
+  { principal, targetId, ageMs, timeoutMs, path, traceId, ...call }: ListedCall,
+  rights: AdminRights,
+): CallRow {
+  // protocol.md §11.13: token@type/key, …
+  const turns = path === "" ? [] : path.split(",").map((turn) => turn.slice(turn.indexOf("@") + 1));
   return {
     ...{ ...call, principal: principal ?? null, targetId: targetId ?? null },
     ...{ ageMs: ageMs ?? null, timeoutMs: timeoutMs ?? null },
-    // protocol.md §11.13: token@type/key, …
-    path: path === "" ? [] : path.split(",").map((turn) => turn.slice(turn.indexOf("@") + 1)),
+    path: turns.map((turn) => (rights.may("see", turn.slice(0, turn.indexOf("/"))) ? turn : hiddenTurn)),
     traceId: traceId ?? null,
   };
 }

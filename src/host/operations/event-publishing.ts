@@ -9,7 +9,7 @@ import {
   type WireEvent,
   type WorkerIdentity,
 } from "../../protocol/internal.ts";
-import type { MemoryAccount } from "../../transport/internal.ts";
+import type { MemoryAccount, MemoryAccountant } from "../../transport/internal.ts";
 import type { AccessCheck } from "../access/access-check.ts";
 import { type CallFailure, callFailure } from "../calls/call-failures.ts";
 import type { EventRouter } from "../events/event-router.ts";
@@ -25,8 +25,8 @@ export interface EventPublishingParts {
   /** Undefined: the host has no rules, no quotas. */
   readonly access: AccessCheck | undefined;
   readonly quotas: QuotaCheck | undefined;
-  /** Takes what the host keeps for events that come so. */
-  readonly account: MemoryAccount;
+  /** Opens the account of one event. */
+  readonly accountant: Pick<MemoryAccountant, "openAccount">;
   readonly makeId: MakeId;
 }
 
@@ -48,6 +48,15 @@ export type PublishOutcome =
   | { readonly at: "routed"; readonly workers: number }
   | { readonly at: "refused"; readonly code: string; readonly text: string; readonly retryMs: number | undefined };
 
+/** One event, and how it is to be published. */
+interface Publishing {
+  readonly publisher: Publisher;
+  readonly event: PublishedEvent;
+  readonly isDurable: boolean;
+  readonly idempotencyKey: string | undefined;
+  readonly signal: AbortSignal;
+}
+
 /** Takes events from publishers that are no workers, under the rules and quotas of all publishers. */
 export class EventPublishing {
   readonly #parts: EventPublishingParts;
@@ -60,18 +69,22 @@ export class EventPublishing {
   async publish(
     publisher: Publisher,
     event: PublishedEvent,
-    {
-      isDurable,
-      idempotencyKey,
-      signal,
-    }: {
-      readonly isDurable: boolean;
-      readonly idempotencyKey: string | undefined;
-      readonly signal: AbortSignal;
-    },
+    { isDurable, idempotencyKey, signal }: Omit<Publishing, "publisher" | "event">,
   ): Promise<PublishOutcome> {
-    const { events, durable, account, makeId } = this.#parts;
-    const from = new OutsidePublisher(publisher.principal?.name, account, makeId());
+    const { accountant, makeId } = this.#parts;
+    const from = new OutsidePublisher(publisher, { accountant, id: makeId() });
+    try {
+      return await this.#publish(from, { publisher, event, isDurable, idempotencyKey, signal });
+    } finally {
+      from.left();
+    }
+  }
+
+  async #publish(
+    from: OutsidePublisher,
+    { publisher, event, isDurable, idempotencyKey, signal }: Publishing,
+  ): Promise<PublishOutcome> {
+    const { events, durable } = this.#parts;
     const plain = encoded(event, {});
     const refusal = this.#whyNot(publisher, from, { topicType: event.topicType, bytes: plain.bytes.length });
     if (refusal !== undefined) return refused(refusal);
@@ -80,8 +93,9 @@ export class EventPublishing {
     if (!isKept) return { at: "routed", workers: events.route(from, plain) };
     const key = idempotencyKey === undefined ? {} : { [metadataKey.idempotency]: idempotencyKey };
     const marked = { [metadataKey.request]: "1", [metadataKey.delivery]: "durable", ...key };
+    const answered = from.answered(signal);
     durable.take(from, encoded(event, marked));
-    return from.answered(signal);
+    return answered;
   }
 
   #whyNot(
@@ -132,17 +146,32 @@ class OutsidePublisher implements Peer {
   readonly #outcome = new Promise<PublishOutcome>((resolve) => {
     this.#settle = resolve;
   });
+  /** Whether the host works on its event still, though the client may have gone. */
+  #isAsking = false;
 
-  constructor(principal: string | undefined, account: MemoryAccount, id: string) {
+  constructor(
+    { principal, party }: Publisher,
+    { accountant, id }: Pick<EventPublishingParts, "accountant"> & { readonly id: string },
+  ) {
     // No metadata of a client can carry an arrow.
     this.id = `http → ${id}`;
     this.worker = { id: this.id, name: this.id, version: undefined, labels: {} };
-    this.principal = principal;
-    this.account = account;
+    this.principal = principal?.name;
+    this.account = accountant.openAccount({
+      // What the operator of this machine has the host keep takes nothing from the workers on it.
+      ...{ party: principal === undefined ? "the host" : party, name: "event over HTTP" },
+      giveWay: (text) => this.#answer({ at: "refused", code: "overloaded", text, retryMs: undefined }),
+    });
+  }
+
+  /** Ends the account, unless the host works on the event still. */
+  left(): void {
+    if (!this.#isAsking) this.account.close();
   }
 
   /** Resolves to the answer. Rejects with the reason of `signal`: whether the event is kept is not known then. */
   answered(signal: AbortSignal): Promise<PublishOutcome> {
+    this.#isAsking = true;
     return new Promise((resolve, reject) => {
       const left = (): void => reject(signal.reason);
       signal.addEventListener("abort", left, { once: true });
@@ -158,9 +187,15 @@ class OutsidePublisher implements Peer {
     if (frame.kind !== "response") return "queued";
     const { [metadataKey.errorCode]: code = "handler-failed", [metadataKey.retryMs]: retryMs } = frame.metadata;
     const waitMs = retryMs === undefined ? undefined : Number(retryMs);
-    if (frame.error === "") this.#settle({ at: "kept" });
-    else this.#settle({ at: "refused", code, text: frame.error, retryMs: waitMs });
+    if (frame.error === "") this.#answer({ at: "kept" });
+    else this.#answer({ at: "refused", code, text: frame.error, retryMs: waitMs });
     return "queued";
+  }
+
+  #answer(outcome: PublishOutcome): void {
+    this.#isAsking = false;
+    this.account.close();
+    this.#settle(outcome);
   }
 
   notify(): SendOutcome {

@@ -86,7 +86,7 @@ describe("a CloudEvent of the official client", () => {
         { headers: { "ce-id": "1", "ce-type": "orders", "ce-specversion": "1.0" }, body: "" },
       ],
       [400, /version 0\.3/, structured({ ...whole, specversion: "0.3" })],
-      [400, /type of a topic/, structured({ ...whole, type: "no topic\ntype" })],
+      [400, /type of a topic/, structured({ ...whole, type: "no topic type" })],
       [400, /both data and data_base64/, structured({ ...whole, data: 1, data_base64: "AA==" })],
       [400, /not Base64/, structured({ ...whole, data_base64: "!" })],
       [400, /agprincipal is reserved/, structured({ ...whole, agprincipal: "root" })],
@@ -97,6 +97,16 @@ describe("a CloudEvent of the official client", () => {
       ],
       [400, /attribute nested/, structured({ ...whole, nested: {} })],
       [400, /lower-case letters/, structured({ ...whole, "UPPER-case": "x" })],
+      [400, /topic type "troupe\.x" is reserved/, structured({ ...whole, type: "troupe.x" })],
+      [400, /message type "TroupeTick" is reserved/, structured({ ...whole, messagetype: "TroupeTick" })],
+      [400, /source has a character/, structured({ ...whole, source: "\ud800" })],
+      [400, /subject has a character/, structured({ ...whole, subject: "a\nb" })],
+      [
+        400,
+        /nested too deeply/,
+        structured(`${JSON.stringify(whole).slice(0, -1)},"data":${"[".repeat(60_000)}1${"]".repeat(60_000)}}`),
+      ],
+      [413, /binary mode/, structured({ ...whole, data: "x".repeat(256 * 1024) })],
       [400, /not JSON/, structured("{")],
       [400, /data of the CloudEvent is not JSON/, structured({ ...whole, data_base64: "ew==" })],
     ];
@@ -135,6 +145,15 @@ describe("a CloudEvent of the official client", () => {
       expect(await post(audit(id, amount))).toMatchObject({ status: 200, content: { isKept: true, workers: null } });
     // The messages of one agent are handled in their order.
     expect([await seen.take(), await seen.take()]).toEqual([1, 2]);
+    await link.close();
+  });
+
+  test("that is long is not read by the host: its data arrives as it was sent", async () => {
+    const { rig, post, link, worker } = await open();
+    await using _rig = rig;
+    const body = `[${"{},".repeat(100_000)}`;
+    expect((await post({ ...HTTP.binary(order()), body })).status).toBe(200);
+    expect((await worker.nextEvent()).payload.data).toHaveLength(body.length);
     await link.close();
   });
 

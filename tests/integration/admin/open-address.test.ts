@@ -8,7 +8,11 @@ import { AdminRig } from "./admin-rig.ts";
 
 interface Answer {
   readonly status: number;
-  readonly content: { readonly rows?: readonly Record<string, unknown>[]; readonly detail?: string };
+  readonly content: {
+    readonly rows?: readonly Record<string, unknown>[];
+    readonly next?: string | null;
+    readonly detail?: string;
+  };
 }
 
 let authority: TestAuthority;
@@ -47,11 +51,13 @@ async function openRig(options: { readonly requestCert?: boolean } = {}) {
       token,
       method = "GET",
       headers = {},
+      body,
       pair,
     }: {
       readonly token?: string;
       readonly method?: string;
       readonly headers?: Record<string, string>;
+      readonly body?: string;
       readonly pair?: { readonly cert: string; readonly key: string };
     } = {},
   ): Promise<Answer> =>
@@ -76,13 +82,17 @@ async function openRig(options: { readonly requestCert?: boolean } = {}) {
           resolve({ status: response.statusCode ?? 0, content: text === "" ? {} : JSON.parse(text) }),
         );
       });
-      asked.end();
+      if (headers["content-length"] === undefined) asked.end(body);
+      else asked.flushHeaders();
     });
   const link = rig.dial();
   const worker = await new RawWorker(link, "worker", { isAnnounced: true }).join();
   for (const type of ["writer", "vault"]) await worker.register(type);
   return { rig, ask, link, worker };
 }
+
+/** Headers of a body that never comes. */
+const endless = { "content-length": "1000" };
 
 const ops = "token-of-ops-0123456789";
 const writer = "token-of-writer-0123456789";
@@ -143,6 +153,40 @@ describe("at the address that other machines reach", () => {
     await link.close();
   });
 
+  test("the places and filters of lists tell a principal nothing of agents that it may not see", async () => {
+    const { rig, ask, link, worker } = await openRig();
+    await using _rig = rig;
+    for (const type of ["a-vault", "vault", "writer", "z-vault"])
+      for (const key of ["k1", "k2", "k3"])
+        await rig.client.ask("PUT", "/v1/state", { type, key }, { body: Buffer.from("{}") });
+    const found: unknown[] = [];
+    let next: string | null | undefined = "";
+    while (typeof next === "string") {
+      const after: string = next === "" ? "" : `&after=${next}`;
+      const { status, content }: Answer = await ask(`/v1/states?limit=1${after}`, { token: writer });
+      expect(status).toBe(200);
+      found.push(...(content.rows ?? []).map(({ type, key }) => `${type}/${key}`));
+      next = content.next;
+      if (typeof next !== "string") continue;
+      expect(Buffer.from(next, "base64url").toString("latin1")).not.toMatch(/vault|writer/);
+      // All of one length: not even that of a name is told.
+      expect(next).toHaveLength(379);
+    }
+    expect(found).toEqual(["writer/k1", "writer/k2", "writer/k3"]);
+    for (const path of ["/v1/states?type=vault&limit=1", "/v1/states?type=vault&prefix=k&limit=1"])
+      expect((await ask(path, { token: writer })).content).toEqual({ rows: [], next: null });
+    const plain = Buffer.from(JSON.stringify({ type: "vault", key: "k1" })).toString("base64url");
+    for (const path of ["/v1/states?prefix=k", `/v1/states?after=${plain}`, `/v1/agents?after=${"A".repeat(379)}`])
+      expect((await ask(path, { token: writer })).status).toBe(400);
+    expect((await ask("/v1/states?type=writer&prefix=k2", { token: writer })).content.rows).toHaveLength(1);
+    const caller = await new RawWorker(link, "caller", { isAnnounced: true }).join();
+    caller.request("1", "writer/a", { metadata: { agpath: "t1@vault/secret,t2@writer/b" } });
+    await worker.nextRequest();
+    const [call] = (await ask("/v1/calls", { token: writer })).content.rows ?? [];
+    expect(call).toMatchObject({ type: "writer", path: ["hidden", "writer/b"] });
+    await link.close();
+  });
+
   test("a principal publishes CloudEvents to the topics that the rules allow, as itself", async () => {
     const { rig, ask, link, worker } = await openRig();
     await using _rig = rig;
@@ -157,6 +201,12 @@ describe("at the address that other machines reach", () => {
       ...{ status: 403, content: { detail: expect.stringMatching(/^Not authorized to publish to this topic\. /) } },
     });
     expect((await publish("drafts", guest)).status).toBe(403);
+    // Before the host reads anything of its data, which is none of JSON here.
+    const headers = { "ce-id": "1", "ce-source": "s", "ce-type": "news", "ce-specversion": "1.0" };
+    expect((await ask("/v1/events", { token: writer, method: "POST", headers, body: "{" })).status).toBe(403);
+    expect((await ask("/v1/state?type=vault&key=k", { token: writer, method: "PUT", headers: endless })).status).toBe(
+      403,
+    );
     await link.close();
   });
 

@@ -31,6 +31,26 @@ test("a connection beyond 64 is ended if all others have shown the token", () =>
   ]);
 });
 
+test("principals that fill the table together leave places to newcomers, and the one that has most gives way", () => {
+  const table = new ConnectionTable();
+  const connect = (owner: string): Socket => {
+    const socket = new Socket();
+    table.add(socket);
+    table.know(socket, owner, { isBounded: true });
+    return socket;
+  };
+  const [small, ...others] = ["small", "greedy", "other"].flatMap((owner) =>
+    Array.from({ length: owner === "small" ? 1 : httpLimits.connections / 2 }, () => connect(owner)),
+  );
+  expect(table.size).toBe(httpLimits.connections - httpLimits.openConnections);
+  expect([small, others[0], others[31], others[32]].map((socket) => socket?.destroyed)).toEqual([
+    ...[false, true, false, true],
+  ]);
+  const third = connect("third");
+  expect([third.destroyed, small?.destroyed]).toEqual([false, false]);
+  table.destroyAll();
+});
+
 test("connections that have ended leave their places to others", async () => {
   const { table, sockets } = tableOf(4);
   const [known, stranger] = sockets;
