@@ -98,6 +98,7 @@ export function createKeptAgents(options: KeptAgentsOptions): KeptAgents {
     keeper: () => (isStateless() ? undefined : hosted),
     loadsInstancesLate: true,
     epochOf,
+    answerBytes: (answer) => (answer instanceof Uint8Array ? answer.length : answer.bytes.length),
     // `riding` encodes the answer, and fails the turn if it can't.
     assertSendable: () => undefined,
     riding: ({ owed, kept, agentId: target, context }: CallDelivery, answer) =>

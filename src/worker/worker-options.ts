@@ -98,7 +98,7 @@ export interface WorkerOptions extends RuntimeOptions {
    * Default 1 000.
    */
   readonly maxParkedMessages?: number | undefined;
-  /** The same bound in bytes. Default 8 MiB. */
+  /** The same bound in bytes of the messages as they came, with their metadata. Default 8 MiB. */
   readonly maxParkedBytes?: number | undefined;
   /**
    * Bytes of calls and events that may wait for a slow host. Beyond them `publishMessage` and `sendMessage` wait. Beyond twice

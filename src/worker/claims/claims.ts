@@ -14,6 +14,7 @@ import {
 import type { LeaveReason } from "../../protocol/internal.ts";
 import { Claim, type ClaimedWork } from "./claim.ts";
 import { ClaimNotices, type ClaimNoticesOptions } from "./claim-notices.ts";
+import { LeftClaims } from "./left-claims.ts";
 
 export interface ClaimsOptions extends ClaimNoticesOptions {
   readonly catalog: () => AgentCatalog;
@@ -36,9 +37,6 @@ export interface Arrival {
   readonly from: object;
 }
 
-/** Claims that the worker remembers after it has let them go. */
-const mostRemembered = 10_000;
-
 const ranks: Readonly<Record<LeaveReason, number>> = {
   idle: 0,
   capacity: 0,
@@ -54,8 +52,7 @@ export class Claims implements PlacedAgents {
   readonly notices: ClaimNotices;
   readonly #catalog: () => AgentCatalog;
   readonly #claims = new Map<string, Claim>();
-  /** The epochs of agents that have left. A message under such a claim may still come, on an older channel. */
-  readonly #left = new Map<string, Epoch>();
+  readonly #left = new LeftClaims();
 
   constructor({ catalog, ...notices }: ClaimsOptions) {
     this.#catalog = catalog;
@@ -99,8 +96,7 @@ export class Claims implements PlacedAgents {
     if (known !== undefined && order <= 0) return this.#admitTo(known, path);
     const id = new AgentId(agent.type, agent.key);
     const claim = new Claim(id, epoch, from);
-    const left = this.#left.get(name);
-    if (known === undefined && left !== undefined && compareEpochs(epoch, left) <= 0) return { at: "returned", claim };
+    if (known === undefined && this.#left.has(name, epoch)) return { at: "returned", claim };
     claim.onIdle = () => this.#review(claim);
     claim.hasEarlierTurns = known === undefined && this.#catalog().isPresent(id);
     this.#claims.set(name, claim);
@@ -174,10 +170,7 @@ export class Claims implements PlacedAgents {
 
   /** The worker has told the host that it lets the agent go, and takes no message under this claim any more. */
   remember(claim: Claim): void {
-    const name = nameOf(claim);
-    this.#left.delete(name);
-    this.#left.set(name, claim.epoch);
-    if (this.#left.size > mostRemembered) for (const [oldest] of this.#left) return void this.#left.delete(oldest);
+    this.#left.add(nameOf(claim), claim.epoch);
   }
 
   /** The host is lost, and its word with it. Returns the claims that it had given. */

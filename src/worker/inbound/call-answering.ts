@@ -58,6 +58,14 @@ export interface CallAnsweringOptions extends PendingResponseOptions {
   readonly lease: LeasedTurns;
 }
 
+/** The arrival of a call. */
+export interface CallArrival {
+  /** The call as it came. */
+  readonly bytes: Uint8Array;
+  /** Whether a handler that holds a slot may wait for it, so that it needs none itself. */
+  readonly isUrgent: boolean;
+}
+
 /** A call whose handler runs. */
 interface IncomingCall extends Delivery {
   /** The type name of the message on the wire. */
@@ -90,7 +98,7 @@ export class CallAnswering {
         this.#end(owed, handlerSlot);
       },
       failed: ({ owed, handlerSlot }, error) => {
-        owed.fail(error);
+        owed.fail(error, isTooNew(error) && !owed.hasBegun);
         this.#end(owed, handlerSlot);
       },
       refused: ({ owed, handlerSlot }, error) => {
@@ -194,11 +202,12 @@ export class CallAnswering {
    * Runs the agent's handler when a slot is free, and sends its result or its error. An urgent call needs no slot, because a
    * handler that holds a slot may wait for it. Never throws.
    */
-  answer(frame: RequestFrame, outbox: Outbox, isUrgent: boolean, placed?: PlacedMessage): void {
+  answer(frame: RequestFrame, outbox: Outbox, { bytes, isUrgent }: CallArrival, placed?: PlacedMessage): void {
     const { slots, work, settings, lease } = this.#options;
     const deadline = deadlineAfter(timeoutOf(frame.metadata), settings.clock);
     const owed = new PendingResponse(frame.requestId, outbox, this.#options, placed);
     owed.arrivedMs = lease.arrivedMs;
+    owed.byteLength = bytes.length;
     work.add(owed);
     if (isUrgent || slots.hasFree) return this.#run(frame, owed, deadline, isUrgent);
     this.#owed.add(owed);
@@ -209,7 +218,7 @@ export class CallAnswering {
   #park(frame: RequestFrame, owed: PendingResponse, deadline: Deadline | undefined): void {
     const { slots, settings } = this.#options;
     const parked = {
-      bytes: frame.payload?.data.length ?? 0,
+      bytes: owed.byteLength,
       run: () => {
         timer?.cancel();
         owed.onGivenUp = undefined;
@@ -288,7 +297,7 @@ export class CallAnswering {
     owed.begin(context);
     const link: TraceCarrier = frame.metadata;
     const isInTurns = catalog.turnsOf(agentId.type) !== undefined;
-    const handlerSlot = isInTurns ? new HandlerSlot(slots, data.length, isUrgent) : undefined;
+    const handlerSlot = isInTurns ? new HandlerSlot(slots, owed.byteLength, isUrgent) : undefined;
     const giveBack = owed.claim && ((reason: GiveBackReason) => isGivenBack(owed, reason));
     // An agent without a state remembers nothing.
     const isKept = key !== undefined && (!isMail || catalog.keepsState(agentId.type));
@@ -296,6 +305,11 @@ export class CallAnswering {
     const { arrivedMs } = owed;
     return { agentId, message, context, link, typeName, owed, handlerSlot, giveBack, arrivedMs, kept };
   }
+}
+
+/** Whether a newer program has written the agent's state, so that this worker can't make the agent. */
+function isTooNew(error: unknown): boolean {
+  return error instanceof TroupeError && error.code === "state-too-new";
 }
 
 /** A call for which a turn of its agent waits can go nowhere else. */

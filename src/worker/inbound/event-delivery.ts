@@ -121,7 +121,8 @@ export class EventDelivery {
         return;
       }
       const { typeName, contentType, data } = wire.payload;
-      event = { message: registry.decode(typeName, contentType, data), topicId, sender, wire, placement };
+      const message = registry.decode(typeName, contentType, data);
+      event = { message, topicId, sender, wire, byteLength: bytes.length, placement };
     } catch (error) {
       counts.unreadableEvents += 1;
       this.passBy(wire, from);
@@ -215,7 +216,7 @@ export class EventDelivery {
   #park(event: IncomingEvent): void {
     const { slots, work, counts } = this.#options;
     const parked = {
-      bytes: event.wire.payload.data.length,
+      bytes: event.byteLength,
       run: () => {
         event.onGivenUp = undefined;
         this.#run(event);
@@ -233,7 +234,7 @@ export class EventDelivery {
     const { slots, dispatcher, catalog } = this.#options;
     slots.begin();
     if (catalog.turnsOf(event.agentId.type) !== undefined) {
-      event.handlerSlot = new HandlerSlot(slots, event.wire.payload.data.length, false);
+      event.handlerSlot = new HandlerSlot(slots, event.byteLength, false);
     }
     void deliverInLoadContext(dispatcher, event, this.#owner);
   }

@@ -20,7 +20,7 @@ import {
 import type { Leaving } from "../claims/leaving.ts";
 import type { HostConnection } from "../connection/host-connection.ts";
 import type { OutgoingCalls } from "../outbound/outgoing-calls.ts";
-import { CallAnswering, type CallAnsweringOptions } from "./call-answering.ts";
+import { CallAnswering, type CallAnsweringOptions, type CallArrival } from "./call-answering.ts";
 import { EventDelivery, type EventDeliveryOptions } from "./event-delivery.ts";
 
 type OnHostLeaving = (connection: HostConnection, leaving: LeavingFrame) => void;
@@ -165,7 +165,7 @@ export class Inbox {
       return;
     }
     if (this.intake !== "all") {
-      if (this.intake === "own" && this.#options.calls.isMaking(frame)) this.#answering.answer(frame, outbox, true);
+      if (this.intake === "own" && this.#options.calls.isMaking(frame)) this.#answering.answer(frame, outbox, { bytes, isUrgent: true });
       else this.#answering.refuse(frame, outbox);
       return;
     }
@@ -189,17 +189,23 @@ export class Inbox {
   #answer(
     frame: RequestFrame,
     connection: HostConnection,
-    { bytes, isUrgent }: { readonly bytes: Uint8Array; readonly isUrgent: boolean },
+    arrival: CallArrival,
   ): void {
     const { claims } = this.#options;
     const { outbox } = connection;
     const { target } = frame;
     const epoch = this.#epochOf(frame, connection);
-    if (epoch === undefined || target === undefined) return this.#answering.answer(frame, outbox, isUrgent);
+    if (epoch === undefined || target === undefined) return this.#answering.answer(frame, outbox, arrival);
+    const { bytes, isUrgent } = arrival;
     const admission = claims.admit(target, epoch, { path: pathOf(frame.metadata), from: outbox });
     switch (admission.at) {
       case "taken":
-        return this.#answering.answer(frame, outbox, isUrgent || admission.isAwaited, { bytes, ...admission });
+        return this.#answering.answer(
+          frame,
+          outbox,
+          { bytes, isUrgent: isUrgent || admission.isAwaited },
+          { bytes, ...admission },
+        );
       case "returned":
         return this.#answering.returnAtOnce(frame, outbox, { ...admission, bytes, isAwaited: false });
       case "refused":

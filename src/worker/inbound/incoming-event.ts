@@ -24,6 +24,8 @@ export interface OpenedEvent {
   readonly topicId: TopicId;
   readonly sender: AgentId | undefined;
   readonly wire: WireEvent;
+  /** Bytes of the event as it came: its attributes may be longer than its message. */
+  readonly byteLength: number;
   /** Undefined: the host names no recipients. */
   readonly placement: EventPlacement | undefined;
 }
@@ -58,6 +60,7 @@ export class IncomingEvent implements Delivery, Work {
   readonly message: unknown;
   readonly context: HandlerContext;
   readonly wire: WireEvent;
+  readonly byteLength: number;
   readonly claim: Claim | undefined;
   readonly isEvent = true;
   /** When it came, for its wait for a lease. */
@@ -75,7 +78,7 @@ export class IncomingEvent implements Delivery, Work {
   readonly #options: IncomingEventOptions;
 
   constructor(agentId: AgentId, opened: OpenedEvent, options: IncomingEventOptions) {
-    const { message, topicId, sender, wire, placement } = opened;
+    const { message, topicId, sender, wire, byteLength, placement } = opened;
     const { runtime, claim, arrivedMs } = options;
     this.agentId = agentId;
     this.message = message;
@@ -92,6 +95,7 @@ export class IncomingEvent implements Delivery, Work {
       depth: depthIn(wire.attributes),
     });
     this.wire = wire;
+    this.byteLength = byteLength;
   }
 
   get link(): TraceCarrier {

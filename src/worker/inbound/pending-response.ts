@@ -49,6 +49,8 @@ export class PendingResponse implements Work {
   onGivenUp: (() => void) | undefined;
   /** When the call came, for its wait for a lease. */
   arrivedMs: number | undefined;
+  /** Bytes of the call as it came: its metadata may be longer than its message. */
+  byteLength = 0;
   /** Whether no caller reads the answer: it goes without a value. */
   isUnread = false;
   readonly #outbox: Outbox;

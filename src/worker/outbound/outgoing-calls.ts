@@ -43,7 +43,7 @@ import { AnswerReader } from "./answer-reader.ts";
 import { InterventionWaits } from "./intervention-waits.ts";
 import { PendingCalls } from "./pending-calls.ts";
 import type { SendQueue } from "./send-queue.ts";
-import { saysNotTaken, TargetSearch } from "./target-search.ts";
+import { saysNotTaken, saysTooNew, TargetSearch } from "./target-search.ts";
 import { beginBounds, boundsLeft, type TimedBounds } from "./timed-bounds.ts";
 
 export type CallOptions = SendOptions & { readonly answer?: MessageType | undefined };
@@ -262,6 +262,8 @@ export class OutgoingCalls {
       const request: RequestFrame = { kind: "request", requestId, source, target, payload, metadata };
       frame = await this.#pending.answerTo(request, timed);
       if (search === undefined || !saysNotTaken(frame, recipient.type)) break;
+      // There is a worker, and what it says helps more than that none was found.
+      if (saysTooNew(frame.metadata) && search.isOver) break;
       limits = await this.#nextAttempt(search);
     }
     return this.#answers.read(frame, { recipient, messageType: payload.typeName, sender, promised, timed });

@@ -7,7 +7,7 @@ import {
   notServedError,
   unfollowAbort,
 } from "../../core/internal.ts";
-import { metadataKey, type ResponseFrame, saysNotHandled } from "../../protocol/internal.ts";
+import { metadataKey, type ResponseFrame, saysNotHandled, type WireMetadata } from "../../protocol/internal.ts";
 import { backOffMs } from "../connection/connect-with-retry.ts";
 
 export interface TargetSearchOptions {
@@ -54,6 +54,12 @@ export class TargetSearch {
     return { signal, timeoutMs: left };
   }
 
+  /** Whether the time of the wait is over. */
+  get isOver(): boolean {
+    const { waitForTarget, clock } = this.#options;
+    return clock.now() - this.#startMs >= waitForTarget;
+  }
+
   /** Rejects the wait that is under way. */
   end(error: Error): void {
     this.#end?.(error);
@@ -80,14 +86,19 @@ export class TargetSearch {
   }
 }
 
+/** Whether an answer says that only a worker with a newer program can read the agent's state. */
+export function saysTooNew(metadata: WireMetadata): boolean {
+  return metadata[metadataKey.errorCode] === "state-too-new";
+}
+
 /**
- * Whether an answer says that no worker has taken the call, because none serves its agent type now. Then the call may be sent again.
+ * Whether an answer says that no worker has taken the call, because none serves its agent now. Then the call may be sent again.
  * A handler can throw any text, so the text alone never counts. The host or the worker must say that no handler has seen the call.
  */
 // protocol.md §11.3
 export function saysNotTaken({ error, metadata }: ResponseFrame, agentType: string): boolean {
   if (!saysNotHandled(metadata)) return false;
-  if (metadata[metadataKey.errorCode] === "shutting-down") return true;
+  if (metadata[metadataKey.errorCode] === "shutting-down" || saysTooNew(metadata)) return true;
   const isNotServed =
     error === `Agent type ${agentType} not found.` || error === `Agent with name ${agentType} not found.`;
   return isNotServed || error === `Client for agent type ${agentType} disconnected.`;

@@ -229,6 +229,26 @@ describe("maxConcurrentHandlers", () => {
     expect(worker.counters().droppedEvents).toBe(0);
   });
 
+  const note1000 = { note: "x".repeat(1_000) };
+  test.each([
+    { what: "calls", frame: (id: string) => requestFrame("a/k", { requestId: id, metadata: note1000 }) },
+    { what: "events", frame: (id: string) => eventFrame("t/k", { id, attributes: note1000 }) },
+  ])("holds the host when $what with long metadata are parked, however short their messages are", async ({ frame }) => {
+    await using stage = await openBusy({ maxParkedMessages: 1_000, maxParkedBytes: 4_000 });
+    const { worker, channel, begun } = stage;
+    for (let id = 0; id < 30; id += 1) channel.send(frame(String(id)));
+    await settled();
+    expect(worker.handlers.running).toBe(2);
+    expect(worker.handlers.parked).toBeLessThanOrEqual(4);
+    let ended = 0;
+    while (begun.length > 0) {
+      begun.shift()?.end();
+      ended += 1;
+      await settled();
+    }
+    expect(ended).toBe(30);
+  });
+
   test("never holds an answer that is waited for: it is read on, and what can't be parked is dropped, counted, or answered", async () => {
     await using stage = await openBusy();
     const { worker, channel, begun } = stage;

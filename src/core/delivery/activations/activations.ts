@@ -95,6 +95,7 @@ export class Activations {
       maxLiveAgents: options.maxLiveAgents,
       kinds: () => kinds.values(),
       isFull: () => this.#ends.isFull,
+      isFullForIdleness: () => this.#ends.isFullForIdleness,
       deactivate: (kind, key, reason) => this.#deactivateIdle(kind, key, reason),
     });
     this.#uses = new AgentUses(this.#limits);
@@ -225,7 +226,8 @@ export class Activations {
     // Before the live ones: the messages that wait there begin activations, which stay.
     for (const key of [...kind.making.keys()]) ended.push(...this.#dropMade(kind, new AgentId(type, key), reason));
     for (const key of [...kind.live].map(([key]) => key)) this.#dropLive(kind, new AgentId(type, key), reason);
-    ended.push(...this.#losing);
+    // A call takes some 120,000 arguments at most, and more agents may be lost.
+    for (const lost of this.#losing) ended.push(lost);
     return ended;
   }
 
@@ -289,11 +291,11 @@ export class Activations {
       for (const [key, made] of kind.making) {
         ended.push(this.#ends.endForGood(new AgentId(type, key), made, { onSaid: () => undefined, mayClose }));
       }
-      ended.push(...kind.ending.values());
+      for (const ending of kind.ending.values()) ended.push(ending);
       kind.live.clear();
       kind.making.clear();
     }
-    ended.push(...this.#losing);
+    for (const lost of this.#losing) ended.push(lost);
     return { said, ended };
   }
 

@@ -332,11 +332,11 @@ export class AgentCatalog {
    */
   async dropShared(reason: DropReason = "stale"): Promise<void> {
     if (!this.#kinds.hasShared) return;
-    const ended: Promise<void>[] = [];
+    const ended: (readonly Promise<void>[])[] = [];
     for (const [type, kind] of this.#kinds.all) {
-      if (kind.sharing !== undefined) ended.push(...this.#activations.drop(type, kind, reason));
+      if (kind.sharing !== undefined) ended.push(this.#activations.drop(type, kind, reason));
     }
-    await Promise.allSettled(ended);
+    await Promise.allSettled(ended.flat());
   }
 
   /**

@@ -45,6 +45,8 @@ interface LastWord {
 
 /** Deactivations for idleness and caps that run at a time. */
 const mostAtOnce = 256;
+/** Those that may run when idleness begins another one. Beyond `mostAtOnce` activations wait, and they must not wait for idle agents. */
+const mostForIdleness = 192;
 
 /** Ends activations: the agent's last word, its last commit, its timers, its `close`. */
 export class Deactivations {
@@ -63,6 +65,11 @@ export class Deactivations {
   /** Whether so many run that neither idleness nor a cap begins another, and activations of tracked types wait. */
   get isFull(): boolean {
     return this.#running >= mostAtOnce;
+  }
+
+  /** Whether so many run that idleness begins no other. */
+  get isFullForIdleness(): boolean {
+    return this.#running >= mostForIdleness;
   }
 
   /** Agents that have not ended yet. */

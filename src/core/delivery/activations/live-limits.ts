@@ -12,6 +12,8 @@ export interface LiveLimitsOptions {
   readonly kinds: () => Iterable<AgentKind>;
   /** Whether too many deactivations run for another one to begin. */
   readonly isFull: () => boolean;
+  /** The same for an idle agent, before which others go. */
+  readonly isFullForIdleness: () => boolean;
   /** Deactivates a live agent that has no turn and no waiting message, or lets it leave (`LiveAgents.leave`). */
   readonly deactivate: (kind: AgentKind, key: string, reason: "idle" | "capacity") => void;
 }
@@ -148,7 +150,7 @@ export class LiveLimits {
 
   /** Deactivates the agents that are idle, and sets the timer for the next one. */
   #sweep(kind: AgentKind): void {
-    const { clock, isFull, deactivate } = this.#options;
+    const { clock, isFullForIdleness, deactivate } = this.#options;
     const { tracked, limits } = kind;
     if (tracked === undefined || this.#timers.has(kind)) return;
     const now = clock.now();
@@ -160,7 +162,7 @@ export class LiveLimits {
       if (tracked.usedMs(slot) > now) tracked.putBehind(slot);
       else if (dueMs > now) return this.#arm(kind, dueMs - now);
       else if (!mayGo(kind, tracked, slot)) tracked.touch(slot);
-      else if (isFull()) {
+      else if (isFullForIdleness()) {
         this.#behind.add(kind);
         return;
       } else if (left === 0) return this.#arm(kind, 0);

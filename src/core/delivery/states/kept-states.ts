@@ -40,6 +40,8 @@ export interface KeptStatesOptions<Out> {
   readonly isSequential: (type: string) => boolean;
   /** Turns of an agent of a registered type that may run while a commit is under way. */
   readonly runAhead: (type: string) => number;
+  /** Returns the bytes of an answer that the keeper sends with a commit. Default: the keeper sends none. */
+  readonly answerBytes?: ((answer: Out) => number) | undefined;
   /** Ends an activation whose state is gone. False: the agent is an instance, which can't be made again. */
   readonly forget: (id: AgentId, agent: Agent, reason: "stale" | "destroyed") => boolean;
 }
@@ -319,6 +321,7 @@ export class KeptStates<Out = unknown> implements ActivationStates, SlotHome {
       commit: (commit) => this.#keeper(id.type).commit(commit),
       leave: (lost) => this.leave(slot, lost),
       initial: () => initialOf(slot),
+      bytesOf: (answer) => this.#options.answerBytes?.(answer) ?? 0,
     });
     this.#ahead.set(slot, ahead);
     slot.ahead = ahead;

@@ -25,6 +25,8 @@ export interface TurnsAheadParts<Out> {
   readonly leave: (lost: LostState) => void;
   /** Makes the state of an agent that begins anew. */
   readonly initial: () => object;
+  /** Returns the bytes of an answer that the keeper sends. */
+  readonly bytesOf: (answer: Out) => number;
 }
 
 /** A turn that has ended well, or a `saveNow`, until its commit is decided. */
@@ -38,6 +40,8 @@ interface Step<Out> {
   readonly turns: readonly WritingTurn[];
   readonly effects: TakenEffects;
   readonly request: CommitRequest<Out>;
+  /** Bytes of the answer that leaves with the commit, or is remembered. */
+  readonly answerBytes: number;
   readonly bytes: number;
   readonly written: Promise<void>;
   readonly resolve: () => void;
@@ -114,7 +118,7 @@ export class TurnsAhead<Out> implements SlotAhead {
    * Rejects when the commit fails, or one before it.
    */
   take(request: CommitRequest<Out>): Promise<void> | undefined {
-    const { slot, id } = this.#parts;
+    const { slot, id, bytesOf } = this.#parts;
     if (slot.at !== "loaded") throw ended(id);
     if (slot.lostTurn !== undefined) throw slot.lostTurn.error;
     const { deletes, savesState } = changeOf(slot, request);
@@ -130,10 +134,12 @@ export class TurnsAhead<Out> implements SlotAhead {
     }
     const turns = slot.writing;
     const effects = slot.takeForCommit(text);
-    const answerBytes = request.remembered?.answer?.length ?? lengthOf(request.answer);
+    const ridingBytes = request.answer === undefined ? 0 : bytesOf(request.answer);
+    const answerBytes = ridingBytes + (request.remembered?.answer?.length ?? 0);
     const bytes = (isChanged ? text.length : 0) + effects.bytes + answerBytes;
     if (deletes) this.#beginAnew();
-    const step = newStep({ text: savesState ? text : undefined, before, deletes, turns, effects, request, bytes });
+    const saved = savesState ? text : undefined;
+    const step = newStep({ text: saved, before, deletes, turns, effects, request, answerBytes, bytes });
     this.#waiting.push(step);
     this.#waitingBytes += bytes;
     if (request.remembered !== undefined) {
@@ -186,7 +192,7 @@ export class TurnsAhead<Out> implements SlotAhead {
     const most = this.#single > 0 ? 1 : Number.POSITIVE_INFINITY;
     for (const step of this.#waiting) {
       // Of the states only the last one is written.
-      const own = step.effects.bytes + lengthOf(step.request.answer) + (step.request.remembered?.answer?.length ?? 0);
+      const own = step.effects.bytes + step.answerBytes;
       const isTooMuch = step.deletes || bytes + own + (step.text?.length ?? 0) > mostCommitBytes;
       if (count > 0 && (isTooMuch || count >= most)) break;
       count += 1;
@@ -323,11 +329,6 @@ function newStep<Out>(what: Omit<Step<Out>, "written" | "resolve" | "reject">): 
 
 function nameOf(id: string, principal: string): string {
   return JSON.stringify([id, principal]);
-}
-
-/** Bytes of an answer that is encoded already. */
-function lengthOf(answer: unknown): number {
-  return answer instanceof Uint8Array ? answer.length : 0;
 }
 
 /** The error of a turn that ran on the state of another one, which is not written. */

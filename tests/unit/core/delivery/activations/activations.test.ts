@@ -207,7 +207,7 @@ describe("idle agents", () => {
     expect(catalog.isLive(id)).toBe(false);
   });
 
-  test("go at most 256 at a time", async () => {
+  test("go at most 192 at a time", async () => {
     const { catalog, clock, factory, counts } = open({ states: undefined });
     catalog.addFactory("a", factory, { idleAfterMs: 1_000 });
     const keys = Array.from({ length: 600 }, (_, index) => `${index}`);
@@ -215,9 +215,44 @@ describe("idle agents", () => {
     await settle();
     clock.advance(1_000);
     // As many as may run at a time: each of them ends in a later turn.
-    expect(counts.deactivations.idle).toBe(256);
+    expect(counts.deactivations.idle).toBe(192);
     await settle();
     expect(counts.deactivations.idle).toBe(600);
+  });
+
+  test("that say goodbye slowly keep no other agent waiting, however many there are", async () => {
+    const gate = new Gate();
+    const hooks: Hooks = { onDeactivate: () => gate.opened };
+    const { catalog, clock, factory, counts } = open({ states: undefined, hooks });
+    catalog.addFactory("a", factory, { idleAfterMs: 1_000 });
+    for (let key = 0; key < 300; key += 1) await catalog.agentFor(new AgentId("a", `${key}`));
+    await settle();
+    clock.advance(1_000);
+    let isMade = false;
+    const made = Promise.resolve(catalog.agentFor(id)).then(() => {
+      isMade = true;
+    });
+    await settle();
+    expect([counts.deactivations.idle, isMade]).toEqual([192, true]);
+    gate.open();
+    await made;
+  });
+
+  test("go after those that a cap lets go, while idle agents end slowly", async () => {
+    const gate = new Gate();
+    const hooks: Hooks = { onDeactivate: () => gate.opened };
+    const { catalog, clock, factory, counts } = open({ states: undefined, hooks });
+    catalog.addFactory("a", factory, { idleAfterMs: 1_000 });
+    catalog.addFactory("capped", factory, { maxLive: 1 });
+    for (let key = 0; key < 300; key += 1) await catalog.agentFor(new AgentId("a", `${key}`));
+    await settle();
+    clock.advance(1_000);
+    for (let key = 0; key < 4; key += 1) await catalog.agentFor(new AgentId("capped", `${key}`));
+    await settle();
+    expect(counts.deactivations).toMatchObject({ idle: 192, capacity: 3 });
+    gate.open();
+    await settle();
+    expect(counts.deactivations.idle).toBe(300);
   });
 });
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { type Agent, AgentId, SingleThreadedAgentRuntime } from "../../../../../src/core/index.ts";
+import { type Agent, AgentId, BaseAgent, SingleThreadedAgentRuntime } from "../../../../../src/core/index.ts";
 import { type AgentCatalog, HandlerContext } from "../../../../../src/core/internal.ts";
 import { ManualClock } from "../../../../../src/testing/index.ts";
 import { Keeper, id as keeper } from "../../../../contract/agent-runtime/keepers.ts";
@@ -60,6 +60,25 @@ describe("a shared type whose worker has lost its host", () => {
     expect([catalog.isLive(id), catalog.isLive(other)]).toEqual([true, false]);
     for (const one of [before, gate]) one.open();
     await Promise.all([held, waiting]);
+  });
+
+  test("drops all agents when the host is lost, also 130,000 of one type", async () => {
+    const { catalog } = open({ states: undefined });
+    let closed = 0;
+    class Bare extends BaseAgent {
+      override close(): void {
+        closed += 1;
+      }
+      protected override onMessageImpl(): void {}
+    }
+    const types = ["a", "b"];
+    for (const type of types) catalog.addFactory(type, () => new Bare("bare"), { shared: true });
+    const count = 130_000;
+    const made: unknown[] = [catalog.agentFor(new AgentId("b", "k"))];
+    for (let key = 0; key < count; key += 1) made.push(catalog.agentFor(new AgentId("a", `${key}`)));
+    await Promise.all(made);
+    await catalog.dropShared();
+    expect([closed, ...catalog.liveAgents()]).toEqual([count + 1]);
   });
 
   test("drops an agent that is just being made, and says so to the messages that waited for it", async () => {
