@@ -31,8 +31,8 @@ export interface SendOptions {
    */
   readonly timeoutMs?: number | undefined;
   /**
-   * Milliseconds that the call waits while no worker serves its agent type, for instance because that worker is just starting, and
-   * over a host while only workers of an older program are there that can't read the agent's state. Then it rejects with
+   * Milliseconds that the call waits while no worker serves its agent type, for instance because that worker is just starting. Over a host it
+   * also waits while only workers of an older program are there, which can't read the agent's state. Then it rejects with
    * `UndeliverableException`, or as `state-too-new`. `timeoutMs` and `signal` bound the whole call, this wait included. AutoGen's own
    * hosts do not say that no handler has seen a call: there it does not wait. Default: it does not wait.
    */

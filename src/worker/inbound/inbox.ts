@@ -165,7 +165,8 @@ export class Inbox {
       return;
     }
     if (this.intake !== "all") {
-      if (this.intake === "own" && this.#options.calls.isMaking(frame)) this.#answering.answer(frame, outbox, { bytes, isUrgent: true });
+      if (this.intake === "own" && this.#options.calls.isMaking(frame))
+        this.#answering.answer(frame, outbox, { bytes, isUrgent: true });
       else this.#answering.refuse(frame, outbox);
       return;
     }
@@ -186,11 +187,7 @@ export class Inbox {
 
   // protocol.md §11.14, §11.17
   /** A call to an agent that the host has placed here goes to it, or back. */
-  #answer(
-    frame: RequestFrame,
-    connection: HostConnection,
-    arrival: CallArrival,
-  ): void {
+  #answer(frame: RequestFrame, connection: HostConnection, arrival: CallArrival): void {
     const { claims } = this.#options;
     const { outbox } = connection;
     const { target } = frame;

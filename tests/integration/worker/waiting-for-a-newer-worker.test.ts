@@ -32,48 +32,49 @@ const wait = { waitForTarget: 60_000, timeoutMs: 60_000 };
 describe.each([
   { kind: "shared", shared: true },
   { kind: "exclusive", shared: false },
-])("a call for an agent of a $kind type whose state a newer program has written, while only an older worker is there", ({
-  shared,
-}) => {
-  async function newerWorker(rig: WorkerRig): Promise<WorkerRuntime> {
-    const worker = await rig.worker({ version: "2" });
-    await Newer.register(worker, "counter", () => new Newer("newer"), { shared });
-    return worker;
-  }
+])(
+  "a call for an agent of a $kind type whose state a newer program has written, while only an older worker is there",
+  ({ shared }) => {
+    async function newerWorker(rig: WorkerRig): Promise<WorkerRuntime> {
+      const worker = await rig.worker({ version: "2" });
+      await Newer.register(worker, "counter", () => new Newer("newer"), { shared });
+      return worker;
+    }
 
-  /** An older worker beside the state that a newer one has left. `made`: its attempts to make the agent. */
-  async function openOlder(rig: WorkerRig) {
-    const caller = await rig.worker();
-    caller.addMessageSerializer([Add, Total]);
-    const first = await newerWorker(rig);
-    expect(await caller.sendMessage(Add({ value: 1 }), id)).toEqual(Total({ value: 1 }));
-    await first.stop();
-    const made = new Inbox<string>();
-    const make = () => {
-      made.put("made");
-      return new Older("older");
-    };
-    const worker = await rig.worker({ version: "1" });
-    await Older.register(worker, "counter", make, { shared });
-    return { caller, worker, made };
-  }
+    /** An older worker beside the state that a newer one has left. `made`: its attempts to make the agent. */
+    async function openOlder(rig: WorkerRig) {
+      const caller = await rig.worker();
+      caller.addMessageSerializer([Add, Total]);
+      const first = await newerWorker(rig);
+      expect(await caller.sendMessage(Add({ value: 1 }), id)).toEqual(Total({ value: 1 }));
+      await first.stop();
+      const made = new Inbox<string>();
+      const make = () => {
+        made.put("made");
+        return new Older("older");
+      };
+      const worker = await rig.worker({ version: "1" });
+      await Older.register(worker, "counter", make, { shared });
+      return { caller, worker, made };
+    }
 
-  test("waits with waitForTarget for a newer worker, which handles it once", async () => {
-    await using rig = await startRig();
-    const { caller, worker, made } = await openOlder(rig);
-    const call = caller.sendMessage(Add({ value: 1 }), id, { ...wait, idempotencyKey: "order-7" });
-    await made.takeMany(2);
-    if (!shared) await worker.stop();
-    await newerWorker(rig);
-    expect(await call).toEqual(Total({ value: 2 }));
-    expect(await caller.sendMessage(Add({ value: 1 }), id)).toEqual(Total({ value: 3 }));
-  });
+    test("waits with waitForTarget for a newer worker, which handles it once", async () => {
+      await using rig = await startRig();
+      const { caller, worker, made } = await openOlder(rig);
+      const call = caller.sendMessage(Add({ value: 1 }), id, { ...wait, idempotencyKey: "order-7" });
+      await made.takeMany(2);
+      if (!shared) await worker.stop();
+      await newerWorker(rig);
+      expect(await call).toEqual(Total({ value: 2 }));
+      expect(await caller.sendMessage(Add({ value: 1 }), id)).toEqual(Total({ value: 3 }));
+    });
 
-  test("fails as state-too-new without waitForTarget, and when that time is over", async () => {
-    await using rig = await startRig();
-    const { caller } = await openOlder(rig);
-    const tooNew = { code: "state-too-new" };
-    await expect(caller.sendMessage(Add({ value: 1 }), id)).rejects.toMatchObject(tooNew);
-    await expect(caller.sendMessage(Add({ value: 1 }), id, { waitForTarget: 0 })).rejects.toMatchObject(tooNew);
-  });
-});
+    test("fails as state-too-new without waitForTarget, and when that time is over", async () => {
+      await using rig = await startRig();
+      const { caller } = await openOlder(rig);
+      const tooNew = { code: "state-too-new" };
+      await expect(caller.sendMessage(Add({ value: 1 }), id)).rejects.toMatchObject(tooNew);
+      await expect(caller.sendMessage(Add({ value: 1 }), id, { waitForTarget: 0 })).rejects.toMatchObject(tooNew);
+    });
+  },
+);
