@@ -397,6 +397,4 @@ describe("a message over 4 MiB", () => {
 });
 
 /** Ends too early. */
-function broken(bytes: Uint8Array): Uint8Array {
-  return bytes.slice(0, -1);
-}
+const broken = (bytes: Uint8Array): Uint8Array => bytes.slice(0, -1);
