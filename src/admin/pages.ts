@@ -32,7 +32,7 @@ export function cursorOf<Place>(query: RequestQuery, isPlace: (value: unknown) =
   throw new HttpProblem(400, "invalid-argument", "The parameter after is not the next of a page of this list.");
 }
 
-/** Reads a text of `formatCursor`. Undefined: it is none, or its place is not in this list. */
+/** Reads a text of `formatCursor`. Undefined: the text is not a cursor, or its place is not in this list. */
 export function parseCursor<Place>(text: string, isPlace: (value: unknown) => value is Place): Place | undefined {
   try {
     const value: unknown = JSON.parse(Buffer.from(text, "base64url").toString());

@@ -15,7 +15,7 @@ export class RequestQuery {
     this.#values = mark < 0 ? new Map() : parametersOf(target.slice(mark + 1));
   }
 
-  /** The value of a parameter; undefined: there is none. Throws a problem if it stands twice. */
+  /** The value of a parameter; undefined: the query lacks it. Throws a problem if it stands twice. */
   text(name: string): string | undefined {
     const values = this.all(name);
     if (values.length > 1) throw invalid(`The parameter ${name} stands more than once.`);

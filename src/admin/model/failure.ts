@@ -27,7 +27,7 @@ export type NewFailure = Pick<Failure, "kind" | "code"> & Partial<Omit<Failure, 
 /** Characters of a text that a failure shows. */
 const shownChars = 500;
 
-/** Returns the failure that an occurrence is. Undefined: it is none. */
+/** Returns the failure that an occurrence is. Undefined: the occurrence is not a failure. */
 export function failureOf(what: HostOccurrence): NewFailure | undefined {
   switch (what.at) {
     case "call": {

@@ -78,7 +78,7 @@ function publishedOf({ id, source, type, contentType, data, attributes }: Receiv
   };
 }
 
-/** An event that is sent again has the id and the source of the first one. A key that is too long is none. */
+/** An event that is sent again has the id and the source of the first one. An event whose key would be too long has no key. */
 function keyOf({ id, source }: ReceivedEvent, principal = ""): string | undefined {
   const key = [principal, source, id].map(encodeURIComponent).join(" ");
   return key.length <= 256 ? key : undefined;

@@ -16,7 +16,7 @@ export class NameShares {
     this.#most = most;
   }
 
-  /** Notes that a record has taken the place of another one. Undefined: there is none. */
+  /** Notes that a record has taken the place of another one. Undefined stands for no record. */
   note(now: TypeRecord | undefined, before: TypeRecord | undefined): void {
     this.#count(before, -1);
     this.#count(now, 1);

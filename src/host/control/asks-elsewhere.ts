@@ -24,7 +24,7 @@ export class AsksElsewhere {
     return from.account.mayTake(charged) ? undefined : from.account.whyNot(charged);
   }
 
-  /** Asks another host. Resolves to its answer, or to the reason for which there is none; never rejects. Call `whyFull` first. */
+  /** Asks another host. Resolves to its answer, or to the reason why it has not answered; never rejects. Call `whyFull` first. */
   async ask(
     ask: NonNullable<ControlPeer["ask"]>,
     { from, bytes, envelope }: CameRequest,

@@ -36,7 +36,7 @@ export interface ControlRouterParts {
   /** Runs what may be long: the answers for a channel that has ended. */
   readonly batches: BatchRunner;
   readonly counters: MutableHostCounters;
-  /** Returns the client that an agent's answers go to; undefined: there is none. */
+  /** Returns the client that an agent's answers go to; undefined: no client asked. */
   readonly locate: (agentType: string, key: string, asker: ControlPeer) => string | undefined;
   /** Finds where requests go. */
   readonly places: Pick<ControlPlaces, "find">;

@@ -43,7 +43,7 @@ export interface AgentsPage {
   readonly unanswered: readonly UnansweredHost[];
 }
 
-/** Asks another host for an operator. Resolves to its answer, or to the reason for which there is none. */
+/** Asks another host for an operator. Resolves to its answer, or to the reason why it has not answered. */
 export type AsksHost = (hostId: string, method: string, request: Uint8Array) => Promise<Uint8Array | string>;
 
 export interface AgentsOfClusterParts {

@@ -76,7 +76,7 @@ export function readGrace(bytes: Uint8Array): number | undefined | "invalid" {
 
 type Fields = { readonly [name: string]: unknown };
 
-/** Reads a JSON object of at most so many bytes. Undefined: it is none. */
+/** Reads a JSON object of at most so many bytes. Undefined: the text is longer, or no JSON object. */
 export function fieldsIn(bytes: Uint8Array, most: number): Fields | undefined {
   if (bytes.length > most) return undefined;
   try {

@@ -41,7 +41,7 @@ export interface Choosing {
   readonly above?: string | undefined;
   /** A worker that is taken only if there is no other. */
   readonly except?: string | undefined;
-  /** Workers of other hosts are taken only if there is none here. */
+  /** Workers of other hosts are taken only if this host has no worker of the type. */
   readonly isHere?: boolean | undefined;
 }
 

@@ -1,8 +1,8 @@
 import { afterEach, describe, expect, it } from "vitest";
 import { MemoryCoordinationStore } from "../../../src/cluster/index.ts";
 import { ClusterMember } from "../../../src/cluster/internal.ts";
-import { type Clock, nextTurn } from "../../../src/core/internal.ts";
-import { Dice, SimulatedClock } from "../../../src/testing/index.ts";
+import type { Clock } from "../../../src/core/internal.ts";
+import { simulatedTime } from "../../support/simulated-time.ts";
 
 const silent = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined };
 const hourMs = 3_600_000;
@@ -14,19 +14,8 @@ afterEach(() => {
 
 /** Two hosts. The wall clock of the first one can be set. */
 async function world() {
-  const dice = new Dice(1);
-  const clock = new SimulatedClock(dice);
+  const { dice, clock, run, pass } = simulatedTime(1);
   const store = new MemoryCoordinationStore({ clock });
-  const run = async <T>(promise: Promise<T>): Promise<T> => {
-    let isSettled = false;
-    const settled = () => {
-      isSettled = true;
-    };
-    promise.then(settled, settled);
-    for (await nextTurn(); !isSettled; await nextTurn()) clock.runNext();
-    return promise;
-  };
-  const pass = (ms: number) => run(new Promise<void>((resolve) => clock.setTimer(ms, resolve)));
   const wall = { aheadMs: 0 };
   const settable: Clock = {
     now: () => clock.now(),

@@ -4,7 +4,7 @@ import { MemoryCoordinationStore } from "../../../src/cluster/index.ts";
 import { ClusterMember, type SessionEnd, type WorkerSession } from "../../../src/cluster/internal.ts";
 import { workerKey } from "../../../src/cluster/records/store-keys.ts";
 import { nextTurn } from "../../../src/core/internal.ts";
-import { Dice, SimulatedClock } from "../../../src/testing/index.ts";
+import { simulatedTime } from "../../support/simulated-time.ts";
 
 const silent = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined };
 const members: ClusterMember[] = [];
@@ -14,24 +14,12 @@ afterEach(() => {
 });
 
 function world() {
-  const dice = new Dice(1);
-  const clock = new SimulatedClock(dice);
+  const { dice, clock, run, pass } = simulatedTime(1);
   const store = new MemoryCoordinationStore({ clock });
   const ends: string[] = [];
   const clients: MemoryCoordinationStore[] = [];
   /** Takes the store away from all members. */
   const cutOff = () => Promise.all(clients.map((client) => client.close()));
-  /** Lets time pass until a promise has settled. */
-  const run = async <T>(promise: Promise<T>): Promise<T> => {
-    let isSettled = false;
-    const settled = () => {
-      isSettled = true;
-    };
-    promise.then(settled, settled);
-    for (await nextTurn(); !isSettled; await nextTurn()) clock.runNext();
-    return promise;
-  };
-  const pass = (ms: number) => run(new Promise<void>((resolve) => clock.setTimer(ms, resolve)));
   const newMember = (
     label: string,
     { mostGone, ...times }: Partial<ClusterTimes & { mostGone: number }> = {},

@@ -2,7 +2,7 @@ import { afterEach, describe, expect, it } from "vitest";
 import { MemoryCoordinationStore } from "../../../src/cluster/index.ts";
 import { ClusterMember, type OwnedShard, parseShard } from "../../../src/cluster/internal.ts";
 import { nextTurn } from "../../../src/core/internal.ts";
-import { Dice, SimulatedClock } from "../../../src/testing/index.ts";
+import { simulatedTime } from "../../support/simulated-time.ts";
 
 const silent = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined };
 const members: ClusterMember[] = [];
@@ -23,19 +23,8 @@ interface Reader {
 }
 
 function world() {
-  const dice = new Dice(3);
-  const clock = new SimulatedClock(dice);
+  const { dice, clock, run, pass } = simulatedTime(3);
   const store = new MemoryCoordinationStore({ clock });
-  const run = async <T>(promise: Promise<T>): Promise<T> => {
-    let isSettled = false;
-    const settled = () => {
-      isSettled = true;
-    };
-    promise.then(settled, settled);
-    for (await nextTurn(); !isSettled; await nextTurn()) clock.runNext();
-    return promise;
-  };
-  const pass = (ms: number) => run(new Promise<void>((resolve) => clock.setTimer(ms, resolve)));
   const start = async (
     label: string,
     { finishes = true, readsMail = true, reached = reachedOf } = {},

@@ -2,8 +2,8 @@ import { afterEach, describe, expect, it } from "vitest";
 import { MemoryCoordinationStore } from "../../../src/cluster/index.ts";
 import { ClusterMember, type WorkerSession } from "../../../src/cluster/internal.ts";
 import { typeKey } from "../../../src/cluster/records/store-keys.ts";
-import { compareEpochs, nextTurn } from "../../../src/core/internal.ts";
-import { Dice, SimulatedClock } from "../../../src/testing/index.ts";
+import { compareEpochs } from "../../../src/core/internal.ts";
+import { simulatedTime } from "../../support/simulated-time.ts";
 
 const silent = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined };
 const hourMs = 3_600_000;
@@ -15,19 +15,8 @@ afterEach(() => {
 
 /** Hosts of one cluster, which look at their duties each 10 minutes, so that days are short. */
 function world(mostTypes = 100) {
-  const dice = new Dice(1);
-  const clock = new SimulatedClock(dice);
+  const { dice, clock, run, pass } = simulatedTime(1);
   const store = new MemoryCoordinationStore({ clock });
-  const run = async <T>(promise: Promise<T>): Promise<T> => {
-    let isSettled = false;
-    const settled = () => {
-      isSettled = true;
-    };
-    promise.then(settled, settled);
-    for (await nextTurn(); !isSettled; await nextTurn()) clock.runNext();
-    return promise;
-  };
-  const pass = (ms: number) => run(new Promise<void>((resolve) => clock.setTimer(ms, resolve)));
   const start = async (label: string, client = store.reopen()) => {
     const member = new ClusterMember({
       ...{ store: client, clock, makeId: () => dice.id(), logger: silent, mostTypes },
