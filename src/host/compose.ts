@@ -104,7 +104,7 @@ export function composeHost(hostOptions: HostOptions) {
   const others: OthersSeat = { now: noOthers };
   const senderWaits = new SenderWaits();
   const [gates, expected] = [new PlaceGates(clock, senderWaits), new PlaceGates<ExpectedMessage>(clock)];
-  const flushes = new LinkFlushes();
+  const flushes = new LinkFlushes(clock);
   const joins: JoinsSeat = { now: undefined };
   const dotnetWorkers = new DotnetWorkers();
   const isDeaf = (clientId: string): boolean => dotnetWorkers.hasReopened(clientId);

@@ -37,7 +37,8 @@ class OtherHost {
     const link: CallLink = {
       ...{ hostId: name, isOpen: true, account, sendNotice: () => "queued", sendEvent: () => "queued" },
       sendCall: () => "queued",
-      sendFlush: ({ number }) => {
+      sendFlush: ({ number }, party) => {
+        expect(party).toBe(account.party);
         this.queue.push({ at: "flush", number });
         return "queued";
       },
@@ -65,7 +66,7 @@ class World {
   #guesses = 0;
   readonly #messages = new HeldMessages();
   readonly #batches = new BatchRunner(new ManualClock());
-  readonly #flushes = new LinkFlushes();
+  readonly #flushes = new LinkFlushes(new ManualClock());
   readonly #routes = new AgentRoutes({
     places: {
       ...{

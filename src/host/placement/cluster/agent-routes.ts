@@ -407,7 +407,7 @@ export class AgentRoutes implements PlacesAcross, LocatesAcross {
     const { type, key } = gate;
     gate.at = "flushing";
     this.#routes.delete(type.name, key);
-    this.#parts.flushes.begin(link, { slot, agentType: type.name, key }, () => {
+    this.#parts.flushes.begin(link, { slot, agentType: type.name, key }, gate.account.party, () => {
       // All that was on its way on the old route has come back.
       if (gate.at === "flushing" && this.#gates.has(gate)) this.#gates.resume(gate);
     });
