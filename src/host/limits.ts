@@ -164,6 +164,12 @@ export const limits = {
   // protocol.md §12
   /** Milliseconds for which messages wait for the place of their agent type at another host, and types that are looked up at once. */
   elsewhereMs: 5_000,
+  /**
+   * Milliseconds for which the record of a host that has vanished keeps messages and registrations waiting for its workers, and those for which messages
+   * wait on when such a worker was given up. Another worker may register its types then.
+   */
+  lostHostMs: 30_000,
+  freedTypesMs: 1_000,
   /** Messages that wait for one place, and their bytes; the senders of one address get two thirds. */
   heldPerPlace: 1_000,
   heldBytesPerPlace: 16 * 1024 * 1024,

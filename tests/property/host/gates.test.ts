@@ -86,7 +86,7 @@ class World {
       },
     },
     flushes: this.#flushes,
-    others: { workerOf: (id) => this.hosts.find(({ worker }) => worker.id === id)?.worker },
+    others: { workerOf: (id) => this.hosts.find(({ worker }) => worker.id === id)?.worker, isLost: () => false },
     placement: {
       holderOf: () => (this.holder === 2 ? { at: "found", peer: ownWorker, epoch: undefined } : undefined),
       whyNowhere: () => undefined,

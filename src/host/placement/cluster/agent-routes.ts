@@ -84,7 +84,7 @@ export class AgentRoutes implements PlacesAcross, LocatesAcross {
     const placeNext = (agent: MovingAgent): void => this.#placeAtGate(agent);
     this.#gates = new MovingLane({ messages, batches, versions: directory.versions, placeNext });
     this.#waits = new AgentWaits({
-      ...{ clock, waitMs: limits.elsewhereMs },
+      ...{ clock, waitMs: limits.elsewhereMs, isLong: (workerId) => parts.others.isLost(workerId) },
       onOver: (agent) => this.#gates.resume(agent),
       onLate: (agent) => this.#refuse(agent, notThere(agent)),
     });

@@ -22,7 +22,13 @@ function setUp() {
   const forwardedBy = (party: string, bytes = 1) => {
     const account = accountant.openAccount({ party, name: "connection", giveWay: () => undefined });
     const call = { method: "", metadata: {}, peer: party, signal: new AbortController().signal, account };
-    return { method: "RegisterAgent", clientId: "W", principal: undefined, request: new Uint8Array(bytes), call } as const;
+    return {
+      method: "RegisterAgent",
+      clientId: "W",
+      principal: undefined,
+      request: new Uint8Array(bytes),
+      call,
+    } as const;
   };
   return { clock, asks, accountant, asked, linkTo, forwardedBy };
 }
