@@ -165,8 +165,8 @@ export const limits = {
   /** Milliseconds for which messages wait for the place of their agent type at another host, and types that are looked up at once. */
   elsewhereMs: 5_000,
   /**
-   * Milliseconds for which the record of a host that has vanished keeps messages and registrations waiting for its workers, and those for which messages
-   * wait on when such a worker was given up. Another worker may register its types then.
+   * Milliseconds for which the record of a host that has vanished keeps messages and registrations waiting. When its worker was given up, messages
+   * wait on for `freedTypesMs`: another worker may register its types.
    */
   lostHostMs: 30_000,
   freedTypesMs: 1_000,

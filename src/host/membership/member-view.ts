@@ -151,7 +151,7 @@ export class MemberView implements ClusterView {
     return record?.state === "here" && record.hostId !== this.hostId && !this.#parts.isThere(workerId);
   }
 
-  /** Resolves to true when such a worker is gone, or has a channel again, or when the time is up and its host is not lost. */
+  /** Resolves to true when such a worker is gone or has a channel again. Else when the time is up, unless its host is lost. */
   async #decision(workerId: string, party: string): Promise<true> {
     if (!this.#share.mayAdd(party)) return true;
     this.#share.add(party);
