@@ -238,25 +238,24 @@ describe("maxConcurrentHandlers", () => {
     { what: "events", frame: longEvents, turns: {}, running: 2 },
     { what: "calls of a sequential agent", frame: longCalls, turns: { concurrency: "sequential" }, running: 1 },
     { what: "events of a sequential agent", frame: longEvents, turns: { concurrency: "sequential" }, running: 1 },
-  ] as const)("holds the host when $what with long metadata are parked, however short their messages are", async ({
-    frame,
-    turns,
-    running,
-  }) => {
-    await using stage = await openBusy({ maxParkedMessages: 1_000, maxParkedBytes: 4_000 }, turns);
-    const { worker, channel, begun } = stage;
-    for (let id = 0; id < 30; id += 1) channel.send(frame(String(id)));
-    await settled();
-    expect(worker.handlers.running).toBe(running);
-    expect(worker.handlers.parked).toBeLessThanOrEqual(4);
-    let ended = 0;
-    while (begun.length > 0) {
-      begun.shift()?.end();
-      ended += 1;
+  ] as const)(
+    "holds the host when $what with long metadata are parked, however short their messages are",
+    async ({ frame, turns, running }) => {
+      await using stage = await openBusy({ maxParkedMessages: 1_000, maxParkedBytes: 4_000 }, turns);
+      const { worker, channel, begun } = stage;
+      for (let id = 0; id < 30; id += 1) channel.send(frame(String(id)));
       await settled();
-    }
-    expect(ended).toBe(30);
-  });
+      expect(worker.handlers.running).toBe(running);
+      expect(worker.handlers.parked).toBeLessThanOrEqual(4);
+      let ended = 0;
+      while (begun.length > 0) {
+        begun.shift()?.end();
+        ended += 1;
+        await settled();
+      }
+      expect(ended).toBe(30);
+    },
+  );
 
   test("never holds an answer that is waited for: it is read on, and what can't be parked is dropped, counted, or answered", async () => {
     await using stage = await openBusy();
