@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { AgentId, TopicId, type TurnOptions, TypeSubscription } from "../../../src/core/index.ts";
+import { AgentId, TopicId, TypeSubscription } from "../../../src/core/index.ts";
 import { encodeFrame } from "../../../src/protocol/index.ts";
 import type { WorkerRuntimeOptions } from "../../../src/worker/index.ts";
 import { Gate } from "../../support/gate.ts";
@@ -172,7 +172,7 @@ describe("a host that is owed more answers than it takes", () => {
 
 describe("maxConcurrentHandlers", () => {
   /** A worker whose handlers of events end when the test says so. */
-  async function openBusy(options: Partial<WorkerRuntimeOptions> = {}, turns: TurnOptions = {}) {
+  async function openBusy(options: Partial<WorkerRuntimeOptions> = {}) {
     const stage = await openStage(
       { maxConcurrentHandlers: 2, maxParkedMessages: 4, ...options },
       { windowBytes: 1_000 },
@@ -188,7 +188,6 @@ describe("maxConcurrentHandlers", () => {
           begun.push({ end: () => gate.open() });
           await gate.opened;
         }),
-      turns,
     );
     await worker.addSubscription(new TypeSubscription("t", "a"));
     await worker.start();
@@ -231,31 +230,24 @@ describe("maxConcurrentHandlers", () => {
   });
 
   const note1000 = { note: "x".repeat(1_000) };
-  const longCalls = (id: string) => requestFrame("a/k", { requestId: id, metadata: note1000 });
-  const longEvents = (id: string) => eventFrame("t/k", { id, attributes: note1000 });
   test.each([
-    { what: "calls", frame: longCalls, turns: {}, running: 2 },
-    { what: "events", frame: longEvents, turns: {}, running: 2 },
-    { what: "calls of a sequential agent", frame: longCalls, turns: { concurrency: "sequential" }, running: 1 },
-    { what: "events of a sequential agent", frame: longEvents, turns: { concurrency: "sequential" }, running: 1 },
-  ] as const)(
-    "holds the host when $what with long metadata are parked, however short their messages are",
-    async ({ frame, turns, running }) => {
-      await using stage = await openBusy({ maxParkedMessages: 1_000, maxParkedBytes: 4_000 }, turns);
-      const { worker, channel, begun } = stage;
-      for (let id = 0; id < 30; id += 1) channel.send(frame(String(id)));
+    { what: "calls", frame: (id: string) => requestFrame("a/k", { requestId: id, metadata: note1000 }) },
+    { what: "events", frame: (id: string) => eventFrame("t/k", { id, attributes: note1000 }) },
+  ])("holds the host when $what with long metadata are parked, however short their messages are", async ({ frame }) => {
+    await using stage = await openBusy({ maxParkedMessages: 1_000, maxParkedBytes: 4_000 });
+    const { worker, channel, begun } = stage;
+    for (let id = 0; id < 30; id += 1) channel.send(frame(String(id)));
+    await settled();
+    expect(worker.handlers.running).toBe(2);
+    expect(worker.handlers.parked).toBeLessThanOrEqual(4);
+    let ended = 0;
+    while (begun.length > 0) {
+      begun.shift()?.end();
+      ended += 1;
       await settled();
-      expect(worker.handlers.running).toBe(running);
-      expect(worker.handlers.parked).toBeLessThanOrEqual(4);
-      let ended = 0;
-      while (begun.length > 0) {
-        begun.shift()?.end();
-        ended += 1;
-        await settled();
-      }
-      expect(ended).toBe(30);
-    },
-  );
+    }
+    expect(ended).toBe(30);
+  });
 
   test("never holds an answer that is waited for: it is read on, and what can't be parked is dropped, counted, or answered", async () => {
     await using stage = await openBusy();

@@ -314,28 +314,6 @@ describe("activations beyond a cap", () => {
     expect(counts.deactivations.capacity).toBe(2);
   });
 
-  test("let the agent go that was unused for the longest time, however many busy ones came before it", async () => {
-    const { catalog, factory } = open({ states: undefined, maxLiveAgents: 201 });
-    catalog.addFactory("a", factory);
-    const gate = new Gate();
-    const uses: unknown[] = [];
-    for (let index = 0; index < 200; index += 1) {
-      const busy = new AgentId("a", `${index}`);
-      await catalog.agentFor(busy);
-      uses.push(catalog.inUse(busy, () => gate.opened));
-    }
-    await catalog.agentFor(new AgentId("a", "unused"));
-    await settle();
-    await catalog.agentFor(new AgentId("a", "just used"));
-    await settle();
-    expect([catalog.isLive(new AgentId("a", "unused")), catalog.isLive(new AgentId("a", "just used"))]).toEqual([
-      false,
-      true,
-    ]);
-    gate.open();
-    await Promise.all(uses);
-  });
-
   test("count no instance, and let none go", async () => {
     const { catalog, factory, lines } = open({ states: undefined, maxLiveAgents: 1 });
     catalog.addFactory("a", factory);

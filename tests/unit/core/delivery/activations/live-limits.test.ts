@@ -5,6 +5,8 @@ import { LiveLimits } from "../../../../../src/core/delivery/activations/live-li
 import { AgentId, BaseAgent, type Clock } from "../../../../../src/core/index.ts";
 import { createActivationCounters } from "../../../../../src/core/internal.ts";
 import { ManualClock } from "../../../../../src/testing/index.ts";
+import { Gate } from "../../../../support/gate.ts";
+import { open, settle } from "./noted-agents.ts";
 
 const idleAfterMs = 1_000;
 
@@ -84,4 +86,26 @@ test("a sweep for idle agents lets others have their turn, however many are kept
   expect(looks).toHaveLength(12);
   clock.advance(1);
   expect(looks.length).toBeGreaterThan(12);
+});
+
+test("a cap lets the agent go that was unused for the longest time, however many busy ones came before it", async () => {
+  const { catalog, factory } = open({ states: undefined, maxLiveAgents: 201 });
+  catalog.addFactory("a", factory);
+  const gate = new Gate();
+  const uses: unknown[] = [];
+  for (let index = 0; index < 200; index += 1) {
+    const busy = new AgentId("a", `${index}`);
+    await catalog.agentFor(busy);
+    uses.push(catalog.inUse(busy, () => gate.opened));
+  }
+  await catalog.agentFor(new AgentId("a", "unused"));
+  await settle();
+  await catalog.agentFor(new AgentId("a", "just used"));
+  await settle();
+  expect([catalog.isLive(new AgentId("a", "unused")), catalog.isLive(new AgentId("a", "just used"))]).toEqual([
+    false,
+    true,
+  ]);
+  gate.open();
+  await Promise.all(uses);
 });
