@@ -50,7 +50,7 @@ interface Asked {
   readonly reject: (error: TroupeError) => void;
 }
 
-/** Streams in a row without a word of the host, after which the asks that wait fail: some 6 s. */
+/** Streams in a row on which the host said nothing, after which the asks that wait fail: some 6 s. */
 const mostMute = 6;
 
 /** Statuses of a host that does not let this worker keep states. */

@@ -38,7 +38,7 @@ export class StreamReopening {
     this.#stopTimer();
   }
 
-  /** Says what has ended the stream, if the host has sent no status. A link that takes no more streams is no fault. */
+  /** Says what has ended the stream, if the host has sent no status. Nothing is wrong with a link that takes no more streams. */
   #warn(end: StreamEnd, delayMs: number): void {
     if (end.by !== "status" || end.origin === "peer" || end.isUnread === true) return;
     const { settings, name } = this.#options;

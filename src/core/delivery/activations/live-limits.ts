@@ -31,7 +31,7 @@ export class LiveLimits {
   readonly #timers = new Map<AgentKind, Timer>();
   /** Types whose idle agents wait until fewer deactivations run. */
   readonly #behind = new Set<AgentKind>();
-  /** Types of which a sweep goes on in the next turn, with the number of agents that it has not seen yet. */
+  /** Types of which a sweep continues in the next turn, with the number of agents that it has not seen yet. */
   readonly #unseen = new Map<AgentKind, number>();
   #isOverCap = false;
 
