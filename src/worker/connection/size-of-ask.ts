@@ -1,6 +1,6 @@
 import type { HostAsk } from "./state-stream.ts";
 
-// Measured on Node 20 with 100,000 that wait: a load has 427 bytes, and a commit of a state and an answer has 1,206.
+// Measured on Node 20: a load that waits has 427 bytes, and a commit of a state and an answer has 1,206.
 /** Bytes of an ask beside names and data. */
 const askBytes = 400;
 /** Bytes of a commit beside names, data and what leaves with it. */
