@@ -7,6 +7,9 @@ import {
   type WriteOutcome,
 } from "./coordination-store.ts";
 
+/** Keys have about 50 bytes. */
+const rememberedWrites = 1_000;
+
 /**
  * The coordination store as one life of a host uses it. It notices a store that has forgotten acknowledged writes: after a power failure,
  * or because a backup was restored. When the life is over, every outcome is `unknown`.
@@ -18,6 +21,8 @@ export class LifeStore {
   /** The largest revisions that were seen. Claims have their own. */
   #largest = 0;
   #largestOfClaims = 0;
+  /** The keys that this life has written last, with their revisions; the oldest stand first. */
+  readonly #written = new Map<string, number>();
   #underWay = 0;
   #isOver = false;
 
@@ -37,15 +42,18 @@ export class LifeStore {
     if (this.#isOver) return { at: "unknown" };
     const isClaim = key.startsWith(claimKeyPrefix);
     const largest = isClaim ? this.#largestOfClaims : this.#largest;
+    const least = Math.max(expected, this.#written.get(key) ?? 0);
     const outcome = await this.#tracked(() => this.#store.write(key, value, expected), { at: "unknown" });
     if (this.#isOver) return { at: "unknown" };
     if (outcome.at === "written") {
       // It was written after all that was seen before, so that its revision is larger unless the store has forgotten some of that.
       if (outcome.revision <= largest) this.#onForgotten();
       this.#saw({ key, revision: outcome.revision });
+      this.#wrote(key, outcome.revision);
     }
     if (outcome.at === "conflict" && outcome.found !== undefined) {
-      if (outcome.found.revision < expected) this.#onForgotten();
+      // Others may have written so much since that only the entry itself shows it.
+      if (outcome.found.revision < least) this.#onForgotten();
       this.#saw(outcome.found);
     }
     return outcome;
@@ -82,6 +90,16 @@ export class LifeStore {
   #saw({ key, revision }: Pick<StoreEntry, "key" | "revision">): void {
     if (key.startsWith(claimKeyPrefix)) this.#largestOfClaims = Math.max(this.#largestOfClaims, revision);
     else this.#largest = Math.max(this.#largest, revision);
+  }
+
+  #wrote(key: string, revision: number): void {
+    this.#written.delete(key);
+    this.#written.set(key, revision);
+    if (this.#written.size <= rememberedWrites) return;
+    for (const oldest of this.#written.keys()) {
+      this.#written.delete(oldest);
+      return;
+    }
   }
 
   async #tracked<T>(ask: () => Promise<T>, otherwise: T): Promise<T> {
