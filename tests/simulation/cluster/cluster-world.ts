@@ -2,6 +2,7 @@ import type { CoordinationStore } from "../../../src/cluster/index.ts";
 import { type ClusterTimes, readClaim } from "../../../src/cluster/internal.ts";
 import { type AgentName, type Logger, type MakeId, nextTurn } from "../../../src/core/internal.ts";
 import { Dice, SimulatedClock, SimulatedCoordination } from "../../../src/testing/index.ts";
+import { Balances } from "./balances.ts";
 import { HostSeat } from "./host-seat.ts";
 import { type ClusterBreach, type ClusterCall, type ClusterFigures, ClusterLedger } from "./ledger.ts";
 import type { ClusterAction, ClusterPlan } from "./plan.ts";
@@ -43,6 +44,11 @@ const times: Partial<ClusterTimes> = {
 const claimLifeMs = 65_000;
 const healMs = 40_000;
 const probeMs = 20_000;
+/** Time in which workers have moved, and time in which none moves any more. */
+const balanceMs = 60_000;
+const quietMs = 60_000;
+/** Time in which a call of a calm world is answered. */
+const answeredMs = 15_000;
 const maxSteps = 400_000;
 
 /** Plays a plan and checks what a cluster promises. */
@@ -69,6 +75,8 @@ export class ClusterWorld {
   /** How far each shard was read: here the token of its last reader. */
   readonly reachedPlaces = new Map<number, number>();
   readonly times = times;
+  /** Undefined: hosts do not balance their workers. */
+  readonly balances: Balances | undefined;
   readonly logger: Logger = { debug: silent, info: silent, warn: silent, error: silent };
   readonly #plan: ClusterPlan;
   readonly #plant: ClusterPlant;
@@ -82,6 +90,7 @@ export class ClusterWorld {
   constructor(plan: ClusterPlan, { keepsLines = false, plant = {} }: ClusterRunOptions) {
     this.#plan = plan;
     this.#plant = plant;
+    this.balances = plan.balances && new Balances(this, plan.balances === "calm");
     this.dice = new Dice(plan.seed, 1);
     this.clock = new SimulatedClock(this.dice.fork("clock"));
     const ids = this.dice.fork("ids");
@@ -91,6 +100,7 @@ export class ClusterWorld {
       ...{ clock: this.clock, dice: this.dice.fork("store"), claimLifeMs },
       onWritten: (write) => {
         checkWrite(this, write);
+        this.balances?.written(write);
         const then = write.before && readClaim(write.before);
         if (this.#aimed !== undefined && then !== undefined && readClaim(write.entry)?.workerId !== then.workerId)
           this.#pauseAimed(write.client);
@@ -110,6 +120,7 @@ export class ClusterWorld {
     await this.#runFor(faultyMs);
     this.#heal();
     await this.#runFor(healMs);
+    await this.#letBalance();
     await this.#probe();
     await this.#untilAllServe();
     await this.#restAsks();
@@ -129,6 +140,14 @@ export class ClusterWorld {
   pickHost(): HostSeat | undefined {
     const open = this.hosts.filter(({ takesWorkers }) => takesWorkers);
     return open.length === 0 ? undefined : this.dice.pick(open);
+  }
+
+  /** The first host of these that takes workers. */
+  takingHost(addresses: readonly string[]): HostSeat | undefined {
+    const name = addresses.find((address) =>
+      this.hosts.some((host) => host.takesWorkers && `${host.name}:2` === address),
+    );
+    return this.hosts.find((host) => `${host.name}:2` === name);
   }
 
   hostOf(hostId: string | undefined): HostSeat | undefined {
@@ -186,7 +205,12 @@ export class ClusterWorld {
         host?.kill();
         later(() => this.#addHost());
         return;
+      case "add-host":
+        this.#addHost();
+        return;
       case "leave-host":
+        // In a calm world one host stays.
+        if (this.#isCalm && this.hosts.filter(({ takesWorkers }) => takesWorkers).length < 2) return;
         void host?.leave();
         later(() => this.#addHost());
         return;
@@ -286,6 +310,19 @@ export class ClusterWorld {
     while (this.#liveHosts().filter(({ takesWorkers }) => takesWorkers).length < 2) this.#addHost();
   }
 
+  get #isCalm(): boolean {
+    return this.#plan.balances === "calm";
+  }
+
+  /** Workers have time to move. Then no host has many more than the others, and none moves any more. */
+  async #letBalance(): Promise<void> {
+    if (this.balances === undefined) return;
+    await this.#runFor(balanceMs);
+    this.balances.checkEven();
+    this.balances.quiet();
+    await this.#runFor(quietMs);
+  }
+
   /** Every agent answers through every host. */
   async #probe(): Promise<void> {
     const probes: Promise<void>[] = [];
@@ -333,12 +370,32 @@ export class ClusterWorld {
     const { callEveryMs, agents } = this.#plan;
     this.clock.setTimer(this.dice.between(1, 2 * callEveryMs), () => {
       if (this.#isHealed) return;
-      const hosts = this.#liveHosts();
+      const hosts = this.#isCalm ? this.hosts.filter(({ takesWorkers }) => takesWorkers) : this.#liveHosts();
       const turnMs = this.dice.chance(0.05) ? this.dice.between(1_000, 5_000) : this.dice.between(0, 100);
-      if (hosts.length > 0)
-        void this.#call(this.dice.pick(hosts), this.#agent(this.dice.between(0, agents - 1)), turnMs);
+      if (hosts.length > 0) {
+        const [host, agent] = [this.dice.pick(hosts), this.#agent(this.dice.between(0, agents - 1))];
+        void (this.#isCalm ? this.#callCalmly(host, agent, turnMs) : this.#call(host, agent, turnMs));
+      }
       this.#callNext();
     });
+  }
+
+  /** Calls an agent of a calm world: what is sent is answered, and what is not sent can be sent soon. */
+  async #callCalmly(host: HostSeat, agent: AgentName, turnMs: number): Promise<void> {
+    // The first workers register.
+    if (this.clock.now() < 5_000) return;
+    const endMs = this.clock.now() + answeredMs;
+    let by: HostSeat | undefined = host;
+    for (;;) {
+      const outcome = by === undefined ? "undeliverable" : await this.#call(by, agent, turnMs);
+      if (outcome === "answered") return;
+      if (outcome === "lost" || this.clock.now() > endMs) {
+        this.ledger.breach("calls", `a call of ${agent.type}/${agent.key} by ${by?.name} is ${outcome}`);
+        return;
+      }
+      await new Promise<void>((resolve) => this.clock.setTimer(300, resolve));
+      by = host.takesWorkers ? host : this.pickHost();
+    }
   }
 
   #call(host: HostSeat, agent: AgentName, turnMs: number): Promise<string> {
@@ -347,7 +404,7 @@ export class ClusterWorld {
     this.ledger.figures.calls += 1;
     return new Promise((resolve) => {
       // A call whose host or worker is lost has no answer; its caller would see that.
-      const limit = this.clock.setTimer(4_000 + turnMs, () => resolve("lost"));
+      const limit = this.clock.setTimer((this.#isCalm ? answeredMs : 4_000) + turnMs, () => resolve("lost"));
       const call: ClusterCall = {
         ...{ number, agent, turnMs },
         settle: (outcome) => {

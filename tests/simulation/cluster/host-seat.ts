@@ -6,7 +6,9 @@ import {
   type WorkerSession,
 } from "../../../src/cluster/internal.ts";
 import { type AgentName, compareEpochs, type Epoch } from "../../../src/core/internal.ts";
+import type { WorkerBalance } from "../../../src/host/membership/worker-balance.ts";
 import { ProcessClock } from "../../../src/testing/index.ts";
+import { balanceOf } from "./balances.ts";
 import { Channel, type ChannelEnd } from "./channel.ts";
 import type { ClusterWorld } from "./cluster-world.ts";
 import type { ClusterCall } from "./ledger.ts";
@@ -16,16 +18,23 @@ import { isShared } from "./types.ts";
 import type { WorkerSeat } from "./worker-seat.ts";
 
 /** A worker's channel at its host. */
-interface Connection {
+export interface Connection {
   readonly worker: WorkerSeat;
   readonly channel: Channel<ToHost, ToWorker>;
   readonly ended: AbortController;
   clientId: string;
   session: WorkerSession | undefined;
+  /** Whether its worker goes to another host, so that this one sends it nothing. */
+  isGoing: boolean;
 }
 
 /** Times that a call is looked up anew, and passed on to another host. */
 const mostLooks = 6;
+/** How often, and after how many milliseconds each, a call is looked up again whose worker goes to another host. */
+const mostWaits = 160;
+const waitMs = 50;
+/** Milliseconds for which a host that leaves waits for its workers, and for the calls that it routes. */
+const leaveWaitMs = 8_000;
 /** The longest time for which an agent is frozen. */
 const mostThawMs = 3_000;
 
@@ -43,11 +52,14 @@ export class HostSeat {
   readonly reading = new Set<number>();
   #member!: ClusterMember;
   #isLeaving = false;
+  readonly #balance: WorkerBalance | undefined;
+  #routing = 0;
 
   constructor(world: ClusterWorld, name: string, rate: number) {
     this.#world = world;
     this.name = name;
     this.clock = new ProcessClock(world.clock, { rate });
+    if (world.balances !== undefined) this.#balance = balanceOf(world, this, this.#connections);
   }
 
   get member(): ClusterMember {
@@ -68,6 +80,7 @@ export class HostSeat {
 
   start(): void {
     this.#beginLife();
+    this.#balance?.start();
   }
 
   kill(): void {
@@ -82,11 +95,27 @@ export class HostSeat {
     if (!this.takesWorkers) return;
     this.#isLeaving = true;
     const member = this.#member;
+    this.#balance?.stop();
     await member.drain();
+    if (this.#balance !== undefined) await this.#sendAllAway();
     void member.handOverShards();
     for (const connection of [...this.#connections]) this.#drop(connection);
     await member.leave();
     this.clock.kill();
+  }
+
+  /** Asks its workers to go to other hosts, and waits until they have got their answers off. */
+  async #sendAllAway(): Promise<void> {
+    const others = this.#world.hosts.filter((host) => host !== this && host.takesWorkers);
+    const addresses = others.map(({ name }) => `${name}:2`);
+    const workers = () => [...this.#connections].filter(({ worker }) => worker.kind === "troupe");
+    for (const { channel, isGoing } of workers()) if (!isGoing) channel.toWorker({ at: "go", addresses });
+    for (let waitedMs = 0; waitedMs < leaveWaitMs && workers().length + this.#routing > 0; waitedMs += waitMs)
+      await this.#pause(waitMs);
+  }
+
+  #pause(ms: number): Promise<void> {
+    return new Promise((resolve) => this.clock.setTimer(ms, resolve));
   }
 
   accept(worker: WorkerSeat, end: ChannelEnd<ToWorker>): Channel<ToHost, ToWorker> {
@@ -101,7 +130,14 @@ export class HostSeat {
         onLost: () => this.#lost(connection, "lost"),
       },
     });
-    const connection: Connection = { worker, channel, ended: new AbortController(), clientId: "", session: undefined };
+    const connection: Connection = {
+      worker,
+      channel,
+      ended: new AbortController(),
+      clientId: "",
+      session: undefined,
+      isGoing: false,
+    };
     if (this.takesWorkers) this.#connections.add(connection);
     else channel.cut(false);
     return channel;
@@ -115,7 +151,14 @@ export class HostSeat {
 
   /** Routes a call: to a worker of this host, or on to another host. */
   async route(call: ClusterCall, hint: string | undefined, hops: number): Promise<void> {
+    this.#routing += 1;
+    await this.#route(call, hint, hops);
+    this.#routing -= 1;
+  }
+
+  async #route(call: ClusterCall, hint: string | undefined, hops: number): Promise<void> {
     const { agent } = call;
+    let waits = 0;
     for (let looks = 0; looks < mostLooks; looks += 1) {
       const member = this.#member;
       if (!this.isLive || !member.isServing) return call.settle("undeliverable");
@@ -123,6 +166,12 @@ export class HostSeat {
       if (place === undefined) return call.settle("undeliverable");
       const connection = this.#connectionOf(place.workerId);
       if (connection === undefined) return this.#passOn(call, place.workerId, hops);
+      if (connection.isGoing && waits < mostWaits) {
+        waits += 1;
+        looks -= 1;
+        await this.#pause(waitMs);
+        continue;
+      }
       if (place.epoch !== undefined) return this.#send(connection, call, place.epoch);
       const outcome = await member.claims.claim(agent, place.workerId);
       // Rule R2: whatever was claimed, what holds now is looked up anew.
@@ -264,6 +313,10 @@ export class HostSeat {
         // Only the session that was asked has let it go.
         if (session?.isCurrent === true) this.#letGone(message, session);
         return;
+      case "going":
+        connection.isGoing = true;
+        channel.toWorker({ at: "all-sent" });
+        return;
       case "goodbye":
         this.#lost(connection, "left");
         return;
@@ -324,6 +377,8 @@ export class HostSeat {
   #over(connection: Connection, end: SessionEnd): void {
     this.#world.ledger.line(() => `${this.name}: session of ${connection.worker.name} is over, ${end}`);
     if (end === "ended" || end === "life-over") return;
+    // Its worker answers on it what it has.
+    if (end === "elsewhere" && connection.isGoing) return;
     connection.session = undefined;
     if (end === "void" && connection.worker.kind === "troupe") connection.channel.toWorker({ at: "void" });
     // A stock worker whose host was declared dead joins again, as another worker.

@@ -2,7 +2,17 @@ import { type AgentName, compareEpochs, type Epoch, formatEpoch } from "../../..
 
 /** A promise that was broken. */
 export interface ClusterBreach {
-  readonly checker: "activation" | "claims" | "fencing" | "leases" | "settled" | "leaks" | "shards" | "crash";
+  readonly checker:
+    | "activation"
+    | "claims"
+    | "fencing"
+    | "leases"
+    | "settled"
+    | "leaks"
+    | "shards"
+    | "balance"
+    | "calls"
+    | "crash";
   readonly text: string;
 }
 
@@ -41,6 +51,8 @@ export interface ClusterFigures {
   lives: number;
   shardsTaken: number;
   shardsHandedOver: number;
+  /** Workers that their host asked to go to another one. */
+  balanced: number;
   /** Shards that were taken with lost readers before. */
   lostReaders: number;
 }
@@ -49,7 +61,7 @@ export function noFigures(): ClusterFigures {
   return {
     ...{ calls: 0, answered: 0, turns: 0, sends: 0, overlaps: 0, refusedSaves: 0, claims: 0, moves: 0, burials: 0 },
     ...{ deaths: 0, joins: 0, rejoins: 0, isolations: 0, regressions: 0, lives: 0 },
-    ...{ shardsTaken: 0, shardsHandedOver: 0, lostReaders: 0 },
+    ...{ shardsTaken: 0, shardsHandedOver: 0, balanced: 0, lostReaders: 0 },
   };
 }
 

@@ -12,7 +12,7 @@ export interface ClusterAction {
 export const actionKinds = [
   ...(["kill-host", "pause-host", "cut-store", "store-away", "cut-hosts", "set-clock", "leave-host"] as const),
   ...(["kill-worker", "pause-worker", "cut-worker", "silence-worker", "stop-worker"] as const),
-  ...(["move", "reset-watches", "forget", "aimed-pause"] as const),
+  ...(["move", "reset-watches", "forget", "aimed-pause", "add-host"] as const),
 ] as const;
 
 export type ClusterActionKind = (typeof actionKinds)[number];
@@ -30,6 +30,8 @@ export interface ClusterPlan {
   readonly callEveryMs: number;
   readonly clockRates: readonly number[];
   readonly faultyMs: number;
+  /** Hosts send workers to hosts with fewer. `calm`: nothing breaks meanwhile. */
+  readonly balances?: "calm" | "faulty" | undefined;
   /** Whether the records that are left are looked at in the end. */
   readonly looksForLeaks: boolean;
   readonly actions: readonly ClusterAction[];
@@ -37,6 +39,7 @@ export interface ClusterPlan {
 
 /** Draws a world from a seed. */
 export function makeClusterPlan(seed: number): ClusterPlan {
+  if (seed % 6 === 5) return makeBalancePlan(seed);
   const dice = new Dice(seed, 0x13);
   const faultyMs = dice.between(25_000, 60_000);
   const forgets = dice.chance(0.1);
@@ -65,6 +68,34 @@ export function makeClusterPlan(seed: number): ClusterPlan {
     clockRates: Array.from({ length: 12 }, () => 1 + dice.between(-10, 10) / 1_000),
     faultyMs,
     looksForLeaks: seed % 8 === 0,
+    actions: actions.sort((one, other) => one.atMs - other.atMs),
+  };
+}
+
+/** Draws a world with more workers, whose hosts come, leave and come back while they balance them. */
+function makeBalancePlan(seed: number): ClusterPlan {
+  const dice = new Dice(seed, 0x1313);
+  const isCalm = dice.chance(0.6);
+  const faultyMs = dice.between(70_000, 110_000);
+  const calm: readonly ClusterActionKind[] = ["add-host", "leave-host", "move", "move"];
+  const faulty: readonly ClusterActionKind[] = [
+    ...([...calm, "kill-host", "pause-host", "cut-store", "cut-hosts", "kill-worker", "pause-worker"] as const),
+    ...(["cut-worker", "silence-worker", "stop-worker", "aimed-pause", "reset-watches"] as const),
+  ];
+  const actions = Array.from({ length: dice.between(2, isCalm ? 8 : 12) }, () => ({
+    kind: dice.pick(isCalm ? calm : faulty),
+    atMs: dice.between(2_000, faultyMs),
+    forMs: dice.between(500, 15_000),
+    ...{ who: dice.between(0, 99), other: dice.between(0, 99) },
+  }));
+  // One host comes when workers may move.
+  actions.push({ kind: "add-host", atMs: dice.between(5_000, 45_000), forMs: 0, who: 0, other: 0 });
+  return {
+    ...{ seed, hosts: dice.between(1, 3), troupeWorkers: dice.between(6, 12) },
+    ...{ stockWorkers: isCalm ? 0 : dice.between(0, 3), hasExclusive: dice.chance(0.5) },
+    ...{ agents: dice.between(4, 10), callEveryMs: dice.between(100, 400) },
+    clockRates: Array.from({ length: 12 }, () => 1 + dice.between(-10, 10) / 1_000),
+    ...{ faultyMs, balances: isCalm ? "calm" : "faulty", looksForLeaks: false },
     actions: actions.sort((one, other) => one.atMs - other.atMs),
   };
 }

@@ -1,7 +1,8 @@
 /** A bug that is planted into the source of `src/cluster`. */
 export interface PlantedClusterBug {
   readonly name: string;
-  /** In src/cluster. */
+  /** The folder of src that has the file. Default: cluster. */
+  readonly room?: string;
   readonly file: string;
   /** Text that the file has once, and what stands in its place. */
   readonly from: string;
@@ -196,5 +197,29 @@ export const plantedClusterBugs: readonly PlantedClusterBug[] = [
     from: "if (unchangedMs > this.#life.times.recordsKeptMs) this.#purge(known);",
     to: "",
     caughtBy: ["leaks"],
+  },
+  {
+    name: "a host sends workers away below the mean",
+    room: "host/membership",
+    file: "worker-balance.ts",
+    from: "(this.#isMoving ? Math.ceil(mean) : 1.25 * mean + 1)",
+    to: "(mean - 1)",
+    caughtBy: ["balance"],
+  },
+  {
+    name: "a host sends workers to one that has come just now",
+    room: "host/membership",
+    file: "worker-balance.ts",
+    from: "if (this.#unequalSinceMs === undefined || hasChanged) this.#unequalSinceMs = now;",
+    to: "this.#unequalSinceMs ??= now - settleMs;",
+    caughtBy: ["balance"],
+  },
+  {
+    name: "a host asks stock workers to go",
+    room: "host/membership",
+    file: "worker-balance.ts",
+    from: `if (worker.kind === "stock" || !channel.isOpen || !channel.traits.capabilities.has("lease")) continue;`,
+    to: "if (!channel.isOpen) continue;",
+    caughtBy: ["balance"],
   },
 ];

@@ -14,6 +14,9 @@ const leaseEveryMs = 1_000;
 /** How long a message waits for a lease before it goes back. */
 const leaseWaitMs = 2_000;
 
+/** After this time without an answer of its host a worker goes to another one all the same. */
+const goWaitMs = 5_000;
+
 /** A worker process of the world. */
 export class WorkerSeat {
   readonly name: string;
@@ -32,6 +35,12 @@ export class WorkerSeat {
   #workerId: string;
   #session = 0;
   #isStopping = false;
+  /** The hosts to which the worker goes when its host has sent all, and when no message waits for a lease. */
+  #goal: readonly string[] | undefined;
+  #hasAll = false;
+  /** Channels that the worker has left for another host. It answers there what came by them. */
+  readonly #older = new Set<Channel<ToHost, ToWorker>>();
+  readonly #turnsOf = new Map<Channel<ToHost, ToWorker>, number>();
   #isEnded = false;
   #waiting = 0;
 
@@ -58,6 +67,11 @@ export class WorkerSeat {
     return this.isLive && this.kind === "troupe" && this.#lease.isHeld;
   }
 
+  /** Turns that run. */
+  get turns(): number {
+    return this.#running.size;
+  }
+
   get channel(): Channel<ToHost, ToWorker> | undefined {
     return this.#channel;
   }
@@ -73,6 +87,7 @@ export class WorkerSeat {
 
   kill(): void {
     this.clock.kill();
+    for (const channel of this.#older) channel.cut(false);
     this.#channel?.cut(false);
   }
 
@@ -82,9 +97,9 @@ export class WorkerSeat {
     this.#endIfIdle();
   }
 
-  #connect(): void {
+  #connect(addresses: readonly string[] = []): void {
     if (!this.isLive) return;
-    const host = this.#world.pickHost();
+    const host = this.#world.takingHost(addresses) ?? this.#world.pickHost();
     if (host === undefined) {
       this.clock.setTimer(500, () => this.#connect());
       return;
@@ -110,8 +125,40 @@ export class WorkerSeat {
     channel.toHost({ at: "open", workerId, session: this.#session, clientId: name });
   }
 
+  #go(addresses: readonly string[], channel: Channel<ToHost, ToWorker>): void {
+    if (this.#isStopping || this.#goal !== undefined) return;
+    this.#goal = addresses;
+    this.#hasAll = false;
+    channel.toHost({ at: "going" });
+    this.clock.setTimer(goWaitMs, () => {
+      if (this.#channel !== channel || this.#goal === undefined) return;
+      this.#hasAll = true;
+      this.#goOn();
+    });
+  }
+
+  /** Opens a session at another host, and ends the channel that it leaves behind the last answer. */
+  #goOn(): void {
+    const channel = this.#channel;
+    const addresses = this.#goal;
+    if (channel === undefined || addresses === undefined || !this.#hasAll || this.#waiting > 0) return;
+    this.#goal = undefined;
+    this.#leaving.clear();
+    this.#older.add(channel);
+    this.#connect(addresses);
+    this.#endOlder(channel);
+  }
+
+  #endOlder(channel: Channel<ToHost, ToWorker>): void {
+    if (!this.#older.has(channel) || (this.#turnsOf.get(channel) ?? 0) > 0) return;
+    this.#older.delete(channel);
+    this.#turnsOf.delete(channel);
+    channel.endByWorker();
+  }
+
   #lost(): void {
     this.#channel = undefined;
+    this.#goal = undefined;
     this.#lease.end();
     this.#leaving.clear();
     this.#world.ledger.line(() => `${this.name} has lost its host`);
@@ -145,6 +192,13 @@ export class WorkerSeat {
       case "lease":
         this.#lease.granted(message.request, message.ms);
         return;
+      case "go":
+        this.#go(message.addresses, channel);
+        return;
+      case "all-sent":
+        this.#hasAll = true;
+        this.#goOn();
+        return;
       case "let-go":
         this.#leaving.set(nameOf(message.agent), message);
         this.#letGo(nameOf(message.agent));
@@ -167,8 +221,9 @@ export class WorkerSeat {
       if (!isHeld || !this.#lease.isHeld) {
         channel.toHost({ at: "not-taken", call });
         this.#letGo(name);
-        return;
-      }
+      } else this.#turn(call, epoch, channel);
+      this.#goOn();
+      return;
     }
     this.#turn(call, epoch, channel);
   }
@@ -189,11 +244,14 @@ export class WorkerSeat {
         ? ledger.started(call.agent, this.workerId, epoch, "turn")
         : { epoch, workerId: this.workerId };
     this.#running.set(name, (this.#running.get(name) ?? 0) + 1);
+    this.#turnsOf.set(channel, (this.#turnsOf.get(channel) ?? 0) + 1);
     this.clock.setTimer(call.turnMs, () => {
+      this.#turnsOf.set(channel, (this.#turnsOf.get(channel) ?? 1) - 1);
       ledger.saved(call.agent, holder);
       this.#ranOnce(name);
       channel.toHost({ at: "done", call });
       this.#letGo(name);
+      this.#endOlder(channel);
       this.#endIfIdle();
     });
   }
