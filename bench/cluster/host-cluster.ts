@@ -31,7 +31,7 @@ export class HostCluster {
     return cluster;
   }
 
-  /** Starts hosts on servers that somebody else stops. */
+  /** Starts hosts on servers that the caller stops. */
   static async on(servers: NatsServers, group: ProcessGroup, count: number): Promise<HostCluster> {
     servers.watchIn(group);
     const cluster = new HostCluster(group, servers);

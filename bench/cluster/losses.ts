@@ -7,7 +7,7 @@ import { ProcessGroup } from "../support/process-group.ts";
 import { programCommand } from "../support/project.ts";
 import { HostCluster } from "./host-cluster.ts";
 
-/** What is killed: a host with this many workers, or a worker with this many agents. */
+/** A loss: a host with `count` workers, or a worker with `count` agents, is killed. */
 interface Loss {
   readonly text: string;
   readonly of: "host" | "worker";

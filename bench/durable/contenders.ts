@@ -11,7 +11,7 @@ export interface DurableLoad {
   readonly inFlight: number;
 }
 
-/** What a contender's messages go through. `stop` ends what is not in its group. */
+/** The commands of a contender's ends, after all between them has started. `stop` ends what is not in its group. */
 interface Started {
   readonly sender: readonly string[];
   readonly receiver: readonly string[];

@@ -18,7 +18,7 @@ export class Handling {
     setTimeout(() => this.#tellCount(), 1);
   }
 
-  /** Runs a receiver's process: for each command it tells when so many are handled in all, with the latencies since the command before. */
+  /** Runs a receiver's process: each command gets a line when `until` messages are handled in all, with the latencies since the command before. */
   async serve(): Promise<never> {
     tell("ready");
     for await (const { until } of commands<{ readonly until: number }>()) {

@@ -1,7 +1,7 @@
 import type { Comparing } from "../support/comparing.ts";
 import type { DurableLoad } from "./contenders.ts";
 
-/** What both parts measure. `in flight`: messages until each is kept. */
+/** Loads and rounds of both parts. `in flight`: messages until each is kept. */
 export const durablePlan = {
   unit: "handled/s",
   loads: [1, 64, 256].map((inFlight) => ({ text: `${inFlight} in flight`, inFlight })),

@@ -1,7 +1,7 @@
 import { defineMessage } from "troupe";
 import { z } from "zod";
 
-/** What is told. `sentMs` is on the clock that all processes of the machine share. With its other fields it takes some 100 bytes of JSON. */
+/** A told message. `sentMs` is on the clock that all processes of the machine share. With its other fields it takes some 100 bytes of JSON. */
 export const Told = defineMessage("Told", z.object({ sentMs: z.number(), content: z.string() }));
 
 export const content = "x".repeat(60);

@@ -24,7 +24,7 @@ export class ProcessGroup {
     return process;
   }
 
-  /** Counts a process's time, too, which somebody else starts and stops. */
+  /** Counts the time of a process, too, which the caller starts and stops. */
   watch(role: string, process: PeerProcess): void {
     this.#watched.push({ role, process });
   }
