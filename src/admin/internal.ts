@@ -7,7 +7,7 @@ export { formatCursor, parseCursor } from "./pages.ts";
 export type { AgentDetail, AgentRow, AgentsAnswer } from "./routes/agent-routes.ts";
 export type { ClusterAnswer, HostDrainReport, HostRow } from "./routes/cluster-routes.ts";
 export { type DeadDetail, type DeadRow, isLetter, lettersAtOnce } from "./routes/dead-letter-routes.ts";
-export type { Configuration } from "./routes/host-routes.ts";
+export type { Configuration, ConfigurationAnswer, CountersAnswer, HostAnswer } from "./routes/host-routes.ts";
 export type { CallRow, FailurePage, TopicRow } from "./routes/message-routes.ts";
 export type { ReminderRow } from "./routes/reminder-routes.ts";
 export type { SessionRow, TypeRow } from "./routes/session-routes.ts";
