@@ -4,6 +4,7 @@ import { CommanderError } from "commander";
 import { errorText } from "../core/internal.ts";
 import { troupeVersion } from "../protocol/internal.ts";
 import { HostGoneError } from "./admin/admin-client.ts";
+import { ClientError } from "./client/open-client.ts";
 import { exitCodes } from "./exit-codes.ts";
 import { commandsOf, makeProgram } from "./program.ts";
 
@@ -21,12 +22,17 @@ try {
     process.exitCode = error.exitCode;
   } else {
     process.stderr.write(`error: ${oneLine(error)}\n`);
-    // Where no host answers, a script may want to start one.
-    process.exitCode = error instanceof HostGoneError ? exitCodes.noHost : exitCodes.failed;
+    process.exitCode = exitCodeOf(error);
   }
 }
 
 /** The text of an error on one line, for a terminal. */
 function oneLine(error: unknown): string {
   return errorText(error).replace(/\s*\n\s*/g, " ");
+}
+
+function exitCodeOf(error: unknown): number {
+  if (error instanceof ClientError) return error.exitCode;
+  // Where no host answers, a script may want to start one.
+  return error instanceof HostGoneError ? exitCodes.noHost : exitCodes.failed;
 }

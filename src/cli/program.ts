@@ -14,6 +14,8 @@ import { statusCommand } from "./commands/status.ts";
 import { subscriptionsCommand } from "./commands/subscriptions.ts";
 import { topicsCommand } from "./commands/topics.ts";
 import { workersCommand } from "./commands/workers.ts";
+import { publishCommand } from "./messages/publish.ts";
+import { sendCommand } from "./messages/send.ts";
 
 /** Makes the command line: all commands with their flags. Help, completion and the page of commands are made of it. */
 export function makeProgram(version: string): Command {
@@ -34,6 +36,9 @@ export function makeProgram(version: string): Command {
     .addCommand(hostsCommand())
     .addCommand(clusterCommand())
     .addCommand(doctorCommand())
+    .commandsGroup("Send messages:")
+    .addCommand(sendCommand())
+    .addCommand(publishCommand())
     .commandsGroup("Change what it does and keeps:")
     .addCommand(drainCommand())
     .addCommand(remindersCommand())
