@@ -3,6 +3,7 @@ export { AdminEntry, type OpenAddress } from "./admin-entry.ts";
 export type { AdminHost } from "./admin-host.ts";
 export { isAgentName } from "./agent-names.ts";
 export { clusterProblems, protocolProblems, streamProblems } from "./cluster-problems.ts";
+export { type FeedEvent, feedKinds } from "./feed/feed-event.ts";
 export { formatCursor, parseCursor } from "./pages.ts";
 export type { AgentDetail, AgentRow, AgentsAnswer } from "./routes/agent-routes.ts";
 export type { ClusterAnswer, HostDrainReport, HostRow } from "./routes/cluster-routes.ts";

@@ -12,6 +12,7 @@ import { remindersCommand } from "./commands/reminders.ts";
 import { stateCommand } from "./commands/state.ts";
 import { statusCommand } from "./commands/status.ts";
 import { subscriptionsCommand } from "./commands/subscriptions.ts";
+import { tailCommand } from "./commands/tail.ts";
 import { topicsCommand } from "./commands/topics.ts";
 import { workersCommand } from "./commands/workers.ts";
 import { publishCommand } from "./messages/publish.ts";
@@ -31,6 +32,7 @@ export function makeProgram(version: string): Command {
     .addCommand(statusCommand(version))
     .addCommand(workersCommand())
     .addCommand(agentsCommand())
+    .addCommand(tailCommand())
     .addCommand(topicsCommand())
     .addCommand(subscriptionsCommand())
     .addCommand(hostsCommand())

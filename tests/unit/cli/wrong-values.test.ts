@@ -19,7 +19,8 @@ const texts = new Set([
   ...["--nats-credentials", "--nats-tls-ca", "--nats-tls-cert", "--nats-tls-key"],
   ...["--worker", "--after", "--prefix", "--content-type"],
   ...["--tokens", "--rules", "--quotas", "--jwt-issuer", "--jwt-audience", "--jwt-keys", "--folder", "--host"],
-  ...["--topic", "--reached-by", "--type"],
+  ...["--topic", "--reached-by", "--type", "--outcome", "--data", "--idempotency-key"],
+  ...["--tls-ca", "--tls-server-name"],
   ...["topics --principal", "subscriptions list --principal"],
 ]);
 
@@ -53,6 +54,10 @@ const wrong: Readonly<Record<string, readonly [value: string, says: RegExp]>> = 
   "--log-level": ["loud", choices],
   "--log-format": ["xml", choices],
   "--kind": ["lasting", choices],
+  "tail --agent": ["/7", /write a type, or type\/key/],
+  "--count": ["0", wholeNumber],
+  "--timeout-ms": ["0", wholeNumber],
+  "--wait-ms": ["-1", wholeNumber],
   "--sample-ms": ["99", wholeNumber],
   "--cluster-name": ["Shop", /a-z, 0-9 and -/],
   "--peer-address": ["here", /Not an address|address/],
