@@ -3,6 +3,7 @@ import { accessCommand } from "./commands/access.ts";
 import { agentsCommand } from "./commands/agents.ts";
 import { certsCommand } from "./commands/certs.ts";
 import { clusterCommand } from "./commands/cluster.ts";
+import { configCommand } from "./commands/config.ts";
 import { deadCommand } from "./commands/dead.ts";
 import { doctorCommand } from "./commands/doctor.ts";
 import { drainCommand } from "./commands/drain.ts";
@@ -17,6 +18,7 @@ import { topicsCommand } from "./commands/topics.ts";
 import { workersCommand } from "./commands/workers.ts";
 import { publishCommand } from "./messages/publish.ts";
 import { sendCommand } from "./messages/send.ts";
+import { applySettings } from "./settings/apply-settings.ts";
 
 /** Makes the command line: all commands with their flags. Help, completion and the page of commands are made of it. */
 export function makeProgram(version: string): Command {
@@ -24,8 +26,13 @@ export function makeProgram(version: string): Command {
     .description("A distributed runtime for AI agents that speaks AutoGen's worker protocol")
     .version(version)
     .showSuggestionAfterError()
+    .hook("preAction", async (_program, command) => {
+      // That command says of each setting where it comes from, so that it applies them itself.
+      if (command.name() !== "config") await applySettings(command);
+    })
     .commandsGroup("Run:")
     .addCommand(hostCommand(version))
+    .addCommand(configCommand())
     .addCommand(certsCommand())
     .addCommand(accessCommand())
     .commandsGroup("Look at a host that runs:")

@@ -4,6 +4,7 @@ import { type Command, Option } from "commander";
 import { errorText, loggableText, TroupeError } from "../../core/internal.ts";
 import { type GrpcDialerOptions, isLocalAddress, parseAddress } from "../../transport/internal.ts";
 import { readPem } from "../commands/tls-files.ts";
+import { addConfigFlags } from "../settings/config-flags.ts";
 
 /** Flags of a command that connects to a host as workers do. */
 export interface ClientFlags {
@@ -24,7 +25,7 @@ export const usualAddress = "127.0.0.1:50051";
 
 /** Adds the flags by which a command reaches a host as workers do. */
 export function addClientFlags(command: Command): Command {
-  return command
+  command
     .optionsGroup("The host:")
     .addOption(new Option("--address <host:port>", "the address that workers dial").default(usualAddress))
     .option("--tls", "use TLS with the authorities of this system", false)
@@ -36,8 +37,8 @@ export function addClientFlags(command: Command): Command {
       "--token-file <file>",
       `file with the token to show to the host; or the token itself in ${clientTokenVariable}`,
     )
-    .option("--insecure", "show a token to another machine without TLS", false)
-    .optionsGroup("Options:");
+    .option("--insecure", "show a token to another machine without TLS", false);
+  return addConfigFlags(command);
 }
 
 /** Makes the options of a connection. Throws `invalid-argument` for flags that do not go together, and for files that can't be used. */

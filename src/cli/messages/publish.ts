@@ -3,6 +3,7 @@ import { errorText, jsonContentType, loggableText, TopicId } from "../../core/in
 import { addClientFlags, type ClientFlags } from "../client/client-flags.ts";
 import { messageFailure, openClient } from "../client/open-client.ts";
 import { type PrintFlags, print } from "../printing.ts";
+import { settingsHelp } from "../settings/config-flags.ts";
 import { type DataFlags, messageOf } from "./message-data.ts";
 
 interface PublishFlags extends PrintFlags, ClientFlags, DataFlags {
@@ -33,7 +34,7 @@ export function publishCommand(): Command {
       .option("--idempotency-key <key>", "a name for a durable event: published again, it is kept once")
       .option("--json", "print JSON", false),
   )
-    .addHelpText("after", examples)
+    .addHelpText("after", `${examples}\n${settingsHelp("client")}`)
     .action(async (topic: TopicId, messageType: string, flags: PublishFlags) => {
       const message = messageOf(messageType, flags);
       const client = await openClient(flags);

@@ -5,6 +5,7 @@ import { addClientFlags, type ClientFlags } from "../client/client-flags.ts";
 import { messageFailure, openClient } from "../client/open-client.ts";
 import { type PrintFlags, parseAgent, print } from "../printing.ts";
 import { progressOn } from "../progress.ts";
+import { settingsHelp } from "../settings/config-flags.ts";
 import { wholeNumber } from "../whole-number.ts";
 import { type DataFlags, messageOf, shownAnswer, textOfAnswer } from "./message-data.ts";
 
@@ -36,7 +37,7 @@ export function sendCommand(): Command {
       .option("--idempotency-key <key>", "a name for the call: sent again, it gets the same answer and runs once")
       .option("--json", "print the answer with its type and time as JSON", false),
   )
-    .addHelpText("after", examples)
+    .addHelpText("after", `${examples}\n${settingsHelp("client")}`)
     .action(async ({ type, key }: AgentName, messageType: string, flags: SendFlags) => {
       const message = messageOf(messageType, flags);
       const progress = progressOn();

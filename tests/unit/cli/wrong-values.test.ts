@@ -1,5 +1,6 @@
-import type { Command } from "commander";
+import { Command } from "commander";
 import { expect, test } from "vitest";
+import { addQuotaFlags } from "../../../src/cli/commands/limit-flags.ts";
 import { makeProgram } from "../../../src/cli/program.ts";
 
 /** Returns a command and all below it, each with its full name. */
@@ -20,15 +21,27 @@ const texts = new Set([
   ...["--worker", "--after", "--prefix", "--content-type"],
   ...["--tokens", "--rules", "--quotas", "--jwt-issuer", "--jwt-audience", "--jwt-keys", "--folder", "--host"],
   ...["--topic", "--reached-by", "--type", "--outcome", "--data", "--idempotency-key"],
-  ...["--tls-ca", "--tls-server-name"],
+  ...["--tls-ca", "--tls-server-name", "--config"],
   ...["topics --principal", "subscriptions list --principal"],
 ]);
 
 const wholeNumber = /Not a whole number from \d+ to \d+, in digits alone\./;
 const choices = /Allowed choices are/;
 
+/** Flags of limits and quotas, whose smallest number is 1 or more. */
+const limitFlags = [
+  ...addQuotaFlags(new Command()).options.map(({ long }) => long ?? ""),
+  ...["--max-queued-frames", "--max-pending-calls-per-session", "--max-pending-calls", "--max-types-per-client"],
+  ...["--max-subscriptions-per-client", "--max-subscriptions", "--registration-orphan-ms", "--max-connections"],
+  ...["--max-concurrent-streams", "--max-header-bytes", "--max-held-bytes", "--max-resets-per-minute"],
+  ...["--handshake-timeout-ms", "--idle-timeout-ms", "--request-timeout-ms", "--message-timeout-ms"],
+  "--keep-alive-timeout-seconds",
+];
+
 /** A value that a flag refuses, and a part of what the command says then. A key may name the command, too. */
 const wrong: Readonly<Record<string, readonly [value: string, says: RegExp]>> = {
+  ...Object.fromEntries(limitFlags.map((flag) => [flag, ["0", wholeNumber] as const])),
+  "--channel-wait-ms": ["-1", wholeNumber],
   "--call-timeout-ms": ["-1", wholeNumber],
   "--grace-seconds": ["1.5", wholeNumber],
   "--max-message-bytes": ["1023", wholeNumber],
@@ -111,11 +124,12 @@ const numberFlags = Object.keys(wrong).filter((flag) => wrong[flag]?.[1] === who
 test.each(flags.filter(([, flag]) => numberFlags.includes(flag)))(
   "troupe %s takes digits alone for %s, and says within which limits",
   async (name, flag) => {
+    const [, command] = everyCommand().find(([one]) => one === name) ?? [];
+    if (command === undefined) throw new Error(`there is no command ${name}`);
+    let said = "";
+    command.exitOverride().configureOutput({ writeErr: (line) => (said += line) });
     for (const text of oddNumbers) {
-      const [, command] = everyCommand().find(([one]) => one === name) ?? [];
-      if (command === undefined) throw new Error(`there is no command ${name}`);
-      let said = "";
-      command.exitOverride().configureOutput({ writeErr: (line) => (said += line) });
+      said = "";
       await expect(command.parseAsync([flag, text], { from: "user" })).rejects.toMatchObject({ exitCode: 1 });
       expect(said).toMatch(wholeNumber);
     }
