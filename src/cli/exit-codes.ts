@@ -3,7 +3,7 @@
  */
 export const exitCodes = {
   done: 0,
-  /** The command can't do what it was asked: a wrong flag, a problem that was found, or a failure that has no code of its own. */
+  /** A wrong flag, a problem that was found, or a failure that has no code of its own. */
   failed: 1,
   /** No host answers, or the connection was lost. */
   noHost: 2,

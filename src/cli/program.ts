@@ -3,6 +3,7 @@ import { accessCommand } from "./commands/access.ts";
 import { agentsCommand } from "./commands/agents.ts";
 import { certsCommand } from "./commands/certs.ts";
 import { clusterCommand } from "./commands/cluster.ts";
+import { completionCommand } from "./commands/completion.ts";
 import { configCommand } from "./commands/config.ts";
 import { deadCommand } from "./commands/dead.ts";
 import { doctorCommand } from "./commands/doctor.ts";
@@ -33,6 +34,7 @@ export function makeProgram(version: string): Command {
     .commandsGroup("Run:")
     .addCommand(hostCommand(version))
     .addCommand(configCommand())
+    .addCommand(completionCommand())
     .addCommand(certsCommand())
     .addCommand(accessCommand())
     .commandsGroup("Look at a host that runs:")

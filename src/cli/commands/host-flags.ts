@@ -222,7 +222,11 @@ function addOwnFlags(command: Command): Command {
     )
     .option("--no-admin", "let no other command ask this host")
     .option("--admin-file <file>", "where to write the address and the token for the other commands")
-    .option("--name <name>", "the name by which the other commands pick this host", hostName, hostname())
+    .addOption(
+      new Option("--name <name>", "the name by which the other commands pick this host")
+        .argParser(hostName)
+        .default(hostname(), "the name of this machine"),
+    )
     .option("--reflection", "serve gRPC's server reflection, for tools such as grpcurl", false)
     .addOption(
       new Option("--log-level <level>", "the least that is written to standard error")

@@ -19,7 +19,7 @@ interface TailFlags extends PrintFlags, HostChoice {
   readonly count?: number;
 }
 
-/** What a command that follows the feed tells of itself. */
+/** Hooks of a command that follows the feed. */
 export interface TailParts {
   /** Called each time that the feed is open. */
   readonly onOpen?: (() => void) | undefined;

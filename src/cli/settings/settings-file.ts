@@ -76,7 +76,7 @@ async function yamlIn(text: string, file: string): Promise<Parsed> {
     const imported: unknown = await import("yaml");
     loaded = imported as YamlModule;
   } catch (cause) {
-    const advice = "Settings in JSON, in a file .json named by --config, need none; --no-config reads no file.";
+    const advice = "Settings in JSON need none, in a file whose name ends with .json.";
     throw invalid(`The settings in ${file} need the package yaml: npm install yaml@2. ${advice}`, cause);
   }
   const lineCounter = new loaded.LineCounter();

@@ -12,7 +12,7 @@ import type {
 import type { AdminClient } from "../admin/admin-client.ts";
 import { readList } from "../printing.ts";
 
-/** What a host does, as an operator wants to see it at a glance. */
+/** The report of a host for its operator. */
 export interface HostReport {
   readonly host: HostAnswer;
   /** `serving`, or what the host does instead. */
@@ -46,7 +46,7 @@ export interface ClusterReport {
   readonly problems: readonly string[];
 }
 
-/** What happens in a second, over the time of the sample. */
+/** Numbers of things in a second, over the time of the sample. */
 export interface Rates {
   readonly sampleMs: number;
   readonly calls: number;
@@ -59,7 +59,7 @@ export interface Rates {
 
 type Counters = CountersAnswer["counters"];
 
-/** What was asked of a host, before it is judged. */
+/** The answers of a host, before they are judged. */
 export interface HostFindings {
   readonly host: HostAnswer;
   readonly health: string;
@@ -129,7 +129,7 @@ export async function askHost(
   };
 }
 
-/** How fast counters have grown. */
+/** Returns how fast counters have grown. */
 export function ratesOf(before: Counters, after: Counters, ms: number): Rates {
   const rate = (name: keyof Counters): number => (Math.max(0, after[name] - before[name]) * 1_000) / Math.max(1, ms);
   return {
@@ -170,7 +170,7 @@ export function reportOf(found: HostFindings, warnings: readonly string[]): Host
 }
 
 const mebibyte = 1_024 * 1_024;
-/** What may wait for one worker, if the host has no other setting. */
+/** Bytes that may wait for one worker, if the host has no other setting. */
 export const usualQueuedBytes = 32 * mebibyte;
 
 /** The bytes that the host may keep for all its clients. */

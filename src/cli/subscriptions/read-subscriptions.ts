@@ -21,7 +21,7 @@ export interface ListedSubscription {
   readonly id: string | null;
 }
 
-/** What a reader of subscriptions wants. Undefined: any. */
+/** The subscriptions that a reader wants. Undefined: any. */
 export interface SubscriptionFilter {
   readonly type?: string | undefined;
   readonly topic?: string | undefined;

@@ -1,6 +1,6 @@
 import type { ListedSubscription } from "./read-subscriptions.ts";
 
-/** A topic to which somebody subscribes. */
+/** A topic with its subscribers. */
 export interface TopicCount {
   /** A topic type; with `*` behind it all topic types that begin so. */
   readonly topic: string;
