@@ -51,7 +51,7 @@ function connectFailure(error: unknown, address: string): ClientError {
       exitCodes.refused,
       `The host at ${loggableText(address)} refuses this command: ${text}`,
     );
-  const advice = "See that a host runs there, and that --tls-ca or --tls says how it serves.";
+  const advice = "See what is wrong with troupe doctor.";
   return new ClientError(
     failure,
     exitCodes.noHost,

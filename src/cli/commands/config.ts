@@ -87,7 +87,7 @@ function textOfConfiguration({ file, host, client, secrets }: ShownConfiguration
   return [
     file === null ? "no file of settings is read" : `settings of ${loggableText(file)}`,
     ...section("host: flags of troupe host", host),
-    ...section("client: flags of send and publish", client),
+    ...section("client: flags of send, publish and doctor", client),
     ...(secrets.length === 0 ? [] : [`set, and not shown: ${secrets.join(", ")}`]),
   ].join("\n\n");
 }

@@ -120,7 +120,7 @@ describe("troupe send", () => {
 
   test("tells by its exit code that no host answers, and that TLS does not fit", async () => {
     const away = await send("writer/7", "Ask", "--address", "127.0.0.1:1").catch((reason: unknown) => reason);
-    expect(away).toMatchObject({ exitCode: 2, message: expect.stringMatching(/127\.0\.0\.1:1.*See that a host runs there/) });
+    expect(away).toMatchObject({ exitCode: 2, message: expect.stringMatching(/127\.0\.0\.1:1.*troupe doctor/) });
     const plain = await send("writer/7", "Ask", "--address", site.host?.address ?? "").catch(
       (reason: unknown) => reason,
     );

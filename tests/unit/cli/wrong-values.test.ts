@@ -69,6 +69,7 @@ const wrong: Readonly<Record<string, readonly [value: string, says: RegExp]>> = 
   "--kind": ["lasting", choices],
   "tail --agent": ["/7", /write a type, or type\/key/],
   "--count": ["0", wholeNumber],
+  "--watch-seconds": ["-1", wholeNumber],
   "--timeout-ms": ["0", wholeNumber],
   "--wait-ms": ["-1", wholeNumber],
   "--sample-ms": ["99", wholeNumber],
