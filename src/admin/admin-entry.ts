@@ -43,6 +43,8 @@ export interface HostFacts {
   readonly address: string;
   /** The state store, without what is secret in its address. */
   readonly state: string;
+  /** When its process began, in the form of ISO 8601. */
+  readonly startedAt: string;
 }
 
 /** An address that other machines reach, with what protects it. */

@@ -24,7 +24,7 @@ export const descriptions: { readonly [route: string]: RouteDescription } = {
     summary: "Publishes a CloudEvent: in binary mode, or in structured mode as JSON",
     answer: object({ id: text, isKept: flag, workers: nullable(count) }),
   },
-  "GET /v1/host": { summary: "The host's name, version, address and store", answer: ref("HostFacts") },
+  "GET /v1/host": { summary: "The host's name, version, address, store and start", answer: ref("HostFacts") },
   "GET /v1/counters": {
     summary: "The counters of the host",
     answer: object({ counters: mapOf({ type: ["number", "object"] }) }),

@@ -42,7 +42,9 @@ export const schemas: { readonly [name: string]: JsonSchema } = {
     description: "An error, as RFC 9457 says. `code` is the error code of Troupe.",
   },
   Health: object({ status: word("starting", "serving", "draining", "stopped", "store-lost", "isolated") }),
-  HostFacts: object({ name: text, version: text, pid: count, address: text, state: text }),
+  HostFacts: object({
+    ...{ name: text, version: text, pid: count, address: text, state: text, startedAt: time, now: time },
+  }),
   Session: object({
     ...{ clientId: text, address: text, queuedFrames: count, queuedBytes: count, heldBytes: count },
     ...{ outgoingCalls: count, incomingCalls: count, droppedEvents: count, refusedCalls: count, userAgent: text },

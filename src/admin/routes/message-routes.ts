@@ -72,12 +72,14 @@ export function messageRoutes(model: HostModel): readonly AdminRoute[] {
     },
     {
       ...{ method: "GET", path: "/v1/topics", need: "nothing" },
-      parameters: ["type", "topic", "principal", ...pageParameters],
+      parameters: ["type", "topic", "reachedBy", "principal", ...pageParameters],
       handle: async ({ query, rights, signal }): Promise<Page<TopicRow>> => {
         const [type, topic, principal] = [query.text("type"), query.text("topic"), query.text("principal")];
+        const reachedBy = query.text("reachedBy");
         const isWanted = ({ agentType, topicType, isPrefix, principal: own }: ListedSubscription): boolean =>
           fits(type, agentType) &&
           fits(topic, isPrefix ? `${topicType}*` : topicType) &&
+          (reachedBy === undefined || (isPrefix ? reachedBy.startsWith(topicType) : reachedBy === topicType)) &&
           fits(principal, own) &&
           rights.may("see", agentType) &&
           rights.may("watch", topicType, { isPrefix });

@@ -84,7 +84,8 @@ async function open(flags: AdminFlags, parts: OpenAdminParts, folder: string): P
   const { pid } = process;
   const state = formatLocation(parts.location);
   const token = randomBytes(32).toString("base64url");
-  const facts = { name: flags.name, version, pid, address: "", state };
+  const startedAt = new Date(Date.now() - 1_000 * process.uptime()).toISOString();
+  const facts = { name: flags.name, version, pid, address: "", state, startedAt };
   // It may be known later.
   Object.defineProperty(facts, "address", { enumerable: true, get: () => parts.address });
   const prometheus = new PrometheusText((metrics) => host.measure(metrics));

@@ -33,7 +33,14 @@ export class EntryRig implements AsyncDisposable {
   static async open(host: Host, open?: OpenAddress): Promise<EntryRig> {
     const logger = new RecordingLogger();
     const token = "rig-token";
-    const facts = { name: "rig", version: "1.2.3", pid: process.pid, address: host.address, state: "memory:" };
+    const facts = {
+      name: "rig",
+      version: "1.2.3",
+      pid: process.pid,
+      address: host.address,
+      state: "memory:",
+      startedAt: new Date().toISOString(),
+    };
     const address = { host: "127.0.0.1", port: 0 };
     const parts = { host: operationsOf(host.servicer), facts, address, logger };
     const entry = await AdminEntry.open({ ...parts, token, open, configuration: { callTimeoutMs: 300_000 } });
