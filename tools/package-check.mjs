@@ -2,6 +2,7 @@
 import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
+import { checkImage } from "./image/check-image.mjs";
 import { bins, mustSucceed, root, run, runNode, runNpm } from "./run.mjs";
 import { ensureBuilt, packPackage } from "./setup.mjs";
 import { Tally } from "./tally.mjs";
@@ -31,6 +32,7 @@ try {
   );
   checkLinks();
   await runHello();
+  await checkImage(tarball, tally);
 } finally {
   rmSync(project, { recursive: true, force: true });
 }
