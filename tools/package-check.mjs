@@ -2,6 +2,8 @@
 import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
+import { checkDeployFiles } from "./image/check-deploy-files.mjs";
+import { checkImage } from "./image/check-image.mjs";
 import { bins, mustSucceed, root, run, runNode, runNpm } from "./run.mjs";
 import { ensureBuilt, packPackage } from "./setup.mjs";
 import { Tally } from "./tally.mjs";
@@ -31,6 +33,8 @@ try {
   );
   checkLinks();
   await runHello();
+  await checkImage(tarball, tally);
+  await checkDeployFiles(tally);
 } finally {
   rmSync(project, { recursive: true, force: true });
 }

@@ -125,9 +125,18 @@ function callRow(
   return {
     ...{ ...call, principal: principal ?? null, targetId: targetId ?? null },
     ...{ ageMs: ageMs ?? null, timeoutMs: timeoutMs ?? null },
-    path: turns.map((turn) => (rights.may("see", turn.slice(0, turn.indexOf("/"))) ? turn : hiddenTurn)),
+    path: turns.map((turn) => (maySeeType(turn.slice(0, turn.indexOf("/")), rights) ? turn : hiddenTurn)),
     traceId: traceId ?? null,
   };
+}
+
+/** A long type is cut in paths, to this beginning and a hash: see `nameInPath`. */
+const cutType = /^(.{48})~[0-9a-f]{8}$/;
+
+/** Rules name the whole type. So of one that is cut the caller must be allowed to see all types with this beginning. */
+function maySeeType(type: string, rights: AdminRights): boolean {
+  const [, beginning] = cutType.exec(type) ?? [];
+  return beginning === undefined ? rights.may("see", type) : rights.may("see", beginning, { isPrefix: true });
 }
 
 function topicRow({ id, agentType, topicType, isPrefix, clientId, principal }: ListedSubscription): TopicRow {
