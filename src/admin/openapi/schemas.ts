@@ -43,6 +43,13 @@ export const schemas: { readonly [name: string]: JsonSchema } = {
   },
   Health: object({ status: word("starting", "serving", "draining", "stopped", "store-lost", "isolated") }),
   HostFacts: object({ name: text, version: text, pid: count, address: text, state: text }),
+  ActivityStep: object({
+    ...{ number: count, time, ms: amount, calls: count, failed: count, abandoned: count, events: count, missed: count },
+    ...{ commits: count, p50Ms: nullable(amount), p95Ms: nullable(amount), maxMs: nullable(amount) },
+  }),
+  TypeActivity: object({
+    ...{ type: nullable(text), calls: count, failed: count, p50Ms: amount, p95Ms: amount, maxMs: amount },
+  }),
   Session: object({
     ...{ clientId: text, address: text, queuedFrames: count, queuedBytes: count, heldBytes: count },
     ...{ outgoingCalls: count, incomingCalls: count, droppedEvents: count, refusedCalls: count, userAgent: text },
