@@ -18,6 +18,7 @@ import { type AdminRoute, guarded } from "./admin-route.ts";
 import { LiveFeed } from "./feed/live-feed.ts";
 import { Activity } from "./model/activity.ts";
 import { HostModel } from "./model/host-model.ts";
+import { TraceLog } from "./model/trace-log.ts";
 import { describeRoutes } from "./openapi/document.ts";
 import { readPage } from "./page-files.ts";
 import { activityRoutes } from "./routes/activity-routes.ts";
@@ -33,6 +34,7 @@ import { reminderRoutes } from "./routes/reminder-routes.ts";
 import { sessionRoutes } from "./routes/session-routes.ts";
 import { stateRoutes } from "./routes/state-routes.ts";
 import { subscriptionRoutes } from "./routes/subscription-routes.ts";
+import { traceRoutes } from "./routes/trace-routes.ts";
 import { workerRoutes } from "./routes/worker-routes.ts";
 import { SealedCursors } from "./sealed-cursors.ts";
 
@@ -85,6 +87,7 @@ interface EntryParts {
   readonly model: HostModel;
   readonly feed: LiveFeed;
   readonly activity: Activity;
+  readonly traces: TraceLog;
 }
 
 /**
@@ -97,17 +100,19 @@ export class AdminEntry {
   readonly #model: HostModel;
   readonly #feed: LiveFeed;
   readonly #activity: Activity;
+  readonly #traces: TraceLog;
   /** The address on this machine, `http://HOST:PORT`. */
   readonly url: string;
   /** The address for principals, `https://HOST:PORT`. */
   readonly openUrl: string | undefined;
 
-  private constructor(server: HttpServer, open: HttpServer | undefined, { model, feed, activity }: EntryParts) {
+  private constructor(server: HttpServer, open: HttpServer | undefined, { model, feed, activity, traces }: EntryParts) {
     this.#server = server;
     this.#open = open;
     this.#model = model;
     this.#feed = feed;
     this.#activity = activity;
+    this.#traces = traces;
     this.url = `http://${placeOf(server)}`;
     this.openUrl = open && `https://${placeOf(open)}`;
   }
@@ -133,8 +138,10 @@ export class AdminEntry {
   ): Promise<AdminEntry> {
     const feed = new LiveFeed({ clock: host.clock, observe: (observer) => host.observe(observer), makeId: randomId });
     const activity = new Activity(host);
+    const traces = new TraceLog(host);
     const ofOperator: readonly AdminRoute[] = [
       ...activityRoutes(activity),
+      ...traceRoutes({ traces, model, clock: host.clock }),
       ...feedRoutes(feed),
       ...eventRoutes(host),
       ...hostRoutes(model, { facts, configuration }),
@@ -176,7 +183,7 @@ export class AdminEntry {
       await server.close(0);
       throw beyondLoopback(address.host);
     }
-    if (open === undefined) return new AdminEntry(server, undefined, { model, feed, activity });
+    if (open === undefined) return new AdminEntry(server, undefined, { model, feed, activity, traces });
     try {
       const { host: name, port, tls, authenticator } = open;
       const opened = await listening({
@@ -184,7 +191,7 @@ export class AdminEntry {
         // What principals have the host keep is held against their addresses, as it is for workers.
         openAccount: (giveWay, from) => host.openAccount(giveWay, partyOf(from)),
       });
-      return new AdminEntry(server, opened, { model, feed, activity });
+      return new AdminEntry(server, opened, { model, feed, activity, traces });
     } catch (error) {
       await server.close(0);
       throw error;
@@ -201,6 +208,7 @@ export class AdminEntry {
     this.#model.close();
     this.#feed.close();
     this.#activity.close();
+    this.#traces.close();
     await Promise.all([this.#server.close(graceMs), this.#open?.close(graceMs)]);
   }
 }

@@ -15,6 +15,7 @@ export type { CallRow, FailurePage, TopicRow } from "./routes/message-routes.ts"
 export type { ReminderRow } from "./routes/reminder-routes.ts";
 export type { SessionRow, TypeRow } from "./routes/session-routes.ts";
 export type { SubscriptionRow } from "./routes/subscription-routes.ts";
+export type { StoryAnswer, TraceRow } from "./routes/trace-routes.ts";
 export { type DrainReport, longestGraceMs, type WorkerRow } from "./routes/worker-routes.ts";
 export {
   assertJsonState,

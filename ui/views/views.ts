@@ -4,6 +4,7 @@ import Failures from "./Failures.svelte";
 import Live from "./Live.svelte";
 import NotFound from "./NotFound.svelte";
 import Overview from "./Overview.svelte";
+import Traces from "./Traces.svelte";
 import Workers from "./Workers.svelte";
 
 export interface View {
@@ -20,6 +21,7 @@ export const views: readonly View[] = [
   { name: "workers", title: "Workers", key: "w", component: Workers },
   { name: "agents", title: "Agents", key: "a", component: Agents },
   { name: "live", title: "Live messages", key: "l", component: Live },
+  { name: "traces", title: "Traces", key: "t", component: Traces },
   { name: "failures", title: "Failures", key: "f", component: Failures },
 ];
 

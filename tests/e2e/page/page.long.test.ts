@@ -2,14 +2,20 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import type { Browser } from "playwright-core";
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
 import { AgentId } from "../../../src/core/index.ts";
 import { noBrowser, startBrowser } from "../../support/page/browser.ts";
 import { ensurePage } from "../../support/page/ensure-page.ts";
 import { axeFindings, goTo, logIn, MainThread, openPage } from "../../support/page/open-page.ts";
-import { Add, boss, PageWorld, Quick, Remind, Shopper, Wait } from "../../support/page/page-world.ts";
+import { Add, boss, PageWorld, Plan, Quick, Remind, Shopper, Wait } from "../../support/page/page-world.ts";
+import { tracesGoOn } from "../../support/page/traced.ts";
+
+// On a loaded machine the browser takes long for what takes milliseconds here.
+vi.setConfig({ testTimeout: 300_000, hookTimeout: 300_000 });
 
 let browser: Browser;
+
+tracesGoOn();
 
 beforeAll(async () => {
   if (noBrowser === undefined) browser = await startBrowser();
@@ -74,7 +80,7 @@ describe("the page of a host", () => {
     const focused = () => page.evaluate("document.activeElement?.textContent");
     for (const [key, title] of [
       ...[["w", "Workers"] as const, ["a", "Agents"] as const, ["l", "Live messages"] as const],
-      ...[["f", "Failures"] as const, ["o", "Overview"] as const],
+      ...[["t", "Traces"] as const, ["f", "Failures"] as const, ["o", "Overview"] as const],
     ]) {
       await page.keyboard.press("g");
       await page.keyboard.press(key);
@@ -125,7 +131,9 @@ describe("the page of a host", () => {
     const { page } = opened;
     await world.worker.sendMessage(Add({ amount: 1 }), anna);
     await goTo(page, "Workers");
-    await page.getByRole("row", { name: /^shop-1 .*zone=eu 2\.4\.0 shopper, archive, quick, slow 1 0 / }).waitFor();
+    await page
+      .getByRole("row", { name: /^shop-1 .*zone=eu 2\.4\.0 shopper, archive, planner, quick, slow 1 0 / })
+      .waitFor();
     const drain = page.getByRole("button", { name: "Drain shop-1" });
     await drain.click();
     const dialog = page.getByRole("dialog", { name: "Drain the worker shop-1?" });
@@ -226,6 +234,33 @@ describe("the page of a host", () => {
     await page.getByText("total: -1").waitFor();
   });
 
+  test("tells the story of a message: its calls and events as a tree, with what is slow and what has failed", async () => {
+    await using world = await PageWorld.open();
+    await using opened = await openPage(browser, world.url);
+    const { page, troubles } = opened;
+    await goTo(page, "Traces");
+    await page.getByRole("cell", { name: "None since this page watches." }).waitFor();
+    const planned = world.worker.sendMessage(Plan({}), new AgentId("planner", "p"));
+    await page.getByRole("row", { name: /quick\/7 .* 1 0 0 / }).waitFor();
+    await page.getByRole("link", { name: /^[0-9a-f]{32}$/ }).click();
+    const hop = (depth: number, rest: RegExp) =>
+      page.getByRole("row", { name: new RegExp(`^Depth ${depth}: ${rest.source}$`) }).waitFor();
+    await hop(0, /planner\/p – – under way/);
+    await hop(1, /slow\/7 – – under way/);
+    world.gate.open();
+    await planned;
+    await hop(0, /planner\/p .* answered( slow)?/);
+    await hop(1, /quick\/7 .* answered( slow)?/);
+    await hop(1, /event planned .* delivered/);
+    expect(await page.getByRole("listitem").filter({ hasText: "planner/p → slow/7, answered" }).count()).toBe(1);
+    expect(await axeFindings(page)).toEqual([]);
+    await page.getByRole("link", { name: "← All traces" }).click();
+    await page.getByRole("heading", { name: "Traces", exact: true }).waitFor();
+    await page.goto(`${world.url}#/traces/0`);
+    await page.getByText("The host keeps nothing of this trace.").waitFor();
+    expect(troubles).toEqual([]);
+  });
+
   test("goes through 10,000 agents and follows 500 messages in a second without a freeze", async () => {
     await using world = await PageWorld.open();
     await world.store(10_000);
@@ -267,7 +302,7 @@ describe("the page of a host", () => {
     await logIn(page);
     await world.worker.sendMessage(Remind({}), anna);
     await world.worker.sendMessage(Add({ amount: 3 }), anna);
-    for (const view of ["Overview", "Workers", "Agents", "Live messages", "Failures"]) {
+    for (const view of ["Overview", "Workers", "Agents", "Live messages", "Traces", "Failures"]) {
       await goTo(page, view);
       expect(await axeFindings(page), view).toEqual([]);
     }

@@ -1,5 +1,4 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { request } from "node:https";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
@@ -7,6 +6,7 @@ import { expect, onTestFinished, test } from "vitest";
 import { readPage } from "../../../src/admin/page-files.ts";
 import { assertAdminFlags } from "../../../src/cli/admin/open-admin.ts";
 import { accessRules, tokenAuthenticator } from "../../../src/security/index.ts";
+import { httpsGet } from "../../support/http/https-get.ts";
 import { RawHttp, requestText } from "../../support/http/raw-http.ts";
 import { TestAuthority } from "../../support/security/authority.ts";
 import { AdminRig } from "./admin-rig.ts";
@@ -67,14 +67,8 @@ test("at the address for other machines the page is there, and shows nothing wit
   const rules = accessRules([{ principal: "*", allow: "see", types: "writer" }]);
   const open = { host: "127.0.0.1", port: 0, tls: await authority.server(), authenticator, rules };
   await using rig = await AdminRig.open({}, { open, pageFolder: builtPage() });
-  const statusOf = (path: string, headers: Readonly<Record<string, string>> = {}): Promise<number | undefined> =>
-    new Promise((resolve, reject) => {
-      const asked = request(`${rig.entry.openUrl}${path}`, { ca: authority.ca, agent: false, headers }, (response) => {
-        response.resume();
-        response.once("end", () => resolve(response.statusCode));
-      });
-      asked.once("error", reject).end();
-    });
+  const statusOf = async (path: string, headers: Readonly<Record<string, string>> = {}) =>
+    (await httpsGet(`${rig.entry.openUrl}${path}`, authority.ca, headers)).status;
   expect(await statusOf("/")).toBe(200);
   expect(await statusOf("/v1/types")).toBe(401);
   const authorization = "Bearer token-of-viewer-0123456789";

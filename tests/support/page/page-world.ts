@@ -9,15 +9,18 @@ import {
   persistentAgent,
   RoutedAgent,
   rpc,
+  TopicId,
 } from "../../../src/core/index.ts";
 import { WorkerRuntime } from "../../../src/worker/index.ts";
 import { AdminRig } from "../../integration/admin/admin-rig.ts";
 import { Gate } from "../gate.ts";
 import { ensurePage } from "./ensure-page.ts";
+import { recordedTracing } from "./traced.ts";
 
 export const Add = defineMessage("PageAdd", z.object({ amount: z.number() }));
 export const Remind = defineMessage("PageRemind", z.object({}));
 export const Quick = defineMessage("PageQuick", z.object({}));
+export const Plan = defineMessage("PagePlan", z.object({}));
 export const Wait = defineMessage("PageWait", z.object({}));
 
 const Cart = defineState(
@@ -69,6 +72,16 @@ class Swift extends RoutedAgent {
   quick() {}
 }
 
+/** Asks two others, and publishes that it is done. */
+class Planner extends RoutedAgent {
+  @rpc(Plan)
+  async plan() {
+    await this.sendMessage(Quick({}), new AgentId("quick", "7"));
+    await this.sendMessage(Wait({}), new AgentId("slow", "7"));
+    await this.publishMessage(Quick({}), new TopicId("planned", "here"));
+  }
+}
+
 /** A host whose admin entry serves the page, and a worker with agents. */
 export class PageWorld implements AsyncDisposable {
   readonly rig: AdminRig;
@@ -86,11 +99,12 @@ export class PageWorld implements AsyncDisposable {
     const folder = await ensurePage("build/ui");
     const rig = await AdminRig.open({}, { pageFolder: pathToFileURL(`${folder}/`) });
     const gate = new Gate();
-    const options = { name: "shop-1", version: "2.4.0", labels: { zone: "eu" } };
+    const options = { name: "shop-1", version: "2.4.0", labels: { zone: "eu" }, tracing: recordedTracing() };
     const worker = new WorkerRuntime({ dialer: rig.dialer, address: "host:1", ...options, logger: quiet });
     await worker.start();
     await Shopper.register(worker, "shopper", () => new Shopper("a shopper"), { shared: true });
     await Shopper.register(worker, "archive", () => new Shopper("an archive"));
+    await Planner.register(worker, "planner", () => new Planner("a planner"));
     await Swift.register(worker, "quick", () => new Swift("quick"));
     await Slow.register(worker, "slow", () => new Slow(gate));
     return new PageWorld(rig, worker, gate);
