@@ -35,6 +35,7 @@ import { AgentOperations } from "./operations/agent-operations.ts";
 import { EventPublishing } from "./operations/event-publishing.ts";
 import { MessageOperations } from "./operations/message-operations.ts";
 import { type HostOptions, resolveHostOptions } from "./options.ts";
+import { openOwnAccount } from "./own-account.ts";
 import { noOthers, type OthersSeat } from "./peers/other-hosts.ts";
 import { LinkFlushes } from "./peers/places/link-flushes.ts";
 import { type ExpectedMessage, PlaceGates } from "./peers/places/place-gates.ts";
@@ -134,9 +135,7 @@ export function composeHost(hostOptions: HostOptions) {
   const { log } = options;
   const hasLog = log !== undefined;
   const sharedLog = options.cluster?.log;
-  const courierPeer = new CourierPeer(
-    accountant.openAccount({ party: "the host", name: "kept calls", giveWay: () => undefined }),
-  );
+  const courierPeer = new CourierPeer(openOwnAccount(accountant, "kept calls"));
   const store: ObservedStore = new ObservedStore(given, {
     onCommitting: (commits) => courier?.onCommitting(commits),
     newestPlace: () => courier?.newestPlace(),

@@ -36,6 +36,6 @@ export { createListenerCounters } from "./listener-counters.ts";
 export type { MemoryNetwork, MemoryNetworkOptions } from "./memory/memory-network.ts";
 export { createMemoryNetwork, memoryNetworkKinds } from "./memory/memory-network.ts";
 export { USER_AGENT } from "./metadata.ts";
-export type { RpcStatus } from "./rpc-status.ts";
+export type { RpcStatus, StatusOrigin } from "./rpc-status.ts";
 export { RpcError, StatusCode } from "./rpc-status.ts";
 export { errorCode } from "./system-error.ts";

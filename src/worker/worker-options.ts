@@ -102,7 +102,9 @@ export interface WorkerOptions extends RuntimeOptions {
   readonly maxParkedBytes?: number | undefined;
   /**
    * Bytes of calls and events that may wait for a slow host. Beyond them `publishMessage` and `sendMessage` wait. Beyond twice
-   * as many, the worker refuses the message (`overloaded`). Default 16 MiB.
+   * as many, the worker refuses the message (`overloaded`). What the host is to write or load for persistent agents has the same
+   * bound by itself. Beyond it the worker takes no further messages from its host. Beyond twice as much, commits and loads fail
+   * (`overloaded`). Default 16 MiB.
    */
   readonly maxOutboxBytes?: number | undefined;
   /** The same bound in messages, because small messages cost more than their bytes. Default 10 000. */

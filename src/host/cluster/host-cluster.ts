@@ -11,6 +11,7 @@ import { MemberView } from "../membership/member-view.ts";
 import { WorkerBalance } from "../membership/worker-balance.ts";
 import { ClusterOperations } from "../operations/cluster-operations.ts";
 import type { HostStatus } from "../operations/host-status.ts";
+import { openOwnAccount } from "../own-account.ts";
 import { createLinkCounters } from "../peers/host-ways.ts";
 import type { AgentRoutes } from "../placement/cluster/agent-routes.ts";
 import { HeldClaimsTable } from "../placement/cluster/held-claims-table.ts";
@@ -68,10 +69,7 @@ export class HostCluster {
     this.#operations = new ClusterOperations({
       ...{ name: this.#view.name, member: () => this.#lives.member, links: () => this.#links },
       ...{ statusHere: () => this.#status(), agents: host.operations.agents, stop, clock, logger: host.options.logger },
-      openAccount: () =>
-        host.accountant.openAccount({
-          ...{ party: "the host", name: "request of the operator", giveWay: () => undefined },
-        }),
+      openAccount: () => openOwnAccount(host.accountant, "request of the operator"),
     });
     host.operations.cluster = this.#operations;
     this.#balance = (options.balanceWorkers ?? true) ? this.#balanceOf() : undefined;

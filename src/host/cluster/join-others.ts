@@ -5,6 +5,7 @@ import type { PeerTransport } from "../cluster-options.ts";
 import type { HostComposition } from "../compose.ts";
 import { capabilitiesOf } from "../host-capabilities.ts";
 import { limits } from "../limits.ts";
+import { openOwnAccount } from "../own-account.ts";
 import type { ClusterView } from "../peers/cluster-view.ts";
 import {
   createLinkCounters,
@@ -73,9 +74,7 @@ export async function joinOthers(servicer: HostServicer, options: JoinOthersOpti
   const { accountant, batches } = host;
   const { clock, random, logger, maxSessions, maxSubscriptions, maxMemoryBytes } = host.options;
   const counters = createLinkCounters();
-  const account = accountant.openAccount({
-    ...{ party: "the host", name: "subscriptions that other hosts are told", giveWay: () => undefined },
-  });
+  const account = openOwnAccount(accountant, "subscriptions that other hosts are told");
   const presence = new ToldPresence({
     batches,
     account,

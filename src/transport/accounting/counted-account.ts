@@ -14,7 +14,7 @@ export class CountedAccount implements MemoryAccount {
   level = 0;
   levelFrom = 0;
   levelTo = 0;
-  readonly giveWay: (reason: string) => void;
+  readonly giveWay: ((reason: string) => void) | undefined;
   #bound: SharedBound | undefined;
   #held = 0;
   #isClosed = false;

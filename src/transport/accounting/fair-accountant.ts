@@ -31,6 +31,9 @@ export class Party {
   readonly name: string;
   readonly standings: Standings<CountedAccount>;
   bound: SharedBound | undefined;
+  /** Bytes of all its accounts. */
+  kept = 0;
+  /** Bytes of those that may give way. */
   held = 0;
   accounts = 0;
   level = 0;
@@ -93,7 +96,7 @@ export class FairAccountant implements MemoryAccountant {
       this.oversteppedBy(account, bytes, use) === undefined &&
       bytes <= left &&
       account.held + bytes <= free &&
-      account.totals.held + bytes <= 2 * free &&
+      account.totals.kept + bytes <= 2 * free &&
       account.held + bytes <= account.maxBytes
     );
   }
@@ -108,8 +111,10 @@ export class FairAccountant implements MemoryAccountant {
   book(account: CountedAccount, bytes: number): void {
     const { totals: party } = account;
     this.#held += bytes;
-    party.held += bytes;
+    party.kept += bytes;
     if (party.bound !== undefined) party.bound.heldBytes += bytes;
+    if (account.giveWay === undefined) return;
+    party.held += bytes;
     const wasBusy = account.level > 0;
     party.standings.update(account);
     this.#standings.update(party);
@@ -162,13 +167,13 @@ export class FairAccountant implements MemoryAccountant {
     this.#gaveWay += 1;
     hog.close();
     this.#onGaveWay({ name, heldBytes, reason });
-    hog.giveWay(reason);
+    hog.giveWay?.(reason);
   }
 }
 
 function bind(party: Party, bound: SharedBound): void {
   party.bound = bound;
-  bound.heldBytes += party.held;
+  bound.heldBytes += party.kept;
   bound.opened();
 }
 

@@ -31,9 +31,10 @@ export interface SiblingOptions {
   readonly maxBytesName?: string | undefined;
   /**
    * Called when others needed the space; the account is closed already. The owner must free what was held for it. It must do so in
-   * a later turn of the event loop, because the code that needs the space is still running.
+   * a later turn of the event loop, because the code that needs the space is still running. Undefined: what the account holds can't
+   * be freed for others. So the account never gives way, and counts until it is closed.
    */
-  readonly giveWay: (reason: string) => void;
+  readonly giveWay: ((reason: string) => void) | undefined;
 }
 
 /**

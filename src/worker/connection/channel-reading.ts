@@ -30,10 +30,10 @@ export class ChannelReading {
     return this.#isPaused;
   }
 
-  /** Whether the host does not take the answers that the worker sends. */
+  /** Whether the host does not take the answers that the worker sends, or what it is to write with them. */
   get isFull(): boolean {
     const { outbox, maxOutboxBytes } = this.#options;
-    return !outbox.isWritable && outbox.queuedBytes > maxOutboxBytes;
+    return outbox.states.isFull || (!outbox.isWritable && outbox.queuedBytes > maxOutboxBytes);
   }
 
   /**

@@ -1,6 +1,6 @@
 import { TroupeError, UndeliverableException } from "../../core/internal.ts";
 import { retryAfterMsIn, voidStatusPrefix } from "../../protocol/internal.ts";
-import { RpcError, StatusCode, type StreamEnd } from "../../transport/internal.ts";
+import { RpcError, StatusCode, type StatusOrigin, type StreamEnd } from "../../transport/internal.ts";
 
 /** The error codes of a refusal. */
 type RefusalCode = "not-authorized" | "overloaded" | "disconnected";
@@ -68,7 +68,7 @@ export function describeEnd(end: StreamEnd): string {
       if (end.isUnread === true) return `the host did not take the channel (${end.status.details}).`;
       return end.status.code === StatusCode.ok
         ? "the host closed the channel."
-        : `the host ended the channel with status ${end.status.code} (${end.status.details}).`;
+        : `${answererOf(end.origin)} ended the channel with status ${end.status.code} (${end.status.details}).`;
     case "cancelled":
       return "this worker closed the channel.";
     case "peer":
@@ -76,6 +76,27 @@ export function describeEnd(end: StreamEnd): string {
     case "connection-lost":
       return end.reason;
   }
+}
+
+/** The maker of a status, for people. */
+function answererOf(origin: StatusOrigin | undefined): string {
+  switch (origin) {
+    case "local":
+      return "this worker's own side of the connection";
+    case "proxy":
+      return "the host, or a proxy before it,";
+    case "peer":
+    case undefined:
+      return "the host";
+  }
+}
+
+/** Whether the host itself has ended a stream with one of these statuses. A proxy, or this worker's transport, can't speak for it. */
+export function isHostsWord(
+  end: StreamEnd,
+  codes: ReadonlySet<number>,
+): end is Extract<StreamEnd, { readonly by: "status" }> {
+  return end.by === "status" && end.origin === "peer" && codes.has(end.status.code);
 }
 
 const replacedText = "replaced by a newer channel";

@@ -98,7 +98,7 @@ export class HostConnection<Services extends ConnectionServices = ConnectionServ
       metadata: { ...this.metadata, ...options.introduce(this) },
     });
     const openStream = (name: string, receiver: StreamReceiver) => this.openStream(name, receiver).stream;
-    this.states = new StateStream({ settings, openStream });
+    this.states = new StateStream({ settings, openStream, onFullness: () => this.review() });
     this.outbox = new Outbox({
       ...{ stream: this.#stream, states: this.states, maxMessageBytes, stockHostMaxBytes, onCall: () => this.review() },
       maxKeptMessages: whileDisconnected.maxQueuedMessages,

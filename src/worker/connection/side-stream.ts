@@ -11,8 +11,9 @@ import {
 } from "../../protocol/internal.ts";
 import { type FrameStream, StatusCode, type StreamEnd, type StreamReceiver } from "../../transport/internal.ts";
 import type { WorkerSettings } from "../worker-options.ts";
-import { backOffMs } from "./connect-with-retry.ts";
+import { isHostsWord } from "./connection-end.ts";
 import { heartbeatAnswer } from "./heartbeat.ts";
+import { StreamReopening } from "./stream-reopening.ts";
 
 export interface SideStreamOptions {
   readonly settings: Pick<WorkerSettings, "clock" | "random" | "logger">;
@@ -30,9 +31,6 @@ export interface SideStreamOptions {
  */
 type State = "unopened" | "opening" | "open" | "waiting" | "ended";
 
-/** Delays between two attempts to open the stream. */
-const backOff = { initialDelayMs: 100, maxDelayMs: 30_000, factor: 2, jitter: 0.5 };
-
 /** Statuses of a host that serves no side streams, or none to this worker. */
 const refusals: ReadonlySet<number> = new Set([
   StatusCode.unimplemented,
@@ -49,12 +47,11 @@ export class SideStream {
   readonly #options: SideStreamOptions;
   #state: State = "unopened";
   #stream: FrameStream | undefined;
-  /** Streams in a row that ended soon after their begin. */
-  #failures = 0;
-  #stopTimer = () => {};
+  readonly #reopening: StreamReopening;
 
   constructor(options: SideStreamOptions) {
     this.#options = options;
+    this.#reopening = new StreamReopening({ settings: options.settings, name: "side stream" });
   }
 
   /** Whether the host sends its notices here too. */
@@ -75,7 +72,7 @@ export class SideStream {
 
   close(): void {
     this.#state = "ended";
-    this.#stopTimer();
+    this.#reopening.stop();
     this.#stream?.cancel();
   }
 
@@ -96,14 +93,9 @@ export class SideStream {
 
   #onEnd(end: StreamEnd, livedMs: number): void {
     if (this.#state === "ended") return;
-    const { clock, random } = this.#options.settings;
-    const isRefused = this.#state === "opening" && end.by === "status" && refusals.has(end.status.code);
+    const isRefused = this.#state === "opening" && isHostsWord(end, refusals);
     this.#become(isRefused ? "ended" : "waiting");
-    if (isRefused) return;
-    if (livedMs >= backOff.maxDelayMs) this.#failures = 0;
-    const timer = clock.setTimer(backOffMs(this.#failures, backOff, random), () => this.#open());
-    this.#failures += 1;
-    this.#stopTimer = () => timer.cancel();
+    if (!isRefused) this.#reopening.after(end, livedMs, () => this.#open());
   }
 
   #become(state: State): void {

@@ -16,13 +16,17 @@ import {
 } from "../../protocol/internal.ts";
 import { type FrameStream, StatusCode, type StreamEnd, type StreamReceiver } from "../../transport/internal.ts";
 import type { WorkerSettings } from "../worker-options.ts";
-import { backOffMs } from "./connect-with-retry.ts";
+import { describeEnd, isHostsWord } from "./connection-end.ts";
 import { heartbeatAnswer } from "./heartbeat.ts";
 import type { UndeliverableReason } from "./outbox.ts";
+import { sizeOfAsk } from "./size-of-ask.ts";
+import { StreamReopening } from "./stream-reopening.ts";
 
 export interface StateStreamOptions {
-  readonly settings: Pick<WorkerSettings, "clock" | "random" | "logger" | "maxMessageBytes">;
+  readonly settings: Pick<WorkerSettings, "clock" | "random" | "logger" | "maxMessageBytes" | "maxOutboxBytes">;
   readonly openStream: (name: string, receiver: StreamReceiver) => FrameStream;
+  /** Called when `isFull` has changed. */
+  readonly onFullness: () => void;
 }
 
 type Numbered = LoadAsk | CommitAsk | RemindersAsk | RememberedAsk;
@@ -40,12 +44,14 @@ type State = "unopened" | "open" | "waiting" | "ended";
 
 interface Asked {
   readonly ask: Numbered;
+  /** About how many bytes it has in memory until its answer comes. */
+  readonly bytes: number;
   readonly resolve: (answer: HostAnswer) => void;
   readonly reject: (error: TroupeError) => void;
 }
 
-/** Delays between two attempts to open the stream. */
-const backOff = { initialDelayMs: 100, maxDelayMs: 30_000, factor: 2, jitter: 0.5 };
+/** Streams in a row on which the host said nothing, after which the asks that wait fail: some 6 s. */
+const mostMute = 6;
 
 /** Statuses of a host that does not let this worker keep states. */
 const refusals: ReadonlySet<number> = new Set([
@@ -67,14 +73,18 @@ export class StateStream {
   #waiting: Asked[] = [];
   #state: State = "unopened";
   #stream: FrameStream | undefined;
+  readonly #reopening: StreamReopening;
   #seq = 0;
-  /** Streams in a row that ended soon after their begin. */
-  #failures = 0;
+  /** Bytes of all asks without an answer. */
+  #heldBytes = 0;
+  #wasFull = false;
+  /** Streams in a row on which the host has said nothing. */
+  #mute = 0;
   #endedBecause: TroupeError | undefined;
-  #stopTimer = () => {};
 
   constructor(options: StateStreamOptions) {
     this.#options = options;
+    this.#reopening = new StreamReopening({ settings: options.settings, name: "stream of states" });
   }
 
   /** Number of asks without an answer. */
@@ -82,15 +92,27 @@ export class StateStream {
     return this.#asked.size + this.#waiting.length;
   }
 
+  /** Whether the host answers more slowly than this worker asks. While the stream is closed the worker has other work. */
+  get isFull(): boolean {
+    return this.#state === "open" && this.#heldBytes > this.#options.settings.maxOutboxBytes;
+  }
+
   /**
    * Asks the host. Rejects with `state-unknown` for a commit of which it is not known whether it was written, and with another code if
-   * nothing has changed.
+   * nothing has changed. Of those the code `overloaded` means that too much has no answer yet.
    */
   ask(ask: HostAsk): Promise<HostAnswer> {
     this.#seq += 1;
     // The spread is last: V8 is slow when fields follow a spread.
     const numbered: Numbered = { seq: this.#seq, ...ask };
-    return new Promise((resolve, reject) => this.#send({ ask: numbered, resolve, reject }));
+    const bytes = sizeOfAsk(ask);
+    const isTooMuch = this.#heldBytes > 0 && this.#heldBytes + bytes > 2 * this.#options.settings.maxOutboxBytes;
+    if (isTooMuch && this.#state !== "ended") return Promise.reject(this.#overloaded());
+    return new Promise((resolve, reject) => {
+      this.#heldBytes += bytes;
+      this.#send({ ask: numbered, bytes, resolve, reject });
+      this.#review();
+    });
   }
 
   sayHeartbeat(heartbeat: HeartbeatFrame): void {
@@ -106,7 +128,7 @@ export class StateStream {
   #send(asked: Asked): void {
     switch (this.#state) {
       case "ended":
-        return asked.reject(this.#endedBecause ?? disconnected());
+        return this.#reject(asked, this.#endedBecause ?? disconnected());
       case "waiting":
         this.#waiting.push(asked);
         return;
@@ -123,7 +145,7 @@ export class StateStream {
       bytes = encodeStatesAsk(asked.ask);
       assertFits(bytes, Math.min(this.#options.settings.maxMessageBytes, this.#stream.maxSendBytes));
     } catch (error) {
-      return asked.reject(TroupeError.from(error));
+      return this.#reject(asked, TroupeError.from(error));
     }
     this.#asked.add(asked.ask.seq, asked);
     this.#stream.send(bytes);
@@ -145,6 +167,7 @@ export class StateStream {
   }
 
   #receive(bytes: Uint8Array): void {
+    this.#mute = 0;
     let answer: StatesAnswer;
     try {
       answer = decodeStatesAnswer(bytes);
@@ -159,6 +182,7 @@ export class StateStream {
     const asked = this.#asked.get(answer.seq);
     if (asked === undefined) return;
     this.#asked.delete(answer.seq);
+    this.#letGo(asked);
     asked.resolve(answer);
   }
 
@@ -171,18 +195,18 @@ export class StateStream {
 
   #onEnd(end: StreamEnd, livedMs: number): void {
     if (this.#state === "ended") return;
-    const { clock, random } = this.#options.settings;
-    const refusal = end.by === "status" && refusals.has(end.status.code) ? end.status : undefined;
-    if (refusal !== undefined) {
-      const text = `The host refuses to keep states of this worker: ${refusal.details}`;
-      return this.#end(new TroupeError("not-accessible", text), end.by === "status" && end.isUnread === true);
+    const isUnread = end.by === "status" && end.isUnread === true;
+    if (isHostsWord(end, refusals)) {
+      const text = `The host refuses to keep states of this worker: ${end.status.details}`;
+      return this.#end(new TroupeError("not-accessible", text), isUnread);
     }
     this.#state = "waiting";
-    this.#lose(end.by === "status" && end.isUnread === true);
-    if (livedMs >= backOff.maxDelayMs) this.#failures = 0;
-    const timer = clock.setTimer(backOffMs(this.#failures, backOff, random), () => this.#reopen());
-    this.#failures += 1;
-    this.#stopTimer = () => timer.cancel();
+    this.#lose(isUnread);
+    this.#mute += 1;
+    // A link that takes no streams any more (GOAWAY) says nothing of the host.
+    if (!isUnread && this.#mute >= mostMute) this.#failWaiting(mute(this.#mute, describeEnd(end)));
+    this.#review();
+    this.#reopening.after(end, livedMs, () => this.#reopen());
   }
 
   #reopen(): void {
@@ -198,7 +222,7 @@ export class StateStream {
     this.#asked = new NumberMap();
     for (const asked of lost) {
       if (isUnread || asked.ask.kind !== "commit") this.#waiting.push(asked);
-      else asked.reject(unknown());
+      else this.#reject(asked, unknown());
     }
   }
 
@@ -206,10 +230,48 @@ export class StateStream {
     if (this.#state === "ended") return;
     this.#state = "ended";
     this.#endedBecause = reason;
-    this.#stopTimer();
+    this.#reopening.stop();
     this.#lose(isUnread);
-    for (const { reject } of this.#waiting.splice(0)) reject(reason);
+    this.#failWaiting(reason);
+    this.#review();
   }
+
+  #failWaiting(reason: TroupeError): void {
+    for (const asked of this.#waiting.splice(0)) this.#reject(asked, reason);
+  }
+
+  #reject(asked: Asked, error: TroupeError): void {
+    this.#letGo(asked);
+    asked.reject(error);
+  }
+
+  #letGo({ bytes }: Asked): void {
+    this.#heldBytes -= bytes;
+    if (this.#wasFull) this.#review();
+  }
+
+  #review(): void {
+    const { isFull } = this;
+    if (isFull === this.#wasFull) return;
+    this.#wasFull = isFull;
+    this.#options.onFullness();
+  }
+
+  #overloaded(): TroupeError {
+    const why = this.#state === "waiting" ? "the stream to the host is closed" : "the host answers too slowly";
+    const text = `${this.size} asks about states (${this.#heldBytes} bytes) have no answer yet: ${why}.`;
+    return new UndeliverableException(`${text} Nothing has changed. Try again later, or raise maxOutboxBytes.`, {
+      code: "overloaded",
+    });
+  }
+}
+
+function mute(streams: number, reason: string): TroupeError {
+  const text = `The host's states can't be reached: ${streams} streams in a row have ended. Of the last one: ${reason}`;
+  return new UndeliverableException(`${text} Nothing has changed. Look for a proxy on the way to the host.`, {
+    code: "disconnected",
+    notHandled: true,
+  });
 }
 
 function assertFits({ length }: Uint8Array, maxBytes: number): void {

@@ -21,7 +21,7 @@ import {
   method,
 } from "../../protocol/internal.ts";
 import { type FrameStream, StatusCode, type StreamEnd } from "../../transport/internal.ts";
-import { describeEnd } from "../connection/connection-end.ts";
+import { describeEnd, isHostsWord } from "../connection/connection-end.ts";
 import type { HostConnection } from "../connection/host-connection.ts";
 import type { CarriedStream } from "../connection/link-carrier.ts";
 import type { UndeliverableReason } from "../connection/outbox.ts";
@@ -45,6 +45,9 @@ type ControlState =
   | { readonly at: "waiting" }
   /** The host has no control channel, or the connection has ended. */
   | { readonly at: "unusable"; readonly error: () => Error };
+
+/** Statuses of a host that has no control channel. */
+const missing: ReadonlySet<number> = new Set([StatusCode.unimplemented]);
 
 /** Largest number of requests that the worker handles at the same time; it refuses further ones. */
 const mostServed = 100;
@@ -233,7 +236,7 @@ export class ControlChannel {
       void this.#openOnNextLink(end, carried);
       return;
     }
-    const isMissing = end.by === "status" && end.status.code === StatusCode.unimplemented;
+    const isMissing = isHostsWord(end, missing);
     const error = isMissing ? noControlChannel : () => endedError(end);
     this.#state = isMissing ? { at: "unusable", error } : { at: "closed" };
     this.#unread.take();

@@ -17,8 +17,8 @@ const firstRoom = 16;
 const mostLookedAt = 64;
 
 /**
- * The live agents of one type in the order of their last use. Typed arrays hold the list. An agent costs 28 bytes here beyond
- * its entry in a `Map`. A move to the end of the list reads no object of its neighbours.
+ * The live agents of one type. Those that are not in use are listed in the order of their last use. Typed arrays hold the list. An
+ * agent costs 28 bytes here beyond its entry in a `Map`. A move to the end of the list reads no object of its neighbours.
  */
 export class LiveAgents implements LiveTable {
   readonly #now: () => number;
@@ -72,6 +72,10 @@ export class LiveAgents implements LiveTable {
     return (this.#held[slot] ?? 0) > 0;
   }
 
+  isLeaving(slot: number): boolean {
+    return this.#leaving.has(slot);
+  }
+
   get(key: string): Agent | undefined {
     const slot = this.#slots.get(key);
     return slot === undefined ? undefined : this.#agents[slot];
@@ -98,7 +102,7 @@ export class LiveAgents implements LiveTable {
     if (slot === undefined) return false;
     this.#slots.delete(key);
     this.#leaving.delete(slot);
-    this.#unlink(slot);
+    if (!this.isHeld(slot)) this.#unlink(slot);
     this.#agents[slot] = undefined;
     this.#newer[slot] = this.#free;
     this.#free = slot;
@@ -109,17 +113,20 @@ export class LiveAgents implements LiveTable {
     for (const key of [...this.#slots.keys()]) this.delete(key);
   }
 
-  /** A use begins: the agent is the newest from now on. */
+  /** A use begins: the agent is in no list until the last one ends. */
   hold(slot: number): void {
-    this.#held[slot] = (this.#held[slot] ?? 0) + 1;
-    this.touch(slot);
+    const held = this.#held[slot] ?? 0;
+    if (held === 0) this.#unlink(slot);
+    this.#held[slot] = held + 1;
+    this.#use(slot);
   }
 
-  /** A use ends. Returns whether it was the last one. */
+  /** A use ends. Returns whether it was the last one: the agent is the newest then. */
   release(slot: number): boolean {
     const held = (this.#held[slot] ?? 1) - 1;
     this.#held[slot] = held;
-    this.touch(slot);
+    this.#use(slot);
+    if (held === 0) this.#append(slot);
     return held === 0;
   }
 
@@ -137,10 +144,9 @@ export class LiveAgents implements LiveTable {
     return true;
   }
 
-  /** The agent is the newest from now on. */
+  /** The agent counts as used now. */
   touch(slot: number): void {
-    const now = this.#now();
-    if (now > this.usedMs(slot)) this.#used[slot] = now;
+    this.#use(slot);
     this.putBehind(slot);
   }
 
@@ -149,9 +155,9 @@ export class LiveAgents implements LiveTable {
     if (untilMs > this.usedMs(slot)) this.#used[slot] = untilMs;
   }
 
-  /** Makes the agent the newest, and leaves the time of its last use. */
+  /** Makes the agent the newest in the list, and leaves the time of its last use. */
   putBehind(slot: number): void {
-    if (slot === this.#newest) return;
+    if (slot === this.#newest || this.isHeld(slot)) return;
     this.#unlink(slot);
     this.#append(slot);
   }
@@ -161,12 +167,14 @@ export class LiveAgents implements LiveTable {
     return this.#oldest;
   }
 
-  /** Returns the longest unused that `mayGo` lets go, or -1. It looks at 64 agents at most. */
+  /** Returns the longest unused that `mayGo` lets go, or -1. It looks at 64 agents at most. The others there count as used now. */
   oldest(mayGo: (slot: number) => boolean): number {
-    let slot = this.#oldest;
-    for (let looked = 0; slot !== none && looked < mostLookedAt; looked += 1) {
+    const last = this.#newest;
+    for (let looked = 0; this.#oldest !== none && looked < mostLookedAt; looked += 1) {
+      const slot = this.#oldest;
       if (mayGo(slot)) return slot;
-      slot = this.#newer[slot] ?? none;
+      this.touch(slot);
+      if (slot === last) break;
     }
     return none;
   }
@@ -177,6 +185,11 @@ export class LiveAgents implements LiveTable {
       const agent = this.#agents[slot];
       if (agent !== undefined) yield [key, agent];
     }
+  }
+
+  #use(slot: number): void {
+    const now = this.#now();
+    if (now > this.usedMs(slot)) this.#used[slot] = now;
   }
 
   #takeSlot(): number {

@@ -18,7 +18,7 @@ export interface LiveLimitsOptions {
   readonly deactivate: (kind: AgentKind, key: string, reason: "idle" | "capacity") => void;
 }
 
-/** Deactivations for idleness in one turn of the event loop. */
+/** Agents at which a sweep looks in one turn of the event loop. */
 const mostInTurn = 1_000;
 
 /**
@@ -31,6 +31,8 @@ export class LiveLimits {
   readonly #timers = new Map<AgentKind, Timer>();
   /** Types whose idle agents wait until fewer deactivations run. */
   readonly #behind = new Set<AgentKind>();
+  /** Types of which a sweep continues in the next turn, with the number of agents that it has not seen yet. */
+  readonly #unseen = new Map<AgentKind, number>();
   #isOverCap = false;
 
   constructor(options: LiveLimitsOptions) {
@@ -42,8 +44,12 @@ export class LiveLimits {
     const { idleAfterMs } = kind.limits;
     const isWatched = this.#timers.has(kind) || this.#behind.has(kind) || !Number.isFinite(idleAfterMs);
     if (!isWatched) this.#arm(kind, idleAfterMs);
+    const { tracked } = kind;
+    const agent = tracked?.agentAt(slot);
     if (!this.#isOver(kind) || this.#keepCaps(kind)) return;
-    if (!this.#letGo(kind, slot)) this.#options.counts.overCap += 1;
+    // It may have gone itself, because all others are busy.
+    const isHere = tracked?.agentAt(slot) === agent && tracked?.isLeaving(slot) === false;
+    if (isHere && !this.#letGo(kind, slot)) this.#options.counts.overCap += 1;
   }
 
   /** The last turn of an agent has ended. */
@@ -56,7 +62,7 @@ export class LiveLimits {
     if (this.#isOver(kind)) this.#isOverCap = true;
   }
 
-  /** The oldest ones are all busy: this one goes, unless it is busy too. */
+  /** No other one may go: this one does, unless it is busy too. */
   #letGo(kind: AgentKind, slot: number): boolean {
     const { tracked } = kind;
     if (tracked === undefined || !mayGo(kind, tracked, slot) || this.#options.isFull()) return false;
@@ -79,6 +85,7 @@ export class LiveLimits {
     if (kind.tracked?.size !== 0) return;
     this.#timers.get(kind)?.cancel();
     this.#timers.delete(kind);
+    this.#unseen.delete(kind);
   }
 
   /** Ends all timers. */
@@ -86,6 +93,7 @@ export class LiveLimits {
     for (const timer of this.#timers.values()) timer.cancel();
     this.#timers.clear();
     this.#behind.clear();
+    this.#unseen.clear();
     this.#isOverCap = false;
   }
 
@@ -96,7 +104,7 @@ export class LiveLimits {
     );
   }
 
-  /** Returns false when a cap stays exceeded, because the agents that were unused for the longest time are busy. */
+  /** Returns false when a cap stays exceeded, because all agents are busy, or the first ones that are not in use wait for a turn. */
   #keepCaps(kind: AgentKind): boolean {
     const { maxLiveAgents } = this.#options;
     const { tracked, limits } = kind;
@@ -154,23 +162,28 @@ export class LiveLimits {
     const { tracked, limits } = kind;
     if (tracked === undefined || this.#timers.has(kind)) return;
     const now = clock.now();
-    let left = mostInTurn;
-    for (let count = tracked.size; count > 0; count -= 1) {
+    let count = this.#unseen.get(kind) ?? tracked.size;
+    this.#unseen.delete(kind);
+    for (let left = mostInTurn; count > 0; count -= 1) {
       const slot = tracked.first();
+      if (slot < 0) break;
       const dueMs = tracked.usedMs(slot) + limits.idleAfterMs;
+      const isKept = tracked.usedMs(slot) > now;
+      if (!isKept && dueMs > now) return this.#arm(kind, dueMs - now);
+      if (left === 0) {
+        this.#unseen.set(kind, count);
+        return this.#arm(kind, 0);
+      }
+      left -= 1;
       // Agents that are kept active are not in the order of their times: they go behind the others.
-      if (tracked.usedMs(slot) > now) tracked.putBehind(slot);
-      else if (dueMs > now) return this.#arm(kind, dueMs - now);
+      if (isKept) tracked.putBehind(slot);
       else if (!mayGo(kind, tracked, slot)) tracked.touch(slot);
       else if (isFullForIdleness()) {
         this.#behind.add(kind);
         return;
-      } else if (left === 0) return this.#arm(kind, 0);
-      else {
-        left -= 1;
-        deactivate(kind, tracked.keyAt(slot), "idle");
-      }
+      } else deactivate(kind, tracked.keyAt(slot), "idle");
     }
+    // An agent that is in use now is idle for so long at the earliest.
     if (tracked.size > 0) this.#arm(kind, limits.idleAfterMs);
   }
 }

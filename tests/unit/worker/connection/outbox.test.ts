@@ -29,7 +29,7 @@ function signals() {
   const bounds = { ...limits, expectsAnnouncement: false };
   const states = new StateStream({
     settings: workerSettings({ dialer: createMemoryNetwork(), address: "memory:1" }),
-    openStream: () => stream,
+    ...{ openStream: () => stream, onFullness: () => {} },
   });
   return { sent, to: new Outbox({ stream, states, onCall: () => {}, ...bounds }) };
 }

@@ -2,41 +2,23 @@ import { expect, test } from "vitest";
 import { LimitedLog } from "../../../../src/core/internal.ts";
 import { decodeFrame, encodeFrame } from "../../../../src/protocol/internal.ts";
 import { ManualClock } from "../../../../src/testing/index.ts";
-import { StatusCode, type StreamEnd, type StreamReceiver } from "../../../../src/transport/internal.ts";
+import { StatusCode, type StreamEnd } from "../../../../src/transport/internal.ts";
 import { SideStream } from "../../../../src/worker/connection/side-stream.ts";
 import { RecordingLogger } from "../../../support/recording-logger.ts";
+import { FakeStreams } from "../../../support/worker/fake-streams.ts";
 
 const status = (code: StatusCode): StreamEnd => ({ by: "status", status: { code, details: "" }, origin: "peer" });
 
 function openSide() {
   const clock = new ManualClock();
-  const streams: { readonly receiver: StreamReceiver; readonly sent: Uint8Array[] }[] = [];
-  const settings = { clock, random: () => 0, logger: new LimitedLog(new RecordingLogger(), clock) };
+  const lines = new RecordingLogger();
+  const { streams, openStream, end, accept } = new FakeStreams();
+  const settings = { clock, random: () => 0, logger: new LimitedLog(lines, clock) };
   const side = new SideStream({
-    ...{ settings, onNotice: () => undefined, onAnswer: () => undefined, onChange: () => undefined },
-    openStream: (_name, receiver) => {
-      const sent: Uint8Array[] = [];
-      streams.push({ receiver, sent });
-      return {
-        send: (bytes) => bytes instanceof Uint8Array && sent.push(bytes) > 0,
-        maxSendBytes: Number.POSITIVE_INFINITY,
-        ...{
-          queuedBytes: 0,
-          queuedFrames: 0,
-          unsentFrames: 0,
-          unconfirmedFrames: 0,
-          unreadFrames: 0,
-          receivedBytes: 0,
-        },
-        ...{ beforeAsking: () => () => undefined, pause: () => undefined, resume: () => undefined },
-        ...{ end: () => undefined, cancel: () => undefined, flushed: () => Promise.resolve() },
-      };
-    },
+    ...{ settings, openStream, onNotice: () => undefined, onAnswer: () => undefined, onChange: () => undefined },
   });
   side.open();
-  const end = (how: StreamEnd) => streams.at(-1)?.receiver.onEnd(how);
-  const accept = () => streams.at(-1)?.receiver.onMetadata?.({});
-  return { clock, streams, side, end, accept };
+  return { clock, streams, side, end, accept, lines };
 }
 
 test("a side stream that ends alone opens again, after a delay that doubles up to 30 s", () => {
@@ -75,6 +57,24 @@ test.each([
   clock.advance(3_600_000);
   expect(streams).toHaveLength(1);
 });
+
+test.each([
+  ["a proxy", "proxy", StatusCode.unimplemented],
+  ["a proxy", "proxy", StatusCode.permissionDenied],
+  ["a proxy", "proxy", StatusCode.unauthenticated],
+  ["the worker's own transport", "local", StatusCode.unimplemented],
+] as const)(
+  "the answer of %s in the place of the host does not cost the worker its side stream (%s, %i)",
+  (_which, origin, code) => {
+    const { clock, streams, side, end, accept, lines } = openSide();
+    end({ by: "status", status: { code, details: "HTTP status 404" }, origin });
+    expect(lines.texts("warn")).toEqual([expect.stringContaining("HTTP status 404")]);
+    clock.advance(100);
+    expect(streams).toHaveLength(2);
+    accept();
+    expect(side.isOpen).toBe(true);
+  },
+);
 
 test("a side stream does not open again after the end of the data channel", () => {
   const { clock, streams, side, end, accept } = openSide();

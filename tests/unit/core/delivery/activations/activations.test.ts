@@ -288,7 +288,7 @@ describe("activations beyond a cap", () => {
     expect(counts).toMatchObject({ overCap: 0, deactivations: { capacity: 991 } });
   });
 
-  test("are counted if the 64 agents that were unused for the longest time are busy, and made good later", async () => {
+  test("are counted if all agents are busy, and made good later", async () => {
     const { catalog, factory, counts } = open({ states: undefined, maxLiveAgents: 64 });
     catalog.addFactory("a", factory);
     const gate = new Gate();

@@ -62,7 +62,7 @@ describe("a shared type whose worker has lost its host", () => {
     await Promise.all([held, waiting]);
   });
 
-  test("drops all agents when the host is lost, also 130,000 of one type", async () => {
+  test("drops all agents when the host is lost, also 130,000 of one type, and ends with the runtime meanwhile", async () => {
     const { catalog } = open({ states: undefined });
     let closed = 0;
     class Bare extends BaseAgent {
@@ -77,7 +77,7 @@ describe("a shared type whose worker has lost its host", () => {
     const made: unknown[] = [catalog.agentFor(new AgentId("b", "k"))];
     for (let key = 0; key < count; key += 1) made.push(catalog.agentFor(new AgentId("a", `${key}`)));
     await Promise.all(made);
-    await catalog.dropShared();
+    await Promise.all([catalog.dropShared(), catalog.close()]);
     expect([closed, ...catalog.liveAgents()]).toEqual([count + 1]);
   });
 

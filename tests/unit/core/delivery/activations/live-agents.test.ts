@@ -54,12 +54,19 @@ class Model {
     this.putBehind(entry);
   }
 
+  /** The keys of what is not held, from the oldest to the newest. Each is touched. */
+  order(): string[] {
+    const free = this.entries.filter(({ held }) => held === 0).map(({ key }) => key);
+    for (const key of free) this.touch(key);
+    return free;
+  }
+
   putBehind(entry: Entry): void {
     this.entries = [...this.entries.filter((other) => other !== entry), entry];
   }
 }
 
-/** Returns the keys from the oldest to the newest, as the table hands them out. */
+/** Returns the keys of the agents that are not in use, as the table hands them out. Each counts as used now. */
 function order(live: LiveAgents): string[] {
   const keys: string[] = [];
   live.oldest((slot) => {
@@ -115,9 +122,9 @@ describe("LiveAgents", () => {
         case 6:
           if (entry === undefined) break;
           live.putBehind(slot);
-          model.putBehind(entry);
+          if (entry.held === 0) model.putBehind(entry);
       }
-      expect(order(live)).toEqual(model.entries.map((one) => one.key));
+      expect(order(live)).toEqual(model.order());
       const isSame = model.entries.every(({ key: own, agent, usedMs, held }) => {
         const at = live.slotOf(own);
         return live.get(own) === agent && live.usedMs(at) === usedMs && live.isHeld(at) === held > 0;
@@ -131,14 +138,22 @@ describe("LiveAgents", () => {
     expect([live.size, order(live), live.first()]).toEqual([0, [], -1]);
   });
 
-  test("looks at the 64 oldest agents only", () => {
+  test("looks at 64 agents at a time, and then at others", () => {
     const live = new LiveAgents(() => 0);
     for (let index = 0; index < 65; index += 1) live.set(`k${index}`, new Plain(`k${index}`));
-    for (let index = 0; index < 64; index += 1) live.hold(live.slotOf(`k${index}`));
-    // The 65th is the only one that is not held, and the oldest by now.
-    expect(live.keyAt(live.oldest((slot) => !live.isHeld(slot)))).toBe("k64");
-    live.touch(live.slotOf("k64"));
-    expect(live.oldest((slot) => !live.isHeld(slot))).toBe(-1);
+    const isLast = (slot: number) => live.keyAt(slot) === "k64";
+    expect(live.oldest(isLast)).toBe(-1);
+    expect(live.oldest(isLast)).toBe(live.slotOf("k64"));
+  });
+
+  test("finds the one that is not in use among any number that are", () => {
+    const live = new LiveAgents(() => 0);
+    for (let index = 0; index < 1_000; index += 1) live.set(`k${index}`, new Plain(`k${index}`));
+    for (let index = 0; index < 999; index += 1) live.hold(live.slotOf(`k${index}`));
+    expect(live.keyAt(live.oldest(() => true))).toBe("k999");
+    live.release(live.slotOf("k7"));
+    live.delete("k999");
+    expect(live.keyAt(live.oldest(() => true))).toBe("k7");
   });
 
   test("uses the places of removed agents again", () => {
