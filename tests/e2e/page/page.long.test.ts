@@ -1,9 +1,11 @@
-import { readdirSync, readFileSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import type { Browser } from "playwright-core";
-import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
+import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test, vi } from "vitest";
 import { AgentId } from "../../../src/core/index.ts";
+import { NodeProgram } from "../../support/node-program.ts";
 import { noBrowser, startBrowser } from "../../support/page/browser.ts";
 import { ensurePage } from "../../support/page/ensure-page.ts";
 import { axeFindings, goTo, logIn, MainThread, openPage } from "../../support/page/open-page.ts";
@@ -35,6 +37,20 @@ test("the page is no larger than 120 KB, compressed, and its document names noth
     expect.arrayContaining(assets),
   );
   expect(document).not.toMatch(/https?:|<style|style=|<script(?! type="module" crossorigin src=)/);
+});
+
+test("troupe host --ui says where the page is, after its other lines, and serves it", async () => {
+  await ensurePage("dist/ui");
+  const args = ["host", "--address", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--ui"];
+  const folder = mkdtempSync(join(tmpdir(), "troupe-page-"));
+  onTestFinished(() => rmSync(folder, { recursive: true }));
+  await using host = new NodeProgram("src/cli/main.ts", args, { cwd: folder });
+  const [, admin, page = ""] = await host.output(
+    /^troupe host listening on .*\ntroupe admin on (.*)\ntroupe page on (.*)\n/,
+  );
+  expect(page).toBe(`${admin}/`);
+  const answer = await fetch(page);
+  expect([answer.status, await answer.text()]).toEqual([200, expect.stringContaining("<title>Troupe</title>")]);
 });
 
 describe("the page of a host", () => {
