@@ -31,6 +31,7 @@ try {
       quiet: true,
     }),
   );
+  checkPage();
   checkLinks();
   await runHello();
   await checkImage(tarball, tally);
@@ -70,6 +71,14 @@ async function importUnderForeignConditions() {
     "a program's own export conditions lead to JavaScript",
     await run(process.execPath, args, { cwd: project, quiet: true }),
   );
+}
+
+/** `troupe host --ui` serves the page from the package: nothing builds it there. */
+function checkPage() {
+  const name = "the page for operators is in the package";
+  const folder = join(project, "node_modules", manifest.name, "dist", "ui");
+  if (existsSync(join(folder, "index.html")) && readdirSync(join(folder, "assets")).length > 1) tally.passed(name);
+  else tally.failed(name, `${folder} has no index.html or no assets`);
 }
 
 /** The package ships every file that one of its documents links to, pictures included. */

@@ -4,6 +4,8 @@ export type { AdminHost } from "./admin-host.ts";
 export { isAgentName } from "./agent-names.ts";
 export { clusterProblems, protocolProblems, streamProblems } from "./cluster-problems.ts";
 export { type FeedEvent, feedKinds } from "./feed/feed-event.ts";
+export type { ActivityAnswer, ActivityStep } from "./model/activity.ts";
+export type { TypeActivityRow } from "./model/type-activity.ts";
 export { formatCursor, parseCursor } from "./pages.ts";
 export type { AgentDetail, AgentRow, AgentsAnswer } from "./routes/agent-routes.ts";
 export type { ClusterAnswer, HostDrainReport, HostRow } from "./routes/cluster-routes.ts";
@@ -13,6 +15,7 @@ export type { CallRow, FailurePage, TopicRow } from "./routes/message-routes.ts"
 export type { ReminderRow } from "./routes/reminder-routes.ts";
 export type { SessionRow, TypeRow } from "./routes/session-routes.ts";
 export type { SubscriptionRow } from "./routes/subscription-routes.ts";
+export type { StoryAnswer, TraceRow } from "./routes/trace-routes.ts";
 export { type DrainReport, longestGraceMs, type WorkerRow } from "./routes/worker-routes.ts";
 export {
   assertJsonState,

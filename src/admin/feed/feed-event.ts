@@ -68,7 +68,7 @@ function aboutOf(what: HostOccurrence): About {
     case "event": {
       const outcome = what.missed > 0 ? "missed" : "delivered";
       const detail = `${what.delivered} delivered, ${what.missed} missed`;
-      return { kind: "event", outcome, topic: what.topicType, detail };
+      return { kind: "event", outcome, topic: what.topicType, traceId: what.traceId ?? null, detail };
     }
     case "commit":
       return {

@@ -33,6 +33,24 @@ export const descriptions: { readonly [route: string]: RouteDescription } = {
     summary: "The settings of the host, without secrets",
     answer: object({ settings: mapOf(setting) }),
   },
+  "GET /v1/activity": {
+    summary:
+      "Calls and events of the last five minutes in steps after the one with the number `step`, and agent types of the last minute",
+    answer: object({
+      stepMs: count,
+      step: count,
+      steps: listOf(ref("ActivityStep")),
+      types: listOf(ref("TypeActivity")),
+    }),
+  },
+  "GET /v1/traces": {
+    summary: "Traces of messages that the host keeps, the newest first",
+    answer: pageOf(ref("Trace")),
+  },
+  "GET /v1/trace": {
+    summary: "The calls and events of a trace, in the order in which they came",
+    answer: object({ traceId: text, hops: listOf(ref("Hop")), isCut: flag }),
+  },
   "GET /v1/sessions": { summary: "Data channels of workers", answer: pageOf(ref("Session")) },
   "GET /v1/types": { summary: "Agent types, and the clients that serve them", answer: pageOf(ref("AgentType")) },
   "GET /v1/topics": { summary: "Subscriptions of connected workers", answer: pageOf(ref("Topic")) },

@@ -117,7 +117,7 @@ function fits(wanted: string | undefined, value: string | null | undefined): boo
 }
 
 function callRow(
-  { principal, targetId, ageMs, timeoutMs, path, traceId, ...call }: ListedCall,
+  { principal, targetId, ageMs, timeoutMs, path, traceId, sender: _, ...call }: ListedCall,
   rights: AdminRights,
 ): CallRow {
   // protocol.md §11.13: token@type/key, …

@@ -222,6 +222,7 @@ function addOwnFlags(command: Command): Command {
     )
     .option("--no-admin", "let no other command ask this host")
     .option("--admin-file <file>", "where to write the address and the token for the other commands")
+    .option("--ui", "serve a page for operators, at the address of --admin; it asks for the token", false)
     .addOption(
       new Option("--name <name>", "the name by which the other commands pick this host")
         .argParser(hostName)

@@ -6,7 +6,7 @@ import { keepHeapRoom, operationsOf } from "../../host/internal.ts";
 import { stopWhenSignal } from "../../process/internal.ts";
 import { consoleLogger } from "../../telemetry/internal.ts";
 import { parseAddress } from "../../transport/internal.ts";
-import { type OpenedAdmin, openAdmin, parseAdminAddress } from "../admin/open-admin.ts";
+import { assertAdminFlags, type OpenedAdmin, openAdmin } from "../admin/open-admin.ts";
 import { shownSettings } from "../admin/shown-settings.ts";
 import { settingsHelp } from "../settings/config-flags.ts";
 import {
@@ -43,7 +43,7 @@ async function runHost(flags: HostFlags, version: string): Promise<void> {
   const logger = await loggerOf(flags);
   // A text that is not an address leaves no file of states behind.
   parseAddress(flags.address);
-  if (typeof flags.admin === "string") parseAdminAddress(flags.admin);
+  assertAdminFlags(flags);
   if (flags.cluster !== undefined) settingsOf(flags);
   const [starting, hurry] = [new AbortController(), new AbortController()];
   const started = startHost(flags, { version, logger, signal: starting.signal });
@@ -171,6 +171,7 @@ async function startHost(flags: HostFlags, { version, logger, signal }: StartPar
 function sayReady({ host, admin, exposed }: HostRun, flags: HostFlags, logger: Logger): void {
   process.stdout.write(`troupe host listening on ${host.address}\n`);
   if (admin !== undefined && flags.admin !== undefined) process.stdout.write(`troupe admin on ${admin.url}\n`);
+  if (admin !== undefined && flags.ui) process.stdout.write(`troupe page on ${admin.url}/\n`);
   if (exposed !== undefined) logger.warn(`${exposed}; anybody who reaches it may join and read messages`);
 }
 
