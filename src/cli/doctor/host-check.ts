@@ -185,15 +185,15 @@ function askHealth(session: ClientHttp2Session, token: string | undefined): Prom
 /** Adds what an answer shows. Returns whether a worker may be tried. */
 function judgeAnswer(answer: HealthAnswer, found: Finding[]): boolean {
   if (answer.at === "failed") {
-    const text = `The other end does not speak HTTP/2: ${loggableText(answer.why)}. It is a proxy for HTTP/1 alone, another program, or a host with TLS: then use --tls-ca.`;
+    const text = `The other end does not speak HTTP/2: ${loggableText(answer.why)}. Is it a proxy for HTTP/1 alone, or another program? If it is a host with TLS, use --tls-ca.`;
     found.push({ check: "HTTP/2", outcome: "failed", text });
     return false;
   }
   const { headers } = answer;
   found.push({ check: "HTTP/2", outcome: "ok", text: "it answers" });
   found.push(...betweenFindings(headers));
-  if (headers[":status"] !== 200 || !String(headers["content-type"] ?? "").startsWith("application/grpc")) {
-    const text = `Something answers in place of the host, with HTTP status ${headers[":status"]}. If it is a proxy, see its log and that it passes gRPC to the host (docs/guide/proxies.md).`;
+  if (Number(headers[":status"]) !== 200 || !String(headers["content-type"] ?? "").startsWith("application/grpc")) {
+    const text = `Something answers in place of the host, with HTTP status ${headers[":status"]}. If it is a proxy, see its log. It must pass gRPC to the host (docs/guide/proxies.md).`;
     found.push({ check: "gRPC", outcome: "failed", text });
     return false;
   }
@@ -268,7 +268,7 @@ function watchQuiet(session: ClientHttp2Session, token: string | undefined, watc
     const ended = (why: string): void => {
       clearTimeout(timer);
       const seconds = ((performance.now() - beganMs) / 1_000).toFixed(0);
-      const text = `It was ended after ${seconds} s: ${loggableText(why)}. Something in between has a timeout for quiet streams, or for the age of streams: raise it (docs/guide/proxies.md).`;
+      const text = `It was ended after ${seconds} s: ${loggableText(why)}. Something in between bounds quiet streams, or the age of streams: raise that time (docs/guide/proxies.md).`;
       resolve({ check, outcome: "warning", text });
     };
     session.once("goaway", () => ended("the connection is to be left (GOAWAY)"));

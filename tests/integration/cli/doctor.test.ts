@@ -64,7 +64,7 @@ test.each([
     () => [plain.address, "--tls-ca", ca],
     /^TLS: .*serves plaintext.*Leave the --tls flags out/,
   ],
-  ["plaintext to a host with TLS", () => [locked.address], /^HTTP\/2: .*host with TLS: then use --tls-ca/],
+  ["plaintext to a host with TLS", () => [locked.address], /^HTTP\/2: .*host with TLS, use --tls-ca/],
   ["another authority", () => [locked.address, "--tls"], /^TLS: .*Name the authority.*--tls-ca/],
   [
     "another name",
@@ -115,6 +115,6 @@ test("troupe doctor says when something ends a quiet stream, and that clocks dif
   const { findings } = await examined("--address", await at(proxy), "--watch-seconds", "600");
   expect(findings.find(({ check }) => check === "clock")?.text).toMatch(/differ by \d+ s.*set both clocks by NTP/);
   expect(findings.find(({ check }) => check === "quiet stream")).toMatchObject({
-    ...{ outcome: "warning", text: expect.stringMatching(/^It was ended after 0 s: .*raise it/) },
+    ...{ outcome: "warning", text: expect.stringMatching(/^It was ended after 0 s: .*raise that time/) },
   });
 });
