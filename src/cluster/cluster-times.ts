@@ -49,5 +49,8 @@ export const defaultTimes: ClusterTimes = {
 /** The part of a lease that its holder counts on. Clocks differ in speed by at most 1 %. */
 export const holderShare = 0.97;
 
+/** The part of a lease after which a host that has not renewed it counts as silent. It renews five times in a lease. */
+export const silentShare = 0.22;
+
 /** The part of a lease for which others wait. */
 export const othersShare = 1.03;

@@ -36,7 +36,7 @@ import { EventPublishing } from "./operations/event-publishing.ts";
 import { MessageOperations } from "./operations/message-operations.ts";
 import { type HostOptions, resolveHostOptions } from "./options.ts";
 import { openOwnAccount } from "./own-account.ts";
-import { noOthers, type OthersSeat } from "./peers/other-hosts.ts";
+import { isGateOfLost, noOthers, type OthersSeat } from "./peers/other-hosts.ts";
 import { LinkFlushes } from "./peers/places/link-flushes.ts";
 import { type ExpectedMessage, PlaceGates } from "./peers/places/place-gates.ts";
 import { DirectorySeat } from "./placement/cluster/directory-seat.ts";
@@ -104,8 +104,11 @@ export function composeHost(hostOptions: HostOptions) {
   });
   const others: OthersSeat = { now: noOthers };
   const senderWaits = new SenderWaits();
-  const [gates, expected] = [new PlaceGates(clock, senderWaits), new PlaceGates<ExpectedMessage>(clock)];
-  const flushes = new LinkFlushes();
+  const [gates, expected] = [
+    new PlaceGates(clock, senderWaits, (key) => isGateOfLost(others, key)),
+    new PlaceGates<ExpectedMessage>(clock),
+  ];
+  const flushes = new LinkFlushes(clock);
   const joins: JoinsSeat = { now: undefined };
   const dotnetWorkers = new DotnetWorkers();
   const isDeaf = (clientId: string): boolean => dotnetWorkers.hasReopened(clientId);

@@ -164,6 +164,12 @@ export const limits = {
   // protocol.md §12
   /** Milliseconds for which messages wait for the place of their agent type at another host, and types that are looked up at once. */
   elsewhereMs: 5_000,
+  /**
+   * Milliseconds for which the record of a host that has vanished keeps messages and registrations waiting. When its worker was given up, messages
+   * wait on for `freedTypesMs`: another worker may register its types.
+   */
+  lostHostMs: 30_000,
+  freedTypesMs: 1_000,
   /** Messages that wait for one place, and their bytes; the senders of one address get two thirds. */
   heldPerPlace: 1_000,
   heldBytesPerPlace: 16 * 1024 * 1024,
@@ -174,6 +180,10 @@ export const limits = {
   peerListMs: 1_000,
   /** Milliseconds in which the worker of another host answers a control request that goes there with its sender's principal. */
   controlAskMs: 60_000,
+  /** Bytes of the requests for which one other host is asked at once; callers of one address have two thirds. One may always wait alone. */
+  peerUnaryBytes: 32 * 1024 * 1024,
+  /** Milliseconds after which a host asks again for messages to come back, when the link had no space to ask for them. */
+  flushRetryMs: 100,
   /** Milliseconds for which a subscription waits until other hosts know it. */
   barrierMs: 2_000,
   /** Milliseconds for which a worker that moves waits until other hosts have read what it sent. */

@@ -54,6 +54,7 @@ export class FakeCluster {
       },
       workerHere: () => undefined,
       isShared: () => false,
+      isLost: () => false,
       sessionNumber: (channel: Peer) => {
         this.#workers.set(channel.id, channel.worker.id);
         this.#sessions += 1;

@@ -1,4 +1,4 @@
-import { othersShare } from "../cluster-times.ts";
+import { othersShare, silentShare } from "../cluster-times.ts";
 import type { StoreEntry } from "../coordination-store.ts";
 import type { Life } from "../life.ts";
 import { type Known, KnownRecords } from "../records/known-records.ts";
@@ -55,6 +55,18 @@ export class KnownHosts {
   aged(): { readonly record: HostRecord; readonly ageMs: number }[] {
     const now = this.#life.monotonicNow();
     return [...this.#records.values()].map(({ record, learntMs }) => ({ record, ageMs: now - learntMs }));
+  }
+
+  /**
+   * Whether a host does not renew its lease, or is dead: its workers are given up when the lease is over. False again when its record is older than
+   * `mostMs`.
+   */
+  isSilent(hostId: string, mostMs: number): boolean {
+    const known = this.#records.get(hostKey(hostId));
+    if (known === undefined) return false;
+    const ageMs = this.#life.monotonicNow() - known.learntMs;
+    const { state, leaseMs } = known.record;
+    return ageMs < mostMs && (state === "dead" || ageMs > leaseMs * silentShare);
   }
 
   /** Hosts that are not dead. */

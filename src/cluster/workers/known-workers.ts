@@ -49,6 +49,12 @@ export class KnownWorkers {
     return this.#records.get(workerKey(workerId));
   }
 
+  /** Milliseconds since this host learnt of the newest record of a worker. Undefined: it knows none. */
+  ageMs(workerId: string): number | undefined {
+    const known = this.get(workerId);
+    return known && this.#life.monotonicNow() - known.learntMs;
+  }
+
   values(): Iterable<Known<WorkerRecord>> {
     return this.#records.values();
   }

@@ -57,7 +57,10 @@ export function shareAgents(host: HostComposition, options: ShareAgentsOptions):
     ...{ places, directory, placement, workers, leaving, messages, batches, clock, counters, observers },
     ...{ flushes, maxRoutes, moveTimeoutMs, sharedType: (name) => owners.shared(name) },
     sleepers: claims,
-    others: { workerOf: (workerId) => others.now.workerOf(workerId) },
+    others: {
+      workerOf: (workerId) => others.now.workerOf(workerId),
+      isLost: (workerId) => others.now.isLost(workerId),
+    },
   });
   across.now = routes;
   return routes;

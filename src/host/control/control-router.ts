@@ -159,10 +159,8 @@ export class ControlRouter {
     const isAsked = isForAgent(envelope) || (clientIds.isEnforced && isForOwner(envelope.body));
     if (came !== undefined && target?.ask !== undefined && isAsked) return void this.#askThere(target.ask, came);
     const full = this.#waits.whyFull(from, envelope, target);
-    if (full !== undefined && isControlRequest(envelope.body)) {
-      counters.refusedByLimit += 1;
-      return this.#refuse(from, envelope, envelope.body, full);
-    }
+    if (full !== undefined && isControlRequest(envelope.body))
+      return this.#refuseFull({ from, envelope, request: envelope.body }, full);
     if (!target?.send(this.#withEpoch(envelope, bytes), from)) return this.#returnToSender(from, envelope);
     counters.controlMessages += 1;
     this.#waits.passed(target, from, envelope);
@@ -188,6 +186,7 @@ export class ControlRouter {
     this.#parts.counters.controlMessages += 1;
     const answer = await this.#asks.ask(ask, came);
     if (!(answer instanceof RpcError)) return void (this.#find(envelope.respondTo ?? "", from) ?? from).send(answer);
+    if (answer.status.code === StatusCode.resourceExhausted) return this.#refuseFull(came, answer.message);
     if (answer.status.code !== StatusCode.aborted) return this.#refuse(from, envelope, request, answer.message);
     if (tries < limits.bouncesOfCall) return this.#seek({ ...came, tries: tries + 1, gatedSinceMs: undefined });
     const error = new TroupeError("shutting-down", `${envelope.destination} moves between hosts. Try again later.`);
@@ -229,9 +228,9 @@ export class ControlRouter {
     this.#refuseFull(came, error);
   }
 
-  #refuseFull({ from, envelope, request }: CameRequest, error: string): void {
+  #refuseFull({ from, envelope, request }: Pick<CameRequest, "from" | "envelope" | "request">, error: string): void {
     this.#parts.counters.refusedByLimit += 1;
-    this.#refuse(from, envelope, request, error);
+    this.#refuse(from, envelope, request, formatControlError(new TroupeError("overloaded", error)));
   }
 
   /** The agent of a request that waited has a place, or gets none. */

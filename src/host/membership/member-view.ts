@@ -131,6 +131,15 @@ export class MemberView implements ClusterView {
     void this.#member.types.unregister(agentType, session);
   }
 
+  isLost(workerId: string): boolean {
+    const { knownWorkers, hosts } = this.#member;
+    const record = knownWorkers.get(workerId)?.record;
+    if (record === undefined || record.hostId === this.hostId || this.#parts.isThere(workerId)) return false;
+    if (record.state === "here") return hosts.isSilent(record.hostId, limits.lostHostMs);
+    const isDead = hosts.get(record.hostId)?.state === "dead";
+    return isDead && (knownWorkers.ageMs(workerId) ?? 0) < limits.freedTypesMs;
+  }
+
   sessionNumber(channel: Peer): number {
     return this.#parts.joins.sessionOf(channel)?.number ?? 0;
   }
@@ -142,14 +151,19 @@ export class MemberView implements ClusterView {
     return record?.state === "here" && record.hostId !== this.hostId && !this.#parts.isThere(workerId);
   }
 
-  /** Resolves to true when such a worker is gone, or has a channel again, or when the time is up. */
+  /** Resolves to true when such a worker is gone or has a channel again. Else when the time is up, unless its host is lost. */
   async #decision(workerId: string, party: string): Promise<true> {
     if (!this.#share.mayAdd(party)) return true;
     this.#share.add(party);
     const awaiting = this.#awaiting.get(workerId) ?? new Set();
     this.#awaiting.set(workerId, awaiting);
     await new Promise<void>((resolve) => {
-      const timer = this.#parts.clock.setTimer(limits.leavingOwnerMs, () => settle());
+      const late = (): void => {
+        // The worker is gone when the lease of its host is over.
+        if (this.isLost(workerId)) timer = this.#parts.clock.setTimer(limits.leavingOwnerMs, late);
+        else settle();
+      };
+      let timer = this.#parts.clock.setTimer(limits.leavingOwnerMs, late);
       const settle = (): void => {
         timer.cancel();
         awaiting.delete(settle);

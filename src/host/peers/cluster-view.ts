@@ -56,6 +56,11 @@ export interface ClusterView {
   lookUp(agentType: string): Promise<string | undefined>;
   /** Takes an agent type for a client of this host, before the host registers it. No worker of another host can register it after that. */
   claimType(applicant: TypeApplicant): Promise<TypeGrant>;
+  /**
+   * Whether the host that has served a worker has vanished: it does not renew its lease, and no host has a channel of the worker. The cluster gives
+   * up the worker when the lease is over, unless a host tells of it first. True also for a moment after that.
+   */
+  isLost(workerId: string): boolean;
   /** Another host tells of a channel of a worker. */
   workerHere(workerId: string): void;
   /** No client of this host serves the type any more; or, of a shared type, this client. */

@@ -75,6 +75,8 @@ export class LinkedHosts implements OtherHosts, AskingHost, ClusterHostsListener
   readonly #lookUps: LookUps;
   readonly #moved: MovedInterest;
   readonly #changes: PlaceChanges;
+  /** Waits for workers that take over the types of lost ones. */
+  readonly #freed = new Set<Timer>();
   readonly #unwatch: () => void;
   #isClosed = false;
 
@@ -156,8 +158,15 @@ export class LinkedHosts implements OtherHosts, AskingHost, ClusterHostsListener
 
   workerGone(workerId: string): void {
     this.#moved.remove(workerId);
-    // What waits for it is routed anew: another worker may serve its types by now.
-    this.#parts.gates.release(keyOfWorker(workerId));
+    const key = keyOfWorker(workerId);
+    const { cluster, gates, clock } = this.#parts;
+    if (!cluster.isLost(workerId)) return gates.release(key);
+    // One may be about to register them that has waited for the end of this worker's host.
+    const timer = clock.setTimer(limits.freedTypesMs, () => {
+      this.#freed.delete(timer);
+      gates.release(key);
+    });
+    this.#freed.add(timer);
   }
 
   find(agentType: string, party?: string): FoundElsewhere | undefined {
@@ -189,6 +198,10 @@ export class LinkedHosts implements OtherHosts, AskingHost, ClusterHostsListener
 
   workerIdOf(agentType: string): string | undefined {
     return this.#parts.cluster.workerOf(agentType);
+  }
+
+  isLost(workerId: string): boolean {
+    return this.#parts.cluster.isLost(workerId);
   }
 
   isExpectedHere(agentType: string): boolean {
@@ -326,6 +339,7 @@ export class LinkedHosts implements OtherHosts, AskingHost, ClusterHostsListener
     if (this.#isClosed) return;
     this.#isClosed = true;
     this.#unwatch();
+    for (const timer of this.#freed) timer.cancel();
     this.#moved.close();
     this.#types.close();
     this.#dialled.close();
@@ -338,6 +352,7 @@ export class LinkedHosts implements OtherHosts, AskingHost, ClusterHostsListener
     if (this.#isClosed) return;
     this.#isClosed = true;
     this.#unwatch();
+    for (const timer of this.#freed) timer.cancel();
     this.#moved.close();
     this.#types.close();
     this.#dialled.end();

@@ -61,6 +61,9 @@ export interface OtherHosts {
   eventCameBack(link: CallLink, agentType: string): string;
   /** The id of the worker that serves an exclusive type anywhere in the cluster, as far as is known. */
   workerIdOf(agentType: string): string | undefined;
+  // protocol.md §12.2
+  /** Whether the host of a worker has vanished, or the cluster has given up the worker a moment ago. What waits for the worker waits longer. */
+  isLost(workerId: string): boolean;
   /** Whether the worker that serves an exclusive type has a channel here: it has yet to register the type at this host. */
   isExpectedHere(agentType: string): boolean;
   /** A worker elsewhere did not take a call for this type. The host looks up the place of the type before it uses it again. `party`: as above. */
@@ -126,7 +129,14 @@ export function keyOfType(agentType: string): string {
 }
 
 export function keyOfWorker(workerId: string): string {
-  return `worker ${workerId}`;
+  return `${workerPrefix}${workerId}`;
+}
+
+const workerPrefix = "worker ";
+
+/** Whether a gate holds what waits for a worker whose host has vanished. */
+export function isGateOfLost({ now }: OthersSeat, key: string): boolean {
+  return key.startsWith(workerPrefix) && now.isLost(key.slice(workerPrefix.length));
 }
 
 /** Where a host keeps its `OtherHosts`. It is alone until it joins others. */
@@ -144,6 +154,7 @@ export const noOthers: OtherHosts = {
   cameBack: (from) => keyOfWorker(from.worker.id),
   eventCameBack: (_link, agentType) => keyOfType(agentType),
   workerIdOf: () => undefined,
+  isLost: () => false,
   isExpectedHere: () => false,
   doubt: () => undefined,
   publish: () => 0,

@@ -20,11 +20,13 @@ interface Waiting {
 /** About what an ask occupies while it waits: an entry, a timer and a promise. */
 const waitingBytes = 1_000;
 
-/** Unary calls that other hosts answer for this one. The callers of one address have two thirds of the places. */
+/** Unary calls that other hosts answer for this one. The callers of one address have two thirds of the places, and of the bytes that each host is asked. */
 export class UnaryAsks {
   readonly #clock: Clock;
   readonly #waiting = new Map<number, Waiting>();
   readonly #share = new FairShare(limits.peerUnaries);
+  /** Bytes of the requests that wait for each host, which keeps them until it answers. */
+  readonly #bytes = new Map<OutgoingLink, FairShare>();
   #lastNumber = 0;
 
   constructor(clock: Clock) {
@@ -62,7 +64,9 @@ export class UnaryAsks {
   #ask(link: OutgoingLink, forwarded: ForwardedCall, timeoutMs: number): Promise<PeerUnaryAnswer | RpcError> {
     const { call } = forwarded;
     const party = partyOfCall(call);
-    const refusal = this.#whyFull(party, call.account);
+    const { length } = forwarded.request;
+    const bytes = this.#bytes.get(link) ?? new FairShare(limits.peerUnaryBytes);
+    const refusal = whyTooLong(bytes, party, length) ?? this.#whyFull(party, call.account);
     if (refusal !== undefined) return Promise.resolve(new RpcError(StatusCode.resourceExhausted, refusal));
     this.#lastNumber += 1;
     const number = this.#lastNumber;
@@ -77,11 +81,15 @@ export class UnaryAsks {
           timer.cancel();
           unfollowAbort(call.signal, leave);
           this.#share.remove(party);
+          bytes.remove(party, length);
+          if (bytes.size === 0 && this.#bytes.get(link) === bytes) this.#bytes.delete(link);
           call.account?.release(waitingBytes);
           resolve(outcome);
         },
       });
       this.#share.add(party);
+      bytes.add(party, length);
+      if (bytes.size > 0) this.#bytes.set(link, bytes);
       followAbort(call.signal, leave);
       const sent = link.sendUnary(askOf(number, forwarded), party);
       if (sent !== "queued")
@@ -102,6 +110,12 @@ export class UnaryAsks {
     this.#waiting.delete(number);
     waiting?.settle(outcome);
   }
+}
+
+/** Returns why a host may not be asked for one more request of this length. One longer than the bound may wait alone. */
+function whyTooLong(bytes: FairShare, party: string, length: number): string | undefined {
+  if (bytes.size === 0 || bytes.mayAdd(party, length)) return undefined;
+  return `Requests of ${bytes.size} bytes wait for the host that has to answer, and two thirds of ${limits.peerUnaryBytes} may be of one address. Try again later.`;
 }
 
 /** The terms under which a worker shares a type. */

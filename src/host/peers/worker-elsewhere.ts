@@ -30,7 +30,8 @@ export interface CallLink {
   sendCall(slot: number, frame: FrameBytes, origin: CallOrigin): SendOutcome;
   /** Sends an event for workers there. `party`: the address of its publisher. `number`: not 0 for one that opens a route. */
   sendEvent(targets: readonly PeerEventTarget[], frame: Uint8Array, party: string, number: number): SendOutcome;
-  sendFlush(flush: PeerFlush): SendOutcome;
+  /** `party`: the address whose share of the link it takes. Undefined: the host's own, and a link without space for it ends. */
+  sendFlush(flush: PeerFlush, party: string | undefined): SendOutcome;
   sendNotice(notice: Uint8Array): SendOutcome;
 }
 

@@ -27,6 +27,8 @@ export interface HeldMessage extends Seeker {
   readonly origin?: MessageOrigin | undefined;
   /** Whether it says what has become of it when it is the first on a route to another host. */
   readonly opensRoutes: boolean;
+  /** It takes no place of a message: it only stands behind others, and its account pays for it. */
+  readonly isMark?: boolean | undefined;
   // protocol.md §12.8
   /** The search for its place. Undefined: as for calls and events. */
   readonly seeking?: SeekingPlace | undefined;
@@ -142,7 +144,11 @@ export class HeldMessages {
   }
 
   /** Whether there is space for one more message. Of the space for one agent, too, each address has a fair share. */
-  mayAdd({ ofParty }: MovingAgent, { account, byteLength }: Pick<HeldMessage, "account" | "byteLength">): boolean {
+  mayAdd(
+    { ofParty }: MovingAgent,
+    { account, byteLength, isMark }: Pick<HeldMessage, "account" | "byteLength" | "isMark">,
+  ): boolean {
+    if (isMark) return true;
     const { party } = account;
     if (ofParty === undefined) return byteLength <= limits.heldBytesPerAgent;
     // One message may be as long as all of them.
@@ -154,9 +160,10 @@ export class HeldMessages {
   add(agent: MovingAgent, messages: Set<HeldMessage>, message: HeldMessage): boolean {
     const { account, byteLength } = message;
     const isFull =
-      countHeld(agent) >= limits.heldPerAgent ||
-      agent.heldBytes + byteLength > limits.heldBytesPerAgent ||
-      !this.#share.mayAdd(account.party, byteLength);
+      !message.isMark &&
+      (countHeld(agent) >= limits.heldPerAgent ||
+        agent.heldBytes + byteLength > limits.heldBytesPerAgent ||
+        !this.#share.mayAdd(account.party, byteLength));
     if (isFull || !account.take(byteLength + messageBytes)) return false;
     this.#share.add(account.party, byteLength);
     this.#count += 1;

@@ -124,10 +124,11 @@ export function controlFailure(request: ControlRequest, error: string): ControlA
 
 /**
  * Codes that the text of a failed request names. Most say what became of a persistent agent's state. `shutting-down` says that the agent
- * leaves its worker, and that nothing has happened.
+ * leaves its worker, and `overloaded` that the host has no space for the request; nothing has happened.
  */
 const namedCodes: ReadonlySet<ErrorCode> = new Set([
   "invalid-state",
+  "overloaded",
   "shutting-down",
   "state-conflict",
   "state-too-large",

@@ -37,7 +37,8 @@ class OtherHost {
     const link: CallLink = {
       ...{ hostId: name, isOpen: true, account, sendNotice: () => "queued", sendEvent: () => "queued" },
       sendCall: () => "queued",
-      sendFlush: ({ number }) => {
+      sendFlush: ({ number }, party) => {
+        expect(party).toBe(account.party);
         this.queue.push({ at: "flush", number });
         return "queued";
       },
@@ -65,7 +66,7 @@ class World {
   #guesses = 0;
   readonly #messages = new HeldMessages();
   readonly #batches = new BatchRunner(new ManualClock());
-  readonly #flushes = new LinkFlushes();
+  readonly #flushes = new LinkFlushes(new ManualClock());
   readonly #routes = new AgentRoutes({
     places: {
       ...{
@@ -85,7 +86,7 @@ class World {
       },
     },
     flushes: this.#flushes,
-    others: { workerOf: (id) => this.hosts.find(({ worker }) => worker.id === id)?.worker },
+    others: { workerOf: (id) => this.hosts.find(({ worker }) => worker.id === id)?.worker, isLost: () => false },
     placement: {
       holderOf: () => (this.holder === 2 ? { at: "found", peer: ownWorker, epoch: undefined } : undefined),
       whyNowhere: () => undefined,

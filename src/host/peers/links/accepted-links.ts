@@ -214,6 +214,7 @@ export class AcceptedLinks implements AskedHost, LinkService {
     for (const link of [...this.#links]) link.finish(status, "this host stops");
   }
 
+  /** Long answers to one client leave space in the queue for those to others. */
   async #answer(link: IncomingLink, ask: PeerUnary): Promise<void> {
     const outcome = await this.#parts.ways.asked(ask, link.account, link.hostId);
     const { number } = ask;
@@ -223,7 +224,7 @@ export class AcceptedLinks implements AskedHost, LinkService {
       return this.#tellAnswer(link, { ...answer, code, details, answer: new Uint8Array(0), metadata });
     }
     const frame = { ...answer, code: StatusCode.ok, details: "", answer: outcome, metadata: {} };
-    if (link.tellIfRoom(encodePeerFrame(frame))) return link.answeredAsk();
+    if (link.tellIfRoom(encodePeerFrame(frame), ask.clientId)) return link.answeredAsk();
     this.#refuse(link, ask, "The answer finds no space on the link between the hosts.");
   }
 

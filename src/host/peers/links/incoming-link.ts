@@ -106,9 +106,9 @@ export class IncomingLink implements ServerStreamReceiver, ToldHost {
     if (!this.#hasEnded) this.#queue?.send(encodePeerFrame(frame), "notice");
   }
 
-  /** Sends what may be refused. False: the queue is full, or the link has ended. */
-  tellIfRoom(frame: Uint8Array): boolean {
-    return this.isOpen && this.#queue?.send(frame, "answer", "") === "queued";
+  /** Sends what may be refused. False: the queue is full, or the link has ended. `party`: who shares the queue with others. */
+  tellIfRoom(frame: Uint8Array, party = ""): boolean {
+    return this.isOpen && this.#queue?.send(frame, "answer", party) === "queued";
   }
 
   /** The unary calls that the other host has made, and whose answers it has not taken. */

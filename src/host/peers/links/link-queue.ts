@@ -29,12 +29,13 @@ interface Waiting {
 }
 
 /**
- * The frames that wait for another host. Calls and events of one address get two thirds of the space at most. A link is never paused
+ * The frames that wait for another host. What is sent for one address gets two thirds of the bytes and of the places at most. A link is never paused
  * for one slow worker: what finds no space is refused or dropped.
  */
 export class LinkQueue {
   readonly #parts: LinkQueueParts;
-  readonly #share: FairShare;
+  readonly #bytes: FairShare;
+  readonly #frames: FairShare;
   readonly #sent = new SentFrames();
   /** Oldest first, from `#first` on. */
   #waiting: Waiting[] = [];
@@ -44,7 +45,8 @@ export class LinkQueue {
 
   constructor(parts: LinkQueueParts) {
     this.#parts = parts;
-    this.#share = new FairShare(parts.bounds.maxQueuedBytes);
+    this.#bytes = new FairShare(parts.bounds.maxQueuedBytes);
+    this.#frames = new FairShare(parts.bounds.maxQueuedFrames);
   }
 
   /** Frames that the queue took, and those of them that have not left. */
@@ -95,7 +97,10 @@ export class LinkQueue {
     this.#sentFrames += 1;
     this.#sent.note(use === "event", stream);
     this.#waiting.push({ party, bytes });
-    if (party !== undefined) this.#share.add(party, bytes);
+    if (party !== undefined) {
+      this.#bytes.add(party, bytes);
+      this.#frames.add(party);
+    }
     return "queued";
   }
 
@@ -118,7 +123,7 @@ export class LinkQueue {
     const rooms = party === undefined ? urgentRooms : 1;
     const isWithin =
       queuedFrames < rooms * bounds.maxQueuedFrames && queuedBytes + bytes <= rooms * bounds.maxQueuedBytes;
-    return isWithin && (party === undefined || this.#share.mayAdd(party, bytes));
+    return isWithin && (party === undefined || (this.#bytes.mayAdd(party, bytes) && this.#frames.mayAdd(party)));
   }
 
   #release(to: number): void {
@@ -127,7 +132,9 @@ export class LinkQueue {
       const one = this.#waiting[this.#first];
       if (one === undefined) break;
       bytes += one.bytes;
-      if (one.party !== undefined) this.#share.remove(one.party, one.bytes);
+      if (one.party === undefined) continue;
+      this.#bytes.remove(one.party, one.bytes);
+      this.#frames.remove(one.party);
     }
     this.#parts.account.release(bytes);
     // Half of the list is over: its memory is free again.

@@ -154,8 +154,9 @@ export class OutgoingLink implements CallLink, RingLink, StreamReceiver {
     return this.#isOpen ? this.queue.send(encodePeerEvent(targets, frame, number), "event", party) : "closed";
   }
 
-  sendFlush(flush: PeerFlush): SendOutcome {
-    return this.#isOpen ? this.#send(flush) : "closed";
+  sendFlush(flush: PeerFlush, party: string | undefined): SendOutcome {
+    if (!this.#isOpen) return "closed";
+    return this.queue.send(encodePeerFrame(flush), party === undefined ? "notice" : "call", party);
   }
 
   sendNotice(notice: Uint8Array): SendOutcome {

@@ -98,7 +98,7 @@ export class PlaceChanges {
     if (known !== undefined) return void known.add(key);
     const keys = new Set([key]);
     this.#flushed.set(from, keys);
-    flushes.begin(link, { slot, agentType: "", key: "" }, () => {
+    flushes.begin(link, { slot, agentType: "", key: "" }, undefined, () => {
       this.#flushed.delete(from);
       for (const one of keys) gates.open(one);
     });

@@ -42,7 +42,7 @@ interface Gate<Message> {
 interface Waiting<Message> {
   readonly gate: Gate<Message>;
   readonly messages: Set<Message>;
-  readonly timer: Timer;
+  timer: Timer;
 }
 
 /** About what a message takes beside its bytes: its object, a timer, and entries of three tables. */
@@ -63,10 +63,13 @@ export class PlaceGates<Message extends GatedMessage = GatedMessage> {
   readonly #ofType = new Map<string, { readonly gate: Gate<Message>; count: number }>();
   readonly #share = new FairShare(limits.heldBytes);
 
-  /** `senders`: counts what waits for each sender. */
-  constructor(clock: Clock, senders = new SenderWaits()) {
+  readonly #isLong: (key: string) => boolean;
+
+  /** `senders`: counts what waits for each sender. `isLong`: whether what waits at a gate waits longer now than 5 s. */
+  constructor(clock: Clock, senders = new SenderWaits(), isLong: (key: string) => boolean = () => false) {
     this.#clock = clock;
     this.#senders = senders;
+    this.#isLong = isLong;
   }
 
   /** Whether anything waits, or any gate is closed. */
@@ -164,18 +167,13 @@ export class PlaceGates<Message extends GatedMessage = GatedMessage> {
       !this.#share.mayAdd(party, byteLength);
     if (isFull || !account.take(byteLength + messageBytes)) return false;
     this.#gates.set(gate.key, gate);
-    const now = this.#clock.now();
-    message.sinceMs ??= now;
-    const timer = this.#clock.setTimer(Math.max(0, message.sinceMs + limits.elsewhereMs - now), () => {
-      this.forget(message);
-      message.expire();
-    });
+    message.sinceMs ??= this.#clock.now();
     gate.heldBytes += byteLength;
     gate.places.add(party);
     gate.bytes.add(party, byteLength);
     this.#share.add(party, byteLength);
     messages.add(message);
-    this.#waiting.set(message, { gate, messages, timer });
+    this.#waiting.set(message, { gate, messages, timer: this.#timerOf(message, gate.key) });
     this.#senders.add(account);
     for (const agentType of agentTypes) {
       const ofType = this.#ofType.get(agentType);
@@ -183,6 +181,21 @@ export class PlaceGates<Message extends GatedMessage = GatedMessage> {
       else ofType.count += 1;
     }
     return true;
+  }
+
+  /** Where what waits may wait longer, its time begins again. */
+  #timerOf(message: Message, key: string): Timer {
+    const now = this.#clock.now();
+    return this.#clock.setTimer(Math.max(0, (message.sinceMs ?? now) + limits.elsewhereMs - now), () => {
+      const waiting = this.#waiting.get(message);
+      if (waiting !== undefined && this.#isLong(key)) {
+        message.sinceMs = this.#clock.now();
+        waiting.timer = this.#timerOf(message, key);
+      } else {
+        this.forget(message);
+        message.expire();
+      }
+    });
   }
 
   #endIfUnused(gate: Gate<Message>): void {

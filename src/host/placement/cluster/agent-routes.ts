@@ -84,7 +84,7 @@ export class AgentRoutes implements PlacesAcross, LocatesAcross {
     const placeNext = (agent: MovingAgent): void => this.#placeAtGate(agent);
     this.#gates = new MovingLane({ messages, batches, versions: directory.versions, placeNext });
     this.#waits = new AgentWaits({
-      ...{ clock, waitMs: limits.elsewhereMs },
+      ...{ clock, waitMs: limits.elsewhereMs, isLong: (workerId) => parts.others.isLost(workerId) },
       onOver: (agent) => this.#gates.resume(agent),
       onLate: (agent) => this.#refuse(agent, notThere(agent)),
     });
@@ -407,7 +407,7 @@ export class AgentRoutes implements PlacesAcross, LocatesAcross {
     const { type, key } = gate;
     gate.at = "flushing";
     this.#routes.delete(type.name, key);
-    this.#parts.flushes.begin(link, { slot, agentType: type.name, key }, () => {
+    this.#parts.flushes.begin(link, { slot, agentType: type.name, key }, gate.account.party, () => {
       // All that was on its way on the old route has come back.
       if (gate.at === "flushing" && this.#gates.has(gate)) this.#gates.resume(gate);
     });

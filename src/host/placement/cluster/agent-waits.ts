@@ -4,6 +4,8 @@ import type { MovingAgent } from "../moving-agent.ts";
 export interface AgentWaitsParts {
   readonly clock: Clock;
   readonly waitMs: number;
+  /** Whether what waits under a name waits longer now than `waitMs`. */
+  readonly isLong: (name: string) => boolean;
   /** The worker of an agent is there, or may be: the agent is looked at again. */
   readonly onOver: (agent: MovingAgent) => void;
   /** It did not come in time. */
@@ -12,7 +14,7 @@ export interface AgentWaitsParts {
 
 interface Wait {
   readonly name: string;
-  readonly timer: Timer;
+  timer: Timer;
 }
 
 /** Agents that wait for a worker: for one that is between two hosts, or for any that serves their type. */
@@ -28,11 +30,7 @@ export class AgentWaits {
   /** `name`: the id of a worker, or `anyWorker`. */
   add(agent: MovingAgent, name: string): void {
     agent.at = "waiting";
-    const { clock, waitMs, onLate } = this.#parts;
-    const timer = clock.setTimer(waitMs, () => {
-      if (this.#remove(agent)) onLate(agent);
-    });
-    this.#waits.set(agent, { name, timer });
+    this.#waits.set(agent, { name, timer: this.#timerOf(agent) });
     this.#byName.set(name, (this.#byName.get(name) ?? new Set()).add(agent));
   }
 
@@ -57,6 +55,16 @@ export class AgentWaits {
     for (const { timer } of this.#waits.values()) timer.cancel();
     this.#waits.clear();
     this.#byName.clear();
+  }
+
+  /** Where what waits may wait longer, its time begins again. */
+  #timerOf(agent: MovingAgent): Timer {
+    const { clock, waitMs, isLong, onLate } = this.#parts;
+    return clock.setTimer(waitMs, () => {
+      const wait = this.#waits.get(agent);
+      if (wait !== undefined && isLong(wait.name)) wait.timer = this.#timerOf(agent);
+      else if (this.#remove(agent)) onLate(agent);
+    });
   }
 
   #remove(agent: MovingAgent): boolean {

@@ -8,6 +8,7 @@ export class FlushMark implements HeldMessage {
   readonly payer: HostCaller;
   readonly byteLength = 0;
   readonly isUnfit = false;
+  readonly isMark = true;
   readonly opensRoutes = false;
   readonly origin: MessageOrigin;
   readonly place: () => void;

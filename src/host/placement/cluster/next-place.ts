@@ -15,6 +15,8 @@ import type { RouteTable } from "./route-table.ts";
 export interface WorkersOfOthers {
   /** The newest channel of a worker. */
   workerOf(workerId: string): WorkerElsewhere | undefined;
+  /** Whether the host of a worker has vanished. */
+  isLost(workerId: string): boolean;
 }
 
 export interface NextPlaceParts {

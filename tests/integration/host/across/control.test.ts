@@ -158,7 +158,7 @@ describe("a control request about an agent of an exclusive type, over several ho
       asker.send({ ...saving("writer/k", rpcId), body: { kind: "load-request", agentId, state } });
     const refused = await asker.next();
     expect(refused).toMatchObject({
-      body: { kind: "load-response", error: expect.stringContaining("Too much waits") },
+      body: { kind: "load-response", error: expect.stringMatching(/^overloaded: Too much waits/) },
     });
   });
 });

@@ -100,9 +100,9 @@ describe("a call that another host hands back", () => {
 });
 
 describe("unary calls of a host that takes no answers", () => {
-  const ask = (number: number): Uint8Array =>
+  const ask = (number: number, clientId = "X"): Uint8Array =>
     encodePeerFrame({
-      ...{ kind: "unary", number, method: "GetSubscriptions", clientId: "X", principal: undefined },
+      ...{ kind: "unary", number, method: "GetSubscriptions", clientId, principal: undefined },
       ...{ request: new Uint8Array(0), metadata: {} },
     });
 
@@ -123,6 +123,23 @@ describe("unary calls of a host that takes no answers", () => {
     expect(refused.length).toBe(5);
     link.stream.send(ask(count + 1));
     expect(await nextOfKind(link, "unary-answer")).toMatchObject({ number: count + 1, code: StatusCode.ok });
+  });
+
+  it("leave space for the answers to another client", async () => {
+    await using waiting = await openWaitingHost({ bounds: { maxQueuedBytes: 4_000 }, keepAliveMs: 1_000_000 });
+    const link = openRawLink(waiting.network.dial(waiting.joined.address), [hello]);
+    await nextOfKind(link, "barrier");
+    link.stream.pause();
+    const count = 45;
+    for (let number = 1; number <= count; number += 1) link.stream.send(ask(number));
+    link.stream.send(ask(count + 1, "Y"));
+    const codes = new Map<number, number>();
+    link.stream.resume();
+    while (codes.size < count + 1) {
+      const answer = await nextOfKind(link, "unary-answer");
+      if (answer.kind === "unary-answer") codes.set(answer.number, answer.code);
+    }
+    expect([codes.get(count), codes.get(count + 1)]).toEqual([StatusCode.resourceExhausted, StatusCode.ok]);
   });
 
   it("cost it the link when it goes on", async () => {

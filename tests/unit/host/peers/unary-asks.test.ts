@@ -19,10 +19,16 @@ function setUp() {
     // Only these members of a link are used.
     return { sendUnary } as unknown as OutgoingLink;
   };
-  const forwardedBy = (party: string) => {
+  const forwardedBy = (party: string, bytes = 1) => {
     const account = accountant.openAccount({ party, name: "connection", giveWay: () => undefined });
     const call = { method: "", metadata: {}, peer: party, signal: new AbortController().signal, account };
-    return { method: "RegisterAgent", clientId: "W", principal: undefined, request: new Uint8Array(1), call } as const;
+    return {
+      method: "RegisterAgent",
+      clientId: "W",
+      principal: undefined,
+      request: new Uint8Array(bytes),
+      call,
+    } as const;
   };
   return { clock, asks, accountant, asked, linkTo, forwardedBy };
 }
@@ -71,4 +77,23 @@ it("lets no more than two thirds of the places to callers of one address, and gi
   await Promise.all(waiting);
   expect(accountant.heldBytes).toBe(0);
   expect(clock.pendingTimers).toBe(0);
+});
+
+it("asks one host for no more than two thirds of the bytes for callers of one address, and other hosts for as many", async () => {
+  const { clock, asks, asked, linkTo, forwardedBy } = setUp();
+  const [link, other] = [linkTo(), linkTo()];
+  const greedy = forwardedBy("10.0.0.1", limits.peerUnaryBytes / 16);
+  const waiting = Array.from({ length: 16 }, () => asks.tryAsk(link, greedy, 1_000));
+  expect(await waiting.at(-1)).toMatchObject({ status: { code: StatusCode.resourceExhausted } });
+  const sent = asked.length;
+  expect(sent).toBe(11);
+  waiting.push(asks.tryAsk(link, forwardedBy("10.0.0.2", limits.peerUnaryBytes / 4), 1_000));
+  waiting.push(asks.tryAsk(other, forwardedBy("10.0.0.1", 2 * limits.peerUnaryBytes), 1_000));
+  expect(asked.length).toBe(sent + 2);
+  clock.advance(1_000);
+  await Promise.all(waiting);
+  const again = asks.tryAsk(link, greedy, 1_000);
+  expect(asked.length).toBe(sent + 3);
+  clock.advance(1_000);
+  await again;
 });

@@ -38,6 +38,15 @@ describe("the queue for another host", () => {
     expect(queue.droppedEvents).toBe(1);
   });
 
+  it("leaves places for others when the callers of one address send short frames", () => {
+    const { queue } = openQueue(1_000_000);
+    const short = new Uint8Array(10);
+    let taken = 0;
+    while (queue.send(short, "call", "greedy") === "queued") taken += 1;
+    expect(taken).toBe(667);
+    expect(queue.send(short, "call", "modest")).toBe("queued");
+  });
+
   it("takes answers beyond the space for calls, and is cut when they find none", () => {
     const { queue, overflows } = openQueue();
     while (queue.send(frame, "call", "greedy") === "queued");
