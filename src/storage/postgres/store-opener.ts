@@ -22,7 +22,7 @@ export interface StoreOpenerParts {
 
 type OpeningResult =
   | StoreOpening
-  /** Who holds the store. */
+  /** Describes another holder of the store. */
   | { readonly fenced: string }
   /** The mode that another store has given it. */
   | { readonly writers: "one" | "many" };
