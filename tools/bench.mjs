@@ -9,8 +9,8 @@ import { ensurePrograms } from "./setup.mjs";
 
 /** In this order; `guard` is CI's. */
 const all = [
-  ...["rpc", "events", "host-alone", "access", "in-process", "start", "memory", "state", "scale", "limits", "hostile"],
-  "summary",
+  ...["rpc", "events", "host-alone", "access", "in-process", "start", "memory", "state", "cluster", "durable"],
+  ...["scale", "limits", "hostile", "summary"],
 ];
 
 const [name, ...args] = process.argv.slice(2);

@@ -1,4 +1,4 @@
-// `npm run build`: compiles src to dist from a clean start.
+// `npm run build`: compiles src to dist and builds the page for operators, from a clean start.
 import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { root } from "./run.mjs";

@@ -10,6 +10,8 @@ const tally = new Tally();
 const checks = {
   "format and lint (biome)": () => node(bins.biome, "check", "--error-on-warnings", "."),
   "types and type tests (tsc)": () => node(bins.tsc, "-p", "tsconfig.json"),
+  "types of the page for operators (svelte-check)": () =>
+    node(bins.svelteCheck, "--workspace", "ui", "--tsconfig", "./tsconfig.json", "--fail-on-warnings"),
   "walls (dependency-cruiser)": () => node(bins.depcruise, "src", "examples"),
   "style and spelling of texts (retext)": () => node("tools/prose.mjs"),
   "generated code is up to date (buf)": compareGenerated,

@@ -2,6 +2,8 @@
 import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
+import { checkDeployFiles } from "./image/check-deploy-files.mjs";
+import { checkImage } from "./image/check-image.mjs";
 import { bins, mustSucceed, root, run, runNode, runNpm } from "./run.mjs";
 import { ensureBuilt, packPackage } from "./setup.mjs";
 import { Tally } from "./tally.mjs";
@@ -29,8 +31,11 @@ try {
       quiet: true,
     }),
   );
+  checkPage();
   checkLinks();
   await runHello();
+  await checkImage(tarball, tally);
+  await checkDeployFiles(tally);
 } finally {
   rmSync(project, { recursive: true, force: true });
 }
@@ -66,6 +71,14 @@ async function importUnderForeignConditions() {
     "a program's own export conditions lead to JavaScript",
     await run(process.execPath, args, { cwd: project, quiet: true }),
   );
+}
+
+/** `troupe host --ui` serves the page from the package: nothing builds it there. */
+function checkPage() {
+  const name = "the page for operators is in the package";
+  const folder = join(project, "node_modules", manifest.name, "dist", "ui");
+  if (existsSync(join(folder, "index.html")) && readdirSync(join(folder, "assets")).length > 1) tally.passed(name);
+  else tally.failed(name, `${folder} has no index.html or no assets`);
 }
 
 /** The package ships every file that one of its documents links to, pictures included. */

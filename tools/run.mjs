@@ -13,6 +13,7 @@ export const bins = Object.freeze({
   buf: "node_modules/@bufbuild/buf/bin/buf",
   depcruise: "node_modules/dependency-cruiser/bin/dependency-cruise.mjs",
   publint: "node_modules/publint/src/cli.js",
+  svelteCheck: "node_modules/svelte-check/bin/svelte-check",
   tsc: "node_modules/typescript/bin/tsc",
   vitest: "node_modules/vitest/vitest.mjs",
 });

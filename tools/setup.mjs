@@ -19,10 +19,13 @@ export async function ensureInstalled() {
   mustSucceed(await runNpm(["ci", "--no-audit", "--no-fund", "--loglevel=error"], { quiet: true }), "npm ci");
 }
 
-/** Compiles src to dist (the package). Quick when nothing has changed. */
+/** Compiles src to dist (the package), and the page for operators to dist/ui. Quick when nothing has changed. */
 export async function ensureBuilt() {
   await ensureInstalled();
   mustSucceed(await runNode(bins.tsc, ["-p", "tsconfig.build.json"], { quiet: true }), "The build of src");
+  // It imports what may not have been installed before.
+  const { ensurePage } = await import("./page.mjs");
+  await ensurePage("dist/ui");
 }
 
 /** Packs the built package into `file`. Without scripts: `prepack` would build it again. */

@@ -10,7 +10,7 @@ const project = named !== undefined || args.length === 0 ? ["--project", named ?
 await ensureInstalled();
 if (named === undefined && args.length === 0) {
   console.log(
-    "Left out here: long tests (npm run test:long), attacks on a host (npm run test:hostile), and those against real Python workers and hosts",
+    "Left out here: long tests (npm run test:long; those of the page for operators need Chromium), attacks on a host (npm run test:hostile), and those against real Python workers and hosts",
   );
   console.log("(npm run test:interop; it needs Python 3.10 to 3.12 with venv and pip, and makes .venvs/ by itself).");
 }

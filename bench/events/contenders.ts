@@ -12,8 +12,16 @@ const modestEventsPerSecond = 100;
 
 type EndArguments = readonly [role: "publisher" | "worker", address: string, ...numbers: string[]];
 
+/** The hosts of a contender that have started. */
+export interface EventHosts {
+  /** The address for the worker with this index; the publisher has that of the first. */
+  address(at: number): string;
+  /** Stops what is not in the contender's group. */
+  stop(): Promise<void>;
+}
+
 interface EventParties {
-  readonly host: HostKind;
+  readonly hosts: (group: ProcessGroup) => Promise<EventHosts>;
   /**
    * Returns the command of the publisher (with the number of workers) or of a worker (with its index and number of
    * agents).
@@ -23,11 +31,12 @@ interface EventParties {
 }
 
 /** A host, a publisher and the workers of one shape. */
-class EventContender implements Contender<Shape> {
+export class EventContender implements Contender<Shape> {
   readonly name: string;
   readonly absent: string | undefined;
   readonly #parties: EventParties;
   readonly #group: ProcessGroup;
+  #hosts: EventHosts | undefined;
 
   constructor(name: string, parties: EventParties) {
     this.name = name;
@@ -38,12 +47,13 @@ class EventContender implements Contender<Shape> {
 
   async start([shape]: readonly Shape[]): Promise<void> {
     if (shape === undefined) return;
-    const address = await startHost(this.#group, this.#parties.host);
+    const hosts = await this.#parties.hosts(this.#group);
+    this.#hosts = hosts;
     const end = (...ofEnd: EndArguments) => this.#parties.end(...ofEnd);
     for (let index = 0; index < shape.workers; index += 1) {
-      this.#group.start("workers", end("worker", address, `${index}`, `${shape.agentsPerWorker}`));
+      this.#group.start("workers", end("worker", hosts.address(index), `${index}`, `${shape.agentsPerWorker}`));
     }
-    const publisher = this.#group.start("publisher", end("publisher", address, `${shape.workers}`));
+    const publisher = this.#group.start("publisher", end("publisher", hosts.address(0), `${shape.workers}`));
     await Promise.all([publisher, ...this.#group.all("workers")].map((process) => process.next("ready")));
   }
 
@@ -59,8 +69,9 @@ class EventContender implements Contender<Shape> {
     return { ...flood, ...latencies.summary() };
   }
 
-  stop(): Promise<void> {
-    return this.#group.stop();
+  async stop(): Promise<void> {
+    await this.#group.stop();
+    await this.#hosts?.stop();
   }
 
   async #publish({ workers, agentsPerWorker }: Shape, round: PublishRound) {
@@ -92,7 +103,16 @@ interface WorkerReport {
 }
 
 const python = (...end: EndArguments) => pythonCommand("events.py", ...end);
-const troupe = ([role, ...rest]: EndArguments) => programCommand(import.meta, role, ...rest);
+/** The command of Troupe's publisher or worker. */
+export const troupe = (...[role, ...rest]: EndArguments): readonly string[] =>
+  programCommand(import.meta, role, ...rest);
+
+const one =
+  (kind: HostKind) =>
+  async (group: ProcessGroup): Promise<EventHosts> => {
+    const address = await startHost(group, kind);
+    return { address: () => address, stop: async () => undefined };
+  };
 
 /** Contender that the others are compared with. */
 export const baseline = "Python AutoGen";
@@ -100,14 +120,21 @@ export const baseline = "Python AutoGen";
 export function createContenders(): Contender<Shape>[] {
   const pythonIsAbsent = pythonAbsence();
   return [
-    new EventContender("Troupe", { host: "troupe", end: (...end) => troupe(end) }),
+    new EventContender("Troupe", { hosts: one("troupe"), end: troupe }),
     new EventContender("NATS subjects", {
-      host: "nats",
+      hosts: one("nats"),
       end: (...end) => programCommand(import.meta, "nats", ...end),
       absent: natsAbsence(),
     }),
-    new EventContender("plain TCP relay", { host: "tcp", end: (...end) => programCommand(import.meta, "tcp", ...end) }),
-    new EventContender("Python's workers, Troupe's host", { host: "troupe", end: python, absent: pythonIsAbsent }),
-    new EventContender(baseline, { host: "python", end: python, absent: pythonIsAbsent }),
+    new EventContender("plain TCP relay", {
+      hosts: one("tcp"),
+      end: (...end) => programCommand(import.meta, "tcp", ...end),
+    }),
+    new EventContender("Python's workers, Troupe's host", {
+      hosts: one("troupe"),
+      end: python,
+      absent: pythonIsAbsent,
+    }),
+    new EventContender(baseline, { hosts: one("python"), end: python, absent: pythonIsAbsent }),
   ];
 }

@@ -20,10 +20,11 @@ export class CallLoad {
   #isRunning = false;
   #onIdle = () => {};
 
-  constructor(caller: Connection, target: Connection) {
+  /** `suffix`: the end of the names of both types. */
+  constructor(caller: Connection, target: Connection, suffix = "") {
     this.#caller = caller;
     const { prefixBytes } = caller.channel;
-    const [source, type] = ["caller", "target"];
+    const [source, type] = [`caller${suffix}`, `target${suffix}`];
     const request = encodeFrame({
       kind: "request",
       requestId: "1",

@@ -1,4 +1,5 @@
-// Both ends in one process that does next to no work of its own: `generator http2|tls|tcp ADDRESS`.
+// Both ends in one process that does next to no work of its own: `generator http2|tls|tcp ADDRESS [SUFFIX]`. Several at
+// hosts of one cluster have agent types of their own, which end with their suffixes.
 import { commands, tell } from "../support/peer-commands.ts";
 import { CallLoad } from "./call-load.ts";
 import { Connection, type Wire } from "./connect.ts";
@@ -10,7 +11,7 @@ interface Round {
   readonly seconds: number;
 }
 
-const [wireText = "", address = ""] = process.argv.slice(2);
+const [wireText = "", address = "", suffix = ""] = process.argv.slice(2);
 const wire: Wire = wireText === "tcp" || wireText === "tls" ? wireText : "http2";
 const open = () => Connection.open(wire, address);
 
@@ -27,11 +28,11 @@ process.exit(0);
 
 async function openCalls(): Promise<CallLoad> {
   const target = await open();
-  await target.register({ kind: "register-type", requestId: "1", agentType: "target" });
+  await target.register({ kind: "register-type", requestId: "1", agentType: `target${suffix}` });
   const caller = await open();
   // A host that knows its callers holds them to the agents that they serve.
-  await caller.register({ kind: "register-type", requestId: "1", agentType: "caller" });
-  return new CallLoad(caller, target);
+  await caller.register({ kind: "register-type", requestId: "1", agentType: `caller${suffix}` });
+  return new CallLoad(caller, target, suffix);
 }
 
 /** A publisher and so many workers with a connection and an agent type each, all subscribed to one topic type. */

@@ -1,8 +1,9 @@
 // A host as `troupe host` runs it, which reports its memory and how long it was blocked: `measured-host-process
-// [--expose-gc]`.
+// [SERVERS]`, with --expose-gc. SERVERS: the NATS servers of its cluster.
 import { monitorEventLoopDelay } from "node:perf_hooks";
 import { GrpcWorkerAgentRuntimeHost } from "troupe/grpc";
 import { keepHeapRoom } from "troupe/host";
+import { openNatsStore } from "troupe/nats";
 import { commands, tell } from "../support/peer-commands.ts";
 
 interface Command {
@@ -14,7 +15,9 @@ interface Command {
 const resolutionMs = 1;
 
 keepHeapRoom();
-const host = new GrpcWorkerAgentRuntimeHost("127.0.0.1:0");
+const [servers] = process.argv.slice(2);
+const cluster = servers === undefined ? undefined : { store: await openNatsStore(servers), peerAddress: "127.0.0.1:0" };
+const host = new GrpcWorkerAgentRuntimeHost("127.0.0.1:0", { cluster });
 await host.start();
 const delays = monitorEventLoopDelay({ resolution: resolutionMs });
 delays.enable();

@@ -10,7 +10,7 @@ export type CallLoad = Pick<CallRound, "payloadBytes" | "inFlight">;
 /** 256 calls of 1 MB exceed the default queues of host and workers, which would refuse some as `overloaded`. */
 export const mostBytesUnderWay = 1024 ** 3;
 
-type EndRole = "target" | "caller";
+export type EndRole = "target" | "caller";
 
 interface CallParties {
   readonly host: HostKind;
@@ -58,7 +58,8 @@ class CallContender implements Contender<CallLoad> {
   }
 }
 
-const troupe = (role: EndRole, address: string) => programCommand(import.meta, role, address);
+/** The command of Troupe's target or caller. */
+export const troupe = (role: EndRole, address: string): readonly string[] => programCommand(import.meta, role, address);
 const python = (role: EndRole, address: string) => pythonCommand("rpc.py", role, address);
 const peer = (program: string) => (role: EndRole, address: string) => peerCommand(program, role, address);
 

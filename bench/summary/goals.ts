@@ -92,6 +92,72 @@ const stateGoals: readonly Goal[] = [
   },
 ];
 
+const alone = "one host alone";
+
+/** Goals for several hosts. */
+const clusterGoals: readonly Goal[] = [
+  {
+    what: "calls/s over two hosts, 64 in flight",
+    goal: { atLeast: 0.65 },
+    ...times("cluster-calls", "64 in flight", ["over two hosts", alone]),
+  },
+  {
+    what: "p50 of a call over two hosts, 1 in flight",
+    goal: { atMost: 1.5 },
+    ...times("cluster-calls", "1 in flight", ["over two hosts", alone], "p50Us"),
+  },
+  {
+    what: "p50 of an agent's first call, three NATS servers",
+    against: "–",
+    goal: { atMost: 3_000 },
+    unit: "µs",
+    benchmark: "cluster-agents",
+    measured: () => figureOf("cluster-agents", "three NATS servers", "1 in flight", "p50Us"),
+  },
+  {
+    what: "new agents/s, three NATS servers, 256 in flight",
+    against: "–",
+    goal: { atLeast: 4_000 },
+    unit: "/s",
+    benchmark: "cluster-agents",
+    measured: () => figureOf("cluster-agents", "three NATS servers", "256 in flight"),
+  },
+  {
+    what: "8 workers of a killed host, until all answer at another one",
+    against: "–",
+    goal: { atMost: 500 },
+    unit: "ms",
+    benchmark: "cluster-losses",
+    measured: () => figureOf("cluster-losses", "three NATS servers", "8 workers of a host", "ms"),
+  },
+  {
+    what: "1,000 agents of a killed worker, until all answer at another host",
+    against: "–",
+    goal: { atMost: 4_000 },
+    unit: "ms",
+    benchmark: "cluster-losses",
+    measured: () => figureOf("cluster-losses", "three NATS servers", "1,000 agents of a worker", "ms"),
+  },
+  {
+    what: "memory of a claim at a host of a cluster",
+    against: "–",
+    goal: { atMost: 150 },
+    unit: "B",
+    benchmark: "cluster-memory",
+    measured: () => figureOf("cluster-memory", "a claim", "50,000 agents", "bytes"),
+  },
+  {
+    what: "told messages handled/s at a host alone, SQLite full, 64 in flight",
+    goal: { atLeast: 5 },
+    ...times("durable-alone", "64 in flight", ["SQLite, full", "JetStream, sync_interval: always"]),
+  },
+  {
+    what: "told messages handled/s over two hosts, three NATS servers, 64 in flight",
+    goal: { atLeast: 0.8 },
+    ...times("durable-cluster", "64 in flight", ["cluster", "bare JetStream loop"]),
+  },
+];
+
 /**
  * The figures that Troupe must meet. Ratios compare contenders that ran in turn in the same minutes on the same
  * machine.
@@ -172,6 +238,7 @@ export const goals: readonly Goal[] = [
     measured: worstFloodMs,
   },
   ...stateGoals,
+  ...clusterGoals,
 ];
 
 /** Returns a goal with its measured figure as the cells of a row. */

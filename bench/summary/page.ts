@@ -29,7 +29,9 @@ function blocks(): Readonly<Record<string, string | undefined>> {
   const states = ["stores", "calls", "recipients", "reminders", "places", "memory", "beside"].map(
     (part) => `state-${part}`,
   );
-  const compared = ["rpc", "events", "host-alone", "in-process", "start", "memory", ...states];
+  const cluster = ["calls", "workers", "events", "agents", "losses", "memory"].map((part) => `cluster-${part}`);
+  const durable = ["alone", "cluster"].map((part) => `durable-${part}`);
+  const compared = ["rpc", "events", "host-alone", "in-process", "start", "memory", ...states, ...cluster, ...durable];
   return {
     goals: markdownTable(goalHeader, goals.map(goalRow)),
     machine: machineBlock(),

@@ -16,6 +16,7 @@ export class PeerProcess {
   readonly #child: ChildProcess;
   readonly #lines: PeerLine[] = [];
   readonly #noise: string[] = [];
+  readonly #takers = new Map<string, (line: PeerLine) => void>();
   readonly #ended: Promise<void>;
   #hasEnded = false;
   #wake = () => {};
@@ -56,6 +57,11 @@ export class PeerProcess {
     });
   }
 
+  /** Calls back for each line with this event from now on; `next` does not see them. */
+  onLine(event: string, take: (line: PeerLine) => void): void {
+    this.#takers.set(event, take);
+  }
+
   /** The first match of the pattern in a line that is not JSON. Rejects when the process ends without one. */
   match(pattern: RegExp): Promise<string> {
     return this.#until(`${pattern}`, () => this.#noise.map((line) => pattern.exec(line)?.[0]).find(Boolean));
@@ -90,6 +96,8 @@ export class PeerProcess {
 
   #take(line: string): void {
     const parsed = parsePeerLine(line);
+    const taker = parsed && this.#takers.get(parsed.event);
+    if (parsed !== undefined && taker !== undefined) return taker(parsed);
     if (parsed === undefined) this.#noise.push(line);
     else this.#lines.push(parsed);
     this.#wake();

@@ -2,10 +2,16 @@ import type { Round } from "./contender.ts";
 import { PeerProcess } from "./peer-process.ts";
 import { processorUs } from "./process-usage.ts";
 
+interface Member {
+  readonly role: string;
+  readonly process: PeerProcess;
+}
+
 /** The processes of one contender by their roles (`host`, `caller`, `workers`). */
 export class ProcessGroup {
   readonly #name: string;
-  readonly #members: { readonly role: string; readonly process: PeerProcess }[] = [];
+  readonly #members: Member[] = [];
+  readonly #watched: Member[] = [];
 
   constructor(name: string) {
     this.#name = name;
@@ -16,6 +22,11 @@ export class ProcessGroup {
     const process = new PeerProcess(`${this.#name}: ${role}`, command, args);
     this.#members.push({ role, process });
     return process;
+  }
+
+  /** Counts the time of a process, too, which the caller starts and stops. */
+  watch(role: string, process: PeerProcess): void {
+    this.#watched.push({ role, process });
   }
 
   /** Returns the first process with this role. Throws if there is none. */
@@ -44,12 +55,13 @@ export class ProcessGroup {
 
   /** Stops all processes, the last one started first. */
   async stop(): Promise<void> {
+    this.#watched.splice(0);
     for (const { process } of this.#members.splice(0).reverse()) await process.stop();
   }
 
   #processorTimes(): Map<string, number> {
     const times = new Map<string, number>();
-    for (const { role, process } of this.#members) {
+    for (const { role, process } of [...this.#members, ...this.#watched]) {
       const { pid } = process;
       const us = pid === undefined ? undefined : processorUs(pid);
       if (us !== undefined) times.set(role, (times.get(role) ?? 0) + us);

@@ -16,8 +16,12 @@ import type { AdminHost } from "./admin-host.ts";
 import { rightsOf } from "./admin-rights.ts";
 import { type AdminRoute, guarded } from "./admin-route.ts";
 import { LiveFeed } from "./feed/live-feed.ts";
+import { Activity } from "./model/activity.ts";
 import { HostModel } from "./model/host-model.ts";
+import { TraceLog } from "./model/trace-log.ts";
 import { describeRoutes } from "./openapi/document.ts";
+import { readPage } from "./page-files.ts";
+import { activityRoutes } from "./routes/activity-routes.ts";
 import { agentRoutes } from "./routes/agent-routes.ts";
 import { clusterRoutes } from "./routes/cluster-routes.ts";
 import { deadLetterRoutes } from "./routes/dead-letter-routes.ts";
@@ -30,6 +34,7 @@ import { reminderRoutes } from "./routes/reminder-routes.ts";
 import { sessionRoutes } from "./routes/session-routes.ts";
 import { stateRoutes } from "./routes/state-routes.ts";
 import { subscriptionRoutes } from "./routes/subscription-routes.ts";
+import { traceRoutes } from "./routes/trace-routes.ts";
 import { workerRoutes } from "./routes/worker-routes.ts";
 import { SealedCursors } from "./sealed-cursors.ts";
 
@@ -43,6 +48,8 @@ export interface HostFacts {
   readonly address: string;
   /** The state store, without what is secret in its address. */
   readonly state: string;
+  /** When its process began, in the form of ISO 8601. */
+  readonly startedAt: string;
 }
 
 /** An address that other machines reach, with what protects it. */
@@ -73,6 +80,16 @@ export interface AdminEntryOptions {
   readonly inspectStore?: (() => Promise<CoordinationReport>) | undefined;
   /** Writes the metrics for Prometheus. Undefined: there are none. */
   readonly metricsText?: (() => Promise<string>) | undefined;
+  /** The folder of the built page for operators. Undefined: the entry serves no page. */
+  readonly pageFolder?: URL | undefined;
+}
+
+/** The parts that end with their entry. */
+interface EntryParts {
+  readonly model: HostModel;
+  readonly feed: LiveFeed;
+  readonly activity: Activity;
+  readonly traces: TraceLog;
 }
 
 /**
@@ -84,20 +101,20 @@ export class AdminEntry {
   readonly #open: HttpServer | undefined;
   readonly #model: HostModel;
   readonly #feed: LiveFeed;
+  readonly #activity: Activity;
+  readonly #traces: TraceLog;
   /** The address on this machine, `http://HOST:PORT`. */
   readonly url: string;
   /** The address for principals, `https://HOST:PORT`. */
   readonly openUrl: string | undefined;
 
-  private constructor(
-    server: HttpServer,
-    open: HttpServer | undefined,
-    { model, feed }: { readonly model: HostModel; readonly feed: LiveFeed },
-  ) {
+  private constructor(server: HttpServer, open: HttpServer | undefined, { model, feed, activity, traces }: EntryParts) {
     this.#server = server;
     this.#open = open;
     this.#model = model;
     this.#feed = feed;
+    this.#activity = activity;
+    this.#traces = traces;
     this.url = `http://${placeOf(server)}`;
     this.openUrl = open && `https://${placeOf(open)}`;
   }
@@ -122,7 +139,11 @@ export class AdminEntry {
     { host, facts, address, token, logger, open, configuration = {}, ...options }: AdminEntryOptions,
   ): Promise<AdminEntry> {
     const feed = new LiveFeed({ clock: host.clock, observe: (observer) => host.observe(observer), makeId: randomId });
+    const activity = new Activity(host);
+    const traces = new TraceLog(host);
     const ofOperator: readonly AdminRoute[] = [
+      ...activityRoutes(activity),
+      ...traceRoutes({ traces, model, clock: host.clock }),
       ...feedRoutes(feed),
       ...eventRoutes(host),
       ...hostRoutes(model, { facts, configuration }),
@@ -149,8 +170,9 @@ export class AdminEntry {
     const routes: readonly HttpRoute[] = all.map((route) =>
       guarded(route, { rightsOf: ({ caller }) => rightsOf(caller, open?.rules), cursors }),
     );
+    const files = options.pageFolder === undefined ? new Map() : readPage(options.pageFolder);
     const common = {
-      routes,
+      ...{ routes, files },
       clock: host.clock,
       logger,
     };
@@ -163,7 +185,7 @@ export class AdminEntry {
       await server.close(0);
       throw beyondLoopback(address.host);
     }
-    if (open === undefined) return new AdminEntry(server, undefined, { model, feed });
+    if (open === undefined) return new AdminEntry(server, undefined, { model, feed, activity, traces });
     try {
       const { host: name, port, tls, authenticator } = open;
       const opened = await listening({
@@ -171,7 +193,7 @@ export class AdminEntry {
         // What principals have the host keep is held against their addresses, as it is for workers.
         openAccount: (giveWay, from) => host.openAccount(giveWay, partyOf(from)),
       });
-      return new AdminEntry(server, opened, { model, feed });
+      return new AdminEntry(server, opened, { model, feed, activity, traces });
     } catch (error) {
       await server.close(0);
       throw error;
@@ -187,6 +209,8 @@ export class AdminEntry {
   async close(graceMs: number): Promise<void> {
     this.#model.close();
     this.#feed.close();
+    this.#activity.close();
+    this.#traces.close();
     await Promise.all([this.#server.close(graceMs), this.#open?.close(graceMs)]);
   }
 }

@@ -61,8 +61,17 @@ export async function readList<Row, More extends object = object>(
 
 /** Formats JSON whose texts have no control characters, so that a terminal shows them and does nothing else. */
 export function formatJson(value: unknown): string {
+  return withoutControl(JSON.stringify(value, undefined, 2));
+}
+
+/** The same on one line. */
+export function formatJsonLine(value: unknown): string {
+  return withoutControl(JSON.stringify(value));
+}
+
+function withoutControl(json: string): string {
   // Outside texts, JSON has no such character but the line feed.
-  return JSON.stringify(value, undefined, 2).replace(/[^\P{C}\n]|[\u2028\u2029]/gu, (character) =>
+  return json.replace(/[^\P{C}\n]|[\u2028\u2029]/gu, (character) =>
     Array.from({ length: character.length }, (_, at) => escapeOf(character.charCodeAt(at))).join(""),
   );
 }

@@ -150,6 +150,7 @@ export { scopeOf } from "./scope/call-scope.ts";
 export { depthIn, depthKey, depthMetadata } from "./scope/chain-depth.ts";
 export { Deadline, deadlineAfter, remainingMs } from "./scope/deadline.ts";
 export { assertWithinGuards, type Guards, guardsOf } from "./scope/guards.ts";
+export { UnknownPayload } from "./serialization/built-in-messages.ts";
 export { CodecRegistry, type EncodedMessage } from "./serialization/codec-registry.ts";
 export { messageTypeText } from "./serialization/message-index.ts";
 export {

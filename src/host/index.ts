@@ -42,6 +42,7 @@ export type {
   HostOccurrence,
   LeaseOccurrence,
   LimitedOccurrence,
+  MessageSender,
   PeerOccurrence,
   RegistrationOccurrence,
   SessionOccurrence,

@@ -21,7 +21,7 @@ export type {
   InspectedWorker,
   InspectOptions,
 } from "./inspection.ts";
-export type { HostObserver, HostOccurrence } from "./observer.ts";
+export type { HostObserver, HostOccurrence, MessageSender } from "./observer.ts";
 export type { AgentOperations } from "./operations/agent-operations.ts";
 export type { UnansweredHost } from "./operations/agents-of-cluster.ts";
 export type { ClusterHost, ClusterOperations, ClusterReport } from "./operations/cluster-operations.ts";

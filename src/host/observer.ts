@@ -133,6 +133,15 @@ export interface CallOccurrence {
   readonly ms: number;
   /** The id of the trace that the caller records, 32 digits. Undefined: it records none. */
   readonly traceId: string | undefined;
+  /** The agent that calls, if the caller records a trace. Undefined: it records none, or the call names no agent. */
+  readonly sender?: MessageSender | undefined;
+}
+
+/** The agent in whose name a message was sent. */
+export interface MessageSender {
+  readonly type: string;
+  /** The first 256 characters. */
+  readonly key: string;
 }
 
 /** The host routed an event. */
@@ -143,6 +152,10 @@ export interface EventOccurrence {
   readonly delivered: number;
   /** Workers that subscribe and did not get it: absent, too slow, or unable to take it. */
   readonly missed: number;
+  /** The id of the trace that the publisher records, 32 digits. Undefined: it records none. */
+  readonly traceId?: string | undefined;
+  /** The agent that publishes, if the publisher records a trace. Undefined: it records none, or the event names no agent. */
+  readonly sender?: MessageSender | undefined;
 }
 
 /** A commit of a worker was decided. */

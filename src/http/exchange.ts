@@ -4,13 +4,14 @@ import { type Clock, errorText, loggableError, type RuntimeLog, TroupeError } fr
 import type { HttpAdmission, HttpCaller } from "./http-admission.ts";
 import { httpLimits } from "./http-limits.ts";
 import { formatProblem, HttpProblem, problemType } from "./http-problem.ts";
-import { type HttpRoute, HttpText, type RequestAccount, type RouteTable } from "./http-route.ts";
+import { type HttpRoute, HttpText, type PublicFiles, type RequestAccount, type RouteTable } from "./http-route.ts";
 import { HttpStream, sendStream } from "./http-stream.ts";
 import { hasBody, noSpace, readBody } from "./request-body.ts";
 import { RequestQuery } from "./request-query.ts";
 
 export interface ExchangeParts {
   readonly routes: RouteTable;
+  readonly files: PublicFiles;
   readonly admission: HttpAdmission;
   readonly log: RuntimeLog;
   readonly clock: Clock;
@@ -62,26 +63,38 @@ async function answerTo(
     const signal = AbortSignal.any([gone, parts.ending]);
     const answer = await outcomeOf(request, parts, { account, signal });
     if (answer instanceof HttpStream) return answer;
-    const { status, text, type } = answer;
-    return { status, text, type, headers: {}, closes: parts.ending.aborted };
+    const { status, text, type, headers } = answer;
+    return { status, text, type, headers: { ...commonHeaders, ...headers }, closes: parts.ending.aborted };
   } catch (error) {
     if (gone.aborted) return undefined;
     const problem = problemOf(error, parts);
     if (problem.status === 403)
       parts.log.warn("a request is refused", { address: request.socket.remoteAddress, reason: problem.message });
     const { status, headers, closes } = problem;
-    return { status, text: formatProblem(problem), type: problemType, headers, closes };
+    return {
+      status,
+      text: formatProblem(problem),
+      type: problemType,
+      headers: { ...headers, ...commonHeaders },
+      closes,
+    };
   }
 }
 
 async function outcomeOf(
   request: IncomingMessage,
-  { routes, admission, log, onKnown }: ExchangeParts,
+  { routes, files, admission, log, onKnown }: ExchangeParts,
   { account, signal }: { readonly account: RequestAccount; readonly signal: AbortSignal },
 ): Promise<HttpText | HttpStream> {
   if (isFromAnotherSite(request)) throw crossSite();
   // A HEAD is answered as a GET; Node.js leaves the body out.
   const method = request.method === "HEAD" ? "GET" : (request.method ?? "");
+  const file = method === "GET" ? files.get((request.url ?? "").split("?", 1)[0] ?? "") : undefined;
+  // At an address of this machine, a page whose name stands for this machine gets no file either.
+  if (file !== undefined && (!admission.hasOpenRoutes || isNamedLocally(request))) {
+    if (hasBody(request)) throw noBody();
+    return withSpace(file, account);
+  }
   const open = admission.hasOpenRoutes ? routes.findOpen(method, request.url ?? "") : undefined;
   if (open !== undefined && isNamedLocally(request))
     return await answerOf(open, request, { account, signal, caller: { at: "operator" } });
@@ -109,9 +122,7 @@ async function answerOf(
 ): Promise<HttpText | HttpStream> {
   const query = new RequestQuery(request.url ?? "");
   query.assertOnly(route.parameters);
-  if (route.maxBodyBytes === undefined && hasBody(request)) {
-    throw new HttpProblem(400, "invalid-argument", "This path takes no body.", { closes: true });
-  }
+  if (route.maxBodyBytes === undefined && hasBody(request)) throw noBody();
   const { headers } = request;
   route.check?.({ query, headers, caller });
   const { maxBodyBytes: maxBytes } = route;
@@ -122,9 +133,18 @@ async function answerOf(
   if (answer instanceof HttpStream) return answer;
   const sent =
     answer instanceof HttpText ? answer : new HttpText(200, "application/json", JSON.stringify(answer ?? null));
+  return withSpace(sent, account);
+}
+
+/** Returns the answer if the account takes its bytes. */
+function withSpace(sent: HttpText, account: RequestAccount): HttpText {
   const bytes = Buffer.byteLength(sent.text);
   if (!account.take(bytes)) throw noSpace(account.whyNot(bytes));
   return sent;
+}
+
+function noBody(): HttpProblem {
+  return new HttpProblem(400, "invalid-argument", "This path takes no body.", { closes: true });
 }
 
 /**
@@ -225,7 +245,7 @@ interface Sent {
 function send(response: ServerResponse, { status, text, type, headers, closes }: Sent): void {
   if (response.destroyed) return;
   const content = { "content-type": type, "content-length": Buffer.byteLength(text) };
-  response.writeHead(status, { ...headers, ...commonHeaders, ...content, ...(closes ? { connection: "close" } : {}) });
+  response.writeHead(status, { ...headers, ...content, ...(closes ? { connection: "close" } : {}) });
   response.end(text);
 }
 

@@ -36,13 +36,19 @@ export class HttpText {
   readonly status: number;
   readonly type: string;
   readonly text: string;
+  /** Headers in place of those that all answers have. Names in lower case. */
+  readonly headers: Readonly<Record<string, string>>;
 
-  constructor(status: number, type: string, text: string) {
+  constructor(status: number, type: string, text: string, headers: Readonly<Record<string, string>> = {}) {
     this.status = status;
     this.type = type;
     this.text = text;
+    this.headers = headers;
   }
 }
+
+/** Texts by their paths that every client gets without showing who it is: the files of a page. */
+export type PublicFiles = ReadonlyMap<string, HttpText>;
 
 /** One path with one method. */
 export interface HttpRoute {

@@ -9,7 +9,7 @@ import { ConnectionTable } from "./connection-table.ts";
 import { answer } from "./exchange.ts";
 import type { HttpAdmission, HttpCaller } from "./http-admission.ts";
 import { httpLimits } from "./http-limits.ts";
-import { type HttpRoute, type RequestAccount, RouteTable } from "./http-route.ts";
+import { type HttpRoute, type PublicFiles, type RequestAccount, RouteTable } from "./http-route.ts";
 
 export interface HttpServerOptions {
   readonly host: string;
@@ -19,6 +19,8 @@ export interface HttpServerOptions {
   /** Undefined: plain HTTP. */
   readonly tls?: HttpTls | undefined;
   readonly routes: readonly HttpRoute[];
+  /** Default: none. */
+  readonly files?: PublicFiles | undefined;
   /** `from`: the address of the client. Undefined: its connection has ended. */
   readonly openAccount: (giveWay: () => void, from: string | undefined) => RequestAccount;
   readonly clock: Clock;
@@ -47,11 +49,19 @@ export class HttpServer {
   readonly #log: LimitedLog;
   #closing: Promise<void> | undefined;
 
-  private constructor({ admission, tls, routes, openAccount, clock, logger = noLog }: HttpServerOptions) {
+  private constructor({
+    admission,
+    tls,
+    routes,
+    files = new Map(),
+    openAccount,
+    clock,
+    logger = noLog,
+  }: HttpServerOptions) {
     this.#log = new LimitedLog(logger, clock);
     const parts = {
       ...{ log: this.#log, clock, openAccount, ending: this.#ending.signal },
-      ...{ routes: new RouteTable(routes), admission },
+      ...{ routes: new RouteTable(routes), files, admission },
     };
     const bounds = {
       maxHeaderSize: httpLimits.headerBytes,

@@ -4,7 +4,7 @@ export { authenticatorKind, authenticatorsInTurn } from "./authenticators-in-tur
 export { certificateAuthenticator } from "./certificate-authenticator.ts";
 export type { Principal } from "./principal.ts";
 export { isPrincipalName, isSamePrincipal } from "./principal.ts";
-export type { QuotaLimits } from "./quotas/quota-rule.ts";
+export { type QuotaLimit, type QuotaLimits, quotaLimits } from "./quotas/quota-rule.ts";
 export { openQuotaRules, type Quotas, quotasKind } from "./quotas/quota-rules.ts";
 export type { AccessDecision, AccessRequest, AccessRules } from "./rules/access-decisions.ts";
 export { type AccessAction, accessActions, actionResources } from "./rules/access-rule.ts";

@@ -42,7 +42,7 @@ describe("the README and the guide", () => {
 
 describe("the pages that the package contains", () => {
   const shipped =
-    /^(docs\/[^/]+\.md|docs\/(?:guide|performance)(\/.*)?|examples(\/.*)?|src\/.*|proto\/.*|[A-Z]+(\.md)?)$/;
+    /^(docs\/[^/]+\.md|docs\/(?:guide|performance)(\/.*)?|(?:deploy|examples)(\/.*)?|src\/.*|proto\/.*|[A-Z]+(\.md)?)$/;
 
   const documents = [".", "docs", "docs/guide", "examples"].flatMap((folder) =>
     readdirSync(join(root, folder))

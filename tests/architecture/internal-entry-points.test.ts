@@ -14,7 +14,7 @@ interface Named {
 function filesOf(folder: string): string[] {
   return readdirSync(join(root, folder), { recursive: true, encoding: "utf8" })
     .map((name) => `${folder}/${name.replaceAll("\\", "/")}`)
-    .filter((name) => name.endsWith(".ts") && !name.includes("/gen/"));
+    .filter((name) => /\.(ts|svelte)$/.test(name) && !name.includes("/gen/"));
 }
 
 /** The names that a text imports from an internal.ts of another room, or passes on. */
@@ -42,7 +42,9 @@ function namesIn(file: string): Named[] {
 }
 
 function read(file: string): string {
-  return readFileSync(join(root, file), "utf8");
+  const text = readFileSync(join(root, file), "utf8");
+  // Of a component, what stands in its script.
+  return file.endsWith(".svelte") ? (/<script lang="ts">([\s\S]*?)<\/script>/.exec(text)?.[1] ?? "") : text;
 }
 
 function slashes(path: string): string {
@@ -53,7 +55,9 @@ const text = ({ file, name }: Named) => `${file}: ${name}`;
 
 test("an internal.ts names only what somebody outside its room imports", () => {
   const used = new Set(
-    [...filesOf("src"), ...filesOf("tests")].flatMap((file) => internalImports(file, read(file))).map(text),
+    [...filesOf("src"), ...filesOf("tests"), ...filesOf("ui")]
+      .flatMap((file) => internalImports(file, read(file)))
+      .map(text),
   );
   const named = filesOf("src")
     .filter((file) => file.endsWith("/internal.ts"))

@@ -71,7 +71,7 @@ export class NatsServer implements AsyncDisposable {
       NatsServer.#prepare(ports[place] ?? 0, ports[place + 3] ?? 0, [
         `server_name: n${place}`,
         "jetstream { store_dir: data }",
-        `cluster { name: tests, listen: "127.0.0.1:${ports[place + 6]}", routes: [${routes.join(", ")}] }`,
+        `cluster { name: tests, listen: "127.0.0.1:${ports[place + 6]}", routes: [${routes.join(", ")}], no_advertise: true }`,
         ...settings,
       ]),
     );

@@ -17,7 +17,7 @@ export function pendingCall({ caller, ...given }: Omit<Partial<PendingCall>, "ca
     stockPath: undefined,
     timeoutMs: 0,
     openedMs: 0,
-    traceId: undefined,
+    ...{ traceId: undefined, sender: undefined },
     path: "",
     dueMs: 0,
     timer: undefined,

@@ -1,5 +1,5 @@
 import { compare } from "../../support/comparing.ts";
-import { type PartOptions, planArgs } from "../part-options.ts";
+import { type PartOptions, planArgs } from "../../support/part-options.ts";
 import { BesideContender } from "./contenders.ts";
 
 /** Measures what other calls of a host notice of its store: against a store in memory, which does no I/O. */

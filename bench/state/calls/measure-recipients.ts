@@ -1,4 +1,4 @@
-import type { PartOptions } from "../part-options.ts";
+import type { PartOptions } from "../../support/part-options.ts";
 import { ByHandContender } from "./by-hand-contender.ts";
 import { KeptCallContender } from "./contenders.ts";
 import { recipientLoads } from "./loads.ts";

@@ -1,5 +1,5 @@
 import { type Comparing, compare } from "../../support/comparing.ts";
-import { type PartOptions, planArgs } from "../part-options.ts";
+import { type PartOptions, planArgs } from "../../support/part-options.ts";
 import type { StateLoad } from "./loads.ts";
 
 /** Measures calls to agents of several contenders, beside the one whose agents keep no state. */

@@ -1,5 +1,5 @@
 import { compare } from "../../support/comparing.ts";
-import { agentsIn, type PartOptions, planArgs } from "../part-options.ts";
+import { agentsIn, type PartOptions, planArgs } from "../../support/part-options.ts";
 import { AgentMemory } from "./contenders.ts";
 
 /** Measures what an idle agent with a time or a cap takes in its worker, and a claim at the host. */

@@ -1,10 +1,10 @@
 import { startHost } from "../../peers/start-host.ts";
+import { agentsIn, type PartOptions } from "../../support/part-options.ts";
 import { ProcessGroup } from "../../support/process-group.ts";
 import { residentBytes } from "../../support/process-usage.ts";
 import { programCommand, thisNode } from "../../support/project.ts";
 import { writeResults } from "../../support/results-file.ts";
 import { makeStore } from "../calls/kept.ts";
-import { agentsIn, type PartOptions } from "../part-options.ts";
 
 /** Live agents at a time. */
 const cap = 10_000;

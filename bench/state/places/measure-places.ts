@@ -1,5 +1,5 @@
 import { compare } from "../../support/comparing.ts";
-import { agentsIn, type PartOptions, planArgs } from "../part-options.ts";
+import { agentsIn, type PartOptions, planArgs } from "../../support/part-options.ts";
 import { PlacesContender } from "./contenders.ts";
 
 /** Measures how long it takes until the agents of a lost worker answer at another one. */

@@ -1,5 +1,5 @@
 import { compare } from "../../support/comparing.ts";
-import { type PartOptions, planArgs } from "../part-options.ts";
+import { type PartOptions, planArgs } from "../../support/part-options.ts";
 import { PlainCalls, ReminderContender, type ReminderLoad } from "./contenders.ts";
 
 const loads: readonly ReminderLoad[] = [

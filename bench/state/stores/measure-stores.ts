@@ -1,5 +1,5 @@
 import { compare } from "../../support/comparing.ts";
-import { type PartOptions, planArgs } from "../part-options.ts";
+import { type PartOptions, planArgs } from "../../support/part-options.ts";
 import { StoreContender } from "./contenders.ts";
 import { KvContender } from "./kv-contender.ts";
 import { PlainPgContender, PostgresContender } from "./postgres-contenders.ts";

@@ -25,6 +25,13 @@ export type FeedFilter = { readonly [Name in (typeof filterNames)[number]]?: str
 
 export const filterNames = ["kind", "type", "key", "topic", "outcome"] as const;
 
+/** The kinds of what happens at a host. */
+const kinds: { readonly [Kind in HostOccurrence["at"]]: true } = {
+  ...({ call: true, event: true, commit: true, mail: true, reminder: true, claim: true, session: true } as const),
+  ...({ registration: true, denied: true, limited: true, lease: true, peer: true, shard: true } as const),
+};
+export const feedKinds: readonly string[] = Object.keys(kinds);
+
 /** Characters of a text from outside that an event shows. */
 const shownChars = 500;
 
@@ -61,7 +68,7 @@ function aboutOf(what: HostOccurrence): About {
     case "event": {
       const outcome = what.missed > 0 ? "missed" : "delivered";
       const detail = `${what.delivered} delivered, ${what.missed} missed`;
-      return { kind: "event", outcome, topic: what.topicType, detail };
+      return { kind: "event", outcome, topic: what.topicType, traceId: what.traceId ?? null, detail };
     }
     case "commit":
       return {

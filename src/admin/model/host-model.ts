@@ -35,6 +35,11 @@ export class HostModel {
     }, "failures");
   }
 
+  /** The time of the host, in milliseconds since 1970. */
+  wallNow(): number {
+    return this.#host.clock.wallNow();
+  }
+
   /** All sessions: a host has at most 10,000, and gathers them in batches. */
   async sessions(signal: AbortSignal): Promise<readonly InspectedSession[]> {
     return (await this.#host.inspect({ maxTypes: 0, signal })).sessions;

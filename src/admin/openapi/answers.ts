@@ -24,7 +24,7 @@ export const descriptions: { readonly [route: string]: RouteDescription } = {
     summary: "Publishes a CloudEvent: in binary mode, or in structured mode as JSON",
     answer: object({ id: text, isKept: flag, workers: nullable(count) }),
   },
-  "GET /v1/host": { summary: "The host's name, version, address and store", answer: ref("HostFacts") },
+  "GET /v1/host": { summary: "The host's name, version, address, store and start", answer: ref("HostFacts") },
   "GET /v1/counters": {
     summary: "The counters of the host",
     answer: object({ counters: mapOf({ type: ["number", "object"] }) }),
@@ -32,6 +32,24 @@ export const descriptions: { readonly [route: string]: RouteDescription } = {
   "GET /v1/configuration": {
     summary: "The settings of the host, without secrets",
     answer: object({ settings: mapOf(setting) }),
+  },
+  "GET /v1/activity": {
+    summary:
+      "Calls and events of the last five minutes in steps after the one with the number `step`, and agent types of the last minute",
+    answer: object({
+      stepMs: count,
+      step: count,
+      steps: listOf(ref("ActivityStep")),
+      types: listOf(ref("TypeActivity")),
+    }),
+  },
+  "GET /v1/traces": {
+    summary: "Traces of messages that the host keeps, the newest first",
+    answer: pageOf(ref("Trace")),
+  },
+  "GET /v1/trace": {
+    summary: "The calls and events of a trace, in the order in which they came",
+    answer: object({ traceId: text, hops: listOf(ref("Hop")), isCut: flag }),
   },
   "GET /v1/sessions": { summary: "Data channels of workers", answer: pageOf(ref("Session")) },
   "GET /v1/types": { summary: "Agent types, and the clients that serve them", answer: pageOf(ref("AgentType")) },

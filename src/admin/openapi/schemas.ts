@@ -42,7 +42,29 @@ export const schemas: { readonly [name: string]: JsonSchema } = {
     description: "An error, as RFC 9457 says. `code` is the error code of Troupe.",
   },
   Health: object({ status: word("starting", "serving", "draining", "stopped", "store-lost", "isolated") }),
-  HostFacts: object({ name: text, version: text, pid: count, address: text, state: text }),
+  HostFacts: object({
+    ...{ name: text, version: text, pid: count, address: text, state: text, startedAt: time, now: time },
+  }),
+  ActivityStep: object({
+    ...{ number: count, time, ms: amount, calls: count, failed: count, abandoned: count, events: count, missed: count },
+    ...{ commits: count, p50Ms: nullable(amount), p95Ms: nullable(amount), maxMs: nullable(amount) },
+  }),
+  TypeActivity: object({
+    ...{ type: nullable(text), calls: count, failed: count, p50Ms: amount, p95Ms: amount, maxMs: amount },
+  }),
+  Trace: object({ traceId: text, time, ms: amount, calls: count, events: count, failed: count, first: text }),
+  Hop: object({
+    ...{
+      number: count,
+      parent: nullable(count),
+      kind: word("call", "event"),
+      time,
+      startMs: amount,
+      ms: nullable(amount),
+    },
+    ...{ sender: nullable(text), type: nullable(text), key: nullable(text), topic: nullable(text), outcome: text },
+    code: nullable(text),
+  }),
   Session: object({
     ...{ clientId: text, address: text, queuedFrames: count, queuedBytes: count, heldBytes: count },
     ...{ outgoingCalls: count, incomingCalls: count, droppedEvents: count, refusedCalls: count, userAgent: text },

@@ -3,6 +3,11 @@ import type { HostFacts } from "../admin-entry.ts";
 import type { AdminRoute } from "../admin-route.ts";
 import type { HostModel } from "../model/host-model.ts";
 
+/** A host, and its time when it was asked, in the form of ISO 8601. */
+export interface HostAnswer extends HostFacts {
+  readonly now: string;
+}
+
 /** The counters of a host. */
 export interface CountersAnswer {
   readonly counters: HostCounters;
@@ -22,7 +27,10 @@ export function hostRoutes(
   { facts, configuration }: { readonly facts: HostFacts; readonly configuration: Configuration },
 ): readonly AdminRoute[] {
   return [
-    { method: "GET", path: "/v1/host", parameters: [], need: "see-all", handle: async () => facts },
+    {
+      ...{ method: "GET", path: "/v1/host", parameters: [], need: "see-all" },
+      handle: async (): Promise<HostAnswer> => ({ ...facts, now: new Date(model.wallNow()).toISOString() }),
+    },
     {
       ...{ method: "GET", path: "/v1/counters", parameters: [], need: "see-all" },
       handle: async ({ signal }): Promise<CountersAnswer> => ({ counters: await model.counters(signal) }),

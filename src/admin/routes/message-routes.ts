@@ -72,12 +72,14 @@ export function messageRoutes(model: HostModel): readonly AdminRoute[] {
     },
     {
       ...{ method: "GET", path: "/v1/topics", need: "nothing" },
-      parameters: ["type", "topic", "principal", ...pageParameters],
+      parameters: ["type", "topic", "reachedBy", "principal", ...pageParameters],
       handle: async ({ query, rights, signal }): Promise<Page<TopicRow>> => {
         const [type, topic, principal] = [query.text("type"), query.text("topic"), query.text("principal")];
+        const reachedBy = query.text("reachedBy");
         const isWanted = ({ agentType, topicType, isPrefix, principal: own }: ListedSubscription): boolean =>
           fits(type, agentType) &&
           fits(topic, isPrefix ? `${topicType}*` : topicType) &&
+          (reachedBy === undefined || (isPrefix ? reachedBy.startsWith(topicType) : reachedBy === topicType)) &&
           fits(principal, own) &&
           rights.may("see", agentType) &&
           rights.may("watch", topicType, { isPrefix });
@@ -115,7 +117,7 @@ function fits(wanted: string | undefined, value: string | null | undefined): boo
 }
 
 function callRow(
-  { principal, targetId, ageMs, timeoutMs, path, traceId, ...call }: ListedCall,
+  { principal, targetId, ageMs, timeoutMs, path, traceId, sender: _, ...call }: ListedCall,
   rights: AdminRights,
 ): CallRow {
   // protocol.md §11.13: token@type/key, …
@@ -123,9 +125,18 @@ function callRow(
   return {
     ...{ ...call, principal: principal ?? null, targetId: targetId ?? null },
     ...{ ageMs: ageMs ?? null, timeoutMs: timeoutMs ?? null },
-    path: turns.map((turn) => (rights.may("see", turn.slice(0, turn.indexOf("/"))) ? turn : hiddenTurn)),
+    path: turns.map((turn) => (maySeeType(turn.slice(0, turn.indexOf("/")), rights) ? turn : hiddenTurn)),
     traceId: traceId ?? null,
   };
+}
+
+/** A long type is cut in paths, to this beginning and a hash: see `nameInPath`. */
+const cutType = /^(.{48})~[0-9a-f]{8}$/;
+
+/** Rules name the whole type. So of one that is cut the caller must be allowed to see all types with this beginning. */
+function maySeeType(type: string, rights: AdminRights): boolean {
+  const [, beginning] = cutType.exec(type) ?? [];
+  return beginning === undefined ? rights.may("see", type) : rights.may("see", beginning, { isPrefix: true });
 }
 
 function topicRow({ id, agentType, topicType, isPrefix, clientId, principal }: ListedSubscription): TopicRow {

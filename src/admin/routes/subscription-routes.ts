@@ -1,4 +1,5 @@
 import { TroupeError } from "../../core/internal.ts";
+import type { RequestQuery } from "../../http/internal.ts";
 import type { AdminHost } from "../admin-host.ts";
 import type { AdminRoute } from "../admin-route.ts";
 import { cursorOf, formatCursor, limitOf, pageParameters } from "../pages.ts";
@@ -18,13 +19,17 @@ export interface SubscriptionRow {
 export function subscriptionRoutes(host: AdminHost): readonly AdminRoute[] {
   return [
     {
-      ...{ method: "GET", path: "/v1/subscriptions", parameters: ["type", ...pageParameters], need: "rows" },
+      ...{ method: "GET", path: "/v1/subscriptions", need: "rows" },
+      parameters: ["type", "topic", "reachedBy", "principal", ...pageParameters],
       handle: async ({ query }) => {
         const after = cursorOf(query, (value) => typeof value === "string");
         const { rows, next } = await host.durableSubscriptions({
           ...{ type: query.text("type"), after, limit: limitOf(query) },
         });
-        return { rows: rows.map(rowOf), next: next === undefined ? null : formatCursor(next) };
+        return {
+          rows: rows.map(rowOf).filter((row) => isWanted(row, query)),
+          next: next === undefined ? null : formatCursor(next),
+        };
       },
     },
     {
@@ -36,6 +41,15 @@ export function subscriptionRoutes(host: AdminHost): readonly AdminRoute[] {
       },
     },
   ];
+}
+
+/** Whether a row has the topic and the principal that a query names, if it does. */
+function isWanted({ topic, principal }: SubscriptionRow, query: RequestQuery): boolean {
+  const [named, reachedBy, owner] = [query.text("topic"), query.text("reachedBy"), query.text("principal")];
+  if (named !== undefined && named !== topic) return false;
+  if (owner !== undefined && owner !== principal) return false;
+  if (reachedBy === undefined) return true;
+  return topic.endsWith("*") ? reachedBy.startsWith(topic.slice(0, -1)) : reachedBy === topic;
 }
 
 function rowOf({ agentType, topic, principal, isServed }: KeptSubscription): SubscriptionRow {

@@ -1,5 +1,5 @@
 import { Buffer } from "node:buffer";
-import { type IncomingMessage, request } from "node:http";
+import { type IncomingMessage, type OutgoingHttpHeaders, request } from "node:http";
 import { type ErrorCode, errorText, loggableText, TroupeError } from "../../core/internal.ts";
 
 /** Where an admin entry is, and what it wants to be shown. */
@@ -17,6 +17,13 @@ export interface AskOptions {
   readonly timeoutMs?: number | undefined;
   /** Ends the request: it rejects with the reason. */
   readonly signal?: AbortSignal | undefined;
+}
+
+export interface StreamOptions {
+  /** The id of the last event that has come. Undefined: none. */
+  readonly lastEventId?: string | undefined;
+  readonly quietMs: number;
+  readonly signal: AbortSignal;
 }
 
 type Method = "GET" | "POST" | "PUT" | "DELETE";
@@ -59,23 +66,63 @@ export class AdminClient {
     return content as Answer;
   }
 
+  /**
+   * Opens a stream of server-sent events. The stream fails when nothing has come for `quietMs`. Rejects as `ask` does; the signal ends the stream, too.
+   */
+  async stream(
+    path: string,
+    parameters: AdminParameters,
+    { lastEventId, quietMs, signal }: StreamOptions,
+  ): Promise<AsyncIterable<Buffer>> {
+    const headers = { accept: "text/event-stream", ...(lastEventId !== undefined && { "last-event-id": lastEventId }) };
+    let response: IncomingMessage;
+    try {
+      response = await this.#request("GET", `${path}${queryOf(parameters)}`, { headers, signal });
+    } catch (cause) {
+      if (signal.aborted) throw signal.reason;
+      throw new HostGoneError(
+        `The host at ${loggableText(this.url)} does not answer: ${loggableText(errorText(cause))}.`,
+        {
+          cause,
+        },
+      );
+    }
+    if (response.statusCode !== 200) throw errorIn(response.statusCode ?? 0, parsed(await textOf(response)));
+    response.socket.setTimeout(quietMs, () => response.destroy(new Error(`nothing has come for ${quietMs / 1_000} s`)));
+    return response;
+  }
+
+  #request(
+    method: Method,
+    path: string,
+    {
+      headers,
+      signal,
+      body,
+    }: { readonly headers: OutgoingHttpHeaders; readonly signal: AbortSignal; readonly body?: Uint8Array | undefined },
+  ): Promise<IncomingMessage> {
+    const { url, token } = this.#address;
+    const { hostname, port } = new URL(url);
+    return new Promise((resolve, reject) => {
+      const host = hostname.replace(/^\[|\]$/g, "");
+      const all = { authorization: `Bearer ${token}`, ...headers };
+      const asked = request({ host, port, method, path, headers: all, signal, agent: false }, resolve);
+      asked.once("error", reject);
+      asked.end(body);
+    });
+  }
+
   async #exchange(
     method: Method,
     target: string,
     { body, timeoutMs = usualTimeoutMs, signal: given }: AskOptions,
   ): Promise<{ readonly status: number; readonly text: string }> {
-    const { url, token } = this.#address;
-    const { hostname, port } = new URL(url);
-    const headers = { authorization: `Bearer ${token}`, ...(body && { "content-length": body.length }) };
+    const { url } = this.#address;
     const over = Number.isFinite(timeoutMs) ? AbortSignal.timeout(timeoutMs) : undefined;
     const signal = AbortSignal.any([over, given].filter((one) => one !== undefined));
     try {
-      const response = await new Promise<IncomingMessage>((resolve, reject) => {
-        const host = hostname.replace(/^\[|\]$/g, "");
-        const asked = request({ host, port, method, path: target, headers, signal, agent: false }, resolve);
-        asked.once("error", reject);
-        asked.end(body);
-      });
+      const headers = body === undefined ? {} : { "content-length": body.length };
+      const response = await this.#request(method, target, { headers, signal, body });
       return { status: response.statusCode ?? 0, text: await textOf(response) };
     } catch (cause) {
       if (given?.aborted) throw given.reason;

@@ -19,6 +19,8 @@ export interface AdminFlags {
   /** False: `--no-admin`. Undefined: on loopback, at a free port. */
   readonly admin?: string | false;
   readonly adminFile?: string;
+  /** True: the entry serves the page for operators. */
+  readonly ui?: boolean;
   readonly name: string;
   /** Undefined: the host is alone. */
   readonly cluster?: string;
@@ -62,7 +64,7 @@ export async function openAdmin(flags: AdminFlags, parts: OpenAdminParts): Promi
   const { logger, location } = parts;
   if (flags.admin === false) return undefined;
   const folder = location.kind === "sqlite" ? dirname(location.file) : dataFolder;
-  const isAsked = flags.admin !== undefined || flags.adminFile !== undefined;
+  const isAsked = flags.admin !== undefined || flags.adminFile !== undefined || flags.ui === true;
   // A host of a cluster keeps no states beside itself, so that its folder need not be there.
   if (!isAsked && flags.cluster === undefined && !existsSync(folder)) {
     logger.debug("there is no admin entry: its file has no folder; --admin makes one", { folder });
@@ -79,12 +81,16 @@ export async function openAdmin(flags: AdminFlags, parts: OpenAdminParts): Promi
   }
 }
 
+/** The built page. It is in `dist`, also when the host runs from its sources. */
+const pageFolder = new URL("../../../dist/ui/", import.meta.url);
+
 async function open(flags: AdminFlags, parts: OpenAdminParts, folder: string): Promise<OpenedAdmin> {
   const { host, version, logger, inspectStore } = parts;
   const { pid } = process;
   const state = formatLocation(parts.location);
   const token = randomBytes(32).toString("base64url");
-  const facts = { name: flags.name, version, pid, address: "", state };
+  const startedAt = new Date(Date.now() - 1_000 * process.uptime()).toISOString();
+  const facts = { name: flags.name, version, pid, address: "", state, startedAt };
   // It may be known later.
   Object.defineProperty(facts, "address", { enumerable: true, get: () => parts.address });
   const prometheus = new PrometheusText((metrics) => host.measure(metrics));
@@ -100,6 +106,7 @@ async function open(flags: AdminFlags, parts: OpenAdminParts, folder: string): P
     logger,
     inspectStore,
     metricsText: () => prometheus.text(),
+    pageFolder: flags.ui === true ? pageFolder : undefined,
   });
   let remove: (() => void) | undefined;
   const close = async (): Promise<void> => {
@@ -147,6 +154,15 @@ function openAddressOf(
     ...(rules === undefined ? ["rules that say who may see and administer (--rules)"] : []),
   ];
   const text = `Other machines can reach the admin entry at ${host}, and the host lacks ${lacks.join(", and ")}. Write --admin 127.0.0.1:PORT to listen on this machine alone.`;
+  throw new TroupeError("invalid-argument", text);
+}
+
+/** Throws for flags about the admin entry that do not go together, and for an address that can't be one. */
+export function assertAdminFlags({ admin, ui }: Pick<AdminFlags, "admin" | "ui">): void {
+  if (typeof admin === "string") parseAdminAddress(admin);
+  if (admin !== false || ui !== true) return;
+  const text =
+    "The page for operators is served by the admin entry, which --no-admin turns off. Leave out --ui or --no-admin.";
   throw new TroupeError("invalid-argument", text);
 }
 

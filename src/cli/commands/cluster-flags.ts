@@ -37,7 +37,7 @@ export interface ClusterFlags {
 }
 
 /** Environment variables that stand for flags with something secret. */
-const secretVariable = "TROUPE_PEER_SECRET";
+export const secretVariable = "TROUPE_PEER_SECRET";
 export const serversVariable = "TROUPE_CLUSTER";
 
 /** Adds the flags of `troupe host` about its cluster. */
@@ -139,7 +139,7 @@ const flagsOfCluster: readonly (readonly [name: string, flag: string])[] = [
 /** Throws `invalid-argument` for a flag that says nothing without a cluster, or beside one. */
 export function assertClusterFlags(command: Command): void {
   const { cluster, allowMultipleOwners, state } = command.opts();
-  const isGiven = (name: string): boolean => command.getOptionValueSource(name) === "cli";
+  const isGiven = (name: string): boolean => !["default", undefined].includes(command.getOptionValueSource(name));
   if (cluster === undefined) {
     const alone = flagsOfCluster.find(([name]) => isGiven(name));
     if (alone === undefined) return;

@@ -10,14 +10,16 @@ import {
 import type { GrpcWorkerAgentRuntimeHostOptions } from "../../grpc/internal.ts";
 import type { LogLevel } from "../../telemetry/internal.ts";
 import type { AdminFlags } from "../admin/open-admin.ts";
+import { addConfigFlags } from "../settings/config-flags.ts";
 import { defaultStateFile, type StateLocation } from "../state/state-location.ts";
 import { wholeNumber } from "../whole-number.ts";
 import { addClusterFlags, type ClusterFlags } from "./cluster-flags.ts";
 import { type AuthenticationFlags, tokensVariable } from "./host-authenticator.ts";
+import { addLimitFlags, addQuotaFlags, type LimitFlags, limitsOf, longestMs, type QuotaFlags } from "./limit-flags.ts";
 import { parseState } from "./state.ts";
 import { tlsOf } from "./tls-files.ts";
 
-export interface HostFlags extends AuthenticationFlags, AdminFlags, ClusterFlags {
+export interface HostFlags extends AuthenticationFlags, AdminFlags, ClusterFlags, LimitFlags, QuotaFlags {
   readonly address: string;
   readonly callTimeoutMs: number;
   readonly graceSeconds: number;
@@ -31,6 +33,8 @@ export interface HostFlags extends AuthenticationFlags, AdminFlags, ClusterFlags
   readonly dotnetErrors: "withhold" | "status";
   /** Undefined: 10, and 5 in a cluster. */
   readonly keepAliveSeconds?: number;
+  /** Undefined: 20, and 5 in a cluster. */
+  readonly keepAliveTimeoutSeconds?: number;
   readonly heartbeatMs: number;
   readonly heartbeatTimeoutMs: number;
   readonly legacyWorkers: boolean;
@@ -55,11 +59,20 @@ export interface HostFlags extends AuthenticationFlags, AdminFlags, ClusterFlags
 
 /** Adds the flags of `troupe host`. */
 export function addHostFlags(command: Command): Command {
-  return addClusterFlags(addOwnFlags(command));
+  addOwnFlags(command);
+  command.optionsGroup("Limits:");
+  addLimitFlags(command);
+  command.optionsGroup("Quotas:");
+  addQuotaFlags(command);
+  command.optionsGroup("Cluster:");
+  addClusterFlags(command);
+  addConfigFlags(command);
+  return command;
 }
 
 function addOwnFlags(command: Command): Command {
   return command
+    .optionsGroup("Address and TLS:")
     .option("--address <host:port>", "where to listen; port 0 takes a free one", "127.0.0.1:50051")
     .option("--tls-cert <file>", "certificate (PEM) to serve TLS with; needs --tls-key")
     .option("--tls-key <file>", "its private key (PEM)")
@@ -67,6 +80,7 @@ function addOwnFlags(command: Command): Command {
       "--tls-client-ca <file>",
       "serve only clients with a certificate by this authority (PEM), which names their principal",
     )
+    .optionsGroup("Who may call:")
     .option(
       "--tokens <file>",
       `serve only clients with a token of this file, lines NAME TOKEN [ROLE,ROLE…]; the variable ${tokensVariable} has such lines, too`,
@@ -83,6 +97,7 @@ function addOwnFlags(command: Command): Command {
       "limit what each principal and each address may have and do, as this file says (YAML or JSON); read again when it changes (default: the quotas in the file of --rules)",
     )
     .option("--insecure", "listen beyond this machine without TLS, or without knowing who calls", false)
+    .optionsGroup("Messages and workers:")
     .option(
       "--call-timeout-ms <ms>",
       "answer a call with an error after this time; 0 waits for ever",
@@ -129,6 +144,11 @@ function addOwnFlags(command: Command): Command {
       "--keep-alive-seconds <seconds>",
       "how often clients are pinged; 0: never (default: 10, and 5 in a cluster)",
       wholeNumber(0, Math.floor(longestMs / 1_000)),
+    )
+    .option(
+      "--keep-alive-timeout-seconds <seconds>",
+      "how long a client may be silent after a ping before it is lost (default: 20, and 5 in a cluster)",
+      wholeNumber(1, Math.floor(longestMs / 1_000)),
     )
     .option(
       "--heartbeat-ms <ms>",
@@ -179,6 +199,7 @@ function addOwnFlags(command: Command): Command {
       wholeNumber(1, longestMs),
     )
     .option("--max-claims <count>", "agents of shared types whose workers are known (default: 2000000)", wholeNumber(1))
+    .optionsGroup("States:")
     .addOption(
       new Option(
         "--state <store>",
@@ -194,13 +215,19 @@ function addOwnFlags(command: Command): Command {
         .default("full"),
     )
     .option("--take-over", "take the state store from a host that holds it, which writes no state any more", false)
+    .optionsGroup("Admin entry and log:")
     .option(
       "--admin <host:port>",
       "where the other commands ask this host (default: 127.0.0.1 and a free port); with TLS, authentication and --rules also an address for other machines",
     )
     .option("--no-admin", "let no other command ask this host")
     .option("--admin-file <file>", "where to write the address and the token for the other commands")
-    .option("--name <name>", "the name by which the other commands pick this host", hostName, hostname())
+    .option("--ui", "serve a page for operators, at the address of --admin; it asks for the token", false)
+    .addOption(
+      new Option("--name <name>", "the name by which the other commands pick this host")
+        .argParser(hostName)
+        .default(hostname(), "the name of this machine"),
+    )
     .option("--reflection", "serve gRPC's server reflection, for tools such as grpcurl", false)
     .addOption(
       new Option("--log-level <level>", "the least that is written to standard error")
@@ -218,7 +245,8 @@ function addOwnFlags(command: Command): Command {
 /** Throws `invalid-argument` for a flag that says nothing about the state store that is named. */
 export function assertStateFlags(command: Command): void {
   const { state } = command.opts<HostFlags>();
-  const given = (flag: keyof HostFlags): boolean => command.getOptionValueSource(flag) === "cli";
+  const given = (flag: keyof HostFlags): boolean =>
+    !["default", undefined].includes(command.getOptionValueSource(flag));
   if (given("takeOver") && state?.kind === "memory")
     throw meaningless("--take-over", "no other host holds states in memory");
   if (given("synchronous") && state !== undefined && state.kind !== "sqlite")
@@ -231,8 +259,10 @@ function meaningless(flag: string, why: string): TroupeError {
 
 /** Makes host options from the flags. Throws when a file can't be read or is not what its flag asks for. */
 export function hostOptionsOf(flags: HostFlags): GrpcWorkerAgentRuntimeHostOptions {
-  const { maxMessageBytes, keepAliveSeconds } = flags;
+  const { maxMessageBytes, keepAliveSeconds, keepAliveTimeoutSeconds } = flags;
+  const { host, listener } = limitsOf(flags);
   return {
+    ...host,
     callTimeoutMs: flags.callTimeoutMs,
     acceptLegacyWorkers: flags.legacyWorkers,
     allowMultipleOwners: flags.allowMultipleOwners,
@@ -257,6 +287,8 @@ export function hostOptionsOf(flags: HostFlags): GrpcWorkerAgentRuntimeHostOptio
     ...given("stockPeerMaxBytes", flags.stockPeerMaxBytes),
     ...given("reconnectGraceMs", flags.reconnectGraceMs),
     channelOptions: {
+      ...listener,
+      ...given("pingTimeoutMs", keepAliveTimeoutSeconds === undefined ? undefined : keepAliveTimeoutSeconds * 1_000),
       ...given("pingIntervalMs", keepAliveSeconds === undefined ? undefined : keepAliveSeconds * 1_000),
       ...given("maxReceiveMessageBytes", maxMessageBytes),
       ...tlsOf(flags),
@@ -269,9 +301,6 @@ function given<Name extends string, Value>(name: Name, value: Value | undefined)
   // A computed key has the type string; here it is the one name.
   return value === undefined ? {} : ({ [name]: value } as { readonly [name in Name]: Value });
 }
-
-/** The longest delay that timers take: 24 days. */
-const longestMs = 2 ** 31 - 1;
 
 function hostName(text: string): string {
   if (text.trim() !== "") return text;

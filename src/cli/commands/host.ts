@@ -6,8 +6,9 @@ import { keepHeapRoom, operationsOf } from "../../host/internal.ts";
 import { stopWhenSignal } from "../../process/internal.ts";
 import { consoleLogger } from "../../telemetry/internal.ts";
 import { parseAddress } from "../../transport/internal.ts";
-import { type OpenedAdmin, openAdmin, parseAdminAddress } from "../admin/open-admin.ts";
+import { assertAdminFlags, type OpenedAdmin, openAdmin } from "../admin/open-admin.ts";
 import { shownSettings } from "../admin/shown-settings.ts";
+import { settingsHelp } from "../settings/config-flags.ts";
 import {
   defaultStateFile,
   openDefaultState,
@@ -18,6 +19,7 @@ import {
 import { assertClusterFlags, openCluster, settingsOf } from "./cluster-flags.ts";
 import { authenticatorOf, quotasOf, rulesOf, whyExposed } from "./host-authenticator.ts";
 import { addHostFlags, assertStateFlags, type HostFlags, hostOptionsOf } from "./host-flags.ts";
+import { withQuotaFlags } from "./limit-flags.ts";
 import { followTlsFiles, tlsOf } from "./tls-files.ts";
 
 /**
@@ -27,11 +29,13 @@ import { followTlsFiles, tlsOf } from "./tls-files.ts";
 export function hostCommand(version: string): Command {
   return addHostFlags(
     new Command("host").description("Start a host that TypeScript, Python and .NET workers connect to"),
-  ).action(async (flags: HostFlags, command: Command) => {
-    assertStateFlags(command);
-    assertClusterFlags(command);
-    await runHost(flags, version);
-  });
+  )
+    .addHelpText("after", settingsHelp("host"))
+    .action(async (flags: HostFlags, command: Command) => {
+      assertStateFlags(command);
+      assertClusterFlags(command);
+      await runHost(flags, version);
+    });
 }
 
 async function runHost(flags: HostFlags, version: string): Promise<void> {
@@ -39,7 +43,7 @@ async function runHost(flags: HostFlags, version: string): Promise<void> {
   const logger = await loggerOf(flags);
   // A text that is not an address leaves no file of states behind.
   parseAddress(flags.address);
-  if (typeof flags.admin === "string") parseAdminAddress(flags.admin);
+  assertAdminFlags(flags);
   if (flags.cluster !== undefined) settingsOf(flags);
   const [starting, hurry] = [new AbortController(), new AbortController()];
   const started = startHost(flags, { version, logger, signal: starting.signal });
@@ -116,7 +120,7 @@ async function startHost(flags: HostFlags, { version, logger, signal }: StartPar
   const why = whyExposed(flags.address, flags, authenticator);
   if (why !== undefined && !flags.insecure) throw new Error(`${why}, or use --insecure.`);
   const rules = await rulesOf(flags, { authenticator, logger });
-  const quotas = await quotasOf(flags, logger);
+  const quotas = withQuotaFlags(await quotasOf(flags, logger), flags);
   const opened = await openCluster(flags, logger);
   const { store: stateStore, location } = await openStore(flags, logger);
   const cron = await installedCron();
@@ -167,6 +171,7 @@ async function startHost(flags: HostFlags, { version, logger, signal }: StartPar
 function sayReady({ host, admin, exposed }: HostRun, flags: HostFlags, logger: Logger): void {
   process.stdout.write(`troupe host listening on ${host.address}\n`);
   if (admin !== undefined && flags.admin !== undefined) process.stdout.write(`troupe admin on ${admin.url}\n`);
+  if (admin !== undefined && flags.ui) process.stdout.write(`troupe page on ${admin.url}/\n`);
   if (exposed !== undefined) logger.warn(`${exposed}; anybody who reaches it may join and read messages`);
 }
 

@@ -1,30 +1,41 @@
-import { Command } from "commander";
-import type { SubscriptionRow } from "../../admin/internal.ts";
+import { Command, Option } from "commander";
 import { loggableText, TroupeError } from "../../core/internal.ts";
 import { addHostChoice, findHost, type HostChoice } from "../admin/find-host.ts";
-import { counted, type ListFlags, type PrintFlags, print, printList, readList, rowCount } from "../printing.ts";
+import { counted, type ListFlags, type PrintFlags, print, printList, rowCount } from "../printing.ts";
+import {
+  type ListedSubscription,
+  readSubscriptions,
+  type SubscriptionFilter,
+  subscriptionKinds,
+} from "../subscriptions/read-subscriptions.ts";
 import { formatTable } from "../table.ts";
 
 interface RemoveFlags extends PrintFlags, HostChoice {
   readonly all: boolean;
 }
 
-/** The command `troupe subscriptions`: the durable subscriptions that a host keeps, and their end. */
+interface ListSubscriptionFlags extends ListFlags, HostChoice, SubscriptionFilter {}
+
+/** The command `troupe subscriptions`: who subscribes to what, and the end of durable subscriptions. */
 export function subscriptionsCommand(): Command {
   const command = new Command("subscriptions").description(
-    "List durable subscriptions that the host keeps, remove them",
+    "List who subscribes to what, remove durable subscriptions that the host keeps",
   );
   command.addCommand(
     addHostChoice(
       new Command("list")
-        .description("List durable subscriptions by agent type")
+        .description("List subscriptions: durable ones by agent type, then those of connected workers")
         .argument("[type]", "only those of this agent type")
-        .option("--limit <count>", "subscriptions at most; the last type is listed whole", rowCount, 1_000)
+        .option("--topic <topic>", "only those to this topic, as the list has it: orders, audit.*")
+        .option("--reached-by <topic>", "only those that an event with this topic type reaches")
+        .option("--principal <name>", "only those of this principal")
+        .addOption(new Option("--kind <kind>", "only these").choices([...subscriptionKinds]))
+        .option("--limit <count>", "subscriptions at most; the last durable type is listed whole", rowCount, 1_000)
         .option("--after <place>", "go on where an earlier list ended")
         .option("--json", "print JSON", false),
-    ).action(async (type: string | undefined, flags: ListFlags & HostChoice) => {
+    ).action(async (type: string | undefined, flags: ListSubscriptionFlags) => {
       const client = await findHost(flags);
-      printList(flags, await readList<SubscriptionRow>(client, "/v1/subscriptions", { type }, flags), textOfRows);
+      printList(flags, await readSubscriptions(client, { ...flags, type }, flags), textOfRows);
     }),
   );
   command.addCommand(
@@ -47,10 +58,12 @@ export function subscriptionsCommand(): Command {
   return command;
 }
 
-function textOfRows(rows: readonly SubscriptionRow[]): string {
-  if (rows.length === 0) return "no durable subscriptions";
+function textOfRows(rows: readonly ListedSubscription[]): string {
+  if (rows.length === 0) return "no subscriptions";
   return formatTable(
-    ["type", "topic", "principal", "served"],
-    rows.map(({ type, topic, principal, isServed }) => [type, topic, principal ?? "-", isServed ? "yes" : "no"]),
+    ["type", "topic", "kind", "principal", "served", "client"],
+    rows.map(({ type, topic, kind, principal, isServed, clientId }) => [
+      ...[type, topic, kind, principal ?? "-", isServed ? "yes" : "no", clientId ?? "-"],
+    ]),
   );
 }

@@ -95,11 +95,11 @@ export class CallOutcomes {
   #observe(call: PendingCall, outcome: CallOccurrence["outcome"], code: string | undefined): void {
     call.trace?.end(outcome, code);
     const { observers, clock } = this.#parts;
-    const { caller, target, targetType, targetKey, openedMs, traceId } = call;
+    const { caller, target, targetType, targetKey, openedMs, traceId, sender } = call;
     if (openedMs === untimed || (observers.now === undefined && (outcome === "answered" || !observers.hearOfCalls)))
       return;
     const ms = clock.now() - openedMs;
-    const about = { callerId: caller.id, targetId: target?.id, targetType, targetKey, code, ms, traceId };
+    const about = { callerId: caller.id, targetId: target?.id, targetType, targetKey, code, ms, traceId, sender };
     const occurrence: CallOccurrence = { at: "call", ...about, outcome };
     observers.now?.(occurrence);
     if (outcome !== "answered") observers.failures?.(occurrence);

@@ -1,12 +1,13 @@
 import type { Clock, MakeId } from "../../core/internal.ts";
 import { NumberMap } from "../../core/internal.ts";
-import { type PeekedRequest, type PeekedResponse, sampledTraceOf } from "../../protocol/internal.ts";
+import type { PeekedRequest, PeekedResponse } from "../../protocol/internal.ts";
 import { FairShare } from "../../transport/internal.ts";
 import { limits } from "../limits.ts";
 import type { Observers } from "../observer.ts";
 import type { MessageTraces } from "../sessions/message-traces.ts";
 import type { Peer } from "../sessions/peer.ts";
 import { keptText, type PendingCall, untimed } from "../sessions/pending-call.ts";
+import { messageSenderOf, traceIdOf } from "../sessions/traced-origin.ts";
 import { CallDeadlines } from "./call-deadlines.ts";
 import { HostIds } from "./host-ids.ts";
 
@@ -83,7 +84,10 @@ export class CallTable {
     const isHeard = this.#observers.hearOfCalls;
     const traceId = isHeard ? traceIdOf(request) : undefined;
     const path = isHeard ? keptPath(request.path) : "";
-    const noted = 2 * ((traceId?.length ?? 0) + path.length);
+    // Readers of failures alone ask for no sender.
+    const sender = traceId !== undefined && this.#observers.now !== undefined ? messageSenderOf(request) : undefined;
+    const senderChars = sender === undefined ? 0 : sender.type.length + sender.key.length;
+    const noted = 2 * ((traceId?.length ?? 0) + path.length + senderChars);
     const heldBytes = costOfCall(callerId.length, targetType, targetKey) + ownName + noted;
     const pending: PendingCall = {
       hostId,
@@ -98,7 +102,7 @@ export class CallTable {
       stockPath: undefined,
       timeoutMs,
       openedMs: isHeard ? this.#clock.now() : untimed,
-      ...{ traceId, path },
+      ...{ traceId, path, sender },
       dueMs: 0,
       timer: undefined,
       target: undefined,
@@ -210,12 +214,6 @@ export class CallTable {
     if (own === undefined) return this.#defaultTimeoutMs;
     return this.#defaultTimeoutMs === 0 ? own : Math.min(own, this.#defaultTimeoutMs);
   }
-}
-
-/** The id of the trace that the sender of a request records. Undefined: it records none. */
-function traceIdOf(request: PeekedRequest): string | undefined {
-  // 00-TRACE-SPAN-FLAGS
-  return sampledTraceOf(request)?.traceparent.slice(3, 35);
 }
 
 /** The part of a path that is kept for operators. */

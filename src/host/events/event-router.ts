@@ -29,6 +29,7 @@ import type { TopicIndex } from "../registry/subscriptions/topic-index.ts";
 import type { TypeOwners } from "../registry/type-owners.ts";
 import type { MessageTraces } from "../sessions/message-traces.ts";
 import type { Peer, PeerTable } from "../sessions/peer.ts";
+import { tracedOriginOf } from "../sessions/traced-origin.ts";
 import { EventFans, type FanContent, type SoughtType } from "./event-fans.ts";
 import { EventTargets, knowsDepths } from "./event-targets.ts";
 import { EventsForAgents } from "./events-for-agents.ts";
@@ -178,7 +179,10 @@ export class EventRouter {
     const delivered = counters.deliveredEvents - deliveredBefore;
     const missed = absent + found - delivered;
     if (observers.now === undefined && missed === 0) return found;
-    const occurrence: EventOccurrence = { at: "event", topicType: event.topicType, delivered, missed };
+    const about = { topicType: event.topicType, delivered, missed };
+    // Readers of failures alone ask for no trace.
+    const origin = observers.now === undefined ? {} : tracedOriginOf(event);
+    const occurrence: EventOccurrence = { at: "event", ...about, ...origin };
     observers.now?.(occurrence);
     if (missed > 0) observers.failures?.(occurrence);
     return found;

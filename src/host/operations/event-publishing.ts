@@ -160,7 +160,8 @@ class OutsidePublisher implements Peer {
     this.account = accountant.openAccount({
       // What the operator of this machine has the host keep takes nothing from the workers on it.
       ...{ party: principal === undefined ? "the host" : party, name: "event over HTTP" },
-      giveWay: (text) => this.#answer({ at: "refused", code: "overloaded", text, retryMs: undefined }),
+      // The host can't let go of an event that it gives to its store.
+      giveWay: undefined,
     });
   }
 

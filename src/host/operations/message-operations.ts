@@ -1,5 +1,6 @@
 import type { Clock } from "../../core/internal.ts";
 import type { BatchRunner } from "../batch-runner.ts";
+import type { MessageSender } from "../observer.ts";
 import { topicOf } from "../registry/name-checks.ts";
 import type { HeldSubscription } from "../registry/subscriptions/subscription-book.ts";
 import { type PendingCall, untimed } from "../sessions/pending-call.ts";
@@ -32,6 +33,8 @@ export interface ListedCall {
   /** The beginning of its path, as `agpath` has it. Empty: no turn waits for it, or no observer listened when it came. */
   readonly path: string;
   readonly traceId: string | undefined;
+  /** The agent that calls. Undefined: it records no trace, or only readers of failures listened when the call came. */
+  readonly sender: MessageSender | undefined;
 }
 
 /** A subscription of a client that is connected. */
@@ -99,7 +102,7 @@ function rowOfCall(call: PendingCall, nowMs: number): ListedCall {
     ...{ number: hostId, type: targetType, key: targetKey, callerId: caller.id, principal, targetId: target?.id },
     ageMs: openedMs === untimed ? undefined : Math.max(0, nowMs - openedMs),
     timeoutMs: timeoutMs === 0 ? undefined : timeoutMs,
-    ...{ isStuck: reportBytes > 0, path, traceId: call.traceId },
+    ...{ isStuck: reportBytes > 0, path, traceId: call.traceId, sender: call.sender },
   };
 }
 

@@ -1,6 +1,7 @@
 import { Buffer } from "node:buffer";
 import { IndexedSet, NamedIndexedSet, type Timer } from "../../core/internal.ts";
 import { limits } from "../limits.ts";
+import type { MessageSender } from "../observer.ts";
 import type { CallTrace } from "./message-traces.ts";
 import type { Peer } from "./peer.ts";
 
@@ -46,6 +47,8 @@ export interface PendingCall {
   /** The id of the trace that its caller records, and the beginning of its path. Undefined and empty if no observer listened when it came. */
   readonly traceId: string | undefined;
   readonly path: string;
+  /** The agent that calls, if its trace was recorded and an observer listened when the call came. */
+  readonly sender: MessageSender | undefined;
   /** When the call times out, by the host's clock; 0: never, or it has a timer of its own. Written by the deadlines. */
   dueMs: number;
   /** Its place among those with the common timeout. Written by the deadlines. */

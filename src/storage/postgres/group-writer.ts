@@ -99,8 +99,12 @@ export class GroupWriter {
         await this.#parts.settled();
         return await this.#send(writes, group);
       } catch (error) {
-        // The store has opened itself anew while this group was on its way: it was not written.
-        if (error instanceof Fenced && error.incarnation !== this.#parts.opening().incarnation) continue;
+        if (error instanceof Fenced) {
+          // The store may be opening itself anew, and has no answer to that yet.
+          await this.#parts.settled();
+          // It has done so while this group was on its way: the group was not written.
+          if (error.incarnation !== this.#parts.opening().incarnation) continue;
+        }
         if (retries >= mostRetries || !isWorthAnotherTry(error)) throw error;
       }
     }

@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import { hostname } from "node:os";
 import process from "node:process";
 import { type Clock, loggableText, StoreError, type StoreOpening } from "../../core/internal.ts";
@@ -19,10 +20,19 @@ export interface StoreOpenerParts {
   readonly place: string;
 }
 
+type OpeningResult =
+  | StoreOpening
+  /** Describes another holder of the store. */
+  | { readonly fenced: string }
+  /** The mode that another store has given it. */
+  | { readonly writers: "one" | "many" };
+
 /** Takes the right to write to a store: its lock, its tables in the newest version, and the next incarnation. */
 export class StoreOpener {
   readonly #parts: StoreOpenerParts;
   readonly #lock: HolderLock;
+  /** Names this store among all that have opened the database. */
+  readonly #storeId = randomUUID();
 
   constructor(parts: StoreOpenerParts) {
     const { connections, clock, locks, writers } = parts;
@@ -75,22 +85,31 @@ export class StoreOpener {
 
   /** Makes the next incarnation, which ends the one before if one writes at a time. */
   async #takeOver(takesOver: boolean, held: number): Promise<StoreOpening> {
+    let result = await this.#openAs(takesOver, held);
+    if ("fenced" in result && isOf(this.#storeId, result.fenced)) {
+      // The answer to an opening of this store was lost.
+      const { schema, connections } = this.#parts;
+      const text = `select incarnation, holder from ${schema.quoted}.meta`;
+      const [row] = await connections.query({ text, values: [] });
+      if (isOf(this.#storeId, row?.holder ?? "")) result = await this.#openAs(takesOver, Number(row?.incarnation));
+    }
+    if ("fenced" in result) throw new Fenced(result.fenced, held);
+    if ("writers" in result) throw this.#otherModeError(result.writers);
+    return result;
+  }
+
+  async #openAs(takesOver: boolean, held: number): Promise<OpeningResult> {
     const { connections, schema, locks, clock, writers } = this.#parts;
     const nowMs = clock.wallNow();
-    const holder = JSON.stringify({ host: hostname(), pid: process.pid, since: new Date(nowMs).toISOString() });
+    const since = new Date(nowMs).toISOString();
+    const holder = JSON.stringify({ host: hostname(), pid: process.pid, since, store: this.#storeId });
     const seconds = Math.floor(nowMs / 1_000);
     const [row] = await connections.query({
       text: `select ${schema.quoted}.open_store($1, $2, $3, $4, $5, $6) as result`,
       values: [writers, locks.fence, seconds, holder, takesOver, held],
     });
     // What the function returns.
-    const result = JSON.parse(row?.result ?? "null") as
-      | StoreOpening
-      | { readonly fenced: string }
-      | { readonly writers: "one" | "many" };
-    if ("fenced" in result) throw new Fenced(result.fenced, held);
-    if ("writers" in result) throw this.#otherModeError(result.writers);
-    return result;
+    return JSON.parse(row?.result ?? "null") as OpeningResult;
   }
 
   async #inUseError(): Promise<StoreError> {
@@ -112,6 +131,15 @@ export class StoreOpener {
 export function fencedError(place: string, holder: string): StoreError {
   const text = `Another store has taken the state store ${place}: ${holderText(holder)}.`;
   return new StoreError("fenced", `${text} This one does not write to it any more.`);
+}
+
+/** Whether the store of this id is the holder. */
+function isOf(storeId: string, holder: string): boolean {
+  try {
+    return JSON.parse(holder).store === storeId;
+  } catch {
+    return false;
+  }
 }
 
 /** Describes a holder as it has written itself down. */

@@ -126,4 +126,6 @@ export interface DatabaseOptions {
   readonly busyTimeoutMs: number;
   /** The incarnation of an earlier thread of the same store. Another one in the file means that it was taken over. */
   readonly heldIncarnation: number;
+  /** Names this store among all that have opened the file. Its threads share it. */
+  readonly storeId: string;
 }

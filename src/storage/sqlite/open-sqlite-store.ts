@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import { resolve } from "node:path";
 import {
   anyRoom,
@@ -114,6 +115,7 @@ export async function openSqliteStoreWith(
     maxFileBytes: options.maxFileBytes ?? Number.POSITIVE_INFINITY,
     checksOnOpen: options.checksOnOpen ?? false,
     busyTimeoutMs: parts.busyTimeoutMs ?? 5_000,
+    storeId: randomUUID(),
   };
   const driver = options.thread === false ? (parts.driver ?? (await loadDriver())) : undefined;
   const store = new SqliteStateStore({

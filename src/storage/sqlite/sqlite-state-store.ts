@@ -272,7 +272,11 @@ export class SqliteStateStore implements StateStore {
           else this.#takeReply(reply);
         }
       },
-      onLost: (error) => this.#lose(error),
+      onLost: (error) => {
+        const { storeCode, message } = error;
+        onReopened?.({ id: 0, failure: { storeCode, message } });
+        this.#lose(error);
+      },
     });
     if (this.#incarnation !== 0) {
       const reopened = new Promise<Reply>((resolve) => {

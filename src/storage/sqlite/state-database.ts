@@ -184,17 +184,19 @@ export class StateDatabase {
   /** Makes the next incarnation, which ends the one before. */
   #takeOver(nowMs: number): StoreOpening {
     const connection = this.#connection;
-    const held = this.#incarnation || this.#options.heldIncarnation;
+    const { heldIncarnation, storeId } = this.#options;
+    const held = this.#incarnation || heldIncarnation;
     const opening = connection.transaction(() => {
       const stored = connection.number("incarnation");
-      if (held !== 0 && stored !== held) throw this.#fencedError();
+      // A thread that was lost may have opened the store anew, and not have said so.
+      if (held !== 0 && stored !== held && !this.#isOwn()) throw this.#fencedError();
       const newestGeneration = Math.max(stored, connection.number("newest_generation"));
       const incarnation = Math.max(newestGeneration + 1, Math.floor(nowMs / 1_000));
       connection.mendMailSizes();
       connection.setMeta("incarnation", incarnation);
       connection.setMeta("newest_generation", incarnation);
       const since = new Date(nowMs).toISOString();
-      connection.setMeta("holder", JSON.stringify({ host: hostname(), pid: process.pid, since }));
+      connection.setMeta("holder", JSON.stringify({ host: hostname(), pid: process.pid, since, store: storeId }));
       return { incarnation, newestGeneration };
     });
     this.#incarnation = opening.incarnation;
@@ -202,6 +204,15 @@ export class StateDatabase {
     this.#logId = this.#idOf(`${this.#options.file}-wal`);
     this.#eTags = 0;
     return opening;
+  }
+
+  /** Whether this store has made the last opening. */
+  #isOwn(): boolean {
+    try {
+      return JSON.parse(this.#connection.holder()).store === this.#options.storeId;
+    } catch {
+      return false;
+    }
   }
 
   #takeLock(takesOver: boolean): void {

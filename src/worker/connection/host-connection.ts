@@ -326,7 +326,7 @@ export class HostConnection<Services extends ConnectionServices = ConnectionServ
     // Only a worker that limits its handlers pauses the data channel for long. The lease must not wait behind messages.
     const { maxConcurrentHandlers } = this.#options.settings;
     if (isHostAnnounced && (Number.isFinite(maxConcurrentHandlers) || capabilities.has("lease")))
-      this.#sideStream.open();
+      this.#sideStream.open({ isServed: capabilities.size > 0 });
     this.#options.onHeaders(this);
   }
 

@@ -31,12 +31,10 @@ export interface SideStreamOptions {
  */
 type State = "unopened" | "opening" | "open" | "waiting" | "ended";
 
-/** Statuses of a host that serves no side streams, or none to this worker. */
-const refusals: ReadonlySet<number> = new Set([
-  StatusCode.unimplemented,
-  StatusCode.permissionDenied,
-  StatusCode.unauthenticated,
-]);
+/** Statuses of a host that serves this worker no side stream. */
+const refusals: ReadonlySet<number> = new Set([StatusCode.permissionDenied, StatusCode.unauthenticated]);
+/** The same of a host that may serve no side streams at all. */
+const earlyRefusals: ReadonlySet<number> = new Set([...refusals, StatusCode.unimplemented]);
 
 /**
  * Carries a Troupe host's notices beside the data channel, which the worker may have paused. Opens again when it ends while the data
@@ -48,6 +46,7 @@ export class SideStream {
   #state: State = "unopened";
   #stream: FrameStream | undefined;
   readonly #reopening: StreamReopening;
+  #refusals = earlyRefusals;
 
   constructor(options: SideStreamOptions) {
     this.#options = options;
@@ -65,9 +64,14 @@ export class SideStream {
     return this.isOpen;
   }
 
-  /** Opens the stream. Call it when the host has announced itself. */
-  open(): void {
-    if (this.#state === "unopened") this.#open();
+  /**
+   * Opens the stream. Call it when the host has announced itself. `isServed`: the host is known to serve side streams, so that UNIMPLEMENTED
+   * is the status of a proxy, which may answer as gRPC does.
+   */
+  open({ isServed }: { readonly isServed: boolean }): void {
+    if (this.#state !== "unopened") return;
+    this.#refusals = isServed ? refusals : earlyRefusals;
+    this.#open();
   }
 
   close(): void {
@@ -93,7 +97,7 @@ export class SideStream {
 
   #onEnd(end: StreamEnd, livedMs: number): void {
     if (this.#state === "ended") return;
-    const isRefused = this.#state === "opening" && isHostsWord(end, refusals);
+    const isRefused = this.#state === "opening" && isHostsWord(end, this.#refusals);
     this.#become(isRefused ? "ended" : "waiting");
     if (!isRefused) this.#reopening.after(end, livedMs, () => this.#open());
   }

@@ -53,12 +53,11 @@ interface Asked {
 /** Streams in a row on which the host said nothing, after which the asks that wait fail: some 6 s. */
 const mostMute = 6;
 
-/** Statuses of a host that does not let this worker keep states. */
-const refusals: ReadonlySet<number> = new Set([
-  StatusCode.unimplemented,
-  StatusCode.permissionDenied,
-  StatusCode.unauthenticated,
-]);
+/**
+ * Statuses of a host that does not let this worker keep states. UNIMPLEMENTED is a proxy's, which may answer as gRPC does: the host has said
+ * that it keeps states.
+ */
+const refusals: ReadonlySet<number> = new Set([StatusCode.permissionDenied, StatusCode.unauthenticated]);
 
 /**
  * Asks a Troupe host about the states of this worker's agents. Opens with the first ask, and again when it ends while the connection

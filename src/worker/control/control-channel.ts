@@ -32,8 +32,10 @@ import { type UnreadEnvelope, UnreadEnvelopes } from "./unread-envelopes.ts";
 export type ControlServer = (request: ControlRequest, epoch: Epoch | undefined) => Promise<ControlAnswer>;
 
 export interface ControlChannelOptions {
-  readonly connection: Pick<HostConnection, "clientId" | "openStream">;
-  readonly settings: WorkerSettings;
+  readonly connection: Pick<HostConnection, "clientId" | "openStream"> & {
+    readonly outbox: { readonly host: Pick<HostConnection["outbox"]["host"], "isAnnounced"> };
+  };
+  readonly settings: Pick<WorkerSettings, "clock" | "logger" | "makeId" | "controlTimeoutMs" | "maxOutboxBytes">;
   readonly server: ControlServer;
 }
 
@@ -236,7 +238,8 @@ export class ControlChannel {
       void this.#openOnNextLink(end, carried);
       return;
     }
-    const isMissing = isHostsWord(end, missing);
+    // A host that has announced itself has a control channel: this is the status of a proxy, which may answer as gRPC does.
+    const isMissing = isHostsWord(end, missing) && !this.#options.connection.outbox.host.isAnnounced;
     const error = isMissing ? noControlChannel : () => endedError(end);
     this.#state = isMissing ? { at: "unusable", error } : { at: "closed" };
     this.#unread.take();

@@ -35,7 +35,14 @@ const entry =
     ? undefined
     : await AdminEntry.open({
         host: operationsOf(host.servicer),
-        facts: { name: "besieged", version: "1", pid, address: host.address, state: "memory:" },
+        facts: {
+          name: "besieged",
+          version: "1",
+          pid,
+          address: host.address,
+          state: "memory:",
+          startedAt: new Date().toISOString(),
+        },
         address: { host: "127.0.0.1", port: 0 },
         token: adminToken,
         logger: undefined,

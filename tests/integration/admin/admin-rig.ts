@@ -29,14 +29,30 @@ export class EntryRig implements AsyncDisposable {
     this.folder = parts.folder;
   }
 
-  /** `open`: an address for principals beside the one of this machine. */
-  static async open(host: Host, open?: OpenAddress): Promise<EntryRig> {
+  /** `open`: an address for principals beside the one of this machine. `pageFolder`: the built page. */
+  static async open(
+    host: Host,
+    { open, pageFolder }: { readonly open?: OpenAddress; readonly pageFolder?: URL } = {},
+  ): Promise<EntryRig> {
     const logger = new RecordingLogger();
     const token = "rig-token";
-    const facts = { name: "rig", version: "1.2.3", pid: process.pid, address: host.address, state: "memory:" };
+    const facts = {
+      name: "rig",
+      version: "1.2.3",
+      pid: process.pid,
+      address: host.address,
+      state: "memory:",
+      startedAt: new Date().toISOString(),
+    };
     const address = { host: "127.0.0.1", port: 0 };
     const parts = { host: operationsOf(host.servicer), facts, address, logger };
-    const entry = await AdminEntry.open({ ...parts, token, open, configuration: { callTimeoutMs: 300_000 } });
+    const entry = await AdminEntry.open({
+      ...parts,
+      token,
+      open,
+      pageFolder,
+      configuration: { callTimeoutMs: 300_000 },
+    });
     const folder = mkdtempSync(join(tmpdir(), "troupe-admin-"));
     const file = join(folder, "admin.json");
     writeAdminFile(file, { url: entry.url, ...facts, token });
@@ -75,13 +91,16 @@ export class AdminRig implements AsyncDisposable {
     this.#opened = opened;
   }
 
-  /** `open`: an address for principals beside the one of this machine. */
-  static async open(options: HostOptions = {}, { open }: { readonly open?: OpenAddress } = {}): Promise<AdminRig> {
+  /** `entry`: how its admin entry is opened. */
+  static async open(
+    options: HostOptions = {},
+    entry: { readonly open?: OpenAddress; readonly pageFolder?: URL } = {},
+  ): Promise<AdminRig> {
     const network = createMemoryNetwork();
     const store = new MemoryStateStore(options.clock === undefined ? {} : { clock: options.clock });
     const host = new Host({ listener: network, address: "host:1" }, { stateStore: store, ...options });
     await host.start();
-    return new AdminRig({ host, store, dialer: network }, await EntryRig.open(host, open));
+    return new AdminRig({ host, store, dialer: network }, await EntryRig.open(host, entry));
   }
 
   dial(): Link {

@@ -1,6 +1,7 @@
 import { Buffer } from "node:buffer";
 import { request } from "node:https";
 import { beforeAll, describe, expect, test } from "vitest";
+import { nameInPath } from "../../../src/core/internal.ts";
 import { accessRules, certificateAuthenticator, tokenAuthenticator } from "../../../src/security/index.ts";
 import { RawWorker } from "../../support/raw-worker.ts";
 import { TestAuthority } from "../../support/security/authority.ts";
@@ -29,12 +30,16 @@ const tokens = [
   "guest token-of-guest-0123456789",
 ].join("\n");
 
+/** Longer than names in paths are. */
+const [secretType, shownType] = [`long-secret-${"x".repeat(60)}`, `long-shown-${"x".repeat(60)}`];
 const rules = accessRules([
   { principal: "*", allow: ["register", "call"], types: "*" },
   { role: "operator", allow: "*", types: "*", topics: "*" },
   { principal: "writer", allow: ["see", "administer", "read-state"], types: "writer" },
   { principal: "writer", allow: "publish", topics: "drafts" },
   { name: "no vaults", principal: "*", deny: ["see"], types: "vault" },
+  { principal: "writer", allow: "see", types: "long-*" },
+  { name: "one long type is not shown", principal: "writer", deny: "see", types: secretType },
 ]);
 
 /** A host whose admin entry principals reach by TLS. */
@@ -180,10 +185,12 @@ describe("at the address that other machines reach", () => {
       expect((await ask(path, { token: writer })).status).toBe(400);
     expect((await ask("/v1/states?type=writer&prefix=k2", { token: writer })).content.rows).toHaveLength(1);
     const caller = await new RawWorker(link, "caller", { isAnnounced: true }).join();
-    caller.request("1", "writer/a", { metadata: { agpath: "t1@vault/secret,t2@writer/b" } });
+    const cut = nameInPath(shownType);
+    const agpath = `t1@vault/secret,t2@writer/b,t3@${nameInPath(secretType)}/k,t4@${cut}/k`;
+    caller.request("1", "writer/a", { metadata: { agpath } });
     await worker.nextRequest();
     const [call] = (await ask("/v1/calls", { token: writer })).content.rows ?? [];
-    expect(call).toMatchObject({ type: "writer", path: ["hidden", "writer/b"] });
+    expect(call).toMatchObject({ type: "writer", path: ["hidden", "writer/b", "hidden", `${cut}/k`] });
     await link.close();
   });
 

@@ -36,7 +36,7 @@ function ask(url: string, path: string, headers: Record<string, string> = {}): P
 async function openEntry(host: Host, metricsText?: () => Promise<string>): Promise<AdminEntry> {
   return await AdminEntry.open({
     host: operationsOf(host.servicer),
-    facts: { name: "h", version: "1", pid: 1, address: "host:1", state: "memory:" },
+    facts: { name: "h", version: "1", pid: 1, address: "host:1", state: "memory:", startedAt: "2026-01-01T00:00:00Z" },
     address: { host: "127.0.0.1", port: 0 },
     token: "t",
     logger: undefined,

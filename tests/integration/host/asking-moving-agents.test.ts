@@ -8,7 +8,7 @@ const agentId = { type: "room", key: "k" };
 const saveRequest: ControlBody = { kind: "save-request", agentId };
 const to = { destination: "agentid=room/k", respondTo: "clientid=C" };
 
-const tooMuch = "Too much waits for room/k, which moves to another worker. Try again later.";
+const tooMuch = "overloaded: Too much waits for room/k, which moves to another worker. Try again later.";
 
 /** Rooms whose workers and caller have control channels. */
 async function startAsking() {

@@ -1,6 +1,7 @@
 import pg from "pg";
 import { describe, expect, it, onTestFinished, test } from "vitest";
 import { nextTurn, type StateStore, StoreError } from "../../../src/core/internal.ts";
+import type { PostgresPool } from "../../../src/storage/postgres/driver.ts";
 import {
   bytesOf,
   commitOf,
@@ -10,6 +11,7 @@ import {
   textOf,
 } from "../../../src/testing/contracts/state-store/store-case.ts";
 import { startFaultProxy } from "../../../src/testing/index.ts";
+import { Gate } from "../../support/gate.ts";
 import { openedRig, openRig, recovers, until, withServer } from "../../support/postgres-rig.ts";
 import type { PostgresServer } from "../../support/postgres-server.ts";
 
@@ -209,6 +211,88 @@ describe("a connection to PostgreSQL that is cut", () => {
     proxy.apply({ kind: "reset" });
     expect(textOf((await loaded(store)).data)).toBe("1");
     await recovers(store);
+  });
+});
+
+describe("a PostgreSQL store that opens itself anew after a commit of which it knows no outcome", () => {
+  /** A pool whose statements a test may hold up, and whose answers it may lose. `run` sends the statement. */
+  function poolOf(ask: (text: string, run: () => Promise<object>) => Promise<object>): PostgresPool {
+    const pool = new pg.Pool({ connectionString: server.url() });
+    onTestFinished(() => pool.end());
+    return {
+      connect: async () => {
+        const client = await pool.connect();
+        return {
+          query: async (query) => (await ask(query.text, () => client.query(query))) as { rows: object[] },
+          on: (event, listener) => client.on(event, listener),
+          removeListener: (event, listener) => client.removeListener(event, listener),
+          release: (error) => client.release(error),
+        };
+      },
+    };
+  }
+
+  /** Whether a statement calls a function of the store, and does not make it. */
+  const isCallOf = (name: string, text: string): boolean => text.startsWith("select ") && text.includes(`.${name}(`);
+
+  it("stays the holder although the answer to that is lost as well", async () => {
+    const losses: string[] = [];
+    const pool = poolOf(async (text, run) => {
+      const answer = await run();
+      if (losses[0] === undefined || !isCallOf(losses[0], text)) return answer;
+      losses.shift();
+      throw new Error("Connection terminated unexpectedly");
+    });
+    const { store } = await openedRig(pool);
+    losses.push("write_group", "open_store");
+    await expect(store.commit([putOf("1")])).rejects.toMatchObject({ storeCode: "unknown" });
+    await expect(store.load(nameOf("k"))).rejects.toMatchObject({ storeCode: "unavailable" });
+    expect(losses).toEqual([]);
+    await committed(store, putOf("2", ofKey("2")));
+  });
+
+  it("writes a group that was on its way, though the refusal of that group comes before its own answer", async () => {
+    const [bothSent, secondMayGo, isOpenAnew, isRefused, mayAnswer] = [1, 2, 3, 4, 5].map(() => new Gate());
+    let [groups, openings] = [0, 0];
+    const pool = poolOf(async (text, run) => {
+      if (isCallOf("write_group", text)) {
+        groups += 1;
+        if (groups === 1) {
+          await run();
+          await bothSent?.opened;
+          throw new Error("Connection terminated unexpectedly");
+        }
+        if (groups > 2) return run();
+        bothSent?.open();
+        await secondMayGo?.opened;
+        const refusal = await run();
+        isRefused?.open();
+        return refusal;
+      }
+      const answer = await run();
+      if (isCallOf("open_store", text)) openings += 1;
+      if (openings !== 2) return answer;
+      isOpenAnew?.open();
+      await mayAnswer?.opened;
+      return answer;
+    });
+    const { store } = await openedRig(pool);
+    const first = store.commit([putOf("1", ofKey("1"))]);
+    first.catch(() => undefined);
+    await nextTurn();
+    await nextTurn();
+    const second = store.commit([putOf("2", ofKey("2"))]);
+    second.catch(() => undefined);
+    await expect(first).rejects.toMatchObject({ storeCode: "unknown" });
+    const load = store.load(nameOf("1"));
+    load.catch(() => undefined);
+    await isOpenAnew?.opened;
+    secondMayGo?.open();
+    await isRefused?.opened;
+    await nextTurn();
+    mayAnswer?.open();
+    expect(await second).toMatchObject([{ at: "committed" }]);
+    await load;
   });
 });
 

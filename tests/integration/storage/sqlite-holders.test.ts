@@ -90,6 +90,23 @@ describe("a SQLite store whose thread dies", () => {
     return new URL(`file://${file}`);
   }
 
+  /** Runs the thread's program, and ends it when it answers its second opening, which is written. */
+  async function threadThatDiesAtItsSecondOpening(): Promise<URL> {
+    const file = join(newFolder(), "thread.mjs");
+    const program = `
+      import process from "node:process";
+      const { stringify } = JSON;
+      let openings = 0;
+      JSON.stringify = function (value, ...more) {
+        if (value?.pid !== undefined) openings += 1;
+        else if (openings === 2) process.exit(3);
+        return stringify.call(this, value, ...more);
+      };
+      await import(${JSON.stringify((await sqliteThreadFile()).href)});`;
+    writeFileSync(file, program);
+    return new URL(`file://${file}`);
+  }
+
   it("rejects what was sent, as unknown if it may have happened, and goes on with another thread", async () => {
     const file = join(newFolder(), "store.db");
     const logger = new RecordingLogger();
@@ -116,6 +133,15 @@ describe("a SQLite store whose thread dies", () => {
     await expect(other.store.open()).rejects.toMatchObject({ storeCode: "in-use" });
     await other.store.close();
     expect((await store.open()).incarnation).toBeGreaterThan(incarnation + 1);
+  });
+
+  it("stays the holder if a thread was lost after it had opened the file anew, and before it said so", async () => {
+    const file = join(newFolder(), "store.db");
+    const store = await openSqliteStoreWith(file, {}, { threadFile: await threadThatDiesAtItsSecondOpening() });
+    onTestFinished(() => store.close());
+    await store.open();
+    await expect(store.open()).rejects.toMatchObject({ storeCode: "unknown" });
+    await committed(store, putOf("1"));
   });
 
   it("does not take the store back from another that has taken it meanwhile", async () => {

@@ -54,7 +54,14 @@ test("a host leaves the file of another one in its folder that lives, and takes 
   mkdirSync(join(one.folder, "inner"));
   mkdirSync(join(other.folder, "inner"));
   // The other host, which this one takes for one of another process.
-  const facts = { name: "other", version: "1", pid: process.ppid, address: "host:1", state: "memory:" };
+  const facts = {
+    name: "other",
+    version: "1",
+    pid: process.ppid,
+    address: "host:1",
+    state: "memory:",
+    startedAt: new Date().toISOString(),
+  };
   const parts = { host: other.parts.host, facts, token: "t", logger: undefined };
   const entry = await AdminEntry.open({ ...parts, address: { host: "127.0.0.1", port: 0 } });
   writeAdminFile(one.file, { url: entry.url, token: "t", ...facts });

@@ -51,6 +51,20 @@ it("ends what waits for an answer when it is closed, also if the library still c
   await closing;
 });
 
+it("has the library take no stack trace for each request", async () => {
+  const asked: object[] = [];
+  const connection = { status: statusless, info: undefined, close: async () => undefined };
+  const connect = async (options: object) => {
+    asked.push(options);
+    return connection;
+  };
+  // Only this member of the library is used.
+  const module = { connect } as unknown as NatsModule;
+  const client = await NatsClient.connect(module, { inboxPrefix: "_INBOX" }, { clock: new ManualClock(), log });
+  await client.close();
+  expect(asked).toEqual([expect.objectContaining({ noAsyncTraces: true })]);
+});
+
 const rubbish = [
   ...["", "null", "[]", "7", '"x"', "{}", '{"error":null}', '{"error":{"err_code":"x","description":{}}}'],
   ...['{"message":null}', '{"message":{"seq":"1"}}', '{"message":{"seq":1,"data":7}}', '{"config":null}'],

@@ -1,7 +1,7 @@
 import { setTimeout } from "node:timers/promises";
 import { AgentId, type AgentRuntime, UndeliverableException } from "troupe";
 import { Read } from "../programs/account-messages.ts";
-import type { AccountBook, AccountLoad } from "./account-load.ts";
+import type { AccountBook, AccountCalls } from "./account-calls.ts";
 
 /** All that an account, its auditor and its watcher have written. */
 interface Histories {
@@ -11,7 +11,7 @@ interface Histories {
 }
 
 /** What is wrong with what agents have written, compared with what the callers were told. Empty: every promise was kept. */
-export async function faultsOf(loads: readonly AccountLoad[], runtime: AgentRuntime): Promise<readonly string[]> {
+export async function faultsOf(loads: readonly AccountCalls[], runtime: AgentRuntime): Promise<readonly string[]> {
   const accounts = new Map<string, AccountBook[]>();
   for (const { books } of loads) {
     for (const [account, book] of books) accounts.set(account, [...(accounts.get(account) ?? []), book]);

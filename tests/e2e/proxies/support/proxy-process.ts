@@ -11,7 +11,9 @@ const guide = resolve(import.meta.dirname, "../../../../docs/guide/proxies");
 /** A proxy that Debian has a package of. Its configuration is the one in the guide. */
 export interface ProxyKind {
   readonly name: "nginx" | "haproxy";
-  /** The file of the guide. Default: the one for a proxy before a host. */
+  /** The folder of the file. Default: that of the guide. */
+  readonly folder?: string;
+  /** The file with its configuration. Default: the one of the guide for a proxy before a host. */
   readonly file?: string;
   /** Changes the guide's configuration for a test. */
   readonly configure: (text: string, settings: ProxySettings, folder: string) => string;
@@ -92,7 +94,7 @@ export class ProxyProcess implements AsyncDisposable {
     const folder = mkdtempSync(join(tmpdir(), "troupe-proxy-"));
     const port = await freePort();
     const name = kind.file ?? (kind.name === "nginx" ? "nginx.conf" : "haproxy.cfg");
-    const text = kind.configure(readFileSync(join(guide, name), "utf8"), settings, folder);
+    const text = kind.configure(readFileSync(join(kind.folder ?? guide, name), "utf8"), settings, folder);
     const file = join(folder, name);
     writeFileSync(file, text.replace("127.0.0.1:PORT", `127.0.0.1:${port}`));
     const child = spawn(kind.name, kind.args(file, folder), {

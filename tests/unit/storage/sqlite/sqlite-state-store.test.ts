@@ -121,3 +121,25 @@ test("a store on a SQLite that may damage a file says so", async () => {
   expect(await texts("3.51.2")).toEqual([expect.stringMatching(/may damage a file to which two programs write/)]);
   expect([await texts("3.51.3"), await texts("3.100.0")]).toEqual([[], []]);
 });
+
+test("a store whose new thread is lost too, before it has opened the file, rejects and goes on with a third", async () => {
+  const { store, started } = await openStore();
+  const opening = store.open();
+  const ask = await started[0]?.asked.take();
+  started[0]?.events.onReplies([{ id: ask?.id ?? 0, value: { incarnation: 1, newestGeneration: 0 } }]);
+  await opening;
+  const lost = new StoreError("unavailable", "The thread is lost.");
+  started[0]?.events.onLost(lost);
+  const refused = store.load({ type: "a", key: "1" });
+  await expect.poll(() => started.length, { interval: 1 }).toBe(2);
+  expect(await started[1]?.asked.take()).toMatchObject({ kind: "open", id: 0 });
+  started[1]?.events.onLost(lost);
+  await expect(refused).rejects.toMatchObject({ storeCode: "unavailable" });
+  const loaded = store.load({ type: "a", key: "2" });
+  await expect.poll(() => started.length, { interval: 1 }).toBe(3);
+  expect(await started[2]?.asked.take()).toMatchObject({ kind: "open" });
+  started[2]?.events.onReplies([{ id: 0, value: { incarnation: 3, newestGeneration: 1 } }]);
+  const load = await started[2]?.asked.take();
+  started[2]?.events.onReplies([{ id: load?.id ?? 0, value: undefined }]);
+  expect(await loaded).toBeUndefined();
+});

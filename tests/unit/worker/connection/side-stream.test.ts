@@ -9,7 +9,7 @@ import { FakeStreams } from "../../../support/worker/fake-streams.ts";
 
 const status = (code: StatusCode): StreamEnd => ({ by: "status", status: { code, details: "" }, origin: "peer" });
 
-function openSide() {
+function openSide({ isServed = false } = {}) {
   const clock = new ManualClock();
   const lines = new RecordingLogger();
   const { streams, openStream, end, accept } = new FakeStreams();
@@ -17,7 +17,7 @@ function openSide() {
   const side = new SideStream({
     ...{ settings, openStream, onNotice: () => undefined, onAnswer: () => undefined, onChange: () => undefined },
   });
-  side.open();
+  side.open({ isServed });
   return { clock, streams, side, end, accept, lines };
 }
 
@@ -75,6 +75,15 @@ test.each([
     expect(side.isOpen).toBe(true);
   },
 );
+
+test("a gRPC status of a proxy does not cost a worker the side stream of a host that serves them", () => {
+  const { clock, streams, side, end, accept } = openSide({ isServed: true });
+  end(status(StatusCode.unimplemented));
+  clock.advance(100);
+  expect(streams).toHaveLength(2);
+  accept();
+  expect(side.isOpen).toBe(true);
+});
 
 test("a side stream does not open again after the end of the data channel", () => {
   const { clock, streams, side, end, accept } = openSide();

@@ -64,6 +64,15 @@ test.each([
   },
 );
 
+test("persistent agents have their states although a proxy answered once with a gRPC status", async () => {
+  const { clock, ask, answerAll, end } = openStates();
+  const loading = ask(load);
+  end({ by: "status", status: { code: StatusCode.unimplemented, details: "no route" }, origin: "peer" });
+  clock.advance(100);
+  answerAll();
+  expect(await loading).toMatchObject({ kind: "loaded" });
+});
+
 test("a host that refuses the stream of states is not asked again", async () => {
   const { clock, ask, streams, end } = openStates();
   const loading = ask(load);

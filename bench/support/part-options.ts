@@ -1,6 +1,6 @@
 import { parseArgs } from "node:util";
 
-const names = ["rounds", "seconds", "warm-up", "only", "loads", "agents"] as const;
+const names = ["rounds", "seconds", "warm-up", "only", "loads", "agents", "server"] as const;
 
 /** Options of the parts; each part says which of them it knows. */
 export type OptionName = (typeof names)[number];
@@ -43,7 +43,7 @@ export function readParts(
 }
 
 /** Returns the options of a comparison as arguments. */
-export function planArgs({ agents: _, ...options }: PartOptions): readonly string[] {
+export function planArgs({ agents: _agents, server: _server, ...options }: PartOptions): readonly string[] {
   return Object.entries(options).flatMap(([name, value]) => (value === undefined ? [] : [`--${name}`, value]));
 }
 

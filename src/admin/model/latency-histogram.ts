@@ -1,0 +1,49 @@
+/** The buckets of one doubling of the time; the longest time of the first bucket; all buckets. The last one begins near 7 minutes. */
+const perDoubling = 4;
+const shortestMs = 0.1;
+const buckets = 90;
+
+/** Counts durations in buckets that are 19 % wide, so that it has the same size for any number of them. */
+export class LatencyHistogram {
+  readonly #counts = new Uint32Array(buckets);
+  #count = 0;
+  #maxMs = 0;
+
+  /** Bytes of one. */
+  static readonly bytes = 4 * buckets + 100;
+
+  get count(): number {
+    return this.#count;
+  }
+
+  /** The longest duration; 0 if there is none. */
+  get maxMs(): number {
+    return this.#maxMs;
+  }
+
+  add(ms: number): void {
+    const place = ms <= shortestMs ? 0 : Math.ceil(perDoubling * Math.log2(ms / shortestMs));
+    const bucket = Math.min(buckets - 1, place);
+    this.#counts[bucket] = (this.#counts[bucket] ?? 0) + 1;
+    this.#count += 1;
+    if (ms > this.#maxMs) this.#maxMs = ms;
+  }
+
+  addAll(other: LatencyHistogram): void {
+    for (const [bucket, count] of other.#counts.entries())
+      if (count > 0) this.#counts[bucket] = (this.#counts[bucket] ?? 0) + count;
+    this.#count += other.#count;
+    this.#maxMs = Math.max(this.#maxMs, other.#maxMs);
+  }
+
+  /** The duration that a share of all durations, such as 0.95, does not exceed. At most 19 % too long. Undefined: there are none. */
+  quantile(share: number): number | undefined {
+    if (this.#count === 0) return undefined;
+    let left = Math.ceil(share * this.#count);
+    for (const [bucket, count] of this.#counts.entries()) {
+      left -= count;
+      if (left <= 0) return Math.min(this.#maxMs, shortestMs * 2 ** (bucket / perDoubling));
+    }
+    return this.#maxMs;
+  }
+}
