@@ -1,3 +1,4 @@
+// Over 400 lines: a world plays all actions of its plan and checks what came of them, step by step.
 import type { CoordinationStore } from "../../../src/cluster/index.ts";
 import { type ClusterTimes, readClaim } from "../../../src/cluster/internal.ts";
 import { type AgentName, type Logger, type MakeId, nextTurn } from "../../../src/core/internal.ts";

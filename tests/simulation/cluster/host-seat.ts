@@ -1,3 +1,4 @@
+// Over 400 lines: a host of the worlds answers all messages of workers and of other hosts.
 import {
   ClusterMember,
   type LifeEnd,
