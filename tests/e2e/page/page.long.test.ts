@@ -98,8 +98,8 @@ describe("the page of a host", () => {
       ...[["w", "Workers"] as const, ["a", "Agents"] as const, ["l", "Live messages"] as const],
       ...[["t", "Traces"] as const, ["f", "Failures"] as const, ["o", "Overview"] as const],
     ]) {
-      await page.keyboard.press("g");
-      await page.keyboard.press(key);
+      // Both at once: the page waits a moment only for the second key.
+      await Promise.all([page.keyboard.press("g"), page.keyboard.press(key)]);
       await page.locator("h1:focus", { hasText: title }).waitFor();
       expect(await page.title()).toBe(`${title} · Troupe`);
     }

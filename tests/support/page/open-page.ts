@@ -32,7 +32,11 @@ export async function openPage(
     if (!request.url().startsWith(url)) troubles.push(`a request to ${request.url()}`);
   });
   await page.goto(url);
-  if (logsIn) await logIn(page);
+  if (logsIn) {
+    await logIn(page);
+    // Keys that are pressed before are those of the field for the token.
+    await page.getByRole("heading", { name: "Overview", level: 1 }).waitFor();
+  }
   return { page, troubles, [Symbol.asyncDispose]: () => context.close() };
 }
 
