@@ -2,7 +2,7 @@ import type { Clock } from "../core/internal.ts";
 import type { ConnectionSupervisor } from "./connection/connection-supervisor.ts";
 import type { HostConnection } from "./connection/host-connection.ts";
 import type { Outbox } from "./connection/outbox.ts";
-import type { StateStream } from "./connection/state-stream.ts";
+import type { StateStream } from "./connection/streams/state-stream.ts";
 import type { HostServices } from "./host-services.ts";
 
 /** The host to which a worker is connected now, and what it keeps, as far as it is known. Its parts are undefined without a connection. */

@@ -14,7 +14,7 @@ import {
   UndeliverableException,
 } from "../../core/internal.ts";
 import type { HostedOutcome, StateFailure, WireMail } from "../../protocol/internal.ts";
-import type { HostAnswer, HostAsk } from "../connection/state-stream.ts";
+import type { HostAnswer, HostAsk } from "../connection/streams/state-stream.ts";
 
 /** A way to a host that keeps states. */
 export interface HostStates {

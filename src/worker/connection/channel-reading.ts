@@ -1,6 +1,6 @@
 import type { FrameStream } from "../../transport/internal.ts";
 import type { Outbox } from "./outbox.ts";
-import type { SideStream } from "./side-stream.ts";
+import type { SideStream } from "./streams/side-stream.ts";
 
 export interface ChannelReadingOptions {
   readonly stream: Pick<FrameStream, "pause" | "resume">;

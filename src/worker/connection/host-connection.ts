@@ -10,8 +10,8 @@ import { askForSignOfLife, KeepAlive } from "./keep-alive.ts";
 import { LeaseAsking } from "./lease-asking.ts";
 import { type CarriedStream, LinkCarrier } from "./link-carrier.ts";
 import { Outbox, type UndeliverableReason } from "./outbox.ts";
-import { SideStream } from "./side-stream.ts";
-import { StateStream } from "./state-stream.ts";
+import { SideStream } from "./streams/side-stream.ts";
+import { StateStream } from "./streams/state-stream.ts";
 import { atMost, withinLimit } from "./time-limits.ts";
 
 /** The bytes of a notice, which are not kept. */

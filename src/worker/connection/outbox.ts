@@ -11,7 +11,7 @@ import {
 } from "../../protocol/internal.ts";
 import { type FrameStream, SentFrames } from "../../transport/internal.ts";
 import { HostAnnouncement } from "./host-announcement.ts";
-import type { StateStream } from "./state-stream.ts";
+import type { StateStream } from "./streams/state-stream.ts";
 
 export interface OutboxOptions {
   readonly stream: FrameStream;

@@ -23,7 +23,7 @@ import type { Claim, PlacedMessage } from "../claims/claim.ts";
 import type { Claims } from "../claims/claims.ts";
 import { sendBack } from "../claims/returning.ts";
 import { assertLength, type Outbox } from "../connection/outbox.ts";
-import type { StateStream } from "../connection/state-stream.ts";
+import type { StateStream } from "../connection/streams/state-stream.ts";
 import type { WorkerCounters } from "../worker-counters.ts";
 import type { WorkerSettings } from "../worker-options.ts";
 import type { Work } from "./in-flight.ts";

@@ -1,5 +1,5 @@
 import type { AgentId } from "../../core/internal.ts";
-import type { StateStream } from "../connection/state-stream.ts";
+import type { StateStream } from "../connection/streams/state-stream.ts";
 import type { PendingResponse } from "./pending-response.ts";
 
 /** The parts of an answer. */

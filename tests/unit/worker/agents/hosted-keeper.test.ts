@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { HostedKeeper, type HostStates } from "../../../../src/worker/agents/hosted-keeper.ts";
-import type { HostAsk } from "../../../../src/worker/connection/state-stream.ts";
+import type { HostAsk } from "../../../../src/worker/connection/streams/state-stream.ts";
 
 /** A connection of a worker, which notes what it is asked. */
 class Way implements HostStates {

@@ -3,7 +3,7 @@ import { decodeFrame, encodeFrame, type Frame } from "../../../../src/protocol/i
 import { createMemoryNetwork, type FrameStream } from "../../../../src/transport/index.ts";
 // Inside the room: users see only what it does to their calls.
 import { Outbox } from "../../../../src/worker/connection/outbox.ts";
-import { StateStream } from "../../../../src/worker/connection/state-stream.ts";
+import { StateStream } from "../../../../src/worker/connection/streams/state-stream.ts";
 import { workerSettings } from "../../../../src/worker/worker-options.ts";
 
 function signals() {

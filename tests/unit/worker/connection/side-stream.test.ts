@@ -3,7 +3,7 @@ import { LimitedLog } from "../../../../src/core/internal.ts";
 import { decodeFrame, encodeFrame } from "../../../../src/protocol/internal.ts";
 import { ManualClock } from "../../../../src/testing/index.ts";
 import { StatusCode, type StreamEnd } from "../../../../src/transport/internal.ts";
-import { SideStream } from "../../../../src/worker/connection/side-stream.ts";
+import { SideStream } from "../../../../src/worker/connection/streams/side-stream.ts";
 import { RecordingLogger } from "../../../support/recording-logger.ts";
 import { FakeStreams } from "../../../support/worker/fake-streams.ts";
 

@@ -3,7 +3,7 @@ import { LimitedLog } from "../../../../src/core/internal.ts";
 import { decodeStatesAsk, encodeStatesAnswer } from "../../../../src/protocol/internal.ts";
 import { ManualClock } from "../../../../src/testing/index.ts";
 import { StatusCode, type StreamEnd } from "../../../../src/transport/internal.ts";
-import { type HostAsk, StateStream } from "../../../../src/worker/connection/state-stream.ts";
+import { type HostAsk, StateStream } from "../../../../src/worker/connection/streams/state-stream.ts";
 import { RecordingLogger } from "../../../support/recording-logger.ts";
 import { FakeStreams } from "../../../support/worker/fake-streams.ts";
 

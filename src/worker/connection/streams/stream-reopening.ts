@@ -1,7 +1,7 @@
-import type { StreamEnd } from "../../transport/internal.ts";
-import type { WorkerSettings } from "../worker-options.ts";
-import { backOffMs } from "./connect-with-retry.ts";
-import { describeEnd } from "./connection-end.ts";
+import type { StreamEnd } from "../../../transport/internal.ts";
+import type { WorkerSettings } from "../../worker-options.ts";
+import { backOffMs } from "../connect-with-retry.ts";
+import { describeEnd } from "../connection-end.ts";
 
 export interface StreamReopeningOptions {
   readonly settings: Pick<WorkerSettings, "clock" | "random" | "logger">;

@@ -1,4 +1,4 @@
-import { errorText, NumberMap, TroupeError, UndeliverableException } from "../../core/internal.ts";
+import { errorText, NumberMap, TroupeError, UndeliverableException } from "../../../core/internal.ts";
 import {
   type CommitAsk,
   type CommittedAnswer,
@@ -13,12 +13,12 @@ import {
   type RemindersAsk,
   type StatesAnswer,
   states,
-} from "../../protocol/internal.ts";
-import { type FrameStream, StatusCode, type StreamEnd, type StreamReceiver } from "../../transport/internal.ts";
-import type { WorkerSettings } from "../worker-options.ts";
-import { describeEnd, isHostsWord } from "./connection-end.ts";
-import { heartbeatAnswer } from "./heartbeat.ts";
-import type { UndeliverableReason } from "./outbox.ts";
+} from "../../../protocol/internal.ts";
+import { type FrameStream, StatusCode, type StreamEnd, type StreamReceiver } from "../../../transport/internal.ts";
+import type { WorkerSettings } from "../../worker-options.ts";
+import { describeEnd, isHostsWord } from "../connection-end.ts";
+import { heartbeatAnswer } from "../heartbeat.ts";
+import type { UndeliverableReason } from "../outbox.ts";
 import { sizeOfAsk } from "./size-of-ask.ts";
 import { StreamReopening } from "./stream-reopening.ts";
 

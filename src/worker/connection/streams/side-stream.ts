@@ -1,4 +1,4 @@
-import { errorText } from "../../core/internal.ts";
+import { errorText } from "../../../core/internal.ts";
 import {
   type CancelFrame,
   decodeFrame,
@@ -8,11 +8,11 @@ import {
   type LeavingFrame,
   signals,
   type VoidFrame,
-} from "../../protocol/internal.ts";
-import { type FrameStream, StatusCode, type StreamEnd, type StreamReceiver } from "../../transport/internal.ts";
-import type { WorkerSettings } from "../worker-options.ts";
-import { isHostsWord } from "./connection-end.ts";
-import { heartbeatAnswer } from "./heartbeat.ts";
+} from "../../../protocol/internal.ts";
+import { type FrameStream, StatusCode, type StreamEnd, type StreamReceiver } from "../../../transport/internal.ts";
+import type { WorkerSettings } from "../../worker-options.ts";
+import { isHostsWord } from "../connection-end.ts";
+import { heartbeatAnswer } from "../heartbeat.ts";
 import { StreamReopening } from "./stream-reopening.ts";
 
 export interface SideStreamOptions {
