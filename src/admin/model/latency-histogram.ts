@@ -16,7 +16,7 @@ export class LatencyHistogram {
     return this.#count;
   }
 
-  /** The longest duration; 0 if there is none. */
+  /** The longest duration; 0 before the first one. */
   get maxMs(): number {
     return this.#maxMs;
   }

@@ -16,13 +16,13 @@ interface ConfigFlags extends PrintFlags {
 
 /** A setting as it is printed. */
 export interface ShownSetting {
-  /** Null: there is none. */
+  /** Null: the setting has no value. */
   readonly value: unknown;
   readonly from: string;
 }
 
 interface ShownConfiguration {
-  /** Null: there is none, or none is read. */
+  /** Null: no file was found, or `--no-config` forbids to read one. */
   readonly file: string | null;
   readonly host: { readonly [key: string]: ShownSetting };
   readonly client: { readonly [key: string]: ShownSetting };

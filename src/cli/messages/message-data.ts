@@ -50,7 +50,7 @@ export interface ShownAnswer {
   /** The type of the message. Null: the handler has answered with nothing. */
   readonly messageType: string | null;
   readonly contentType: string | null;
-  /** The JSON. Null: there is none. */
+  /** The JSON. Null: the message has no JSON. */
   readonly data: unknown;
   /** The bytes of an answer that is not JSON, as base64. */
   readonly base64: string | null;

@@ -9,7 +9,7 @@ type Environment = Readonly<Record<string, string | undefined>>;
 /** A setting with its value and where that comes from: `flag`, a variable, a line of the file, or `default`. */
 export interface FoundSetting {
   readonly setting: Setting;
-  /** Undefined: there is none, and the host applies its own default. */
+  /** Undefined: the command names no default, and the host applies its own. */
   readonly value: unknown;
   readonly from: string;
 }

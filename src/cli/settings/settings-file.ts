@@ -1,5 +1,6 @@
 import { existsSync, readFileSync } from "node:fs";
 import { errorText, loggableText, nearestName, quoted, TroupeError } from "../../core/internal.ts";
+import { loadYaml, type YamlText } from "../../security/internal.ts";
 import { type Section, sections } from "./setting.ts";
 
 /** The file that is read without being named, in the folder in which the command runs. */
@@ -21,22 +22,6 @@ export interface SettingsFile {
   readonly sections: { readonly [Name in Section]?: ReadonlyMap<string, FileValue> };
 }
 
-/** The part of the package `yaml` that is used here. */
-interface YamlModule {
-  parseDocument(text: string, options: { readonly lineCounter: LineCounter }): YamlDocument;
-  readonly LineCounter: new () => LineCounter;
-}
-
-interface LineCounter {
-  linePos(offset: number): { readonly line: number };
-}
-
-interface YamlDocument {
-  readonly errors: readonly Error[];
-  toJS(options: { readonly maxAliasCount: number }): unknown;
-  getIn(path: readonly unknown[], keepsNode: true): unknown;
-}
-
 /**
  * Reads the file of settings: the one that is named, else `troupe.yaml` if it is there. `false`: none. Rejects with `invalid-argument` for
  * a file that can't be read, with its line and what to write instead.
@@ -56,12 +41,7 @@ export async function readSettingsFile(named: string | false | undefined): Promi
   return { file, sections: sectionsIn(content, shown, lineOf) };
 }
 
-interface Parsed {
-  readonly content: unknown;
-  readonly lineOf: (path: readonly string[]) => number | undefined;
-}
-
-function jsonIn(text: string, file: string): Parsed {
+function jsonIn(text: string, file: string): YamlText {
   try {
     return { content: JSON.parse(text), lineOf: () => undefined };
   } catch (cause) {
@@ -69,30 +49,19 @@ function jsonIn(text: string, file: string): Parsed {
   }
 }
 
-async function yamlIn(text: string, file: string): Promise<Parsed> {
-  let loaded: YamlModule;
-  try {
-    // A program that joins files into one takes an `import` in a `try` for optional.
-    const imported: unknown = await import("yaml");
-    loaded = imported as YamlModule;
-  } catch (cause) {
+async function yamlIn(text: string, file: string): Promise<YamlText> {
+  const read = await loadYaml((cause) => {
     const advice = "Settings in JSON need none, in a file whose name ends with .json.";
-    throw invalid(`The settings in ${file} need the package yaml: npm install yaml@2. ${advice}`, cause);
+    return invalid(`The settings in ${file} need the package yaml: npm install yaml@2. ${advice}`, cause);
+  });
+  try {
+    return read(text);
+  } catch (cause) {
+    throw invalid(`${file}: ${loggableText(errorText(cause))}`, cause);
   }
-  const lineCounter = new loaded.LineCounter();
-  const document = loaded.parseDocument(text, { lineCounter });
-  const [error] = document.errors;
-  // The text of the parser has a picture of the line below it.
-  if (error !== undefined) throw invalid(`${file}: ${loggableText(error.message.split("\n")[0] ?? "")}`, error);
-  const lineOf = (path: readonly string[]): number | undefined => {
-    const node = document.getIn(path, true);
-    const hasRange = typeof node === "object" && node !== null && "range" in node && Array.isArray(node.range);
-    return hasRange ? lineCounter.linePos(Number((node.range as readonly unknown[])[0])).line : undefined;
-  };
-  return { content: document.toJS({ maxAliasCount: 100 }), lineOf };
 }
 
-function sectionsIn(content: unknown, file: string, lineOf: Parsed["lineOf"]): SettingsFile["sections"] {
+function sectionsIn(content: unknown, file: string, lineOf: YamlText["lineOf"]): SettingsFile["sections"] {
   if (content === null || content === undefined) return {};
   if (!isMapping(content)) throw invalid(`${file} has no settings. Write host: and settings below it.`);
   const found: { [Name in Section]?: ReadonlyMap<string, FileValue> } = {};

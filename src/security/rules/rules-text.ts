@@ -1,22 +1,7 @@
 import { basename } from "node:path";
 import { errorText, TroupeError } from "../../core/internal.ts";
 import type { UnreadRules } from "./read-rules.ts";
-
-/** The part of the package `yaml` that is used here. */
-interface YamlModule {
-  parseDocument(text: string, options: { readonly lineCounter: LineCounter }): YamlDocument;
-  readonly LineCounter: new () => LineCounter;
-}
-
-interface LineCounter {
-  linePos(offset: number): { readonly line: number };
-}
-
-interface YamlDocument {
-  readonly errors: readonly Error[];
-  toJS(options: { readonly maxAliasCount: number }): unknown;
-  getIn(path: readonly unknown[], keepsNode: true): unknown;
-}
+import { loadYaml, type YamlText } from "./yaml-text.ts";
 
 /** Returns what reads the text of a file. YAML needs the package `yaml`; rejects with what to install. */
 export async function loadRulesParser(
@@ -24,32 +9,18 @@ export async function loadRulesParser(
   importYaml?: () => Promise<unknown>,
 ): Promise<(text: string) => UnreadRules> {
   if (file.endsWith(".json")) return (text) => readJson(text, basename(file));
-  let loaded: YamlModule;
-  try {
-    // A program that joins files into one takes an `import` in a `try` for optional.
-    const imported: unknown = importYaml === undefined ? await import("yaml") : await importYaml();
-    loaded = imported as YamlModule;
-  } catch (cause) {
+  const absent = (cause: unknown): TroupeError => {
     const text = `Rules in YAML need the package yaml: npm install yaml@2. Rules in JSON, in a file .json, need none. (${errorText(cause)})`;
-    throw new TroupeError("wrong-state", text, { cause });
-  }
-  return (text) => readYaml(loaded, text, basename(file));
+    return new TroupeError("wrong-state", text, { cause });
+  };
+  const read = await loadYaml(absent, importYaml);
+  return (text) => rulesIn(read(text), basename(file));
 }
 
-function readYaml({ parseDocument, LineCounter }: YamlModule, text: string, file: string): UnreadRules {
-  const lineCounter = new LineCounter();
-  const document = parseDocument(text, { lineCounter });
-  const [error] = document.errors;
-  // The text of the parser has a picture of the line below it.
-  if (error !== undefined) throw new Error(error.message.split("\n")[0]?.replace(/:$/, ""));
-  const { rules, quotas } = listsOf(document.toJS({ maxAliasCount: 100 }));
-  const lineOf = (key: string, index: number): number | undefined => {
-    const node = document.getIn([key, index], true);
-    const hasRange = typeof node === "object" && node !== null && "range" in node && Array.isArray(node.range);
-    return hasRange ? lineCounter.linePos(Number((node.range as readonly unknown[])[0])).line : undefined;
-  };
+function rulesIn({ content, lineOf }: YamlText, file: string): UnreadRules {
+  const { rules, quotas } = listsOf(content);
   const linesOf = (key: string, list: unknown) =>
-    Array.isArray(list) ? list.map((_entry, index) => lineOf(key, index)) : [];
+    Array.isArray(list) ? list.map((_entry, index) => lineOf([key, index])) : [];
   return { rules, quotas, file, lines: linesOf("rules", rules), quotaLines: linesOf("quotas", quotas) };
 }
 

@@ -6,8 +6,8 @@ import type { CoordinationWrite } from "../../../src/testing/index.ts";
 import type { ClusterWorld } from "./cluster-world.ts";
 import type { Connection, HostSeat } from "./host-seat.ts";
 
-/** Hosts learn of a change within the first time. They ask no worker before the second is over. */
-const learnMs = 1_500;
+/** Hosts learn of a change within the first time: watches lag by 3 s at most, and hosts look each second. They ask no worker before the second. */
+const learnMs = 4_500;
 const settledMs = 9_500;
 
 /** What the hosts of a world do to balance their workers, and whether they may. */

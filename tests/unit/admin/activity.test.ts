@@ -2,26 +2,16 @@ import { describe, expect, onTestFinished, test } from "vitest";
 import { Activity, activityLimits } from "../../../src/admin/model/activity.ts";
 import { LatencyHistogram } from "../../../src/admin/model/latency-histogram.ts";
 import { mostTypes, TypeActivity } from "../../../src/admin/model/type-activity.ts";
-import type { CallOccurrence, HostObserver, HostOccurrence } from "../../../src/host/index.ts";
 import { ManualClock } from "../../../src/testing/index.ts";
+import { callOccurrence, ObservedHost } from "./occurrences.ts";
 
-function call(about: Partial<CallOccurrence> = {}): HostOccurrence {
-  const names = { callerId: "c", targetId: "t", targetType: "writer", targetKey: "k" };
-  return { at: "call", outcome: "answered", ...names, code: undefined, ms: 1, traceId: undefined, ...about };
-}
+const call = callOccurrence;
 
 function rig() {
   const clock = new ManualClock();
-  const observers = new Set<HostObserver>();
-  const observe = (observer: HostObserver) => {
-    observers.add(observer);
-    return () => void observers.delete(observer);
-  };
+  const { observers, observe, happen } = new ObservedHost();
   const activity = new Activity({ clock, observe });
   onTestFinished(() => activity.close());
-  const happen = (what: HostOccurrence): void => {
-    for (const observer of observers) observer(what);
-  };
   return { clock, observers, activity, happen };
 }
 

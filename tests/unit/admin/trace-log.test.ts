@@ -1,26 +1,18 @@
 import { describe, expect, onTestFinished, test } from "vitest";
 import { TraceLog, traceLimits } from "../../../src/admin/model/trace-log.ts";
 import { storyOf } from "../../../src/admin/model/trace-story.ts";
-import type { CallOccurrence, HostObserver, HostOccurrence } from "../../../src/host/index.ts";
+import type { CallOccurrence, HostOccurrence } from "../../../src/host/index.ts";
 import { ManualClock } from "../../../src/testing/index.ts";
+import { callOccurrence, ObservedHost } from "./occurrences.ts";
 
-function call(traceId: string | undefined, about: Partial<CallOccurrence> = {}): HostOccurrence {
-  const names = { callerId: "c", targetId: "t", targetType: "writer", targetKey: "k" };
-  return { at: "call", outcome: "answered", ...names, code: undefined, ms: 1, traceId, ...about };
-}
+const call = (traceId: string | undefined, about: Partial<CallOccurrence> = {}): HostOccurrence =>
+  callOccurrence({ traceId, ...about });
 
 function rig() {
   const clock = new ManualClock();
-  const observers = new Set<HostObserver>();
-  const observe = (observer: HostObserver) => {
-    observers.add(observer);
-    return () => void observers.delete(observer);
-  };
+  const { observers, observe, happen } = new ObservedHost();
   const log = new TraceLog({ clock, observe });
   onTestFinished(() => log.close());
-  const happen = (what: HostOccurrence): void => {
-    for (const observer of observers) observer(what);
-  };
   return { clock, observers, log, happen };
 }
 
