@@ -20,6 +20,7 @@ import {
   putOf,
   textOf,
 } from "../../../src/testing/contracts/state-store/store-case.ts";
+import { askTwice, longNames, longQuestions } from "../../support/long-questions.ts";
 import { openedRig, openRig, type SqliteRig } from "../../support/sqlite-rig.ts";
 import { newFolder, sqliteError, WatchedDriver } from "../../support/sqlite-stores.ts";
 
@@ -100,29 +101,14 @@ describe("groups of commits in SQLite", () => {
     // One alone may be larger than the bound.
     await committed(store, putOf("x".repeat(20_000), ofKey("3")));
   });
-});
 
-describe("a SQLite store whose disk fails", () => {
-  it("answers an I/O error with unavailable, and opens the file again after three of them", async () => {
-    const { store, driver, file, logger } = await openedRig();
-    await committed(store, putOf("before"));
-    expect(driver.timesOpened(file)).toBe(1);
-    let isFailing = true;
-    driver.beforeStatement = (sql) => {
-      if (isFailing && sql === "begin immediate") throw sqliteError(ioError, "disk I/O error");
-    };
-    for (let count = 0; count < 3; count += 1) {
-      const text = /^The state store .*store\.db failed: disk I\/O error\. Look whether its disk works/;
-      await expect(store.commit([putOf("during")])).rejects.toMatchObject({
-        storeCode: "unavailable",
-        code: "state-unavailable",
-        message: expect.stringMatching(text),
-      });
-    }
-    expect(driver.timesOpened(file)).toBe(2);
-    isFailing = false;
-    expect((await committed(store, putOf("after"))).revision).toBe(2);
-    expect(logger.texts("error")).toEqual(["the state store failed"]);
+  it("long texts that wait count as bytes", async () => {
+    const { store } = await openedRig(undefined, { maxQueuedBytes: 10_000 });
+    const questions = Object.entries({ ...longQuestions, ...longNames });
+    const codes = new Map<string, readonly string[]>();
+    for (const [name, ask] of questions) codes.set(name, await askTwice(store, ask));
+    expect([...codes]).toEqual(questions.map(([name]) => [name, ["", "overloaded"]]));
+    expect(await askTwice(store, (again) => again.list({ type: "a" }))).toEqual(["", ""]);
   });
 
   it("does not open the file again for single errors between which it answers", async () => {
