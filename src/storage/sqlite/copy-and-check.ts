@@ -1,5 +1,6 @@
-import { closeSync, existsSync, fsyncSync, openSync, renameSync, rmSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { errorText, loggableText, mailSize, nameInError, StoreError } from "../../core/internal.ts";
+import { writeNewFile } from "./backup-file.ts";
 import { nameIn, textIn } from "./columns.ts";
 import { assertPlace, type Database, type SqliteDriver } from "./driver.ts";
 import { readSchemaVersion, sizesSince } from "./schema.ts";
@@ -11,25 +12,13 @@ const mostFaults = 100;
 /** Copies a store into a new file, while others may write to it. The copy gets its name when it is complete and on the disk. */
 export function copyDatabase(driver: SqliteDriver, file: string, target: string): void {
   assertFile(file);
-  if (existsSync(target)) {
-    throw new StoreError("unavailable", `${loggableText(target)} exists. Name a file that does not, for the backup.`);
-  }
   assertPlace(target);
-  const partial = `${target}.partial`;
-  rmSync(partial, { force: true });
-  try {
+  writeNewFile(target, (partial) => {
     withDatabase(driver, file, (database) => {
       readSchemaVersion(database, file);
       database.prepare("vacuum into ?").run(partial);
     });
-    const copy = openSync(partial, "r");
-    fsyncSync(copy);
-    closeSync(copy);
-    renameSync(partial, target);
-  } catch (error) {
-    rmSync(partial, { force: true });
-    throw error;
-  }
+  });
 }
 
 /** Checks the structure of a store, while others may write to it. Returns the faults that it finds. */

@@ -1,19 +1,36 @@
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import fs, { existsSync, readdirSync, readFileSync, readlinkSync, writeFileSync } from "node:fs";
+import { syncBuiltinESMExports } from "node:module";
 import { join } from "node:path";
+import process from "node:process";
 import { expect, onTestFinished, test } from "vitest";
+import { copyDatabase } from "../../../src/storage/sqlite/copy-and-check.ts";
 import {
   backupSqliteStoreWith,
   checkSqliteStoreWith,
   openSqliteStoreWith,
 } from "../../../src/storage/sqlite/open-sqlite-store.ts";
 import { committed, putOf, reminderAt } from "../../../src/testing/contracts/state-store/store-case.ts";
-import { newFolder, sqliteThreadFile } from "../../support/sqlite-stores.ts";
+import { newFolder, sqliteThreadFile, WatchedDriver } from "../../support/sqlite-stores.ts";
 
 async function opened(file: string) {
   const store = await openSqliteStoreWith(file, {}, { threadFile: await sqliteThreadFile() });
   onTestFinished(() => store.close());
   await store.open();
   return store;
+}
+
+/** Calls back before this process syncs a file or a folder. */
+function onSync(hear: (path: string) => void): void {
+  const { fsyncSync } = fs;
+  const replace = (sync: typeof fsyncSync): void => {
+    fs.fsyncSync = sync;
+    syncBuiltinESMExports();
+  };
+  replace((opened) => {
+    hear(existsSync("/proc/self/fd") ? readlinkSync(`/proc/self/fd/${opened}`) : "");
+    fsyncSync(opened);
+  });
+  onTestFinished(() => replace(fsyncSync));
 }
 
 const ofKey = (key: number) => ({ agent: { type: "a", key: String(key).padStart(4, "0") } });
@@ -64,6 +81,62 @@ test("a backup that fails leaves no file", async () => {
   await expect(copying).rejects.toMatchObject({ storeCode: "corrupt" });
   expect(existsSync(join(folder, "backup.db"))).toBe(false);
   expect(existsSync(join(folder, "backup.db.partial"))).toBe(false);
+});
+
+test("of several backups to one file at once, one is made, and the others say that the file exists", async () => {
+  const folder = newFolder();
+  const [file, target] = [join(folder, "store.db"), join(folder, "backup.db")];
+  const parts = { threadFile: await sqliteThreadFile() };
+  const store = await opened(file);
+  await store.commit(Array.from({ length: 500 }, (_, key) => putOf("x".repeat(1_000), ofKey(key))));
+  const backups = await Promise.allSettled([1, 2, 3].map(() => backupSqliteStoreWith(file, target, parts)));
+  const texts = backups.map((one) => (one.status === "fulfilled" ? "" : String(one.reason.message)));
+  expect(texts.sort()).toEqual(["", ...[1, 2].map(() => expect.stringMatching(/backup\.db exists\. Name a file/))]);
+  expect(await checkSqliteStoreWith(target, parts)).toEqual([]);
+  expect(readdirSync(folder).filter((name) => name.startsWith("backup"))).toEqual(["backup.db"]);
+});
+
+test("a backup that begins while another one ends does not take its file away", async () => {
+  const folder = newFolder();
+  const [file, target] = [join(folder, "store.db"), join(folder, "backup.db")];
+  const store = await opened(file);
+  await committed(store, putOf("x"));
+  const driver = await WatchedDriver.load();
+  const synced: string[] = [];
+  onSync((path) => {
+    synced.push(path);
+    // The first has copied everything, and its file has no name yet.
+    if (synced.length === 1) copyDatabase(driver, file, target);
+  });
+  expect(() => copyDatabase(driver, file, target)).toThrow(/backup\.db exists/);
+  expect(readdirSync(folder).filter((name) => name.startsWith("backup"))).toEqual(["backup.db"]);
+});
+
+test("the name of a backup is on the disk, too, when the backup is made", async (context) => {
+  if (!existsSync("/proc/self/fd")) return context.skip("needs /proc");
+  const folder = newFolder();
+  const [file, target] = [join(folder, "store.db"), join(folder, "backup.db")];
+  await (await opened(file)).close();
+  const synced: string[] = [];
+  onSync((path) => synced.push(existsSync(target) ? path : "before"));
+  copyDatabase(await WatchedDriver.load(), file, target);
+  expect(synced).toEqual(["before", folder]);
+});
+
+test("a backup removes what one that was killed has left, and nothing else", async () => {
+  const folder = newFolder();
+  const file = join(folder, "store.db");
+  await (await opened(file)).close();
+  // No system gives a process this number.
+  const left = `backup.db.${2 ** 31 - 1}-${"0".repeat(16)}.partial`;
+  const others = [`backup.db.${process.pid}-${"0".repeat(16)}.partial`, "backup.db.notes", `x${left}`];
+  for (const name of [left, ...others]) writeFileSync(join(folder, name), "");
+  copyDatabase(await WatchedDriver.load(), file, join(folder, "backup.db"));
+  expect(
+    readdirSync(folder)
+      .filter((name) => name.includes("backup"))
+      .sort(),
+  ).toEqual(["backup.db", ...others].sort());
 });
 
 test("a check names the faults of a damaged file", async () => {
