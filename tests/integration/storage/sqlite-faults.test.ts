@@ -149,6 +149,27 @@ describe("groups of commits in SQLite", () => {
     await committed(store, putOf("y"));
   });
 
+  it("stays the holder if the disk failed when an opening of its own was written, and was written all the same", async () => {
+    const { store, driver, file } = await openedRig();
+    const first = await committed(store, putOf("1"));
+    let isOpening = false;
+    driver.beforeStatement = (sql) => {
+      if (sql.startsWith("insert or replace into meta")) isOpening = true;
+      if (sql !== "commit" || !isOpening) return;
+      driver.beforeStatement = () => undefined;
+      driver.connectionTo(file).exec("commit");
+      throw sqliteError(ioError, "disk I/O error");
+    };
+    await expect(store.open()).rejects.toMatchObject({ storeCode: "unavailable" });
+    const second = await committed(store, putOf("2", { expected: { at: "version", eTag: first.eTag } }));
+    const { incarnation } = await store.open();
+    const third = await committed(store, putOf("3", { expected: { at: "version", eTag: second.eTag } }));
+    expect([third.revision, new Set([first.eTag, second.eTag, third.eTag]).size]).toEqual([3, 3]);
+    const other = await openRig(file);
+    expect((await other.store.open({ takesOver: true })).incarnation).toBeGreaterThan(incarnation);
+    await expect(store.commit([putOf("late")])).rejects.toMatchObject({ storeCode: "fenced" });
+  });
+
   it("rejects as full on a file system without space, and goes on when there is space", async (context) => {
     const disk = smallDisk();
     if (disk === undefined) return context.skip("needs the right to mount a small file system");
