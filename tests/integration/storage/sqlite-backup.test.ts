@@ -7,6 +7,7 @@ import {
   openSqliteStoreWith,
 } from "../../../src/storage/sqlite/open-sqlite-store.ts";
 import { committed, putOf, reminderAt } from "../../../src/testing/contracts/state-store/store-case.ts";
+import { loadDriver } from "../../../src/storage/sqlite/driver.ts";
 import { newFolder, sqliteThreadFile } from "../../support/sqlite-stores.ts";
 
 async function opened(file: string) {
@@ -77,11 +78,33 @@ test("a check names the faults of a damaged file", async () => {
   const bytes = readFileSync(file);
   writeFileSync(file, bytes.fill(0xaa, bytes.length / 2, bytes.length / 2 + 50_000));
   const faults = await checkSqliteStoreWith(file, parts);
-  expect(faults.length).toBeGreaterThan(0);
+  expect(faults.length).toBeGreaterThan(1);
+  for (const fault of faults) expect(fault).toMatch(/^(?!\*\*\*)(?!.*\\n)./);
   writeFileSync(file, "no database ".repeat(1_000));
   expect(await checkSqliteStoreWith(file, parts)).toEqual(["file is not a database"]);
   await expect(checkSqliteStoreWith(join(folder, "none.db"), parts)).rejects.toMatchObject({
     storeCode: "unavailable",
+  });
+});
+
+test("a check of another program's file, or of a newer store, says so, and calls nothing damaged", async () => {
+  const folder = newFolder();
+  const [foreign, newer] = [join(folder, "foreign.db"), join(folder, "newer.db")];
+  const parts = { threadFile: await sqliteThreadFile() };
+  for (const [file, change] of [
+    [foreign, "pragma application_id = 7"],
+    [newer, "pragma user_version = 99"],
+  ] as const) {
+    await (await opened(file)).close();
+    const database = (await loadDriver()).open(file, {});
+    database.exec(change);
+    database.close();
+  }
+  await expect(checkSqliteStoreWith(foreign, parts)).rejects.toMatchObject({
+    message: `${foreign} is not a state store of Troupe. Name another file.`,
+  });
+  await expect(checkSqliteStoreWith(newer, parts)).rejects.toMatchObject({
+    message: expect.stringMatching(/^A newer version of Troupe has written .* Upgrade this program\.$/),
   });
 });
 
