@@ -20,6 +20,8 @@ export function copyDatabase(driver: SqliteDriver, file: string, target: string)
   try {
     withDatabase(driver, file, (database) => {
       readSchemaVersion(database, file);
+      // SQLite fills an empty file. It would make one that all users of the machine may read.
+      closeSync(openSync(partial, "wx", 0o600));
       database.prepare("vacuum into ?").run(partial);
     });
     const copy = openSync(partial, "r");

@@ -1,13 +1,13 @@
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
+import { loadDriver } from "../../../src/storage/sqlite/driver.ts";
 import {
   backupSqliteStoreWith,
   checkSqliteStoreWith,
   openSqliteStoreWith,
 } from "../../../src/storage/sqlite/open-sqlite-store.ts";
 import { committed, putOf, reminderAt } from "../../../src/testing/contracts/state-store/store-case.ts";
-import { loadDriver } from "../../../src/storage/sqlite/driver.ts";
 import { newFolder, sqliteThreadFile } from "../../support/sqlite-stores.ts";
 
 async function opened(file: string) {
@@ -65,6 +65,14 @@ test("a backup that fails leaves no file", async () => {
   await expect(copying).rejects.toMatchObject({ storeCode: "corrupt" });
   expect(existsSync(join(folder, "backup.db"))).toBe(false);
   expect(existsSync(join(folder, "backup.db.partial"))).toBe(false);
+});
+
+test.skipIf(process.platform === "win32")("only its owner may read a backup, wherever it is", async () => {
+  const folder = newFolder();
+  const [file, target] = [join(folder, "store.db"), join(folder, "backup.db")];
+  await (await opened(file)).close();
+  await backupSqliteStoreWith(file, target, { threadFile: await sqliteThreadFile() });
+  expect(statSync(target).mode & 0o777).toBe(0o600);
 });
 
 test("a check names the faults of a damaged file", async () => {
