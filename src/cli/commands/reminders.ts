@@ -2,7 +2,16 @@ import { Command } from "commander";
 import { nameOf, type ReminderRow } from "../../admin/internal.ts";
 import type { AgentName } from "../../core/internal.ts";
 import { addHostChoice, findHost, type HostChoice } from "../admin/find-host.ts";
-import { type ListFlags, type PrintFlags, parseAgent, print, printList, readList, rowCount } from "../printing.ts";
+import {
+  formatText,
+  type ListFlags,
+  type PrintFlags,
+  parseAgent,
+  print,
+  printList,
+  readList,
+  rowCount,
+} from "../printing.ts";
 import { formatTable } from "../table.ts";
 
 /** Reminders of all agents that are listed at most. */
@@ -36,7 +45,7 @@ export function remindersCommand(): Command {
     ).action(async (agent: AgentName, name: string, flags: PrintFlags & HostChoice) => {
       const client = await findHost(flags);
       const cancelled = await client.ask("DELETE", "/v1/reminder", { ...agent, name });
-      print(flags, cancelled, () => `cancelled the reminder of ${nameOf(agent)}`);
+      print(flags, cancelled, () => `cancelled the reminder ${formatText(name)} of ${nameOf(agent)}`);
     }),
   );
   return command;

@@ -79,7 +79,7 @@ function failureWarnings({ failures, nowMs }: HostFindings): readonly string[] {
     const which = about === null ? "" : ` about ${loggableText(about)}`;
     const trace = traceId === null ? "" : `, trace ${loggableText(traceId)}`;
     const count = others.length + 1;
-    return `${counted(count, "failure")} of the kind ${kind}${which} in the last 10 min (${loggableText(code)}): ${loggableText(detail)}${trace}. See more with troupe tail --kind ${kind}.`;
+    return `${counted(count, "failure")} of the kind ${kind}${which} in the last 10 min (${loggableText(code)}): ${loggableText(detail).replace(/\.$/, "")}${trace}. See more with troupe tail --kind ${kind}.`;
   });
   return [...lines.slice(0, mostLines), ...rest(lines.length, "kind of failure is", "kinds of failures are", "recent")];
 }

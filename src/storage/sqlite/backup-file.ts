@@ -23,6 +23,8 @@ export function writeNewFile(target: string, write: (partial: string) => void): 
   removeLeftFiles(target);
   const partial = `${target}.${process.pid}-${randomBytes(8).toString("hex")}.partial`;
   try {
+    // SQLite fills an empty file. It would make one that all users of the machine may read.
+    closeSync(openSync(partial, "wx", 0o600));
     write(partial);
     syncFile(partial);
     giveName(partial, target);

@@ -21,22 +21,30 @@ export function copyDatabase(driver: SqliteDriver, file: string, target: string)
   });
 }
 
-/** Checks the structure of a store, while others may write to it. Returns the faults that it finds. */
+/** Checks the structure of a store, while others may write to it. Returns the faults that it finds. Throws for a file that is not such a store. */
 export function findDamage(driver: SqliteDriver, file: string): readonly string[] {
   assertFile(file);
+  let isStore = false;
   try {
     return withDatabase(driver, file, (database) => {
       const version = readSchemaVersion(database, file);
+      isStore = true;
       const found = database.prepare(`pragma quick_check(${mostFaults})`).all();
-      const faults = found.map((row) => loggableText(String(Object.values(row)[0]))).filter((text) => text !== "ok");
+      const faults = found.flatMap((row) => faultsIn(String(Object.values(row)[0]))).slice(0, mostFaults);
       if (version < sizesSince || faults.length > 0) return faults;
       return wrongSizes(database);
     });
   } catch (error) {
-    const isDamage = codeOf(error) !== undefined || (error instanceof StoreError && error.storeCode === "corrupt");
-    if (isDamage) return [loggableText(errorText(error))];
+    const isDamage = isStore && error instanceof StoreError && error.storeCode === "corrupt";
+    if (isDamage || codeOf(error) !== undefined) return [loggableText(errorText(error))];
     throw error;
   }
+}
+
+/** SQLite puts many faults into one row, behind a line with the name of the database. */
+function faultsIn(row: string): readonly string[] {
+  const lines = row.split("\n").filter((line) => line !== "" && line !== "ok" && !line.startsWith("*** in database "));
+  return lines.map((line) => loggableText(line));
 }
 
 /** One statement each, since another program may write meanwhile. */

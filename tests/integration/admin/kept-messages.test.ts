@@ -89,7 +89,7 @@ describe("troupe reminders", () => {
     expect(table).not.toContain("\u001b");
     expect(table).toContain("c\\u001b[2J");
     expect((await run(remindersCommand(), "cancel", "clerk/1", "a", ...rig.flags)).out).toBe(
-      "cancelled the reminder of clerk/1\n",
+      "cancelled the reminder a of clerk/1\n",
     );
     expect((await rig.store.reminders(clerk)).map(({ name }) => name)).toEqual(["b", "c\u001b[2J"]);
     await expect(run(remindersCommand(), "cancel", "clerk/1", "a", ...rig.flags)).rejects.toMatchObject({

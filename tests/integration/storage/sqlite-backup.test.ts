@@ -1,9 +1,10 @@
-import fs, { existsSync, readdirSync, readFileSync, readlinkSync, writeFileSync } from "node:fs";
+import fs, { existsSync, readdirSync, readFileSync, readlinkSync, statSync, writeFileSync } from "node:fs";
 import { syncBuiltinESMExports } from "node:module";
 import { join } from "node:path";
 import process from "node:process";
 import { expect, onTestFinished, test } from "vitest";
 import { copyDatabase } from "../../../src/storage/sqlite/copy-and-check.ts";
+import { loadDriver } from "../../../src/storage/sqlite/driver.ts";
 import {
   backupSqliteStoreWith,
   checkSqliteStoreWith,
@@ -139,6 +140,14 @@ test("a backup removes what one that was killed has left, and nothing else", asy
   ).toEqual(["backup.db", ...others].sort());
 });
 
+test.skipIf(process.platform === "win32")("only its owner may read a backup, wherever it is", async () => {
+  const folder = newFolder();
+  const [file, target] = [join(folder, "store.db"), join(folder, "backup.db")];
+  await (await opened(file)).close();
+  await backupSqliteStoreWith(file, target, { threadFile: await sqliteThreadFile() });
+  expect(statSync(target).mode & 0o777).toBe(0o600);
+});
+
 test("a check names the faults of a damaged file", async () => {
   const folder = newFolder();
   const file = join(folder, "store.db");
@@ -150,11 +159,33 @@ test("a check names the faults of a damaged file", async () => {
   const bytes = readFileSync(file);
   writeFileSync(file, bytes.fill(0xaa, bytes.length / 2, bytes.length / 2 + 50_000));
   const faults = await checkSqliteStoreWith(file, parts);
-  expect(faults.length).toBeGreaterThan(0);
+  expect(faults.length).toBeGreaterThan(1);
+  for (const fault of faults) expect(fault).toMatch(/^(?!\*\*\*)(?!.*\\n)./);
   writeFileSync(file, "no database ".repeat(1_000));
   expect(await checkSqliteStoreWith(file, parts)).toEqual(["file is not a database"]);
   await expect(checkSqliteStoreWith(join(folder, "none.db"), parts)).rejects.toMatchObject({
     storeCode: "unavailable",
+  });
+});
+
+test("a check of another program's file, or of a newer store, says so, and calls nothing damaged", async () => {
+  const folder = newFolder();
+  const [foreign, newer] = [join(folder, "foreign.db"), join(folder, "newer.db")];
+  const parts = { threadFile: await sqliteThreadFile() };
+  for (const [file, change] of [
+    [foreign, "pragma application_id = 7"],
+    [newer, "pragma user_version = 99"],
+  ] as const) {
+    await (await opened(file)).close();
+    const database = (await loadDriver()).open(file, {});
+    database.exec(change);
+    database.close();
+  }
+  await expect(checkSqliteStoreWith(foreign, parts)).rejects.toMatchObject({
+    message: `${foreign} is not a state store of Troupe. Name another file.`,
+  });
+  await expect(checkSqliteStoreWith(newer, parts)).rejects.toMatchObject({
+    message: expect.stringMatching(/^A newer version of Troupe has written .* Upgrade this program\.$/),
   });
 });
 

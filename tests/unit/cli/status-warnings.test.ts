@@ -82,6 +82,14 @@ test("failures count for ten minutes, those of one kind and code together", () =
   expect(warnings({ failures: many }).at(-1)).toBe("3 more kinds of failures are recent.");
 });
 
+test("a detail that is a sentence has one full stop", () => {
+  const lost = {
+    ...{ number: 1, kind: "session" as const, code: "lost", type: null, key: null, topic: null, clientId: null },
+    ...{ traceId: null, time: new Date(nowMs).toISOString(), detail: "the stream ended. It was closed." },
+  };
+  expect(warnings({ failures: [lost] })[0]).toMatch(/: the stream ended\. It was closed\. See more /);
+});
+
 test("rates are differences of counters over the time that has passed", () => {
   const before = { ...calm.counters, calls: 100, deliveredEvents: 7 };
   const after = { ...before, calls: 150, deliveredEvents: 7 };
