@@ -240,7 +240,7 @@ describe("an attacker who has a certificate and a token of his own, at a host wi
     caller.request("own", "vault-flood/mine");
     for (;;) {
       const { requestId, target } = await alice.nextRequest();
-      if (target.key === "mine") {
+      if (target?.key === "mine") {
         alice.respond(requestId, "served");
         break;
       }
