@@ -1,5 +1,5 @@
 import { type HttpCaller, HttpProblem } from "../http/internal.ts";
-import type { AccessAction, AccessRules } from "../security/internal.ts";
+import type { AccessAction, AccessRules, Principal } from "../security/internal.ts";
 
 /** Actions of rules that the admin entry asks for. */
 type AdminAction = Extract<AccessAction, "see" | "watch" | "administer" | "read-state" | "write-state" | "publish">;
@@ -11,8 +11,8 @@ interface RightsOptions {
 
 /** The rights of one caller. */
 export interface AdminRights {
-  /** The name of the caller's principal. Undefined: the operator of this machine. */
-  readonly principal: string | undefined;
+  /** The caller's principal. Undefined: the operator of this machine. */
+  readonly principal: Principal | undefined;
   may(action: AdminAction, name: string, options?: RightsOptions): boolean;
   /** Throws the problem that refuses the caller. It names the rule and nothing else. */
   assertMay(action: AdminAction, name: string, options?: RightsOptions): void;
@@ -34,7 +34,7 @@ export function rightsOf(caller: HttpCaller, rules: AccessRules | undefined): Ad
     }
   };
   return {
-    principal: principal.name,
+    principal,
     may: (action, name, options) => decide(action, name, options)?.isAllowed === true,
     assertMay: (action, name, options) => {
       const decision = decide(action, name, options);

@@ -2,6 +2,7 @@ import process from "node:process";
 import { InvalidArgumentError } from "commander";
 import type { AgentName } from "../core/internal.ts";
 import type { AdminClient, AdminParameters, AskOptions } from "./admin/admin-client.ts";
+import { type AnswerOfHosts, UnansweredHosts } from "./admin/hosts-of-rows.ts";
 import { wholeNumber } from "./whole-number.ts";
 
 /** Flags of every command that prints something. */
@@ -57,6 +58,20 @@ export async function readList<Row, More extends object = object>(
     next = page.next;
     if (next === null || rows.length >= limit) return { ...page, rows };
   }
+}
+
+/** Reads a list of all hosts of a cluster, page after page, and collects the hosts that have not answered. */
+export async function readListOfHosts<Row>(
+  client: AdminClient,
+  path: string,
+  parameters: AdminParameters,
+  page: Pick<ListFlags, "limit" | "after">,
+): Promise<Listed<Row> & AnswerOfHosts> {
+  const hosts = new UnansweredHosts();
+  const listed = await readList<Row, AnswerOfHosts>(client, path, parameters, page, {
+    onPage: (one) => hosts.note(one),
+  });
+  return { ...listed, unanswered: hosts.all };
 }
 
 /** Formats JSON whose texts have no control characters, so that a terminal shows them and does nothing else. */

@@ -377,8 +377,12 @@ export function composeHost(hostOptions: HostOptions) {
       drains,
       forgottenLetters: () => courier?.counters.forgottenLetters ?? 0,
       durableSubscriptions: subscriptions,
-      isServed: (agentType) => registry.isServed(agentType),
+      isServed: (agentType) =>
+        registry.isServed(agentType) ||
+        others.now.workerIdOf(agentType) !== undefined ||
+        across.now?.isServed(agentType) === true,
       observe,
+      rules: options.rules,
       oldestCallMs: () => calls.oldestMs(),
       publishing: new EventPublishing({
         ...{ events, durable, access, quotas, accountant, makeId },

@@ -1,4 +1,5 @@
 import { type Clock, type DurableLog, type Metrics, type StateStore, TroupeError } from "../core/internal.ts";
+import type { AccessRules } from "../security/internal.ts";
 import type { MemoryAccount, MemoryAccountant } from "../transport/internal.ts";
 import type { HeldStore } from "./held-store.ts";
 import type { HostHealth } from "./host-health.ts";
@@ -11,6 +12,13 @@ import type { AgentOperations } from "./operations/agent-operations.ts";
 import type { ClusterOperations } from "./operations/cluster-operations.ts";
 import type { EventPublishing } from "./operations/event-publishing.ts";
 import type { MessageOperations } from "./operations/message-operations.ts";
+import { callRows } from "./operations/rows/call-rows.ts";
+import { failureRows, type KeptFailures } from "./operations/rows/failure-rows.ts";
+import { type RowKinds, RowsOfHosts, type RowsPage, type RowsQuery } from "./operations/rows/rows-of-hosts.ts";
+import { sessionRows } from "./operations/rows/session-rows.ts";
+import { topicRows } from "./operations/rows/topic-rows.ts";
+import { typeRows } from "./operations/rows/type-rows.ts";
+import { workerRows } from "./operations/rows/worker-rows.ts";
 import type { DrainOutcome, DrainWorkerOptions, WorkerDrains } from "./placement/worker-drains.ts";
 
 export interface HostOperationsParts {
@@ -27,6 +35,8 @@ export interface HostOperationsParts {
   readonly durableSubscriptions: DurableSubscriptions | undefined;
   readonly isServed: (agentType: string) => boolean;
   readonly observe: ObserveHost;
+  /** What principals may see. Undefined: the host has no rules. */
+  readonly rules: AccessRules | undefined;
   readonly messages: MessageOperations;
   readonly publishing: EventPublishing;
   readonly oldestCallMs: () => number;
@@ -69,6 +79,9 @@ export class HostOperations {
   /** Takes an event from a publisher that is not a worker, under the rules and quotas of all publishers. */
   readonly publish: EventPublishing["publish"];
   readonly #oldestCallMs: () => number;
+  /** The lists of this host alone. */
+  readonly ownRows: RowsOfHosts;
+  #failures: KeptFailures | undefined;
   /** The host that runs. Undefined: the servicer runs without one. */
   running: RunningHost | undefined;
   readonly observe: ObserveHost;
@@ -81,6 +94,14 @@ export class HostOperations {
     this.#oldestCallMs = parts.oldestCallMs;
     this.agents = agents;
     this.messages = parts.messages;
+    this.ownRows = new RowsOfHosts(
+      {
+        ...{ workers: workerRows(inspection), sessions: sessionRows(inspection), calls: callRows(parts.messages) },
+        ...{ topics: topicRows(parts.messages), types: typeRows(inspection) },
+        failures: failureRows(() => this.#failures),
+      },
+      parts.rules,
+    );
     this.publish = (...given) => parts.publishing.publish(...given);
     this.#inspection = inspection;
     this.#drains = drains;
@@ -111,6 +132,23 @@ export class HostOperations {
   /** Shows the present of the host. */
   inspect(options: InspectOptions): Promise<HostSnapshot> {
     return this.#inspection.inspect(options);
+  }
+
+  /** Returns a page of a list: of the hosts of the cluster, or of this host if it is alone. Rejects with the reason of `signal`. */
+  rows<Kind extends keyof RowKinds>(
+    kind: Kind,
+    query: RowsQuery,
+    signal: AbortSignal,
+  ): Promise<RowsPage<RowKinds[Kind]>> {
+    return this.cluster?.rows(kind, query, signal) ?? this.ownRows.page(kind, query, { around: undefined, signal });
+  }
+
+  /** Lists the failures that an admin entry keeps, also for other hosts. Returns what ends that. */
+  listFailures(kept: KeptFailures): () => void {
+    this.#failures = kept;
+    return () => {
+      if (this.#failures === kept) this.#failures = undefined;
+    };
   }
 
   /** Dead letters that the host has deleted since its start, because all had too many bytes. */

@@ -28,6 +28,15 @@ export type { ClusterHost, ClusterOperations, ClusterReport } from "./operations
 export type { PublishedEvent, Publisher, PublishOutcome } from "./operations/event-publishing.ts";
 export type { HostStatus } from "./operations/host-status.ts";
 export type { ListedCall, ListedSubscription } from "./operations/message-operations.ts";
+export type { CallRow } from "./operations/rows/call-rows.ts";
+export type { Failure, FailureKind, KeptFailures } from "./operations/rows/failure-rows.ts";
+export type { RowPlaces } from "./operations/rows/merged-rows.ts";
+export type { ListedHost, RowAtHost, RowKinds, RowsPage } from "./operations/rows/rows-of-hosts.ts";
+export type { SessionRow } from "./operations/rows/session-rows.ts";
+export type { TopicRow } from "./operations/rows/topic-rows.ts";
+export type { TypeRow } from "./operations/rows/type-rows.ts";
+export { type Viewer, viewerOf } from "./operations/rows/viewer.ts";
+export type { WorkerRow } from "./operations/rows/worker-rows.ts";
 export { type HostOptions, hostKinds } from "./options.ts";
 export type { DrainOutcome, DrainWorkerOptions } from "./placement/worker-drains.ts";
 export { HostServicer, operationsOf } from "./servicer.ts";

@@ -45,12 +45,26 @@ export function feedEventOf(what: HostOccurrence, time: string): FeedEvent {
   };
 }
 
-export function isWanted(event: FeedEvent, filter: FeedFilter): boolean {
+/** The parts of an event by which readers get it. */
+type Subject = Pick<FeedEvent, (typeof filterNames)[number]>;
+
+/** Returns the subject of a call or an event, of which there are many, before the rest is made. Undefined: it is about something else. */
+export function subjectOf(what: HostOccurrence): Subject | undefined {
+  if (what.at === "call") {
+    const { targetType: type, targetKey: key, outcome } = what;
+    return { kind: "call", type, key, topic: null, outcome };
+  }
+  if (what.at === "event")
+    return { kind: "event", type: null, key: null, topic: what.topicType, outcome: outcomeOf(what) };
+  return undefined;
+}
+
+export function isWanted(event: Subject, filter: FeedFilter): boolean {
   return filterNames.every((name) => filter[name] === undefined || filter[name] === event[name]);
 }
 
 /** Whether a reader may see an event. One without a type and a topic is for readers that may see all types. */
-export function maySee({ type, topic }: FeedEvent, rights: AdminRights): boolean {
+export function maySee({ type, topic }: Subject, rights: AdminRights): boolean {
   if (topic !== null) return rights.may("watch", topic);
   return type === null ? rights.may("see", "", { isPrefix: true }) : rights.may("see", type);
 }
@@ -66,7 +80,7 @@ function aboutOf(what: HostOccurrence): About {
       };
     }
     case "event": {
-      const outcome = what.missed > 0 ? "missed" : "delivered";
+      const outcome = outcomeOf(what);
       const detail = `${what.delivered} delivered, ${what.missed} missed`;
       return { kind: "event", outcome, topic: what.topicType, traceId: what.traceId ?? null, detail };
     }
@@ -113,6 +127,10 @@ function aboutOf(what: HostOccurrence): About {
     case "shard":
       return { kind: "shard", outcome: what.what, detail: `shard ${what.shard}` };
   }
+}
+
+function outcomeOf({ missed }: Extract<HostOccurrence, { at: "event" }>): string {
+  return missed > 0 ? "missed" : "delivered";
 }
 
 function named(

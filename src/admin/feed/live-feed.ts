@@ -3,7 +3,7 @@ import type { HostObserver } from "../../host/internal.ts";
 import { HttpProblem } from "../../http/internal.ts";
 import { FairShare } from "../../transport/internal.ts";
 import type { AdminRights } from "../admin-rights.ts";
-import { type FeedFilter, feedEventOf, isWanted, maySee } from "./feed-event.ts";
+import { type FeedFilter, isWanted, maySee, subjectOf } from "./feed-event.ts";
 import { type FeedEntry, FeedLog } from "./feed-log.ts";
 
 /** Bounds of a feed. They are no options, because no user has needed another value yet. */
@@ -17,6 +17,14 @@ export const feedLimits = {
   turnEvents: 2_000,
   /** Milliseconds from an event to the write that has it. */
   gatherMs: 20,
+  /**
+   * Events that one reader may have in a second, and those that it may have at once. When fewer than `fewEvents` of these are left, it gets the newest ones
+   * every `sampleMs`, and is told how many it has lost.
+   */
+  eventsPerSecond: 2_000,
+  eventsAtOnce: 4_000,
+  fewEvents: 250,
+  sampleMs: 250,
   /** Milliseconds between two signs of life. */
   quietMs: 15_000,
   /** Milliseconds for which events are kept after the last reader has left, so that it may come back. */
@@ -82,7 +90,7 @@ export class LiveFeed {
   open(query: FeedQuery): AsyncIterable<string> {
     const { signal, rights, lastEventId } = query;
     signal.throwIfAborted();
-    const party = rights.principal === undefined ? "operator" : `principal ${rights.principal}`;
+    const party = rights.principal === undefined ? "operator" : `principal ${rights.principal.name}`;
     if (!this.#share.mayAdd(party)) {
       const text = `The feed has ${feedLimits.readers} readers at most, and one principal two thirds. End others, or try again later.`;
       // Who has no place to read has none for a connection either.
@@ -109,7 +117,7 @@ export class LiveFeed {
     const { clock, observe, makeId } = this.#parts;
     const log = new FeedLog(feedLimits.bytes);
     const end = observe((what) => {
-      log.add(feedEventOf(what, new Date(clock.wallNow()).toISOString()));
+      log.add(what, clock.wallNow());
       if (this.#waiting.size > 0) this.#gathering ??= clock.setTimer(feedLimits.gatherMs, () => this.#wake());
     });
     const listening: Listening = { id: makeId(), log, end };
@@ -130,18 +138,25 @@ export class LiveFeed {
 
   async *#read(query: FeedQuery, { id, log }: Listening, start: number, isUnknown: boolean): AsyncIterable<string> {
     const { signal } = query;
+    const budget = new FeedBudget(this.#parts.clock);
     let place = start;
+    let hasPaused = false;
     yield `retry: ${feedLimits.retryMs}\n\n`;
     if (isUnknown && query.lastEventId !== undefined) yield lostText(`${id}-${place - 1}`, null);
     while (!signal.aborted) {
-      if (place < log.first) {
-        const lost = log.first - place;
-        place = log.first;
-        yield lostText(`${id}-${place - 1}`, lost);
+      const from = Math.max(log.first, hasPaused ? log.next - budget.left : 0);
+      hasPaused = false;
+      if (place < from) {
+        yield lostText(`${id}-${from - 1}`, from - place);
+        place = from;
       }
-      const { text, next } = gathered(log, place, query, id);
+      const { text, next } = gathered(log, place, { query, id, budget });
       place = next;
       if (text !== "") yield text;
+      if (place < log.next && budget.left < feedLimits.fewEvents) {
+        await this.#pause(signal);
+        hasPaused = true;
+      } else if (text !== "") continue;
       else if (place < log.next) await this.#turn(signal);
       else if (!(await this.#more(signal))) yield `: quiet\nid: ${id}-${place - 1}\n\n`;
     }
@@ -150,6 +165,19 @@ export class LiveFeed {
   /** Lets other work have its turn. */
   async #turn(signal: AbortSignal): Promise<void> {
     await this.#wait(0, signal);
+  }
+
+  /** Waits until a reader that has had too many may have some again. New events do not end the wait. */
+  #pause(signal: AbortSignal): Promise<void> {
+    return new Promise((resolve) => {
+      const done = (): void => {
+        timer.cancel();
+        unfollowAbort(signal, done);
+        resolve();
+      };
+      const timer = this.#parts.clock.setTimer(feedLimits.sampleMs, done, { keepAlive: false });
+      followAbort(signal, done);
+    });
   }
 
   /** Resolves to whether there may be more; false: it was quiet for long. */
@@ -173,19 +201,53 @@ export class LiveFeed {
   }
 }
 
-/** Collects what a reader wants and may see from a place on. */
-function gathered(log: FeedLog, place: number, query: FeedQuery, id: string): { text: string; next: number } {
-  let [text, next] = ["", place];
-  for (let entry = log.get(next); entry !== undefined; entry = log.get(next)) {
+/** The events that one reader may get now. */
+class FeedBudget {
+  readonly #clock: Pick<Clock, "now">;
+  #left: number = feedLimits.eventsAtOnce;
+  #filledMs: number;
+
+  constructor(clock: Pick<Clock, "now">) {
+    this.#clock = clock;
+    this.#filledMs = clock.now();
+  }
+
+  get left(): number {
+    const nowMs = this.#clock.now();
+    const filled = this.#left + ((nowMs - this.#filledMs) * feedLimits.eventsPerSecond) / 1_000;
+    this.#left = Math.min(feedLimits.eventsAtOnce, filled);
+    this.#filledMs = nowMs;
+    return Math.floor(this.#left);
+  }
+
+  take(events: number): void {
+    this.#left -= events;
+  }
+}
+
+/** Collects what a reader wants, may see, and may have from a place on. */
+function gathered(
+  log: FeedLog,
+  place: number,
+  { query, id, budget }: { readonly query: FeedQuery; readonly id: string; readonly budget: FeedBudget },
+): { text: string; next: number } {
+  const most = budget.left;
+  let [text, next, taken] = ["", place, 0];
+  for (let entry = log.get(next); entry !== undefined && taken < most; entry = log.get(next)) {
     next += 1;
-    if (isFor(entry, query)) text += `id: ${id}-${entry.number}\nevent: ${entry.event.kind}\ndata: ${entry.json}\n\n`;
+    if (isFor(entry, query)) {
+      taken += 1;
+      text += `id: ${id}-${entry.number}\nevent: ${entry.event.kind}\ndata: ${entry.json}\n\n`;
+    }
     if (text.length >= feedLimits.chunkChars || next - place >= feedLimits.turnEvents) break;
   }
+  budget.take(taken);
   return { text, next };
 }
 
-function isFor({ event }: FeedEntry, { filter, rights }: FeedQuery): boolean {
-  return isWanted(event, filter) && maySee(event, rights);
+function isFor(entry: FeedEntry, { filter, rights }: FeedQuery): boolean {
+  const about = subjectOf(entry.what) ?? entry.event;
+  return isWanted(about, filter) && maySee(about, rights);
 }
 
 /** `count`: occurrences of the host. Null: how many is not known. */
