@@ -251,20 +251,6 @@ describe("a PostgreSQL store that opens itself anew after a commit of which it k
     await committed(store, putOf("2", ofKey("2")));
   });
 
-  it("stays the holder although the answer to an opening by its user is lost", async () => {
-    let isLost = false;
-    const pool = poolOf(async (text, run) => {
-      const answer = await run();
-      if (!isLost || !isCallOf("open_store", text)) return answer;
-      isLost = false;
-      throw new Error("Connection terminated unexpectedly");
-    });
-    const { store } = await openedRig(pool);
-    isLost = true;
-    await expect(store.open()).rejects.toMatchObject({ storeCode: "unknown" });
-    await committed(store, putOf("1"));
-  });
-
   it("writes a group that was on its way, though the refusal of that group comes before its own answer", async () => {
     const [bothSent, secondMayGo, isOpenAnew, isRefused, mayAnswer] = [1, 2, 3, 4, 5].map(() => new Gate());
     let [groups, openings] = [0, 0];

@@ -110,6 +110,30 @@ describe("groups of commits in SQLite", () => {
     expect([...codes]).toEqual(questions.map(([name]) => [name, ["", "overloaded"]]));
     expect(await askTwice(store, (again) => again.list({ type: "a" }))).toEqual(["", ""]);
   });
+});
+
+describe("a SQLite store whose disk fails", () => {
+  it("answers an I/O error with unavailable, and opens the file again after three of them", async () => {
+    const { store, driver, file, logger } = await openedRig();
+    await committed(store, putOf("before"));
+    expect(driver.timesOpened(file)).toBe(1);
+    let isFailing = true;
+    driver.beforeStatement = (sql) => {
+      if (isFailing && sql === "begin immediate") throw sqliteError(ioError, "disk I/O error");
+    };
+    for (let count = 0; count < 3; count += 1) {
+      const text = /^The state store .*store\.db failed: disk I\/O error\. Look whether its disk works/;
+      await expect(store.commit([putOf("during")])).rejects.toMatchObject({
+        storeCode: "unavailable",
+        code: "state-unavailable",
+        message: expect.stringMatching(text),
+      });
+    }
+    expect(driver.timesOpened(file)).toBe(2);
+    isFailing = false;
+    expect((await committed(store, putOf("after"))).revision).toBe(2);
+    expect(logger.texts("error")).toEqual(["the state store failed"]);
+  });
 
   it("does not open the file again for single errors between which it answers", async () => {
     const { store, driver, file } = await openedRig();
@@ -147,27 +171,6 @@ describe("groups of commits in SQLite", () => {
     await expect(store.commit([putOf("x")])).rejects.toMatchObject({ storeCode: "unknown" });
     driver.beforeStatement = () => undefined;
     await committed(store, putOf("y"));
-  });
-
-  it("stays the holder if the disk failed when an opening of its own was written, and was written all the same", async () => {
-    const { store, driver, file } = await openedRig();
-    const first = await committed(store, putOf("1"));
-    let isOpening = false;
-    driver.beforeStatement = (sql) => {
-      if (sql.startsWith("insert or replace into meta")) isOpening = true;
-      if (sql !== "commit" || !isOpening) return;
-      driver.beforeStatement = () => undefined;
-      driver.connectionTo(file).exec("commit");
-      throw sqliteError(ioError, "disk I/O error");
-    };
-    await expect(store.open()).rejects.toMatchObject({ storeCode: "unavailable" });
-    const second = await committed(store, putOf("2", { expected: { at: "version", eTag: first.eTag } }));
-    const { incarnation } = await store.open();
-    const third = await committed(store, putOf("3", { expected: { at: "version", eTag: second.eTag } }));
-    expect([third.revision, new Set([first.eTag, second.eTag, third.eTag]).size]).toEqual([3, 3]);
-    const other = await openRig(file);
-    expect((await other.store.open({ takesOver: true })).incarnation).toBeGreaterThan(incarnation);
-    await expect(store.commit([putOf("late")])).rejects.toMatchObject({ storeCode: "fenced" });
   });
 
   it("rejects as full on a file system without space, and goes on when there is space", async (context) => {
