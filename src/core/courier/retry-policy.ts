@@ -71,10 +71,7 @@ const finalCodes: ReadonlySet<string> = new Set([
   "loop-detected",
 ]);
 
-/**
- * Errors after which nothing was changed, and another try is no attempt: the store is away, a mailbox has no place, or only workers of an
- * older version are there.
- */
+/** Errors after which nothing has changed. With `state-too-new` only workers of an older version are there. */
 const unchangedCodes: ReadonlySet<string> = new Set(["state-unavailable", "mailbox-full", "state-too-new"]);
 
 /** Errors of messages that no handler has seen. */
