@@ -328,7 +328,7 @@ export class LinkedHosts implements OtherHosts, AskingHost, ClusterHostsListener
   forward(forwarded: ForwardedCall): Promise<Uint8Array> | undefined {
     const worker = this.#workers.ofClient(forwarded.clientId);
     const link = worker && this.#dialled.to(worker.link.hostId);
-    return link && this.#asks.ask(link, forwarded, limits.peerUnaryMs);
+    return link && this.#asks.ask(link, forwarded, limits.forwardedMs);
   }
 
   askAll(forwarded: ForwardedCall, timeoutMs = limits.peerListMs): Promise<readonly (Uint8Array | RpcError)[]> {
