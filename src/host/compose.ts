@@ -380,6 +380,7 @@ export function composeHost(hostOptions: HostOptions) {
       isServed: (agentType) => registry.isServed(agentType),
       observe,
       oldestCallMs: () => calls.oldestMs(),
+      queues: () => ({ sessions: sessions.values(), commits: states.commits, mailMs: courier?.oldestMailMs() ?? 0 }),
       publishing: new EventPublishing({
         ...{ events, durable, access, quotas, accountant, makeId },
       }),

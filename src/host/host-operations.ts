@@ -5,7 +5,7 @@ import type { HostHealth } from "./host-health.ts";
 import type { HostSnapshot, Inspection, InspectOptions } from "./inspection.ts";
 import type { DurablePage, DurableQuery, DurableRow, DurableSubscriptions } from "./mail/durable-subscriptions.ts";
 import type { MeasuredCounters } from "./metrics/host-readings.ts";
-import { measureHost } from "./metrics/measure-host.ts";
+import { measureHost, type QueuesHere } from "./metrics/measure-host.ts";
 import type { ObserverGroups } from "./observer.ts";
 import type { AgentOperations } from "./operations/agent-operations.ts";
 import type { ClusterOperations } from "./operations/cluster-operations.ts";
@@ -30,6 +30,7 @@ export interface HostOperationsParts {
   readonly messages: MessageOperations;
   readonly publishing: EventPublishing;
   readonly oldestCallMs: () => number;
+  readonly queues: () => QueuesHere;
 }
 
 /**
@@ -69,6 +70,7 @@ export class HostOperations {
   /** Takes an event from a publisher that is not a worker, under the rules and quotas of all publishers. */
   readonly publish: EventPublishing["publish"];
   readonly #oldestCallMs: () => number;
+  readonly #queues: () => QueuesHere;
   /** The host that runs. Undefined: the servicer runs without one. */
   running: RunningHost | undefined;
   readonly observe: ObserveHost;
@@ -79,6 +81,7 @@ export class HostOperations {
     this.#isServed = parts.isServed;
     this.observe = parts.observe;
     this.#oldestCallMs = parts.oldestCallMs;
+    this.#queues = parts.queues;
     this.agents = agents;
     this.messages = parts.messages;
     this.publish = (...given) => parts.publishing.publish(...given);
@@ -103,6 +106,8 @@ export class HostOperations {
     return measureHost(metrics, {
       counters: () => running.counters(),
       oldestCallMs: this.#oldestCallMs,
+      queues: () => ({ ...this.#queues(), links: this.cluster?.queues() ?? [] }),
+      now: () => this.clock.now(),
       isReady: () => running.health() === "serving",
       observe,
     });

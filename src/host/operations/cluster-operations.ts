@@ -1,5 +1,5 @@
 import type { ClusterMember, HostRecord } from "../../cluster/internal.ts";
-import { type AgentName, type Clock, type Logger, TroupeError } from "../../core/internal.ts";
+import { type AgentName, type Clock, type CountedQueue, type Logger, TroupeError } from "../../core/internal.ts";
 import type { PeerUnary } from "../../protocol/internal.ts";
 import { type MemoryAccount, RpcError, StatusCode } from "../../transport/internal.ts";
 import { limits } from "../limits.ts";
@@ -50,6 +50,7 @@ export interface ClusterReport {
 /** The links of this host, as its operator asks them. */
 export interface OperatorLinks {
   measure(): void;
+  queues(): readonly CountedQueue[];
   askHost(hostId: string, call: ForwardedCall, timeoutMs: number): Promise<Uint8Array | RpcError> | undefined;
 }
 
@@ -86,6 +87,11 @@ export class ClusterOperations {
   constructor(parts: ClusterOperationsParts) {
     this.#parts = parts;
     this.#agents = new AgentsOfCluster(parts);
+  }
+
+  /** What waits for other hosts. */
+  queues(): readonly CountedQueue[] {
+    return this.#parts.links()?.queues() ?? [];
   }
 
   /** Shows the cluster. Each other host has 2 s to tell its state. Rejects with the reason of `signal`. */
