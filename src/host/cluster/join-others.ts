@@ -52,7 +52,7 @@ export interface JoinedOthers {
   continueAs(cluster: ClusterView): void;
   /** The links between this host and others. */
   reports(): readonly LinkReport[];
-  /** What waits for them. */
+  /** Frames that wait for them. */
   queues(): readonly CountedQueue[];
   /** Asks all other hosts for a sign of life, for the round trips. */
   measure(): void;

@@ -89,7 +89,7 @@ export class ClusterOperations {
     this.#agents = new AgentsOfCluster(parts);
   }
 
-  /** What waits for other hosts. */
+  /** Frames that wait for other hosts. */
   queues(): readonly CountedQueue[] {
     return this.#parts.links()?.queues() ?? [];
   }

@@ -126,7 +126,7 @@ export class LinkedHosts implements OtherHosts, AskingHost, ClusterHostsListener
     return this.#dialled.hostIds;
   }
 
-  /** What waits for other hosts. */
+  /** Frames that wait for other hosts. */
   get queues(): readonly CountedQueue[] {
     return this.#dialled.queues;
   }

@@ -48,7 +48,7 @@ export class DialledHosts {
     return this.#diallings.get(hostId)?.openLink;
   }
 
-  /** What waits for other hosts. */
+  /** Frames that wait for other hosts. */
   get queues(): readonly CountedQueue[] {
     return this.openLinks.map(({ queue }) => ({ key: queue, entered: queue.sentFrames, waiting: queue.queuedFrames }));
   }
