@@ -60,7 +60,7 @@ export class TargetSearch {
     return { signal, timeoutMs: left };
   }
 
-  /** Whether the call was sent again already, and the wait goes on for longer than these milliseconds. */
+  /** Whether the call was sent again already, and the wait lasts for longer than these milliseconds. */
   hasTimeFor(ms: number): boolean {
     return this.#attempts > 0 && this.#options.clock.now() - this.#startMs + ms < this.#endMs;
   }
