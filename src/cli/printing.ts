@@ -40,18 +40,24 @@ export function printList<Row>(flags: PrintFlags, listed: Listed<Row>, toText: (
     process.stderr.write(`There are more: raise --limit, or go on with --after ${listed.next}\n`);
 }
 
+interface ReadingOptions<More> {
+  readonly onPage?: (page: More) => void;
+  /** Rows that the host gives in a page at most. */
+  readonly most?: number;
+}
+
 /** Reads a list of a host, page after page. `More`: what the host says beside the rows, as the last page has it. */
 export async function readList<Row, More extends object = object>(
   client: AdminClient,
   path: string,
   parameters: AdminParameters,
   { limit, after }: Pick<ListFlags, "limit" | "after">,
-  { onPage, ...options }: AskOptions & { readonly onPage?: (page: More) => void } = {},
+  { onPage, most = pageRows, ...options }: AskOptions & ReadingOptions<More> = {},
 ): Promise<Listed<Row> & More> {
   const rows: Row[] = [];
   let next: string | null = after ?? null;
   for (;;) {
-    const asked = { ...parameters, after: next ?? undefined, limit: Math.min(limit - rows.length, pageRows) };
+    const asked = { ...parameters, after: next ?? undefined, limit: Math.min(limit - rows.length, most) };
     const page: Listed<Row> & More = await client.ask("GET", path, asked, options);
     rows.push(...page.rows);
     onPage?.(page);

@@ -384,6 +384,7 @@ export function composeHost(hostOptions: HostOptions) {
       observe,
       rules: options.rules,
       oldestCallMs: () => calls.oldestMs(),
+      queues: () => ({ sessions: sessions.values(), commits: states.commits, mailMs: courier?.oldestMailMs() ?? 0 }),
       publishing: new EventPublishing({
         ...{ events, durable, access, quotas, accountant, makeId },
       }),

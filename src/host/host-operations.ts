@@ -6,7 +6,7 @@ import type { HostHealth } from "./host-health.ts";
 import type { HostSnapshot, Inspection, InspectOptions } from "./inspection.ts";
 import type { DurablePage, DurableQuery, DurableRow, DurableSubscriptions } from "./mail/durable-subscriptions.ts";
 import type { MeasuredCounters } from "./metrics/host-readings.ts";
-import { measureHost } from "./metrics/measure-host.ts";
+import { measureHost, type QueuesHere } from "./metrics/measure-host.ts";
 import type { ObserverGroups } from "./observer.ts";
 import type { AgentOperations } from "./operations/agent-operations.ts";
 import type { ClusterOperations } from "./operations/cluster-operations.ts";
@@ -40,6 +40,7 @@ export interface HostOperationsParts {
   readonly messages: MessageOperations;
   readonly publishing: EventPublishing;
   readonly oldestCallMs: () => number;
+  readonly queues: () => QueuesHere;
 }
 
 /**
@@ -82,6 +83,7 @@ export class HostOperations {
   /** The lists of this host alone. */
   readonly ownRows: RowsOfHosts;
   #failures: KeptFailures | undefined;
+  readonly #queues: () => QueuesHere;
   /** The host that runs. Undefined: the servicer runs without one. */
   running: RunningHost | undefined;
   readonly observe: ObserveHost;
@@ -92,6 +94,7 @@ export class HostOperations {
     this.#isServed = parts.isServed;
     this.observe = parts.observe;
     this.#oldestCallMs = parts.oldestCallMs;
+    this.#queues = parts.queues;
     this.agents = agents;
     this.messages = parts.messages;
     this.ownRows = new RowsOfHosts(
@@ -124,6 +127,8 @@ export class HostOperations {
     return measureHost(metrics, {
       counters: () => running.counters(),
       oldestCallMs: this.#oldestCallMs,
+      queues: () => ({ ...this.#queues(), links: this.cluster?.queues() ?? [] }),
+      now: () => this.clock.now(),
       isReady: () => running.health() === "serving",
       observe,
     });

@@ -77,7 +77,7 @@ export const descriptions: { readonly [route: string]: RouteDescription } = {
   "POST /v1/agent/destroy": { summary: "Ends an agent, and deletes what is stored of it", answer: ended },
   "GET /v1/reminders": {
     summary: "Reminders of an agent, or those that are due next",
-    answer: { anyOf: [pageOf(ref("Reminder")), pageOf(ref("Reminder"), { isCut: flag })] },
+    answer: pageOf(ref("Reminder")),
   },
   "DELETE /v1/reminder": { summary: "Cancels a reminder", answer: object({ ...agent, name: text, isCancelled: flag }) },
   "GET /v1/dead": { summary: "Dead letters", answer: pageOf(ref("DeadLetter"), { forgottenLetters: count }) },

@@ -14,8 +14,8 @@ import {
 } from "../printing.ts";
 import { formatTable } from "../table.ts";
 
-/** Reminders of all agents that are listed at most. */
-const mostDue = 100;
+/** Reminders that are listed by default, and those that a host gives in a page: it reads them with their messages. */
+const [usualCount, pageRows] = [100, 100];
 
 /** The command `troupe reminders`: what is due, and its end. */
 export function remindersCommand(): Command {
@@ -25,13 +25,12 @@ export function remindersCommand(): Command {
       new Command("list")
         .description("List the reminders of an agent by name, or those of all agents that are due next")
         .argument("[agent]", "type/key", parseAgent)
-        .option("--limit <count>", `reminders at most; of all agents up to ${mostDue}`, rowCount, mostDue)
-        .option("--after <place>", "go on where an earlier list of the agent ended")
+        .option("--limit <count>", "reminders at most", rowCount, usualCount)
+        .option("--after <place>", "go on where an earlier list ended")
         .option("--json", "print JSON", false),
     ).action(async (agent: AgentName | undefined, flags: ListFlags & HostChoice) => {
-      const limit = agent === undefined ? Math.min(flags.limit, mostDue) : flags.limit;
       const client = await findHost(flags);
-      const listed = await readList<ReminderRow>(client, "/v1/reminders", { ...agent }, { ...flags, limit });
+      const listed = await readList<ReminderRow>(client, "/v1/reminders", { ...agent }, flags, { most: pageRows });
       printList(flags, listed, textOfReminders);
     }),
   );

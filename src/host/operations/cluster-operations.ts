@@ -1,5 +1,12 @@
 import type { ClusterMember, HostRecord } from "../../cluster/internal.ts";
-import { type AgentName, type Clock, type Logger, loggableText, TroupeError } from "../../core/internal.ts";
+import {
+  type AgentName,
+  type Clock,
+  type CountedQueue,
+  type Logger,
+  loggableText,
+  TroupeError,
+} from "../../core/internal.ts";
 import type { PeerUnary } from "../../protocol/internal.ts";
 import type { AccessRules } from "../../security/internal.ts";
 import { type MemoryAccount, RpcError, StatusCode } from "../../transport/internal.ts";
@@ -54,6 +61,7 @@ export interface ClusterReport {
 /** The links of this host, as its operator asks them. */
 export interface OperatorLinks {
   measure(): void;
+  queues(): readonly CountedQueue[];
   askHost(hostId: string, call: ForwardedCall, timeoutMs: number): Promise<Uint8Array | RpcError> | undefined;
 }
 
@@ -100,6 +108,11 @@ export class ClusterOperations {
   /** The id of this host in its present life. */
   get hostId(): string {
     return this.#parts.member().hostId;
+  }
+
+  /** Frames that wait for other hosts. */
+  queues(): readonly CountedQueue[] {
+    return this.#parts.links()?.queues() ?? [];
   }
 
   /** Shows the cluster. Each other host has 2 s to tell its state. Rejects with the reason of `signal`. */
