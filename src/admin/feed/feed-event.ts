@@ -35,36 +35,35 @@ export const feedKinds: readonly string[] = Object.keys(kinds);
 /** Characters of a text from outside that an event shows. */
 const shownChars = 500;
 
+export function outcomeOfEvent({ missed }: { readonly missed: number }): "missed" | "delivered" {
+  return missed > 0 ? "missed" : "delivered";
+}
+
 type About = Pick<FeedEvent, "kind" | "outcome"> & Partial<FeedEvent>;
 
 export function feedEventOf(what: HostOccurrence, time: string): FeedEvent {
   const { kind, outcome, type, key, topic, clientId, code, ms, traceId, detail } = aboutOf(what);
   return {
-    ...{ time, kind, outcome, type: shown(type), key: shown(key), topic: shown(topic), clientId: shown(clientId) },
-    ...{ code: code ?? null, ms: ms ?? null, traceId: traceId ?? null, detail: shown(detail) },
+    time,
+    kind,
+    outcome,
+    type: shown(type),
+    key: shown(key),
+    topic: shown(topic),
+    clientId: shown(clientId),
+    code: code ?? null,
+    ms: ms ?? null,
+    traceId: traceId ?? null,
+    detail: shown(detail),
   };
 }
 
-/** The parts of an event by which readers get it. */
-type Subject = Pick<FeedEvent, (typeof filterNames)[number]>;
-
-/** Returns the subject of a call or an event, of which there are many, before the rest is made. Undefined: it is about something else. */
-export function subjectOf(what: HostOccurrence): Subject | undefined {
-  if (what.at === "call") {
-    const { targetType: type, targetKey: key, outcome } = what;
-    return { kind: "call", type, key, topic: null, outcome };
-  }
-  if (what.at === "event")
-    return { kind: "event", type: null, key: null, topic: what.topicType, outcome: outcomeOf(what) };
-  return undefined;
-}
-
-export function isWanted(event: Subject, filter: FeedFilter): boolean {
+export function isWanted(event: FeedEvent, filter: FeedFilter): boolean {
   return filterNames.every((name) => filter[name] === undefined || filter[name] === event[name]);
 }
 
 /** Whether a reader may see an event. One without a type and a topic is for readers that may see all types. */
-export function maySee({ type, topic }: Subject, rights: AdminRights): boolean {
+export function maySee({ type, topic }: FeedEvent, rights: AdminRights): boolean {
   if (topic !== null) return rights.may("watch", topic);
   return type === null ? rights.may("see", "", { isPrefix: true }) : rights.may("see", type);
 }
@@ -72,15 +71,12 @@ export function maySee({ type, topic }: Subject, rights: AdminRights): boolean {
 function aboutOf(what: HostOccurrence): About {
   switch (what.at) {
     case "call": {
-      const { targetType: type, targetKey: key, callerId: clientId, outcome, ms } = what;
-      return {
-        ...{ kind: "call", outcome, type, key, clientId, ms },
-        ...codeOf(what.code),
-        traceId: what.traceId ?? null,
-      };
+      // In one literal: of calls there are many.
+      const { targetType: type, targetKey: key, callerId: clientId, outcome, ms, code = null, traceId = null } = what;
+      return { kind: "call", outcome, type, key, clientId, ms, code, traceId };
     }
     case "event": {
-      const outcome = outcomeOf(what);
+      const outcome = outcomeOfEvent(what);
       const detail = `${what.delivered} delivered, ${what.missed} missed`;
       return { kind: "event", outcome, topic: what.topicType, traceId: what.traceId ?? null, detail };
     }
@@ -127,10 +123,6 @@ function aboutOf(what: HostOccurrence): About {
     case "shard":
       return { kind: "shard", outcome: what.what, detail: `shard ${what.shard}` };
   }
-}
-
-function outcomeOf({ missed }: Extract<HostOccurrence, { at: "event" }>): string {
-  return missed > 0 ? "missed" : "delivered";
 }
 
 function named(

@@ -1,47 +1,17 @@
 import type { HostOccurrence } from "../../host/internal.ts";
 import { type FeedEvent, feedEventOf } from "./feed-event.ts";
 
-/** An occurrence of a host in the feed. What readers get of it is made when the first one gets it. */
-export class FeedEntry {
+/** An occurrence that is kept, and its text as readers get it. */
+export interface FeedEntry {
   readonly number: number;
-  readonly what: HostOccurrence;
-  readonly #wallMs: number;
-  #event: FeedEvent | undefined;
-  #json: string | undefined;
-
-  constructor(number: number, what: HostOccurrence, wallMs: number) {
-    this.number = number;
-    this.what = what;
-    this.#wallMs = wallMs;
-  }
-
-  get event(): FeedEvent {
-    this.#event ??= feedEventOf(this.what, new Date(this.#wallMs).toISOString());
-    return this.#event;
-  }
-
-  /** The text that readers get. */
-  get json(): string {
-    this.#json ??= JSON.stringify(this.event);
-    return this.#json;
-  }
-
-  /** Bytes that it may have at most, with what readers get of it. */
-  get cost(): number {
-    const { what } = this;
-    // Of the most frequent ones nothing is made before a reader wants them. Each text is there three times, and may be escaped once.
-    if (what.at === "call")
-      return fixedBytes + bytesOfText * (what.targetType.length + what.targetKey.length + what.callerId.length);
-    if (what.at === "event") return fixedBytes + bytesOfText * what.topicType.length;
-    return fixedBytes + 4 * this.json.length;
-  }
+  readonly event: FeedEvent;
+  readonly json: string;
 }
 
-/** Bytes of an entry beside the texts of its occurrence, and of a character of these. */
-const fixedBytes = 1_200;
-const bytesOfText = 10;
+/** Bytes of an entry beside its text, which it has twice. */
+const fixedBytes = 400;
 
-/** The last occurrences of a feed, within a bound of bytes. The oldest are forgotten first. */
+/** The last occurrences of a host that readers want, within a bound of bytes. All have numbers; the oldest are forgotten first. */
 export class FeedLog {
   readonly #maxBytes: number;
   #entries: FeedEntry[] = [];
@@ -49,6 +19,8 @@ export class FeedLog {
   #at = 0;
   #bytes = 0;
   #next = 1;
+  /** The number of the newest that was forgotten. */
+  #forgotten = 0;
 
   constructor(maxBytes: number) {
     this.#maxBytes = maxBytes;
@@ -58,35 +30,60 @@ export class FeedLog {
     return this.#bytes;
   }
 
-  /** The number of the oldest that is kept, and that of the next to come. */
+  /** The number of the first of which it is known whether a reader wants it, and that of the next to come. */
   get first(): number {
-    return this.#entries[this.#at]?.number ?? this.#next;
+    return this.#forgotten + 1;
   }
 
   get next(): number {
     return this.#next;
   }
 
-  add(what: HostOccurrence, wallMs: number): void {
-    const entry = new FeedEntry(this.#next, what, wallMs);
+  /** An occurrence that no reader gets. */
+  skip(): void {
+    this.#next += 1;
+  }
+
+  add(what: HostOccurrence, time: string): void {
+    const event = feedEventOf(what, time);
+    const entry = { number: this.#next, event, json: JSON.stringify(event) };
     this.#next += 1;
     this.#entries.push(entry);
-    this.#bytes += entry.cost;
+    this.#bytes += costOf(entry);
     while (this.#bytes > this.#maxBytes) this.#forgetOne();
   }
 
-  /** An entry that is kept. Undefined: it is forgotten, or still to come. */
-  get(number: number): FeedEntry | undefined {
-    return this.#entries[this.#at + number - this.first];
+  /** Whether there is an entry with this number or a later one. */
+  hasFrom(number: number): boolean {
+    return (this.#entries.at(-1)?.number ?? 0) >= number;
+  }
+
+  /** The entries from this number on. */
+  *from(number: number): Iterable<FeedEntry> {
+    let [low, high] = [this.#at, this.#entries.length];
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if ((this.#entries[middle]?.number ?? 0) < number) low = middle + 1;
+      else high = middle;
+    }
+    for (let at = low; at < this.#entries.length; at += 1) {
+      const entry = this.#entries[at];
+      if (entry !== undefined) yield entry;
+    }
   }
 
   #forgetOne(): void {
     const oldest = this.#entries[this.#at];
     if (oldest === undefined) return;
-    this.#bytes -= oldest.cost;
+    this.#bytes -= costOf(oldest);
+    this.#forgotten = oldest.number;
     this.#at += 1;
     if (2 * this.#at <= this.#entries.length) return;
     this.#entries = this.#entries.slice(this.#at);
     this.#at = 0;
   }
+}
+
+function costOf({ json }: FeedEntry): number {
+  return fixedBytes + 4 * json.length;
 }

@@ -3,8 +3,9 @@ import type { HostObserver } from "../../host/internal.ts";
 import { HttpProblem } from "../../http/internal.ts";
 import { FairShare } from "../../transport/internal.ts";
 import type { AdminRights } from "../admin-rights.ts";
-import { type FeedFilter, isWanted, maySee, subjectOf } from "./feed-event.ts";
-import { type FeedEntry, FeedLog } from "./feed-log.ts";
+import type { FeedFilter } from "./feed-event.ts";
+import { FeedLog } from "./feed-log.ts";
+import { FeedReader, readerLimits } from "./feed-reader.ts";
 
 /** Bounds of a feed. They are no options, because no user has needed another value yet. */
 export const feedLimits = {
@@ -17,20 +18,14 @@ export const feedLimits = {
   turnEvents: 2_000,
   /** Milliseconds from an event to the write that has it. */
   gatherMs: 20,
-  /**
-   * Events that one reader may have in a second, and those that it may have at once. When fewer than `fewEvents` of these are left, it gets the newest ones
-   * every `sampleMs`, and is told how many it has lost.
-   */
-  eventsPerSecond: 2_000,
-  eventsAtOnce: 4_000,
-  fewEvents: 250,
-  sampleMs: 250,
   /** Milliseconds between two signs of life. */
   quietMs: 15_000,
   /** Milliseconds for which events are kept after the last reader has left, so that it may come back. */
   lingerMs: 30_000,
   /** Milliseconds after which a browser comes back. */
   retryMs: 2_000,
+  /** Readers that have left, for which the feed still keeps what they want. The oldest are forgotten first. */
+  absentReaders: 24,
 } as const;
 
 export interface LiveFeedParts {
@@ -54,12 +49,15 @@ export interface FeedQuery {
 interface Listening {
   readonly id: string;
   readonly log: FeedLog;
+  /** Those that are here, and those that may come back. */
+  readonly readers: FeedReader[];
   readonly end: () => void;
 }
 
 /**
  * Tells what happens at a host, as server-sent events. It listens to the host while there is a reader, and 30 s longer. All readers share the events that are
- * kept, so that a slow one costs no memory: it loses the oldest, and is told how many.
+ * kept, so that a slow one costs no memory: it loses the oldest, and is told how many. Of a host under load a reader gets some events of each moment, and is
+ * told of the others. Nothing is made of those, nor of what no reader wants.
  */
 export class LiveFeed {
   readonly #parts: LiveFeedParts;
@@ -97,12 +95,14 @@ export class LiveFeed {
       throw new HttpProblem(503, "overloaded", text, { closes: true });
     }
     this.#share.add(party);
-    signal.addEventListener("abort", () => this.#left(party), { once: true });
     this.#linger?.cancel();
     const known = this.#listening;
     const listening = known ?? this.#listen();
-    const from = placeAfter(lastEventId, listening);
-    return this.#read(query, listening, from ?? listening.log.next, from === undefined);
+    const place = placeAfter(lastEventId, listening);
+    const { reader, hasMissed } = this.#readerFor(query, listening, place !== undefined);
+    signal.addEventListener("abort", () => this.#left(party, reader), { once: true });
+    const from = hasMissed ? undefined : place;
+    return this.#read(query, { listening, reader, start: from ?? listening.log.next, isUnknown: from === undefined });
   }
 
   /** Ends the listening. Readers end with their requests. */
@@ -116,13 +116,58 @@ export class LiveFeed {
   #listen(): Listening {
     const { clock, observe, makeId } = this.#parts;
     const log = new FeedLog(feedLimits.bytes);
+    const readers: FeedReader[] = [];
+    const short: FeedReader[] = [];
     const end = observe((what) => {
-      log.add(what, clock.wallNow());
-      if (this.#waiting.size > 0) this.#gathering ??= clock.setTimer(feedLimits.gatherMs, () => this.#wake());
+      if (this.#gathering === undefined) this.#gather(readers);
+      if (short.length > 0) short.length = 0;
+      let isKept = false;
+      for (const reader of readers) {
+        if (!reader.wants(what)) continue;
+        if (reader.takeOne()) isKept = true;
+        else short.push(reader);
+      }
+      if (isKept) return log.add(what, new Date(clock.wallNow()).toISOString());
+      log.skip();
+      for (const reader of short) reader.lost += 1;
     });
-    const listening: Listening = { id: makeId(), log, end };
+    const listening: Listening = { id: makeId(), log, readers, end };
     this.#listening = listening;
     return listening;
+  }
+
+  /** Collects what happens for a moment. */
+  #gather(readers: readonly FeedReader[]): void {
+    const { clock } = this.#parts;
+    const nowMs = clock.now();
+    for (const reader of readers) reader.refill(nowMs);
+    this.#gathering = clock.setTimer(feedLimits.gatherMs, () => this.#wake());
+  }
+
+  /** Finds the reader that has left and comes back, or makes one. `hasMissed`: nothing was kept for it meanwhile. */
+  #readerFor(
+    query: FeedQuery,
+    { readers }: Listening,
+    comesBack: boolean,
+  ): { readonly reader: FeedReader; readonly hasMissed: boolean } {
+    const known = comesBack ? readers.find((one) => one.leftMs !== undefined && one.isLike(query)) : undefined;
+    if (known !== undefined) {
+      known.leftMs = undefined;
+      return { reader: known, hasMissed: false };
+    }
+    // The same may have been kept for another one that is here.
+    const isKept = readers.some((one) => one.isLike(query));
+    const nowMs = this.#parts.clock.now();
+    const forgotten = readers.findIndex(({ leftMs }) => leftMs !== undefined && nowMs - leftMs >= feedLimits.lingerMs);
+    if (forgotten >= 0) readers.splice(forgotten, 1);
+    if (readers.length >= feedLimits.readers + feedLimits.absentReaders)
+      readers.splice(
+        readers.findIndex(({ leftMs }) => leftMs !== undefined),
+        1,
+      );
+    const reader = new FeedReader(query, nowMs);
+    readers.push(reader);
+    return { reader, hasMissed: comesBack && !isKept };
   }
 
   #wake(): void {
@@ -130,36 +175,54 @@ export class LiveFeed {
     for (const wake of [...this.#waiting]) wake();
   }
 
-  #left(party: string): void {
+  #left(party: string, reader: FeedReader): void {
     this.#share.remove(party);
+    reader.leftMs = this.#parts.clock.now();
     if (this.#share.size > 0) return;
     this.#linger = this.#parts.clock.setTimer(feedLimits.lingerMs, () => this.close(), { keepAlive: false });
   }
 
-  async *#read(query: FeedQuery, { id, log }: Listening, start: number, isUnknown: boolean): AsyncIterable<string> {
+  async *#read(
+    query: FeedQuery,
+    {
+      listening: { id, log },
+      reader,
+      start,
+      isUnknown,
+    }: {
+      readonly listening: Listening;
+      readonly reader: FeedReader;
+      readonly start: number;
+      readonly isUnknown: boolean;
+    },
+  ): AsyncIterable<string> {
     const { signal } = query;
-    const budget = new FeedBudget(this.#parts.clock);
     let place = start;
-    let hasPaused = false;
     yield `retry: ${feedLimits.retryMs}\n\n`;
     if (isUnknown && query.lastEventId !== undefined) yield lostText(`${id}-${place - 1}`, null);
     while (!signal.aborted) {
-      const from = Math.max(log.first, hasPaused ? log.next - budget.left : 0);
-      hasPaused = false;
-      if (place < from) {
-        yield lostText(`${id}-${from - 1}`, from - place);
-        place = from;
+      if (place < log.first) {
+        reader.lost += log.first - place;
+        place = log.first;
       }
-      const { text, next } = gathered(log, place, { query, id, budget });
+      const { text, next } = gathered(log, place, { reader, id });
+      const lost = this.#lostOf(reader);
+      if (lost > 0) yield lostText(`${id}-${place - 1}`, lost);
       place = next;
       if (text !== "") yield text;
-      if (place < log.next && budget.left < feedLimits.fewEvents) {
-        await this.#pause(signal);
-        hasPaused = true;
-      } else if (text !== "") continue;
-      else if (place < log.next) await this.#turn(signal);
-      else if (!(await this.#more(signal))) yield `: quiet\nid: ${id}-${place - 1}\n\n`;
+      else if (log.hasFrom(place)) await this.#turn(signal);
+      else if (!(await this.#more(signal, reader)) && reader.lost === 0) yield `: quiet\nid: ${id}-${place - 1}\n\n`;
     }
+  }
+
+  /** How many lost occurrences the reader is to be told of now. It is told once in a while. */
+  #lostOf(reader: FeedReader): number {
+    const nowMs = this.#parts.clock.now();
+    const { lost } = reader;
+    if (lost === 0 || nowMs - reader.toldMs < readerLimits.lostMs) return 0;
+    reader.toldMs = nowMs;
+    reader.lost = 0;
+    return lost;
   }
 
   /** Lets other work have its turn. */
@@ -167,22 +230,9 @@ export class LiveFeed {
     await this.#wait(0, signal);
   }
 
-  /** Waits until a reader that has had too many may have some again. New events do not end the wait. */
-  #pause(signal: AbortSignal): Promise<void> {
-    return new Promise((resolve) => {
-      const done = (): void => {
-        timer.cancel();
-        unfollowAbort(signal, done);
-        resolve();
-      };
-      const timer = this.#parts.clock.setTimer(feedLimits.sampleMs, done, { keepAlive: false });
-      followAbort(signal, done);
-    });
-  }
-
-  /** Resolves to whether there may be more; false: it was quiet for long. */
-  #more(signal: AbortSignal): Promise<boolean> {
-    return this.#wait(feedLimits.quietMs, signal);
+  /** Resolves to whether there may be more; false: it was quiet for long, or there are lost ones to tell. */
+  #more(signal: AbortSignal, { lost }: FeedReader): Promise<boolean> {
+    return this.#wait(lost > 0 ? readerLimits.lostMs : feedLimits.quietMs, signal);
   }
 
   #wait(ms: number, signal: AbortSignal): Promise<boolean> {
@@ -201,53 +251,19 @@ export class LiveFeed {
   }
 }
 
-/** The events that one reader may get now. */
-class FeedBudget {
-  readonly #clock: Pick<Clock, "now">;
-  #left: number = feedLimits.eventsAtOnce;
-  #filledMs: number;
-
-  constructor(clock: Pick<Clock, "now">) {
-    this.#clock = clock;
-    this.#filledMs = clock.now();
-  }
-
-  get left(): number {
-    const nowMs = this.#clock.now();
-    const filled = this.#left + ((nowMs - this.#filledMs) * feedLimits.eventsPerSecond) / 1_000;
-    this.#left = Math.min(feedLimits.eventsAtOnce, filled);
-    this.#filledMs = nowMs;
-    return Math.floor(this.#left);
-  }
-
-  take(events: number): void {
-    this.#left -= events;
-  }
-}
-
-/** Collects what a reader wants, may see, and may have from a place on. */
+/** Collects what a reader gets from a place on. */
 function gathered(
   log: FeedLog,
   place: number,
-  { query, id, budget }: { readonly query: FeedQuery; readonly id: string; readonly budget: FeedBudget },
+  { reader, id }: { readonly reader: FeedReader; readonly id: string },
 ): { text: string; next: number } {
-  const most = budget.left;
-  let [text, next, taken] = ["", place, 0];
-  for (let entry = log.get(next); entry !== undefined && taken < most; entry = log.get(next)) {
-    next += 1;
-    if (isFor(entry, query)) {
-      taken += 1;
-      text += `id: ${id}-${entry.number}\nevent: ${entry.event.kind}\ndata: ${entry.json}\n\n`;
-    }
-    if (text.length >= feedLimits.chunkChars || next - place >= feedLimits.turnEvents) break;
+  let [text, seen] = ["", 0];
+  for (const { number, event, json } of log.from(place)) {
+    if (text.length >= feedLimits.chunkChars || seen >= feedLimits.turnEvents) return { text, next: number };
+    seen += 1;
+    if (reader.gets(event)) text += `id: ${id}-${number}\nevent: ${event.kind}\ndata: ${json}\n\n`;
   }
-  budget.take(taken);
-  return { text, next };
-}
-
-function isFor(entry: FeedEntry, { filter, rights }: FeedQuery): boolean {
-  const about = subjectOf(entry.what) ?? entry.event;
-  return isWanted(about, filter) && maySee(about, rights);
+  return { text, next: log.next };
 }
 
 /** `count`: occurrences of the host. Null: how many is not known. */
