@@ -106,7 +106,7 @@ export function neighbour(): AgentName {
   return firstInShard("last", 1)[0] ?? agent;
 }
 
-/** So many other agents of the shard of `agent`. */
+/** Other agents of the shard of `agent`. */
 export function neighbours(count: number): readonly AgentName[] {
   return firstInShard("near", count);
 }
