@@ -23,6 +23,7 @@ import {
 import type { NatsClient } from "../nats-client.ts";
 import { countedMail } from "./counted-mail.ts";
 import { DeadLetters, type LetterPage } from "./dead-letters.ts";
+import { DeletionRounds } from "./deletion-rounds.ts";
 import { HeaderPages } from "./header-pages.ts";
 import { MailCounts } from "./mail-counts.ts";
 import { mailIdOf, type StreamMessage, writeMailHeaders } from "./mail-headers.ts";
@@ -52,6 +53,8 @@ const lostText = "NATS has lost the mail of the cluster.";
 /** For how long a server may answer as the leader of a stream though another one is by now. */
 const staleLeaderMs = 12_000;
 const staleRetryMs = 250;
+/** Bytes of all mail up to which settled messages are purged. The server has so many in a few blocks. */
+const mostPurgedBytes = 64 * 1024 * 1024;
 
 /**
  * The mail of a cluster in JetStream. A message stays in one stream, on the subject of its mailbox, until it is settled: then it is deleted.
@@ -62,6 +65,7 @@ export class JetStreamLog implements DurableLog, AsyncDisposable {
   readonly #parts: JetStreamLogParts;
   readonly #asks: StreamAsks;
   readonly #budget = new ReadBudget();
+  readonly #rounds = new DeletionRounds();
   readonly #readings = new Map<number, ShardReading>();
   readonly #letters: DeadLetters;
   readonly #scan: MailScan;
@@ -99,7 +103,9 @@ export class JetStreamLog implements DurableLog, AsyncDisposable {
     const { client, streams, clock, makeId, log } = this.#parts;
     const reading: ShardReading = new ShardReading({
       ...{ client, asks: this.#asks, stream: streams.mail.stream, filter: streams.shardSubjects(shard) },
-      ...{ shard, token, budget: this.#budget, clock, makeId, log, reader, lost },
+      ...{ shard, token, budget: this.#budget, clock, makeId, log, reader, lost, rounds: this.#rounds },
+      isSmall: () => this.#counts.streamBytes < mostPurgedBytes,
+      onRemoved: (message) => this.#counts.removed(message),
       onOver: () => {
         if (this.#readings.get(shard) !== reading) return;
         this.#readings.delete(shard);
@@ -117,8 +123,7 @@ export class JetStreamLog implements DurableLog, AsyncDisposable {
     return {
       settle: async (message) => {
         if (reading.isOver) return "lost";
-        if (await this.#asks.remove(streams.mail.stream, message.place)) this.#counts.removed(message);
-        reading.letGo(message.place);
+        await reading.settle(message);
         return reading.isOver ? "lost" : "settled";
       },
       leave: () => reading.leave(),
@@ -141,6 +146,7 @@ export class JetStreamLog implements DurableLog, AsyncDisposable {
     const emptied = await this.#counts.emptying(mailbox, upTo);
     await this.#asks.purge(mail.stream, mailSubject(mailbox), upTo);
     emptied();
+    this.#readings.get(shardOf(mailbox))?.emptied(mailbox, upTo);
   }
 
   async spill(shard: number, mailbox: AgentName, { place }: Pick<KeptMessage, "place">): Promise<void> {

@@ -87,6 +87,7 @@ export class MailCounts {
   readonly #endHearing: () => void;
   #bounds: Pick<MailBounds, "bytes" | "mailboxBytes">;
   #isCounting = false;
+  #streamBytes = Number.POSITIVE_INFINITY;
   /** Bytes that this process has appended since the last look began. */
   #appended = 0;
   #looking: Promise<void> | undefined;
@@ -103,6 +104,11 @@ export class MailCounts {
       const report = readReport(data, shardCount);
       if (report !== undefined) this.#learn(report);
     });
+  }
+
+  /** Bytes of all mail, about. Infinite: unknown. */
+  get streamBytes(): number {
+    return this.#streamBytes + this.#appended;
   }
 
   /** This process reads a shard. */
@@ -125,6 +131,7 @@ export class MailCounts {
     this.#known.clear();
     this.#recent.clear();
     this.#isCounting = false;
+    this.#streamBytes = Number.POSITIVE_INFINITY;
   }
 
   close(): void {
@@ -278,6 +285,7 @@ export class MailCounts {
     const { state, config } = info.value;
     const bytes = config.max_bytes > 0 ? config.max_bytes : Number.POSITIVE_INFINITY;
     this.#bounds = { ...this.#bounds, bytes };
+    this.#streamBytes = state.bytes;
     const wasCounting = this.#isCounting;
     this.#isCounting = state.bytes >= this.#least / (wasCounting ? 4 : 2);
     if (!this.#isCounting) {

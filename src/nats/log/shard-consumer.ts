@@ -33,6 +33,8 @@ export interface ShardConsumerParts {
   readonly makeId: MakeId;
   readonly log: RuntimeLog;
   readonly onMessage: (message: StreamMessage) => void;
+  /** Called when it begins to read anew, behind the last message. */
+  readonly onRestart: () => void;
   /** Called once: another reader has taken the shard. */
   readonly onFenced: (error: StoreError) => void;
 }
@@ -89,6 +91,7 @@ export class ShardConsumer {
     const { log, shard } = this.#parts;
     log.info("began to read the mail of a shard anew", { shard, reason }, "read the mail of a shard anew");
     this.#leave();
+    this.#parts.onRestart();
     this.#retryIn(0);
   }
 

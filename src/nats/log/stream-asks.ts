@@ -18,6 +18,9 @@ export type Published = { readonly at: "kept" | "known"; readonly place: number 
 
 /** Servers before it write a deletion late, unless the message is overwritten: when they are killed, it is there again. */
 const deletionsKeptVersion = "2.10.0";
+// Checked with 2.15.3, and not with those between.
+/** The same of purges of some subjects. */
+const purgesKeptVersion = "2.12.0";
 /** Milliseconds for which an ask is tried again. A stream without its leader has another one after up to 8 s. */
 const patienceMs = 15_000;
 /** Milliseconds until the next try. */
@@ -58,6 +61,11 @@ export class StreamAsks {
     });
   }
 
+  /** Whether the server keeps what a purge has deleted from coming back when it is killed. */
+  get mayPurge(): boolean {
+    return atLeast(this.#client.serverVersion, purgesKeptVersion);
+  }
+
   /** Deletes a message. Resolves to whether it was there. */
   async remove(stream: string, place: number): Promise<boolean> {
     return await this.#until("unavailable", async () => {
@@ -82,7 +90,7 @@ export class StreamAsks {
     });
   }
 
-  /** Deletes the messages of a subject up to a place. */
+  /** Deletes the messages of a subject up to a place. The subject may be a pattern. */
   async purge(stream: string, subject: string, upTo: number): Promise<void> {
     await this.#until("unavailable", async () => {
       const answer = await this.#client.ask<object>(`STREAM.PURGE.${stream}`, { filter: subject, seq: upTo + 1 });

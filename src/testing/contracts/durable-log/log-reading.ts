@@ -103,12 +103,21 @@ export async function handedOver(
 
 /** Another agent of the shard of `agent`. */
 export function neighbour(): AgentName {
-  return { type: agent.type, key: keyInShard(shardOf(agent)) };
+  return firstInShard("last", 1)[0] ?? agent;
 }
 
-function keyInShard(shard: number): string {
-  for (let index = 0; ; index += 1)
-    if (shardOf({ type: agent.type, key: `last ${index}` }) === shard) return `last ${index}`;
+/** Other agents of the shard of `agent`. */
+export function neighbours(count: number): readonly AgentName[] {
+  return firstInShard("near", count);
+}
+
+function firstInShard(name: string, count: number): readonly AgentName[] {
+  const found: AgentName[] = [];
+  for (let index = 0; found.length < count; index += 1) {
+    const one = { type: agent.type, key: `${name} ${index}` };
+    if (shardOf(one) === shardOf(agent)) found.push(one);
+  }
+  return found;
 }
 
 export function idsOf(reading: Reading): readonly string[] {

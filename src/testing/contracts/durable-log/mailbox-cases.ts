@@ -1,7 +1,7 @@
 import { deepEqual, equal, ok } from "node:assert/strict";
-import { shardOf } from "../../../core/internal.ts";
+import { type AgentName, type KeptMessage, shardOf } from "../../../core/internal.ts";
 import { agent, type LogCase, minuteMs, other } from "./log-case.ts";
-import { bytesOf, handedOver, idsOf, messageOf, neighbour, Reading } from "./log-reading.ts";
+import { bytesOf, handedOver, idsOf, messageOf, neighbour, neighbours, Reading } from "./log-reading.ts";
 
 /** Mailboxes of a log, and their readers. */
 export const mailboxCases: readonly LogCase[] = [
@@ -57,6 +57,42 @@ export const mailboxCases: readonly LogCase[] = [
       const next = await Reading.of(again);
       await handedOver(lab, again, next);
       deepEqual(idsOf(next), ["1", "3"]);
+    },
+  },
+  {
+    promise: "messages that are settled together do not come again; those before, between and behind them do",
+    tryIt: async (lab) => {
+      const log = await lab.open();
+      const reading = await Reading.of(log);
+      const mailboxes = [agent, ...neighbours(4)];
+      const [first, spilled, passed] = mailboxes;
+      ok(first !== undefined && spilled !== undefined && passed !== undefined);
+      const kept: string[] = [];
+      for (let round = 0; round < 10; round += 1) {
+        for (const [number, mailbox] of mailboxes.entries()) {
+          const id = `${round}-${number}`;
+          if (mailbox === spilled || mailbox === passed) kept.push(id);
+          await log.append(mailbox, messageOf(lab, id));
+        }
+        const messages = await reading.has((round + 1) * mailboxes.length);
+        const isOut = ({ mailbox }: KeptMessage) => mailbox.key === spilled.key || mailbox.key === passed.key;
+        const last = messages.slice(round * mailboxes.length);
+        const [head] = messages;
+        ok(head !== undefined && reading.hold !== undefined);
+        const hold = reading.hold;
+        const settled = last.filter((message) => !isOut(message) && message !== head);
+        await Promise.all(settled.map((message) => hold.settle(message)));
+      }
+      // Until now the first message was open, and then two mailboxes are.
+      const mine = (of: AgentName) => reading.messages.filter(({ mailbox }) => mailbox.key === of.key);
+      const [firstSpilled] = mine(spilled);
+      ok(firstSpilled !== undefined);
+      await log.spill(shardOf(agent), spilled, firstSpilled);
+      await log.pass(shardOf(agent), passed, mine(passed));
+      equal(await reading.settle(0), "settled");
+      const next = await Reading.of(log, 2);
+      await handedOver(lab, log, next);
+      deepEqual(idsOf(next), kept);
     },
   },
   {
