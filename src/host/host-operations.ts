@@ -3,7 +3,6 @@ import type { AccessRules } from "../security/internal.ts";
 import type { MemoryAccount, MemoryAccountant } from "../transport/internal.ts";
 import type { HeldStore } from "./held-store.ts";
 import type { HostHealth } from "./host-health.ts";
-import type { HostSnapshot, Inspection, InspectOptions } from "./inspection.ts";
 import type { DurablePage, DurableQuery, DurableRow, DurableSubscriptions } from "./mail/durable-subscriptions.ts";
 import type { MeasuredCounters } from "./metrics/host-readings.ts";
 import { measureHost, type QueuesHere } from "./metrics/measure-host.ts";
@@ -11,6 +10,7 @@ import type { ObserverGroups } from "./observer.ts";
 import type { AgentOperations } from "./operations/agent-operations.ts";
 import type { ClusterOperations } from "./operations/cluster-operations.ts";
 import type { EventPublishing } from "./operations/event-publishing.ts";
+import type { HostSnapshot, Inspection, InspectOptions } from "./operations/inspection.ts";
 import type { MessageOperations } from "./operations/message-operations.ts";
 import { callRows } from "./operations/rows/call-rows.ts";
 import { failureRows, type KeptFailures } from "./operations/rows/failure-rows.ts";
@@ -35,7 +35,7 @@ export interface HostOperationsParts {
   readonly durableSubscriptions: DurableSubscriptions | undefined;
   readonly isServed: (agentType: string) => boolean;
   readonly observe: ObserveHost;
-  /** What principals may see. Undefined: the host has no rules. */
+  /** The rules for principals. Undefined: the host has no rules. */
   readonly rules: AccessRules | undefined;
   readonly messages: MessageOperations;
   readonly publishing: EventPublishing;

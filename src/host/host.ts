@@ -28,7 +28,7 @@ import type { ClusterHostCounters } from "./cluster/cluster-counters.ts";
 import { HostCluster } from "./cluster/host-cluster.ts";
 import type { HostCounters } from "./counters.ts";
 import type { HostHealth } from "./host-health.ts";
-import type { HostSnapshot, InspectOptions, SessionReport } from "./inspection.ts";
+import type { HostSnapshot, InspectOptions, SessionReport } from "./operations/inspection.ts";
 import type { HostOptions } from "./options.ts";
 import type { DrainOutcome, DrainWorkerOptions } from "./placement/worker-drains.ts";
 import { assertProtected, HostServicer, notReady, partsOf } from "./servicer.ts";

@@ -23,14 +23,6 @@ export type { HostParts, HostStartOptions, HostStopOptions, RunningHostCounters 
 export { Host } from "./host.ts";
 export type { HostHealth } from "./host-health.ts";
 export type {
-  HostSnapshot,
-  InspectedSession,
-  InspectedType,
-  InspectedWorker,
-  InspectOptions,
-  SessionReport,
-} from "./inspection.ts";
-export type {
   CallOccurrence,
   ChannelKind,
   ClaimOccurrence,
@@ -48,6 +40,14 @@ export type {
   SessionOccurrence,
   ShardOccurrence,
 } from "./observer.ts";
+export type {
+  HostSnapshot,
+  InspectedSession,
+  InspectedType,
+  InspectedWorker,
+  InspectOptions,
+  SessionReport,
+} from "./operations/inspection.ts";
 export type { HostOptions } from "./options.ts";
 export type { DrainOutcome, DrainWorkerOptions } from "./placement/worker-drains.ts";
 export type { Admittance, Authorize, Principal } from "./principal.ts";

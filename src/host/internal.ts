@@ -14,28 +14,22 @@ export type { HostStartOptions, HostStopOptions } from "./host.ts";
 export { Host } from "./host.ts";
 export type { HostHealth } from "./host-health.ts";
 export type { HostOperations } from "./host-operations.ts";
-export type {
-  HostSnapshot,
-  InspectedSession,
-  InspectedType,
-  InspectedWorker,
-  InspectOptions,
-} from "./inspection.ts";
 export type { HostObserver, HostOccurrence, MessageSender } from "./observer.ts";
 export type { AgentOperations } from "./operations/agent-operations.ts";
 export type { UnansweredHost } from "./operations/agents-of-cluster.ts";
 export type { ClusterHost, ClusterOperations, ClusterReport } from "./operations/cluster-operations.ts";
 export type { PublishedEvent, Publisher, PublishOutcome } from "./operations/event-publishing.ts";
 export type { HostStatus } from "./operations/host-status.ts";
-export type { ListedCall, ListedSubscription } from "./operations/message-operations.ts";
+export type {
+  HostSnapshot,
+  InspectOptions,
+} from "./operations/inspection.ts";
+export type { ListedCall } from "./operations/message-operations.ts";
 export type { CallRow } from "./operations/rows/call-rows.ts";
 export type { Failure, FailureKind, KeptFailures } from "./operations/rows/failure-rows.ts";
 export type { RowPlaces } from "./operations/rows/merged-rows.ts";
 export type { ListedHost, RowAtHost, RowKinds, RowsPage } from "./operations/rows/rows-of-hosts.ts";
-export type { SessionRow } from "./operations/rows/session-rows.ts";
-export type { TopicRow } from "./operations/rows/topic-rows.ts";
-export type { TypeRow } from "./operations/rows/type-rows.ts";
-export { type Viewer, viewerOf } from "./operations/rows/viewer.ts";
+export { viewerOf } from "./operations/rows/viewer.ts";
 export type { WorkerRow } from "./operations/rows/worker-rows.ts";
 export { type HostOptions, hostKinds } from "./options.ts";
 export type { DrainOutcome, DrainWorkerOptions } from "./placement/worker-drains.ts";

@@ -61,6 +61,8 @@ interface Watch {
   current: Step;
   timer: Timer;
   askedMs: number;
+  /** The time of the last step or question: exact enough for the calls of a minute. The clock is not asked for each call. */
+  nowMs: number;
 }
 
 /**
@@ -85,6 +87,7 @@ export class Activity {
     const watch = this.#watch ?? this.#begin();
     this.#watch = watch;
     watch.askedMs = this.#host.clock.now();
+    watch.nowMs = watch.askedMs;
     const steps = watch.steps.filter(({ number }) => number > after);
     return { stepMs: activityLimits.stepMs, step: this.#number, steps, types: watch.types.rows(watch.askedMs) };
   }
@@ -100,9 +103,10 @@ export class Activity {
     const { clock } = this.#host;
     const types = new TypeActivity();
     const watch: Watch = {
-      ...{ steps: [], types, current: this.#newStep(), timer: this.#nextStep(), askedMs: clock.now() },
+      ...{ steps: [], types, current: this.#newStep(), timer: this.#nextStep() },
+      ...{ askedMs: clock.now(), nowMs: clock.now() },
       end: this.#host.observe((what) =>
-        note(what, watch.current, (type, isFailed, ms) => types.add(type, { isFailed, ms }, clock.now())),
+        note(what, watch.current, (type, isFailed, ms) => types.add(type, { isFailed, ms }, watch.nowMs)),
       ),
     };
     return watch;
@@ -124,6 +128,7 @@ export class Activity {
     const watch = this.#watch;
     if (watch === undefined) return;
     const nowMs = this.#host.clock.now();
+    watch.nowMs = nowMs;
     if (nowMs - watch.askedMs >= activityLimits.lingerMs) {
       this.close();
       return;

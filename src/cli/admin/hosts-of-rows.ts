@@ -26,7 +26,7 @@ export class UnansweredHosts {
   }
 }
 
-/** What lists of subscriptions lack when a host does not answer. */
+/** Names the rows that lists of subscriptions lack when a host does not answer. */
 export const subscriptionsOfWorkers = "subscriptions of its workers";
 
 interface AtHost {

@@ -14,7 +14,7 @@ interface AgentsFlags extends ListFlags, HostChoice {
   readonly destroy: boolean;
 }
 
-/** What an output lacks when a host does not answer. */
+/** Names what an output lacks when a host does not answer. */
 const agentsOfWorkers = "agents of its workers";
 
 interface Changed {

@@ -76,7 +76,7 @@ export interface ClusterOperationsParts {
   /** The lists of this host. */
   readonly rows: RowsOfHosts;
   readonly drains: Pick<WorkerDrains, "drainWorker">;
-  /** What principals may do. Undefined: the host has no rules. */
+  /** The rules for principals. Undefined: the host has no rules. */
   readonly rules: AccessRules | undefined;
   /** Stops this host in order. Never rejects. */
   readonly stop: (graceMs: number) => void;

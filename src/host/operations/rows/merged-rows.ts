@@ -1,9 +1,6 @@
 import type { RowList, RowPlace, RowsOfHost } from "./row-list.ts";
 
-/**
- * Where a page of the list of all hosts ends: a name, or the number of the last row of each host by its id. A host that is not in it begins
- * with its first row.
- */
+/** The place where a page of the list of all hosts ends. It is a name, or the number of the last row of each host. A host without one begins with its first row. */
 export type RowPlaces = string | Readonly<Record<string, number>>;
 
 /** The place behind which the rows of one host are asked for. */

@@ -37,7 +37,7 @@ export interface RowList<Row> {
   placeOf(row: Row): RowPlace;
   /** Whether a row comes before one of another host. */
   isBefore(row: Row, other: Row): boolean;
-  /** Checks what another host tells, and cuts it. Undefined: it is no such row. */
+  /** Checks what another host tells, and cuts it. Undefined: it is something else. */
   read(value: unknown): Row | undefined;
   /** Returns a row of another host as the viewer may see it. Undefined: the filter does not admit it, or the viewer may not see it. */
   shown(row: Row, query: Pick<RowQuery, "filter" | "viewer">): Row | undefined;

@@ -1,4 +1,4 @@
-import type { InspectedSession, Inspection } from "../../inspection.ts";
+import type { InspectedSession, Inspection } from "../inspection.ts";
 import { fits, pageByName, type RowList, type RowQuery } from "./row-list.ts";
 import { orNull, readFields, told } from "./told-values.ts";
 import { seesAll } from "./viewer.ts";

@@ -12,7 +12,7 @@ const longestQuery = 8 * 1024 * 1024;
 /** Values of a filter. */
 const mostFilters = 20;
 
-/** What one host asks of another's list. */
+/** A question of one host about the list of another. */
 export interface RowsQuestion {
   readonly filter: RowFilter;
   /** Undefined: the operator of the other host's machine asks. */

@@ -44,7 +44,7 @@ export function orNull<Value>(
   return (value) => (value === null ? null : read(value));
 }
 
-/** How each field of a row is read. */
+/** The readers of the fields of a row. */
 export type FieldReaders<Row> = { readonly [Name in keyof Row]-?: (value: unknown) => Row[Name] | undefined };
 
 /** Reads a row that another host tells, and cuts what is too long in it. Undefined: it is something else. Unknown fields are passed over. */

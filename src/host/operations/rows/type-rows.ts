@@ -1,4 +1,4 @@
-import type { Inspection } from "../../inspection.ts";
+import type { Inspection } from "../inspection.ts";
 import { fits, pageByName, type RowList, type RowQuery } from "./row-list.ts";
 import { readFields, told } from "./told-values.ts";
 

@@ -1,4 +1,4 @@
-import type { InspectedWorker, Inspection } from "../../inspection.ts";
+import type { InspectedWorker, Inspection } from "../inspection.ts";
 import { fits, pageByName, type RowList } from "./row-list.ts";
 import { readFields, told } from "./told-values.ts";
 import { seesAll } from "./viewer.ts";

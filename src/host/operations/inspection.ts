@@ -1,15 +1,15 @@
-import { anyRoom, assertOptions, number, optionShape, signal as signalKind } from "../core/internal.ts";
-import type { BatchRunner } from "./batch-runner.ts";
-import type { HostCounters } from "./counters.ts";
-import { firstListed } from "./limits.ts";
-import type { AgentDirectory } from "./placement/agent-directory.ts";
-import type { LeavingAgents } from "./placement/leaving-agents.ts";
-import type { Workers } from "./placement/workers.ts";
-import type { Principal } from "./principal.ts";
-import type { Registry } from "./registry/registry.ts";
-import type { TypeOwners } from "./registry/type-owners.ts";
-import type { ChannelTable } from "./sessions/channel-table.ts";
-import type { Session } from "./sessions/session.ts";
+import { anyRoom, assertOptions, number, optionShape, signal as signalKind } from "../../core/internal.ts";
+import type { BatchRunner } from "../batch-runner.ts";
+import type { HostCounters } from "../counters.ts";
+import { firstListed } from "../limits.ts";
+import type { AgentDirectory } from "../placement/agent-directory.ts";
+import type { LeavingAgents } from "../placement/leaving-agents.ts";
+import type { Workers } from "../placement/workers.ts";
+import type { Principal } from "../principal.ts";
+import type { Registry } from "../registry/registry.ts";
+import type { TypeOwners } from "../registry/type-owners.ts";
+import type { ChannelTable } from "../sessions/channel-table.ts";
+import type { Session } from "../sessions/session.ts";
 
 /** The state of one worker's data channel, for operators. */
 export interface SessionReport {
