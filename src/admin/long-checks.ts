@@ -1,18 +1,18 @@
 import { setImmediate } from "node:timers/promises";
 
-/** Bodies up to so many bytes are checked at once: that takes less than a millisecond. */
+/** The longest body that is checked at once: that takes less than a millisecond. */
 const shortBytes = 64 * 1024;
 
 /**
- * Checks of long bodies, one at a time. After each one the event loop has a turn, so that messages and other requests continue, and the memory of
- * one check is free before the next begins. Callers take turns, so that one with many long bodies keeps no other one waiting.
+ * Checks of long bodies, one at a time. After each one the event loop has a turn, so that messages and other requests continue. The memory of one
+ * check is free before the next begins. Callers take turns, so that one with many long bodies keeps no other one waiting.
  */
 export class LongChecks {
   /** The checks that wait, of each caller; the caller whose turn is next comes first. */
   readonly #waiting = new Map<string, (() => void)[]>();
   #isBusy = false;
 
-  /** Runs a check of so many bytes in the caller's turn. Rejects as the check throws. */
+  /** Runs a check in the caller's turn. `bytes`: of the body. Rejects as the check throws. */
   async run(caller: string, bytes: number, check: () => void): Promise<void> {
     if (bytes <= shortBytes) return check();
     if (this.#isBusy) await this.#turn(caller);

@@ -23,3 +23,14 @@ export function progressOn(target: ProgressTarget = process.stderr): Progress {
     done: () => target.write(clear),
   };
 }
+
+/** Shows one line while a piece of work runs. */
+export async function whileShown<T>(text: string, work: () => Promise<T>, target?: ProgressTarget): Promise<T> {
+  const progress = progressOn(target);
+  progress.say(text);
+  try {
+    return await work();
+  } finally {
+    progress.done();
+  }
+}

@@ -14,7 +14,7 @@ const reasonPattern = /^\/\/ Over 400 lines: .{20,}/m;
 function filesOf(folder: string): { name: string; text: string; lines: number }[] {
   return readdirSync(root + folder, { recursive: true, encoding: "utf8" })
     .map((name) => `${folder}/${name.replaceAll("\\", "/")}`)
-    .filter((name) => /\.(ts|mjs)$/.test(name) && !name.includes("/gen/"))
+    .filter((name) => /\.(ts|mjs)$/.test(name) && !/\/(?:gen\/|\.)/.test(name))
     .map((name) => {
       const text = readFileSync(root + name, "utf8");
       return { name, text, lines: text.split("\n").length - 1 };

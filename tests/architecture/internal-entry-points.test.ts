@@ -11,10 +11,11 @@ interface Named {
   readonly name: string;
 }
 
+// Tests of the guide write and remove folders whose names begin with a dot, at the same time.
 function filesOf(folder: string): string[] {
   return readdirSync(join(root, folder), { recursive: true, encoding: "utf8" })
     .map((name) => `${folder}/${name.replaceAll("\\", "/")}`)
-    .filter((name) => /\.(ts|svelte)$/.test(name) && !name.includes("/gen/"));
+    .filter((name) => /\.(ts|svelte)$/.test(name) && !/\/(?:gen\/|\.)/.test(name));
 }
 
 /** The names that a text imports from an internal.ts of another room, or passes on. */

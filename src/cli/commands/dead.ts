@@ -14,6 +14,7 @@ import {
   readList,
   rowCount,
 } from "../printing.ts";
+import { progressOn } from "../progress.ts";
 import { formatTable } from "../table.ts";
 
 interface SettleFlags extends PrintFlags, HostChoice {
@@ -101,9 +102,15 @@ function settling(command: Command, done: "replayed" | "dropped", settle: Settle
     }
     const client = await findHost(flags);
     const counts = { asked: 0, [done]: 0 };
-    for await (const part of flags.all ? allLetters(client, flags.agent) : parts(letters)) {
-      counts[done] = (counts[done] ?? 0) + ((await settle(client, part))[done] ?? 0);
-      counts.asked += part.length;
+    const progress = progressOn();
+    try {
+      for await (const part of flags.all ? allLetters(client, flags.agent) : parts(letters)) {
+        counts[done] = (counts[done] ?? 0) + ((await settle(client, part))[done] ?? 0);
+        counts.asked += part.length;
+        progress.say(`${done} ${counts[done]} of ${counts.asked} …`);
+      }
+    } finally {
+      progress.done();
     }
     if ((counts[done] ?? 0) < counts.asked) process.exitCode = 1;
     print(flags, counts, () => `${done} ${counts[done]} of ${counts.asked}${adviceOn(counts, done)}`);

@@ -5,6 +5,7 @@ import { assertJsonState, type ListedRow, nameOf, type ShownState } from "../../
 import { type AgentName, errorText, jsonContentType, loggableText, TroupeError } from "../../core/internal.ts";
 import { addHostChoice, type HostChoice } from "../admin/find-host.ts";
 import { formatText, type ListFlags, type PrintFlags, parseAgent, print, printList, rowCount } from "../printing.ts";
+import { whileShown } from "../progress.ts";
 import { fileOf, openForReading, openForWriting } from "../state/state-access.ts";
 import { defaultStateFile, parseStateLocation, type StateLocation } from "../state/state-location.ts";
 import { formatTable } from "../table.ts";
@@ -82,7 +83,8 @@ export function stateCommand(): Command {
       .argument("<file>", "the new file")
       .action(async (target: string, flags: StateFlags) => {
         const { backupSqliteStore } = await import("../../storage/sqlite/index.ts");
-        await backupSqliteStore(fileOf(flags.state, "Back a database up with pg_dump."), target);
+        const file = fileOf(flags.state, "Back a database up with pg_dump.");
+        await whileShown(`copies ${loggableText(file)} …`, () => backupSqliteStore(file, target));
         print(flags, { file: target }, () => `wrote ${target}`);
       }),
   );
@@ -91,7 +93,8 @@ export function stateCommand(): Command {
       new Command("check").description("Check the file of a SQLite store, also while a host writes to it"),
     ).action(async (flags: StateFlags) => {
       const { checkSqliteStore } = await import("../../storage/sqlite/index.ts");
-      const faults = await checkSqliteStore(fileOf(flags.state, "The server checks its own database."));
+      const file = fileOf(flags.state, "The server checks its own database.");
+      const faults = await whileShown(`reads ${loggableText(file)} …`, () => checkSqliteStore(file));
       if (faults.length > 0) process.exitCode = 1;
       const advice = "The file is damaged. Stop what uses it, and restore a backup.";
       print(flags, { faults }, () => (faults.length === 0 ? "no faults" : [...faults, advice].join("\n")));

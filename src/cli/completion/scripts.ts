@@ -79,6 +79,8 @@ ${list(valueCases(all))}
     case '*'
       return 1
   end
+  # string split fails where there is nothing to split.
+  return 0
 end
 function __troupe_complete
   set -l words (commandline -opc)
