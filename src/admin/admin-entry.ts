@@ -23,6 +23,7 @@ import { describeRoutes } from "./openapi/document.ts";
 import { readPage } from "./page-files.ts";
 import { activityRoutes } from "./routes/activity-routes.ts";
 import { agentRoutes } from "./routes/agent-routes.ts";
+import { callRoutes } from "./routes/call-routes.ts";
 import { clusterRoutes } from "./routes/cluster-routes.ts";
 import { deadLetterRoutes } from "./routes/dead-letter-routes.ts";
 import { eventRoutes } from "./routes/event-routes.ts";
@@ -146,6 +147,7 @@ export class AdminEntry {
       ...traceRoutes({ traces, model, clock: host.clock }),
       ...feedRoutes(feed),
       ...eventRoutes(host),
+      ...callRoutes(host),
       ...hostRoutes(model, { facts, configuration }),
       ...sessionRoutes(model),
       ...messageRoutes(model),

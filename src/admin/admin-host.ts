@@ -27,6 +27,10 @@ export interface AdminHost {
   readonly messages: Pick<HostOperations["messages"], "calls" | "subscriptions">;
   /** Takes an event from a publisher that is not a worker. */
   readonly publish: HostOperations["publish"];
+  /** Takes a call from a caller that is not a worker. */
+  readonly call: HostOperations["call"];
+  /** Asks workers which messages their agents take. */
+  readonly messageTypes: Pick<HostOperations["messageTypes"], "of">;
   /** Tells an observer what happens from now on. Returns what ends that. */
   readonly observe: HostOperations["observe"];
   /** Shows the present of the host, its workers among it. */
@@ -41,7 +45,7 @@ export interface AdminHost {
   drainWorker(workerId: string, options: DrainWorkerOptions): Promise<DrainOutcome>;
   /** Shows and drains the hosts of the cluster. Undefined: the host is alone. */
   readonly cluster:
-    | Pick<ClusterOperations, "report" | "drainHost" | "listAgents" | "findAgents" | "hostOfWorker">
+    | Pick<ClusterOperations, "report" | "drainHost" | "listAgents" | "findAgents" | "hostOfWorker" | "messagesOf">
     | undefined;
   /**
    * Opens the account of one request; `giveWay` is called when others need its bytes. `party`: that of the client's address. Undefined: the

@@ -34,6 +34,8 @@ import { observerGroups } from "./observer.ts";
 import { AgentOperations } from "./operations/agent-operations.ts";
 import { EventPublishing } from "./operations/event-publishing.ts";
 import { MessageOperations } from "./operations/message-operations.ts";
+import { MessageTypes } from "./operations/message-types.ts";
+import { OutsideCalls } from "./operations/outside-calls.ts";
 import { type HostOptions, resolveHostOptions } from "./options.ts";
 import { openOwnAccount } from "./own-account.ts";
 import { isGateOfLost, noOthers, type OthersSeat } from "./peers/other-hosts.ts";
@@ -284,6 +286,7 @@ export function composeHost(hostOptions: HostOptions) {
   const agents = new AgentOperations({
     ...{ owners, directory, workers, peers: sessions, controlSessions, asks: hostAsks, held, batches, others },
   });
+  const messageTypes = new MessageTypes({ owners, peers: sessions, controlSessions, asks: hostAsks });
   const router = new Router({
     ...{ calls, told, durable, senders },
     events,
@@ -383,6 +386,8 @@ export function composeHost(hostOptions: HostOptions) {
       publishing: new EventPublishing({
         ...{ events, durable, access, quotas, accountant, makeId },
       }),
+      outsideCalls: new OutsideCalls({ calls, access, quotas, accountant, makeId }),
+      messageTypes,
       messages: new MessageOperations({
         ...{ batches, clock, calls: () => calls.pending(), subscriptions: () => registry.held() },
       }),

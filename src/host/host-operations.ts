@@ -11,6 +11,8 @@ import type { AgentOperations } from "./operations/agent-operations.ts";
 import type { ClusterOperations } from "./operations/cluster-operations.ts";
 import type { EventPublishing } from "./operations/event-publishing.ts";
 import type { MessageOperations } from "./operations/message-operations.ts";
+import type { MessageTypes } from "./operations/message-types.ts";
+import type { OutsideCalls } from "./operations/outside-calls.ts";
 import type { DrainOutcome, DrainWorkerOptions, WorkerDrains } from "./placement/worker-drains.ts";
 
 export interface HostOperationsParts {
@@ -29,6 +31,8 @@ export interface HostOperationsParts {
   readonly observe: ObserveHost;
   readonly messages: MessageOperations;
   readonly publishing: EventPublishing;
+  readonly outsideCalls: OutsideCalls;
+  readonly messageTypes: MessageTypes;
   readonly oldestCallMs: () => number;
 }
 
@@ -68,6 +72,10 @@ export class HostOperations {
   readonly #isServed: (agentType: string) => boolean;
   /** Takes an event from a publisher that is not a worker, under the rules and quotas of all publishers. */
   readonly publish: EventPublishing["publish"];
+  /** Takes a call from a caller that is not a worker, under the rules and quotas of all callers. */
+  readonly call: OutsideCalls["call"];
+  /** Asks workers of this host which messages their agents take. */
+  readonly messageTypes: MessageTypes;
   readonly #oldestCallMs: () => number;
   /** The host that runs. Undefined: the servicer runs without one. */
   running: RunningHost | undefined;
@@ -82,6 +90,8 @@ export class HostOperations {
     this.agents = agents;
     this.messages = parts.messages;
     this.publish = (...given) => parts.publishing.publish(...given);
+    this.call = (...given) => parts.outsideCalls.call(...given);
+    this.messageTypes = parts.messageTypes;
     this.#inspection = inspection;
     this.#drains = drains;
     this.clock = clock;

@@ -25,9 +25,11 @@ export type { HostObserver, HostOccurrence, MessageSender } from "./observer.ts"
 export type { AgentOperations } from "./operations/agent-operations.ts";
 export type { UnansweredHost } from "./operations/agents-of-cluster.ts";
 export type { ClusterHost, ClusterOperations, ClusterReport } from "./operations/cluster-operations.ts";
-export type { PublishedEvent, Publisher, PublishOutcome } from "./operations/event-publishing.ts";
+export type { PublishedEvent, PublishOutcome } from "./operations/event-publishing.ts";
 export type { HostStatus } from "./operations/host-status.ts";
 export type { ListedCall, ListedSubscription } from "./operations/message-operations.ts";
+export type { MessagesOfType } from "./operations/message-types.ts";
+export type { Publisher } from "./operations/outside-sender.ts";
 export { type HostOptions, hostKinds } from "./options.ts";
 export type { DrainOutcome, DrainWorkerOptions } from "./placement/worker-drains.ts";
 export { HostServicer, operationsOf } from "./servicer.ts";

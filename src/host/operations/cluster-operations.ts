@@ -6,8 +6,9 @@ import { limits } from "../limits.ts";
 import type { ForwardedCall } from "../peers/other-hosts.ts";
 import type { AgentOperations } from "./agent-operations.ts";
 import { AgentsOfCluster, type AgentsPage, type AgentsPlace, type AsksHost } from "./agents-of-cluster.ts";
-import { encodeJson, type HostStatus, operatorMethod, readGrace, readHostStatus } from "./host-status.ts";
+import { encodeJson, fieldsIn, type HostStatus, operatorMethod, readGrace, readHostStatus } from "./host-status.ts";
 import type { AgentsQuery } from "./listed-agents.ts";
+import { encodeMessages, type MessagesOfType, type MessageTypes, readMessages } from "./message-types.ts";
 
 /** A host of a cluster, as another one shows it. */
 export interface ClusterHost {
@@ -61,6 +62,8 @@ export interface ClusterOperationsParts {
   readonly statusHere: () => HostStatus;
   /** The agents of this host. */
   readonly agents: Pick<AgentOperations, "claims" | "place">;
+  /** The messages of agent types that workers of this host serve. */
+  readonly messageTypes: Pick<MessageTypes, "of">;
   /** Stops this host in order. Never rejects. */
   readonly stop: (graceMs: number) => void;
   readonly openAccount: () => MemoryAccount;
@@ -151,6 +154,25 @@ export class ClusterOperations {
     return [...member.hosts.living()].find(({ hostId }) => hostId === record.hostId)?.label;
   }
 
+  /** Asks the other hosts which messages the agents of a type take that no worker of this host serves. Each host has 2 s. */
+  async messagesOf(agentType: string, signal: AbortSignal): Promise<MessagesOfType> {
+    const { hosts, hostId: own } = this.#parts.member();
+    const others = [...hosts.living()].filter(({ hostId }) => hostId !== own).slice(0, mostHosts);
+    const request = encodeJson({ type: agentType });
+    const answers = await this.#asking(signal, (ask) =>
+      Promise.all(
+        others.map(async ({ hostId, label }): Promise<MessagesOfType> => {
+          const answer = await ask(hostId, operatorMethod.messages, request);
+          const told = typeof answer === "string" ? answer : readMessages(answer);
+          if (typeof told === "object") return told;
+          return { at: "untold", reason: `The host ${label} does not tell them. ${told ?? ""}`.trimEnd() };
+        }),
+      ),
+    );
+    const byUse = ["told", "untold"].map((at) => answers.find((answer) => answer.at === at));
+    return byUse.find((answer) => answer !== undefined) ?? { at: "unserved" };
+  }
+
   async #asking<T>(signal: AbortSignal, use: (ask: AsksHost) => Promise<T>): Promise<T> {
     const outcome = await this.#withAccount((account) =>
       use(async (hostId, method, request) => {
@@ -177,6 +199,12 @@ export class ClusterOperations {
           return Promise.reject(new RpcError(StatusCode.invalidArgument, "The time of the drain can't be read."));
         this.#drainHere(graceMs ?? limits.drainHostMs);
         return Promise.resolve(encodeJson({}));
+      }
+      case operatorMethod.messages: {
+        const type = fieldsIn(request, 8 * limits.nameChars)?.type;
+        if (typeof type !== "string")
+          return Promise.reject(new RpcError(StatusCode.invalidArgument, "The agent type can't be read."));
+        return this.#parts.messageTypes.of(type, AbortSignal.timeout(limits.hostStatusMs)).then(encodeMessages);
       }
       default:
         return this.#agents.answer(ask);

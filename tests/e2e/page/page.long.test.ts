@@ -95,8 +95,13 @@ describe("the page of a host", () => {
     const { page, troubles } = opened;
     const focused = () => page.evaluate("document.activeElement?.textContent");
     for (const [key, title] of [
-      ...[["w", "Workers"] as const, ["a", "Agents"] as const, ["l", "Live messages"] as const],
-      ...[["t", "Traces"] as const, ["f", "Failures"] as const, ["o", "Overview"] as const],
+      ...[["w", "Workers"] as const, ["a", "Agents"] as const, ["s", "Send"] as const],
+      ...[
+        ["l", "Live messages"] as const,
+        ["t", "Traces"] as const,
+        ["f", "Failures"] as const,
+        ["o", "Overview"] as const,
+      ],
     ]) {
       // Both at once: the page waits a moment only for the second key.
       await Promise.all([page.keyboard.press("g"), page.keyboard.press(key)]);
@@ -318,7 +323,7 @@ describe("the page of a host", () => {
     await logIn(page);
     await world.worker.sendMessage(Remind({}), anna);
     await world.worker.sendMessage(Add({ amount: 3 }), anna);
-    for (const view of ["Overview", "Workers", "Agents", "Live messages", "Traces", "Failures"]) {
+    for (const view of ["Overview", "Workers", "Agents", "Send", "Live messages", "Traces", "Failures"]) {
       await goTo(page, view);
       expect(await axeFindings(page), view).toEqual([]);
     }

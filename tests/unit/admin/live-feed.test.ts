@@ -4,7 +4,7 @@ import { feedLimits, LiveFeed } from "../../../src/admin/feed/live-feed.ts";
 import type { HostObserver, HostOccurrence } from "../../../src/host/internal.ts";
 import { ManualClock } from "../../../src/testing/index.ts";
 
-const everything = { principal: undefined, may: () => true, assertMay: () => undefined };
+const everything = { principal: undefined, may: () => true, whyNot: () => undefined, assertMay: () => undefined };
 
 function callTo(targetType: string, targetKey = "k"): HostOccurrence {
   const about = { callerId: "c", targetId: "t", targetType, targetKey, code: undefined, ms: 1, traceId: undefined };
@@ -37,7 +37,9 @@ function rig() {
   }: {
     filter?: FeedFilter;
     lastEventId?: string;
-    rights?: typeof everything | { principal: string; may: () => boolean; assertMay: () => undefined };
+    rights?:
+      | typeof everything
+      | { principal: string; may: () => boolean; whyNot: () => undefined; assertMay: () => undefined };
   } = {}) => {
     const leaving = new AbortController();
     const chunks = feed.open({ filter, rights, lastEventId, signal: leaving.signal })[Symbol.asyncIterator]();
@@ -138,7 +140,12 @@ test("a quiet feed says that it lives, and where its reader is", async () => {
 
 test("readers are bounded, and one principal leaves places to others", () => {
   const { feed, open } = rig();
-  const rights = (principal: string) => ({ principal, may: () => true, assertMay: () => undefined });
+  const rights = (principal: string) => ({
+    principal,
+    may: () => true,
+    whyNot: () => undefined,
+    assertMay: () => undefined,
+  });
   const greedy: unknown[] = [];
   for (let count = 0; count < 100; count += 1) {
     try {
@@ -157,6 +164,7 @@ test("a reader sees only what it may", async () => {
   const rights = {
     principal: "guest",
     may: (action: string, name: string) => action === "see" && name === "writer",
+    whyNot: () => undefined,
     assertMay: () => undefined,
   };
   const reader = open({ rights: rights as never });

@@ -147,6 +147,8 @@ function facade({ agents, clock, log, cluster }: HostOperations) {
       cluster,
       messages: operations.messages,
       publish: operations.publish,
+      call: operations.call,
+      messageTypes: operations.messageTypes,
       observe: operations.observe,
       store: operations.store,
       forgottenLetters: 0,
