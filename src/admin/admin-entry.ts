@@ -139,7 +139,10 @@ export class AdminEntry {
     model: HostModel,
     { host, facts, address, token, logger, open, configuration = {}, ...options }: AdminEntryOptions,
   ): Promise<AdminEntry> {
-    const feed = new LiveFeed({ clock: host.clock, observe: (observer) => host.observe(observer), makeId: randomId });
+    const feed = new LiveFeed({
+      ...{ clock: host.clock, payloads: host.payloads, makeId: randomId },
+      observe: (observer) => host.observe(observer),
+    });
     const activity = new Activity(host);
     const traces = new TraceLog(host);
     const ofOperator: readonly AdminRoute[] = [

@@ -33,6 +33,8 @@ export interface AdminHost {
   readonly messageTypes: Pick<HostOperations["messageTypes"], "of">;
   /** Tells an observer what happens from now on. Returns what ends that. */
   readonly observe: HostOperations["observe"];
+  /** Reads what messages say while an operator watches it. */
+  readonly payloads: HostOperations["payloads"];
   /** Shows the present of the host, its workers among it. */
   inspect(options: InspectOptions): Promise<HostSnapshot>;
   /** Dead letters that the host has deleted since its start, because all had too many bytes. */

@@ -4,7 +4,7 @@ import type { AccessAction, AccessRules } from "../security/internal.ts";
 /** Actions of rules that the admin entry asks for. */
 export type AdminAction = Extract<
   AccessAction,
-  "see" | "watch" | "administer" | "read-state" | "write-state" | "publish" | "call"
+  "see" | "watch" | "administer" | "read-state" | "write-state" | "publish" | "subscribe" | "call"
 >;
 
 interface RightsOptions {
@@ -70,5 +70,6 @@ const wordsOf: Readonly<Record<AdminAction, string>> = {
   "read-state": "read this agent's state",
   "write-state": "write this agent's state",
   publish: "publish to this topic",
+  subscribe: "subscribe to this topic",
   call: "call this agent type",
 };

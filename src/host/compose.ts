@@ -59,6 +59,7 @@ import { Admission } from "./sessions/admission.ts";
 import { callerCheckOf } from "./sessions/caller-check.ts";
 import { ChannelTable } from "./sessions/channel-table.ts";
 import { DotnetWorkers } from "./sessions/dotnet-worker.ts";
+import { MessagePayloads } from "./sessions/message-payloads.ts";
 import { MessageTraces } from "./sessions/message-traces.ts";
 import { SenderWaits } from "./sessions/sender-waits.ts";
 import type { Session } from "./sessions/session.ts";
@@ -382,6 +383,7 @@ export function composeHost(hostOptions: HostOptions) {
       durableSubscriptions: subscriptions,
       isServed: (agentType) => registry.isServed(agentType),
       observe,
+      payloads: new MessagePayloads(observers, clock),
       oldestCallMs: () => calls.oldestMs(),
       publishing: new EventPublishing({
         ...{ events, durable, access, quotas, accountant, makeId },

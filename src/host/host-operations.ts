@@ -14,6 +14,7 @@ import type { MessageOperations } from "./operations/message-operations.ts";
 import type { MessageTypes } from "./operations/message-types.ts";
 import type { OutsideCalls } from "./operations/outside-calls.ts";
 import type { DrainOutcome, DrainWorkerOptions, WorkerDrains } from "./placement/worker-drains.ts";
+import type { MessagePayloads } from "./sessions/message-payloads.ts";
 
 export interface HostOperationsParts {
   readonly agents: AgentOperations;
@@ -29,6 +30,7 @@ export interface HostOperationsParts {
   readonly durableSubscriptions: DurableSubscriptions | undefined;
   readonly isServed: (agentType: string) => boolean;
   readonly observe: ObserveHost;
+  readonly payloads: MessagePayloads;
   readonly messages: MessageOperations;
   readonly publishing: EventPublishing;
   readonly outsideCalls: OutsideCalls;
@@ -80,12 +82,15 @@ export class HostOperations {
   /** The host that runs. Undefined: the servicer runs without one. */
   running: RunningHost | undefined;
   readonly observe: ObserveHost;
+  /** Reads what messages say while an operator watches it. */
+  readonly payloads: Pick<MessagePayloads, "watch" | "of">;
 
   constructor(parts: HostOperationsParts) {
     const { agents, held, log, accountant, clock, inspection, drains, forgottenLetters } = parts;
     this.#durable = parts.durableSubscriptions;
     this.#isServed = parts.isServed;
     this.observe = parts.observe;
+    this.payloads = parts.payloads;
     this.#oldestCallMs = parts.oldestCallMs;
     this.agents = agents;
     this.messages = parts.messages;

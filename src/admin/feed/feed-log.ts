@@ -5,6 +5,8 @@ export interface FeedEntry {
   readonly number: number;
   readonly event: FeedEvent;
   readonly json: string;
+  /** The content of its message as JSON, for those who may read it. Empty: there is none. */
+  payload: string;
 }
 
 /** Bytes of an entry beside its text, which it has twice. */
@@ -36,12 +38,21 @@ export class FeedLog {
     return this.#next;
   }
 
-  add(event: FeedEvent): void {
-    const entry = { number: this.#next, event, json: JSON.stringify(event) };
+  add(event: FeedEvent, payload = ""): void {
+    const entry = { number: this.#next, event, json: JSON.stringify(event), payload };
     this.#next += 1;
     this.#entries.push(entry);
     this.#bytes += costOf(entry);
     while (this.#bytes > this.#maxBytes) this.#forgetOne();
+  }
+
+  /** Forgets the contents of messages. */
+  forgetPayloads(): void {
+    for (const entry of this.#entries.slice(this.#at)) {
+      this.#bytes -= costOf(entry);
+      entry.payload = "";
+      this.#bytes += costOf(entry);
+    }
   }
 
   /** An entry that is kept. Undefined: it is forgotten, or still to come. */
@@ -60,6 +71,6 @@ export class FeedLog {
   }
 }
 
-function costOf({ json }: FeedEntry): number {
-  return fixedBytes + 4 * json.length;
+function costOf({ json, payload }: FeedEntry): number {
+  return fixedBytes + 4 * json.length + 2 * payload.length;
 }

@@ -2,8 +2,9 @@ import { type Clock, followAbort, type Timer, unfollowAbort } from "../../core/i
 import type { HostObserver } from "../../host/internal.ts";
 import { HttpProblem } from "../../http/internal.ts";
 import { FairShare } from "../../transport/internal.ts";
+import type { AdminHost } from "../admin-host.ts";
 import type { AdminRights } from "../admin-rights.ts";
-import { type FeedFilter, feedEventOf, isWanted, maySee } from "./feed-event.ts";
+import { type FeedFilter, feedEventOf, isWanted, mayRead, maySee } from "./feed-event.ts";
 import { type FeedEntry, FeedLog } from "./feed-log.ts";
 
 /** Bounds of a feed. They are no options, because no user has needed another value yet. */
@@ -29,6 +30,8 @@ export interface LiveFeedParts {
   readonly clock: Clock;
   /** Tells an observer what happens from now on. Returns what ends that. */
   readonly observe: (observer: HostObserver) => () => void;
+  /** Reads what messages say, while a reader wants it. */
+  readonly payloads: AdminHost["payloads"];
   /** Makes the id of one time of listening. */
   readonly makeId: () => string;
 }
@@ -36,6 +39,8 @@ export interface LiveFeedParts {
 export interface FeedQuery {
   readonly filter: FeedFilter;
   readonly rights: AdminRights;
+  /** Whether the reader wants to read what messages say. */
+  readonly withPayloads: boolean;
   /** The last event that the reader has got. Undefined: it is new. */
   readonly lastEventId: string | undefined;
   /** Ends the reading. */
@@ -58,6 +63,8 @@ export class LiveFeed {
   readonly #share = new FairShare(feedLimits.readers);
   readonly #waiting = new Set<() => void>();
   #listening: Listening | undefined;
+  /** Readers that want to read what messages say. */
+  #payloadReaders = 0;
   #linger: Timer | undefined;
   #gathering: Timer | undefined;
 
@@ -90,6 +97,7 @@ export class LiveFeed {
     }
     this.#share.add(party);
     signal.addEventListener("abort", () => this.#left(party), { once: true });
+    if (query.withPayloads) this.#watchPayloads(signal);
     this.#linger?.cancel();
     const known = this.#listening;
     const listening = known ?? this.#listen();
@@ -106,15 +114,29 @@ export class LiveFeed {
   }
 
   #listen(): Listening {
-    const { clock, observe, makeId } = this.#parts;
+    const { clock, observe, makeId, payloads } = this.#parts;
     const log = new FeedLog(feedLimits.bytes);
     const end = observe((what) => {
-      log.add(feedEventOf(what, new Date(clock.wallNow()).toISOString()));
+      const payload = payloads.of(what);
+      const text = payload === undefined ? undefined : JSON.stringify(payload);
+      log.add(feedEventOf(what, new Date(clock.wallNow()).toISOString()), text);
       if (this.#waiting.size > 0) this.#gathering ??= clock.setTimer(feedLimits.gatherMs, () => this.#wake());
     });
     const listening: Listening = { id: makeId(), log, end };
     this.#listening = listening;
     return listening;
+  }
+
+  /** Contents are read and kept while a reader wants them, and no longer: they do not wait for its return. */
+  #watchPayloads(signal: AbortSignal): void {
+    const end = this.#parts.payloads.watch();
+    this.#payloadReaders += 1;
+    const left = (): void => {
+      end();
+      this.#payloadReaders -= 1;
+      if (this.#payloadReaders === 0) this.#listening?.log.forgetPayloads();
+    };
+    signal.addEventListener("abort", left, { once: true });
   }
 
   #wake(): void {
@@ -178,7 +200,8 @@ function gathered(log: FeedLog, place: number, query: FeedQuery, id: string): { 
   let [text, next] = ["", place];
   for (let entry = log.get(next); entry !== undefined; entry = log.get(next)) {
     next += 1;
-    if (isFor(entry, query)) text += `id: ${id}-${entry.number}\nevent: ${entry.event.kind}\ndata: ${entry.json}\n\n`;
+    if (isFor(entry, query))
+      text += `id: ${id}-${entry.number}\nevent: ${entry.event.kind}\ndata: ${textOf(entry, query)}\n\n`;
     if (text.length >= feedLimits.chunkChars || next - place >= feedLimits.turnEvents) break;
   }
   return { text, next };
@@ -186,6 +209,12 @@ function gathered(log: FeedLog, place: number, query: FeedQuery, id: string): { 
 
 function isFor({ event }: FeedEntry, { filter, rights }: FeedQuery): boolean {
   return isWanted(event, filter) && maySee(event, rights);
+}
+
+/** The JSON of an event for one reader. */
+function textOf({ event, json, payload }: FeedEntry, { withPayloads, rights }: FeedQuery): string {
+  if (payload === "" || !withPayloads || !mayRead(event, rights)) return json;
+  return `${json.slice(0, -1)},"payload":${payload}}`;
 }
 
 /** `count`: occurrences of the host. Null: how many is not known. */

@@ -168,6 +168,7 @@ function shown(type: string, told: MessagesOfType): MessagesAnswer {
 const actions = [
   "call",
   "publish",
+  "subscribe",
   "see",
   "watch",
   "administer",

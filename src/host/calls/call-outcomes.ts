@@ -101,6 +101,7 @@ export class CallOutcomes {
     const ms = clock.now() - openedMs;
     const about = { callerId: caller.id, targetId: target?.id, targetType, targetKey, code, ms, traceId, sender };
     const occurrence: CallOccurrence = { at: "call", ...about, outcome };
+    observers.payloads?.callEnded(call, occurrence);
     observers.now?.(occurrence);
     if (outcome !== "answered") observers.failures?.(occurrence);
   }

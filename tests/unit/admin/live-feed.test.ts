@@ -15,8 +15,19 @@ function rig() {
   const clock = new ManualClock();
   const observers = new Set<HostObserver>();
   let listened = 0;
+  /** As a host that reads the content of every message while a reader wants it. */
+  const payloads = {
+    watchers: 0,
+    watch: () => {
+      payloads.watchers += 1;
+      return () => {
+        payloads.watchers -= 1;
+      };
+    },
+    of: () => (payloads.watchers > 0 ? content : undefined),
+  };
   const feed = new LiveFeed({
-    clock,
+    ...{ clock, payloads },
     observe: (observer) => {
       observers.add(observer);
       return () => void observers.delete(observer);
@@ -34,7 +45,9 @@ function rig() {
     filter = {},
     lastEventId,
     rights = everything,
+    withPayloads = false,
   }: {
+    withPayloads?: boolean;
     filter?: FeedFilter;
     lastEventId?: string;
     rights?:
@@ -42,11 +55,34 @@ function rig() {
       | { principal: string; may: () => boolean; whyNot: () => undefined; assertMay: () => undefined };
   } = {}) => {
     const leaving = new AbortController();
-    const chunks = feed.open({ filter, rights, lastEventId, signal: leaving.signal })[Symbol.asyncIterator]();
+    const chunks = feed
+      .open({ filter, rights, withPayloads, lastEventId, signal: leaving.signal })
+      [Symbol.asyncIterator]();
     return { next: async () => (await chunks.next()).value ?? "", leave: () => leaving.abort() };
   };
-  return { clock, feed, observers, happen, open };
+  return { clock, feed, observers, payloads, happen, open };
 }
+
+const content = { messageType: "Draft", contentType: "text/plain", bytes: 9_000, text: "x".repeat(4_096) };
+
+test("contents of messages are kept while a reader wants them, and forgotten when the last such reader has left", async () => {
+  const { feed, payloads, happen, open } = rig();
+  const [plain, one, other] = [open(), open({ withPayloads: true }), open({ withPayloads: true })];
+  for (const reader of [plain, one, other]) await reader.next();
+  const call = { at: "event", topicType: "t", delivered: 1, missed: 0 } as const;
+  happen(call);
+  expect(payloads.watchers).toBe(2);
+  const full = feed.bytes;
+  expect(full).toBeGreaterThan(2 * content.text.length);
+  one.leave();
+  expect([payloads.watchers, feed.bytes]).toEqual([1, full]);
+  other.leave();
+  expect(payloads.watchers).toBe(0);
+  expect(feed.bytes).toBeLessThan(full - 2 * content.text.length);
+  happen(call);
+  expect(feed.bytes).toBeLessThan(full);
+  plain.leave();
+});
 
 const idIn = (text: string): string => [...text.matchAll(/^id: (.*)$/gm)].at(-1)?.[1] ?? "";
 

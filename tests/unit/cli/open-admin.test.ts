@@ -148,6 +148,7 @@ function facade({ agents, clock, log, cluster }: HostOperations) {
       messages: operations.messages,
       publish: operations.publish,
       call: operations.call,
+      payloads: operations.payloads,
       messageTypes: operations.messageTypes,
       observe: operations.observe,
       store: operations.store,
