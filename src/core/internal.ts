@@ -19,6 +19,7 @@ export {
   isValidAgentType,
 } from "./agents/agent-id.ts";
 export type { DeactivationReason } from "./agents/agent-life.ts";
+export { BaseAgent } from "./agents/base-agent.ts";
 export type { HandledType } from "./agents/handled-messages.ts";
 export type { MessageContext } from "./agents/message-context.ts";
 export { definitionOf } from "./agents/persistent-agent.ts";
