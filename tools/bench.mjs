@@ -9,7 +9,19 @@ import { ensurePrograms } from "./setup.mjs";
 
 /** In this order; `guard` is CI's. */
 const all = [
-  ...["rpc", "events", "host-alone", "access", "in-process", "start", "memory", "state", "cluster", "durable"],
+  ...[
+    "rpc",
+    "events",
+    "host-alone",
+    "access",
+    "watching",
+    "in-process",
+    "start",
+    "memory",
+    "state",
+    "cluster",
+    "durable",
+  ],
   ...["scale", "limits", "hostile", "summary"],
 ];
 

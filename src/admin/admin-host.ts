@@ -23,8 +23,12 @@ export interface AdminHost {
   readonly log: DurableLog | undefined;
   /** The store for writing. */
   openStore(): Promise<StateStore>;
-  /** Calls under way and subscriptions. */
-  readonly messages: Pick<HostOperations["messages"], "calls" | "subscriptions">;
+  /** Calls under way of this host. */
+  readonly messages: Pick<HostOperations["messages"], "calls">;
+  /** Returns a page of a list of all hosts of the cluster, or of this host if it is alone. */
+  rows: HostOperations["rows"];
+  /** Lists the failures that the entry keeps, also for other hosts. Returns what ends that. */
+  listFailures: HostOperations["listFailures"];
   /** Takes an event from a publisher that is not a worker. */
   readonly publish: HostOperations["publish"];
   /** Takes a call from a caller that is not a worker. */
@@ -47,7 +51,10 @@ export interface AdminHost {
   drainWorker(workerId: string, options: DrainWorkerOptions): Promise<DrainOutcome>;
   /** Shows and drains the hosts of the cluster. Undefined: the host is alone. */
   readonly cluster:
-    | Pick<ClusterOperations, "report" | "drainHost" | "listAgents" | "findAgents" | "hostOfWorker" | "messagesOf">
+    | Pick<
+        ClusterOperations,
+        "hostId" | "report" | "drainHost" | "listAgents" | "findAgents" | "hostOfWorker" | "drainWorker" | "messagesOf"
+      >
     | undefined;
   /**
    * Opens the account of one request; `giveWay` is called when others need its bytes. `party`: that of the client's address. Undefined: the

@@ -1,5 +1,5 @@
 import { type HttpCaller, HttpProblem } from "../http/internal.ts";
-import type { AccessAction, AccessRules } from "../security/internal.ts";
+import type { AccessAction, AccessRules, Principal } from "../security/internal.ts";
 
 /** Actions of rules that the admin entry asks for. */
 export type AdminAction = Extract<
@@ -14,8 +14,8 @@ interface RightsOptions {
 
 /** The rights of one caller. */
 export interface AdminRights {
-  /** The name of the caller's principal. Undefined: the operator of this machine. */
-  readonly principal: string | undefined;
+  /** The caller's principal. Undefined: the operator of this machine. */
+  readonly principal: Principal | undefined;
   may(action: AdminAction, name: string, options?: RightsOptions): boolean;
   /** Returns the text that refuses the caller. It names the rule and nothing else. Undefined: the caller may. */
   whyNot(action: AdminAction, name: string, options?: RightsOptions): string | undefined;
@@ -53,7 +53,7 @@ export function rightsOf(caller: HttpCaller, rules: AccessRules | undefined): Ad
     return `Not authorized to ${wordsOf[action]}. ${by}. Ask its operator.`;
   };
   return {
-    principal: principal.name,
+    principal,
     may: (action, name, options) => decide(action, name, options)?.isAllowed === true,
     whyNot,
     assertMay: (action, name, options) => {

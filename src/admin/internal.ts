@@ -3,6 +3,7 @@ export { AdminEntry, type OpenAddress } from "./admin-entry.ts";
 export type { AdminHost } from "./admin-host.ts";
 export { isAgentName } from "./agent-names.ts";
 export { clusterProblems, protocolProblems, streamProblems } from "./cluster-problems.ts";
+export type { CallRow, SessionRow, TopicRow, TypeRow, WorkerRow } from "./cluster-rows.ts";
 export { type FeedEvent, feedKinds } from "./feed/feed-event.ts";
 export type { ActivityAnswer, ActivityStep } from "./model/activity.ts";
 export type { TypeActivityRow } from "./model/type-activity.ts";
@@ -12,12 +13,11 @@ export type { CallAnswer, MessagesAnswer, PermissionAnswer } from "./routes/call
 export type { ClusterAnswer, HostDrainReport, HostRow } from "./routes/cluster-routes.ts";
 export { type DeadDetail, type DeadRow, isLetter, lettersAtOnce } from "./routes/dead-letter-routes.ts";
 export type { Configuration, ConfigurationAnswer, CountersAnswer, HostAnswer } from "./routes/host-routes.ts";
-export type { CallRow, FailurePage, TopicRow } from "./routes/message-routes.ts";
+export type { FailurePage } from "./routes/message-routes.ts";
 export type { ReminderRow } from "./routes/reminder-routes.ts";
-export type { SessionRow, TypeRow } from "./routes/session-routes.ts";
 export type { SubscriptionRow } from "./routes/subscription-routes.ts";
 export type { StoryAnswer, TraceRow } from "./routes/trace-routes.ts";
-export { type DrainReport, longestGraceMs, type WorkerRow } from "./routes/worker-routes.ts";
+export { type DrainReport, longestGraceMs } from "./routes/worker-routes.ts";
 export {
   assertJsonState,
   deleteState,

@@ -80,11 +80,17 @@ export async function showState(store: StateStore, agent: AgentName): Promise<Sh
   }
 }
 
-/** Stores a state over the version that is there now. Resolves to its eTag. */
-export async function putState(store: StateStore, agent: AgentName, state: NewState): Promise<string> {
+/** Stores a state over the version that is there now. Resolves to its eTag. `inTurn`: runs the check of a JSON text, now or later. */
+export async function putState(
+  store: StateStore,
+  agent: AgentName,
+  state: NewState,
+  inTurn: (bytes: number, check: () => void) => Promise<void> = async (_, check) => check(),
+): Promise<string> {
+  const { data, contentType = jsonContentType } = state;
+  if (contentType === jsonContentType) await inTurn(data.length, () => assertJsonState(data, "The state"));
   const stored = await find(store, agent);
-  const { data, contentType = jsonContentType, schemaVersion = stored?.schemaVersion ?? 1 } = state;
-  if (contentType === jsonContentType) assertJsonState(data, "The state");
+  const { schemaVersion = stored?.schemaVersion ?? 1 } = state;
   return write(store, agent, { stored, write: { at: "put", contentType, schemaVersion, data } });
 }
 

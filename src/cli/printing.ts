@@ -2,6 +2,7 @@ import process from "node:process";
 import { InvalidArgumentError } from "commander";
 import type { AgentName } from "../core/internal.ts";
 import type { AdminClient, AdminParameters, AskOptions } from "./admin/admin-client.ts";
+import { type AnswerOfHosts, UnansweredHosts } from "./admin/hosts-of-rows.ts";
 import { wholeNumber } from "./whole-number.ts";
 
 /** Flags of every command that prints something. */
@@ -39,24 +40,44 @@ export function printList<Row>(flags: PrintFlags, listed: Listed<Row>, toText: (
     process.stderr.write(`There are more: raise --limit, or go on with --after ${listed.next}\n`);
 }
 
+interface ReadingOptions<More> {
+  readonly onPage?: (page: More) => void;
+  /** Rows that the host gives in a page at most. */
+  readonly most?: number;
+}
+
 /** Reads a list of a host, page after page. `More`: what the host says beside the rows, as the last page has it. */
 export async function readList<Row, More extends object = object>(
   client: AdminClient,
   path: string,
   parameters: AdminParameters,
   { limit, after }: Pick<ListFlags, "limit" | "after">,
-  { onPage, ...options }: AskOptions & { readonly onPage?: (page: More) => void } = {},
+  { onPage, most = pageRows, ...options }: AskOptions & ReadingOptions<More> = {},
 ): Promise<Listed<Row> & More> {
   const rows: Row[] = [];
   let next: string | null = after ?? null;
   for (;;) {
-    const asked = { ...parameters, after: next ?? undefined, limit: Math.min(limit - rows.length, pageRows) };
+    const asked = { ...parameters, after: next ?? undefined, limit: Math.min(limit - rows.length, most) };
     const page: Listed<Row> & More = await client.ask("GET", path, asked, options);
     rows.push(...page.rows);
     onPage?.(page);
     next = page.next;
     if (next === null || rows.length >= limit) return { ...page, rows };
   }
+}
+
+/** Reads a list of all hosts of a cluster, page after page, and collects the hosts that have not answered. */
+export async function readListOfHosts<Row>(
+  client: AdminClient,
+  path: string,
+  parameters: AdminParameters,
+  page: Pick<ListFlags, "limit" | "after">,
+): Promise<Listed<Row> & AnswerOfHosts> {
+  const hosts = new UnansweredHosts();
+  const listed = await readList<Row, AnswerOfHosts>(client, path, parameters, page, {
+    onPage: (one) => hosts.note(one),
+  });
+  return { ...listed, unanswered: hosts.all };
 }
 
 /** Formats JSON whose texts have no control characters, so that a terminal shows them and does nothing else. */

@@ -281,6 +281,7 @@ export class ClusterMember {
     this.hosts.look();
     this.workers.look();
     this.claims.look();
+    this.types.look();
     this.#unusedNames.look();
   }
 

@@ -144,6 +144,7 @@ export {
   type MetricTable,
   type ReportMetric,
 } from "./metrics/metrics.ts";
+export { type CountedQueue, QueueAges } from "./metrics/queue-ages.ts";
 export { lateMs, readingMs, setPatientTimer } from "./patient-timer.ts";
 export { assertNotReserved, reservedMessageType, whyReserved } from "./reserved-names.ts";
 export { metricsKind, type RuntimeOptions, runtimeKinds } from "./runtime-options.ts";

@@ -381,10 +381,15 @@ export function composeHost(hostOptions: HostOptions) {
       drains,
       forgottenLetters: () => courier?.counters.forgottenLetters ?? 0,
       durableSubscriptions: subscriptions,
-      isServed: (agentType) => registry.isServed(agentType),
+      isServed: (agentType) =>
+        registry.isServed(agentType) ||
+        others.now.workerIdOf(agentType) !== undefined ||
+        across.now?.isServed(agentType) === true,
       observe,
       payloads: new MessagePayloads(observers, clock),
+      rules: options.rules,
       oldestCallMs: () => calls.oldestMs(),
+      queues: () => ({ sessions: sessions.values(), commits: states.commits, mailMs: courier?.oldestMailMs() ?? 0 }),
       publishing: new EventPublishing({
         ...{ events, durable, access, quotas, accountant, makeId },
       }),

@@ -1,11 +1,12 @@
 import { type Clock, type DurableLog, type Metrics, type StateStore, TroupeError } from "../core/internal.ts";
+import type { AccessRules } from "../security/internal.ts";
 import type { MemoryAccount, MemoryAccountant } from "../transport/internal.ts";
 import type { HeldStore } from "./held-store.ts";
 import type { HostHealth } from "./host-health.ts";
 import type { HostSnapshot, Inspection, InspectOptions } from "./inspection.ts";
 import type { DurablePage, DurableQuery, DurableRow, DurableSubscriptions } from "./mail/durable-subscriptions.ts";
 import type { MeasuredCounters } from "./metrics/host-readings.ts";
-import { measureHost } from "./metrics/measure-host.ts";
+import { measureHost, type QueuesHere } from "./metrics/measure-host.ts";
 import type { ObserverGroups } from "./observer.ts";
 import type { AgentOperations } from "./operations/agent-operations.ts";
 import type { ClusterOperations } from "./operations/cluster-operations.ts";
@@ -13,6 +14,13 @@ import type { EventPublishing } from "./operations/event-publishing.ts";
 import type { MessageOperations } from "./operations/message-operations.ts";
 import type { MessageTypes } from "./operations/message-types.ts";
 import type { OutsideCalls } from "./operations/outside-calls.ts";
+import { callRows } from "./operations/rows/call-rows.ts";
+import { failureRows, type KeptFailures } from "./operations/rows/failure-rows.ts";
+import { type RowKinds, RowsOfHosts, type RowsPage, type RowsQuery } from "./operations/rows/rows-of-hosts.ts";
+import { sessionRows } from "./operations/rows/session-rows.ts";
+import { topicRows } from "./operations/rows/topic-rows.ts";
+import { typeRows } from "./operations/rows/type-rows.ts";
+import { workerRows } from "./operations/rows/worker-rows.ts";
 import type { DrainOutcome, DrainWorkerOptions, WorkerDrains } from "./placement/worker-drains.ts";
 import type { MessagePayloads } from "./sessions/message-payloads.ts";
 
@@ -31,11 +39,14 @@ export interface HostOperationsParts {
   readonly isServed: (agentType: string) => boolean;
   readonly observe: ObserveHost;
   readonly payloads: MessagePayloads;
+  /** What principals may see. Undefined: the host has no rules. */
+  readonly rules: AccessRules | undefined;
   readonly messages: MessageOperations;
   readonly publishing: EventPublishing;
   readonly outsideCalls: OutsideCalls;
   readonly messageTypes: MessageTypes;
   readonly oldestCallMs: () => number;
+  readonly queues: () => QueuesHere;
 }
 
 /**
@@ -79,6 +90,10 @@ export class HostOperations {
   /** Asks workers of this host which messages their agents take. */
   readonly messageTypes: MessageTypes;
   readonly #oldestCallMs: () => number;
+  /** The lists of this host alone. */
+  readonly ownRows: RowsOfHosts;
+  #failures: KeptFailures | undefined;
+  readonly #queues: () => QueuesHere;
   /** The host that runs. Undefined: the servicer runs without one. */
   running: RunningHost | undefined;
   readonly observe: ObserveHost;
@@ -92,8 +107,17 @@ export class HostOperations {
     this.observe = parts.observe;
     this.payloads = parts.payloads;
     this.#oldestCallMs = parts.oldestCallMs;
+    this.#queues = parts.queues;
     this.agents = agents;
     this.messages = parts.messages;
+    this.ownRows = new RowsOfHosts(
+      {
+        ...{ workers: workerRows(inspection), sessions: sessionRows(inspection), calls: callRows(parts.messages) },
+        ...{ topics: topicRows(parts.messages), types: typeRows(inspection) },
+        failures: failureRows(() => this.#failures),
+      },
+      parts.rules,
+    );
     this.publish = (...given) => parts.publishing.publish(...given);
     this.call = (...given) => parts.outsideCalls.call(...given);
     this.messageTypes = parts.messageTypes;
@@ -118,6 +142,8 @@ export class HostOperations {
     return measureHost(metrics, {
       counters: () => running.counters(),
       oldestCallMs: this.#oldestCallMs,
+      queues: () => ({ ...this.#queues(), links: this.cluster?.queues() ?? [] }),
+      now: () => this.clock.now(),
       isReady: () => running.health() === "serving",
       observe,
     });
@@ -126,6 +152,23 @@ export class HostOperations {
   /** Shows the present of the host. */
   inspect(options: InspectOptions): Promise<HostSnapshot> {
     return this.#inspection.inspect(options);
+  }
+
+  /** Returns a page of a list: of the hosts of the cluster, or of this host if it is alone. Rejects with the reason of `signal`. */
+  rows<Kind extends keyof RowKinds>(
+    kind: Kind,
+    query: RowsQuery,
+    signal: AbortSignal,
+  ): Promise<RowsPage<RowKinds[Kind]>> {
+    return this.cluster?.rows(kind, query, signal) ?? this.ownRows.page(kind, query, { around: undefined, signal });
+  }
+
+  /** Lists the failures that an admin entry keeps, also for other hosts. Returns what ends that. */
+  listFailures(kept: KeptFailures): () => void {
+    this.#failures = kept;
+    return () => {
+      if (this.#failures === kept) this.#failures = undefined;
+    };
   }
 
   /** Dead letters that the host has deleted since its start, because all had too many bytes. */

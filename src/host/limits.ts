@@ -177,6 +177,11 @@ export const limits = {
   /** Unary calls that wait for other hosts, milliseconds for which each waits, and those for which a list of all hosts waits. */
   peerUnaries: 10_000,
   peerUnaryMs: 10_000,
+  /**
+   * Milliseconds for which a registration waits for the host that has the channel of its client. That one waits `lostHostMs` and
+   * `leavingOwnerMs` at most.
+   */
+  forwardedMs: 45_000,
   peerListMs: 1_000,
   /** Milliseconds in which the worker of another host answers a control request that goes there with its sender's principal. */
   controlAskMs: 60_000,

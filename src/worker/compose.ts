@@ -3,6 +3,7 @@ import {
   type AgentId,
   type AgentRuntime,
   type CallPath,
+  type Clock,
   CodecRegistry,
   createLayers,
   type Delivery,
@@ -52,6 +53,7 @@ export interface WorkerParts {
   readonly post: HostedPost;
   /** Undefined: nothing is measured. */
   readonly times: WorkerTimes | undefined;
+  readonly clock: Clock;
 }
 
 /** Makes the parts of a worker, and connects them. Throws `invalid-argument` for invalid options. */
@@ -157,7 +159,21 @@ export function composeWorker(options: WorkerRuntimeOptions, runtime: AgentRunti
     ...{ catalog, claims, clock, services: () => lifecycle.host.services },
     placesAgents: () => lifecycle.host.placesAgents,
   });
-  return { registry, catalog, limiter, sendQueue, status, counts, lifecycle, calls, events, agents, post, times };
+  return {
+    registry,
+    catalog,
+    limiter,
+    sendQueue,
+    status,
+    counts,
+    lifecycle,
+    calls,
+    events,
+    agents,
+    post,
+    times,
+    clock,
+  };
 }
 
 /** Returns what names turns on this worker. A call's request id is unique at its host. An event's id may come several times. */

@@ -326,9 +326,18 @@ export class WorkerRuntime implements AgentRuntime {
   }
 
   #measured(): MeasuredWorker {
-    const { counts, status, times } = this.#parts;
+    const { counts, status, times, catalog, clock } = this.#parts;
+    const oldestTurnMs = catalog.oldestWaitMs(clock.now());
     const { handlers, queuedCount, pendingCallsCount } = this;
-    return { counts, isConnected: status.latest.at === "connected", handlers, queuedCount, pendingCallsCount, times };
+    return {
+      counts,
+      isConnected: status.latest.at === "connected",
+      handlers,
+      queuedCount,
+      pendingCallsCount,
+      times,
+      oldestTurnMs,
+    };
   }
 
   #stopMeasuring(): void {

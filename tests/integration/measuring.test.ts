@@ -1,13 +1,19 @@
 import { describe, expect, it, vi } from "vitest";
-import { AgentId, TopicId, TypeSubscription } from "../../src/core/index.ts";
-import { Host, type HostOccurrence } from "../../src/host/index.ts";
+import { z } from "zod";
+import { AgentId, defineState, persistentAgent, rpc, TopicId, TypeSubscription } from "../../src/core/index.ts";
+import { Host, type HostOccurrence, type HostOptions } from "../../src/host/index.ts";
 import { operationsOf } from "../../src/host/internal.ts";
 import { hostMetrics } from "../../src/host/metrics/host-metric-table.ts";
+import { measureHost } from "../../src/host/metrics/measure-host.ts";
 import { eventLoopMetrics } from "../../src/telemetry/otel/event-loop-metrics.ts";
 import { openTelemetryMetrics } from "../../src/telemetry/otel/index.ts";
+import { ManualClock } from "../../src/testing/index.ts";
 import { createMemoryNetwork } from "../../src/transport/index.ts";
-import { WorkerRuntime } from "../../src/worker/index.ts";
+import { type WorkerOptions, WorkerRuntime } from "../../src/worker/index.ts";
 import { workerHistograms, workerMetrics } from "../../src/worker/metrics/worker-metric-table.ts";
+import { Gate } from "../support/gate.ts";
+import { GatedStore } from "../support/gated-store.ts";
+import { Inbox } from "../support/inbox.ts";
 import { MetricsRecorder } from "../support/metrics-recorder.ts";
 import { Opened } from "../support/opened.ts";
 import { FunctionAgent } from "../support/worker/function-agent.ts";
@@ -15,12 +21,33 @@ import { MyMessage } from "../support/worker/messages.ts";
 
 const message = MyMessage({ content: "hi" });
 
-async function rig(parts: { readonly host?: MetricsRecorder; readonly worker?: MetricsRecorder } = {}) {
+interface Given {
+  readonly host?: HostOptions;
+  readonly worker?: WorkerOptions;
+}
+
+const Count = defineState(z.object({ count: z.number() }), { initial: { count: 0 } });
+
+class Counter extends persistentAgent(Count) {
+  @rpc(MyMessage)
+  async count() {
+    this.state.count += 1;
+  }
+}
+
+async function rig(
+  parts: { readonly host?: MetricsRecorder; readonly worker?: MetricsRecorder } = {},
+  given: Given = {},
+) {
   const opened = new Opened();
   const network = createMemoryNetwork();
-  const host = opened.use(new Host({ listener: network, address: "host:1" }, { metrics: parts.host?.metrics }));
+  const host = opened.use(
+    new Host({ listener: network, address: "host:1" }, { metrics: parts.host?.metrics, ...given.host }),
+  );
   await host.start();
-  const worker = opened.use(new WorkerRuntime({ dialer: network, address: "host:1", metrics: parts.worker?.metrics }));
+  const worker = opened.use(
+    new WorkerRuntime({ dialer: network, address: "host:1", metrics: parts.worker?.metrics, ...given.worker }),
+  );
   await worker.start();
   await worker.registerFactory("good", () => new FunctionAgent());
   await worker.registerFactory("bad", () => new FunctionAgent(() => Promise.reject(new Error("no"))));
@@ -78,6 +105,56 @@ describe("the metrics of a host", () => {
     answer();
     await call;
     expect(await recorder.value("troupe.host.calls.oldest")).toBe(0);
+  });
+
+  it("say how old the oldest entry of each queue is, as collections have seen it", async () => {
+    const [recorder, clock, stateStore] = [new MetricsRecorder(), new ManualClock(), new GatedStore({})];
+    await using system = await rig({ host: recorder }, { host: { clock, stateStore, heartbeatTimeoutMs: 0 } });
+    const { worker } = system;
+    const ages = async () =>
+      Object.fromEntries(
+        (await recorder.values("troupe.host.queue.age")).map(({ labels, value }) => [labels.queue, value]),
+      );
+    expect(await ages()).toEqual({ workers: 0, links: 0, commits: 0, mail: 0 });
+    await Counter.register(worker, "counter", () => new Counter("counts"));
+    const answer = worker.sendMessage(message, new AgentId("counter", "k"));
+    const { write } = await stateStore.commits.take();
+    expect(await ages()).toMatchObject({ commits: 0 });
+    clock.advance(5_000);
+    expect(await ages()).toMatchObject({ commits: 5 });
+    stateStore.openGate();
+    write();
+    await answer;
+    // No worker serves the type.
+    await worker.tell(message, new AgentId("nobody", "k"));
+    clock.advance(7_000);
+    let told = await ages();
+    // The host may still read the message from its store.
+    while (told.mail === 0) told = await ages();
+    expect(told).toEqual({ workers: 0, links: 0, commits: 0, mail: 7 });
+  });
+
+  it("read the queues of sessions and links by what has come and what waits", async () => {
+    const recorder = new MetricsRecorder();
+    const [session, link] = [
+      { sentFrames: 3, queuedFrames: 1 },
+      { entered: 9, waiting: 2, key: {} },
+    ];
+    let nowMs = 0;
+    const commits = { key: {}, entered: 0, waiting: 0 };
+    await using system = await rig();
+    const end = measureHost(recorder.metrics, {
+      counters: () => system.host.counters(),
+      ...{ oldestCallMs: () => 0, isReady: () => true, observe: () => () => undefined, now: () => nowMs },
+      queues: () => ({ sessions: [session], links: [link], commits, mailMs: 0 }),
+    });
+    await recorder.names();
+    nowMs = 4_000;
+    expect(await recorder.value("troupe.host.queue.age", { queue: "workers" })).toBe(4);
+    expect(await recorder.value("troupe.host.queue.age", { queue: "links" })).toBe(4);
+    session.queuedFrames = 0;
+    expect(await recorder.value("troupe.host.queue.age", { queue: "workers" })).toBe(0);
+    end();
   });
 
   it("give one label to all types beyond the first 100", async () => {
@@ -150,6 +227,43 @@ describe("the metrics of a worker", () => {
     expect(await recorder.value("troupe.worker.agents")).toBe(0);
     await system.worker.start();
     expect(await recorder.value("troupe.worker.connected")).toBe(1);
+  });
+});
+
+describe("the age of turns", () => {
+  it("is that of the oldest message that waits for its turn, as collections have seen it", async () => {
+    const [recorder, clock] = [new MetricsRecorder(), new ManualClock()];
+    await using system = await rig({ worker: recorder }, { worker: { clock, heartbeatMs: 0, keepAliveMs: 0 } });
+    const gates = [new Gate(), new Gate(), new Gate()];
+    const begun = new Inbox<number>();
+    let turns = 0;
+    await system.worker.registerFactory(
+      "serial",
+      () =>
+        new FunctionAgent(() => {
+          begun.put(turns);
+          return gates[turns++]?.opened;
+        }),
+      { concurrency: "sequential" },
+    );
+    const age = () => recorder.value("troupe.worker.turns.age");
+    const send = () => system.worker.sendMessage(message, new AgentId("serial", "k"));
+    const answers = [send()];
+    await begun.take();
+    expect(await age()).toBe(0);
+    answers.push(send(), send());
+    // The worker answers its own host in order: the two wait when this call is answered.
+    await system.worker.sendMessage(message, new AgentId("good", "k"));
+    expect(await age()).toBe(0);
+    clock.advance(3_000);
+    expect(await age()).toBe(3);
+    gates[0]?.open();
+    await begun.take();
+    clock.advance(2_000);
+    expect(await age(), "the third message").toBe(5);
+    for (const gate of gates) gate.open();
+    await Promise.all(answers);
+    expect(await age()).toBe(0);
   });
 });
 

@@ -1,14 +1,27 @@
 import { BasicTracerProvider, InMemorySpanExporter, SimpleSpanProcessor } from "@opentelemetry/sdk-trace-base";
-import { AgentId, TopicId } from "troupe";
+import { AgentId, defineState, type MessageContext, type MessageOf, persistentAgent, rpc, TopicId } from "troupe";
 import { GrpcWorkerAgentRuntime, GrpcWorkerAgentRuntimeHost } from "troupe/grpc";
 import { openTelemetryHostTracing, openTelemetryTracing } from "troupe/telemetry/otel";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { z } from "zod";
 import { Opened } from "../support/opened.ts";
 import { MyMessage } from "../support/worker/messages.ts";
 import { generations } from "./support/generations.ts";
 import type { PeerEvent } from "./support/peer-protocol.ts";
 import type { PythonPeer } from "./support/python-peer.ts";
 import { startPythonWorker } from "./support/python-peers.ts";
+
+const Count = defineState(z.object({ told: z.number() }), { initial: { told: 0 } });
+
+/** Publishes and tells in a turn whose effects leave with its commit. */
+class Announcer extends persistentAgent(Count) {
+  @rpc(MyMessage)
+  async announce(message: MessageOf<typeof MyMessage>, { signal }: MessageContext) {
+    this.state.told += 1;
+    await this.publishMessage(message, new TopicId("news", "k"), { signal });
+    await this.tell(message, new AgentId("echo", "k"));
+  }
+}
 
 for (const generation of generations) {
   describe.skipIf(generation.skipReason)(`${generation.title}, called and told by a traced TypeScript worker`, () => {
@@ -52,6 +65,19 @@ for (const generation of generations) {
       await worker.sendMessage(MyMessage({ content: "hi" }), new AgentId("echo", "k"));
       const span = await python.next("span", { name: "autogen process echo.(k)-A" });
       expect(followed(span)).toEqual(idsOf("autogen create echo.(k)-A"));
+    });
+
+    test(`the span of Python's handler of an event that rode on a commit ${follows} the turn that made it`, async () => {
+      await Announcer.register(worker, "announcer", () => new Announcer("counts and tells"));
+      await worker.sendMessage(MyMessage({ content: "hi" }), new AgentId("announcer", "k"));
+      const span = await python.next("span", { name: "autogen process collector.(k)-A" });
+      expect(followed(span)).toEqual(idsOf("autogen create news.(k)-T"));
+      const told = await python.next("span", { name: "autogen process echo.(k)-A" });
+      expect(followed(told)).toEqual(idsOf("autogen create echo.(k)-A"));
+      const [call, event, tell] = ["announcer.(k)-A", "news.(k)-T", "echo.(k)-A"].map((name) =>
+        idsOf(`autogen create ${name}`),
+      );
+      for (const made of [event, tell]) expect(made?.split("/")[0]).toBe(call?.split("/")[0]);
     });
 
     test("one trace shows a call from its caller through the host to Python, and back", async () => {

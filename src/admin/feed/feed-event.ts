@@ -37,13 +37,26 @@ export const feedKinds: readonly string[] = Object.keys(kinds);
 /** Characters of a text from outside that an event shows. */
 const shownChars = 500;
 
+export function outcomeOfEvent({ missed }: { readonly missed: number }): "missed" | "delivered" {
+  return missed > 0 ? "missed" : "delivered";
+}
+
 type About = Pick<FeedEvent, "kind" | "outcome"> & Partial<FeedEvent>;
 
 export function feedEventOf(what: HostOccurrence, time: string): FeedEvent {
   const { kind, outcome, type, key, topic, clientId, code, ms, traceId, detail } = aboutOf(what);
   return {
-    ...{ time, kind, outcome, type: shown(type), key: shown(key), topic: shown(topic), clientId: shown(clientId) },
-    ...{ code: code ?? null, ms: ms ?? null, traceId: traceId ?? null, detail: shown(detail) },
+    time,
+    kind,
+    outcome,
+    type: shown(type),
+    key: shown(key),
+    topic: shown(topic),
+    clientId: shown(clientId),
+    code: code ?? null,
+    ms: ms ?? null,
+    traceId: traceId ?? null,
+    detail: shown(detail),
   };
 }
 
@@ -74,15 +87,12 @@ function isWhole(name: string): boolean {
 function aboutOf(what: HostOccurrence): About {
   switch (what.at) {
     case "call": {
-      const { targetType: type, targetKey: key, callerId: clientId, outcome, ms } = what;
-      return {
-        ...{ kind: "call", outcome, type, key, clientId, ms },
-        ...codeOf(what.code),
-        traceId: what.traceId ?? null,
-      };
+      // In one literal: of calls there are many.
+      const { targetType: type, targetKey: key, callerId: clientId, outcome, ms, code = null, traceId = null } = what;
+      return { kind: "call", outcome, type, key, clientId, ms, code, traceId };
     }
     case "event": {
-      const outcome = what.missed > 0 ? "missed" : "delivered";
+      const outcome = outcomeOfEvent(what);
       const detail = `${what.delivered} delivered, ${what.missed} missed`;
       return { kind: "event", outcome, topic: what.topicType, traceId: what.traceId ?? null, detail };
     }

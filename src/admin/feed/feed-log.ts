@@ -1,6 +1,7 @@
-import type { FeedEvent } from "./feed-event.ts";
+import type { HostOccurrence } from "../../host/internal.ts";
+import { type FeedEvent, feedEventOf } from "./feed-event.ts";
 
-/** An event, and its text as readers get it. */
+/** An occurrence that is kept, and its text as readers get it. */
 export interface FeedEntry {
   readonly number: number;
   readonly event: FeedEvent;
@@ -12,7 +13,7 @@ export interface FeedEntry {
 /** Bytes of an entry beside its text, which it has twice. */
 const fixedBytes = 400;
 
-/** The last events of a feed, within a bound of bytes. The oldest are forgotten first. */
+/** The last occurrences of a host that readers want, within a bound of bytes. All have numbers; the oldest are forgotten first. */
 export class FeedLog {
   readonly #maxBytes: number;
   #entries: FeedEntry[] = [];
@@ -20,6 +21,8 @@ export class FeedLog {
   #at = 0;
   #bytes = 0;
   #next = 1;
+  /** The number of the newest that was forgotten. */
+  #forgotten = 0;
 
   constructor(maxBytes: number) {
     this.#maxBytes = maxBytes;
@@ -29,16 +32,22 @@ export class FeedLog {
     return this.#bytes;
   }
 
-  /** The number of the oldest that is kept, and that of the next to come. */
+  /** The number of the first of which it is known whether a reader wants it, and that of the next to come. */
   get first(): number {
-    return this.#entries[this.#at]?.number ?? this.#next;
+    return this.#forgotten + 1;
   }
 
   get next(): number {
     return this.#next;
   }
 
-  add(event: FeedEvent, payload = ""): void {
+  /** An occurrence that no reader gets. */
+  skip(): void {
+    this.#next += 1;
+  }
+
+  add(what: HostOccurrence, time: string, payload: string): void {
+    const event = feedEventOf(what, time);
     const entry = { number: this.#next, event, json: JSON.stringify(event), payload };
     this.#next += 1;
     this.#entries.push(entry);
@@ -55,15 +64,30 @@ export class FeedLog {
     }
   }
 
-  /** An entry that is kept. Undefined: it is forgotten, or still to come. */
-  get(number: number): FeedEntry | undefined {
-    return this.#entries[this.#at + number - this.first];
+  /** Whether there is an entry with this number or a later one. */
+  hasFrom(number: number): boolean {
+    return (this.#entries.at(-1)?.number ?? 0) >= number;
+  }
+
+  /** The entries from this number on. */
+  *from(number: number): Iterable<FeedEntry> {
+    let [low, high] = [this.#at, this.#entries.length];
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if ((this.#entries[middle]?.number ?? 0) < number) low = middle + 1;
+      else high = middle;
+    }
+    for (let at = low; at < this.#entries.length; at += 1) {
+      const entry = this.#entries[at];
+      if (entry !== undefined) yield entry;
+    }
   }
 
   #forgetOne(): void {
     const oldest = this.#entries[this.#at];
     if (oldest === undefined) return;
     this.#bytes -= costOf(oldest);
+    this.#forgotten = oldest.number;
     this.#at += 1;
     if (2 * this.#at <= this.#entries.length) return;
     this.#entries = this.#entries.slice(this.#at);

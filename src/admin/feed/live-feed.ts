@@ -1,11 +1,12 @@
 import { type Clock, followAbort, type Timer, unfollowAbort } from "../../core/internal.ts";
-import type { HostObserver } from "../../host/internal.ts";
+import type { HostObserver, ShownPayload } from "../../host/internal.ts";
 import { HttpProblem } from "../../http/internal.ts";
 import { FairShare } from "../../transport/internal.ts";
 import type { AdminHost } from "../admin-host.ts";
 import type { AdminRights } from "../admin-rights.ts";
-import { type FeedFilter, feedEventOf, isWanted, mayRead, maySee } from "./feed-event.ts";
+import { type FeedFilter, mayRead } from "./feed-event.ts";
 import { type FeedEntry, FeedLog } from "./feed-log.ts";
+import { FeedReader, readerLimits } from "./feed-reader.ts";
 
 /** Bounds of a feed. They are no options, because no user has needed another value yet. */
 export const feedLimits = {
@@ -24,6 +25,8 @@ export const feedLimits = {
   lingerMs: 30_000,
   /** Milliseconds after which a browser comes back. */
   retryMs: 2_000,
+  /** Readers that have left, for which the feed still keeps what they want. The oldest are forgotten first. */
+  absentReaders: 24,
 } as const;
 
 export interface LiveFeedParts {
@@ -51,12 +54,15 @@ export interface FeedQuery {
 interface Listening {
   readonly id: string;
   readonly log: FeedLog;
+  /** Those that are here, and those that may come back. */
+  readonly readers: FeedReader[];
   readonly end: () => void;
 }
 
 /**
  * Tells what happens at a host, as server-sent events. It listens to the host while there is a reader, and 30 s longer. All readers share the events that are
- * kept, so that a slow one costs no memory: it loses the oldest, and is told how many.
+ * kept, so that a slow one costs no memory: it loses the oldest, and is told how many. Of a host under load a reader gets some events of each moment, and is
+ * told of the others. Nothing is made of those, nor of what no reader wants.
  */
 export class LiveFeed {
   readonly #parts: LiveFeedParts;
@@ -89,20 +95,22 @@ export class LiveFeed {
   open(query: FeedQuery): AsyncIterable<string> {
     const { signal, rights, lastEventId } = query;
     signal.throwIfAborted();
-    const party = rights.principal === undefined ? "operator" : `principal ${rights.principal}`;
+    const party = rights.principal === undefined ? "operator" : `principal ${rights.principal.name}`;
     if (!this.#share.mayAdd(party)) {
       const text = `The feed has ${feedLimits.readers} readers at most, and one principal two thirds. End others, or try again later.`;
       // Who has no place to read has none for a connection either.
       throw new HttpProblem(503, "overloaded", text, { closes: true });
     }
     this.#share.add(party);
-    signal.addEventListener("abort", () => this.#left(party), { once: true });
     if (query.withPayloads) this.#watchPayloads(signal);
     this.#linger?.cancel();
     const known = this.#listening;
     const listening = known ?? this.#listen();
-    const from = placeAfter(lastEventId, listening);
-    return this.#read(query, listening, from ?? listening.log.next, from === undefined);
+    const place = placeAfter(lastEventId, listening);
+    const { reader, hasMissed } = this.#readerFor(query, listening, place !== undefined);
+    signal.addEventListener("abort", () => this.#left(party, reader), { once: true });
+    const from = hasMissed ? undefined : place;
+    return this.#read(query, { listening, reader, start: from ?? listening.log.next, isUnknown: from === undefined });
   }
 
   /** Ends the listening. Readers end with their requests. */
@@ -116,13 +124,22 @@ export class LiveFeed {
   #listen(): Listening {
     const { clock, observe, makeId, payloads } = this.#parts;
     const log = new FeedLog(feedLimits.bytes);
+    const readers: FeedReader[] = [];
+    const short: FeedReader[] = [];
     const end = observe((what) => {
-      const payload = payloads.of(what);
-      const text = payload === undefined ? undefined : JSON.stringify(payload);
-      log.add(feedEventOf(what, new Date(clock.wallNow()).toISOString()), text);
-      if (this.#waiting.size > 0) this.#gathering ??= clock.setTimer(feedLimits.gatherMs, () => this.#wake());
+      if (this.#gathering === undefined) this.#gather(readers);
+      if (short.length > 0) short.length = 0;
+      let isKept = false;
+      for (const reader of readers) {
+        if (!reader.wants(what)) continue;
+        if (reader.takeOne()) isKept = true;
+        else short.push(reader);
+      }
+      if (isKept) return log.add(what, new Date(clock.wallNow()).toISOString(), textOf(payloads.of(what)));
+      log.skip();
+      for (const reader of short) reader.lost += 1;
     });
-    const listening: Listening = { id: makeId(), log, end };
+    const listening: Listening = { id: makeId(), log, readers, end };
     this.#listening = listening;
     return listening;
   }
@@ -139,34 +156,93 @@ export class LiveFeed {
     signal.addEventListener("abort", left, { once: true });
   }
 
+  /** Collects what happens for a moment. */
+  #gather(readers: readonly FeedReader[]): void {
+    const { clock } = this.#parts;
+    const nowMs = clock.now();
+    for (const reader of readers) reader.refill(nowMs);
+    this.#gathering = clock.setTimer(feedLimits.gatherMs, () => this.#wake());
+  }
+
+  /** Finds the reader that has left and comes back, or makes one. `hasMissed`: nothing was kept for it meanwhile. */
+  #readerFor(
+    query: FeedQuery,
+    { readers }: Listening,
+    comesBack: boolean,
+  ): { readonly reader: FeedReader; readonly hasMissed: boolean } {
+    const known = comesBack ? readers.find((one) => one.leftMs !== undefined && one.isLike(query)) : undefined;
+    if (known !== undefined) {
+      known.leftMs = undefined;
+      return { reader: known, hasMissed: false };
+    }
+    // The same may have been kept for another one that is here.
+    const isKept = readers.some((one) => one.isLike(query));
+    const nowMs = this.#parts.clock.now();
+    const forgotten = readers.findIndex(({ leftMs }) => leftMs !== undefined && nowMs - leftMs >= feedLimits.lingerMs);
+    if (forgotten >= 0) readers.splice(forgotten, 1);
+    if (readers.length >= feedLimits.readers + feedLimits.absentReaders)
+      readers.splice(
+        readers.findIndex(({ leftMs }) => leftMs !== undefined),
+        1,
+      );
+    const reader = new FeedReader(query, nowMs);
+    readers.push(reader);
+    return { reader, hasMissed: comesBack && !isKept };
+  }
+
   #wake(): void {
     this.#gathering = undefined;
     for (const wake of [...this.#waiting]) wake();
   }
 
-  #left(party: string): void {
+  #left(party: string, reader: FeedReader): void {
     this.#share.remove(party);
+    reader.leftMs = this.#parts.clock.now();
     if (this.#share.size > 0) return;
     this.#linger = this.#parts.clock.setTimer(feedLimits.lingerMs, () => this.close(), { keepAlive: false });
   }
 
-  async *#read(query: FeedQuery, { id, log }: Listening, start: number, isUnknown: boolean): AsyncIterable<string> {
+  async *#read(
+    query: FeedQuery,
+    {
+      listening: { id, log },
+      reader,
+      start,
+      isUnknown,
+    }: {
+      readonly listening: Listening;
+      readonly reader: FeedReader;
+      readonly start: number;
+      readonly isUnknown: boolean;
+    },
+  ): AsyncIterable<string> {
     const { signal } = query;
     let place = start;
     yield `retry: ${feedLimits.retryMs}\n\n`;
     if (isUnknown && query.lastEventId !== undefined) yield lostText(`${id}-${place - 1}`, null);
     while (!signal.aborted) {
       if (place < log.first) {
-        const lost = log.first - place;
+        reader.lost += log.first - place;
         place = log.first;
-        yield lostText(`${id}-${place - 1}`, lost);
       }
-      const { text, next } = gathered(log, place, query, id);
+      const { text, next } = gathered(log, place, { reader, query, id });
+      const lost = this.#lostOf(reader);
+      if (lost > 0) yield lostText(`${id}-${place - 1}`, lost);
       place = next;
       if (text !== "") yield text;
-      else if (place < log.next) await this.#turn(signal);
-      else if (!(await this.#more(signal))) yield `: quiet\nid: ${id}-${place - 1}\n\n`;
+      else if (log.hasFrom(place)) await this.#turn(signal);
+      else if (!(await this.#more(signal, reader)) && reader.lost === 0) yield `: quiet\nid: ${id}-${place - 1}\n\n`;
     }
+  }
+
+  /** How many lost occurrences the reader is to be told of now. It is told once in a while. */
+  #lostOf(reader: FeedReader): number {
+    const nowMs = this.#parts.clock.now();
+    const { lost } = reader;
+    if (lost === 0 || nowMs - reader.toldMs < readerLimits.lostMs) return 0;
+    reader.toldMs = nowMs;
+    reader.lost = 0;
+    return lost;
   }
 
   /** Lets other work have its turn. */
@@ -174,9 +250,9 @@ export class LiveFeed {
     await this.#wait(0, signal);
   }
 
-  /** Resolves to whether there may be more; false: it was quiet for long. */
-  #more(signal: AbortSignal): Promise<boolean> {
-    return this.#wait(feedLimits.quietMs, signal);
+  /** Resolves to whether there may be more; false: it was quiet for long, or there are lost ones to tell. */
+  #more(signal: AbortSignal, { lost }: FeedReader): Promise<boolean> {
+    return this.#wait(lost > 0 ? readerLimits.lostMs : feedLimits.quietMs, signal);
   }
 
   #wait(ms: number, signal: AbortSignal): Promise<boolean> {
@@ -195,24 +271,29 @@ export class LiveFeed {
   }
 }
 
-/** Collects what a reader wants and may see from a place on. */
-function gathered(log: FeedLog, place: number, query: FeedQuery, id: string): { text: string; next: number } {
-  let [text, next] = ["", place];
-  for (let entry = log.get(next); entry !== undefined; entry = log.get(next)) {
-    next += 1;
-    if (isFor(entry, query))
-      text += `id: ${id}-${entry.number}\nevent: ${entry.event.kind}\ndata: ${textOf(entry, query)}\n\n`;
-    if (text.length >= feedLimits.chunkChars || next - place >= feedLimits.turnEvents) break;
+/** Collects what a reader gets from a place on. */
+function gathered(
+  log: FeedLog,
+  place: number,
+  { reader, query, id }: { readonly reader: FeedReader; readonly query: FeedQuery; readonly id: string },
+): { text: string; next: number } {
+  let [text, seen] = ["", 0];
+  for (const entry of log.from(place)) {
+    const { number, event } = entry;
+    if (text.length >= feedLimits.chunkChars || seen >= feedLimits.turnEvents) return { text, next: number };
+    seen += 1;
+    if (reader.gets(event)) text += `id: ${id}-${number}\nevent: ${event.kind}\ndata: ${jsonFor(entry, query)}\n\n`;
   }
-  return { text, next };
+  return { text, next: log.next };
 }
 
-function isFor({ event }: FeedEntry, { filter, rights }: FeedQuery): boolean {
-  return isWanted(event, filter) && maySee(event, rights);
+/** The JSON of a content. Empty: there is none. */
+function textOf(payload: ShownPayload | undefined): string {
+  return payload === undefined ? "" : JSON.stringify(payload);
 }
 
 /** The JSON of an event for one reader. */
-function textOf({ event, json, payload }: FeedEntry, { withPayloads, rights }: FeedQuery): string {
+function jsonFor({ event, json, payload }: FeedEntry, { withPayloads, rights }: FeedQuery): string {
   if (payload === "" || !withPayloads || !mayRead(event, rights)) return json;
   return `${json.slice(0, -1)},"payload":${payload}}`;
 }

@@ -1,4 +1,5 @@
-import type { Failure, NewFailure } from "./failure.ts";
+import type { Failure, KeptFailures } from "../../host/internal.ts";
+import type { NewFailure } from "./failure.ts";
 
 export interface FailureRingOptions {
   /** Bytes of all failures. */
@@ -21,7 +22,7 @@ interface Group {
  * The recent failures of a host, within a bound of bytes. Agent types share it: the oldest of the type that has most is forgotten first. So a type
  * that fails all the time hides no other. Failures without an agent type are shared by their kinds in the same way.
  */
-export class FailureRing {
+export class FailureRing implements KeptFailures {
   readonly #groups = new Map<string, Group>();
   readonly #maxBytes: number;
   readonly #nowMs: () => number;
@@ -59,12 +60,7 @@ export class FailureRing {
   }
 
   /** The failures that `isWanted` admits, newest first. */
-  list(query: { readonly before: number; readonly limit: number; readonly isWanted: (failure: Failure) => boolean }): {
-    readonly rows: readonly Failure[];
-    /** Undefined: there are no more. */
-    readonly next: number | undefined;
-  } {
-    const { before, limit, isWanted } = query;
+  list({ before, limit, isWanted }: Parameters<KeptFailures["list"]>[0]): ReturnType<KeptFailures["list"]> {
     const found = [...this.#groups.values()]
       .flatMap(({ failures, at }) => failures.slice(at).filter((one) => one.number < before && isWanted(one)))
       .sort((one, other) => other.number - one.number);

@@ -1,25 +1,5 @@
 import { loggableUpTo } from "../../core/internal.ts";
-import type { HostOccurrence } from "../../host/internal.ts";
-
-/** Something that went wrong at a host. */
-export interface Failure {
-  /** Its number since the host keeps failures. */
-  readonly number: number;
-  readonly time: string;
-  readonly kind: FailureKind;
-  /** The agent type. Null: it is about none. */
-  readonly type: string | null;
-  readonly key: string | null;
-  /** The topic type of an event. */
-  readonly topic: string | null;
-  readonly code: string;
-  readonly detail: string;
-  readonly clientId: string | null;
-  /** The id of the trace that the caller records. */
-  readonly traceId: string | null;
-}
-
-export type FailureKind = HostOccurrence["at"];
+import type { Failure, FailureKind, HostOccurrence } from "../../host/internal.ts";
 
 /** A failure, before it has its number and time. */
 export type NewFailure = Pick<Failure, "kind" | "code"> & Partial<Omit<Failure, "number" | "time" | "kind" | "code">>;

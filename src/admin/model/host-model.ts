@@ -1,10 +1,4 @@
-import type {
-  HostCounters,
-  InspectedSession,
-  InspectedType,
-  ListedCall,
-  ListedSubscription,
-} from "../../host/internal.ts";
+import type { HostCounters, ListedCall } from "../../host/internal.ts";
 import type { AdminHost } from "../admin-host.ts";
 import { failureOf } from "./failure.ts";
 import { FailureRing } from "./failure-ring.ts";
@@ -21,33 +15,17 @@ export interface NumberedQuery<Row> {
  * model to its end.
  */
 export class HostModel {
-  readonly failures: FailureRing;
   readonly #host: AdminHost;
-  readonly #end: () => void;
+  readonly #ends: readonly (() => void)[];
 
   constructor(host: AdminHost) {
     this.#host = host;
     const failures = new FailureRing({ nowMs: () => host.clock.wallNow() });
-    this.failures = failures;
-    this.#end = host.observe((what) => {
+    const end = host.observe((what) => {
       const failure = failureOf(what);
       if (failure !== undefined) failures.add(failure);
     }, "failures");
-  }
-
-  /** The time of the host, in milliseconds since 1970. */
-  wallNow(): number {
-    return this.#host.clock.wallNow();
-  }
-
-  /** All sessions: a host has at most 10,000, and gathers them in batches. */
-  async sessions(signal: AbortSignal): Promise<readonly InspectedSession[]> {
-    return (await this.#host.inspect({ maxTypes: 0, signal })).sessions;
-  }
-
-  /** Agent types and their owners, 100,000 at most. */
-  async types(signal: AbortSignal): Promise<readonly InspectedType[]> {
-    return (await this.#host.inspect({ maxSessions: 0, maxTypes: mostTypes, signal })).types;
+    this.#ends = [end, host.listFailures(failures)];
   }
 
   async counters(signal: AbortSignal): Promise<HostCounters> {
@@ -58,14 +36,8 @@ export class HostModel {
     return this.#host.messages.calls(query, signal);
   }
 
-  subscriptions(query: NumberedQuery<ListedSubscription>, signal: AbortSignal) {
-    return this.#host.messages.subscriptions(query, signal);
-  }
-
   /** Notes no more. */
   close(): void {
-    this.#end();
+    for (const end of this.#ends) end();
   }
 }
-
-const mostTypes = 100_000;

@@ -11,6 +11,9 @@ const setting: JsonSchema = {
   anyOf: [{ type: ["string", "number", "boolean", "null"] }, { type: "array", items: text }],
 };
 const agent = { type: text, key: text };
+/** A page of a list of all hosts of the cluster. */
+const pageOfHosts = (row: string, more = {}): JsonSchema =>
+  pageOf(ref(row), { unanswered: listOf(ref("UnansweredHost")), ...more });
 const ended = object({ ...agent, done: text, wasPlaced: flag });
 
 /** The routes of the admin entry, by method and path. A test fails for a route that has no entry here. */
@@ -70,15 +73,15 @@ export const descriptions: { readonly [route: string]: RouteDescription } = {
     summary: "The calls and events of a trace, in the order in which they came",
     answer: object({ traceId: text, hops: listOf(ref("Hop")), isCut: flag }),
   },
-  "GET /v1/sessions": { summary: "Data channels of workers", answer: pageOf(ref("Session")) },
-  "GET /v1/types": { summary: "Agent types, and the clients that serve them", answer: pageOf(ref("AgentType")) },
-  "GET /v1/topics": { summary: "Subscriptions of connected workers", answer: pageOf(ref("Topic")) },
-  "GET /v1/calls": { summary: "Calls without an outcome, the oldest first", answer: pageOf(ref("Call")) },
+  "GET /v1/sessions": { summary: "Data channels of workers", answer: pageOfHosts("Session") },
+  "GET /v1/types": { summary: "Agent types, and the clients that serve them", answer: pageOfHosts("AgentType") },
+  "GET /v1/topics": { summary: "Subscriptions of connected workers", answer: pageOfHosts("Topic") },
+  "GET /v1/calls": { summary: "Calls without an outcome, the oldest first", answer: pageOfHosts("Call") },
   "GET /v1/failures": {
     summary: "Recent failures, the newest first",
-    answer: pageOf(ref("Failure"), { forgotten: count }),
+    answer: pageOfHosts("Failure", { forgotten: count }),
   },
-  "GET /v1/workers": { summary: "Connected workers", answer: pageOf(ref("Worker")) },
+  "GET /v1/workers": { summary: "Connected workers", answer: pageOfHosts("Worker") },
   "GET /v1/worker": { summary: "A connected worker", answer: ref("Worker") },
   "POST /v1/worker/drain": { summary: "Lets a worker give its agents away and stop", answer: ref("Drain") },
   "GET /v1/hosts": { summary: "Hosts of the cluster", answer: pageOf(ref("Host")) },
@@ -86,14 +89,14 @@ export const descriptions: { readonly [route: string]: RouteDescription } = {
   "POST /v1/host/drain": { summary: "Lets a host of the cluster stop in order", answer: object({ hostId: text }) },
   "GET /v1/agents": {
     summary: "Agents that have a place or a stored state",
-    answer: pageOf(ref("Agent"), { unanswered: listOf(ref("UnansweredHost")) }),
+    answer: pageOfHosts("Agent"),
   },
   "GET /v1/agent": { summary: "An agent", answer: ref("AgentDetail") },
   "POST /v1/agent/deactivate": { summary: "Ends the activation of an agent", answer: ended },
   "POST /v1/agent/destroy": { summary: "Ends an agent, and deletes what is stored of it", answer: ended },
   "GET /v1/reminders": {
     summary: "Reminders of an agent, or those that are due next",
-    answer: { anyOf: [pageOf(ref("Reminder")), pageOf(ref("Reminder"), { isCut: flag })] },
+    answer: pageOf(ref("Reminder")),
   },
   "DELETE /v1/reminder": { summary: "Cancels a reminder", answer: object({ ...agent, name: text, isCancelled: flag }) },
   "GET /v1/dead": { summary: "Dead letters", answer: pageOf(ref("DeadLetter"), { forgottenLetters: count }) },

@@ -25,6 +25,11 @@ const place = {
   workerId: nullable(text),
   epoch: nullable(text),
 };
+/** Of a row in a list of all hosts. */
+const host = {
+  ...nullable(object({ hostId: text, name: text })),
+  description: "The host that has the row. Null: it is alone.",
+};
 const letter = {
   ...{ letter: text, ...agent, messageType: text, code: text, reason: text, attempts: count },
   ...{ bytes: count, sentAt: time, diedAt: time },
@@ -48,6 +53,7 @@ export const schemas: { readonly [name: string]: JsonSchema } = {
   Health: object({ status: word("starting", "serving", "draining", "stopped", "store-lost", "isolated") }),
   HostFacts: object({
     ...{ name: text, version: text, pid: count, address: text, state: text, startedAt: time, now: time },
+    hostId: nullable(text),
   }),
   ActivityStep: object({
     ...{ number: count, time, ms: amount, calls: count, failed: count, abandoned: count, events: count, missed: count },
@@ -74,13 +80,16 @@ export const schemas: { readonly [name: string]: JsonSchema } = {
     ...{ outgoingCalls: count, incomingCalls: count, droppedEvents: count, refusedCalls: count, userAgent: text },
     ...{ isAnnounced: flag, maxFrameBytes: nullable(count), takesJsonEvents: flag, reconnectGraceMs: amount },
     ...{ principal: nullable(text), roles: texts, hasControlChannel: flag, types: texts, typeCount: count },
-    subscriptionCount: count,
+    ...{ subscriptionCount: count, host },
   }),
-  AgentType: object({ type: text, owners: texts }),
-  Topic: object({ id: text, type: text, topic: text, clientId: text, principal: nullable(text) }),
+  AgentType: object({ type: text, owners: texts, host }),
+  Topic: object({
+    ...{ number: count, id: text, type: text, topic: text, clientId: text, principal: nullable(text), host },
+  }),
   Call: object({
     ...{ number: count, ...agent, callerId: text, principal: nullable(text), targetId: nullable(text) },
     ...{ ageMs: nullable(amount), timeoutMs: nullable(amount), isStuck: flag, path: texts, traceId: nullable(text) },
+    host,
   }),
   Failure: object({
     ...{
@@ -92,13 +101,13 @@ export const schemas: { readonly [name: string]: JsonSchema } = {
       topic: nullable(text),
       code: text,
     },
-    ...{ detail: text, clientId: nullable(text), traceId: nullable(text) },
+    ...{ detail: text, clientId: nullable(text), traceId: nullable(text), host },
   }),
   Worker: object(
     {
       ...{ workerId: text, name: text, labels: mapOf(text), clientIds: texts, types: texts, typeCount: count },
       ...{ claims: count, leaving: count, isDraining: flag, outstanding: count, address: text, isTroupe: flag },
-      queuedBytes: count,
+      ...{ queuedBytes: count, host },
     },
     { version: text },
   ),

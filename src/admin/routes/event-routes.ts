@@ -40,7 +40,7 @@ export function eventRoutes(host: Pick<AdminHost, "publish">): readonly AdminRou
         const received = readCloudEvent(headers, body);
         rights.assertMay("publish", received.type);
         const { event, isDurable } = publishedOf(received);
-        const idempotencyKey = keyOf(received, rights.principal);
+        const idempotencyKey = keyOf(received, rights.principal?.name);
         const outcome = await host.publish(publisherOf(caller), event, { isDurable, idempotencyKey, signal });
         if (outcome.at === "refused") throw problemOf(outcome);
         return { id: event.id, isKept: outcome.at === "kept", workers: outcome.at === "kept" ? null : outcome.workers };

@@ -1,11 +1,14 @@
 import type { HostCounters } from "../../host/internal.ts";
 import type { HostFacts } from "../admin-entry.ts";
+import type { AdminHost } from "../admin-host.ts";
 import type { AdminRoute } from "../admin-route.ts";
 import type { HostModel } from "../model/host-model.ts";
 
 /** A host, and its time when it was asked, in the form of ISO 8601. */
 export interface HostAnswer extends HostFacts {
   readonly now: string;
+  /** Its id in its cluster. Null: it is alone. */
+  readonly hostId: string | null;
 }
 
 /** The counters of a host. */
@@ -23,13 +26,17 @@ export type Configuration = Readonly<Record<string, string | number | boolean | 
 
 /** The host itself: its name, counters and settings. */
 export function hostRoutes(
+  host: AdminHost,
   model: HostModel,
   { facts, configuration }: { readonly facts: HostFacts; readonly configuration: Configuration },
 ): readonly AdminRoute[] {
   return [
     {
       ...{ method: "GET", path: "/v1/host", parameters: [], need: "see-all" },
-      handle: async (): Promise<HostAnswer> => ({ ...facts, now: new Date(model.wallNow()).toISOString() }),
+      handle: async (): Promise<HostAnswer> => ({
+        ...{ ...facts, now: new Date(host.clock.wallNow()).toISOString() },
+        hostId: host.cluster?.hostId ?? null,
+      }),
     },
     {
       ...{ method: "GET", path: "/v1/counters", parameters: [], need: "see-all" },

@@ -31,8 +31,8 @@ export function reminderRoutes(host: AdminHost): readonly AdminRoute[] {
       handle: async ({ query }) => {
         const agent = optionalAgentOf(query);
         const limit = limitOf(query, mostReminders);
-        const after = cursorOf(query, (value) => typeof value === "string");
-        return agent === undefined ? nextDue(host, limit) : remindersOf(host, agent, { after, limit });
+        if (agent === undefined) return nextDue(host, { after: cursorOf(query, isDuePlace), limit });
+        return remindersOf(host, agent, { after: cursorOf(query, (value) => typeof value === "string"), limit });
       },
     },
     {
@@ -59,10 +59,34 @@ async function remindersOf(
   return { rows: page.map(rowOf), next: isLast ? null : formatCursor(last.name) };
 }
 
-/** The reminders that are due next. It has no further pages: the list changes with each that fires. */
-async function nextDue({ store }: AdminHost, limit: number) {
-  const due = await store.due({ beforeMs: Number.MAX_SAFE_INTEGER, limit: limit + 1, maxBytes: maxBytesOf(limit) });
-  return { rows: due.slice(0, limit).map(rowOf), next: null, isCut: due.length > limit };
+/** A place among the reminders of all agents, the earliest first. */
+interface DuePlace {
+  readonly dueMs: number;
+  readonly seq: number;
+}
+
+function isDuePlace(value: unknown): value is DuePlace {
+  return typeof value === "object" && value !== null && "dueMs" in value && "seq" in value && isTime(value);
+}
+
+function isTime({ dueMs, seq }: { readonly dueMs: unknown; readonly seq: unknown }): boolean {
+  return Number.isFinite(dueMs) && Number.isSafeInteger(seq);
+}
+
+/**
+ * The reminders of all agents, those that are due first. A reminder that fires between two pages has another place by then: a list may have it
+ * twice, and misses none that stays.
+ */
+async function nextDue(
+  { store }: AdminHost,
+  { after, limit }: { readonly after: DuePlace | undefined; readonly limit: number },
+) {
+  const bounds = { limit: limit + 1, maxBytes: maxBytesOf(limit) };
+  const due = await store.due({ beforeMs: Number.MAX_SAFE_INTEGER, after, ...bounds });
+  const page = due.slice(0, limit);
+  const last = page.at(-1);
+  const isLast = last === undefined || due.length <= limit;
+  return { rows: page.map(rowOf), next: isLast ? null : formatCursor({ dueMs: last.dueMs, seq: last.seq }) };
 }
 
 async function cancel(host: AdminHost, agent: AgentName, name: string): Promise<void> {

@@ -2,6 +2,7 @@ import { HttpProblem, type RequestAccount } from "../../http/internal.ts";
 import type { AdminHost } from "../admin-host.ts";
 import type { AdminRoute } from "../admin-route.ts";
 import { agentOf, agentParameters, isAgentName } from "../agent-names.ts";
+import { LongChecks } from "../long-checks.ts";
 import { cursorOf, formatCursor, limitOf, pageParameters } from "../pages.ts";
 import { deleteState, findListed, listStates, putState, showState } from "../stored-states.ts";
 
@@ -12,6 +13,7 @@ export const maxStateBytes = 16 * 1024 * 1024;
 const copies = 4;
 
 export function stateRoutes(host: AdminHost): readonly AdminRoute[] {
+  const checks = new LongChecks();
   return [
     {
       ...{ method: "GET", path: "/v1/states", parameters: ["type", "prefix", ...pageParameters], need: "rows" },
@@ -38,11 +40,15 @@ export function stateRoutes(host: AdminHost): readonly AdminRoute[] {
         need: "write-state",
       },
       maxBodyBytes: maxStateBytes,
-      handle: async ({ query, body }) => {
+      handle: async ({ query, body, caller }) => {
         const agent = agentOf(query);
+        const name = caller.at === "operator" ? "" : caller.principal.name;
         const contentType = query.text("contentType");
         const schemaVersion = query.whole("schemaVersion", { from: 1, to: 999_999_999 });
-        const eTag = await putState(await host.openStore(), agent, { data: body, contentType, schemaVersion });
+        const state = { data: body, contentType, schemaVersion };
+        const eTag = await putState(await host.openStore(), agent, state, (bytes, check) =>
+          checks.run(name, bytes, check),
+        );
         return { ...agent, eTag, bytes: body.length };
       },
     },

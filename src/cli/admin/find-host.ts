@@ -45,7 +45,8 @@ export async function findHost(choice: HostChoice, folder: string = dataFolder):
   }
   const which = name === undefined ? "No host answers here" : `No host of the name ${loggableText(name)} answers here`;
   const text = `${which}: ${loggableText(folder)} has ${named.length === 0 ? "no such admin file" : "only files of hosts that are dead or do not answer"}.`;
-  throw new HostGoneError(`${text} Run the command in the folder of troupe host, or name its file with --admin-file.`);
+  const advice = "Run the command in the folder of troupe host, or name its file with --admin-file";
+  throw new HostGoneError(`${text} ${advice}: admin.json, beside the SQLite file of its --state.`);
 }
 
 /** Finds a living host that keeps this state store. Undefined: there is none in the folder. */

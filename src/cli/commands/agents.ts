@@ -1,11 +1,11 @@
-import process from "node:process";
 import { Command } from "commander";
-import { type AgentDetail, type AgentRow, type AgentsAnswer, nameOf } from "../../admin/internal.ts";
+import { type AgentDetail, type AgentRow, nameOf } from "../../admin/internal.ts";
 import { loggableText, TroupeError } from "../../core/internal.ts";
-import type { AdminClient } from "../admin/admin-client.ts";
+import { type AdminClient, HostGoneError } from "../admin/admin-client.ts";
 import { addHostChoice, findHost, type HostChoice } from "../admin/find-host.ts";
+import { sayUnanswered } from "../admin/hosts-of-rows.ts";
 import { noSuchWorker } from "../admin/no-such-worker.ts";
-import { type ListFlags, parseAgent, print, printList, readList, rowCount } from "../printing.ts";
+import { type ListFlags, parseAgent, print, printList, readListOfHosts, rowCount } from "../printing.ts";
 import { formatTable } from "../table.ts";
 
 interface AgentsFlags extends ListFlags, HostChoice {
@@ -14,8 +14,8 @@ interface AgentsFlags extends ListFlags, HostChoice {
   readonly destroy: boolean;
 }
 
-type Unanswered = Pick<AgentsAnswer, "unanswered">;
-type UnansweredHost = Unanswered["unanswered"][number];
+/** What an output lacks when a host does not answer. */
+const agentsOfWorkers = "agents of its workers";
 
 interface Changed {
   readonly done: "deactivate" | "destroy";
@@ -47,18 +47,14 @@ export function agentsCommand(): Command {
     if (agent?.includes("/")) {
       const detail = await client.ask<AgentDetail>("GET", "/v1/agent", { ...parseAgent(agent) });
       print(flags, detail, textOfAgent);
-      return sayUnanswered(detail);
+      return sayUnanswered(detail, agentsOfWorkers);
     }
     // A name or an old id would look like a worker without agents.
     if (flags.worker !== undefined) await assertConnected(client, flags.worker);
-    const unanswered = new Map<string, UnansweredHost>();
-    const listed = await readList<AgentRow, Unanswered>(
-      ...([client, "/v1/agents", { type: agent, worker: flags.worker }, flags] as const),
-      { onPage: (page) => noteUnanswered(page, unanswered) },
-    );
-    const all = { ...listed, unanswered: [...unanswered.values()] };
+    const asked = { type: agent, worker: flags.worker };
+    const all = await readListOfHosts<AgentRow>(client, "/v1/agents", asked, flags);
     printList(flags, all, textOfAgents);
-    sayUnanswered(all);
+    sayUnanswered(all, agentsOfWorkers);
   });
 }
 
@@ -77,25 +73,9 @@ async function assertConnected(client: AdminClient, id: string): Promise<void> {
     await client.ask("GET", "/v1/worker", { id });
   } catch (error) {
     if (error instanceof TroupeError && error.code === "not-found") throw await noSuchWorker(client, id);
-    // It is at another host of the cluster.
-    if (error instanceof TroupeError && error.code === "wrong-state") return;
+    // Its host does not answer, which the list says, too.
+    if (error instanceof TroupeError && error.code === "disconnected" && !(error instanceof HostGoneError)) return;
     throw error;
-  }
-}
-
-function noteUnanswered({ unanswered }: Unanswered, all: Map<string, UnansweredHost>): void {
-  for (const host of unanswered) all.set(host.hostId, host);
-}
-
-/** Says which hosts of the cluster have not answered. The command fails: its output lacks what they have. */
-function sayUnanswered({ unanswered }: Unanswered): void {
-  if (unanswered.length === 0) return;
-  process.exitCode = 1;
-  for (const { name, hostId, problem } of unanswered) {
-    const host = loggableText(name || hostId);
-    process.stderr.write(
-      `The host ${host} does not answer, and agents of its workers may be missing: ${loggableText(problem)}\n`,
-    );
   }
 }
 

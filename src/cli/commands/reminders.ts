@@ -2,11 +2,20 @@ import { Command } from "commander";
 import { nameOf, type ReminderRow } from "../../admin/internal.ts";
 import type { AgentName } from "../../core/internal.ts";
 import { addHostChoice, findHost, type HostChoice } from "../admin/find-host.ts";
-import { type ListFlags, type PrintFlags, parseAgent, print, printList, readList, rowCount } from "../printing.ts";
+import {
+  formatText,
+  type ListFlags,
+  type PrintFlags,
+  parseAgent,
+  print,
+  printList,
+  readList,
+  rowCount,
+} from "../printing.ts";
 import { formatTable } from "../table.ts";
 
-/** Reminders of all agents that are listed at most. */
-const mostDue = 100;
+/** Reminders that are listed by default, and those that a host gives in a page: it reads them with their messages. */
+const [usualCount, pageRows] = [100, 100];
 
 /** The command `troupe reminders`: what is due, and its end. */
 export function remindersCommand(): Command {
@@ -16,13 +25,12 @@ export function remindersCommand(): Command {
       new Command("list")
         .description("List the reminders of an agent by name, or those of all agents that are due next")
         .argument("[agent]", "type/key", parseAgent)
-        .option("--limit <count>", `reminders at most; of all agents up to ${mostDue}`, rowCount, mostDue)
-        .option("--after <place>", "go on where an earlier list of the agent ended")
+        .option("--limit <count>", "reminders at most", rowCount, usualCount)
+        .option("--after <place>", "go on where an earlier list ended")
         .option("--json", "print JSON", false),
     ).action(async (agent: AgentName | undefined, flags: ListFlags & HostChoice) => {
-      const limit = agent === undefined ? Math.min(flags.limit, mostDue) : flags.limit;
       const client = await findHost(flags);
-      const listed = await readList<ReminderRow>(client, "/v1/reminders", { ...agent }, { ...flags, limit });
+      const listed = await readList<ReminderRow>(client, "/v1/reminders", { ...agent }, flags, { most: pageRows });
       printList(flags, listed, textOfReminders);
     }),
   );
@@ -36,7 +44,7 @@ export function remindersCommand(): Command {
     ).action(async (agent: AgentName, name: string, flags: PrintFlags & HostChoice) => {
       const client = await findHost(flags);
       const cancelled = await client.ask("DELETE", "/v1/reminder", { ...agent, name });
-      print(flags, cancelled, () => `cancelled the reminder of ${nameOf(agent)}`);
+      print(flags, cancelled, () => `cancelled the reminder ${formatText(name)} of ${nameOf(agent)}`);
     }),
   );
   return command;

@@ -1,6 +1,7 @@
 import { Command, Option } from "commander";
 import { loggableText, TroupeError } from "../../core/internal.ts";
 import { addHostChoice, findHost, type HostChoice } from "../admin/find-host.ts";
+import { hostColumn, sayUnanswered, subscriptionsOfWorkers } from "../admin/hosts-of-rows.ts";
 import { counted, type ListFlags, type PrintFlags, print, printList, rowCount } from "../printing.ts";
 import {
   type ListedSubscription,
@@ -35,7 +36,9 @@ export function subscriptionsCommand(): Command {
         .option("--json", "print JSON", false),
     ).action(async (type: string | undefined, flags: ListSubscriptionFlags) => {
       const client = await findHost(flags);
-      printList(flags, await readSubscriptions(client, { ...flags, type }, flags), textOfRows);
+      const listed = await readSubscriptions(client, { ...flags, type }, flags);
+      printList(flags, listed, textOfRows);
+      sayUnanswered(listed, subscriptionsOfWorkers);
     }),
   );
   command.addCommand(
@@ -60,10 +63,12 @@ export function subscriptionsCommand(): Command {
 
 function textOfRows(rows: readonly ListedSubscription[]): string {
   if (rows.length === 0) return "no subscriptions";
+  const hosts = hostColumn(rows);
   return formatTable(
-    ["type", "topic", "kind", "principal", "served", "client"],
-    rows.map(({ type, topic, kind, principal, isServed, clientId }) => [
-      ...[type, topic, kind, principal ?? "-", isServed ? "yes" : "no", clientId ?? "-"],
+    ["type", "topic", "kind", "principal", "served", "client", ...hosts.names],
+    rows.map((row) => [
+      ...[row.type, row.topic, row.kind, row.principal ?? "-", row.isServed ? "yes" : "no", row.clientId ?? "-"],
+      ...hosts.cellsOf(row),
     ]),
   );
 }

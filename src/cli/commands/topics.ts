@@ -1,6 +1,7 @@
 import process from "node:process";
 import { Command } from "commander";
 import { addHostChoice, findHost, type HostChoice } from "../admin/find-host.ts";
+import { sayUnanswered, subscriptionsOfWorkers } from "../admin/hosts-of-rows.ts";
 import { type PrintFlags, print, rowCount } from "../printing.ts";
 import { readSubscriptions } from "../subscriptions/read-subscriptions.ts";
 import { countTopics, type TopicCount } from "../subscriptions/topic-counts.ts";
@@ -28,10 +29,12 @@ export function topicsCommand(): Command {
   ).action(async (topic: string | undefined, flags: TopicsFlags) => {
     const client = await findHost(flags);
     const { type, principal, limit } = flags;
-    const { rows, next } = await readSubscriptions(client, { reachedBy: topic, type, principal }, { limit });
-    print(flags, { rows: countTopics(rows), isCut: next !== null }, (counts) => textOfTopics(counts.rows));
+    const asked = { reachedBy: topic, type, principal };
+    const { rows, next, unanswered } = await readSubscriptions(client, asked, { limit });
+    print(flags, { rows: countTopics(rows), isCut: next !== null, unanswered }, (counts) => textOfTopics(counts.rows));
     if (next !== null)
       process.stderr.write(`Only the first ${limit} subscriptions are counted: raise --limit, or name a topic.\n`);
+    sayUnanswered({ unanswered }, subscriptionsOfWorkers);
   });
 }
 

@@ -1,31 +1,40 @@
 import { Command } from "commander";
 import type { WorkerRow } from "../../admin/internal.ts";
 import { addHostChoice, findHost, type HostChoice } from "../admin/find-host.ts";
-import { counted, type ListFlags, printList, readList, rowCount } from "../printing.ts";
+import { hostColumn, sayUnanswered } from "../admin/hosts-of-rows.ts";
+import { counted, type ListFlags, printList, readListOfHosts, rowCount } from "../printing.ts";
 import { formatTable } from "../table.ts";
 
 /** Agent types of a worker that a table shows. */
 const shownTypes = 5;
 
+interface WorkersFlags extends ListFlags, HostChoice {
+  readonly host?: string;
+}
+
 /** The command `troupe workers`. */
 export function workersCommand(): Command {
   return addHostChoice(
     new Command("workers")
-      .description("List the workers that are connected to a host")
+      .description("List the connected workers: of all hosts of a cluster")
+      .option("--host <id|name>", "only those of this host of the cluster")
       .option("--limit <count>", "workers at most", rowCount, 1_000)
       .option("--after <place>", "go on where an earlier list ended")
       .option("--json", "print JSON", false),
-  ).action(async (flags: ListFlags & HostChoice) => {
-    printList(flags, await readList<WorkerRow>(await findHost(flags), "/v1/workers", {}, flags), textOfWorkers);
+  ).action(async (flags: WorkersFlags) => {
+    const listed = await readListOfHosts<WorkerRow>(await findHost(flags), "/v1/workers", { host: flags.host }, flags);
+    printList(flags, listed, textOfWorkers);
+    sayUnanswered(listed, "its workers");
   });
 }
 
 function textOfWorkers(rows: readonly WorkerRow[]): string {
   if (rows.length === 0) return "no workers";
+  const hosts = hostColumn(rows);
   return formatTable(
-    ["id", "name", "version", "state", "agents", "calls", "queued", "address", "types"],
+    ["id", "name", ...hosts.names, "version", "state", "agents", "calls", "queued", "address", "types"],
     rows.map((row) => [
-      ...[row.workerId, row.name, row.version ?? "-", stateOf(row)],
+      ...[row.workerId, row.name, ...hosts.cellsOf(row), row.version ?? "-", stateOf(row)],
       ...[row.claims, row.outstanding, row.queuedBytes, row.address, typesOf(row)],
     ]),
   );

@@ -42,6 +42,10 @@ export interface HostReport {
 export interface ClusterReport {
   readonly name: string;
   readonly hosts: number;
+  /** Of all hosts that tell their state: workers, calls without an answer, and agents of shared types. */
+  readonly workers: number;
+  readonly calls: number;
+  readonly agents: number;
   readonly natsServers: readonly string[];
   readonly problems: readonly string[];
 }
@@ -67,6 +71,7 @@ export interface HostFindings {
   readonly settings: ConfigurationAnswer["settings"];
   readonly counters: Counters;
   readonly rates: Rates;
+  /** Of all hosts of the cluster, as are calls and failures. */
   readonly workers: readonly WorkerRow[];
   /** Calls that wait for long, the oldest first. */
   readonly oldCalls: readonly CallRow[];
@@ -141,7 +146,8 @@ export function ratesOf(before: Counters, after: Counters, ms: number): Rates {
 
 /** Makes the report of what was found. */
 export function reportOf(found: HostFindings, warnings: readonly string[]): HostReport {
-  const { host, health, counters, rates, workers, cluster } = found;
+  const { host, health, counters, rates, cluster } = found;
+  const workers = found.workers.filter((worker) => (worker.host?.hostId ?? null) === host.hostId);
   return {
     ...{ host, health, uptimeMs: Math.max(0, found.nowMs - Date.parse(host.startedAt)) },
     workers: {
@@ -161,12 +167,17 @@ export function reportOf(found: HostFindings, warnings: readonly string[]): Host
         ? null
         : {
             ...{ name: cluster.name, hosts: cluster.hosts.length, problems: cluster.problems },
+            ...{ workers: sumOf(cluster, "workers"), calls: sumOf(cluster, "calls"), agents: sumOf(cluster, "agents") },
             natsServers: (cluster.store?.servers ?? []).map(({ address, problem }) =>
               problem === null ? address : `${address} (no answer)`,
             ),
           },
     warnings,
   };
+}
+
+function sumOf({ hosts }: ClusterAnswer, name: "workers" | "calls" | "agents"): number {
+  return hosts.reduce((sum, { status }) => sum + (status?.[name] ?? 0), 0);
 }
 
 const mebibyte = 1_024 * 1_024;

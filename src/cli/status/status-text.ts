@@ -37,7 +37,7 @@ export function textOfReport(report: HostReport, colours: Colours): string {
       : [
           [
             "cluster",
-            `${loggableText(cluster.name)}, ${counted(cluster.hosts, "host")}; NATS ${cluster.natsServers.map(loggableText).join(", ") || "can't be asked"}`,
+            `${loggableText(cluster.name)}, ${counted(cluster.hosts, "host")} with ${counted(cluster.workers, "worker")}, ${counted(cluster.agents, "agent")} of shared types and ${counted(cluster.calls, "call")} under way; NATS ${cluster.natsServers.map(loggableText).join(", ") || "can't be asked"}`,
           ] as const,
         ]),
   ];

@@ -1,4 +1,5 @@
 import { loggableText } from "../../core/internal.ts";
+import type { ListedHost } from "../../host/internal.ts";
 import { counted } from "../printing.ts";
 import { formatBytes, formatDuration } from "../units.ts";
 import { type HostFindings, maxHeldBytesOf, usualQueuedBytes } from "./host-report.ts";
@@ -48,9 +49,9 @@ function boundWarnings(found: HostFindings): readonly string[] {
     );
   const maxQueued = typeof settings.maxQueuedBytes === "number" ? settings.maxQueuedBytes : usualQueuedBytes;
   const slow = workers.filter(({ queuedBytes }) => queuedBytes > halfFull * maxQueued);
-  for (const { workerId, address, queuedBytes } of slow.slice(0, mostLines))
+  for (const { workerId, address, queuedBytes, host } of slow.slice(0, mostLines))
     warnings.push(
-      `The worker ${loggableText(workerId)} at ${loggableText(address)} reads too slowly: ${formatBytes(queuedBytes)} wait for it. Beyond ${formatBytes(maxQueued)} it misses events. Look at that process, or start another worker of its types.`,
+      `The worker ${loggableText(workerId)} at ${loggableText(address)}${ofHost(host)} reads too slowly: ${formatBytes(queuedBytes)} wait for it. Beyond ${formatBytes(maxQueued)} it misses events. Look at that process, or start another worker of its types.`,
     );
   return [...warnings, ...rest(slow.length, "worker reads", "workers read", "too slowly")];
 }
@@ -74,14 +75,20 @@ function failureWarnings({ failures, nowMs }: HostFindings): readonly string[] {
     .sort((one, other) => other.length - one.length);
   const lines = groups.flatMap(([newest, ...others]) => {
     if (newest === undefined) return [];
-    const { kind, code, type, topic, detail, traceId } = newest;
+    const { kind, code, type, topic, detail, traceId, host } = newest;
     const about = type ?? topic;
     const which = about === null ? "" : ` about ${loggableText(about)}`;
     const trace = traceId === null ? "" : `, trace ${loggableText(traceId)}`;
     const count = others.length + 1;
-    return `${counted(count, "failure")} of the kind ${kind}${which} in the last 10 min (${loggableText(code)}): ${loggableText(detail)}${trace}. See more with troupe tail --kind ${kind}.`;
+    // A feed is of one host.
+    const tail = `troupe tail --kind ${kind}${host?.name ? ` --name ${loggableText(host.name)}` : ""}`;
+    return `${counted(count, "failure")} of the kind ${kind}${which} in the last 10 min (${loggableText(code)}): ${loggableText(detail).replace(/\.$/, "")}${trace}. See more with ${tail}.`;
   });
   return [...lines.slice(0, mostLines), ...rest(lines.length, "kind of failure is", "kinds of failures are", "recent")];
+}
+
+function ofHost(host: ListedHost | null | undefined): string {
+  return host ? ` of the host ${loggableText(host.name || host.hostId)}` : "";
 }
 
 function keptWarnings({ deadLetters, hasMoreDeadLetters, durable }: HostFindings): readonly string[] {

@@ -1,7 +1,8 @@
 import type { SubscriptionRow, TopicRow } from "../../admin/internal.ts";
 import { TroupeError } from "../../core/internal.ts";
 import type { AdminClient } from "../admin/admin-client.ts";
-import { type Listed, type ListFlags, readList } from "../printing.ts";
+import { type AnswerOfHosts, UnansweredHosts } from "../admin/hosts-of-rows.ts";
+import { type Listed, type ListFlags, readList, readListOfHosts } from "../printing.ts";
 
 /** `durable`: the host keeps it, whether or not a worker is there. `connected`: a connected worker has it. */
 export const subscriptionKinds = ["durable", "connected"] as const;
@@ -19,6 +20,8 @@ export interface ListedSubscription {
   /** The client and the id of one of a connected worker. */
   readonly clientId: string | null;
   readonly id: string | null;
+  /** The host that has the worker. Null: it is alone, or it keeps the subscription for its cluster. */
+  readonly host: TopicRow["host"];
 }
 
 /** The subscriptions that a reader wants. Undefined: any. */
@@ -34,7 +37,21 @@ export interface SubscriptionFilter {
 export async function readSubscriptions(
   client: AdminClient,
   { kind, type, topic, reachedBy, principal }: SubscriptionFilter,
-  { limit, after }: Pick<ListFlags, "limit" | "after">,
+  page: Pick<ListFlags, "limit" | "after">,
+): Promise<Listed<ListedSubscription> & AnswerOfHosts> {
+  const hosts = new UnansweredHosts();
+  const listed = await readBoth(client, { kind, type, topic, reachedBy, principal }, { ...page, hosts });
+  return { ...listed, unanswered: hosts.all };
+}
+
+interface Reading extends Pick<ListFlags, "limit" | "after"> {
+  readonly hosts: UnansweredHosts;
+}
+
+async function readBoth(
+  client: AdminClient,
+  { kind, type, topic, reachedBy, principal }: SubscriptionFilter,
+  { limit, after, hosts }: Reading,
 ): Promise<Listed<ListedSubscription>> {
   const asked = { type, topic, reachedBy, principal };
   const place = placeIn(after);
@@ -44,7 +61,7 @@ export async function readSubscriptions(
     if (isPast || (kind !== undefined && kind !== one)) continue;
     if (rows.length >= limit) return { rows, next: `${one}:` };
     const from = place?.kind === one && place.after !== "" ? { after: place.after } : {};
-    const page = await pageOf(client, one, asked, { limit: limit - rows.length, ...from });
+    const page = await pageOf(client, one, asked, { limit: limit - rows.length, hosts, ...from });
     rows.push(...page.rows);
     if (page.next !== null) return { rows, next: `${one}:${page.next}` };
   }
@@ -55,14 +72,15 @@ async function pageOf(
   client: AdminClient,
   kind: SubscriptionKind,
   asked: Omit<SubscriptionFilter, "kind">,
-  page: Pick<ListFlags, "limit" | "after">,
+  page: Reading,
 ): Promise<Listed<ListedSubscription>> {
   if (kind === "durable") {
     const { rows, next } = await readList<SubscriptionRow>(client, "/v1/subscriptions", { ...asked }, page);
-    return { rows: rows.map((row) => ({ kind, ...row, clientId: null, id: null })), next };
+    return { rows: rows.map((row) => ({ kind, ...row, clientId: null, id: null, host: null })), next };
   }
-  const { rows, next } = await readList<TopicRow>(client, "/v1/topics", { ...asked }, page);
-  return { rows: rows.map((row) => ({ kind, ...row, isServed: true })), next };
+  const { rows, next, unanswered } = await readListOfHosts<TopicRow>(client, "/v1/topics", { ...asked }, page);
+  page.hosts.note({ unanswered });
+  return { rows: rows.map(({ number: _, ...row }) => ({ kind, ...row, isServed: true })), next };
 }
 
 function placeIn(after: string | undefined): { readonly kind: SubscriptionKind; readonly after: string } | undefined {

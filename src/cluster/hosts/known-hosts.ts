@@ -2,6 +2,7 @@ import { othersShare, silentShare } from "../cluster-times.ts";
 import type { StoreEntry } from "../coordination-store.ts";
 import type { Life } from "../life.ts";
 import { type Known, KnownRecords } from "../records/known-records.ts";
+import { RecordPurges } from "../records/record-purges.ts";
 import { encodeDeadHost, type HostRecord, hostIn } from "../records/records.ts";
 import { hostKey, prefixes } from "../records/store-keys.ts";
 
@@ -18,6 +19,7 @@ export class KnownHosts {
   readonly #life: Life;
   readonly #records: KnownRecords<HostRecord>;
   readonly #onChange: KnownHostsOptions["onChange"];
+  readonly #purges: RecordPurges<HostRecord>;
   readonly #declaring = new Set<string>();
 
   constructor({ life, onCaughtUp, onChange }: KnownHostsOptions) {
@@ -32,6 +34,7 @@ export class KnownHosts {
       },
     });
     this.#records.watch(life.store, prefixes.host, onCaughtUp);
+    this.#purges = new RecordPurges({ life, onGone: (known, found) => this.#records.replace(known, found) });
   }
 
   get isCaughtUp(): boolean {
@@ -93,7 +96,7 @@ export class KnownHosts {
     for (const known of this.#records.values()) {
       const unchangedMs = now - known.learntMs;
       if (known.record.state === "dead") {
-        if (unchangedMs > this.#life.times.recordsKeptMs) this.#purge(known);
+        if (unchangedMs > this.#life.times.recordsKeptMs) this.#purges.begin(known);
       } else if (unchangedMs > known.record.leaseMs * othersShare && known.record.hostId !== this.#life.hostId) {
         void this.#declareDead(known);
       }
@@ -123,10 +126,5 @@ export class KnownHosts {
       this.#records.forget(key);
       this.#onChange({ ...record, state: "dead" });
     }
-  }
-
-  #purge({ key }: Known<HostRecord>): void {
-    this.#records.forget(key);
-    void this.#life.store.purge(key);
   }
 }

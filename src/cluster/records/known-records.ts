@@ -101,6 +101,13 @@ export class KnownRecords<T> {
     return true;
   }
 
+  /** The store does not have a record any more. Undefined: none is there. It forgets the record, unless it has learnt of a newer one. */
+  replace(known: Known<T>, found: StoreEntry | undefined): void {
+    if (this.#records.get(known.key) !== known) return;
+    if (found === undefined) this.forget(known.key);
+    else this.learn(found);
+  }
+
   forget(key: string): void {
     this.#records.delete(key);
     this.#announced.delete(key);

@@ -3,6 +3,7 @@ import type { ClusterMeta } from "../cluster-meta.ts";
 import type { StoreEntry } from "../coordination-store.ts";
 import type { Life } from "../life.ts";
 import { type Known, KnownRecords } from "../records/known-records.ts";
+import { RecordPurges } from "../records/record-purges.ts";
 import { encodeRecord } from "../records/record-text.ts";
 import { type ServeRecord, serveIn, type TypeRecord, typeIn, type WorkerRecord } from "../records/records.ts";
 import { prefixes, serveKey, typeKey } from "../records/store-keys.ts";
@@ -10,6 +11,7 @@ import type { KnownWorkers } from "../workers/known-workers.ts";
 import { TurnByName } from "../workers/turn-by-name.ts";
 import type { WorkerSession } from "../workers/worker-session.ts";
 import { NameShares } from "./name-shares.ts";
+import { ServesOfGone } from "./serves-of-gone.ts";
 
 /**
  * The outcome of a registration. `taken`: a live worker owns the type, or it is shared and was to be exclusive, or the other way round.
@@ -62,6 +64,8 @@ export class ClusterTypes {
   readonly #served = new Map<string, Set<string>>();
   readonly #turns = new TurnByName();
   readonly #shares: NameShares;
+  readonly #purges: RecordPurges<ServeRecord>;
+  readonly #servesOfGone: ServesOfGone;
 
   constructor(options: ClusterTypesOptions) {
     const { life, workers, meta, mostTypes: most = mostTypes, onCaughtUp, onChange, onServers } = options;
@@ -85,6 +89,17 @@ export class ClusterTypes {
         this.#noteServer(record);
         onServers(record.type);
       },
+    });
+    this.#purges = new RecordPurges({
+      life,
+      onGone: (known, found) => {
+        if (this.#serves.get(known.key) === known) this.#removeServer(known.record);
+        this.#serves.replace(known, found);
+      },
+    });
+    this.#servesOfGone = new ServesOfGone({
+      ...{ life, workers, serves: this.#serves },
+      onFound: (known) => this.#purges.begin(known),
     });
     this.#types.watch(life.store, prefixes.type, onCaughtUp);
     this.#serves.watch(life.store, prefixes.serve, onCaughtUp);
@@ -215,14 +230,17 @@ export class ClusterTypes {
     return outcome.at === "registered";
   }
 
-  /** Forgets a gone worker, and purges its records. */
+  /** Begins to purge what a gone worker served. `look` finds what is left when the record of the worker is purged. */
   purge(workerId: string): void {
-    for (const type of [...(this.#served.get(workerId) ?? [])]) {
-      const key = serveKey(type, workerId);
-      this.#serves.forget(key);
-      this.#removeServer(type, workerId);
-      void this.#life.store.purge(key);
+    for (const type of this.#served.get(workerId) ?? []) {
+      const known = this.#serves.get(serveKey(type, workerId));
+      if (known !== undefined) this.#purges.begin(known);
     }
+  }
+
+  /** Looks for what gone workers have left. Called each second while this host serves (rule R5). */
+  look(): void {
+    this.#servesOfGone.look();
   }
 
   end(): void {
@@ -289,15 +307,13 @@ export class ClusterTypes {
   }
 
   #noteServer({ type, workerId, isEnded }: ServeRecord): void {
-    if (isEnded) {
-      this.#servers.get(type)?.delete(workerId);
-      return;
-    }
-    addTo(this.#servers, type, workerId);
+    // A record that says so is a record, too: it is purged with its worker.
     addTo(this.#served, workerId, type);
+    if (isEnded) removeFrom(this.#servers, type, workerId);
+    else addTo(this.#servers, type, workerId);
   }
 
-  #removeServer(type: string, workerId: string): void {
+  #removeServer({ type, workerId }: ServeRecord): void {
     removeFrom(this.#servers, type, workerId);
     removeFrom(this.#served, workerId, type);
   }

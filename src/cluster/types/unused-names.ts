@@ -3,6 +3,7 @@ import type { KnownHosts } from "../hosts/known-hosts.ts";
 import { preferred } from "../hosts/preferred.ts";
 import type { Life } from "../life.ts";
 import type { Known } from "../records/known-records.ts";
+import { RecordPurges } from "../records/record-purges.ts";
 import { encodeRecord } from "../records/record-text.ts";
 import type { TypeRecord } from "../records/records.ts";
 import { claimsPrefix, typeKey } from "../records/store-keys.ts";
@@ -38,11 +39,19 @@ export class UnusedNames {
   /** When this host saw first that no worker serves a type. */
   readonly #unservedMs = new Map<string, number>();
   readonly #underWay = new Set<string>();
+  readonly #purges: RecordPurges<TypeRecord>;
   #round: Iterator<Known<TypeRecord>> | undefined;
 
   constructor(options: UnusedNamesOptions) {
     this.#options = options;
     this.#life = options.life;
+    this.#purges = new RecordPurges({
+      life: options.life,
+      onGone: (known, found) => {
+        options.types.forget(known);
+        if (found !== undefined) options.types.learn(found);
+      },
+    });
   }
 
   /** Names that are being marked, or given free. */
@@ -146,11 +155,11 @@ export class UnusedNames {
     else this.#options.types.learn(found);
   }
 
-  /** A record that was retired some time ago is forgotten. It is purged once more: the purge may have been lost. */
+  /** A record that was retired some time ago is forgotten. One host purges it once more: the purge may have been lost. */
   #forget(known: Known<TypeRecord>): void {
     this.#unservedMs.delete(known.record.type);
-    this.#options.types.forget(known);
-    if (this.#isPreferred(known.record.type)) void this.#life.store.purge(known.key, known.revision);
+    if (this.#isPreferred(known.record.type)) this.#purges.begin(known);
+    else this.#options.types.forget(known);
   }
 
   /** Writes a record over the one that is known. Returns its revision; undefined: another was first, or the outcome is not known. */

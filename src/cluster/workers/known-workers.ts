@@ -1,6 +1,7 @@
 import type { StoreEntry } from "../coordination-store.ts";
 import type { Life } from "../life.ts";
 import { type Known, KnownRecords } from "../records/known-records.ts";
+import { RecordPurges } from "../records/record-purges.ts";
 import { type WorkerRecord, workerIn } from "../records/records.ts";
 import { prefixes, workerKey } from "../records/store-keys.ts";
 
@@ -19,6 +20,7 @@ export class KnownWorkers {
   readonly #life: Life;
   readonly #onChange: KnownWorkersOptions["onChange"];
   readonly #records: KnownRecords<WorkerRecord>;
+  readonly #purges: RecordPurges<WorkerRecord>;
   /** Workers for which the store is asked, by their keys. */
   readonly #asked = new Set<string>();
   /** Stock workers that are here, by their client ids. */
@@ -39,6 +41,7 @@ export class KnownWorkers {
       },
     });
     this.#records.watch(life.store, prefixes.worker, onCaughtUp);
+    this.#purges = new RecordPurges({ life, onGone: (known, found) => this.#records.replace(known, found) });
   }
 
   get isCaughtUp(): boolean {
@@ -117,11 +120,9 @@ export class KnownWorkers {
     this.#onChange(gone, record);
   }
 
-  /** Purges a record. Only that of a worker that is gone. */
-  purge({ key, record }: Known<WorkerRecord>): void {
-    this.#records.forget(key);
-    if (this.#stock.get(record.clientId) === record.workerId) this.#stock.delete(record.clientId);
-    void this.#life.store.purge(key);
+  /** Begins to purge a record. Only that of a worker that is gone. Call it again until the record is forgotten. */
+  purge(known: Known<WorkerRecord>): void {
+    this.#purges.begin(known);
   }
 
   end(): void {

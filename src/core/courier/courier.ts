@@ -151,6 +151,12 @@ export class Courier implements CommitListener {
     };
   }
 
+  /** Milliseconds since the oldest message that waits, as far as it is known, was sent; 0 if none waits. */
+  oldestMailMs(): number {
+    const sentAtMs = this.#mail?.oldestSentAtMs();
+    return sentAtMs === undefined ? 0 : Math.max(0, this.#parts.clock.wallNow() - sentAtMs);
+  }
+
   #noteForgotten(count: number): void {
     if (count === 0) return;
     this.#forgottenLetters += count;

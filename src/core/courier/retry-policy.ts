@@ -71,7 +71,10 @@ const finalCodes: ReadonlySet<string> = new Set([
   "loop-detected",
 ]);
 
-/** Errors of messages that no handler has seen. `state-unavailable`, `mailbox-full`: the handler has changed nothing. */
+/** Errors after which nothing has changed. With `state-too-new` only workers of an older version are there. */
+const unchangedCodes: ReadonlySet<string> = new Set(["state-unavailable", "mailbox-full", "state-too-new"]);
+
+/** Errors of messages that no handler has seen. */
 const undeliveredCodes: ReadonlySet<string> = new Set(["undeliverable", "overloaded", "shutting-down"]);
 
 /** Decides about a message that failed. `ageMs`: since it was sent, or due. `random` is from 0 to 1. */
@@ -98,7 +101,7 @@ function isFinal({ code, isFinal: isMarked }: TroupeError): boolean {
 }
 
 function isUndelivered(error: TroupeError): boolean {
-  if (error.code === "state-unavailable" || error.code === "mailbox-full") return true;
+  if (unchangedCodes.has(error.code)) return true;
   // Another host may say the code alone, without saying that no handler has seen the message.
   if (!undeliveredCodes.has(error.code)) return false;
   return error.code !== "shutting-down" || (error instanceof UndeliverableException && error.notHandled === true);

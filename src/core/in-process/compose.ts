@@ -104,7 +104,7 @@ export function composeRuntime(options: SingleThreadedAgentRuntimeOptions, owner
   });
   const { handlerTimeoutMs = 300_000 } = options;
   const kept: KeptMessages = new KeptMessages({
-    ...{ store: options.stateStore, clock, logger, makeId, codecs, cron: options.cron, retry: options.retry },
+    ...{ store: options.stateStore, clock, logger, makeId, codecs, tracing, cron: options.cron, retry: options.retry },
     effectsOf: (agent) => catalog.senders.effectsOf(agent),
     deliver: (delivery) => deliverKept(delivery, { runtime, catalog, clock, handlerTimeoutMs, pump }),
     isServed: (type) => catalog.hasType(type),

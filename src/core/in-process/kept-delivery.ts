@@ -70,7 +70,7 @@ function envelopeOf(
   return {
     kind: "kept",
     send: {
-      ...{ kind: "send", agentId: recipient, message, context, link: undefined, call, slot: 0 },
+      ...{ kind: "send", agentId: recipient, message, context, link: sentMetadata, call, slot: 0 },
       ...{ promised: undefined, queue: undefined, kept },
     },
   };

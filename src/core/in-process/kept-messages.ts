@@ -29,6 +29,7 @@ import { MemoryStateStore } from "../state/memory-state-store.ts";
 import type { Commit, Mail, ReminderChange, StateStore } from "../state/state-store.ts";
 import { listReminders } from "../state/store-pages.ts";
 import { TopicId } from "../topics/topic-id.ts";
+import type { Tracing } from "../tracing.ts";
 import type { PublishEnvelope } from "./envelope.ts";
 
 /** A call of the courier, decoded. */
@@ -52,6 +53,7 @@ export interface KeptMessagesParts {
   readonly cron: CronPatterns | undefined;
   readonly retry: RetryOptions | undefined;
   readonly codecs: CodecRegistry;
+  readonly tracing: Tracing | undefined;
   /** Returns the effects of the running turn of a persistent agent. */
   readonly effectsOf: (agent: AgentId | undefined) => TurnEffects | undefined;
   readonly deliver: (delivery: KeptDelivery) => CourierDelivery;
@@ -122,7 +124,8 @@ export class KeptMessages implements AgentPost {
     this.#assertNotEnded("A message was told");
     const { sender, metadata = noMetadata, idempotencyKey: id = this.#parts.makeId() } = options;
     const payload = this.#parts.codecs.encode(message);
-    const kept = { ...metadata, [deliveryKey]: "durable", [idempotencyKey]: id, ...depthMetadata(depth) };
+    const marks = { [deliveryKey]: "durable", [idempotencyKey]: id };
+    const kept = { ...metadata, ...this.#parts.tracing?.inject(), ...marks, ...depthMetadata(depth) };
     const receiver = nameOf(recipient);
     const frame = encodeKeptCall({
       ...{ requestId: id, sender: sender && nameOf(sender), receiver, payload, metadata: kept },
@@ -140,12 +143,12 @@ export class KeptMessages implements AgentPost {
 
   /** Makes the mail of an event: a message for each agent that it is kept for. */
   eventMail(
-    { message, topicId, sender, metadata, depth, messageId, except = [] }: PublishEnvelope,
+    { message, topicId, sender, metadata, link, depth, messageId, except = [] }: PublishEnvelope,
     id: string,
   ): readonly Mail[] {
     const payload = this.#parts.codecs.encode(message);
     const marks = { [deliveryKey]: "durable", [idempotencyKey]: id, [topicKey]: topicId.toString() };
-    const kept = { ...metadata, ...marks, ...depthMetadata(depth) };
+    const kept = { ...metadata, ...link, ...marks, ...depthMetadata(depth) };
     return except.map((agent): Mail => {
       const receiver = nameOf(agent);
       const frame = encodeKeptCall({
@@ -172,10 +175,11 @@ export class KeptMessages implements AgentPost {
     assertReminderName(name);
     assertReminderOptions(options);
     this.#assertNotEnded("A reminder was set");
-    const { clock, cron, codecs } = this.#parts;
+    const { clock, cron, codecs, tracing } = this.#parts;
     const rule = ruleOf(when, options, clock.wallNow(), cron);
     const payload = codecs.encode(message);
-    const call = { requestId: name, sender: undefined, receiver: nameOf(agent), payload, metadata: {} };
+    const metadata = { ...tracing?.inject() };
+    const call = { requestId: name, sender: undefined, receiver: nameOf(agent), payload, metadata };
     const frame = encodeKeptCall(call);
     assertReminderLength(frame);
     return this.#change(agent, { at: "set", name, dueMs: rule.dueMs, rule: formatRule(rule), message: frame });

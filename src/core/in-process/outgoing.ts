@@ -76,22 +76,31 @@ export class Outgoing {
 
   /** Publishes an event. Its options are checked. Returns a promise for one that is kept. */
   publish(message: unknown, topicId: TopicId, options: PublishOptions): void | Promise<void> {
-    const { tracing, runtime, durableRecipients } = this.#parts;
+    const { tracing, runtime } = this.#parts;
     const topic = resolveTopic(topicId, options.sender, runtime.ambient);
+    if (tracing === undefined) return this.#publishOrKeep(message, topic, options);
+    const details = { destination: topic, messageType: messageTypeText(message) };
+    return tracing.span("create", details, () => this.#publishOrKeep(message, topic, options));
+  }
+
+  #publishOrKeep(message: unknown, topic: TopicId, options: PublishOptions): void | Promise<void> {
     if (options.delivery === "durable") {
+      const { durableRecipients } = this.#parts;
       const keepers = durableRecipients(topic).filter((agent) => !agent.equals(options.sender));
       if (keepers.length > 0) return this.#publishDurable(message, topic, options, keepers);
     }
-    if (tracing === undefined) {
-      this.#publish(message, topic, options);
-      return;
-    }
-    const details = { destination: topic, messageType: messageTypeText(message) };
-    tracing.span("create", details, () => this.#publish(message, topic, options));
+    return this.#publish(message, topic, options);
   }
 
   /** Keeps a told message. Its options are checked. */
-  async tell(message: unknown, recipient: AgentId, options: TellOptions): Promise<void> {
+  tell(message: unknown, recipient: AgentId, options: TellOptions): Promise<void> {
+    const { tracing } = this.#parts;
+    if (tracing === undefined) return this.#tell(message, recipient, options);
+    const details = { destination: recipient, messageType: messageTypeText(message) };
+    return tracing.span("create", details, () => this.#tell(message, recipient, options));
+  }
+
+  async #tell(message: unknown, recipient: AgentId, options: TellOptions): Promise<void> {
     const { codecs, interventions, log, makeId: messageId } = this.#parts;
     const { sender, metadata } = options;
     const depth = this.#parts.eventGuard.toldDepth(sender, recipient);

@@ -99,8 +99,19 @@ export class CallOutcomes {
     if (openedMs === untimed || (observers.now === undefined && (outcome === "answered" || !observers.hearOfCalls)))
       return;
     const ms = clock.now() - openedMs;
-    const about = { callerId: caller.id, targetId: target?.id, targetType, targetKey, code, ms, traceId, sender };
-    const occurrence: CallOccurrence = { at: "call", ...about, outcome };
+    // In one literal: while a page watches, one is made for each call.
+    const occurrence: CallOccurrence = {
+      at: "call",
+      callerId: caller.id,
+      targetId: target?.id,
+      targetType,
+      targetKey,
+      code,
+      ms,
+      traceId,
+      sender,
+      outcome,
+    };
     observers.payloads?.callEnded(call, occurrence);
     observers.now?.(occurrence);
     if (outcome !== "answered") observers.failures?.(occurrence);

@@ -1,4 +1,4 @@
-import { type Clock, errorText, type Timer, TroupeError } from "../../core/internal.ts";
+import { type Clock, type CountedQueue, errorText, type Timer, TroupeError } from "../../core/internal.ts";
 import { type PeerUnary, peekFrame, peerLinks } from "../../protocol/internal.ts";
 import { parseAddress, RpcError, StatusCode } from "../../transport/internal.ts";
 import type { PeerTransport } from "../cluster-options.ts";
@@ -52,6 +52,8 @@ export interface JoinedOthers {
   continueAs(cluster: ClusterView): void;
   /** The links between this host and others. */
   reports(): readonly LinkReport[];
+  /** Frames that wait for them. */
+  queues(): readonly CountedQueue[];
   /** Asks all other hosts for a sign of life, for the round trips. */
   measure(): void;
   /** Asks one host for an operator. Undefined: there is no link to it. */
@@ -132,6 +134,7 @@ export async function joinOthers(servicer: HostServicer, options: JoinOthersOpti
     linkedHosts: () => ({ to: linked.hostIds, from: accepted.hostIds }),
     linkedTo: (hostIds, startTimer) => linked.linkedTo(hostIds, startTimer),
     reports: () => linked.reports,
+    queues: () => linked.queues,
     measure: () => linked.measure(),
     askHost: (hostId, call, timeoutMs) => linked.askHost(hostId, call, timeoutMs),
     typeChanged: (agentType) => linked.typeChanged(agentType),

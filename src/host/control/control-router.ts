@@ -88,7 +88,7 @@ export class ControlRouter {
     if (envelope === undefined || this.#parts.hostAsks.answered(from, envelope)) return;
     const asker = this.#waits.answered(from, envelope);
     // protocol.md §12.4: the host that has asked knows where its client is.
-    if (asker?.isElsewhere) return this.#answerElsewhere(asker, bytes);
+    if (asker?.isElsewhere) return this.#answerElsewhere(asker, bytes, from);
     if (asker === undefined && this.#isForged(from, envelope)) return this.#refuseForged(from, envelope);
     const denied = whyDenied(this.#parts.access, from, envelope);
     if (denied !== undefined) return this.#refuseDenied(from, envelope, denied);
@@ -125,9 +125,9 @@ export class ControlRouter {
     return overuse && { request: body, text: overuse.text };
   }
 
-  #answerElsewhere(asker: ControlPeer, bytes: Uint8Array): void {
+  #answerElsewhere(asker: ControlPeer, bytes: Uint8Array, from: ControlPeer): void {
     const { counters } = this.#parts;
-    if (asker.send(bytes)) counters.controlMessages += 1;
+    if (asker.send(bytes, from)) counters.controlMessages += 1;
     else counters.unroutableControlMessages += 1;
   }
 

@@ -78,6 +78,10 @@ export class HostCourier implements CommitListener {
     return this.#courier.counters;
   }
 
+  oldestMailMs(): number {
+    return this.#courier.oldestMailMs();
+  }
+
   /** The store is open. */
   opened(incarnation: number): void {
     this.#incarnation = incarnation;

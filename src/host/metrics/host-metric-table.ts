@@ -23,6 +23,10 @@ export const hostMetrics = {
   "troupe.host.held": gauge("{message}", "Messages that wait for agents which leave their workers."),
   "troupe.host.queue.frames": gauge("{frame}", "Frames that wait to be sent to workers."),
   "troupe.host.queue.size": gauge("By", "Bytes that wait to be sent to workers."),
+  "troupe.host.queue.age": gauge(
+    "s",
+    "Age of the oldest entry that waits, by the queue: for workers, for other hosts, for the state store, for agents.",
+  ),
   "troupe.host.memory": gauge("By", "Bytes that the host keeps for its clients; maxMemoryBytes bounds them."),
   "troupe.host.gave.way": counter("{client}", "Clients that held most and ended because others needed space."),
   "troupe.host.states.loaded": counter("{state}", "States that workers loaded."),

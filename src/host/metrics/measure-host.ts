@@ -1,5 +1,6 @@
-import { CappedLabels, type MetricLabels, type Metrics } from "../../core/internal.ts";
+import { CappedLabels, type CountedQueue, type MetricLabels, type Metrics, QueueAges } from "../../core/internal.ts";
 import type { CallOccurrence, CommitOccurrence, HostObserver } from "../observer.ts";
+import type { Session } from "../sessions/session.ts";
 import { hostHistograms, hostMetrics } from "./host-metric-table.ts";
 import { type MeasuredCounters, readHost } from "./host-readings.ts";
 
@@ -8,18 +9,44 @@ export interface MeasuredHost {
   counters(): MeasuredCounters;
   /** Milliseconds that the oldest pending call has waited for its outcome; 0 without pending calls. */
   oldestCallMs(): number;
+  queues(): HostQueues;
   isReady(): boolean;
+  /** Milliseconds of the host's clock. */
+  now(): number;
   /** Tells an observer what happens from now on. Returns what ends that. */
   observe(observer: HostObserver): () => void;
+}
+
+/** The queues of a host that is alone. */
+export interface QueuesHere {
+  readonly sessions: Iterable<Pick<Session, "sentFrames" | "queuedFrames">>;
+  readonly commits: CountedQueue;
+  /** Milliseconds since the oldest told message or durable event that waits was sent. */
+  readonly mailMs: number;
+}
+
+/** The queues of a host. */
+export interface HostQueues extends QueuesHere {
+  readonly links: readonly CountedQueue[];
 }
 
 /** Measures a host. Returns what ends that. */
 export function measureHost(metrics: Metrics, host: MeasuredHost): () => void {
   const calls = new CallTally();
+  const ages = { workers: new QueueAges(), links: new QueueAges(), commits: new QueueAges() };
   const endReading = metrics.observe(hostMetrics, (report) => {
     calls.read((value, labels) => report("troupe.host.calls.by.type", value, labels));
     readHost(host.counters(), report);
     report("troupe.host.calls.oldest", host.oldestCallMs() / 1_000);
+    const { sessions, links, commits, mailMs } = host.queues();
+    const nowMs = host.now();
+    for (const [queue, ms] of [
+      ["workers", ages.workers.read(counted(sessions), nowMs)],
+      ["links", ages.links.read(links, nowMs)],
+      ["commits", ages.commits.read([commits], nowMs)],
+      ["mail", mailMs],
+    ] as const)
+      report("troupe.host.queue.age", ms / 1_000, { queue });
     report("troupe.host.ready", host.isReady() ? 1 : 0);
   });
   const endObserving = host.observe(durationsOf(metrics, calls));
@@ -27,6 +54,10 @@ export function measureHost(metrics: Metrics, host: MeasuredHost): () => void {
     endReading();
     endObserving();
   };
+}
+
+function* counted(sessions: QueuesHere["sessions"]): Iterable<CountedQueue> {
+  for (const session of sessions) yield { key: session, entered: session.sentFrames, waiting: session.queuedFrames };
 }
 
 type Labelled<Outcome extends string> = Readonly<Record<Outcome, MetricLabels>>;

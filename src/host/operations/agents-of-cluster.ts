@@ -51,7 +51,7 @@ export interface AgentsOfClusterParts {
   readonly agents: Pick<AgentOperations, "claims" | "place">;
 }
 
-const unreadable = "It has answered what this version can't read.";
+export const unreadable = "It has answered what this version can't read.";
 
 // protocol.md §12.5
 /** Finds agents of shared types at all hosts of a cluster, for an operator at any of them. It places no agent. */

@@ -1,14 +1,25 @@
 import type { ClusterMember, HostRecord } from "../../cluster/internal.ts";
-import { type AgentName, type Clock, type Logger, TroupeError } from "../../core/internal.ts";
+import {
+  type AgentName,
+  type Clock,
+  type CountedQueue,
+  type Logger,
+  loggableText,
+  TroupeError,
+} from "../../core/internal.ts";
 import type { PeerUnary } from "../../protocol/internal.ts";
+import type { AccessRules } from "../../security/internal.ts";
 import { type MemoryAccount, RpcError, StatusCode } from "../../transport/internal.ts";
 import { limits } from "../limits.ts";
 import type { ForwardedCall } from "../peers/other-hosts.ts";
+import type { DrainOutcome, WorkerDrains } from "../placement/worker-drains.ts";
 import type { AgentOperations } from "./agent-operations.ts";
-import { AgentsOfCluster, type AgentsPage, type AgentsPlace, type AsksHost } from "./agents-of-cluster.ts";
+import { AgentsOfCluster, type AgentsPage, type AgentsPlace, type AsksHost, unreadable } from "./agents-of-cluster.ts";
 import { encodeJson, fieldsIn, type HostStatus, operatorMethod, readGrace, readHostStatus } from "./host-status.ts";
 import type { AgentsQuery } from "./listed-agents.ts";
 import { encodeMessages, type MessagesOfType, type MessageTypes, readMessages } from "./message-types.ts";
+import type { ListedHost, RowKinds, RowsOfHosts, RowsPage, RowsQuery } from "./rows/rows-of-hosts.ts";
+import { answerDrain, type DrainQuestion, encodeDrain, readDrainOutcome } from "./worker-drain-elsewhere.ts";
 
 /** A host of a cluster, as another one shows it. */
 export interface ClusterHost {
@@ -51,6 +62,7 @@ export interface ClusterReport {
 /** The links of this host, as its operator asks them. */
 export interface OperatorLinks {
   measure(): void;
+  queues(): readonly CountedQueue[];
   askHost(hostId: string, call: ForwardedCall, timeoutMs: number): Promise<Uint8Array | RpcError> | undefined;
 }
 
@@ -64,6 +76,11 @@ export interface ClusterOperationsParts {
   readonly agents: Pick<AgentOperations, "claims" | "place">;
   /** The messages of agent types that workers of this host serve. */
   readonly messageTypes: Pick<MessageTypes, "of">;
+  /** The lists of this host. */
+  readonly rows: RowsOfHosts;
+  readonly drains: Pick<WorkerDrains, "drainWorker">;
+  /** What principals may do. Undefined: the host has no rules. */
+  readonly rules: AccessRules | undefined;
   /** Stops this host in order. Never rejects. */
   readonly stop: (graceMs: number) => void;
   readonly openAccount: () => MemoryAccount;
@@ -89,6 +106,16 @@ export class ClusterOperations {
   constructor(parts: ClusterOperationsParts) {
     this.#parts = parts;
     this.#agents = new AgentsOfCluster(parts);
+  }
+
+  /** The id of this host in its present life. */
+  get hostId(): string {
+    return this.#parts.member().hostId;
+  }
+
+  /** Frames that wait for other hosts. */
+  queues(): readonly CountedQueue[] {
+    return this.#parts.links()?.queues() ?? [];
   }
 
   /** Shows the cluster. Each other host has 2 s to tell its state. Rejects with the reason of `signal`. */
@@ -146,12 +173,26 @@ export class ClusterOperations {
     return this.#asking(signal, (ask) => this.#agents.places(agents, ask));
   }
 
-  /** The name of the other host that serves a worker, as far as is known. Undefined: none does. */
-  hostOfWorker(workerId: string): string | undefined {
+  /** Returns a page of a list of all hosts, in one order. Each host has 2 s. Rejects with the reason of `signal`. */
+  rows<Kind extends keyof RowKinds>(
+    kind: Kind,
+    query: RowsQuery,
+    signal: AbortSignal,
+  ): Promise<RowsPage<RowKinds[Kind]>> {
+    const { hostId, hosts } = this.#parts.member();
+    const living = [...hosts.living()].map((host) => ({ hostId: host.hostId, name: host.label }));
+    const others = living.filter((host) => host.hostId !== hostId);
+    const here = living.find((host) => host.hostId === hostId) ?? { hostId, name: "" };
+    return this.#asking(signal, (ask) => this.#parts.rows.page(kind, query, { around: { here, others, ask }, signal }));
+  }
+
+  /** The other host that serves a worker, as far as is known. Undefined: none does. */
+  hostOfWorker(workerId: string): ListedHost | undefined {
     const member = this.#parts.member();
     const record = member.knownWorkers.get(workerId)?.record;
     if (record?.state !== "here" || record.hostId === member.hostId) return undefined;
-    return [...member.hosts.living()].find(({ hostId }) => hostId === record.hostId)?.label;
+    const host = [...member.hosts.living()].find(({ hostId }) => hostId === record.hostId);
+    return host && { hostId: host.hostId, name: host.label };
   }
 
   /** Asks the other hosts which messages the agents of a type take that no worker of this host serves. Each host has 2 s. */
@@ -173,11 +214,37 @@ export class ClusterOperations {
     return byUse.find((answer) => answer !== undefined) ?? { at: "unserved" };
   }
 
-  async #asking<T>(signal: AbortSignal, use: (ask: AsksHost) => Promise<T>): Promise<T> {
+  /**
+   * Has another host drain a worker of its own, however long that takes. Resolves to its outcome. Rejects as `disconnected` if that host does
+   * not answer, and with the reason of `signal`.
+   */
+  drainWorker({ hostId, name }: ListedHost, question: DrainQuestion, signal: AbortSignal): Promise<DrainOutcome> {
+    const timeoutMs = (question.graceMs ?? limits.longestDrainMs) + limits.peerUnaryMs;
+    return this.#asking(
+      signal,
+      async (ask) => {
+        const answer = await ask(hostId, operatorMethod.drainWorker, encodeDrain(question));
+        const outcome = typeof answer === "string" ? answer : (readDrainOutcome(answer) ?? unreadable);
+        if (typeof outcome !== "string") return outcome;
+        const host = loggableText(name || hostId);
+        throw new TroupeError(
+          "disconnected",
+          `The host ${host} has the worker, and has not said that it is drained: ${loggableText(outcome)} See troupe workers.`,
+        );
+      },
+      timeoutMs,
+    );
+  }
+
+  async #asking<T>(
+    signal: AbortSignal,
+    use: (ask: AsksHost) => Promise<T>,
+    timeoutMs: number = limits.hostStatusMs,
+  ): Promise<T> {
     const outcome = await this.#withAccount((account) =>
       use(async (hostId, method, request) => {
         const call = callOf(method, request, { account, signal });
-        const answer = await this.#parts.links()?.askHost(hostId, call, limits.hostStatusMs);
+        const answer = await this.#parts.links()?.askHost(hostId, call, timeoutMs);
         if (answer === undefined) return noLink;
         return answer instanceof RpcError ? whyNot(answer) : answer;
       }),
@@ -206,8 +273,10 @@ export class ClusterOperations {
           return Promise.reject(new RpcError(StatusCode.invalidArgument, "The agent type can't be read."));
         return this.#parts.messageTypes.of(type, AbortSignal.timeout(limits.hostStatusMs)).then(encodeMessages);
       }
+      case operatorMethod.drainWorker:
+        return answerDrain(request, this.#parts);
       default:
-        return this.#agents.answer(ask);
+        return this.#agents.answer(ask) ?? this.#parts.rows.answer(ask);
     }
   }
 
@@ -238,7 +307,7 @@ export class ClusterOperations {
     const answer = await this.#parts.links()?.askHost(hostId, call, limits.hostStatusMs);
     if (answer === undefined) return noLink;
     if (answer instanceof RpcError) return whyNot(answer);
-    return readHostStatus(answer) ?? "It has answered what this version can't read.";
+    return readHostStatus(answer) ?? unreadable;
   }
 
   #drainHere(graceMs: number): void {

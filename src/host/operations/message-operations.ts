@@ -1,6 +1,7 @@
 import type { Clock } from "../../core/internal.ts";
 import type { BatchRunner } from "../batch-runner.ts";
 import type { MessageSender } from "../observer.ts";
+import { HostCaller } from "../peers/host-caller.ts";
 import { topicOf } from "../registry/name-checks.ts";
 import type { HeldSubscription } from "../registry/subscriptions/subscription-book.ts";
 import { type PendingCall, untimed } from "../sessions/pending-call.ts";
@@ -21,6 +22,8 @@ export interface ListedCall {
   /** The first 256 characters. */
   readonly key: string;
   readonly callerId: string;
+  /** True: another host has sent it for a caller there. */
+  readonly isOfOtherHost: boolean;
   readonly principal: string | undefined;
   /** Undefined: it waits for a worker. */
   readonly targetId: string | undefined;
@@ -100,6 +103,7 @@ function rowOfCall(call: PendingCall, nowMs: number): ListedCall {
   const { hostId, targetType, targetKey, caller, principal, target, openedMs, timeoutMs, reportBytes, path } = call;
   return {
     ...{ number: hostId, type: targetType, key: targetKey, callerId: caller.id, principal, targetId: target?.id },
+    isOfOtherHost: caller instanceof HostCaller,
     ageMs: openedMs === untimed ? undefined : Math.max(0, nowMs - openedMs),
     timeoutMs: timeoutMs === 0 ? undefined : timeoutMs,
     ...{ isStuck: reportBytes > 0, path, traceId: call.traceId, sender: call.sender },

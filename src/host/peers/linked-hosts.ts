@@ -1,5 +1,5 @@
 // Over 400 lines: one class is the port of the other hosts and hears all links. Its methods hand on to its tables.
-import { type Clock, isValidAgentType, type Timer } from "../../core/internal.ts";
+import { type Clock, type CountedQueue, isValidAgentType, type Timer } from "../../core/internal.ts";
 import type {
   FrameHead,
   PeekedEvent,
@@ -124,6 +124,11 @@ export class LinkedHosts implements OtherHosts, AskingHost, ClusterHostsListener
   /** The ids of the hosts to which this one has an open link. */
   get hostIds(): readonly string[] {
     return this.#dialled.hostIds;
+  }
+
+  /** Frames that wait for other hosts. */
+  get queues(): readonly CountedQueue[] {
+    return this.#dialled.queues;
   }
 
   /** The links to and from each other host that is up or has a link. */
@@ -328,7 +333,7 @@ export class LinkedHosts implements OtherHosts, AskingHost, ClusterHostsListener
   forward(forwarded: ForwardedCall): Promise<Uint8Array> | undefined {
     const worker = this.#workers.ofClient(forwarded.clientId);
     const link = worker && this.#dialled.to(worker.link.hostId);
-    return link && this.#asks.ask(link, forwarded, limits.peerUnaryMs);
+    return link && this.#asks.ask(link, forwarded, limits.forwardedMs);
   }
 
   askAll(forwarded: ForwardedCall, timeoutMs = limits.peerListMs): Promise<readonly (Uint8Array | RpcError)[]> {

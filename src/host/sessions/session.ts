@@ -149,6 +149,11 @@ export class Session implements Peer {
     return this.#stream.queuedFrames;
   }
 
+  /** Frames that the queue took. */
+  get sentFrames(): number {
+    return this.#sentFrames;
+  }
+
   /** After the end of the stream: events that the queue took and that never left. */
   get lostEvents(): number {
     return this.#sent.eventsAmongLast(this.#stream.unsentFrames);

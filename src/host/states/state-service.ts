@@ -2,6 +2,7 @@ import {
   type AgentName,
   ChurnedMap,
   type Clock,
+  type CountedQueue,
   type Epoch,
   type ErrorCode,
   listReminders,
@@ -107,6 +108,8 @@ export class StateService {
   #listing: Promise<unknown> = Promise.resolve();
   /** Commits that were taken and are not decided. */
   #undecided = 0;
+  /** Commits that were taken. */
+  #taken = 0;
   #isDraining = false;
   #onDecided: () => void = () => {};
 
@@ -138,11 +141,17 @@ export class StateService {
     if (foreign !== undefined) return failedAnswer(ask, failure(foreign.code, foreign.text));
     frames.keepCalls(this.#parts);
     this.#undecided += 1;
+    this.#taken += 1;
     return {
       isCommit: true,
       run: () => this.#commit(from, ask, { frames, mail, epoch: right.epoch, withCron }),
       drop: () => this.#decided(frames, { at: "failed", code: "state-unavailable", text: noSpaceText }),
     };
+  }
+
+  /** Commits that were taken, and those of them that are not decided. */
+  get commits(): CountedQueue {
+    return { key: this, entered: this.#taken, waiting: this.#undecided };
   }
 
   /** Refuses what comes from now on. Resolves when all commits are decided. */

@@ -11,6 +11,7 @@ import {
   StoreError,
   storeLimits,
 } from "../../core/internal.ts";
+import { bytesOfTexts, entryBytes } from "../waiting-bytes.ts";
 import { idOfAgent, idOfMail, idOfType } from "./agent-id.ts";
 import { ByteList, type EncodedWrite, encodeName, encodeSettlements, mostMail, toWhole } from "./encode-writes.ts";
 import { isLetter, type LogReads } from "./log-reads.ts";
@@ -76,7 +77,7 @@ export function createMailTable(parts: MailTableParts): MailTable {
     bury: async (message, why) => {
       const isSweep = parts.unswept.add(letterSize(message.frame.length));
       const encode = () => [encodeBurial(message, why, { nowMs: nowMs(), isSweep })];
-      return sumOf(await write(sizeOf(message.mailbox, message), encode));
+      return sumOf(await write(sizeOf(message.mailbox, message) + bytesOfTexts(why.text), encode));
     },
     deadLetters: (query) => read(reads.deadLetters(query, nowMs())),
     replay: async (letters) => {
@@ -154,9 +155,9 @@ function assertSize({ frame }: DurableMessage, maxValueBytes: number): void {
 }
 
 function sizeOf({ type, key }: AgentName, { id, frame }: DurableMessage): number {
-  return writeBytes + 2 * (type.length + key.length + id.length) + frame.length;
+  return writeBytes + bytesOfTexts(type, key, id) + frame.length;
 }
 
 function sizeOfLetters(letters: readonly string[]): number {
-  return letters.reduce((sum, letter) => sum + 2 * letter.length, writeBytes);
+  return letters.reduce((sum, letter) => sum + entryBytes + bytesOfTexts(letter), writeBytes);
 }

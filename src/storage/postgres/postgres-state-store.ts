@@ -31,6 +31,8 @@ import {
   storeLimits,
 } from "../../core/internal.ts";
 import { sizeOfCommit } from "../commit-size.ts";
+import { bytesOfSettlements, bytesOfTexts, entryBytes } from "../waiting-bytes.ts";
+import type { Statement } from "./connections.ts";
 import { type Encoding, EncodingOrder, encodeCommits } from "./encode-in-turns.ts";
 import { decodeOutcome, encodeSettlements } from "./encode-writes.ts";
 import { GroupQueue } from "./group-queue.ts";
@@ -192,7 +194,9 @@ export class PostgresStateStore implements StateStore {
   }
 
   remembered(agent: AgentName, id: string, principal: string): Promise<RememberedMessage | undefined> {
-    return this.#read(this.#reads.remembered(agent, id, principal, this.#parts.clock.wallNow()));
+    // The statement has only their hash; the answer has them as they are.
+    const bytes = bytesOfTexts(id, principal);
+    return this.#read(this.#reads.remembered(agent, id, principal, this.#parts.clock.wallNow()), bytes);
   }
 
   list(query: ListQuery = {}): Promise<ListPage> {
@@ -212,7 +216,7 @@ export class PostgresStateStore implements StateStore {
   }
 
   settle(done: Settlements): Promise<void> {
-    const bytes = smallAskBytes * (1 + done.ticks.length + done.mail.length);
+    const bytes = bytesOfSettlements(done, smallAskBytes);
     return this.#ask(bytes, async () => void (await this.#write([encodeSettlements(done)])));
   }
 
@@ -263,9 +267,10 @@ export class PostgresStateStore implements StateStore {
     }
   }
 
-  #read<T>({ statement, read }: Read<T>): Promise<T> {
+  /** `moreBytes`: what waits beside the statement. */
+  #read<T>({ statement, read }: Read<T>, moreBytes = 0): Promise<T> {
     const { connections } = this.#parts;
-    return this.#ask(smallAskBytes, () =>
+    return this.#ask(smallAskBytes + moreBytes + sizeOfStatement(statement), () =>
       this.#readSlots.run(async () => {
         // A fenced store may read.
         if (this.#end?.storeCode === "corrupt") throw this.#end;
@@ -352,4 +357,16 @@ export class PostgresStateStore implements StateStore {
     await this.#opener.release();
     await this.#parts.endPool();
   }
+}
+
+/** Returns about how many bytes a statement and its values have. */
+function sizeOfStatement({ text, values }: Statement): number {
+  return values.reduce<number>((sum, value) => sum + sizeOfValue(value), text.length);
+}
+
+function sizeOfValue(value: unknown): number {
+  if (typeof value === "string") return 2 * value.length;
+  if (value instanceof Uint8Array) return value.length;
+  // A list has only numbers.
+  return Array.isArray(value) ? entryBytes * value.length : entryBytes;
 }

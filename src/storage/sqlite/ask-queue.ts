@@ -1,4 +1,6 @@
 import type { StoreError } from "../../core/internal.ts";
+import { bytesOfTexts } from "../waiting-bytes.ts";
+import { answerBytes } from "./answer-bytes.ts";
 import { type Ask, type AskOf, isWrite, type Reply, type WriteAsk } from "./asks.ts";
 import { GatheredMail, type MailPart } from "./mail-parts.ts";
 import { toStoreError } from "./sqlite-error.ts";
@@ -7,6 +9,8 @@ import type { StateDatabase } from "./state-database.ts";
 /** Commits and bytes of one transaction. One call of `commit` is never divided. */
 const mostCommits = 256;
 const mostBytes = 4 * 1024 * 1024;
+/** Bytes of answers that are on their way to the store. One more answer may come on top. */
+const mostReplyBytes = 4 * 1024 * 1024;
 
 type Control = AskOf<"open"> | AskOf<"look"> | AskOf<"close">;
 type ReadAsk = Exclude<Ask, Control | WriteAsk>;
@@ -15,15 +19,16 @@ type ReadAsk = Exclude<Ask, Control | WriteAsk>;
 export interface AskQueueParts {
   readonly database: StateDatabase;
   readonly file: string;
-  /** Takes replies, a group's at a time. */
-  readonly reply: (replies: readonly Reply[]) => void;
+  /** Takes replies. `isFull`: the queue answers nothing more until `resume`. */
+  readonly reply: (replies: readonly Reply[], isFull: boolean) => void;
   /** Adds what has come meanwhile. It is called before each group. */
   readonly drain: () => void;
 }
 
 /**
  * Questions that wait for a database. Writes that wait together are one transaction; the time that it takes is the time in which the
- * next group gathers. Reads are answered behind the writes that came before them.
+ * next group gathers. Reads are answered behind the writes that came before them. The answers that its store has not taken yet are bounded in
+ * bytes.
  */
 export class AskQueue {
   readonly #parts: AskQueueParts;
@@ -31,6 +36,12 @@ export class AskQueue {
   readonly #mail = new GatheredMail();
   /** Place of the first that waits; those before it are answered. */
   #head = 0;
+  /** Reads of the last group that are not answered, and the place of the first. */
+  #reads: readonly ReadAsk[] = [];
+  #nextRead = 0;
+  /** Bytes of the answers since the store has taken all of them. */
+  #replyBytes = 0;
+  #isFull = false;
 
   constructor(parts: AskQueueParts) {
     this.#parts = parts;
@@ -45,16 +56,24 @@ export class AskQueue {
     this.#mail.add(part);
   }
 
-  /** Answers everything that waits. */
+  /** The store has taken the answers. */
+  resume(): void {
+    this.#isFull = false;
+    this.#replyBytes = 0;
+  }
+
+  /** Answers everything that waits, or as much as its store takes. */
   run(): void {
     const { drain, reply } = this.#parts;
-    for (drain(); this.#head < this.#waiting.length; drain()) {
+    for (drain(); !this.#isFull && this.#hasMore(); drain()) {
       const first = this.#waiting[this.#head];
-      if (first !== undefined && isControl(first)) {
+      if (this.#nextRead < this.#reads.length) {
+        this.#reply([]);
+      } else if (first !== undefined && isControl(first)) {
         this.#head += 1;
-        reply([this.#control(first)]);
+        reply([this.#control(first)], false);
       } else {
-        reply(this.#answerGroup());
+        this.#reply(this.#write(this.#takeGroup()));
       }
       if (this.#head < this.#waiting.length / 2) continue;
       this.#waiting.splice(0, this.#head);
@@ -62,13 +81,17 @@ export class AskQueue {
     }
   }
 
+  #hasMore(): boolean {
+    return this.#nextRead < this.#reads.length || this.#head < this.#waiting.length;
+  }
+
   #withMail(ask: AskOf<"commit">): AskOf<"commit"> {
     const commits = this.#mail.take(ask.id, ask.commits);
     return commits === ask.commits ? ask : { ...ask, commits };
   }
 
-  /** Answers questions up to the bounds of a group. */
-  #answerGroup(): readonly Reply[] {
+  /** Takes questions up to the bounds of a group. Its reads are answered after its writes, before all other questions. */
+  #takeGroup(): readonly WriteAsk[] {
     const writes: WriteAsk[] = [];
     const reads: ReadAsk[] = [];
     let [commits, bytes] = [0, 0];
@@ -86,14 +109,29 @@ export class AskQueue {
         reads.push(ask);
       }
     }
-    return [...this.#write(writes), ...reads.map((ask) => this.#attempt(ask.id, () => this.#read(ask)))];
+    this.#reads = reads;
+    this.#nextRead = 0;
+    return writes;
+  }
+
+  /** Replies to writes, and to reads up to the bound of bytes. */
+  #reply(written: readonly Reply[]): void {
+    const replies = [...written];
+    for (; this.#nextRead < this.#reads.length && this.#replyBytes < mostReplyBytes; this.#nextRead += 1) {
+      const ask = this.#reads[this.#nextRead];
+      if (ask !== undefined) replies.push(this.#attempt(ask.id, () => this.#read(ask)));
+    }
+    if (this.#nextRead === this.#reads.length) this.#reads = [];
+    if (this.#reads.length === 0) this.#nextRead = 0;
+    this.#isFull = this.#replyBytes >= mostReplyBytes;
+    this.#parts.reply(replies, this.#isFull);
   }
 
   #write(asks: readonly WriteAsk[]): readonly Reply[] {
     if (asks.length === 0) return [];
     return this.#parts.database.write(asks).map((result, index) => {
       const id = asks[index]?.id ?? 0;
-      return "error" in result ? failed(id, result.error) : { id, value: result.value };
+      return "error" in result ? this.#failed(id, result.error) : { id, value: result.value };
     });
   }
 
@@ -101,24 +139,56 @@ export class AskQueue {
     const { database } = this.#parts;
     switch (ask.kind) {
       case "load":
-        return database.read((reads) => reads.load(ask.agent, ask));
+        return this.#counted(
+          database.read((reads) => reads.load(ask.agent, ask)),
+          answerBytes.load,
+        );
       case "remembered":
-        return database.read((reads) => reads.remembered(ask.agent, ask.messageId, ask.principal, ask.nowMs));
+        return this.#counted(
+          database.read((reads) => reads.remembered(ask.agent, ask.messageId, ask.principal, ask.nowMs)),
+          answerBytes.remembered,
+        );
       case "list":
-        return database.read((reads) => reads.list(ask.query));
+        return this.#counted(
+          database.read((reads) => reads.list(ask.query)),
+          answerBytes.list,
+        );
       case "reminders":
-        return database.read((reads) => reads.reminders(ask.agent, ask.query));
+        return this.#counted(
+          database.read((reads) => reads.reminders(ask.agent, ask.query)),
+          answerBytes.reminders,
+        );
       case "due":
-        return database.read((reads) => reads.due(ask.query));
+        return this.#counted(
+          database.read((reads) => reads.due(ask.query)),
+          answerBytes.reminders,
+        );
       case "mail":
-        return database.read((reads) => reads.mail(ask.query));
+        return this.#counted(
+          database.read((reads) => reads.mail(ask.query)),
+          answerBytes.mail,
+        );
       case "mailPage":
-        return database.read((reads) => reads.mailPage(ask.query));
+        return this.#counted(
+          database.read((reads) => reads.mailPage(ask.query)),
+          answerBytes.mail,
+        );
       case "deadLetters":
-        return database.readLog((log) => log.deadLetters(ask.query, ask.nowMs), { letters: [], isLast: true });
+        return this.#counted(
+          database.readLog((log) => log.deadLetters(ask.query, ask.nowMs), { letters: [], isLast: true }),
+          answerBytes.deadLetters,
+        );
       case "stats":
-        return database.read((reads) => reads.stats());
+        return this.#counted(
+          database.read((reads) => reads.stats()),
+          answerBytes.stats,
+        );
     }
+  }
+
+  #counted<T>(answer: T, bytesOf: (answer: T) => number): T {
+    this.#replyBytes += bytesOf(answer);
+    return answer;
   }
 
   #control(ask: Control): Reply {
@@ -137,14 +207,15 @@ export class AskQueue {
     try {
       return { id, value: answer() };
     } catch (error) {
-      return failed(id, toStoreError(error, this.#parts.file));
+      return this.#failed(id, toStoreError(error, this.#parts.file));
     }
   }
-}
 
-/** Makes the reply for an error, which can go to another thread. */
-export function failed(id: number, { storeCode, message }: StoreError): Reply {
-  return { id, failure: { storeCode, message } };
+  /** Makes the reply for an error, which can go to another thread. */
+  #failed(id: number, { storeCode, message }: StoreError): Reply {
+    this.#replyBytes += bytesOfTexts(message);
+    return { id, failure: { storeCode, message } };
+  }
 }
 
 function isControl(ask: Ask): ask is Control {

@@ -81,6 +81,9 @@ export interface Answers {
 
 export type Kind = keyof Questions;
 
+/** Bytes of a question that has no data. */
+export const smallAskBytes = 100;
+
 /** One question, with the number of its answer and about how many bytes it has. */
 export type Ask = {
   readonly [K in Kind]: Questions[K] & { readonly kind: K; readonly id: number; readonly bytes: number };

@@ -1,5 +1,6 @@
-import { closeSync, existsSync, fsyncSync, openSync, renameSync, rmSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { errorText, loggableText, mailSize, nameInError, StoreError } from "../../core/internal.ts";
+import { writeNewFile } from "./backup-file.ts";
 import { nameIn, textIn } from "./columns.ts";
 import { assertPlace, type Database, type SqliteDriver } from "./driver.ts";
 import { readSchemaVersion, sizesSince } from "./schema.ts";
@@ -11,43 +12,39 @@ const mostFaults = 100;
 /** Copies a store into a new file, while others may write to it. The copy gets its name when it is complete and on the disk. */
 export function copyDatabase(driver: SqliteDriver, file: string, target: string): void {
   assertFile(file);
-  if (existsSync(target)) {
-    throw new StoreError("unavailable", `${loggableText(target)} exists. Name a file that does not, for the backup.`);
-  }
   assertPlace(target);
-  const partial = `${target}.partial`;
-  rmSync(partial, { force: true });
-  try {
+  writeNewFile(target, (partial) => {
     withDatabase(driver, file, (database) => {
       readSchemaVersion(database, file);
       database.prepare("vacuum into ?").run(partial);
     });
-    const copy = openSync(partial, "r");
-    fsyncSync(copy);
-    closeSync(copy);
-    renameSync(partial, target);
-  } catch (error) {
-    rmSync(partial, { force: true });
-    throw error;
-  }
+  });
 }
 
-/** Checks the structure of a store, while others may write to it. Returns the faults that it finds. */
+/** Checks the structure of a store, while others may write to it. Returns the faults that it finds. Throws for a file that is not such a store. */
 export function findDamage(driver: SqliteDriver, file: string): readonly string[] {
   assertFile(file);
+  let isStore = false;
   try {
     return withDatabase(driver, file, (database) => {
       const version = readSchemaVersion(database, file);
+      isStore = true;
       const found = database.prepare(`pragma quick_check(${mostFaults})`).all();
-      const faults = found.map((row) => loggableText(String(Object.values(row)[0]))).filter((text) => text !== "ok");
+      const faults = found.flatMap((row) => faultsIn(String(Object.values(row)[0]))).slice(0, mostFaults);
       if (version < sizesSince || faults.length > 0) return faults;
       return wrongSizes(database);
     });
   } catch (error) {
-    const isDamage = codeOf(error) !== undefined || (error instanceof StoreError && error.storeCode === "corrupt");
-    if (isDamage) return [loggableText(errorText(error))];
+    const isDamage = isStore && error instanceof StoreError && error.storeCode === "corrupt";
+    if (isDamage || codeOf(error) !== undefined) return [loggableText(errorText(error))];
     throw error;
   }
+}
+
+/** SQLite puts many faults into one row, behind a line with the name of the database. */
+function faultsIn(row: string): readonly string[] {
+  const lines = row.split("\n").filter((line) => line !== "" && line !== "ok" && !line.startsWith("*** in database "));
+  return lines.map((line) => loggableText(line));
 }
 
 /** One statement each, since another program may write meanwhile. */

@@ -1,10 +1,10 @@
 import { Worker } from "node:worker_threads";
-import { errorText, StoreError } from "../../core/internal.ts";
+import { errorText, nextTurn, StoreError } from "../../core/internal.ts";
 import { AskQueue } from "./ask-queue.ts";
 import type { Ask, DatabaseOptions, Reply, StoreFailure } from "./asks.ts";
 import type { SqliteDriver } from "./driver.ts";
 import type { MailPart } from "./mail-parts.ts";
-import { type PackedReplies, packAsks, unpackReplies } from "./packed-asks.ts";
+import { type PackedReplies, packAsks, repliesTaken, unpackReplies } from "./packed-asks.ts";
 import { StateDatabase } from "./state-database.ts";
 
 /** Answers the questions of a store. */
@@ -37,7 +37,8 @@ export type ThreadTask =
 /** A message of a thread. */
 export type ThreadMessage =
   | { readonly at: "ready"; readonly sqliteVersion: string }
-  | { readonly at: "replies"; readonly replies: PackedReplies }
+  /** `isFull`: the thread waits for `repliesTaken`. */
+  | { readonly at: "replies"; readonly replies: PackedReplies; readonly isFull: boolean }
   | { readonly at: "done"; readonly value: readonly string[] }
   | { readonly at: "failed"; readonly failure: StoreFailure };
 
@@ -50,7 +51,20 @@ export const defaultThreadFile = new URL(
 /** Answers in the thread of its caller, which waits for the disk meanwhile. Throws a `StoreError`. */
 export function createDirectExecutor(driver: SqliteDriver, options: DatabaseOptions, events: ExecutorEvents): Executor {
   const database = new StateDatabase(driver, options);
-  const queue = new AskQueue({ database, file: options.file, reply: events.onReplies, drain: () => undefined });
+  const queue = new AskQueue({
+    database,
+    file: options.file,
+    reply: (replies, isFull) => {
+      events.onReplies(replies);
+      // Those who asked have their answers before the next turn.
+      if (isFull) void nextTurn().then(goOn);
+    },
+    drain: () => undefined,
+  });
+  const goOn = (): void => {
+    queue.resume();
+    queue.run();
+  };
   return {
     sqliteVersion: database.sqliteVersion,
     send: (asks) => {
@@ -92,6 +106,7 @@ export function startThreadExecutor(
         resolve({ ...executor, sqliteVersion: message.sqliteVersion });
       } else if (message.at === "replies") {
         onReplies(unpackReplies(message.replies));
+        if (message.isFull) worker.postMessage(repliesTaken);
       } else if (message.at === "failed") {
         isStopped = true;
         reject(toError(message.failure));

@@ -156,7 +156,8 @@ export async function backupSqliteStoreWith(file: string, target: string, parts:
 
 /**
  * Checks the structure of a store, also while a process writes to it. Resolves to the faults that it finds, at most 100 of them; none
- * if the file is sound. It reads the whole file. Rejects as `unavailable` if there is no such file.
+ * if the file is sound. It reads the whole file. Rejects as `unavailable` if there is no such file, or a newer version of Troupe wrote it.
+ * Rejects as `corrupt` if it is not a store.
  */
 export async function checkSqliteStore(file: string): Promise<readonly string[]> {
   return checkSqliteStoreWith(file, {});

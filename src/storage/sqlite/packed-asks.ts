@@ -1,5 +1,6 @@
 import type { Commit, CommitOutcome, StateRecord } from "../../core/internal.ts";
 import type { Ask, Reply } from "./asks.ts";
+import type { MailPart } from "./mail-parts.ts";
 
 // What goes between threads is copied, object by object. The usual commit writes a state alone. It takes a tenth of the time as a part
 // of one text, with its bytes in one buffer for the whole group. Its outcome goes in one list likewise. So do loads, and replies
@@ -13,6 +14,12 @@ export interface PackedAsks {
   readonly data: Uint8Array<ArrayBuffer>;
   readonly others: readonly Ask[];
 }
+
+/** Says to a thread that its store has taken its replies. */
+export const repliesTaken = "replies-taken";
+
+/** A message to a thread. */
+export type MessageToThread = PackedAsks | MailPart | typeof repliesTaken;
 
 /** Replies on their way from a thread. */
 export interface PackedReplies {

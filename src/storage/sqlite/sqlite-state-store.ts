@@ -13,8 +13,6 @@ import {
   type Logger,
   type MailBounds,
   type MailQuery,
-  type MailTable,
-  mailboxTooSmall,
   NumberMap,
   type OpenStoreOptions,
   optionShape,
@@ -32,19 +30,13 @@ import {
   type Timer,
 } from "../../core/internal.ts";
 import { sizeOfCommit } from "../commit-size.ts";
-import {
-  copyOfCommit,
-  copyOfCommitAlone,
-  copyOfKept,
-  copyOfMessage,
-  copyOfName,
-  copyOfReason,
-  copyOfSettlements,
-} from "./ask-copies.ts";
+import { bytesOfName, bytesOfSettlements, bytesOfTexts, entryBytes } from "../waiting-bytes.ts";
+import { copyOfCommit, copyOfCommitAlone, copyOfName, copyOfSettlements } from "./ask-copies.ts";
 import { AskSender, type Sendable } from "./ask-sender.ts";
-import { type Answers, type Ask, isWrite, type Kind, type Questions, type Reply } from "./asks.ts";
+import { type Answers, type Ask, isWrite, type Kind, type Questions, type Reply, smallAskBytes } from "./asks.ts";
 import { type Executor, type ExecutorEvents, toError } from "./executor.ts";
 import { isMuch, MailParts } from "./mail-parts.ts";
+import { createMailTable } from "./mail-table.ts";
 import { commitAlone } from "./packed-asks.ts";
 
 /** The parts of a `SqliteStateStore`. */
@@ -69,8 +61,6 @@ const longestData = 2 ** 31 - 1;
 /** Milliseconds between two looks whether the file is still there. */
 const lookEveryMs = 30_000;
 const noMail: readonly never[] = [];
-/** Bytes of a question that has no data. */
-const smallAskBytes = 100;
 /** Of 100 failures the first is logged. */
 const failuresPerLine = 100;
 
@@ -102,7 +92,14 @@ export class SqliteStateStore implements StateStore {
 
   constructor(parts: SqliteStateStoreParts) {
     this.#parts = parts;
-    this.#ownLog = new StoreLog(this.#mailTable());
+    const mailTable = createMailTable({
+      nowMs: () => this.#nowMs(),
+      bounds: parts.mail,
+      ask: (kind, question, bytes) => this.#ask(kind, question, bytes),
+      settle: (done) => this.settle(done),
+      wakeAfter: (written) => this.#ownLog.wakeAfter(written),
+    });
+    this.#ownLog = new StoreLog(mailTable);
     this.log = this.#ownLog;
   }
 
@@ -141,7 +138,9 @@ export class SqliteStateStore implements StateStore {
     options: { readonly unless?: string | undefined } = {},
   ): Promise<StateRecord | LargerState | "unchanged" | undefined> {
     const most = Math.min(maxBytes, longestData);
-    return this.#ask("load", { agent: copyOfName(agent), unless: options.unless, maxBytes: most });
+    const { unless } = options;
+    const bytes = smallAskBytes + bytesOfName(agent) + bytesOfTexts(unless);
+    return this.#ask("load", { agent: copyOfName(agent), unless, maxBytes: most }, bytes);
   }
 
   async commit(commits: readonly Commit[]): Promise<readonly CommitOutcome[]> {
@@ -157,59 +156,39 @@ export class SqliteStateStore implements StateStore {
   }
 
   async remembered(agent: AgentName, messageId: string, principal: string): Promise<RememberedMessage | undefined> {
-    return this.#ask("remembered", { agent: copyOfName(agent), messageId, principal, nowMs: this.#nowMs() });
+    const bytes = smallAskBytes + bytesOfName(agent) + bytesOfTexts(messageId, principal);
+    return this.#ask("remembered", { agent: copyOfName(agent), messageId, principal, nowMs: this.#nowMs() }, bytes);
   }
 
   async list({ type, keyPrefix, after, limit }: ListQuery = {}): Promise<ListPage> {
-    return this.#ask("list", { query: { type, keyPrefix, limit, after: after && copyOfName(after) } });
+    const bytes = smallAskBytes + bytesOfTexts(type, keyPrefix) + bytesOfName(after);
+    return this.#ask("list", { query: { type, keyPrefix, limit, after: after && copyOfName(after) } }, bytes);
   }
 
   async reminders(agent: AgentName, { after, maxBytes }: ReminderQuery = {}): Promise<readonly StoredReminder[]> {
-    return this.#ask("reminders", { agent: copyOfName(agent), query: { after, maxBytes } });
+    const bytes = smallAskBytes + bytesOfName(agent) + bytesOfTexts(after);
+    return this.#ask("reminders", { agent: copyOfName(agent), query: { after, maxBytes } }, bytes);
   }
 
   async due({ beforeMs, shards, after, limit, maxBytes }: DueQuery): Promise<readonly StoredReminder[]> {
     const from = after && { dueMs: after.dueMs, seq: after.seq };
-    return this.#ask("due", { query: { beforeMs, shards: shards && [...shards], after: from, limit, maxBytes } });
+    const bytes = smallAskBytes + entryBytes * (shards?.length ?? 0);
+    const query = { beforeMs, shards: shards && [...shards], after: from, limit, maxBytes };
+    return this.#ask("due", { query }, bytes);
   }
 
   async mail({ shards, after, limit, maxBytes }: MailQuery): Promise<readonly StoredMail[]> {
-    return this.#ask("mail", { query: { shards: shards && [...shards], after, limit, maxBytes } });
+    const bytes = smallAskBytes + entryBytes * (shards?.length ?? 0);
+    return this.#ask("mail", { query: { shards: shards && [...shards], after, limit, maxBytes } }, bytes);
   }
 
   async settle(done: Settlements): Promise<void> {
-    const bytes = smallAskBytes * (1 + done.ticks.length + done.mail.length);
+    const bytes = bytesOfSettlements(done, smallAskBytes);
     return this.#ask("settle", () => ({ done: copyOfSettlements(done) }), bytes);
   }
 
   async stats(): Promise<StoreStats> {
     return this.#ask("stats", {});
-  }
-
-  #mailTable(): MailTable {
-    const nowMs = (): number => this.#nowMs();
-    const sizeOf = ({ frame }: { readonly frame: Uint8Array }) => smallAskBytes * 3 + frame.length;
-    return {
-      readMail: (query) =>
-        this.#ask("mailPage", { query: { ...query, mailbox: query.mailbox && copyOfName(query.mailbox) } }),
-      append: (mailbox, message) => {
-        const tooLong = mailboxTooSmall(message.frame.length, this.#parts.mail);
-        if (tooLong !== undefined) return Promise.reject(tooLongError(tooLong));
-        const ask = () => ({ mailbox: copyOfName(mailbox), message: copyOfMessage(message), nowMs: nowMs() });
-        return this.#ownLog.wakeAfter(this.#ask("append", ask, sizeOf(message)));
-      },
-      dropMail: (place) => this.settle({ ticks: [], mail: [{ place, nextMs: undefined, attempts: 0 }] }),
-      bury: (message, why) =>
-        this.#ask(
-          "bury",
-          () => ({ message: copyOfKept(message), why: copyOfReason(why), nowMs: nowMs() }),
-          sizeOf(message),
-        ),
-      deadLetters: ({ mailbox, ...query }) =>
-        this.#ask("deadLetters", { query: { ...query, mailbox: mailbox && copyOfName(mailbox) }, nowMs: nowMs() }),
-      replay: (letters) => this.#ownLog.wakeAfter(this.#ask("replay", { letters: [...letters], nowMs: nowMs() })),
-      drop: (letters) => this.#ask("drop", { letters: [...letters] }),
-    };
   }
 
   close(): Promise<void> {
@@ -368,10 +347,6 @@ export class SqliteStateStore implements StateStore {
   #nowMs(): number {
     return this.#parts.clock.wallNow();
   }
-}
-
-function tooLongError(limit: string): StoreError {
-  return new StoreError("too-large", `The message is over the limit of ${limit}.`);
 }
 
 /** Whether a version is older than another one. */

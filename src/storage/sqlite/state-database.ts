@@ -142,7 +142,7 @@ export class StateDatabase {
     const generation = this.#newestIn(asks);
     const connection = this.#connection;
     const write = () => {
-      if (connection.number("incarnation") !== this.#incarnation) throw this.#fencedError();
+      this.#assertHolder();
       const results = asks.map((ask) => writeOf(ask, connection));
       if (generation > this.#newestGeneration) connection.setMeta("newest_generation", generation);
       this.#forget(asks);
@@ -204,6 +204,16 @@ export class StateDatabase {
     this.#logId = this.#idOf(`${this.#options.file}-wal`);
     this.#eTags = 0;
     return opening;
+  }
+
+  /** Throws if another store has made the last opening. Inside a transaction. */
+  #assertHolder(): void {
+    const stored = this.#connection.number("incarnation");
+    if (stored === this.#incarnation) return;
+    if (!this.#isOwn()) throw this.#fencedError();
+    // An opening of this store has failed at its end, and was written all the same.
+    this.#incarnation = stored;
+    this.#newestGeneration = Math.max(this.#newestGeneration, stored);
   }
 
   /** Whether this store has made the last opening. */

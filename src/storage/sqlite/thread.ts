@@ -4,8 +4,7 @@ import { AskQueue } from "./ask-queue.ts";
 import { copyDatabase, findDamage } from "./copy-and-check.ts";
 import { loadDriver } from "./driver.ts";
 import type { ThreadMessage, ThreadTask } from "./executor.ts";
-import type { MailPart } from "./mail-parts.ts";
-import { type PackedAsks, packReplies, unpackAsks } from "./packed-asks.ts";
+import { type MessageToThread, packReplies, repliesTaken, unpackAsks } from "./packed-asks.ts";
 import { toStoreError } from "./sqlite-error.ts";
 import { StateDatabase } from "./state-database.ts";
 
@@ -32,7 +31,7 @@ async function work(): Promise<void> {
       const queue = new AskQueue({
         database,
         file: options.file,
-        reply: (replies) => reply({ at: "replies", replies: packReplies(replies) }),
+        reply: (replies, isFull) => reply({ at: "replies", replies: packReplies(replies), isFull }),
         drain: () => {
           if (parentPort === null) return;
           for (
@@ -44,11 +43,12 @@ async function work(): Promise<void> {
           }
         },
       });
-      const take = (message: PackedAsks | MailPart): void => {
-        if ("askId" in message) queue.addMail(message);
+      const take = (message: MessageToThread): void => {
+        if (message === repliesTaken) queue.resume();
+        else if ("askId" in message) queue.addMail(message);
         else queue.add(unpackAsks(message));
       };
-      parentPort?.on("message", (message: PackedAsks | MailPart) => {
+      parentPort?.on("message", (message: MessageToThread) => {
         take(message);
         queue.run();
       });

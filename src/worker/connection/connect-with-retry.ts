@@ -72,7 +72,7 @@ const longestHintMs = 60_000;
 
 // protocol.md §2.5
 /** The milliseconds for which a host that refuses the worker asks it to wait. */
-function hintOf(error: unknown): number {
+export function hintOf(error: unknown): number {
   return error instanceof TroupeError ? Math.min(error.retryAfterMs ?? 0, longestHintMs) : 0;
 }
 

@@ -335,7 +335,7 @@ export class ConnectionSupervisor<Services extends ConnectionServices> {
     }
     if (state.at !== "connected" || state.connection !== connection) return;
     endBackground(state, reason);
-    logger.error(reason);
+    logger.error(reason, undefined, "The worker has lost its host");
     // Older connections to the same host are lost, too.
     if (end.by === "lost" && end.isSilent)
       for (const older of this.#connections) if (older.address === connection.address) older.cut(reason);

@@ -48,7 +48,9 @@ export class HostSearch<Services extends ConnectionServices> {
     const search: Search<Services> = { kind, reason, abort, registrar, found: undefined };
     search.found = this.#search(search, cause.leaving);
     // Only the caller of `start` waits for the outcome; all others read the state.
-    search.found.catch((error) => this.#options.settings.logger.debug(errorText(error)));
+    search.found.catch((error) =>
+      this.#options.settings.logger.debug(errorText(error), undefined, "The worker has found no host"),
+    );
     return search;
   }
 

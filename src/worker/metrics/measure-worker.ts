@@ -11,6 +11,8 @@ export interface MeasuredWorker {
   readonly queuedCount: number;
   readonly pendingCallsCount: number;
   readonly times: WorkerTimes | undefined;
+  /** Milliseconds since the oldest message that waits for its turn was first seen to wait. */
+  readonly oldestTurnMs: number;
 }
 
 type Report = (name: WorkerMetricName, value: number, labels?: MetricLabels) => void;
@@ -34,6 +36,7 @@ function readWorker(worker: MeasuredWorker, report: Report): void {
   report("troupe.worker.calls.pending", pendingCallsCount);
   report("troupe.worker.calls.abandoned", counts.abandonedCalls);
   report("troupe.worker.queue", queuedCount);
+  report("troupe.worker.turns.age", worker.oldestTurnMs / 1_000);
   const ended = Object.values(counts.deactivations).reduce((sum, count) => sum + count, 0);
   report("troupe.worker.agents", Math.max(0, counts.activations - ended));
   report("troupe.worker.activations", counts.activations);

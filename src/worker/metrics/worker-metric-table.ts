@@ -14,6 +14,7 @@ export const workerMetrics = {
   "troupe.worker.calls.pending": gauge("{call}", "Calls of this worker without an outcome."),
   "troupe.worker.calls.abandoned": counter("{call}", "Calls to this worker that their callers gave up."),
   "troupe.worker.queue": gauge("{message}", "Calls and events that wait for a host, or for a slow host."),
+  "troupe.worker.turns.age": gauge("s", "Age of the oldest message that waits for its turn at an agent."),
   "troupe.worker.agents": gauge("{agent}", "Live agents."),
   "troupe.worker.activations": counter("{agent}", "Agents that became live."),
   "troupe.worker.deactivations": counter("{agent}", "Activations that ended, by the reason."),

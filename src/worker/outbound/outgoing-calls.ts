@@ -43,7 +43,7 @@ import { AnswerReader } from "./answer-reader.ts";
 import { InterventionWaits } from "./intervention-waits.ts";
 import { PendingCalls } from "./pending-calls.ts";
 import type { SendQueue } from "./send-queue.ts";
-import { saysNotTaken, saysTooNew, TargetSearch } from "./target-search.ts";
+import { quotaHintIn, saysNotTaken, saysTooNew, TargetSearch } from "./target-search.ts";
 import { beginBounds, boundsLeft, type TimedBounds } from "./timed-bounds.ts";
 
 export type CallOptions = SendOptions & { readonly answer?: MessageType | undefined };
@@ -261,10 +261,12 @@ export class OutgoingCalls {
       const metadata = { ...options.metadata, ...tracing?.inject(), ...told, ...onPath, ...named };
       const request: RequestFrame = { kind: "request", requestId, source, target, payload, metadata };
       frame = await this.#pending.answerTo(request, timed);
-      if (search === undefined || !saysNotTaken(frame, recipient.type)) break;
+      if (search === undefined) break;
+      const hintMs = quotaHintIn(frame);
+      if (hintMs === undefined ? !saysNotTaken(frame, recipient.type) : !search.hasTimeFor(hintMs)) break;
       // There is a worker, and what it says helps more than that none was found.
       if (saysTooNew(frame.metadata) && search.isOver) break;
-      limits = await this.#nextAttempt(search);
+      limits = await this.#nextAttempt(search, hintMs);
     }
     return this.#answers.read(frame, { recipient, messageType: payload.typeName, sender, promised, timed });
   }
@@ -279,10 +281,10 @@ export class OutgoingCalls {
     return new TargetSearch({ agentType, waitForTarget, bounds, clock, random });
   }
 
-  async #nextAttempt(search: TargetSearch): Promise<CallBounds> {
+  async #nextAttempt(search: TargetSearch, leastMs: number | undefined): Promise<CallBounds> {
     this.#searches.add(search);
     try {
-      return await search.next();
+      return await search.next(leastMs);
     } finally {
       this.#searches.delete(search);
     }

@@ -7,7 +7,13 @@ import {
   notServedError,
   unfollowAbort,
 } from "../../core/internal.ts";
-import { metadataKey, type ResponseFrame, saysNotHandled, type WireMetadata } from "../../protocol/internal.ts";
+import {
+  metadataKey,
+  type ResponseFrame,
+  retryAfterMsIn,
+  saysNotHandled,
+  type WireMetadata,
+} from "../../protocol/internal.ts";
 import { backOffMs } from "../connection/connect-with-retry.ts";
 
 export interface TargetSearchOptions {
@@ -37,21 +43,32 @@ export class TargetSearch {
 
   /**
    * Resolves when it is time for another attempt, to what is left of the call's bounds. Rejects with the outcome of the call: its
-   * signal aborted, its time or the time of the wait is over, or `end` was called.
+   * signal aborted, its time or the time of the wait is over, or `end` was called. `leastMs`: not before so many milliseconds, which `hasTimeFor` allows.
    */
-  async next(): Promise<CallBounds> {
+  async next(leastMs = 0): Promise<CallBounds> {
     const { agentType, waitForTarget, bounds, clock, random } = this.#options;
     const { timeoutMs, signal } = bounds;
     const passedMs = clock.now() - this.#startMs;
     if (passedMs >= waitForTarget) throw notServedError(agentType, waitForTarget);
-    const delayMs = backOffMs(this.#attempts, searchBackOff, random);
+    const delayMs = Math.max(backOffMs(this.#attempts, searchBackOff, random), leastMs);
     this.#attempts += 1;
-    const leftMs = Math.min(waitForTarget, timeoutMs ?? Number.POSITIVE_INFINITY) - passedMs;
+    const leftMs = this.#endMs - passedMs;
     await this.#sleep(Math.min(delayMs, leftMs), signal);
     if (timeoutMs === undefined) return bounds;
     const left = timeoutMs - (clock.now() - this.#startMs);
     if (left <= 0) throw noTimeLeftError(agentType, timeoutMs);
     return { signal, timeoutMs: left };
+  }
+
+  /** Whether the call was sent again already, and the wait lasts for longer than these milliseconds. */
+  hasTimeFor(ms: number): boolean {
+    return this.#attempts > 0 && this.#options.clock.now() - this.#startMs + ms < this.#endMs;
+  }
+
+  /** Milliseconds from the start of the wait to its end. */
+  get #endMs(): number {
+    const { waitForTarget, bounds } = this.#options;
+    return Math.min(waitForTarget, bounds.timeoutMs ?? Number.POSITIVE_INFINITY);
   }
 
   /** Whether the time of the wait is over. */
@@ -84,6 +101,16 @@ export class TargetSearch {
       this.#end = undefined;
     }
   }
+}
+
+// protocol.md §2.5
+/**
+ * The milliseconds after which a call may be sent again that a quota of the host has refused. Undefined: the answer says something else. A wait sends
+ * its call many times, so that it may use a quota up by itself.
+ */
+export function quotaHintIn({ metadata }: ResponseFrame): number | undefined {
+  const isRefused = saysNotHandled(metadata) && metadata[metadataKey.errorCode] === "overloaded";
+  return isRefused ? retryAfterMsIn(metadata) : undefined;
 }
 
 /** Whether an answer says that only a worker with a newer program can read the agent's state. */

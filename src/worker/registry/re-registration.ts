@@ -1,6 +1,6 @@
-import { loggableText, TroupeError } from "../../core/internal.ts";
+import { errorText, loggableText, TroupeError } from "../../core/internal.ts";
 import type { WireSubscription } from "../../protocol/internal.ts";
-import { backOffMs, type ConnectingStep } from "../connection/connect-with-retry.ts";
+import { backOffMs, type ConnectingStep, hintOf } from "../connection/connect-with-retry.ts";
 import { sleepMs } from "../connection/time-limits.ts";
 import type { WorkerSettings } from "../worker-options.ts";
 import type { HostRegistry } from "./host-registry.ts";
@@ -32,6 +32,8 @@ export class ReRegistration implements HostRegistry {
   readonly #options: ReRegistrationOptions;
   /** Types that the host has taken: it knows nothing of this worker's old client id any more that stands in their way. */
   readonly #taken = new Set<string>();
+  /** Until then the host takes no registration, as it has said. */
+  #notBeforeMs = 0;
 
   constructor(options: ReRegistrationOptions) {
     this.#options = options;
@@ -101,9 +103,13 @@ export class ReRegistration implements HostRegistry {
     const startMs = clock.now();
     for (let attempt = 1; ; attempt += 1) {
       try {
+        // Another registration has been told to wait: this one would hear the same.
+        const leftMs = this.#notBeforeMs - clock.now();
+        if (leftMs > 0) await sleepMs(leftMs, clock, signal);
         await call();
         return undefined;
       } catch (error) {
+        if (this.#isToWait(error, attempt)) continue;
         if (!(error instanceof TroupeError) || error.code !== "already-exists") throw error;
         const { refusal: message, owner, isForeign } = error instanceof TypeTakenError ? error : ownerless(error, how);
         const delayMs = backOffMs(attempt - 1, reconnect, random);
@@ -121,6 +127,22 @@ export class ReRegistration implements HostRegistry {
         await sleepMs(delayMs, clock, signal);
       }
     }
+  }
+
+  // protocol.md §2.5
+  /**
+   * Whether a quota of the host has refused a registration, and names a time. Then all registrations wait so long, and up to half as long again by
+   * chance, since other workers wait for the same. What is registered stays, so that a worker with many types does not begin anew each time.
+   */
+  #isToWait(error: unknown, attempt: number): boolean {
+    const { settings, onWaiting } = this.#options;
+    const { reconnect, random, clock } = settings;
+    const hintMs = hintOf(error);
+    if (hintMs === 0 || attempt >= reconnect.maxAttempts) return false;
+    const delayMs = Math.round(hintMs * (1 + random() / 2));
+    this.#notBeforeMs = Math.max(this.#notBeforeMs, clock.now() + delayMs);
+    onWaiting({ at: "waiting", delayMs, reason: errorText(error) });
+    return true;
   }
 }
 

@@ -13,7 +13,7 @@ import { ManualClock } from "../../../src/testing/index.ts";
 import { Gate } from "../../support/gate.ts";
 import { Keeper, Kept } from "./keepers.ts";
 import { passTime } from "./told.ts";
-import { Answer, Ask, type Handle, Note, type Stage, type Suite, seeInto } from "./world.ts";
+import { Answer, Ask, type Handle, Note, Order, type Stage, type Suite, seeInto } from "./world.ts";
 
 const lisbon = new TopicId("orders", "lisbon");
 
@@ -188,6 +188,29 @@ export function describeDurableEvents({ openStage, unless }: Suite): void {
       expect(await stage.caller.sendMessage(Ask({ text: "written" }), keeper)).toEqual(Answer({ text: "1" }));
       const seen = (await stage.seen.takeMany(2)).map(({ by, text, context }) => `${by} ${text} ${context.sender}`);
       expect(seen.sort()).toEqual(["clerk/lisbon written keeper/ada", "visitor/lisbon written keeper/ada"]);
+    });
+
+    unless("keeps-nothing", "come in the order of the turns that publish them, as told messages do", async () => {
+      await using stage = await openStage({ stateStore: new MemoryStateStore() });
+      await keep(stage, "clerk");
+      const body = async (text: string, agent: Keeper) => {
+        for (const number of ["1", "2"]) {
+          await agent.publishMessage(Note({ text: `${text} event ${number}` }), lisbon, { delivery: "durable" });
+          await agent.tell(Order({ text: `${text} told ${number}` }), new AgentId("clerk", "lisbon"));
+        }
+        return text;
+      };
+      await Keeper.register(stage.callee, "keeper", () => new Keeper(body));
+      const keeper = new AgentId("keeper", "ada");
+      for (const text of ["a", "b"]) await stage.caller.sendMessage(Ask({ text }), keeper);
+      const seen = (await stage.seen.takeMany(8)).map(({ text }) => text);
+      // Nothing of a turn comes before anything of an earlier one.
+      expect(seen.map((text) => text[0])).toEqual([..."aaaabbbb"]);
+      // Each kind of one turn has its order. A host keeps what is told first, a runtime in process keeps the order of the handler.
+      for (const kind of ["event", "told"]) {
+        const ofKind = seen.filter((text) => text.includes(kind));
+        expect(ofKind).toEqual(["a", "b"].flatMap((turn) => [`${turn} ${kind} 1`, `${turn} ${kind} 2`]));
+      }
     });
 
     unless("keeps-nothing", "of the same idempotency key that one turn publishes are kept once", async () => {

@@ -1,16 +1,23 @@
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { pathToFileURL } from "node:url";
 import { gzipSync } from "node:zlib";
 import type { Browser } from "playwright-core";
 import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test, vi } from "vitest";
 import { AgentId } from "../../../src/core/index.ts";
+import { operationsOf } from "../../../src/host/internal.ts";
+import { WorkerRuntime } from "../../../src/worker/index.ts";
+import { EntryRig } from "../../integration/admin/admin-rig.ts";
+import { clusterTransports } from "../../support/cluster-rig.ts";
 import { NodeProgram } from "../../support/node-program.ts";
+import { Opened } from "../../support/opened.ts";
 import { noBrowser, startBrowser } from "../../support/page/browser.ts";
 import { ensurePage } from "../../support/page/ensure-page.ts";
 import { axeFindings, goTo, logIn, MainThread, openPage } from "../../support/page/open-page.ts";
 import { Add, boss, PageWorld, Plan, Quick, Remind, Shopper, Wait } from "../../support/page/page-world.ts";
 import { tracesGoOn } from "../../support/page/traced.ts";
+import { RawWorker } from "../../support/raw-worker.ts";
 
 // On a loaded machine the browser takes long for what takes milliseconds here.
 vi.setConfig({ testTimeout: 300_000, hookTimeout: 300_000 });
@@ -144,6 +151,41 @@ describe("the page of a host", () => {
     world.gate.open();
     await waiting;
     await page.getByText("No call is older than a second.").waitFor();
+  });
+
+  test("shows the hosts of a cluster, and the workers, calls and failures of all of them", async () => {
+    await using opened = new Opened();
+    const [transport] = clusterTransports;
+    if (transport === undefined) throw new Error("There are memory links.");
+    const rig = opened.use(await transport.start());
+    const pageFolder = pathToFileURL(`${await ensurePage("build/ui")}/`);
+    const { entry } = opened.use(await EntryRig.open(rig.one.host, { pageFolder }));
+    opened.use(await EntryRig.open(rig.two.host));
+    const { dial, host } = rig.two;
+    const there = opened.use(
+      new WorkerRuntime({ dialer: { dial: () => dial() }, address: host.address, name: "far-1" }),
+    );
+    await there.start();
+    const caller = await new RawWorker(dial(), "caller", { isAnnounced: true }).join();
+    await using page = await openPage(browser, `${entry.url}/`);
+    await page.page.getByRole("row", { name: /this host up 0 0 0 0 / }).waitFor();
+    await page.page.getByRole("row", { name: / up 2 \d+ 0 0 / }).waitFor();
+    caller.request("1", "nobody/x");
+    await caller.nextResponse();
+    await goTo(page.page, "Failures");
+    await page.page.getByRole("row", { name: /^call undeliverable \d+ / }).waitFor();
+    await goTo(page.page, "Workers");
+    await page.page.getByLabel("Host").selectOption(operationsOf(rig.two.host.servicer).cluster?.hostId ?? "");
+    await page.page.getByRole("row", { name: /^far-1 / }).waitFor();
+    expect(await axeFindings(page.page)).toEqual([]);
+    await page.page.getByRole("button", { name: "Drain far-1" }).click();
+    await page.page.getByRole("dialog").getByRole("button", { name: "Drain" }).click();
+    await page.page
+      .getByRole("dialog")
+      .getByText(/^The worker (stops|is gone)/)
+      .waitFor();
+    await there.closed;
+    expect(page.troubles).toEqual([]);
   });
 
   test("drains a worker when the operator confirms it", async () => {

@@ -1,6 +1,6 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import * as z from "zod";
 import { deadCommand } from "../../../src/cli/commands/dead.ts";
 import { remindersCommand } from "../../../src/cli/commands/reminders.ts";
@@ -82,14 +82,18 @@ describe("troupe reminders", () => {
       names: ["1 c\u001b[2J"],
       next: null,
     });
-    const due = (await list("--limit", "2")).names;
-    expect(due.toSorted()).toEqual(["0 first", "1 b"]);
+    const all = (await list()).names;
+    expect(all.toSorted()).toEqual(["0 first", "1 a", "1 b", "1 c\u001b[2J"]);
+    const due = await list("--limit", "3");
+    expect(due.names).toEqual(all.slice(0, 3));
+    // What fires meanwhile moves nothing behind it.
+    expect(await list("--limit", "3", "--after", due.next ?? "")).toEqual({ names: all.slice(3), next: null });
     const table = (await run(remindersCommand(), "list", "clerk/1", ...rig.flags)).out;
     expect(table).toMatch(/^type {3}key {2}name[\s\S]*clerk {2}1 {4}a[\s\S]*AdminDue/);
     expect(table).not.toContain("\u001b");
     expect(table).toContain("c\\u001b[2J");
     expect((await run(remindersCommand(), "cancel", "clerk/1", "a", ...rig.flags)).out).toBe(
-      "cancelled the reminder of clerk/1\n",
+      "cancelled the reminder a of clerk/1\n",
     );
     expect((await rig.store.reminders(clerk)).map(({ name }) => name)).toEqual(["b", "c\u001b[2J"]);
     await expect(run(remindersCommand(), "cancel", "clerk/1", "a", ...rig.flags)).rejects.toMatchObject({
@@ -98,6 +102,29 @@ describe("troupe reminders", () => {
     });
   });
 });
+
+test("a host reads reminders of all agents in pages, however many are due", async () => {
+  await using rig = await AdminRig.open();
+  await using worker = await clerkOf(rig);
+  const names = Array.from({ length: 250 }, (_, at) => `r${String(at).padStart(3, "0")}`);
+  await worker.sendMessage(Remind({ names }), clerk);
+  const read = vi.spyOn(rig.store, "due");
+  const { out } = await run(remindersCommand(), "list", "--json", "--limit", "1000", ...rig.flags);
+  const listed: string[] = JSON.parse(out).rows.map(({ name }: { readonly name: string }) => name);
+  expect(listed.sort()).toEqual(names);
+  // The courier of the host reads the same table, up to the present time.
+  const asked = read.mock.calls.map(([query]) => query).filter(({ beforeMs }) => beforeMs === Number.MAX_SAFE_INTEGER);
+  expect(asked.map(({ limit }) => limit)).toEqual([101, 101, 101]);
+});
+
+test.each([{ dueMs: "1", seq: 1 }, { dueMs: 1 }, { dueMs: 1, seq: 0.5 }, "a", null])(
+  "a list of all reminders refuses the place %j",
+  async (place) => {
+    await using rig = await AdminRig.open();
+    const after = Buffer.from(JSON.stringify(place)).toString("base64url");
+    await expect(rig.client.ask("GET", "/v1/reminders", { after })).rejects.toMatchObject({ code: "invalid-argument" });
+  },
+);
 
 describe("troupe dead", () => {
   test("list says how many letters the host has forgotten", async () => {

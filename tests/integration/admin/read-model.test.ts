@@ -42,8 +42,8 @@ describe("an operator sees", () => {
     expect(named.rows).toMatchObject([{ clientId: "worker", address: expect.any(String), subscriptionCount: 2 }]);
     expect((await page("/v1/sessions", { principal: "nobody" })).rows).toEqual([]);
     expect((await page<TypeRow>("/v1/types")).rows).toEqual([
-      { type: "editor", owners: ["worker"] },
-      { type: "writer", owners: ["worker"] },
+      { type: "editor", owners: ["worker"], host: null },
+      { type: "writer", owners: ["worker"], host: null },
     ]);
     const topics = await page<TopicRow>("/v1/topics");
     expect(topics.rows).toMatchObject([

@@ -46,7 +46,15 @@ describe("troupe subscriptions", () => {
   test("lists the durable subscriptions by type, and says whether a worker serves it", async () => {
     await using site = await rigWithSubscriptions();
     const { out } = await run(subscriptionsCommand(), "list", "--json", "--kind", "durable", ...site.rig.flags);
-    const row = { kind: "durable", principal: null, type: "clerk", isServed: true, clientId: null, id: null };
+    const row = {
+      kind: "durable",
+      principal: null,
+      host: null,
+      type: "clerk",
+      isServed: true,
+      clientId: null,
+      id: null,
+    };
     expect(JSON.parse(out)).toEqual({
       rows: [
         { ...row, type: "absent", topic: "orders", isServed: false },
@@ -54,6 +62,7 @@ describe("troupe subscriptions", () => {
         { ...row, topic: "audit.*" },
       ],
       next: null,
+      unanswered: [],
     });
     const { out: table } = await run(subscriptionsCommand(), "list", "absent", ...site.rig.flags);
     expect(table).toMatch(/absent +orders +durable +- +no/);
@@ -108,6 +117,7 @@ describe("troupe subscriptions", () => {
         { topic: "orders", durable: 2, clients: 1, types: ["absent", "clerk"], unserved: ["absent"] },
       ],
       isCut: false,
+      unanswered: [],
     });
     const { out: reached } = await run(topicsCommand(), "audit.login", ...site.rig.flags);
     expect(reached).toMatch(/audit\.\* +1 +1 {2}clerk/);

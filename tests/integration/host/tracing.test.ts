@@ -6,9 +6,23 @@ import {
   SimpleSpanProcessor,
 } from "@opentelemetry/sdk-trace-base";
 import { describe, expect, it } from "vitest";
+import { z } from "zod";
 import { postOf } from "../../../src/core/courier/agent-post.ts";
-import { AgentId, TopicId, type Tracing, TypeSubscription } from "../../../src/core/index.ts";
+import {
+  AgentId,
+  type AgentRuntime,
+  defineState,
+  type MessageContext,
+  type MessageOf,
+  persistentAgent,
+  rpc,
+  SingleThreadedAgentRuntime,
+  TopicId,
+  type Tracing,
+  TypeSubscription,
+} from "../../../src/core/index.ts";
 import { Host, type HostOptions } from "../../../src/host/index.ts";
+import { MemoryStateStore } from "../../../src/storage/index.ts";
 import { openTelemetryHostTracing, openTelemetryTracing } from "../../../src/telemetry/otel/index.ts";
 import { createMemoryNetwork } from "../../../src/transport/index.ts";
 import { type WorkerOptions, WorkerRuntime } from "../../../src/worker/index.ts";
@@ -47,6 +61,72 @@ class Recorder {
   childrenOf(parent: ReadableSpan): readonly ReadableSpan[] {
     return this.all().filter((span) => span.parentSpanContext?.spanId === parent.spanContext().spanId);
   }
+}
+
+const Lines = defineState(z.object({ lines: z.number() }), { initial: { lines: 0 } });
+
+/** In one turn it sends all that a commit may carry. */
+class Ledger extends persistentAgent(Lines) {
+  @rpc(MyMessage)
+  async note(noted: MessageOf<typeof MyMessage>, { reminder, signal }: MessageContext) {
+    this.state.lines += 1;
+    if (reminder !== undefined) {
+      await this.tell(noted, new AgentId("last", "k"));
+      return;
+    }
+    await this.publishMessage(noted, new TopicId("news", "k"), { signal });
+    await this.publishMessage(noted, new TopicId("orders", "k"), { signal, delivery: "durable" });
+    await this.tell(noted, new AgentId("friend", "k"));
+    await this.remindMe("later", { after: 1 }, noted);
+  }
+}
+
+/** Registers what the ledger's messages go to. The promise resolves when all have come: the last one is told by the reminder. */
+async function receiversOf(worker: AgentRuntime): Promise<{ readonly handled: Promise<void> }> {
+  const awaited = new Set(["reader", "clerk", "friend", "last"]);
+  let told = (): void => {};
+  const all = new Promise<void>((resolve) => {
+    told = resolve;
+  });
+  for (const type of awaited)
+    await worker.registerFactory(type, () => {
+      return new FunctionAgent(() => {
+        awaited.delete(type);
+        if (awaited.size === 0) told();
+      });
+    });
+  await worker.addSubscription(new TypeSubscription("news", "reader"));
+  await worker.addSubscription(new TypeSubscription("orders", "clerk", { durable: true }));
+  return { handled: all };
+}
+
+/** Each effect of the ledger's first turn was made in its span, and is followed by what handled it. Returns the id of the trace. */
+function expectLinked(recorder: Recorder): string {
+  const call = recorder.one("autogen create ledger.(k)-A");
+  const { traceId } = call.spanContext();
+  const [turn, tick] = recorder.named("autogen process ledger.(k)-A");
+  expect(turn?.links.map(({ context }) => context.spanId)).toEqual([call.spanContext().spanId]);
+  for (const [made, receiver] of [
+    ["news.(k)-T", "reader.(k)-A"],
+    ["orders.(k)-T", "clerk.(k)-A"],
+    ["friend.(k)-A", "friend.(k)-A"],
+  ]) {
+    const create = recorder.one(`autogen create ${made}`);
+    expect(create.parentSpanContext?.spanId, made).toBe(turn?.spanContext().spanId);
+    const process = recorder.one(`autogen process ${receiver}`);
+    expect(
+      process.links.map(({ context }) => context.spanId),
+      receiver,
+    ).toEqual([create.spanContext().spanId]);
+    expect(process.spanContext().traceId, receiver).toBe(traceId);
+  }
+  expect(tick?.links.map(({ context }) => context.traceId)).toEqual([traceId]);
+  expect(tick?.spanContext().traceId).toBe(traceId);
+  return traceId;
+}
+
+function latin1(bytes: Uint8Array): string {
+  return Buffer.from(bytes).toString("latin1");
 }
 
 async function rig(recorder: Recorder, given: { readonly worker?: WorkerOptions; readonly host?: HostOptions } = {}) {
@@ -159,6 +239,54 @@ describe("a trace goes on", () => {
       { at: "told", traceId },
       { at: "reminded", traceId },
     ]);
+  });
+
+  it("through a commit: its events, durable or not, told messages and reminders link to the turn that made them", async () => {
+    const recorder = new Recorder();
+    await using system = await rig(recorder);
+    const { worker } = system;
+    const { handled } = await receiversOf(worker);
+    await Ledger.register(worker, "ledger", () => new Ledger("keeps and tells"));
+    await worker.sendMessage(message, new AgentId("ledger", "k"));
+    await handled;
+    await worker.stop();
+    const traceId = expectLinked(recorder);
+    // The host shows the event that rode as those that come by themselves.
+    const receive = recorder.one("troupe receive news");
+    expect(receive.parentSpanContext?.spanId).toBe(recorder.one("autogen create news.(k)-T").spanContext().spanId);
+    expect(new Set(recorder.all().map((span) => span.spanContext().traceId))).toEqual(new Set([traceId]));
+  });
+
+  it("through a commit in one process", async () => {
+    const recorder = new Recorder();
+    await using runtime = new SingleThreadedAgentRuntime({ tracing: recorder.tracing });
+    const { handled } = await receiversOf(runtime);
+    await Ledger.register(runtime, "ledger", () => new Ledger("keeps and tells"));
+    void runtime.start();
+    await runtime.sendMessage(message, new AgentId("ledger", "k"));
+    await handled;
+    await runtime.close();
+    expectLinked(recorder);
+  });
+
+  it("nowhere from a commit whose worker records nothing: it carries no trace context", async () => {
+    const recorder = new Recorder();
+    const store = new MemoryStateStore();
+    const committed: string[] = [];
+    const commit = store.commit.bind(store);
+    store.commit = (commits) => {
+      committed.push(JSON.stringify(commits, (_, value) => (value instanceof Uint8Array ? latin1(value) : value)));
+      return commit(commits);
+    };
+    await using system = await rig(recorder, { worker: { tracing: undefined }, host: { stateStore: store } });
+    const { handled } = await receiversOf(system.worker);
+    await Ledger.register(system.worker, "ledger", () => new Ledger("keeps and tells"));
+    await system.worker.sendMessage(message, new AgentId("ledger", "k"));
+    await handled;
+    expect(committed.length).toBeGreaterThan(0);
+    expect(committed.join("\n")).toContain("MyMessage");
+    expect(committed.join("\n")).not.toContain("traceparent");
+    expect(recorder.all()).toEqual([]);
   });
 
   it("through the hosts of a cluster", async () => {

@@ -11,6 +11,7 @@ import {
   textOf,
 } from "../../../src/testing/contracts/state-store/store-case.ts";
 import { listenOnFreePort } from "../../support/listen-on-free-port.ts";
+import { askTwice, longQuestions } from "../../support/long-questions.ts";
 import { openedRig, openRig, recovers, withServer } from "../../support/postgres-rig.ts";
 import type { PostgresServer } from "../../support/postgres-server.ts";
 
@@ -46,6 +47,14 @@ describe("groups of commits in PostgreSQL", () => {
       "overloaded",
     ]);
     await committed(store, putOf(big));
+  });
+
+  it("long texts that wait count as bytes", async () => {
+    const { store } = await openedRig(server.url(), { maxQueuedBytes: 10_000 });
+    const codes = new Map<string, readonly string[]>();
+    for (const [name, ask] of Object.entries(longQuestions)) codes.set(name, await askTwice(store, ask));
+    expect([...codes]).toEqual(Object.keys(longQuestions).map((name) => [name, ["", "overloaded"]]));
+    expect(await askTwice(store, (again) => again.list({ type: "a" }))).toEqual(["", ""]);
   });
 
   it("takes names of 1,024 characters of three bytes, which no index of PostgreSQL takes, in their place of a list", async () => {

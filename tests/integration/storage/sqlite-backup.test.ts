@@ -1,19 +1,37 @@
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import fs, { existsSync, readdirSync, readFileSync, readlinkSync, statSync, writeFileSync } from "node:fs";
+import { syncBuiltinESMExports } from "node:module";
 import { join } from "node:path";
+import process from "node:process";
 import { expect, onTestFinished, test } from "vitest";
+import { copyDatabase } from "../../../src/storage/sqlite/copy-and-check.ts";
+import { loadDriver } from "../../../src/storage/sqlite/driver.ts";
 import {
   backupSqliteStoreWith,
   checkSqliteStoreWith,
   openSqliteStoreWith,
 } from "../../../src/storage/sqlite/open-sqlite-store.ts";
 import { committed, putOf, reminderAt } from "../../../src/testing/contracts/state-store/store-case.ts";
-import { newFolder, sqliteThreadFile } from "../../support/sqlite-stores.ts";
+import { newFolder, sqliteThreadFile, WatchedDriver } from "../../support/sqlite-stores.ts";
 
 async function opened(file: string) {
   const store = await openSqliteStoreWith(file, {}, { threadFile: await sqliteThreadFile() });
   onTestFinished(() => store.close());
   await store.open();
   return store;
+}
+
+/** Calls back before this process syncs a file or a folder. */
+function onSync(hear: (path: string) => void): void {
+  const { fsyncSync } = fs;
+  const replace = (sync: typeof fsyncSync): void => {
+    fs.fsyncSync = sync;
+    syncBuiltinESMExports();
+  };
+  replace((opened) => {
+    hear(existsSync("/proc/self/fd") ? readlinkSync(`/proc/self/fd/${opened}`) : "");
+    fsyncSync(opened);
+  });
+  onTestFinished(() => replace(fsyncSync));
 }
 
 const ofKey = (key: number) => ({ agent: { type: "a", key: String(key).padStart(4, "0") } });
@@ -66,6 +84,70 @@ test("a backup that fails leaves no file", async () => {
   expect(existsSync(join(folder, "backup.db.partial"))).toBe(false);
 });
 
+test("of several backups to one file at once, one is made, and the others say that the file exists", async () => {
+  const folder = newFolder();
+  const [file, target] = [join(folder, "store.db"), join(folder, "backup.db")];
+  const parts = { threadFile: await sqliteThreadFile() };
+  const store = await opened(file);
+  await store.commit(Array.from({ length: 500 }, (_, key) => putOf("x".repeat(1_000), ofKey(key))));
+  const backups = await Promise.allSettled([1, 2, 3].map(() => backupSqliteStoreWith(file, target, parts)));
+  const texts = backups.map((one) => (one.status === "fulfilled" ? "" : String(one.reason.message)));
+  expect(texts.sort()).toEqual(["", ...[1, 2].map(() => expect.stringMatching(/backup\.db exists\. Name a file/))]);
+  expect(await checkSqliteStoreWith(target, parts)).toEqual([]);
+  expect(readdirSync(folder).filter((name) => name.startsWith("backup"))).toEqual(["backup.db"]);
+});
+
+test("a backup that begins while another one ends does not take its file away", async () => {
+  const folder = newFolder();
+  const [file, target] = [join(folder, "store.db"), join(folder, "backup.db")];
+  const store = await opened(file);
+  await committed(store, putOf("x"));
+  const driver = await WatchedDriver.load();
+  const synced: string[] = [];
+  onSync((path) => {
+    synced.push(path);
+    // The first has copied everything, and its file has no name yet.
+    if (synced.length === 1) copyDatabase(driver, file, target);
+  });
+  expect(() => copyDatabase(driver, file, target)).toThrow(/backup\.db exists/);
+  expect(readdirSync(folder).filter((name) => name.startsWith("backup"))).toEqual(["backup.db"]);
+});
+
+test("the name of a backup is on the disk, too, when the backup is made", async (context) => {
+  if (!existsSync("/proc/self/fd")) return context.skip("needs /proc");
+  const folder = newFolder();
+  const [file, target] = [join(folder, "store.db"), join(folder, "backup.db")];
+  await (await opened(file)).close();
+  const synced: string[] = [];
+  onSync((path) => synced.push(existsSync(target) ? path : "before"));
+  copyDatabase(await WatchedDriver.load(), file, target);
+  expect(synced).toEqual(["before", folder]);
+});
+
+test("a backup removes what one that was killed has left, and nothing else", async () => {
+  const folder = newFolder();
+  const file = join(folder, "store.db");
+  await (await opened(file)).close();
+  // No system gives a process this number.
+  const left = `backup.db.${2 ** 31 - 1}-${"0".repeat(16)}.partial`;
+  const others = [`backup.db.${process.pid}-${"0".repeat(16)}.partial`, "backup.db.notes", `x${left}`];
+  for (const name of [left, ...others]) writeFileSync(join(folder, name), "");
+  copyDatabase(await WatchedDriver.load(), file, join(folder, "backup.db"));
+  expect(
+    readdirSync(folder)
+      .filter((name) => name.includes("backup"))
+      .sort(),
+  ).toEqual(["backup.db", ...others].sort());
+});
+
+test.skipIf(process.platform === "win32")("only its owner may read a backup, wherever it is", async () => {
+  const folder = newFolder();
+  const [file, target] = [join(folder, "store.db"), join(folder, "backup.db")];
+  await (await opened(file)).close();
+  await backupSqliteStoreWith(file, target, { threadFile: await sqliteThreadFile() });
+  expect(statSync(target).mode & 0o777).toBe(0o600);
+});
+
 test("a check names the faults of a damaged file", async () => {
   const folder = newFolder();
   const file = join(folder, "store.db");
@@ -77,11 +159,33 @@ test("a check names the faults of a damaged file", async () => {
   const bytes = readFileSync(file);
   writeFileSync(file, bytes.fill(0xaa, bytes.length / 2, bytes.length / 2 + 50_000));
   const faults = await checkSqliteStoreWith(file, parts);
-  expect(faults.length).toBeGreaterThan(0);
+  expect(faults.length).toBeGreaterThan(1);
+  for (const fault of faults) expect(fault).toMatch(/^(?!\*\*\*)(?!.*\\n)./);
   writeFileSync(file, "no database ".repeat(1_000));
   expect(await checkSqliteStoreWith(file, parts)).toEqual(["file is not a database"]);
   await expect(checkSqliteStoreWith(join(folder, "none.db"), parts)).rejects.toMatchObject({
     storeCode: "unavailable",
+  });
+});
+
+test("a check of another program's file, or of a newer store, says so, and calls nothing damaged", async () => {
+  const folder = newFolder();
+  const [foreign, newer] = [join(folder, "foreign.db"), join(folder, "newer.db")];
+  const parts = { threadFile: await sqliteThreadFile() };
+  for (const [file, change] of [
+    [foreign, "pragma application_id = 7"],
+    [newer, "pragma user_version = 99"],
+  ] as const) {
+    await (await opened(file)).close();
+    const database = (await loadDriver()).open(file, {});
+    database.exec(change);
+    database.close();
+  }
+  await expect(checkSqliteStoreWith(foreign, parts)).rejects.toMatchObject({
+    message: `${foreign} is not a state store of Troupe. Name another file.`,
+  });
+  await expect(checkSqliteStoreWith(newer, parts)).rejects.toMatchObject({
+    message: expect.stringMatching(/^A newer version of Troupe has written .* Upgrade this program\.$/),
   });
 });
 

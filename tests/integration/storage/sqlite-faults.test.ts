@@ -20,6 +20,7 @@ import {
   putOf,
   textOf,
 } from "../../../src/testing/contracts/state-store/store-case.ts";
+import { askTwice, longNames, longQuestions } from "../../support/long-questions.ts";
 import { openedRig, openRig, type SqliteRig } from "../../support/sqlite-rig.ts";
 import { newFolder, sqliteError, WatchedDriver } from "../../support/sqlite-stores.ts";
 
@@ -99,6 +100,15 @@ describe("groups of commits in SQLite", () => {
     await committed(store, putOf(big, ofKey("2")));
     // One alone may be larger than the bound.
     await committed(store, putOf("x".repeat(20_000), ofKey("3")));
+  });
+
+  it("long texts that wait count as bytes", async () => {
+    const { store } = await openedRig(undefined, { maxQueuedBytes: 10_000 });
+    const questions = Object.entries({ ...longQuestions, ...longNames });
+    const codes = new Map<string, readonly string[]>();
+    for (const [name, ask] of questions) codes.set(name, await askTwice(store, ask));
+    expect([...codes]).toEqual(questions.map(([name]) => [name, ["", "overloaded"]]));
+    expect(await askTwice(store, (again) => again.list({ type: "a" }))).toEqual(["", ""]);
   });
 });
 

@@ -13,7 +13,7 @@ import {
 } from "../../../src/testing/contracts/state-store/store-case.ts";
 import { RecordingLogger } from "../../support/recording-logger.ts";
 import { openedRig, openRig } from "../../support/sqlite-rig.ts";
-import { newFolder, sqliteThreadFile } from "../../support/sqlite-stores.ts";
+import { newFolder, sqliteError, sqliteThreadFile } from "../../support/sqlite-stores.ts";
 
 describe("two holders of one SQLite file", () => {
   it("the second is told who holds it, and may read", async () => {
@@ -70,6 +70,27 @@ describe("two holders of one SQLite file", () => {
     expect(existsSync(`${first.file}.lock`)).toBe(true);
     const second = await openedRig(first.file);
     await committed(second.store, putOf("x"));
+  });
+
+  it("stays the holder if the disk failed when an opening of its own was written, and was written all the same", async () => {
+    const { store, driver, file } = await openedRig();
+    const first = await committed(store, putOf("1"));
+    let isOpening = false;
+    driver.beforeStatement = (sql) => {
+      if (sql.startsWith("insert or replace into meta")) isOpening = true;
+      if (sql !== "commit" || !isOpening) return;
+      driver.beforeStatement = () => undefined;
+      driver.connectionTo(file).exec("commit");
+      throw sqliteError(10, "disk I/O error");
+    };
+    await expect(store.open()).rejects.toMatchObject({ storeCode: "unavailable" });
+    const second = await committed(store, putOf("2", { expected: { at: "version", eTag: first.eTag } }));
+    const { incarnation } = await store.open();
+    const third = await committed(store, putOf("3", { expected: { at: "version", eTag: second.eTag } }));
+    expect([third.revision, new Set([first.eTag, second.eTag, third.eTag]).size]).toEqual([3, 3]);
+    const other = await openRig(file);
+    expect((await other.store.open({ takesOver: true })).incarnation).toBeGreaterThan(incarnation);
+    await expect(store.commit([putOf("late")])).rejects.toMatchObject({ storeCode: "fenced" });
   });
 });
 

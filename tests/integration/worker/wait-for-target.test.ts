@@ -36,6 +36,44 @@ test("a call that waits for its target is sent again under new ids, ever more se
   expect(worker.pendingCallsCount).toBe(0);
 });
 
+const overQuota = (retryMs: number) => ({
+  error: `This principal may send 4 messages in a second. Try again in ${retryMs} ms.`,
+  metadata: { agerrorcode: "overloaded", agnothandled: "1", agretryms: String(retryMs) },
+});
+
+test("a call that waits for its target is not sent again before the time that a quota of the host names", async () => {
+  await using stage = await openStage();
+  const { host, clock, worker } = stage;
+  await worker.start();
+  const channel = await host.channels.take();
+  const call = worker.sendMessage(MyMessage({ content: "q" }), late, { waitForTarget: 5_000 });
+  channel.send(responseFrame((await next(channel, "request")).requestId, notServed));
+  await settled();
+  clock.advance(25);
+  channel.send(responseFrame((await next(channel, "request")).requestId, overQuota(2_000)));
+  await settled();
+  clock.advance(1_999);
+  await settled();
+  expect(channel.received.rest).toEqual([]);
+  clock.advance(1);
+  // No time is left for this hint: the caller hears the refusal at once, and nothing is sent before its time.
+  channel.send(responseFrame((await next(channel, "request")).requestId, overQuota(4_000)));
+  await expect(call).rejects.toMatchObject({ code: "overloaded", retryAfterMs: 4_000, notHandled: true });
+  clock.advance(10_000);
+  await settled();
+  expect(channel.received.rest).toEqual([]);
+});
+
+test("a call that a quota refuses before it has waited for its target hears so at once", async () => {
+  await using stage = await openStage();
+  const { host, worker } = stage;
+  await worker.start();
+  const channel = await host.channels.take();
+  const call = worker.sendMessage(MyMessage({ content: "q" }), late, { waitForTarget: 5_000 });
+  channel.send(responseFrame((await next(channel, "request")).requestId, overQuota(100)));
+  await expect(call).rejects.toMatchObject({ code: "overloaded", retryAfterMs: 100 });
+});
+
 test("a call that waits for its target ends with its worker at once", async () => {
   await using stage = await openStage();
   const { host, worker } = stage;

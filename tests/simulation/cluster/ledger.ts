@@ -1,18 +1,14 @@
 import { type AgentName, compareEpochs, type Epoch, formatEpoch } from "../../../src/core/internal.ts";
 
+/** What complains when a promise is broken. */
+export const clusterCheckers = [
+  ...(["activation", "claims", "fencing", "leases", "settled", "leaks", "shards", "balance", "calls"] as const),
+  "crash",
+] as const;
+
 /** A promise that was broken. */
 export interface ClusterBreach {
-  readonly checker:
-    | "activation"
-    | "claims"
-    | "fencing"
-    | "leases"
-    | "settled"
-    | "leaks"
-    | "shards"
-    | "balance"
-    | "calls"
-    | "crash";
+  readonly checker: (typeof clusterCheckers)[number];
   readonly text: string;
 }
 

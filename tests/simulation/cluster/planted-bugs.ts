@@ -9,6 +9,8 @@ export interface PlantedClusterBug {
   readonly to: string;
   /** The checkers of which at least one must complain. */
   readonly caughtBy: readonly string[];
+  /** In other worlds other checkers complain first. Default: all worlds. */
+  readonly worlds?: "calm";
 }
 
 /** Each takes one rule out. Those that random worlds seldom meet have tests in tests/unit/cluster. */
@@ -186,17 +188,40 @@ export const plantedClusterBugs: readonly PlantedClusterBug[] = [
   },
   {
     name: "what gone workers served is never purged",
-    file: "workers/worker-sessions.ts",
-    from: "this.#options.onPurged(known.record.workerId);",
-    to: "",
+    file: "records/record-purges.ts",
+    from: "if (this.#underWay.has(known.key) ||",
+    to: 'if (known.key.startsWith("serve.") || this.#underWay.has(known.key) ||',
     caughtBy: ["leaks"],
   },
   {
     name: "dead hosts are never purged",
     file: "hosts/known-hosts.ts",
-    from: "if (unchangedMs > this.#life.times.recordsKeptMs) this.#purge(known);",
+    from: "if (unchangedMs > this.#life.times.recordsKeptMs) this.#purges.begin(known);",
     to: "",
     caughtBy: ["leaks"],
+  },
+  {
+    name: "an agent that stays is frozen",
+    file: "claims/agent-move.ts",
+    from: `    this.#state = "over";
+    this.#steps.thaw();
+    return true;
+  }
+}`,
+    to: `    this.#state = "over";
+    return true;
+  }
+}`,
+    caughtBy: ["calls"],
+    worlds: "calm",
+  },
+  {
+    name: "a duty throws",
+    file: "hosts/known-hosts.ts",
+    from: `if (known.record.state === "dead") {`,
+    to: `if (known.record.state === "dead") throw new Error("planted");
+      if (known.record.state === "dead") {`,
+    caughtBy: ["crash"],
   },
   {
     name: "a host sends workers away below the mean",

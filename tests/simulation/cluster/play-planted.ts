@@ -1,8 +1,9 @@
-// Plays worlds with the bug that plant.mjs has planted, until a checker complains. Arguments: the first seed, and how many seeds.
+// Plays worlds with the bug that plant.mjs has planted, until a checker complains. Arguments: the first seed, how many seeds, and `calm` for calm worlds alone.
 import { playClusters } from "./play.ts";
 
-const [from = 1, count = 1] = process.argv.slice(2).map(Number);
-const { failedSeeds, seeds } = await playClusters(from, count, {
+const [from = "1", count = "1", kind] = process.argv.slice(2);
+const { failedSeeds, seeds } = await playClusters(Number(from), Number(count), {
+  plays: ({ balances }) => kind !== "calm" || balances === "calm",
   stops: true,
   onFailure: ({ breaches }) => {
     console.log(JSON.stringify([...new Set(breaches.map(({ checker }) => checker))]));

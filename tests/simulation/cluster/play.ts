@@ -28,11 +28,12 @@ export function clusterTotalsText({ seeds, failedSeeds, figures }: ClusterTotals
 export async function playClusters(
   from: number,
   count: number,
-  { onFailure, stops = false, ...options }: ClusterRunOptions & PlayOptions,
+  { onFailure, stops = false, plays = () => true, ...options }: ClusterRunOptions & PlayOptions,
 ): Promise<ClusterTotals> {
   const totals = noClusterTotals();
   for (let seed = from; seed < from + count; seed += 1) {
     const plan = makeClusterPlan(seed);
+    if (!plays(plan)) continue;
     const report = await runClusterPlan(plan, options);
     totals.seeds += 1;
     addFigures(totals.figures, report.figures);
@@ -47,6 +48,8 @@ export async function playClusters(
 export interface PlayOptions {
   readonly onFailure?: (report: ClusterReport, plan: ClusterPlan) => void;
   readonly stops?: boolean;
+  /** The worlds that are played. Default: all. */
+  readonly plays?: (plan: ClusterPlan) => boolean;
 }
 
 /** The plan with some of its actions only. */

@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
-import type { Failure, NewFailure } from "../../../src/admin/model/failure.ts";
+import type { NewFailure } from "../../../src/admin/model/failure.ts";
 import { FailureRing } from "../../../src/admin/model/failure-ring.ts";
+import type { Failure } from "../../../src/host/internal.ts";
 
 const failureOf = (type: string, detail = ""): NewFailure => ({ kind: "call", type, key: "k", code: "c", detail });
 const anything = { before: Number.POSITIVE_INFINITY, limit: 1_000_000, isWanted: () => true };

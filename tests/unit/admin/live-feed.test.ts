@@ -1,5 +1,6 @@
 import { expect, onTestFinished, test } from "vitest";
 import type { FeedFilter } from "../../../src/admin/feed/feed-event.ts";
+import { readerLimits } from "../../../src/admin/feed/feed-reader.ts";
 import { feedLimits, LiveFeed } from "../../../src/admin/feed/live-feed.ts";
 import type { HostObserver, HostOccurrence } from "../../../src/host/internal.ts";
 import { ManualClock } from "../../../src/testing/index.ts";
@@ -50,9 +51,7 @@ function rig() {
     withPayloads?: boolean;
     filter?: FeedFilter;
     lastEventId?: string;
-    rights?:
-      | typeof everything
-      | { principal: string; may: () => boolean; whyNot: () => undefined; assertMay: () => undefined };
+    rights?: typeof everything | { principal: { name: string }; may: () => boolean; whyNot: () => undefined; assertMay: () => undefined };
   } = {}) => {
     const leaving = new AbortController();
     const chunks = feed
@@ -129,7 +128,7 @@ test("a slow reader loses the oldest and is told how many; all that is kept is b
   const { feed, happen, open } = rig();
   const [slow, unread] = [open(), open()];
   await slow.next();
-  const count = 4_000;
+  const count = readerLimits.eventsAtOnce;
   for (let number = 1; number <= count; number += 1) happen(callTo("writer", `${"x".repeat(300)}${number}`));
   expect(feed.bytes).toBeLessThanOrEqual(feedLimits.bytes);
   const lost = /^id: \S+\nevent: lost\ndata: {"count":(\d+)}\n\n$/.exec(await slow.next());
@@ -143,6 +142,75 @@ test("a slow reader loses the oldest and is told how many; all that is kept is b
   }
   expect(kept + Number(lost?.[1])).toBe(count);
   unread.leave();
+});
+
+test("a reader gets as many events in a second as it may have, the newest, and is told how many it has lost", async () => {
+  const { clock, happen, open } = rig();
+  const reader = open({ filter: { type: "busy" } });
+  await reader.next();
+  const [perTick, ticks] = [400, 200];
+  let [seen, lost, newest] = [0, 0, 0];
+  const read = (text: string): void => {
+    for (const [, count] of text.matchAll(/event: lost\ndata: {"count":(\d+)}/g)) lost += Number(count);
+    const keys = [...text.matchAll(/"key":"(\d+)"/g)].map(([, key]) => Number(key));
+    seen += keys.length;
+    newest = Math.max(newest, ...keys);
+  };
+  let reading = reader.next();
+  let isOver = false;
+  const all = (async () => {
+    while (!isOver) {
+      read(await reading);
+      reading = reader.next();
+    }
+  })();
+  // 20,000 occurrences in a second, of which the reader wants half.
+  for (let tick = 0; tick < ticks; tick += 1) {
+    for (let at = 0; at < perTick; at += 1)
+      happen(callTo(at % 2 === 0 ? "busy" : "other", String(tick * perTick + at)));
+    clock.advance(feedLimits.gatherMs);
+    for (let turn = 0; turn < 50; turn += 1) await Promise.resolve();
+  }
+  const seconds = (ticks * feedLimits.gatherMs) / 1_000;
+  expect(seen).toBeLessThanOrEqual(readerLimits.eventsAtOnce + seconds * readerLimits.eventsPerSecond);
+  expect(seen).toBeGreaterThan(readerLimits.eventsAtOnce);
+  // It is less than a second behind.
+  expect(newest).toBeGreaterThan((ticks - 50) * perTick);
+  // Then it is quiet: all that the reader wanted was seen or lost.
+  for (let second = 1; second <= 2; second += 1) {
+    clock.advance(readerLimits.lostMs);
+    for (let turn = 0; turn < 50; turn += 1) await Promise.resolve();
+  }
+  expect(seen + lost).toBe((ticks * perTick) / 2);
+  happen(callTo("busy", "9999999"));
+  clock.advance(feedLimits.gatherMs);
+  for (let turn = 0; turn < 50; turn += 1) await Promise.resolve();
+  expect(newest).toBe(9_999_999);
+  isOver = true;
+  reader.leave();
+  await all;
+});
+
+test("a reader of what is rare loses nothing, however much else happens", async () => {
+  const { clock, happen, open } = rig();
+  const reader = open({ filter: { type: "rare" } });
+  await reader.next();
+  let text = "";
+  let isOver = false;
+  const all = (async () => {
+    while (!isOver) text += await reader.next();
+  })();
+  for (let tick = 0; tick < 100; tick += 1) {
+    for (let at = 0; at < 400; at += 1) happen(callTo("busy"));
+    happen(callTo("rare", String(tick)));
+    clock.advance(feedLimits.gatherMs);
+    for (let turn = 0; turn < 20; turn += 1) await Promise.resolve();
+  }
+  isOver = true;
+  reader.leave();
+  await all;
+  expect(text.match(/"type":"rare"/g)).toHaveLength(100);
+  expect(text).not.toContain("lost");
 });
 
 test("a reader that comes back too late is told that it has missed something", async () => {
@@ -176,12 +244,7 @@ test("a quiet feed says that it lives, and where its reader is", async () => {
 
 test("readers are bounded, and one principal leaves places to others", () => {
   const { feed, open } = rig();
-  const rights = (principal: string) => ({
-    principal,
-    may: () => true,
-    whyNot: () => undefined,
-    assertMay: () => undefined,
-  });
+  const rights = (name: string) => ({ principal: { name }, may: () => true, whyNot: () => undefined, assertMay: () => undefined });
   const greedy: unknown[] = [];
   for (let count = 0; count < 100; count += 1) {
     try {
@@ -198,7 +261,7 @@ test("readers are bounded, and one principal leaves places to others", () => {
 test("a reader sees only what it may", async () => {
   const { happen, open } = rig();
   const rights = {
-    principal: "guest",
+    principal: { name: "guest" },
     may: (action: string, name: string) => action === "see" && name === "writer",
     whyNot: () => undefined,
     assertMay: () => undefined,

@@ -75,6 +75,12 @@ test("an error of a program in the host's place can't steer a terminal", async (
   expect(String(error)).not.toContain("\u001b");
 });
 
+test("the error of a folder without an admin file says where a host with a --state of its own has it", async () => {
+  await expect(findHost({}, newFolder())).rejects.toThrow(
+    /has no such admin file\. .*--admin-file: admin\.json, beside the SQLite file of its --state\.$/,
+  );
+});
+
 test("--name picks among several hosts", async () => {
   const folder = newFolder();
   await liveHost(join(folder, "admin.json"), { name: "one" });

@@ -156,6 +156,8 @@ function facade({ agents, clock, log, cluster }: HostOperations) {
     },
     openStore: () => operations.openStore(),
     inspect: operations.inspect.bind(operations),
+    rows: operations.rows.bind(operations),
+    listFailures: operations.listFailures.bind(operations),
     durableSubscriptions: operations.durableSubscriptions.bind(operations),
     removeDurableSubscriptions: operations.removeDurableSubscriptions.bind(operations),
     drainWorker: operations.drainWorker.bind(operations),

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import type { CallRow, SubscriptionRow, WorkerRow } from "../../../src/admin/internal.ts";
-import { type HostFindings, ratesOf } from "../../../src/cli/status/host-report.ts";
+import { type HostFindings, ratesOf, reportOf } from "../../../src/cli/status/host-report.ts";
 import { warningsOf } from "../../../src/cli/status/warnings.ts";
 import { createHostCounters } from "../../../src/host/counters.ts";
 
@@ -9,7 +9,7 @@ const gauges = { heldBytes: 0, queuedBytes: 0, pendingCalls: 0 };
 const calm = {
   host: {
     ...{ name: "h", version: "1.0.0", pid: 1, address: "127.0.0.1:50051", state: "sqlite:f" },
-    ...{ startedAt: "2026-01-01T00:00:00Z", now: "2026-01-01T12:00:00Z" },
+    ...{ startedAt: "2026-01-01T00:00:00Z", now: "2026-01-01T12:00:00Z", hostId: null },
   },
   ...{ health: "serving", nowMs, settings: {}, workers: [], oldCalls: [], failures: [], deadLetters: [] },
   ...{ hasMoreDeadLetters: false, durable: [], cluster: undefined },
@@ -70,7 +70,7 @@ test.each([
 test("failures count for ten minutes, those of one kind and code together", () => {
   const failure = (minutesAgo: number, code: string, type: string | null = "writer") => ({
     ...{ number: 1, kind: "call" as const, code, type, key: null, topic: null, detail: "why", clientId: null },
-    ...{ traceId: null, time: new Date(nowMs - minutesAgo * 60_000).toISOString() },
+    ...{ traceId: null, host: null, time: new Date(nowMs - minutesAgo * 60_000).toISOString() },
   });
   const failures = [failure(1, "timed-out"), failure(2, "timed-out"), failure(3, "overloaded"), failure(11, "old")];
   expect(warnings({ failures })).toEqual([
@@ -80,6 +80,36 @@ test("failures count for ten minutes, those of one kind and code together", () =
   const many = Array.from({ length: 8 }, (_, at) => failure(1, `code-${at}`));
   expect(warnings({ failures: many })).toHaveLength(6);
   expect(warnings({ failures: many }).at(-1)).toBe("3 more kinds of failures are recent.");
+});
+
+test("a detail that is a sentence has one full stop", () => {
+  const lost = {
+    ...{ number: 1, kind: "session" as const, code: "lost", type: null, key: null, topic: null, clientId: null },
+    ...{ traceId: null, host: null, time: new Date(nowMs).toISOString(), detail: "the stream ended. It was closed." },
+  };
+  expect(warnings({ failures: [lost] })[0]).toMatch(/: the stream ended\. It was closed\. See more /);
+});
+
+test("what is wrong at another host names it", () => {
+  const host = { hostId: "h2", name: "eu-2" };
+  const worker = { workerId: "w", address: "10.0.0.1:1", queuedBytes: 20 * 1_024 ** 2, host } as WorkerRow;
+  expect(warnings({ workers: [worker] })[0]).toMatch(/^The worker w at 10\.0\.0\.1:1 of the host eu-2 reads/);
+  const failure = { kind: "call" as const, code: "c", type: "t", detail: "why", time: new Date(nowMs).toISOString() };
+  const failures = [{ ...failure, number: 1, key: null, topic: null, clientId: null, traceId: null, host }];
+  expect(warnings({ failures })[0]).toMatch(/See more with troupe tail --kind call --name eu-2\.$/);
+});
+
+test("a report has the workers of its host, and sums over the hosts of the cluster", () => {
+  const at = (hostId: string) => ({ workerId: hostId, isTroupe: true, host: { hostId, name: "" } }) as WorkerRow;
+  const hosts = ["h1", "h2", "h3"].map((hostId) => ({
+    ...{ hostId, isAsked: hostId === "h1" },
+    status: hostId === "h3" ? null : { workers: 2, calls: 3, agents: 4, maxHeldBytes: 1 },
+  }));
+  const cluster = { name: "c", hosts, problems: [], store: null } as unknown as NonNullable<HostFindings["cluster"]>;
+  const host = { ...calm.host, hostId: "h1" };
+  const report = reportOf({ ...calm, host, workers: [at("h1"), at("h2"), at("h2")], cluster }, []);
+  expect(report.workers).toEqual({ total: 1, stock: 0, draining: 0 });
+  expect(report.cluster).toMatchObject({ hosts: 3, workers: 4, calls: 6, agents: 8 });
 });
 
 test("rates are differences of counters over the time that has passed", () => {

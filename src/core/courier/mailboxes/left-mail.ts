@@ -30,6 +30,8 @@ interface Absence {
   timer: Timer | undefined;
   /** The mailbox that is tried. */
   probe: string | undefined;
+  /** When the message was sent that was tried last. */
+  sentAtMs: number;
 }
 
 /** A type that has mailboxes which are not in memory. */
@@ -93,6 +95,12 @@ export class LeftMail {
     return this.#types.has(agentType) || this.#isRestLeft;
   }
 
+  /** When the oldest message was sent of those that were tried last, one of each type that no runtime serves. Undefined: there is none. */
+  oldestSentAtMs(): number | undefined {
+    const sent = [...this.#types.values()].flatMap(({ absence }) => absence?.sentAtMs ?? []);
+    return sent.length === 0 ? undefined : Math.min(...sent);
+  }
+
   clear(): void {
     for (const { absence } of this.#types.values()) absence?.timer?.cancel();
     this.#pauseTimer?.cancel();
@@ -115,12 +123,13 @@ export class LeftMail {
   }
 
   /** An agent can't be reached since no runtime serves its type. False: it waits by itself. */
-  noteAbsent(agentType: string, mailbox: string): "first" | "again" | false {
+  noteAbsent(agentType: string, mailbox: string, sentAtMs: number): "first" | "again" | false {
     const left = this.#leftOf(agentType);
     if (left === undefined) return false;
     const isFirst = left.absence === undefined;
-    left.absence ??= { waits: 0, timer: undefined, probe: undefined };
+    left.absence ??= { waits: 0, timer: undefined, probe: undefined, sentAtMs };
     const { absence } = left;
+    absence.sentAtMs = sentAtMs;
     if (absence.timer === undefined || absence.probe === mailbox) this.#wait(agentType, left, absence);
     return isFirst ? "first" : "again";
   }

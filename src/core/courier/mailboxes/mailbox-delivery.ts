@@ -110,6 +110,12 @@ export class MailboxDelivery {
     return this.#buried;
   }
 
+  /** When the oldest message that is known was sent. Undefined: there is none. */
+  oldestSentAtMs(): number | undefined {
+    const [inMemory, left] = [this.#memory.oldestSentAtMs(), this.#left.oldestSentAtMs()];
+    return inMemory === undefined || left === undefined ? (inMemory ?? left) : Math.min(inMemory, left);
+  }
+
   stop(): void {
     this.#isStopped = true;
     this.#slots.stop();
@@ -328,7 +334,7 @@ export class MailboxDelivery {
     const { type } = mailbox.name;
     if (decision.tries.waits === 0) this.#left.notePresent(type);
     else if (mayLeave(mailbox) && !isServed(type)) {
-      const absent = this.#left.noteAbsent(type, mailbox.text);
+      const absent = this.#left.noteAbsent(type, mailbox.text, head.sentAtMs);
       if (absent === "first") this.#reports.waits(mailbox.name, error);
       if (absent !== false) return this.#leave(mailbox);
     }

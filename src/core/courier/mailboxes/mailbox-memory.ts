@@ -92,6 +92,16 @@ export class MailboxMemory {
     mailbox.tries = noTries;
   }
 
+  /** When the oldest message in memory was sent. Undefined: there is none. */
+  oldestSentAtMs(): number | undefined {
+    let oldestMs: number | undefined;
+    for (const { queue } of this.#filled) {
+      const sentAtMs = queue[0]?.sentAtMs;
+      if (sentAtMs !== undefined && sentAtMs < (oldestMs ?? Number.POSITIVE_INFINITY)) oldestMs = sentAtMs;
+    }
+    return oldestMs;
+  }
+
   /** Those with messages in memory, the longest first. */
   longestFirst(): readonly Mailbox[] {
     return [...this.#filled].sort((a, b) => b.queue.length - a.queue.length);

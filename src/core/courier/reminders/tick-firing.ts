@@ -155,8 +155,13 @@ export class TickFiring {
     }
     this.#failed += 1;
     this.#observe(stored, rule, { what: "failed", code: error.code });
-    const text = `${shown(stored)} has failed and is given up: ${error.message}`;
-    logger.error(loggableText(text), { error: loggableError(error) }, "A reminder has failed and is given up");
+    if (decision.at === "again" && decision.tries.waits > 0) {
+      const text = `${shown(stored)} was not handled, and gives way to its next tick: ${error.message}`;
+      logger.warn(loggableText(text), { error: loggableError(error) }, "A tick of a reminder was not handled");
+    } else {
+      const text = `${shown(stored)} has failed and is given up: ${error.message}`;
+      logger.error(loggableText(text), { error: loggableError(error) }, "A reminder has failed and is given up");
+    }
     if (nextMs === undefined && bury !== undefined) {
       const why =
         decision.at === "bury" ? decision.why : { code: error.code, text: error.message, attempts: tries.attempts };

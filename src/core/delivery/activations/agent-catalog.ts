@@ -178,6 +178,10 @@ export class AgentCatalog {
     return this.#kinds.get(type)?.turns;
   }
 
+  oldestWaitMs(nowMs: number): number {
+    return this.#kinds.oldestWaitMs(nowMs);
+  }
+
   /** Whether a shared type was ever registered. While it is false, no message pays for shared types. */
   get hasShared(): boolean {
     return this.#kinds.hasShared;

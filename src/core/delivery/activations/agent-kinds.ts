@@ -73,6 +73,14 @@ export class AgentKinds {
     return this.#hasShared;
   }
 
+  /** Looks how long messages wait for their turns; see `AgentTurns.oldestWaitMs`. */
+  oldestWaitMs(nowMs: number): number {
+    let oldestMs = 0;
+    for (const { turns } of this.#kinds.values())
+      if (turns !== undefined) oldestMs = Math.max(oldestMs, turns.oldestWaitMs(nowMs));
+    return oldestMs;
+  }
+
   /** Whether the agents of a type keep a state. */
   keepsState(type: string): boolean {
     return this.#persistentTypes.has(type);

@@ -19,6 +19,9 @@ export interface SharedTurns {
   readonly longWaits: LongWaits | undefined;
 }
 
+/** Messages of one agent at which a look goes. */
+const mostLooks = 100;
+
 /** The turns of the agents of one type. An agent that has nothing to do costs nothing. */
 export class AgentTurns {
   readonly #limits: TurnLimits;
@@ -67,6 +70,24 @@ export class AgentTurns {
         context.isWaiting = true;
         throw queueIsFull(delivery, queue.waitingCount);
     }
+  }
+
+  /**
+   * Looks how long messages wait for their turns. Returns the milliseconds of the oldest one, from the first look that saw it wait. Messages carry no
+   * time, so that they cost nothing without a look.
+   */
+  oldestWaitMs(nowMs: number): number {
+    let oldestMs = 0;
+    for (const queue of this.#queues.values()) {
+      let looks = 0;
+      for (const turn of queue.waiting) {
+        turn.seenMs ??= nowMs;
+        oldestMs = Math.max(oldestMs, nowMs - turn.seenMs);
+        looks += 1;
+        if (looks === mostLooks) break;
+      }
+    }
+    return oldestMs;
   }
 
   /** Whether a turn of the agent runs or waits. */

@@ -64,6 +64,11 @@ export class TurnQueue<T extends Turn = Turn> {
     return this.#waiting.size;
   }
 
+  /** The turns that wait, in their order. */
+  get waiting(): Iterable<T> {
+    return this.#waiting;
+  }
+
   /** Whether a message waits for which turns wait. */
   get hasWaitingPath(): boolean {
     return this.#pathCount > 0;

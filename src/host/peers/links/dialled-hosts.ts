@@ -1,4 +1,4 @@
-import type { Timer } from "../../../core/internal.ts";
+import type { CountedQueue, Timer } from "../../../core/internal.ts";
 import type { ClusterHost } from "../cluster-view.ts";
 import type { LinkCounters, LinkOccurrence, LinkReport } from "../host-ways.ts";
 import type { RingHost } from "../other-hosts.ts";
@@ -46,6 +46,11 @@ export class DialledHosts {
   /** The open link to a host. */
   to(hostId: string): OutgoingLink | undefined {
     return this.#diallings.get(hostId)?.openLink;
+  }
+
+  /** Frames that wait for other hosts. */
+  get queues(): readonly CountedQueue[] {
+    return this.openLinks.map(({ queue }) => ({ key: queue, entered: queue.sentFrames, waiting: queue.queuedFrames }));
   }
 
   /** The links to and from each other host that is up or has a link. */

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { clusterWorker } from "../../../support/across-rooms.ts";
 import { clusterTransports } from "../../../support/cluster-rig.ts";
-import { RawWorker, textOf } from "../../../support/raw-worker.ts";
+import { exact, RawWorker, textOf } from "../../../support/raw-worker.ts";
 import { StalledCoordination } from "../../../support/stalled-coordination.ts";
 import { SteppedClock } from "../../../support/stepped-clock.ts";
 
@@ -9,12 +9,12 @@ const [memory] = clusterTransports;
 if (memory === undefined) throw new Error("There are memory links.");
 const { start } = memory;
 
-/** Two hosts under one clock. The first one vanishes without a word when the test says so. */
-async function startTwo() {
+/** Hosts under one clock. The first one vanishes without notice when the test says so. */
+async function startHosts(count = 2) {
   const clock = new SteppedClock();
   const stores: StalledCoordination[] = [];
   const rig = await start({
-    host: { clock },
+    ...{ count, host: { clock } },
     storeOf: (store) => {
       const own = new StalledCoordination(store);
       stores.push(own);
@@ -38,8 +38,8 @@ async function startTwo() {
 }
 
 /** The first host has a stock worker with the type `writer`, which has answered a call of a worker of the second one. The host has vanished. */
-async function whereWriterIsLost() {
-  const world = await startTwo();
+async function whereWriterIsLost(hosts?: number) {
+  const world = await startHosts(hosts);
   const { rig, vanish } = world;
   const worker = await new RawWorker(rig.one.dial(), "W").join();
   await worker.register("writer");
@@ -79,6 +79,30 @@ describe("an agent type whose host vanishes", () => {
     ]);
   });
 
+  it("has a registration wait that comes to another host than that of its worker's channel", async () => {
+    await using world = await whereWriterIsLost(3);
+    const { rig, clock } = world;
+    const third = rig.hosts[2];
+    if (third === undefined) throw new Error("There are three hosts.");
+    const successor = await new RawWorker(rig.two.dial(), "S").join();
+    // The barrier shows that the third host knows the worker.
+    await successor.subscribe("s", exact("news", "writer"));
+    let outcome = "none";
+    const registered = new RawWorker(third.dial(), "S").register("writer").then(
+      () => {
+        outcome = "registered";
+      },
+      (error: unknown) => {
+        outcome = String(error);
+      },
+    );
+    await clock.pass(14_000);
+    expect(outcome).toBe("none");
+    await clock.pass(10_000);
+    await registered;
+    expect(outcome).toBe("registered");
+  });
+
   it("fails its calls when no worker takes the type over once the lease is over", async () => {
     await using world = await whereWriterIsLost();
     const { clock, caller } = world;
@@ -91,7 +115,7 @@ describe("an agent type whose host vanishes", () => {
 });
 
 it("an agent of a shared type whose host vanishes has its calls wait until another worker may have it", async () => {
-  await using world = await startTwo();
+  await using world = await startHosts();
   const { rig, clock, vanish } = world;
   const worker = await clusterWorker(rig.one, "W");
   const caller = await new RawWorker(rig.two.dial(), "C").join();

@@ -235,4 +235,31 @@ describe("the mail of a cluster", () => {
       await publisher.publishMessage(Note({ text }), new TopicId("orders", "lisbon"), { delivery: "durable" });
     expect(await seen.takeMany(2)).toEqual(["durable/lisbon 1", "durable/lisbon 2"]);
   });
+
+  it("may come before an event that was kept earlier, while the events of a publisher keep their order", async () => {
+    const store = sharedMemoryStores();
+    const gate = new Gate();
+    // The outbox is read when the gate is open.
+    const stores = () => {
+      const one = store();
+      return new Proxy(one, {
+        get: (target, name) =>
+          name === "mail"
+            ? async (...asked: Parameters<StateStore["mail"]>) => {
+                await gate.opened;
+                return target.mail(...asked);
+              }
+            : Reflect.get(target, name),
+      });
+    };
+    const { rig, seen, worker } = await start({ stores });
+    await worker(rig.two, ["durable"], [new TypeSubscription("orders", "durable", { durable: true })]);
+    const publisher = await worker(rig.one);
+    for (const text of ["1", "2"])
+      await publisher.publishMessage(Note({ text }), new TopicId("orders", "lisbon"), { delivery: "durable" });
+    await publisher.tell(Note({ text: "3" }), new AgentId("durable", "lisbon"));
+    expect(await seen.take()).toBe("durable/lisbon called 3");
+    gate.open();
+    expect(await seen.takeMany(2)).toEqual(["durable/lisbon 1", "durable/lisbon 2"]);
+  });
 });

@@ -1,4 +1,6 @@
 import { describe, expect, it } from "vitest";
+import { nextTurn, type Timer } from "../../../../src/core/internal.ts";
+import { ManualClock } from "../../../../src/testing/index.ts";
 import { type ClusterHostRig, type ClusterRig, clusterTransports } from "../../../support/cluster-rig.ts";
 import { connection } from "../../../support/cluster-worker.ts";
 import { exact, RawWorker } from "../../../support/raw-worker.ts";
@@ -97,33 +99,100 @@ describe("events that are published while a worker moves", () => {
   });
 });
 
+/** A manual clock that counts timers of one second. */
+class CountingClock extends ManualClock {
+  seconds = 0;
+
+  override setTimer(delayMs: number, callback: () => void): Timer {
+    if (delayMs === 1_000) this.seconds += 1;
+    return super.setTimer(delayMs, callback);
+  }
+}
+
 describe("what a worker sends that moves to another host itself", () => {
-  it("comes before what it sends by its next host, also if it waits for its place at the one before", async () => {
-    await using rig = await memory.start({ cluster: { rejoinGraceMs: 60_000 } });
+  /** The worker `s` at the first host moves. Its call 1 waits there for the place of `writer/1`, whose worker `t` is between two hosts. */
+  async function movingSender(rig: ClusterRig, clock: CountingClock) {
     const target = (session: number) => connection(rig.two, { workerId: "t", session }).join();
-    const before = await target(1);
-    await before.register("writer");
-    const witness = await new RawWorker(rig.one.dial(), "C").join();
-    witness.request("0", "writer/0");
-    await before.nextRequest();
-    before.stream.cancel();
-    // From now on the host knows that the worker is between two hosts.
-    await witness.nextResponse();
-    const sender = await connection(rig.one, { workerId: "s", session: 1 }).join();
-    sender.request("1", "writer/1");
-    sender.send({ kind: "moving" });
-    expect(await sender.next()).toMatchObject({ kind: "last" });
+    const sender = await run(
+      clock,
+      10,
+      (async () => {
+        const before = await target(1);
+        await before.register("writer");
+        const witness = await new RawWorker(rig.one.dial(), "C").join();
+        witness.request("0", "writer/0");
+        await before.nextRequest();
+        before.stream.cancel();
+        // From now on the host knows that the worker is between two hosts.
+        await witness.nextResponse();
+        const moving = await connection(rig.one, { workerId: "s", session: 1 }).join();
+        moving.request("1", "writer/1");
+        moving.send({ kind: "moving" });
+        expect(await moving.next()).toMatchObject({ kind: "last" });
+        return moving;
+      })(),
+    );
+    const timersBefore = clock.seconds;
     sender.send({ kind: "heartbeat", seq: 7, isAnswer: false, leaseMs: 0 });
     const read = sender.next();
+    // The host has the heartbeat, and waits.
+    while (clock.seconds === timersBefore) await nextTurn();
     const moved = (async () => {
       expect(await read).toMatchObject({ kind: "heartbeat", seq: 7, isAnswer: true });
       const next = await connection(rig.two, { workerId: "s", session: 2 }).join();
       next.request("2", "writer/2");
+      await next.settled();
     })();
-    const after = await target(2);
-    await after.register("writer");
-    const keys = [(await after.nextRequest()).target?.key, (await after.nextRequest()).target?.key];
-    expect(keys).toEqual(["1", "2"]);
-    await moved;
+    const keysSeen = async () => {
+      const after = await run(clock, 0, target(2));
+      await run(clock, 0, after.register("writer"));
+      const first = await run(clock, 0, after.nextRequest());
+      return [first.target?.key, (await run(clock, 10, after.nextRequest())).target?.key];
+    };
+    return { moved, keysSeen };
+  }
+
+  /** Lets the clock of both hosts go on by so much in each turn of the event loop until a promise has settled. */
+  async function run<T>(clock: CountingClock, stepMs: number, promise: Promise<T>): Promise<T> {
+    let isSettled = false;
+    const settled = () => {
+      isSettled = true;
+    };
+    promise.then(settled, settled);
+    for (await nextTurn(); !isSettled; await nextTurn()) clock.advance(stepMs);
+    return promise;
+  }
+
+  /** Lets the call wait for so long before its place is known again. Returns whether its sender has moved by then, and the keys of the calls as they come. */
+  async function callsAfter(waitedMs: number) {
+    const clock = new CountingClock();
+    const starting = memory?.start({ cluster: { rejoinGraceMs: 60_000 }, host: { clock } });
+    if (starting === undefined) throw new Error("There are memory links.");
+    const rig = await run(clock, 10, starting);
+    try {
+      const { moved, keysSeen } = await movingSender(rig, clock);
+      let hasMoved = false;
+      const noted = moved.then(() => {
+        hasMoved = true;
+      });
+      clock.advance(waitedMs);
+      for (let turns = 0; turns < 100; turns += 1) await run(clock, 0, nextTurn());
+      const hadMoved = hasMoved;
+      // The first host hears later than the second one that the worker is there. Without time it makes no new link.
+      if (hadMoved) rig.cutLinks();
+      const keys = await keysSeen();
+      await run(clock, 0, noted);
+      return { hadMoved, keys };
+    } finally {
+      await run(clock, 10, rig[Symbol.asyncDispose]());
+    }
+  }
+
+  it("comes before what it sends by its next host, also if it waits for its place at the one before for almost 1 s", async () => {
+    expect(await callsAfter(999)).toEqual({ hadMoved: false, keys: ["1", "2"] });
+  });
+
+  it("may come behind what it sends by its next host when it has waited for its place for 1 s", async () => {
+    expect(await callsAfter(1_000)).toEqual({ hadMoved: true, keys: ["2", "1"] });
   });
 });

@@ -1,7 +1,9 @@
 import { describe, expect, it } from "vitest";
 import { Host } from "../../../../src/host/index.ts";
 import { limits } from "../../../../src/host/limits.ts";
+import { partsOf } from "../../../../src/host/servicer.ts";
 import { type ControlBody, encodeControl, encodePeerFrame, type PeerFrame } from "../../../../src/protocol/internal.ts";
+import { createMemoryAccountant } from "../../../../src/transport/internal.ts";
 import { RawControl } from "../../../support/raw-control.ts";
 import { nextOfKind, openRawHost, openWaitingHost } from "../../../support/raw-link.ts";
 import { RawWorker } from "../../../support/raw-worker.ts";
@@ -76,4 +78,31 @@ describe("a control request that another host answers", () => {
     // The host keeps nothing for an asker that has left. Only what it has sent to the other host still waits there.
     while (rig.host.counters().heldBytes > kept / 2) await new Promise((resolve) => setImmediate(resolve));
   });
+});
+
+it("the answer to a control request of another host is sent for the worker that answers, which shares the link with others", async () => {
+  const { network, servicer } = await openWaitingHost();
+  const host = new Host({ listener: network, address: "127.0.0.1:0", servicer });
+  await host.start();
+  const worker = await new RawWorker(network.dial(host.address), "T").join();
+  await worker.register("echo");
+  const control = await RawControl.open(network.dial(host.address), "T");
+  const account = createMemoryAccountant().openAccount({ party: "h2", name: "h2", giveWay: () => undefined });
+  const answered = new Promise<string | undefined>((resolve) => {
+    partsOf(servicer).control.route(
+      {
+        ...{ id: "host → h2", account, owner: { principal: undefined }, isElsewhere: true, ask: undefined },
+        send: (_answer, from) => {
+          resolve(from?.id);
+          return true;
+        },
+      },
+      encodeControl({ rpcId: "1", destination: "agentid=echo/k", respondTo: "clientid=X", body: saving }),
+    );
+  });
+  expect(await control.next()).toMatchObject({ rpcId: "1", body: { kind: "save-request" } });
+  const body = { kind: "save-response", state: "{}", error: undefined } as const;
+  control.send({ rpcId: "1", destination: "clientid=X", respondTo: "", body });
+  expect(await answered).toBe("T");
+  await host.stop({ graceMs: 0 });
 });

@@ -65,6 +65,10 @@ describe("a message that was not handled", () => {
     expect(course(errorOf("mailbox-full")).delays.slice(0, 3)).toEqual([100, 200, 400]);
   });
 
+  test("a state of a newer version is no attempt: the message waits for a newer worker, as in an upgrade", () => {
+    expect(course(errorOf("state-too-new")).delays.slice(0, 5)).toEqual([100, 200, 400, 800, 1_600]);
+  });
+
   test("what could not be delivered for 7 days has expired", () => {
     expect(course(errorOf("undeliverable"), 7 * dayMs - 1).why).toBeUndefined();
     expect(course(errorOf("undeliverable"), 7 * dayMs)).toEqual({

@@ -91,7 +91,7 @@ test("1,000 types have an entry of their own, and the mailboxes of the others ar
   const { clock, left, opened, state, answer } = openLeft();
   state.hasRoom = false;
   for (let index = 0; index < 1_500; index += 1) left.note(`t${index}`, 0);
-  expect([left.noteAbsent("t999", "t999/1"), left.noteAbsent("t1000", "t1000/1")]).toEqual(["first", false]);
+  expect([left.noteAbsent("t999", "t999/1", 0), left.noteAbsent("t1000", "t1000/1", 0)]).toEqual(["first", false]);
   expect([left.isLeft("t999"), left.isLeft("t1499")]).toEqual([true, true]);
   state.hasRoom = true;
   left.noteRoom("t1", "t1/1");
@@ -105,7 +105,7 @@ test("all mailboxes of a type come into memory at once when one of its agents wa
   const { left, opened, state, asked, answer } = openLeft();
   state.hasRoom = false;
   left.note("a", 0);
-  expect([left.noteAbsent("a", "a/1"), left.noteAbsent("a", "a/2")]).toEqual(["first", "again"]);
+  expect([left.noteAbsent("a", "a/1", 0), left.noteAbsent("a", "a/2", 0)]).toEqual(["first", "again"]);
   state.hasRoom = true;
   left.noteRoom("another", "another/1");
   expect(asked.length).toBe(0);
@@ -119,7 +119,7 @@ test("of a type that nobody serves one mailbox comes into memory, and all if it 
     const { clock, left, opened, state, answer } = openLeft();
     state.hasRoom = state.isServed = false;
     left.note("a", 0);
-    left.noteAbsent("a", "a/1");
+    left.noteAbsent("a", "a/1", 0);
     state.hasRoom = true;
     clock.advance(100);
     state.isServed = isServed;

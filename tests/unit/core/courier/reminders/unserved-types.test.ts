@@ -35,5 +35,10 @@ test.each(["skip", "once", "all"] as const)(
       [6, 0],
     ]);
     expect(lab.courier.counters).toMatchObject({ remindersFired: 3, remindersFailed: 3 });
+    // A host starts before its workers: that is no error.
+    expect(lab.logger.texts("error")).toEqual([]);
+    expect(lab.logger.texts("warn")[0]).toMatch(
+      / was not handled, and gives way to its next tick: No worker serves the type\./,
+    );
   },
 );
