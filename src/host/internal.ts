@@ -33,5 +33,5 @@ export type { Publisher } from "./operations/outside-sender.ts";
 export { type HostOptions, hostKinds } from "./options.ts";
 export type { DrainOutcome, DrainWorkerOptions } from "./placement/worker-drains.ts";
 export { HostServicer, operationsOf } from "./servicer.ts";
-export { payloadLimits, type ShownPayload } from "./sessions/message-payloads.ts";
+export type { ShownPayload } from "./sessions/message-payloads.ts";
 export { assertQueueFits } from "./sessions/queue-bound.ts";
