@@ -1,3 +1,4 @@
+// Over 400 lines: it makes each part of a host once, with what the part uses.
 import { ObservedStore } from "../core/internal.ts";
 import { createMemoryAccountant, type FairCountOptions, StatusCode } from "../transport/internal.ts";
 import { AccessCheck } from "./access/access-check.ts";

@@ -42,5 +42,5 @@ export type { WorkerRow } from "./operations/rows/worker-rows.ts";
 export { type HostOptions, hostKinds } from "./options.ts";
 export type { DrainOutcome, DrainWorkerOptions } from "./placement/worker-drains.ts";
 export { HostServicer, operationsOf } from "./servicer.ts";
-export { payloadLimits, type ShownPayload } from "./sessions/message-payloads.ts";
+export type { ShownPayload } from "./sessions/message-payloads.ts";
 export { assertQueueFits } from "./sessions/queue-bound.ts";
