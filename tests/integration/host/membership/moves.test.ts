@@ -172,7 +172,7 @@ describe("what a worker sends that moves to another host itself", () => {
     try {
       const { moved, keysSeen } = await movingSender(rig, clock);
       let hasMoved = false;
-      const noted = moved.then(() => {
+      const noted = Promise.resolve(moved).then(() => {
         hasMoved = true;
       });
       clock.advance(waitedMs);

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { UndeliverableException } from "../../../../src/core/internal.ts";
+import { LimitedLog, UndeliverableException } from "../../../../src/core/internal.ts";
 import { ManualClock } from "../../../../src/testing/index.ts";
 import { reconnectSettings } from "../../../../src/worker/reconnect-options.ts";
 import type { HostRegistry } from "../../../../src/worker/registry/host-registry.ts";
@@ -26,7 +26,7 @@ function rig(answers: (Error | undefined)[], maxAttempts?: number) {
   const anew = new ReRegistration({
     ...{ registry, isOldClientId: () => false, elsewhere: new Set(), onWaiting: () => {}, signal: abort.signal },
     settings: {
-      ...{ clock, random: () => 0.5, logger: new RecordingLogger() },
+      ...{ clock, random: () => 0.5, logger: new LimitedLog(new RecordingLogger(), clock) },
       reconnect: reconnectSettings({ initialDelayMs: 1, jitter: 0, ...(maxAttempts !== undefined && { maxAttempts }) }),
     },
   });
