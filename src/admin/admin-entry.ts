@@ -23,6 +23,7 @@ import { describeRoutes } from "./openapi/document.ts";
 import { readPage } from "./page-files.ts";
 import { activityRoutes } from "./routes/activity-routes.ts";
 import { agentRoutes } from "./routes/agent-routes.ts";
+import { callRoutes } from "./routes/call-routes.ts";
 import { clusterRoutes } from "./routes/cluster-routes.ts";
 import { deadLetterRoutes } from "./routes/dead-letter-routes.ts";
 import { eventRoutes } from "./routes/event-routes.ts";
@@ -138,7 +139,10 @@ export class AdminEntry {
     model: HostModel,
     { host, facts, address, token, logger, open, configuration = {}, ...options }: AdminEntryOptions,
   ): Promise<AdminEntry> {
-    const feed = new LiveFeed({ clock: host.clock, observe: (observer) => host.observe(observer), makeId: randomId });
+    const feed = new LiveFeed({
+      ...{ clock: host.clock, payloads: host.payloads, makeId: randomId },
+      observe: (observer) => host.observe(observer),
+    });
     const activity = new Activity(host);
     const traces = new TraceLog(host);
     const ofOperator: readonly AdminRoute[] = [
@@ -146,6 +150,7 @@ export class AdminEntry {
       ...traceRoutes({ traces, model, clock: host.clock }),
       ...feedRoutes(feed),
       ...eventRoutes(host),
+      ...callRoutes(host),
       ...hostRoutes(host, model, { facts, configuration }),
       ...sessionRoutes(host),
       ...messageRoutes(host),

@@ -31,8 +31,14 @@ export interface AdminHost {
   listFailures: HostOperations["listFailures"];
   /** Takes an event from a publisher that is not a worker. */
   readonly publish: HostOperations["publish"];
+  /** Takes a call from a caller that is not a worker. */
+  readonly call: HostOperations["call"];
+  /** Asks workers which messages their agents take. */
+  readonly messageTypes: Pick<HostOperations["messageTypes"], "of">;
   /** Tells an observer what happens from now on. Returns what ends that. */
   readonly observe: HostOperations["observe"];
+  /** Reads what messages say while an operator watches it. */
+  readonly payloads: HostOperations["payloads"];
   /** Shows the present of the host, its workers among it. */
   inspect(options: InspectOptions): Promise<HostSnapshot>;
   /** Dead letters that the host has deleted since its start, because all had too many bytes. */
@@ -47,7 +53,7 @@ export interface AdminHost {
   readonly cluster:
     | Pick<
         ClusterOperations,
-        "hostId" | "report" | "drainHost" | "listAgents" | "findAgents" | "hostOfWorker" | "drainWorker"
+        "hostId" | "report" | "drainHost" | "listAgents" | "findAgents" | "hostOfWorker" | "drainWorker" | "messagesOf"
       >
     | undefined;
   /**

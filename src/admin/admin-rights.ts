@@ -2,7 +2,10 @@ import { type HttpCaller, HttpProblem } from "../http/internal.ts";
 import type { AccessAction, AccessRules, Principal } from "../security/internal.ts";
 
 /** Actions of rules that the admin entry asks for. */
-type AdminAction = Extract<AccessAction, "see" | "watch" | "administer" | "read-state" | "write-state" | "publish">;
+export type AdminAction = Extract<
+  AccessAction,
+  "see" | "watch" | "administer" | "read-state" | "write-state" | "publish" | "subscribe" | "call"
+>;
 
 interface RightsOptions {
   /** True: all names that begin with it. */
@@ -14,12 +17,19 @@ export interface AdminRights {
   /** The caller's principal. Undefined: the operator of this machine. */
   readonly principal: Principal | undefined;
   may(action: AdminAction, name: string, options?: RightsOptions): boolean;
-  /** Throws the problem that refuses the caller. It names the rule and nothing else. */
+  /** Returns the text that refuses the caller. It names the rule and nothing else. Undefined: the caller may. */
+  whyNot(action: AdminAction, name: string, options?: RightsOptions): string | undefined;
+  /** Throws the problem that refuses the caller. */
   assertMay(action: AdminAction, name: string, options?: RightsOptions): void;
 }
 
 /** The operator of this machine may do everything. */
-const ofOperator: AdminRights = { principal: undefined, may: () => true, assertMay: () => undefined };
+const ofOperator: AdminRights = {
+  principal: undefined,
+  may: () => true,
+  whyNot: () => undefined,
+  assertMay: () => undefined,
+};
 
 /** Returns what a caller may see and do. A principal may do what the rules allow. */
 export function rightsOf(caller: HttpCaller, rules: AccessRules | undefined): AdminRights {
@@ -33,17 +43,22 @@ export function rightsOf(caller: HttpCaller, rules: AccessRules | undefined): Ad
       return undefined;
     }
   };
+  const whyNot: AdminRights["whyNot"] = (action, name, options) => {
+    const decision = decide(action, name, options);
+    if (decision?.isAllowed === true) return undefined;
+    const by =
+      decision?.rule === undefined
+        ? "No rule of this host allows it"
+        : `The rule ${JSON.stringify(decision.rule)} of this host denies it`;
+    return `Not authorized to ${wordsOf[action]}. ${by}. Ask its operator.`;
+  };
   return {
     principal,
     may: (action, name, options) => decide(action, name, options)?.isAllowed === true,
+    whyNot,
     assertMay: (action, name, options) => {
-      const decision = decide(action, name, options);
-      if (decision?.isAllowed === true) return;
-      const by =
-        decision?.rule === undefined
-          ? "No rule of this host allows it"
-          : `The rule ${JSON.stringify(decision.rule)} of this host denies it`;
-      throw new HttpProblem(403, "not-authorized", `Not authorized to ${wordsOf[action]}. ${by}. Ask its operator.`);
+      const text = whyNot(action, name, options);
+      if (text !== undefined) throw new HttpProblem(403, "not-authorized", text);
     },
   };
 }
@@ -55,4 +70,6 @@ const wordsOf: Readonly<Record<AdminAction, string>> = {
   "read-state": "read this agent's state",
   "write-state": "write this agent's state",
   publish: "publish to this topic",
+  subscribe: "subscribe to this topic",
+  call: "call this agent type",
 };

@@ -9,6 +9,7 @@ export type { ActivityAnswer, ActivityStep } from "./model/activity.ts";
 export type { TypeActivityRow } from "./model/type-activity.ts";
 export { formatCursor, parseCursor } from "./pages.ts";
 export type { AgentDetail, AgentRow, AgentsAnswer } from "./routes/agent-routes.ts";
+export type { CallAnswer, MessagesAnswer, PermissionAnswer } from "./routes/call-routes.ts";
 export type { ClusterAnswer, HostDrainReport, HostRow } from "./routes/cluster-routes.ts";
 export { type DeadDetail, type DeadRow, isLetter, lettersAtOnce } from "./routes/dead-letter-routes.ts";
 export type { Configuration, ConfigurationAnswer, CountersAnswer, HostAnswer } from "./routes/host-routes.ts";

@@ -1,4 +1,5 @@
 import { Command } from "commander";
+import { benchCommand } from "./bench/bench.ts";
 import { accessCommand } from "./commands/access.ts";
 import { agentsCommand } from "./commands/agents.ts";
 import { certsCommand } from "./commands/certs.ts";
@@ -50,6 +51,7 @@ export function makeProgram(version: string): Command {
     .commandsGroup("Send messages:")
     .addCommand(sendCommand())
     .addCommand(publishCommand())
+    .addCommand(benchCommand())
     .commandsGroup("Change what it does and keeps:")
     .addCommand(drainCommand())
     .addCommand(remindersCommand())

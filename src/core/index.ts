@@ -140,6 +140,7 @@ export {
   type MessageSchema,
 } from "./serialization/define-message.ts";
 export { type JsonCodec, nativeJson } from "./serialization/json-codec.ts";
+export type { JsonSchemaObject } from "./serialization/json-schema.ts";
 export {
   type AnswerOf,
   type Answers,

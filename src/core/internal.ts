@@ -19,6 +19,8 @@ export {
   isValidAgentType,
 } from "./agents/agent-id.ts";
 export type { DeactivationReason } from "./agents/agent-life.ts";
+export { BaseAgent } from "./agents/base-agent.ts";
+export type { HandledType } from "./agents/handled-messages.ts";
 export type { MessageContext } from "./agents/message-context.ts";
 export { definitionOf } from "./agents/persistent-agent.ts";
 export type { AgentPlacement, SharingTerms, WorkerLabels } from "./agents/sharing.ts";
@@ -153,6 +155,7 @@ export { Deadline, deadlineAfter, remainingMs } from "./scope/deadline.ts";
 export { assertWithinGuards, type Guards, guardsOf } from "./scope/guards.ts";
 export { UnknownPayload } from "./serialization/built-in-messages.ts";
 export { CodecRegistry, type EncodedMessage } from "./serialization/codec-registry.ts";
+export type { JsonSchemaObject } from "./serialization/json-schema.ts";
 export { messageTypeText } from "./serialization/message-index.ts";
 export {
   type AnswerOf,

@@ -1,3 +1,4 @@
+// Over 400 lines: it makes each part of a host once, with what the part uses.
 import { ObservedStore } from "../core/internal.ts";
 import { createMemoryAccountant, type FairCountOptions, StatusCode } from "../transport/internal.ts";
 import { AccessCheck } from "./access/access-check.ts";
@@ -34,6 +35,8 @@ import { AgentOperations } from "./operations/agent-operations.ts";
 import { EventPublishing } from "./operations/event-publishing.ts";
 import { Inspection } from "./operations/inspection.ts";
 import { MessageOperations } from "./operations/message-operations.ts";
+import { MessageTypes } from "./operations/message-types.ts";
+import { OutsideCalls } from "./operations/outside-calls.ts";
 import { type HostOptions, resolveHostOptions } from "./options.ts";
 import { openOwnAccount } from "./own-account.ts";
 import { isGateOfLost, noOthers, type OthersSeat } from "./peers/other-hosts.ts";
@@ -57,6 +60,7 @@ import { Admission } from "./sessions/admission.ts";
 import { callerCheckOf } from "./sessions/caller-check.ts";
 import { ChannelTable } from "./sessions/channel-table.ts";
 import { DotnetWorkers } from "./sessions/dotnet-worker.ts";
+import { MessagePayloads } from "./sessions/message-payloads.ts";
 import { MessageTraces } from "./sessions/message-traces.ts";
 import { SenderWaits } from "./sessions/sender-waits.ts";
 import type { Session } from "./sessions/session.ts";
@@ -284,6 +288,7 @@ export function composeHost(hostOptions: HostOptions) {
   const agents = new AgentOperations({
     ...{ owners, directory, workers, peers: sessions, controlSessions, asks: hostAsks, held, batches, others },
   });
+  const messageTypes = new MessageTypes({ owners, peers: sessions, controlSessions, asks: hostAsks });
   const router = new Router({
     ...{ calls, told, durable, senders },
     events,
@@ -382,12 +387,15 @@ export function composeHost(hostOptions: HostOptions) {
         others.now.workerIdOf(agentType) !== undefined ||
         across.now?.isServed(agentType) === true,
       observe,
+      payloads: new MessagePayloads(observers, clock),
       rules: options.rules,
       oldestCallMs: () => calls.oldestMs(),
       queues: () => ({ sessions: sessions.values(), commits: states.commits, mailMs: courier?.oldestMailMs() ?? 0 }),
       publishing: new EventPublishing({
         ...{ events, durable, access, quotas, accountant, makeId },
       }),
+      outsideCalls: new OutsideCalls({ calls, access, quotas, accountant, makeId }),
+      messageTypes,
       messages: new MessageOperations({
         ...{ batches, clock, calls: () => calls.pending(), subscriptions: () => registry.held() },
       }),

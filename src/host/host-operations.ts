@@ -12,6 +12,8 @@ import type { ClusterOperations } from "./operations/cluster-operations.ts";
 import type { EventPublishing } from "./operations/event-publishing.ts";
 import type { HostSnapshot, Inspection, InspectOptions } from "./operations/inspection.ts";
 import type { MessageOperations } from "./operations/message-operations.ts";
+import type { MessageTypes } from "./operations/message-types.ts";
+import type { OutsideCalls } from "./operations/outside-calls.ts";
 import { callRows } from "./operations/rows/call-rows.ts";
 import { failureRows, type KeptFailures } from "./operations/rows/failure-rows.ts";
 import { type RowKinds, RowsOfHosts, type RowsPage, type RowsQuery } from "./operations/rows/rows-of-hosts.ts";
@@ -20,6 +22,7 @@ import { topicRows } from "./operations/rows/topic-rows.ts";
 import { typeRows } from "./operations/rows/type-rows.ts";
 import { workerRows } from "./operations/rows/worker-rows.ts";
 import type { DrainOutcome, DrainWorkerOptions, WorkerDrains } from "./placement/worker-drains.ts";
+import type { MessagePayloads } from "./sessions/message-payloads.ts";
 
 export interface HostOperationsParts {
   readonly agents: AgentOperations;
@@ -35,10 +38,13 @@ export interface HostOperationsParts {
   readonly durableSubscriptions: DurableSubscriptions | undefined;
   readonly isServed: (agentType: string) => boolean;
   readonly observe: ObserveHost;
+  readonly payloads: MessagePayloads;
   /** The rules for principals. Undefined: the host has no rules. */
   readonly rules: AccessRules | undefined;
   readonly messages: MessageOperations;
   readonly publishing: EventPublishing;
+  readonly outsideCalls: OutsideCalls;
+  readonly messageTypes: MessageTypes;
   readonly oldestCallMs: () => number;
   readonly queues: () => QueuesHere;
 }
@@ -79,6 +85,10 @@ export class HostOperations {
   readonly #isServed: (agentType: string) => boolean;
   /** Takes an event from a publisher that is not a worker, under the rules and quotas of all publishers. */
   readonly publish: EventPublishing["publish"];
+  /** Takes a call from a caller that is not a worker, under the rules and quotas of all callers. */
+  readonly call: OutsideCalls["call"];
+  /** Asks workers of this host which messages their agents take. */
+  readonly messageTypes: MessageTypes;
   readonly #oldestCallMs: () => number;
   /** The lists of this host alone. */
   readonly ownRows: RowsOfHosts;
@@ -87,12 +97,15 @@ export class HostOperations {
   /** The host that runs. Undefined: the servicer runs without one. */
   running: RunningHost | undefined;
   readonly observe: ObserveHost;
+  /** Reads what messages say while an operator watches it. */
+  readonly payloads: Pick<MessagePayloads, "watch" | "of">;
 
   constructor(parts: HostOperationsParts) {
     const { agents, held, log, accountant, clock, inspection, drains, forgottenLetters } = parts;
     this.#durable = parts.durableSubscriptions;
     this.#isServed = parts.isServed;
     this.observe = parts.observe;
+    this.payloads = parts.payloads;
     this.#oldestCallMs = parts.oldestCallMs;
     this.#queues = parts.queues;
     this.agents = agents;
@@ -106,6 +119,8 @@ export class HostOperations {
       parts.rules,
     );
     this.publish = (...given) => parts.publishing.publish(...given);
+    this.call = (...given) => parts.outsideCalls.call(...given);
+    this.messageTypes = parts.messageTypes;
     this.#inspection = inspection;
     this.#drains = drains;
     this.clock = clock;

@@ -18,13 +18,15 @@ export type { HostObserver, HostOccurrence, MessageSender } from "./observer.ts"
 export type { AgentOperations } from "./operations/agent-operations.ts";
 export type { UnansweredHost } from "./operations/agents-of-cluster.ts";
 export type { ClusterHost, ClusterOperations, ClusterReport } from "./operations/cluster-operations.ts";
-export type { PublishedEvent, Publisher, PublishOutcome } from "./operations/event-publishing.ts";
+export type { PublishedEvent, PublishOutcome } from "./operations/event-publishing.ts";
 export type { HostStatus } from "./operations/host-status.ts";
 export type {
   HostSnapshot,
   InspectOptions,
 } from "./operations/inspection.ts";
 export type { ListedCall } from "./operations/message-operations.ts";
+export type { MessagesOfType } from "./operations/message-types.ts";
+export type { Publisher } from "./operations/outside-sender.ts";
 export type { CallRow } from "./operations/rows/call-rows.ts";
 export type { Failure, FailureKind, KeptFailures } from "./operations/rows/failure-rows.ts";
 export type { RowPlaces } from "./operations/rows/merged-rows.ts";
@@ -34,4 +36,5 @@ export type { WorkerRow } from "./operations/rows/worker-rows.ts";
 export { type HostOptions, hostKinds } from "./options.ts";
 export type { DrainOutcome, DrainWorkerOptions } from "./placement/worker-drains.ts";
 export { HostServicer, operationsOf } from "./servicer.ts";
+export type { ShownPayload } from "./sessions/message-payloads.ts";
 export { assertQueueFits } from "./sessions/queue-bound.ts";

@@ -263,11 +263,22 @@ export function guardedObserver(observer: HostObserver, logger: Logger | undefin
   };
 }
 
+/** Takes the content of messages, as frames, while an operator watches it. */
+export interface PayloadNotes {
+  /** `call`: the host's own record of the call. */
+  callOpened(call: object, frame: Uint8Array): void;
+  /** Called before the observers are told of the outcome. */
+  callEnded(call: object, occurrence: HostOccurrence): void;
+  eventRouted(frame: Uint8Array, occurrence: HostOccurrence): void;
+}
+
 /** All that listen to one host. */
 export class Observers {
   #all: readonly HostObserver[] = [];
   /** Tells all of them. Undefined while none listens: then make no occurrence. */
   now: HostObserver | undefined;
+  /** Undefined while no operator watches what messages say: then read nothing of them. */
+  payloads: PayloadNotes | undefined;
   #ofFailures: readonly HostObserver[] = [];
   /** Tells those that hear of failures alone. Undefined while none listens. */
   failures: HostObserver | undefined;

@@ -33,6 +33,7 @@ export type {
   WireEvent,
   WireMetadata,
   WirePattern,
+  WirePayload,
 } from "./frames/frame.ts";
 export { decodeFrame, encodeFrame } from "./frames/frame-codec.ts";
 export { decodeControlHeartbeat, encodeControlHeartbeat } from "./frames/heartbeat.ts";
@@ -150,6 +151,7 @@ export {
   encodeSaveStateAnswer,
   encodeStoredState,
 } from "./state/stored-state.ts";
+export { formatToldMessages, readToldMessages, type ToldMessage } from "./state/told-messages.ts";
 export {
   decodeStatesAnswer,
   decodeStatesAsk,

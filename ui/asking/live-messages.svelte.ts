@@ -10,6 +10,8 @@ export interface Filter {
   readonly key?: string | undefined;
   readonly topic?: string | undefined;
   readonly outcome?: string | undefined;
+  /** `1`: show what messages say, where the operator may read it. */
+  readonly payloads?: string | undefined;
 }
 
 export interface Message extends FeedEvent {

@@ -4,6 +4,7 @@ import Failures from "./Failures.svelte";
 import Live from "./Live.svelte";
 import NotFound from "./NotFound.svelte";
 import Overview from "./Overview.svelte";
+import Send from "./Send.svelte";
 import Traces from "./Traces.svelte";
 import Workers from "./Workers.svelte";
 
@@ -20,6 +21,7 @@ export const views: readonly View[] = [
   { name: "overview", title: "Overview", key: "o", component: Overview },
   { name: "workers", title: "Workers", key: "w", component: Workers },
   { name: "agents", title: "Agents", key: "a", component: Agents },
+  { name: "send", title: "Send", key: "s", component: Send },
   { name: "live", title: "Live messages", key: "l", component: Live },
   { name: "traces", title: "Traces", key: "t", component: Traces },
   { name: "failures", title: "Failures", key: "f", component: Failures },

@@ -1,7 +1,7 @@
-import type { HostOccurrence } from "../../host/internal.ts";
+import type { HostOccurrence, ShownPayload } from "../../host/internal.ts";
 import type { AdminRights } from "../admin-rights.ts";
 
-/** Something that happened at a host, as readers of the feed get it. It has no payload. */
+/** Something that happened at a host, as readers of the feed get it. */
 export interface FeedEvent {
   readonly time: string;
   readonly kind: HostOccurrence["at"];
@@ -18,6 +18,8 @@ export interface FeedEvent {
   readonly ms: number | null;
   readonly traceId: string | null;
   readonly detail: string | null;
+  /** The content of the message. Left out unless the reader asks for it and may read it, and the host has read it. */
+  readonly payload?: ShownPayload | undefined;
 }
 
 /** The events that a reader wants. Undefined: any. */
@@ -66,6 +68,20 @@ export function isWanted(event: FeedEvent, filter: FeedFilter): boolean {
 export function maySee({ type, topic }: FeedEvent, rights: AdminRights): boolean {
   if (topic !== null) return rights.may("watch", topic);
   return type === null ? rights.may("see", "", { isPrefix: true }) : rights.may("see", type);
+}
+
+/**
+ * Whether a reader may see the content of an event's message. A call may change the state of its agent. So it needs the right to read that state, as dead
+ * letters do. An event may be read by those who may subscribe to its topic.
+ */
+export function mayRead({ kind, type, topic }: FeedEvent, rights: AdminRights): boolean {
+  if (kind === "call") return type !== null && isWhole(type) && rights.may("read-state", type);
+  return kind === "event" && topic !== null && isWhole(topic) && rights.may("subscribe", topic);
+}
+
+/** Rules are asked for whole names alone. */
+function isWhole(name: string): boolean {
+  return name.length <= shownChars;
 }
 
 function aboutOf(what: HostOccurrence): About {

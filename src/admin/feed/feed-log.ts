@@ -6,6 +6,8 @@ export interface FeedEntry {
   readonly number: number;
   readonly event: FeedEvent;
   readonly json: string;
+  /** The content of its message as JSON, for those who may read it. Empty: there is none. */
+  payload: string;
 }
 
 /** Bytes of an entry beside its text, which it has twice. */
@@ -44,13 +46,22 @@ export class FeedLog {
     this.#next += 1;
   }
 
-  add(what: HostOccurrence, time: string): void {
+  add(what: HostOccurrence, time: string, payload: string): void {
     const event = feedEventOf(what, time);
-    const entry = { number: this.#next, event, json: JSON.stringify(event) };
+    const entry = { number: this.#next, event, json: JSON.stringify(event), payload };
     this.#next += 1;
     this.#entries.push(entry);
     this.#bytes += costOf(entry);
     while (this.#bytes > this.#maxBytes) this.#forgetOne();
+  }
+
+  /** Forgets the contents of messages. */
+  forgetPayloads(): void {
+    for (const entry of this.#entries.slice(this.#at)) {
+      this.#bytes -= costOf(entry);
+      entry.payload = "";
+      this.#bytes += costOf(entry);
+    }
   }
 
   /** Whether there is an entry with this number or a later one. */
@@ -84,6 +95,6 @@ export class FeedLog {
   }
 }
 
-function costOf({ json }: FeedEntry): number {
-  return fixedBytes + 4 * json.length;
+function costOf({ json, payload }: FeedEntry): number {
+  return fixedBytes + 4 * json.length + 2 * payload.length;
 }

@@ -1,10 +1,11 @@
 import { type Clock, followAbort, type Timer, unfollowAbort } from "../../core/internal.ts";
-import type { HostObserver } from "../../host/internal.ts";
+import type { HostObserver, ShownPayload } from "../../host/internal.ts";
 import { HttpProblem } from "../../http/internal.ts";
 import { FairShare } from "../../transport/internal.ts";
+import type { AdminHost } from "../admin-host.ts";
 import type { AdminRights } from "../admin-rights.ts";
-import type { FeedFilter } from "./feed-event.ts";
-import { FeedLog } from "./feed-log.ts";
+import { type FeedFilter, mayRead } from "./feed-event.ts";
+import { type FeedEntry, FeedLog } from "./feed-log.ts";
 import { FeedReader, readerLimits } from "./feed-reader.ts";
 
 /** Bounds of a feed. They are no options, because no user has needed another value yet. */
@@ -32,6 +33,8 @@ export interface LiveFeedParts {
   readonly clock: Clock;
   /** Tells an observer what happens from now on. Returns what ends that. */
   readonly observe: (observer: HostObserver) => () => void;
+  /** Reads what messages say, while a reader wants it. */
+  readonly payloads: AdminHost["payloads"];
   /** Makes the id of one time of listening. */
   readonly makeId: () => string;
 }
@@ -39,6 +42,8 @@ export interface LiveFeedParts {
 export interface FeedQuery {
   readonly filter: FeedFilter;
   readonly rights: AdminRights;
+  /** Whether the reader wants to read what messages say. */
+  readonly withPayloads: boolean;
   /** The last event that the reader has got. Undefined: it is new. */
   readonly lastEventId: string | undefined;
   /** Ends the reading. */
@@ -64,6 +69,8 @@ export class LiveFeed {
   readonly #share = new FairShare(feedLimits.readers);
   readonly #waiting = new Set<() => void>();
   #listening: Listening | undefined;
+  /** Readers that want to read what messages say. */
+  #payloadReaders = 0;
   #linger: Timer | undefined;
   #gathering: Timer | undefined;
 
@@ -95,6 +102,7 @@ export class LiveFeed {
       throw new HttpProblem(503, "overloaded", text, { closes: true });
     }
     this.#share.add(party);
+    if (query.withPayloads) this.#watchPayloads(signal);
     this.#linger?.cancel();
     const known = this.#listening;
     const listening = known ?? this.#listen();
@@ -114,7 +122,7 @@ export class LiveFeed {
   }
 
   #listen(): Listening {
-    const { clock, observe, makeId } = this.#parts;
+    const { clock, observe, makeId, payloads } = this.#parts;
     const log = new FeedLog(feedLimits.bytes);
     const readers: FeedReader[] = [];
     const short: FeedReader[] = [];
@@ -127,13 +135,25 @@ export class LiveFeed {
         if (reader.takeOne()) isKept = true;
         else short.push(reader);
       }
-      if (isKept) return log.add(what, new Date(clock.wallNow()).toISOString());
+      if (isKept) return log.add(what, new Date(clock.wallNow()).toISOString(), textOf(payloads.of(what)));
       log.skip();
       for (const reader of short) reader.lost += 1;
     });
     const listening: Listening = { id: makeId(), log, readers, end };
     this.#listening = listening;
     return listening;
+  }
+
+  /** Contents are read and kept while a reader wants them, and no longer: they do not wait for its return. */
+  #watchPayloads(signal: AbortSignal): void {
+    const end = this.#parts.payloads.watch();
+    this.#payloadReaders += 1;
+    const left = (): void => {
+      end();
+      this.#payloadReaders -= 1;
+      if (this.#payloadReaders === 0) this.#listening?.log.forgetPayloads();
+    };
+    signal.addEventListener("abort", left, { once: true });
   }
 
   /** Collects what happens for a moment. */
@@ -205,7 +225,7 @@ export class LiveFeed {
         reader.lost += log.first - place;
         place = log.first;
       }
-      const { text, next } = gathered(log, place, { reader, id });
+      const { text, next } = gathered(log, place, { reader, query, id });
       const lost = this.#lostOf(reader);
       if (lost > 0) yield lostText(`${id}-${place - 1}`, lost);
       place = next;
@@ -255,15 +275,27 @@ export class LiveFeed {
 function gathered(
   log: FeedLog,
   place: number,
-  { reader, id }: { readonly reader: FeedReader; readonly id: string },
+  { reader, query, id }: { readonly reader: FeedReader; readonly query: FeedQuery; readonly id: string },
 ): { text: string; next: number } {
   let [text, seen] = ["", 0];
-  for (const { number, event, json } of log.from(place)) {
+  for (const entry of log.from(place)) {
+    const { number, event } = entry;
     if (text.length >= feedLimits.chunkChars || seen >= feedLimits.turnEvents) return { text, next: number };
     seen += 1;
-    if (reader.gets(event)) text += `id: ${id}-${number}\nevent: ${event.kind}\ndata: ${json}\n\n`;
+    if (reader.gets(event)) text += `id: ${id}-${number}\nevent: ${event.kind}\ndata: ${jsonFor(entry, query)}\n\n`;
   }
   return { text, next: log.next };
+}
+
+/** The JSON of a content. Empty: there is none. */
+function textOf(payload: ShownPayload | undefined): string {
+  return payload === undefined ? "" : JSON.stringify(payload);
+}
+
+/** The JSON of an event for one reader. */
+function jsonFor({ event, json, payload }: FeedEntry, { withPayloads, rights }: FeedQuery): string {
+  if (payload === "" || !withPayloads || !mayRead(event, rights)) return json;
+  return `${json.slice(0, -1)},"payload":${payload}}`;
 }
 
 /** `count`: occurrences of the host. Null: how many is not known. */

@@ -27,6 +27,25 @@ export const descriptions: { readonly [route: string]: RouteDescription } = {
     summary: "Publishes a CloudEvent: in binary mode, or in structured mode as JSON",
     answer: object({ id: text, isKept: flag, workers: nullable(count) }),
   },
+  "POST /v1/calls": {
+    summary:
+      "Calls an agent with the body as the message `message` and returns its answer. The headers `traceparent` and `tracestate` name the trace of the caller",
+    answer: object({
+      messageType: nullable(text),
+      contentType: nullable(text),
+      data: {},
+      base64: nullable(text),
+      ms: count,
+    }),
+  },
+  "GET /v1/messages": {
+    summary: "The messages that agents of a type take, with their JSON Schemas",
+    answer: object({ type: text, why: nullable(text), messages: listOf(ref("MessageType")) }),
+  },
+  "GET /v1/permission": {
+    summary: "Whether the caller may do something, and if not, which rule says so",
+    answer: object({ isAllowed: flag, why: nullable(text) }),
+  },
   "GET /v1/host": { summary: "The host's name, version, address, store and start", answer: ref("HostFacts") },
   "GET /v1/counters": {
     summary: "The counters of the host",

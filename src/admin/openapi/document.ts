@@ -4,7 +4,7 @@ import { type JsonSchema, ref } from "./schema.ts";
 import { schemas } from "./schemas.ts";
 
 /** Parameters that are whole numbers; the others are texts. */
-const numbers = new Set(["limit", "graceMs", "minAgeMs", "schemaVersion", "step"]);
+const numbers = new Set(["limit", "graceMs", "minAgeMs", "schemaVersion", "step", "timeoutMs", "payloads"]);
 /** Parameters that may stand several times. */
 const repeated = new Set(["letter"]);
 const texts = { schema: { type: "string" } };

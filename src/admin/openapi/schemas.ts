@@ -42,6 +42,10 @@ const cluster = {
 
 /** The things that answers are made of, by their names in the document. */
 export const schemas: { readonly [name: string]: JsonSchema } = {
+  MessageType: object({
+    ...{ name: text, contentType: text, takes: word("call", "event", "message"), answer: nullable(text) },
+    schema: nullable({ type: "object" }),
+  }),
   Problem: {
     ...object({ type: text, title: text, status: count, detail: text, code: text }),
     description: "An error, as RFC 9457 says. `code` is the error code of Troupe.",

@@ -6,17 +6,11 @@ import {
   topicTypeRule,
   whyReserved,
 } from "../../core/internal.ts";
-import type { PublishedEvent, Publisher, PublishOutcome } from "../../host/internal.ts";
-import {
-  type HttpCaller,
-  HttpProblem,
-  type ReceivedEvent,
-  readCloudEvent,
-  typeInHeaders,
-} from "../../http/internal.ts";
-import { partyOf } from "../../transport/internal.ts";
+import type { PublishedEvent, PublishOutcome } from "../../host/internal.ts";
+import { HttpProblem, type ReceivedEvent, readCloudEvent, typeInHeaders } from "../../http/internal.ts";
 import type { AdminHost } from "../admin-host.ts";
 import type { AdminRoute } from "../admin-route.ts";
+import { publisherOf } from "../publisher-of.ts";
 
 /** The longest CloudEvent, in bytes: stock workers take no longer message. */
 const maxEventBytes = 4 * 1024 * 1024;
@@ -82,12 +76,6 @@ function publishedOf({ id, source, type, contentType, data, attributes }: Receiv
 function keyOf({ id, source }: ReceivedEvent, principal = ""): string | undefined {
   const key = [principal, source, id].map(encodeURIComponent).join(" ");
   return key.length <= 256 ? key : undefined;
-}
-
-function publisherOf(caller: HttpCaller): Publisher {
-  if (caller.at === "operator") return { principal: undefined, address: "127.0.0.1", party: "127.0.0.1" };
-  const { principal, address, remoteAddress } = caller;
-  return { principal, address, party: partyOf(remoteAddress) };
 }
 
 function problemOf({ code, text, retryMs }: Extract<PublishOutcome, { at: "refused" }>): HttpProblem {

@@ -7,12 +7,13 @@ import type { LiveFeed } from "../feed/live-feed.ts";
 export function feedRoutes(feed: LiveFeed): readonly AdminRoute[] {
   return [
     {
-      ...{ method: "GET", path: "/v1/feed", parameters: filterNames, need: "nothing" },
+      ...{ method: "GET", path: "/v1/feed", parameters: [...filterNames, "payloads"], need: "nothing" },
       handle: async ({ query, headers, rights, signal }) => {
         const filter = Object.fromEntries(filterNames.map((name) => [name, query.text(name)]));
         const given = headers["last-event-id"];
         const lastEventId = typeof given === "string" && given !== "" ? given : undefined;
-        return new HttpStream(feed.open({ filter, rights, lastEventId, signal }));
+        const withPayloads = query.whole("payloads", { from: 0, to: 1 }) === 1;
+        return new HttpStream(feed.open({ filter, rights, withPayloads, lastEventId, signal }));
       },
     },
   ];

@@ -21,10 +21,14 @@ export class ClientError extends TroupeError {
 const startTimeoutMs = 10_000;
 
 /**
- * Connects to the host as a worker that serves nothing: rules and quotas count for what it sends. Rejects with a `ClientError` if the host can't be reached or
+ * Connects to the host as a worker that serves nothing yet: rules and quotas count for what it sends. `comesBack`: it dials again when its connection
+ * ends, and follows its host to another one of a cluster. Rejects with a `ClientError` if the host can't be reached or
  * refuses.
  */
-export async function openClient(flags: ClientFlags): Promise<WorkerRuntime> {
+export async function openClient(
+  flags: ClientFlags,
+  { comesBack = false }: { readonly comesBack?: boolean } = {},
+): Promise<WorkerRuntime> {
   const options = dialerOptionsOf(flags);
   const [{ WorkerRuntime }, { grpcDialer }] = await Promise.all([
     import("../../worker/internal.ts"),
@@ -32,7 +36,12 @@ export async function openClient(flags: ClientFlags): Promise<WorkerRuntime> {
   ]);
   const client = new WorkerRuntime({
     ...{ dialer: grpcDialer({ ...options, connectTimeoutMs: startTimeoutMs }), address: flags.address },
-    ...{ startTimeoutMs, reconnect: false, controlChannel: "when-needed", logger: silent },
+    ...{
+      startTimeoutMs,
+      ...(!comesBack && { reconnect: false as const }),
+      controlChannel: "when-needed",
+      logger: silent,
+    },
   });
   try {
     await client.start();

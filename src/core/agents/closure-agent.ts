@@ -14,6 +14,7 @@ import { type AgentType, agentTypeText } from "./agent-id.ts";
 import { type LifeOptions, lifeKinds, lifeOptionsOf } from "./agent-life.ts";
 import { BaseAgent } from "./base-agent.ts";
 import { classSubscriptionFactories, type SubscriptionFactory } from "./class-subscriptions.ts";
+import { noteFactoryTypes } from "./handled-messages.ts";
 import type { HandledMessage, MessageTypes } from "./handler.ts";
 import type { MessageContext } from "./message-context.ts";
 import { registerAgentClass } from "./register-agent.ts";
@@ -140,9 +141,11 @@ export class ClosureAgent extends BaseAgent implements ClosureContext {
     if (options.types !== undefined) runtime.addMessageSerializer(options.types);
     const erased: Erased = { closure };
     const { skipDirectMessageSubscription, signal, whenTaken, types, unknownTypePolicy, description } = options;
+    const factory = (context: AgentFactoryContext) =>
+      new ClosureAgent(context, erased.closure, { types, unknownTypePolicy, description });
+    if (types !== undefined) noteFactoryTypes(factory, asList<MessageType>(types));
     return registerAgentClass(ClosureAgent, runtime, {
-      type: agentTypeText(type),
-      factory: (context) => new ClosureAgent(context, erased.closure, { types, unknownTypePolicy, description }),
+      ...{ type: agentTypeText(type), factory },
       options: {
         ...turnOptionsOf(options),
         ...lifeOptionsOf(options),

@@ -3,6 +3,7 @@ import { TroupeError } from "../errors.ts";
 import { assertOptions, optionShape } from "../validation/assert-options.ts";
 import { anything, withMethods } from "../validation/option-kinds.ts";
 import { decodeJson, encodeJson, type JsonCodec, nativeJson } from "./json-codec.ts";
+import { jsonSchemaOf } from "./json-schema.ts";
 import { brandOf } from "./message-index.ts";
 import {
   assertMessageType,
@@ -91,6 +92,7 @@ export function defineMessage<const Name extends string, Schema extends MessageS
       is: (value: unknown): value is Value => brandOf(value)?.typeName === name,
       serialize: (value: Value) => encodeJson(json, name, value),
       deserialize: (bytes: Uint8Array) => create(decodeJson(json, name, bytes)),
+      jsonSchema: () => jsonSchemaOf(schema),
     },
   );
   const prototype = Object.create(Object.prototype, {

@@ -1,6 +1,7 @@
 import { TroupeError } from "../errors.ts";
 import { reservedMessageType } from "../reserved-names.ts";
 import { wrongValue } from "../validation/option-values.ts";
+import type { JsonSchemaObject } from "./json-schema.ts";
 
 // protocol.md §4.1
 /** The content type of JSON payloads on the wire. */
@@ -47,6 +48,11 @@ export interface MessageType<T = unknown, Answer = unknown> {
    * larger network buffer. A type that keeps some of them must copy them: `new Uint8Array(bytes)`.
    */
   deserialize(bytes: Uint8Array): T;
+  /**
+   * Returns the JSON Schema (draft 2020-12) of the JSON that this type reads, so that tools can offer a form. It may be left out. Undefined: the
+   * schema's library makes none.
+   */
+  readonly jsonSchema?: (() => JsonSchemaObject | undefined) | undefined;
 }
 
 /**

@@ -112,6 +112,7 @@ export class CallOutcomes {
       sender,
       outcome,
     };
+    observers.payloads?.callEnded(call, occurrence);
     observers.now?.(occurrence);
     if (outcome !== "answered") observers.failures?.(occurrence);
   }

@@ -118,6 +118,7 @@ export class CallTable {
       incomingSlot: 0,
       trace: this.#traces?.call(caller, request, phase),
     };
+    if (isHeard) this.#observers.payloads?.callOpened(pending, request.bytes);
     this.#calls.add(hostId, pending);
     caller.account.add(heldBytes);
     this.#share.add(caller.account.party);

@@ -69,6 +69,7 @@ export class HostCluster {
     this.#operations = new ClusterOperations({
       ...{ name: this.#view.name, member: () => this.#lives.member, links: () => this.#links },
       ...{ statusHere: () => this.#status(), agents: host.operations.agents, stop, clock, logger: host.options.logger },
+      messageTypes: host.operations.messageTypes,
       ...{ rows: host.operations.ownRows, drains: host.drains, rules: host.options.rules },
       openAccount: () => openOwnAccount(host.accountant, "request of the operator"),
     });

@@ -183,6 +183,7 @@ export class EventRouter {
     // Readers of failures alone ask for no trace.
     const origin = observers.now === undefined ? {} : tracedOriginOf(event);
     const occurrence: EventOccurrence = { at: "event", ...about, ...origin };
+    observers.payloads?.eventRouted(event.bytes, occurrence);
     observers.now?.(occurrence);
     if (missed > 0) observers.failures?.(occurrence);
     return found;

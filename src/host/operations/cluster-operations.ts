@@ -15,8 +15,9 @@ import type { ForwardedCall } from "../peers/other-hosts.ts";
 import type { DrainOutcome, WorkerDrains } from "../placement/worker-drains.ts";
 import type { AgentOperations } from "./agent-operations.ts";
 import { AgentsOfCluster, type AgentsPage, type AgentsPlace, type AsksHost, unreadable } from "./agents-of-cluster.ts";
-import { encodeJson, type HostStatus, operatorMethod, readGrace, readHostStatus } from "./host-status.ts";
+import { encodeJson, fieldsIn, type HostStatus, operatorMethod, readGrace, readHostStatus } from "./host-status.ts";
 import type { AgentsQuery } from "./listed-agents.ts";
+import { encodeMessages, type MessagesOfType, type MessageTypes, readMessages } from "./message-types.ts";
 import type { ListedHost, RowKinds, RowsOfHosts, RowsPage, RowsQuery } from "./rows/rows-of-hosts.ts";
 import { answerDrain, type DrainQuestion, encodeDrain, readDrainOutcome } from "./worker-drain-elsewhere.ts";
 
@@ -73,6 +74,8 @@ export interface ClusterOperationsParts {
   readonly statusHere: () => HostStatus;
   /** The agents of this host. */
   readonly agents: Pick<AgentOperations, "claims" | "place">;
+  /** The messages of agent types that workers of this host serve. */
+  readonly messageTypes: Pick<MessageTypes, "of">;
   /** The lists of this host. */
   readonly rows: RowsOfHosts;
   readonly drains: Pick<WorkerDrains, "drainWorker">;
@@ -192,6 +195,25 @@ export class ClusterOperations {
     return host && { hostId: host.hostId, name: host.label };
   }
 
+  /** Asks the other hosts which messages the agents of a type take that no worker of this host serves. Each host has 2 s. */
+  async messagesOf(agentType: string, signal: AbortSignal): Promise<MessagesOfType> {
+    const { hosts, hostId: own } = this.#parts.member();
+    const others = [...hosts.living()].filter(({ hostId }) => hostId !== own).slice(0, mostHosts);
+    const request = encodeJson({ type: agentType });
+    const answers = await this.#asking(signal, (ask) =>
+      Promise.all(
+        others.map(async ({ hostId, label }): Promise<MessagesOfType> => {
+          const answer = await ask(hostId, operatorMethod.messages, request);
+          const told = typeof answer === "string" ? answer : readMessages(answer);
+          if (typeof told === "object") return told;
+          return { at: "untold", reason: `The host ${label} does not tell them. ${told ?? ""}`.trimEnd() };
+        }),
+      ),
+    );
+    const byUse = ["told", "untold"].map((at) => answers.find((answer) => answer.at === at));
+    return byUse.find((answer) => answer !== undefined) ?? { at: "unserved" };
+  }
+
   /**
    * Has another host drain a worker of its own, however long that takes. Resolves to its outcome. Rejects as `disconnected` if that host does
    * not answer, and with the reason of `signal`.
@@ -244,6 +266,12 @@ export class ClusterOperations {
           return Promise.reject(new RpcError(StatusCode.invalidArgument, "The time of the drain can't be read."));
         this.#drainHere(graceMs ?? limits.drainHostMs);
         return Promise.resolve(encodeJson({}));
+      }
+      case operatorMethod.messages: {
+        const type = fieldsIn(request, 8 * limits.nameChars)?.type;
+        if (typeof type !== "string")
+          return Promise.reject(new RpcError(StatusCode.invalidArgument, "The agent type can't be read."));
+        return this.#parts.messageTypes.of(type, AbortSignal.timeout(limits.hostStatusMs)).then(encodeMessages);
       }
       case operatorMethod.drainWorker:
         return answerDrain(request, this.#parts);

@@ -1,42 +1,23 @@
 import type { MakeId } from "../../core/internal.ts";
-import {
-  decodeFrame,
-  encodeFrame,
-  type FrameBytes,
-  joinFrame,
-  metadataKey,
-  peekFrame,
-  type WireEvent,
-  type WorkerIdentity,
-} from "../../protocol/internal.ts";
-import type { MemoryAccount, MemoryAccountant } from "../../transport/internal.ts";
-import type { AccessCheck } from "../access/access-check.ts";
+import { encodeFrame, metadataKey, peekFrame, type ResponseFrame, type WireEvent } from "../../protocol/internal.ts";
+import type { MemoryAccountant } from "../../transport/internal.ts";
 import { type CallFailure, callFailure } from "../calls/call-failures.ts";
 import type { EventRouter } from "../events/event-router.ts";
 import type { DurableEvents } from "../mail/durable-events.ts";
-import type { Principal } from "../principal.ts";
-import type { QuotaCheck } from "../quotas/quota-check.ts";
-import type { Peer, PeerTraits, SendOutcome } from "../sessions/peer.ts";
-import { createIncomingCalls, createOutgoingCalls } from "../sessions/pending-call.ts";
+import {
+  OutsideSender,
+  type OutsideSenderParts,
+  type Publisher,
+  type SenderBounds,
+  whyNotFrom,
+} from "./outside-sender.ts";
 
-export interface EventPublishingParts {
+export interface EventPublishingParts extends SenderBounds {
   readonly events: Pick<EventRouter, "route">;
   readonly durable: Pick<DurableEvents, "isKept" | "take">;
-  /** Undefined: the host has no rules, no quotas. */
-  readonly access: AccessCheck | undefined;
-  readonly quotas: QuotaCheck | undefined;
   /** Opens the account of one event. */
   readonly accountant: Pick<MemoryAccountant, "openAccount">;
   readonly makeId: MakeId;
-}
-
-/** A publisher that is not a worker. */
-export interface Publisher {
-  /** Undefined: the operator of this machine, whom no rule holds. */
-  readonly principal: Principal | undefined;
-  readonly address: string;
-  /** The party of its address, for quotas. */
-  readonly party: string;
 }
 
 /** An event from a publisher that is not a worker. It names no agent as its sender. */
@@ -72,45 +53,34 @@ export class EventPublishing {
     { isDurable, idempotencyKey, signal }: Omit<Publishing, "publisher" | "event">,
   ): Promise<PublishOutcome> {
     const { accountant, makeId } = this.#parts;
-    const from = new OutsidePublisher(publisher, { accountant, id: makeId() });
+    const kept = new KeptEvent(publisher, { accountant, id: makeId() });
     try {
-      return await this.#publish(from, { publisher, event, isDurable, idempotencyKey, signal });
+      return await this.#publish(kept, { publisher, event, isDurable, idempotencyKey, signal });
     } finally {
-      from.left();
+      kept.left();
     }
   }
 
   async #publish(
-    from: OutsidePublisher,
+    kept: KeptEvent,
     { publisher, event, isDurable, idempotencyKey, signal }: Publishing,
   ): Promise<PublishOutcome> {
-    const { events, durable } = this.#parts;
+    const { events, durable, access, quotas } = this.#parts;
+    const { sender: from } = kept;
     const plain = encoded(event, {});
-    const refusal = this.#whyNot(publisher, from, { topicType: event.topicType, bytes: plain.bytes.length });
+    const quota = quotas?.of(publisher.principal, publisher.party);
+    const sending = { action: "publish", resource: event.topicType, bytes: plain.bytes.length } as const;
+    const refusal = whyNotFrom(publisher, { clientId: from.id, quota, access }, sending);
+    quota?.settle();
     if (refusal !== undefined) return refused(refusal);
     const isKept = durable.isKept(from, isDurable ? { ...plain, isDurable: true } : plain);
     if (isDurable && !isKept) return refused(callFailure.notKept(noMailText, "state-unavailable"));
     if (!isKept) return { at: "routed", workers: events.route(from, plain) };
     const key = idempotencyKey === undefined ? {} : { [metadataKey.idempotency]: idempotencyKey };
     const marked = { [metadataKey.request]: "1", [metadataKey.delivery]: "durable", ...key };
-    const answered = from.answered(signal);
+    const answered = kept.answered(signal);
     durable.take(from, encoded(event, marked));
     return answered;
-  }
-
-  #whyNot(
-    { principal, address, party }: Publisher,
-    { id: clientId }: Peer,
-    { topicType, bytes }: { readonly topicType: string; readonly bytes: number },
-  ): CallFailure | undefined {
-    const { access, quotas } = this.#parts;
-    const quota = quotas?.of(principal, party);
-    const overuse = quota?.whyNotMessages(1, bytes, { clientId });
-    quota?.settle();
-    if (overuse !== undefined) return callFailure.overQuota(overuse);
-    if (principal === undefined) return undefined;
-    const text = access?.whyNot({ clientId, principal, address }, { action: "publish", resource: topicType });
-    return text === undefined ? undefined : callFailure.denied(text);
   }
 }
 
@@ -127,21 +97,9 @@ function encoded(event: PublishedEvent, marks: Readonly<Record<string, string>>)
   return peeked;
 }
 
-/** The publisher of one event. It has no channel: the answer to a durable event comes back in this process. */
-class OutsidePublisher implements Peer {
-  readonly id: string;
-  readonly traits: PeerTraits = {
-    ...{ takesJsonEvents: true, maxFrameBytes: Number.POSITIVE_INFINITY, isAnnounced: true },
-    ...{ capabilities: new Set(["mail"]), reconnectGraceMs: 0 },
-  };
-  readonly worker: WorkerIdentity;
-  readonly dotnet = undefined;
-  readonly isOpen = true;
-  readonly principal: string | undefined;
-  readonly account: MemoryAccount;
-  readonly outgoingCalls = createOutgoingCalls();
-  readonly incomingCalls = createIncomingCalls();
-  lastEvent = 0;
+/** Settles the answer to a durable event, while the host works on it. */
+class KeptEvent {
+  readonly sender: OutsideSender;
   #settle: (outcome: PublishOutcome) => void = () => undefined;
   readonly #outcome = new Promise<PublishOutcome>((resolve) => {
     this.#settle = resolve;
@@ -149,25 +107,17 @@ class OutsidePublisher implements Peer {
   /** Whether the host works on its event still, though the client may have gone. */
   #isAsking = false;
 
-  constructor(
-    { principal, party }: Publisher,
-    { accountant, id }: Pick<EventPublishingParts, "accountant"> & { readonly id: string },
-  ) {
-    // No metadata of a client can carry an arrow.
-    this.id = `http → ${id}`;
-    this.worker = { id: this.id, name: this.id, version: undefined, labels: {} };
-    this.principal = principal?.name;
-    this.account = accountant.openAccount({
-      // What the operator of this machine has the host keep takes nothing from the workers on it.
-      ...{ party: principal === undefined ? "the host" : party, name: "event over HTTP" },
-      // The host can't let go of an event that it gives to its store.
-      giveWay: undefined,
+  constructor(publisher: Publisher, parts: Pick<OutsideSenderParts, "accountant" | "id">) {
+    this.sender = new OutsideSender(publisher, {
+      ...{ ...parts, name: "event over HTTP" },
+      traits: { capabilities: new Set(["mail"]), maxFrameBytes: Number.POSITIVE_INFINITY },
+      onAnswer: (answer) => this.#answered(answer),
     });
   }
 
-  /** Ends the account, unless the host works on the event still. */
+  /** Ends the sender, unless the host works on the event still. */
   left(): void {
-    if (!this.#isAsking) this.account.close();
+    if (!this.#isAsking) this.sender.close();
   }
 
   /** Resolves to the answer. Rejects with the reason of `signal`: whether the event is kept is not known then. */
@@ -183,23 +133,12 @@ class OutsidePublisher implements Peer {
     });
   }
 
-  send(bytes: FrameBytes): SendOutcome {
-    const frame = decodeFrame(joinFrame(bytes));
-    if (frame.kind !== "response") return "queued";
-    const { [metadataKey.errorCode]: code = "handler-failed", [metadataKey.retryMs]: retryMs } = frame.metadata;
+  #answered({ error, metadata }: ResponseFrame): "queued" {
+    const { [metadataKey.errorCode]: code = "handler-failed", [metadataKey.retryMs]: retryMs } = metadata;
     const waitMs = retryMs === undefined ? undefined : Number(retryMs);
-    if (frame.error === "") this.#answer({ at: "kept" });
-    else this.#answer({ at: "refused", code, text: frame.error, retryMs: waitMs });
-    return "queued";
-  }
-
-  #answer(outcome: PublishOutcome): void {
     this.#isAsking = false;
-    this.account.close();
-    this.#settle(outcome);
-  }
-
-  notify(): SendOutcome {
+    this.sender.close();
+    this.#settle(error === "" ? { at: "kept" } : { at: "refused", code, text: error, retryMs: waitMs });
     return "queued";
   }
 }

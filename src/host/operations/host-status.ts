@@ -37,7 +37,7 @@ export interface HostStatus {
 /** Methods that one host asks of another for an operator. */
 export const operatorMethod = {
   ...{ status: "HostStatus", drain: "DrainHost" },
-  ...{ agents: "ListAgents", places: "FindAgents", drainWorker: "DrainWorker" },
+  ...{ agents: "ListAgents", places: "FindAgents", drainWorker: "DrainWorker", messages: "ListMessages" },
 } as const;
 
 /** Bytes of a status: one with 64 links takes some 20 KB. */

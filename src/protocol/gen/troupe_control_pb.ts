@@ -15,7 +15,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file troupe_control.proto.
  */
 export const file_troupe_control: GenFile = /*@__PURE__*/
-  fileDesc("ChR0cm91cGVfY29udHJvbC5wcm90bxIJdHJvdXBlLnYxIlEKFEFnZW50TWV0YWRhdGFSZXF1ZXN0EiEKCGFnZW50X2lkGAEgASgLMg8uYWdlbnRzLkFnZW50SWQSFgoOb25seV9pZl9zZXJ2ZWQYAiABKAgiZQoVQWdlbnRNZXRhZGF0YVJlc3BvbnNlEgwKBHR5cGUYASABKAkSCwoDa2V5GAIgASgJEhMKC2Rlc2NyaXB0aW9uGAMgASgJEhIKBWVycm9yGAQgASgJSACIAQFCCAoGX2Vycm9yIjsKFkRlYWN0aXZhdGVBZ2VudFJlcXVlc3QSIQoIYWdlbnRfaWQYASABKAsyDy5hZ2VudHMuQWdlbnRJZCI3ChdEZWFjdGl2YXRlQWdlbnRSZXNwb25zZRISCgVlcnJvchgBIAEoCUgAiAEBQggKBl9lcnJvciI4ChNEZXN0cm95QWdlbnRSZXF1ZXN0EiEKCGFnZW50X2lkGAEgASgLMg8uYWdlbnRzLkFnZW50SWQiNAoURGVzdHJveUFnZW50UmVzcG9uc2USEgoFZXJyb3IYASABKAlIAIgBAUIICgZfZXJyb3JiBnByb3RvMw", [file_agent_worker]);
+  fileDesc("ChR0cm91cGVfY29udHJvbC5wcm90bxIJdHJvdXBlLnYxIlEKFEFnZW50TWV0YWRhdGFSZXF1ZXN0EiEKCGFnZW50X2lkGAEgASgLMg8uYWdlbnRzLkFnZW50SWQSFgoOb25seV9pZl9zZXJ2ZWQYAiABKAgidwoVQWdlbnRNZXRhZGF0YVJlc3BvbnNlEgwKBHR5cGUYASABKAkSCwoDa2V5GAIgASgJEhMKC2Rlc2NyaXB0aW9uGAMgASgJEhIKBWVycm9yGAQgASgJSACIAQESEAoIbWVzc2FnZXMYBSABKAlCCAoGX2Vycm9yIjsKFkRlYWN0aXZhdGVBZ2VudFJlcXVlc3QSIQoIYWdlbnRfaWQYASABKAsyDy5hZ2VudHMuQWdlbnRJZCI3ChdEZWFjdGl2YXRlQWdlbnRSZXNwb25zZRISCgVlcnJvchgBIAEoCUgAiAEBQggKBl9lcnJvciI4ChNEZXN0cm95QWdlbnRSZXF1ZXN0EiEKCGFnZW50X2lkGAEgASgLMg8uYWdlbnRzLkFnZW50SWQiNAoURGVzdHJveUFnZW50UmVzcG9uc2USEgoFZXJyb3IYASABKAlIAIgBAUIICgZfZXJyb3JiBnByb3RvMw", [file_agent_worker]);
 
 /**
  * @generated from message troupe.v1.AgentMetadataRequest
@@ -27,7 +27,7 @@ export type AgentMetadataRequest = Message<"troupe.v1.AgentMetadataRequest"> & {
   agentId?: AgentId | undefined;
 
   /**
-   * asks whether the type is served there; no agent is made, the description stays empty
+   * asks whether the type is served there; no agent is made, the description stays empty.
    *
    * @generated from field: bool only_if_served = 2;
    */
@@ -64,6 +64,13 @@ export type AgentMetadataResponse = Message<"troupe.v1.AgentMetadataResponse"> &
    * @generated from field: optional string error = 4;
    */
   error?: string | undefined;
+
+  /**
+   * JSON: the messages that agents of the type take, with their JSON Schemas
+   *
+   * @generated from field: string messages = 5;
+   */
+  messages: string;
 };
 
 /**

@@ -42,8 +42,8 @@ export function packControl(body: ControlBody): Any {
       return pack(AgentMetadataRequestSchema, create(AgentMetadataRequestSchema, fields));
     }
     case "metadata-response": {
-      const { type, key, description, error } = body;
-      const fields = { type, key, description, ...withError(error) };
+      const { type, key, description, error, messages = "" } = body;
+      const fields = { type, key, description, messages, ...withError(error) };
       return pack(AgentMetadataResponseSchema, create(AgentMetadataResponseSchema, fields));
     }
     case "deactivate-request":
@@ -87,8 +87,8 @@ function unpackKnown({ typeUrl, value }: Any): ControlBody | undefined {
       return { kind: "metadata-request", agentId: wireId(agentId), onlyIfServed };
     }
     case AgentMetadataResponseSchema.typeName: {
-      const { type, key, description, error } = fromBinary(AgentMetadataResponseSchema, value);
-      return { kind: "metadata-response", type, key, description, error };
+      const { type, key, description, error, messages } = fromBinary(AgentMetadataResponseSchema, value);
+      return { kind: "metadata-response", type, key, description, error, ...(messages !== "" && { messages }) };
     }
     case DeactivateAgentRequestSchema.typeName:
       return { kind: "deactivate-request", agentId: wireId(fromBinary(DeactivateAgentRequestSchema, value).agentId) };

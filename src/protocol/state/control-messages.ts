@@ -33,6 +33,8 @@ export type ControlAnswer =
       readonly key: string;
       readonly description: string;
       readonly error: string | undefined;
+      /** The message types that agents of the type take, as `readToldMessages` reads them. Undefined: the worker does not tell them. */
+      readonly messages?: string | undefined;
     }
   | { readonly kind: "deactivate-response"; readonly error: string | undefined }
   | { readonly kind: "destroy-response"; readonly error: string | undefined };

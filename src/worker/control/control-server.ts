@@ -12,6 +12,7 @@ import {
   type ControlRequest,
   controlFailure,
   formatControlError,
+  formatToldMessages,
   fromWireAgentId,
 } from "../../protocol/internal.ts";
 import type { Claims } from "../claims/claims.ts";
@@ -64,7 +65,9 @@ async function serve(request: ControlRequest, id: AgentId, catalog: AgentCatalog
       return { kind: "destroy-response", error: undefined };
     case "metadata-request": {
       if (request.onlyIfServed) {
-        return { kind: "metadata-response", type: id.type, key: id.key, description: "", error: undefined };
+        // Without a key it is a question about the type, for a form of its messages.
+        const messages = id.key === "" ? formatToldMessages(catalog.messagesOf(id.type)) : undefined;
+        return { kind: "metadata-response", type: id.type, key: id.key, description: "", error: undefined, messages };
       }
       const { type, key, description } = await catalog.metadata(id);
       return { kind: "metadata-response", type, key, description, error: undefined };

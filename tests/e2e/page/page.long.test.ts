@@ -102,8 +102,13 @@ describe("the page of a host", () => {
     const { page, troubles } = opened;
     const focused = () => page.evaluate("document.activeElement?.textContent");
     for (const [key, title] of [
-      ...[["w", "Workers"] as const, ["a", "Agents"] as const, ["l", "Live messages"] as const],
-      ...[["t", "Traces"] as const, ["f", "Failures"] as const, ["o", "Overview"] as const],
+      ...[["w", "Workers"] as const, ["a", "Agents"] as const, ["s", "Send"] as const],
+      ...[
+        ["l", "Live messages"] as const,
+        ["t", "Traces"] as const,
+        ["f", "Failures"] as const,
+        ["o", "Overview"] as const,
+      ],
     ]) {
       // Both at once: the page waits a moment only for the second key.
       await Promise.all([page.keyboard.press("g"), page.keyboard.press(key)]);
@@ -251,6 +256,14 @@ describe("the page of a host", () => {
     await page.getByRole("button", { name: "Go on" }).click();
     await page.getByText("2 shown").waitFor();
     expect(await page.getByRole("row").count()).toBe(3);
+    await page.getByLabel("What messages say").check();
+    await page.getByRole("button", { name: "Filter" }).click();
+    await page.getByText("It shows the beginning of calls").waitFor();
+    await page.getByText("Watching.").waitFor();
+    await world.worker.sendMessage(Add({ amount: 7 }), anna);
+    await page.getByRole("group").filter({ hasText: "PageAdd 12 B" }).getByText("PageAdd").click();
+    await page.getByText('{"amount":7}').waitFor();
+    expect(await axeFindings(page)).toEqual([]);
     const body =
       'event: lost\ndata: {"count":7}\n\nevent: lost\ndata: {"count":null}\n\nevent: call\ndata: {"time":"2026-01-01T00:00:00.000Z","kind":"call","outcome":"failed","type":"x","key":"<b>y</b>","topic":null,"clientId":null,"code":null,"ms":1,"traceId":null,"detail":null}\n\n';
     await page.route("**/v1/feed*", (route) => route.fulfill({ contentType: "text/event-stream", body }));
@@ -360,7 +373,7 @@ describe("the page of a host", () => {
     await logIn(page);
     await world.worker.sendMessage(Remind({}), anna);
     await world.worker.sendMessage(Add({ amount: 3 }), anna);
-    for (const view of ["Overview", "Workers", "Agents", "Live messages", "Traces", "Failures"]) {
+    for (const view of ["Overview", "Workers", "Agents", "Send", "Live messages", "Traces", "Failures"]) {
       await goTo(page, view);
       expect(await axeFindings(page), view).toEqual([]);
     }

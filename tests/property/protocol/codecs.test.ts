@@ -94,6 +94,9 @@ const envelope: fc.Arbitrary<ControlEnvelope> = fc.record({
     absent,
     fc.record({ kind: fc.constant("save-request" as const), agentId: maybeId }),
     fc.record({ kind: fc.constant("metadata-request" as const), agentId: maybeId, onlyIfServed: fc.boolean() }),
+    fc
+      .record({ type: text, key: text, description: text, error: maybeText, messages: text })
+      .map(({ messages, ...told }) => ({ kind: "metadata-response" as const, ...told, ...(messages && { messages }) })),
     fc.record({ kind: fc.constant("load-request" as const), agentId: maybeId, state: text }),
     fc.record({ kind: fc.constant("save-response" as const), state: text, error: maybeText }),
     fc.record({ kind: fc.constant("load-response" as const), error: maybeText }),

@@ -5,11 +5,13 @@ import {
   CantHandleException,
   defineMessage,
   defineState,
+  event,
   type MessageOf,
   persistentAgent,
   RoutedAgent,
   rpc,
   TopicId,
+  TypeSubscription,
 } from "../../../src/core/index.ts";
 import { WorkerRuntime } from "../../../src/worker/index.ts";
 import { AdminRig } from "../../integration/admin/admin-rig.ts";
@@ -22,6 +24,20 @@ export const Remind = defineMessage("PageRemind", z.object({}));
 export const Quick = defineMessage("PageQuick", z.object({}));
 export const Plan = defineMessage("PagePlan", z.object({}));
 export const Wait = defineMessage("PageWait", z.object({}));
+
+const Price = defineMessage("PagePrice", z.object({ amount: z.number(), lines: z.array(z.string()) }));
+const Quote = defineMessage(
+  "PageQuote",
+  z.object({
+    item: z.string().describe("What is asked for"),
+    count: z.number().int(),
+    colour: z.enum(["red", "blue"]),
+    to: z.object({ street: z.string() }).optional(),
+    tags: z.array(z.string()).optional(),
+  }),
+  { answer: Price },
+);
+const Stocked = defineMessage("PageStocked", z.object({ item: z.string() }));
 
 const Cart = defineState(
   z.object({ total: z.number(), items: z.array(z.object({ name: z.string(), price: z.number() })) }),
@@ -70,6 +86,15 @@ class Slow extends RoutedAgent {
 class Swift extends RoutedAgent {
   @rpc(Quick)
   quick() {}
+
+  @rpc(Quote)
+  quote({ item, count, colour, to, tags = [] }: MessageOf<typeof Quote>) {
+    if (count > 99) throw new RangeError("there are not so many");
+    return Price({ amount: 2 * count, lines: [`${count} ${colour} ${item}`, to?.street ?? "no street", ...tags] });
+  }
+
+  @event(Stocked)
+  stocked() {}
 }
 
 /** Asks two others, and publishes that it is done. */
@@ -106,6 +131,7 @@ export class PageWorld implements AsyncDisposable {
     await Shopper.register(worker, "archive", () => new Shopper("an archive"));
     await Planner.register(worker, "planner", () => new Planner("a planner"));
     await Swift.register(worker, "quick", () => new Swift("quick"));
+    await worker.addSubscription(new TypeSubscription("stock", "quick"));
     await Slow.register(worker, "slow", () => new Slow(gate));
     return new PageWorld(rig, worker, gate);
   }

@@ -5,7 +5,7 @@ import { feedLimits, LiveFeed } from "../../../src/admin/feed/live-feed.ts";
 import type { HostObserver, HostOccurrence } from "../../../src/host/internal.ts";
 import { ManualClock } from "../../../src/testing/index.ts";
 
-const everything = { principal: undefined, may: () => true, assertMay: () => undefined };
+const everything = { principal: undefined, may: () => true, whyNot: () => undefined, assertMay: () => undefined };
 
 function callTo(targetType: string, targetKey = "k"): HostOccurrence {
   const about = { callerId: "c", targetId: "t", targetType, targetKey, code: undefined, ms: 1, traceId: undefined };
@@ -16,8 +16,19 @@ function rig() {
   const clock = new ManualClock();
   const observers = new Set<HostObserver>();
   let listened = 0;
+  /** As a host that reads the content of every message while a reader wants it. */
+  const payloads = {
+    watchers: 0,
+    watch: () => {
+      payloads.watchers += 1;
+      return () => {
+        payloads.watchers -= 1;
+      };
+    },
+    of: () => (payloads.watchers > 0 ? content : undefined),
+  };
   const feed = new LiveFeed({
-    clock,
+    ...{ clock, payloads },
     observe: (observer) => {
       observers.add(observer);
       return () => void observers.delete(observer);
@@ -35,17 +46,42 @@ function rig() {
     filter = {},
     lastEventId,
     rights = everything,
+    withPayloads = false,
   }: {
+    withPayloads?: boolean;
     filter?: FeedFilter;
     lastEventId?: string;
-    rights?: typeof everything | { principal: { name: string }; may: () => boolean; assertMay: () => undefined };
+    rights?: typeof everything | { principal: { name: string }; may: () => boolean; whyNot: () => undefined; assertMay: () => undefined };
   } = {}) => {
     const leaving = new AbortController();
-    const chunks = feed.open({ filter, rights, lastEventId, signal: leaving.signal })[Symbol.asyncIterator]();
+    const chunks = feed
+      .open({ filter, rights, withPayloads, lastEventId, signal: leaving.signal })
+      [Symbol.asyncIterator]();
     return { next: async () => (await chunks.next()).value ?? "", leave: () => leaving.abort() };
   };
-  return { clock, feed, observers, happen, open };
+  return { clock, feed, observers, payloads, happen, open };
 }
+
+const content = { messageType: "Draft", contentType: "text/plain", bytes: 9_000, text: "x".repeat(4_096) };
+
+test("contents of messages are kept while a reader wants them, and forgotten when the last such reader has left", async () => {
+  const { feed, payloads, happen, open } = rig();
+  const [plain, one, other] = [open(), open({ withPayloads: true }), open({ withPayloads: true })];
+  for (const reader of [plain, one, other]) await reader.next();
+  const call = { at: "event", topicType: "t", delivered: 1, missed: 0 } as const;
+  happen(call);
+  expect(payloads.watchers).toBe(2);
+  const full = feed.bytes;
+  expect(full).toBeGreaterThan(2 * content.text.length);
+  one.leave();
+  expect([payloads.watchers, feed.bytes]).toEqual([1, full]);
+  other.leave();
+  expect(payloads.watchers).toBe(0);
+  expect(feed.bytes).toBeLessThan(full - 2 * content.text.length);
+  happen(call);
+  expect(feed.bytes).toBeLessThan(full);
+  plain.leave();
+});
 
 const idIn = (text: string): string => [...text.matchAll(/^id: (.*)$/gm)].at(-1)?.[1] ?? "";
 
@@ -208,7 +244,7 @@ test("a quiet feed says that it lives, and where its reader is", async () => {
 
 test("readers are bounded, and one principal leaves places to others", () => {
   const { feed, open } = rig();
-  const rights = (name: string) => ({ principal: { name }, may: () => true, assertMay: () => undefined });
+  const rights = (name: string) => ({ principal: { name }, may: () => true, whyNot: () => undefined, assertMay: () => undefined });
   const greedy: unknown[] = [];
   for (let count = 0; count < 100; count += 1) {
     try {
@@ -227,6 +263,7 @@ test("a reader sees only what it may", async () => {
   const rights = {
     principal: { name: "guest" },
     may: (action: string, name: string) => action === "see" && name === "writer",
+    whyNot: () => undefined,
     assertMay: () => undefined,
   };
   const reader = open({ rights: rights as never });

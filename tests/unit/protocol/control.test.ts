@@ -57,6 +57,16 @@ describe("control envelopes", () => {
     );
   });
 
+  test("the messages of a type have the bytes that protocol.md §11.8 gives", () => {
+    const told = { type: "a", key: "", description: "", error: undefined, messages: "[]" } as const;
+    const body = { kind: "metadata-response", ...told } as const;
+    expect(
+      Buffer.from(encodeControl({ rpcId: "1", destination: "clientid=c", respondTo: "", body })).toString("hex"),
+    ).toBe(
+      "0a0131120a636c69656e7469643d631a00223e0a33747970652e676f6f676c65617069732e636f6d2f74726f7570652e76312e4167656e744d65746164617461526573706f6e736512070a01612a025b5d",
+    );
+  });
+
   test("a request to end an activation, and to destroy an agent, has the bytes that protocol.md §11.8 gives", () => {
     const asked = { rpcId: "1", destination: "agentid=a/b", respondTo: "clientid=c" };
     const bytes = (kind: "deactivate-request" | "destroy-request") =>
@@ -77,6 +87,7 @@ describe("control envelopes", () => {
     { kind: "load-response", error: undefined },
     { kind: "load-response", error: "" },
     { kind: "metadata-response", type: "echo", key: "k", description: "d", error: undefined },
+    { kind: "metadata-response", type: "echo", key: "", description: "", error: undefined, messages: "[]" },
     { kind: "deactivate-request", agentId },
     { kind: "deactivate-response", error: undefined },
     { kind: "deactivate-response", error: "no" },

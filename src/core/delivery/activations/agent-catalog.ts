@@ -3,6 +3,7 @@ import type { AgentRuntime } from "../../agent-runtime.ts";
 import type { Agent, AgentFactory, AgentMetadata, AgentState, ClassOf } from "../../agents/agent.ts";
 import { AgentId } from "../../agents/agent-id.ts";
 import type { DeactivationReason } from "../../agents/agent-life.ts";
+import { type HandledType, handledTypesOf } from "../../agents/handled-messages.ts";
 import type { SharingTerms } from "../../agents/sharing.ts";
 import type { PrincipalOptions } from "../../agents/told-principal.ts";
 import type { TurnOptions } from "../../agents/turns.ts";
@@ -194,6 +195,15 @@ export class AgentCatalog {
   /** Whether handlers of the type hear who calls. */
   tellsPrincipal(type: string): boolean {
     return this.#kinds.get(type)?.tellsPrincipal === true;
+  }
+
+  /** Returns the message types that agents of a type take, as their class or their closure declares them. Empty: it declares none. */
+  messagesOf(type: string): readonly HandledType[] {
+    const source = this.#kinds.get(type)?.source;
+    if (source === undefined) return [];
+    return source.by === "factory"
+      ? handledTypesOf(source.expectedClass, source.factory)
+      : handledTypesOf(source.prototype.constructor, undefined);
   }
 
   /** Returns the registered types, in the order of their registration. */
