@@ -26,7 +26,7 @@ const longestFile = 64 * 1024;
 
 /** Writes a file that only this user reads, all at once: no other command sees a part of it. */
 export function writeAdminFile(file: string, content: AdminFile): void {
-  // Hosts in two containers may have one pid and share this folder.
+  // Hosts in two containers may have the same process id, and share this folder.
   const draft = join(dirname(file), `.${basename(file)}.${randomBytes(8).toString("hex")}`);
   try {
     mkdirSync(dirname(file), { recursive: true, mode: 0o700 });

@@ -1,7 +1,10 @@
-/** What errors of stores say of options of the API, and what a command says instead. */
+/** Phrases of errors of stores that name options of the API, each with the phrase for a user of commands. */
 const phrases: readonly (readonly [RegExp, string])[] = [
   [/, or open the store with takesOver if it is gone\./g, "."],
-  [/ belongs to stores with writers: "\w+"\. Open it so\./g, " belongs to hosts of the other kind, with or without --cluster."],
+  [
+    / belongs to stores with writers: "\w+"\. Open it so\./g,
+    " belongs to hosts of the other kind, with or without --cluster.",
+  ],
   [/If no such program runs any more, open it with takesOver\./g, "Stop them, or name another store."],
   [/, or open this one with takesOver\./g, "."],
   [/, or open the store with readOnly\./g, "."],

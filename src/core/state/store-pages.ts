@@ -39,8 +39,8 @@ export function listPageOf(found: readonly ListedState[], limit: number): ListPa
 
 /** A database that counts the bytes of names itself counts the same. */
 function bytesOfListed({ agent, contentType }: ListedState): number {
-  const texts = [agent.type, agent.key, contentType];
-  return texts.reduce((sum, text) => sum + encoder.encode(text).length, storeLimits.listedBytes);
+  const texts = agent.type + agent.key + contentType;
+  return encoder.encode(texts).length + storeLimits.listedBytes;
 }
 
 /** Lists all reminders of an agent, without their messages: those may have 64 MB together. */

@@ -4,9 +4,9 @@ import {
   type LargerState,
   type ListPage,
   type ListQuery,
+  listPageOf,
   type MailPageQuery,
   type MailQuery,
-  listPageOf,
   pageOf,
   type RememberedMessage,
   type ReminderQuery,
@@ -69,9 +69,7 @@ export class TableReads {
     this.#remembered = database.prepare(
       "select answer from remembered where type = ? and key = ? and principal = ? and id = ? and at > ?",
     );
-    this.#listOfType = database.prepare(
-      page(`${listed} where type = ? and key >= ? and key < ? order by key limit ?`),
-    );
+    this.#listOfType = database.prepare(page(`${listed} where type = ? and key >= ? and key < ? order by key limit ?`));
     // The part of an empty blob is null.
     this.#listOfAll = database.prepare(
       page(

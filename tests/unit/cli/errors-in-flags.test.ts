@@ -28,9 +28,11 @@ test("no error of a store names an option of the API at the command line", () =>
 });
 
 test("the command line says the same of its own flags, and leaves other texts", () => {
-  expect(textWithFlags("It is damaged. Check it (troupe state check, or checkSqliteStore), and restore a backup.")).toBe(
-    "It is damaged. Check it with troupe state check, and restore a backup.",
+  expect(
+    textWithFlags("It is damaged. Check it (troupe state check, or checkSqliteStore), and restore a backup."),
+  ).toBe("It is damaged. Check it with troupe state check, and restore a backup.");
+  expect(textWithFlags("Stop that program, or open the store with takesOver if it is gone.")).toBe(
+    "Stop that program.",
   );
-  expect(textWithFlags("Stop that program, or open the store with takesOver if it is gone.")).toBe("Stop that program.");
   expect(textWithFlags('Name "readOnly" otherwise.')).toBe('Name "readOnly" otherwise.');
 });
