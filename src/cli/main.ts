@@ -7,6 +7,7 @@ import { HostGoneError } from "./admin/admin-client.ts";
 import { ClientError } from "./client/open-client.ts";
 import { exitCodes } from "./exit-codes.ts";
 import { commandsOf, makeProgram } from "./program.ts";
+import { textWithFlags } from "./state/errors-in-flags.ts";
 
 const program = makeProgram(troupeVersion);
 for (const command of commandsOf(program)) {
@@ -28,7 +29,7 @@ try {
 
 /** The text of an error on one line, for a terminal. */
 function oneLine(error: unknown): string {
-  return errorText(error).replace(/\s*\n\s*/g, " ");
+  return textWithFlags(errorText(error)).replace(/\s*\n\s*/g, " ");
 }
 
 function exitCodeOf(error: unknown): number {

@@ -241,7 +241,7 @@ export { StoreError, type StoreErrorCode } from "./state/store-error.ts";
 export { StoreKeeper } from "./state/store-keeper.ts";
 export { ownReminderPrefix, storeLimits } from "./state/store-limits.ts";
 export { type DeadPage, type MailPageQuery, type MailTable, StoreLog } from "./state/store-log.ts";
-export { listReminders, pageOf } from "./state/store-pages.ts";
+export { listPageOf, listReminders, pageOf } from "./state/store-pages.ts";
 export { isThenable } from "./thenable.ts";
 export {
   InvalidToolArgumentsException,

@@ -88,7 +88,10 @@ export function createKeptAgents(options: KeptAgentsOptions): KeptAgents {
       ...common,
       keeper: () => own,
       // An answer that can't be encoded fails its turn before the commit.
-      assertSendable: (_delivery, answer) => void registry.encode(answer, preferredContentType),
+      assertSendable: ({ owed }: CallDelivery, answer) => {
+        registry.encode(answer, preferredContentType);
+        owed?.beginCommit();
+      },
     });
     return { state, hosted: undefined };
   }

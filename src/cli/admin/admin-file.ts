@@ -1,3 +1,4 @@
+import { randomBytes } from "node:crypto";
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import process from "node:process";
@@ -25,10 +26,10 @@ const longestFile = 64 * 1024;
 
 /** Writes a file that only this user reads, all at once: no other command sees a part of it. */
 export function writeAdminFile(file: string, content: AdminFile): void {
-  const draft = join(dirname(file), `.${basename(file)}.${process.pid}`);
+  // Hosts in two containers may have the same process id, and share this folder.
+  const draft = join(dirname(file), `.${basename(file)}.${randomBytes(8).toString("hex")}`);
   try {
     mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
-    rmSync(draft, { force: true });
     writeFileSync(draft, `${JSON.stringify(content, undefined, 2)}\n`, { mode: 0o600, flag: "wx" });
     renameSync(draft, file);
   } catch (cause) {

@@ -8,6 +8,7 @@ import {
   StoreError,
   TroupeError,
 } from "../../core/internal.ts";
+import { textWithFlags } from "./errors-in-flags.ts";
 
 /** A place where agent states are kept, as `--state` names it. */
 export type StateLocation =
@@ -138,9 +139,12 @@ export function withAdvice(error: unknown, advice: { readonly inUse: string }): 
   if (!(error instanceof StoreError)) return error;
   switch (error.storeCode) {
     case "in-use":
-      return new TroupeError(error.code, `${errorText(error)} ${advice.inUse}`, { cause: error });
-    case "corrupt":
-      return new TroupeError(error.code, `${errorText(error)} (troupe state check tells more.)`, { cause: error });
+      return new TroupeError(error.code, `${textWithFlags(errorText(error))} ${advice.inUse}`.trim(), { cause: error });
+    case "corrupt": {
+      const text = textWithFlags(errorText(error));
+      const more = text.includes("troupe state check") ? "" : " (troupe state check tells more.)";
+      return new TroupeError(error.code, text + more, { cause: error });
+    }
     default:
       return error;
   }

@@ -32,7 +32,7 @@ import type {
 import { StoreError } from "./store-error.ts";
 import { storeLimits } from "./store-limits.ts";
 import { type MailTable, StoreLog } from "./store-log.ts";
-import { pageOf } from "./store-pages.ts";
+import { listPageOf, pageOf } from "./store-pages.ts";
 
 /** Options of a `MemoryStateStore`. */
 export interface MemoryStateStoreOptions {
@@ -205,8 +205,8 @@ export class MemoryStateStore implements StateStore {
     const found = firstOf(filtered(this.#read().records.values(), isWanted), most + 1, (a, b) =>
       compareNames(a.agent, b.agent),
     );
-    const records = found.slice(0, most).map(({ data, savedMs: _, ...record }) => ({ ...record, bytes: data.length }));
-    return { records, isLast: found.length <= most };
+    const listed = found.map(({ data, savedMs: _, ...record }) => ({ ...record, bytes: data.length }));
+    return listPageOf(listed, most);
   }
 
   async reminders(agent: AgentName, { after, maxBytes }: ReminderQuery = {}): Promise<readonly StoredReminder[]> {

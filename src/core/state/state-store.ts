@@ -186,7 +186,7 @@ export interface ListQuery {
   readonly keyPrefix?: string | undefined;
   /** The name with which the last page ended. Default: from the first. */
   readonly after?: AgentName | undefined;
-  /** Records at most, up to 10 000. Default: 1 000. */
+  /** Records at most, up to 10 000. A page of long names has fewer, see `ListPage`. Default: 1 000. */
   readonly limit?: number | undefined;
 }
 
@@ -197,9 +197,13 @@ export interface ListedState extends Omit<StateRecord, "data"> {
   readonly bytes: number;
 }
 
-/** One page of a list: by type, then by key, in the order of their bytes in UTF-8. */
+/**
+ * One page of a list: by type, then by key, in the order of their bytes in UTF-8. A page has 4 MiB at most, unless it has only one record. Each
+ * record counts the bytes of its name and of its content type, and 200 more. So a page may end before its `limit`.
+ */
 export interface ListPage {
   readonly records: readonly ListedState[];
+  /** False: more records follow the last one of this page. */
   readonly isLast: boolean;
 }
 

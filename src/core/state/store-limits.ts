@@ -34,12 +34,14 @@ export const storeLimits = {
    * look at it only after each 16th part of them.
    */
   deadLettersBytes: 64 * 1024 * kiB,
-  /** Bytes of the messages of a page of reminders or mail, if the query names no number. */
+  /** Bytes of a page of `list`. Bytes of the messages of a page of reminders or mail, if the query names no number. */
   pageBytes: 4 * 1024 * kiB,
   /** Records of a page of `list`, if the query names no number. */
   listed: 1_000,
   /** Records of a page of `list` at most. */
   mostListed: 10_000,
+  /** Bytes that each record of a page of `list` counts beside its name and its content type. */
+  listedBytes: 200,
 } as const;
 
 /** Names of reminders that do not count among an agent's own begin so. */

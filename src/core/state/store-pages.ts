@@ -1,5 +1,5 @@
 import { type AgentName, compareBytes } from "./agent-name.ts";
-import type { StateStore, StoredReminder } from "./state-store.ts";
+import type { ListedState, ListPage, StateStore, StoredReminder } from "./state-store.ts";
 import { storeLimits } from "./store-limits.ts";
 
 const noBytes = new Uint8Array(0);
@@ -27,6 +27,20 @@ export function pageOf<Item>(
     if (page.length >= limit) break;
   }
   return page;
+}
+
+const encoder = new TextEncoder();
+
+/** Makes a page of a list. `found`: its records and the next one, as far as there is one. */
+export function listPageOf(found: readonly ListedState[], limit: number): ListPage {
+  const records = pageOf(found, { bytesOf: bytesOfListed, limit });
+  return { records, isLast: records.length === found.length };
+}
+
+/** A database that counts the bytes of names itself counts the same. */
+function bytesOfListed({ agent, contentType }: ListedState): number {
+  const texts = agent.type + agent.key + contentType;
+  return encoder.encode(texts).length + storeLimits.listedBytes;
 }
 
 /** Lists all reminders of an agent, without their messages: those may have 64 MB together. */

@@ -121,8 +121,8 @@ export class StoreOpener {
   }
 
   #otherModeError(writers: "one" | "many"): StoreError {
-    const text = `The state store ${this.#parts.place} belongs to stores with writers: "${writers}".`;
-    const advice = "Open it so. If no such program runs any more, open it with takesOver.";
+    const text = `The state store ${this.#parts.place} belongs to stores with writers: "${writers}". Open it so.`;
+    const advice = "If no such program runs any more, open it with takesOver.";
     return new StoreError("in-use", `${text} ${advice}`);
   }
 }

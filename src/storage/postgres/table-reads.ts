@@ -4,6 +4,7 @@ import {
   type LargerState,
   type ListPage,
   type ListQuery,
+  listPageOf,
   type MailQuery,
   type RememberedMessage,
   type ReminderQuery,
@@ -116,11 +117,16 @@ export class TableReads {
       `(select type, key, ${recordColumns}, octet_length(data) as bytes ${from}
         and octet_length(type) + octet_length(key) ${size} ${indexedNameBytes} order by type, key limit $1)`;
     // Names too long for the index are few, and sorted by themselves.
+    const rows = `select * from (${part("<=")} union all ${part(">")}) as parts order by type, key limit $1`;
+    // One row beyond the bound is read, which says that more follow. Content types are hex here.
+    const size = `octet_length(type) + octet_length(key) + octet_length(content_type) / 2 + ${storeLimits.listedBytes}`;
     const text = `select ${hex("type", "key")}, etag, revision, schema_version, content_type, saved_at, generation, era, number, bytes
-      from (${part("<=")} union all ${part(">")}) as found order by found.type, found.key limit $1`;
+      from (select *, sum(${size}) over (order by type, key rows between unbounded preceding and 1 preceding) as earlier
+        from (${rows}) as first) as page
+      where earlier is null or earlier <= ${storeLimits.pageBytes} order by page.type, page.key`;
     return {
       statement: { text, values: [most + 1, ...values] },
-      read: (rows) => ({ records: rows.slice(0, most).map(listedIn), isLast: rows.length <= most }),
+      read: (found) => listPageOf(found.map(listedIn), most),
     };
   }
 

@@ -12,7 +12,8 @@ import {
 } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import process from "node:process";
-import { loggableText, StoreError } from "../../core/internal.ts";
+import { errorText, loggableText, StoreError } from "../../core/internal.ts";
+import { codeOf as codeOfSqlite, sqliteCode } from "./sqlite-error.ts";
 
 /**
  * Writes a file that gets its name when it is complete and on the disk. Several processes may write to one name at once: each writes a file of
@@ -29,24 +30,57 @@ export function writeNewFile(target: string, write: (partial: string) => void): 
     syncFile(partial);
     giveName(partial, target);
   } catch (error) {
-    rmSync(partial, { force: true });
-    throw error;
+    remove(partial);
+    throw isOfNewFile(error) ? unwritableError(target, error) : error;
   }
   try {
     syncFolder(dirname(target));
   } catch (error) {
-    rmSync(target, { force: true });
-    throw error;
+    remove(target);
+    throw unwritableError(target, error);
   }
+}
+
+function remove(file: string): void {
+  try {
+    rmSync(file, { force: true });
+  } catch {
+    // The error that is thrown says more: this process may not write to the folder.
+  }
+}
+
+/** Whether the new file has failed, not the one that is copied. SQLite only reads that one, so that it can't fill its disk. */
+function isOfNewFile(error: unknown): boolean {
+  if (error instanceof StoreError) return false;
+  const code = codeOfSqlite(error);
+  return code === undefined || code === sqliteCode.full;
+}
+
+function unwritableError(target: string, cause: unknown): StoreError {
+  const isFull = codeOf(cause) === "ENOSPC" || codeOfSqlite(cause) === sqliteCode.full;
+  const advice = isFull
+    ? "Make space on its disk, or name a file on another one."
+    : "Give this process the right to write to its folder, or name another file.";
+  const text = `The backup ${loggableText(target)} can't be written: ${loggableText(errorText(cause))}. ${advice}`;
+  return new StoreError(isFull ? "full" : "unavailable", text, { cause });
 }
 
 /** Removes the files of processes that were killed while they wrote. */
 function removeLeftFiles(target: string): void {
   const [folder, prefix] = [dirname(target), `${basename(target)}.`];
-  for (const name of readdirSync(folder)) {
+  for (const name of namesIn(folder)) {
     if (!name.startsWith(prefix)) continue;
     const pid = /^([0-9]{1,10})-[0-9a-f]{16}\.partial$/.exec(name.slice(prefix.length))?.[1];
-    if (pid !== undefined && !mayLive(Number(pid))) rmSync(join(folder, name), { force: true });
+    if (pid !== undefined && !mayLive(Number(pid))) remove(join(folder, name));
+  }
+}
+
+/** A folder to which this process may write without reading it has none that it could remove. */
+function namesIn(folder: string): readonly string[] {
+  try {
+    return readdirSync(folder);
+  } catch {
+    return [];
   }
 }
 

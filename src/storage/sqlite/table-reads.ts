@@ -4,6 +4,7 @@ import {
   type LargerState,
   type ListPage,
   type ListQuery,
+  listPageOf,
   type MailPageQuery,
   type MailQuery,
   pageOf,
@@ -55,6 +56,11 @@ export class TableReads {
 
   constructor(database: Database) {
     const listed = `select ${recordColumns}, length(data) as bytes from state`;
+    // One row beyond the bound is read, which says that more follow.
+    const page = (rows: string) =>
+      `select * from (select *, sum(length(type) + length(key) + length(content_type) + ${storeLimits.listedBytes})
+        over (order by type, key rows between unbounded preceding and 1 preceding) as earlier from (${rows}))
+      where earlier is null or earlier <= ${storeLimits.pageBytes} order by type, key`;
     // SQLite finds the length of a value without reading it.
     this.#load = database.prepare(
       `select ${recordColumns}, length(data) as bytes, case when etag = ?3 or length(data) > ?4 then null else data end as data
@@ -63,10 +69,12 @@ export class TableReads {
     this.#remembered = database.prepare(
       "select answer from remembered where type = ? and key = ? and principal = ? and id = ? and at > ?",
     );
-    this.#listOfType = database.prepare(`${listed} where type = ? and key >= ? and key < ? order by key limit ?`);
+    this.#listOfType = database.prepare(page(`${listed} where type = ? and key >= ? and key < ? order by key limit ?`));
     // The part of an empty blob is null.
     this.#listOfAll = database.prepare(
-      `${listed} where (type, key) >= (?1, ?2) and (?3 = 0 or substring(key, 1, ?3) = ?4) order by type, key limit ?5`,
+      page(
+        `${listed} where (type, key) >= (?1, ?2) and (?3 = 0 or substring(key, 1, ?3) = ?4) order by type, key limit ?5`,
+      ),
     );
     // The lengths first: a page is bounded in bytes before its messages are read.
     const ofAgent = "from reminders where type = ? and key = ? and name > ?";
@@ -116,8 +124,7 @@ export class TableReads {
       type === undefined
         ? this.#ofAll(prefix, after, most + 1)
         : this.#listOfType.all(toBlob(type), firstKey(toBlob(type), prefix, after), endOf(prefix), most + 1);
-    const records = rows.slice(0, most).map(listedIn);
-    return { records, isLast: rows.length <= most };
+    return listPageOf(rows.map(listedIn), most);
   }
 
   reminders({ type, key }: AgentName, { after = "", maxBytes }: ReminderQuery): readonly StoredReminder[] {

@@ -64,6 +64,7 @@ export class PendingResponse implements Work {
   #isGivenBack = false;
   /** The answer as it was to leave with a commit. It leaves by the data channel if there was nothing to write. */
   #encoded: Uint8Array | undefined;
+  #hasCommit = false;
 
   constructor(requestId: string, outbox: Outbox, options: PendingResponseOptions, placed?: PlacedMessage) {
     this.requestId = requestId;
@@ -128,6 +129,11 @@ export class PendingResponse implements Work {
     assertLength(bytes, this.#outbox.maxBytes);
     this.#encoded = bytes;
     return bytes;
+  }
+
+  /** The worker's own store begins to write the call's turn. */
+  beginCommit(): void {
+    this.#hasCommit = true;
   }
 
   /** The host has let the answer go with a commit. */
@@ -196,8 +202,9 @@ export class PendingResponse implements Work {
 
   /** Gives the work up: answers with the reason and aborts the handler. */
   abandon(reason: Error): void {
-    // The answer is on a commit that is not decided yet: it may be written after this.
-    const isUndecided = this.#encoded !== undefined && reason instanceof TroupeError && reason.code === "shutting-down";
+    // The answer waits for a commit that is not decided yet: it may be written after this.
+    const hasCommit = this.#hasCommit || this.#encoded !== undefined;
+    const isUndecided = hasCommit && reason instanceof TroupeError && reason.code === "shutting-down";
     this.fail(isUndecided ? undecided(reason) : reason, !this.hasBegun);
     this.#abort(reason);
   }

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import process from "node:process";
 import { expect, onTestFinished, test } from "vitest";
 import { copyDatabase } from "../../../src/storage/sqlite/copy-and-check.ts";
-import { loadDriver } from "../../../src/storage/sqlite/driver.ts";
+import { loadDriver, type SqliteDriver } from "../../../src/storage/sqlite/driver.ts";
 import {
   backupSqliteStoreWith,
   checkSqliteStoreWith,
@@ -95,6 +95,34 @@ test("of several backups to one file at once, one is made, and the others say th
   expect(texts.sort()).toEqual(["", ...[1, 2].map(() => expect.stringMatching(/backup\.db exists\. Name a file/))]);
   expect(await checkSqliteStoreWith(target, parts)).toEqual([]);
   expect(readdirSync(folder).filter((name) => name.startsWith("backup"))).toEqual(["backup.db"]);
+});
+
+test("a backup whose file can't be written names that file and why, not the store that is copied", async () => {
+  const folder = newFolder();
+  const [file, target] = [join(folder, "store.db"), join(folder, `${"b".repeat(240)}.db`)];
+  await (await opened(file)).close();
+  await expect(backupSqliteStoreWith(file, target, { threadFile: await sqliteThreadFile() })).rejects.toMatchObject({
+    storeCode: "unavailable",
+    message: expect.stringMatching(/^The backup .*b\.db can't be written: ENAMETOOLONG.* or name another file\.$/),
+  });
+  const driver = await loadDriver();
+  const full: SqliteDriver = {
+    ...driver,
+    open: (name, options) => {
+      const database = driver.open(name, options);
+      const prepare = (sql: string) => {
+        if (sql.startsWith("vacuum")) throw new Error("database or disk is full");
+        return database.prepare(sql);
+      };
+      return { prepare, exec: (sql) => database.exec(sql), close: () => database.close() };
+    },
+  };
+  expect(() => copyDatabase(full, file, join(folder, "backup.db"))).toThrow(
+    expect.objectContaining({
+      storeCode: "full",
+      message: expect.stringMatching(/^The backup .*backup\.db can't be written: .*full\. Make space on its disk/),
+    }),
+  );
 });
 
 test("a backup that begins while another one ends does not take its file away", async () => {

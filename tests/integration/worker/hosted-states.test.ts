@@ -70,28 +70,34 @@ test("a worker that asks for the state of another's agent learns that a newer pr
   await expect(asker.agentLoadState(id, { total: 1 })).rejects.toMatchObject(tooNew);
 });
 
-test("a call whose state is being written when its worker stops waiting ends as state-unknown, and not as a call that changed nothing", async () => {
-  const stateStore = new GatedStore();
-  await using opened = new Opened();
-  const host = opened.use(await startTestHost({ stateStore }));
-  const worker = opened.use(new WorkerRuntime({ ...host, logger: quiet, drainTimeoutMs: 0 }));
-  const caller = opened.use(new WorkerRuntime({ ...host, logger: quiet }));
-  caller.addMessageSerializer([Add, Total]);
-  for (const one of [worker, caller]) await one.start();
-  await Counter.register(worker, "counter", () => new Counter("counts"));
-  const call = caller.sendMessage(Add({ value: 1 }), id);
-  const unknown = expect(call).rejects.toMatchObject({ code: "state-unknown" });
-  const { write } = await stateStore.commits.take();
-  const stopped = worker.stop();
-  await unknown;
-  write();
-  stateStore.openGate();
-  await stopped;
-  const other = opened.use(new WorkerRuntime({ ...host, logger: quiet }));
-  await other.start();
-  await Counter.register(other, "counter", () => new Counter("counts"));
-  expect(await caller.sendMessage(Add({ value: 1 }), id)).toEqual(Total({ value: 2 }));
-});
+test.each(["host", "worker"])(
+  "a call whose state is being written to the store of its %s when the worker stops waiting ends as state-unknown, and may be sent again with its key",
+  async (holder) => {
+    const stateStore = new GatedStore();
+    const [ofHost, ofWorker] = holder === "host" ? [{ stateStore }, {}] : [{}, { stateStore }];
+    await using opened = new Opened();
+    const host = opened.use(await startTestHost(ofHost));
+    const worker = opened.use(new WorkerRuntime({ ...host, ...ofWorker, logger: quiet, drainTimeoutMs: 0 }));
+    const caller = opened.use(new WorkerRuntime({ ...host, logger: quiet }));
+    caller.addMessageSerializer([Add, Total]);
+    for (const one of [worker, caller]) await one.start();
+    await Counter.register(worker, "counter", () => new Counter("counts"));
+    const idempotencyKey = "order-7";
+    const call = caller.sendMessage(Add({ value: 1 }), id, { idempotencyKey });
+    const unknown = expect(call).rejects.toMatchObject({ code: "state-unknown" });
+    const { write } = await stateStore.commits.take();
+    const stopped = worker.stop();
+    await unknown;
+    write();
+    stateStore.openGate();
+    await stopped;
+    const other = opened.use(new WorkerRuntime({ ...host, ...ofWorker, logger: quiet }));
+    await other.start();
+    await Counter.register(other, "counter", () => new Counter("counts"));
+    expect(await caller.sendMessage(Add({ value: 1 }), id, { idempotencyKey })).toEqual(Total({ value: 1 }));
+    expect(await caller.sendMessage(Add({ value: 1 }), id)).toEqual(Total({ value: 2 }));
+  },
+);
 
 test("a commit of which the outcome is not known fails its call as such, and the next message finds what is stored", async () => {
   const stateStore = new GatedStore();

@@ -5,6 +5,7 @@ import type { ManualClock } from "../../../src/testing/index.ts";
 import { RpcError, StatusCode } from "../../../src/transport/index.ts";
 import type { WorkerStatus } from "../../../src/worker/index.ts";
 import { Gate } from "../../support/gate.ts";
+import { RecordingLogger } from "../../support/recording-logger.ts";
 import { eventFrame, next, requestFrame } from "../../support/worker/frames.ts";
 import { FunctionAgent } from "../../support/worker/function-agent.ts";
 import { MyMessage } from "../../support/worker/messages.ts";
@@ -35,7 +36,8 @@ async function letPass(clock: ManualClock, isSo: () => Promise<boolean>): Promis
 
 describe("a worker that has lost its host", () => {
   test("comes back under a new client id with its types, then its subscriptions, and hears events again [§8.101]", async () => {
-    await using stage = await openStage();
+    const logger = new RecordingLogger();
+    await using stage = await openStage({ logger });
     const { host, clock, worker } = stage;
     const heard = new Gate<unknown>();
     worker.addMessageSerializer(MyMessage);
@@ -68,6 +70,9 @@ describe("a worker that has lost its host", () => {
     second.send(eventFrame("t/k"));
     expect(await heard.opened).toEqual(MyMessage({ content: "x" }));
     expect(worker.counters().reconnections).toBe(1);
+    expect(logger.texts("info")).toContain(
+      `Connected to the host at ${host.address} again, as client ${second.clientId}.`,
+    );
   });
 
   test("waits longer each time, up to a bound, and anew after a connection that stood", async () => {

@@ -18,8 +18,17 @@ const newer = defineState(z.object({ total: z.number() }), {
 /** The counter of a program whose state has this version. */
 function counterOf(state: typeof older) {
   return class Counter extends persistentAgent(state) {
+    readonly #handled: Inbox<number> | undefined;
+
+    /** `handled`: gets the total after each message. */
+    constructor(description: string, handled?: Inbox<number>) {
+      super(description);
+      this.#handled = handled;
+    }
+
     static override readonly handlers = handlerTable<Counter>().rpc(Add, function ({ value }) {
       this.state.total += value;
+      this.#handled?.put(this.state.total);
       return Total({ value: this.state.total });
     });
   };
@@ -33,11 +42,11 @@ describe.each([
   { kind: "shared", shared: true },
   { kind: "exclusive", shared: false },
 ])(
-  "a call for an agent of a $kind type whose state a newer program has written, while only an older worker is there",
+  "a message for an agent of a $kind type whose state a newer program has written, while only an older worker is there",
   ({ shared }) => {
-    async function newerWorker(rig: WorkerRig): Promise<WorkerRuntime> {
+    async function newerWorker(rig: WorkerRig, handled?: Inbox<number>): Promise<WorkerRuntime> {
       const worker = await rig.worker({ version: "2" });
-      await Newer.register(worker, "counter", () => new Newer("newer"), { shared });
+      await Newer.register(worker, "counter", () => new Newer("newer", handled), { shared });
       return worker;
     }
 
@@ -66,6 +75,18 @@ describe.each([
       if (!shared) await worker.stop();
       await newerWorker(rig);
       expect(await call).toEqual(Total({ value: 2 }));
+      expect(await caller.sendMessage(Add({ value: 1 }), id)).toEqual(Total({ value: 3 }));
+    });
+
+    test("is kept if it is a told message, and a newer worker that comes gets it once", async () => {
+      await using rig = await startRig();
+      const { caller, worker, made } = await openOlder(rig);
+      await caller.tell(Add({ value: 1 }), id, { idempotencyKey: "told-7" });
+      await made.takeMany(2);
+      if (!shared) await worker.stop();
+      const handled = new Inbox<number>();
+      await newerWorker(rig, handled);
+      expect(await handled.take()).toBe(2);
       expect(await caller.sendMessage(Add({ value: 1 }), id)).toEqual(Total({ value: 3 }));
     });
 

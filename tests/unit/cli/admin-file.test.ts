@@ -49,6 +49,14 @@ test("a file that can't be written is named, with what to do", () => {
   expect(readdirSync(folder)).toEqual(["admin.json"]);
 });
 
+test("a draft of another host that has the same pid stays, as in two containers that share a folder", () => {
+  const folder = newFolder();
+  const other = join(folder, `.admin.json.${process.pid}`);
+  writeFileSync(other, "of another host");
+  writeAdminFile(join(folder, "admin.json"), content);
+  expect(readFileSync(other, "utf8")).toBe("of another host");
+});
+
 test("a host removes its own file alone", () => {
   const file = join(newFolder(), "admin.json");
   writeAdminFile(file, content);

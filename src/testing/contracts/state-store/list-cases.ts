@@ -1,6 +1,6 @@
 import { deepEqual, equal } from "node:assert/strict";
 import type { AgentName, ListPage, StateStore } from "../../../core/internal.ts";
-import { commitOf, commitOne, committed, loaded, putOf, type StoreCase, textOf } from "./store-case.ts";
+import { commitOf, commitOne, committed, json, loaded, putOf, type StoreCase, textOf } from "./store-case.ts";
 
 const longest = "x".repeat(1_024);
 /** Names that a store could take for each other. */
@@ -113,6 +113,27 @@ export const listCases: readonly StoreCase[] = [
         deepEqual(keysOf(await allPages(store, { limit, type: "b", keyPrefix: "1" })), keys.slice(10, 20));
       }
       equal((await store.list({ limit: 10 })).records.length, 10);
+    },
+  },
+  {
+    promise: "lists in pages of 4 MiB at most, which say whether more follow",
+    tryIt: async (lab) => {
+      const store = await lab.open();
+      const start = "€".repeat(1_020);
+      const keys = Array.from({ length: 700 }, (_, index) => start + String(index).padStart(4, "0"));
+      const type = "€".repeat(1_024);
+      await store.commit(keys.map((key) => putOf("x", { agent: { type, key } })));
+      // 200 beside type, key and content type.
+      const bytes = 3 * 1_024 + 3 * 1_020 + 4 + 200 + json.length;
+      const most = Math.floor((4 * 1_024 * 1_024) / bytes);
+      for (const query of [{ type }, {}]) {
+        const page = await store.list({ ...query, limit: 10_000 });
+        deepEqual([page.records.length, page.isLast], [most, false]);
+        deepEqual(keysOf(await allPages(store, { ...query, limit: 10_000 })), keys);
+        equal((await store.list({ ...query, limit: most })).isLast, false);
+        const rest = await store.list({ ...query, limit: 10_000, after: page.records.at(-1)?.agent });
+        deepEqual([rest.records.length, rest.isLast], [keys.length - most, true]);
+      }
     },
   },
   {
