@@ -153,7 +153,7 @@ describe("what a worker sends that moves to another host itself", () => {
   }
 
   /** Lets the clock of both hosts go on by so much in each turn of the event loop until a promise has settled. */
-  async function run<T>(clock: CountingClock, stepMs: number, promise: Promise<T>): Promise<T> {
+  async function run<T>(clock: CountingClock, stepMs: number, promise: PromiseLike<T>): Promise<T> {
     let isSettled = false;
     const settled = () => {
       isSettled = true;
