@@ -153,7 +153,7 @@ describe("what a worker sends that moves to another host itself", () => {
   }
 
   /** Lets the clock of both hosts go on by so much in each turn of the event loop until a promise has settled. */
-  async function run<T>(clock: CountingClock, stepMs: number, promise: Promise<T>): Promise<T> {
+  async function run<T>(clock: CountingClock, stepMs: number, promise: PromiseLike<T>): Promise<T> {
     let isSettled = false;
     const settled = () => {
       isSettled = true;
@@ -172,7 +172,7 @@ describe("what a worker sends that moves to another host itself", () => {
     try {
       const { moved, keysSeen } = await movingSender(rig, clock);
       let hasMoved = false;
-      const noted = Promise.resolve(moved).then(() => {
+      const noted = moved.then(() => {
         hasMoved = true;
       });
       clock.advance(waitedMs);
@@ -184,7 +184,7 @@ describe("what a worker sends that moves to another host itself", () => {
       await run(clock, 0, noted);
       return { hadMoved, keys };
     } finally {
-      await run(clock, 10, rig[Symbol.asyncDispose]());
+      await run(clock, 10, Promise.resolve(rig[Symbol.asyncDispose]()));
     }
   }
 
