@@ -2,6 +2,7 @@
 export type {
   AgentRuntime,
   GetOptions,
+  MessageStreamOptions,
   PublishOptions,
   RegisterAgentInstanceOptions,
   RegisterFactoryOptions,
@@ -158,6 +159,8 @@ export {
   type Answers,
   assertName,
   bareContentType,
+  type ChunkOf,
+  type Chunks,
   jsonContentType,
   type MessageType,
   protobufContentType,
@@ -238,6 +241,7 @@ export { StoreKeeper } from "./state/store-keeper.ts";
 export { ownReminderPrefix, storeLimits } from "./state/store-limits.ts";
 export { type DeadPage, type MailPageQuery, type MailTable, StoreLog } from "./state/store-log.ts";
 export { listReminders, pageOf } from "./state/store-pages.ts";
+export type { MessageStream } from "./streaming/message-stream.ts";
 export { isThenable } from "./thenable.ts";
 export {
   InvalidToolArgumentsException,
@@ -275,6 +279,7 @@ export {
   assertFactoryRegistration,
   assertGetOptions,
   assertInstanceRegistration,
+  assertStream,
   assertTold,
   isIdempotencyKey,
 } from "./validation/call-options.ts";

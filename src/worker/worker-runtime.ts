@@ -20,17 +20,22 @@ import {
   assertInstanceRegistration,
   assertNotAborted,
   assertNotOwn,
+  assertStream,
   assertSubscription,
   assertText,
   assertTold,
   assertWaitOptions,
+  type ChunkOf,
   type ClassOf,
   defaultLogger,
   type GetOptions,
   guardedLogger,
   type Logger,
+  type MessageStream,
+  type MessageStreamOptions,
   type MessageType,
   type Metrics,
+  NotAccessibleError,
   offerPost,
   type PublishOptions,
   type RegisterAgentInstanceOptions,
@@ -192,6 +197,18 @@ export class WorkerRuntime implements AgentRuntime {
     this.#lifecycle.assertSending("sending message");
     this.#parts.sendQueue.assertRoom("call");
     return this.#parts.calls.send(message, recipient, options ?? {});
+  }
+
+  /** Throws `not-accessible`: streams don't cross from one process to another. Use `sendMessage`, which gets the answer of such a handler. */
+  stream<Message>(
+    message: Sendable<Message>,
+    recipient: AgentId,
+    options?: MessageStreamOptions,
+  ): MessageStream<ChunkOf<Message>, AnswerOf<Message>> {
+    assertStream(message, recipient, options);
+    const text = `Streams do not leave their process, and a worker's calls do: ${recipient} was sent nothing.`;
+    const advice = "Use sendMessage, which gets the answer alone, or a SingleThreadedAgentRuntime.";
+    throw new NotAccessibleError(`${text} ${advice}`);
   }
 
   async publishMessage<Message>(
