@@ -104,6 +104,7 @@ export {
 export { AnswerCodec } from "./delivery/states/kept-answers.ts";
 export { keyRefused } from "./delivery/states/remembered-layer.ts";
 export { createStateLayers, type StateLayers } from "./delivery/states/state-layers.ts";
+export { assertChunk, openStream } from "./delivery/streams/streamed-call.ts";
 export { isLeaseMissed, leaseMissed, type TurnLease } from "./delivery/turn-lease.ts";
 export { LongWaits, type WaitReports } from "./delivery/turns/long-waits.ts";
 export type { TurnSlot } from "./delivery/turns/message-turn.ts";
@@ -241,7 +242,10 @@ export { StoreKeeper } from "./state/store-keeper.ts";
 export { ownReminderPrefix, storeLimits } from "./state/store-limits.ts";
 export { type DeadPage, type MailPageQuery, type MailTable, StoreLog } from "./state/store-log.ts";
 export { listReminders, pageOf } from "./state/store-pages.ts";
+export { ChunkReader } from "./streaming/chunk-reader.ts";
+export type { ChunkSink } from "./streaming/chunk-sink.ts";
 export type { MessageStream } from "./streaming/message-stream.ts";
+export { chunkOverheadBytes, defaultWindowBytes, largestWindowBytes, StreamWindow } from "./streaming/stream-window.ts";
 export { isThenable } from "./thenable.ts";
 export {
   InvalidToolArgumentsException,

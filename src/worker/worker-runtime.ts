@@ -35,7 +35,6 @@ import {
   type MessageStreamOptions,
   type MessageType,
   type Metrics,
-  NotAccessibleError,
   offerPost,
   type PublishOptions,
   type RegisterAgentInstanceOptions,
@@ -50,6 +49,7 @@ import {
   type TopicId,
   type WaitOptions,
   waitFor,
+  withCheckedMetadata,
 } from "../core/internal.ts";
 import { type StopWhenSignalOptions, stopWhenSignal } from "../process/internal.ts";
 import { composeWorker, type WorkerParts } from "./compose.ts";
@@ -199,16 +199,22 @@ export class WorkerRuntime implements AgentRuntime {
     return this.#parts.calls.send(message, recipient, options ?? {});
   }
 
-  /** Throws `not-accessible`: streams don't cross from one process to another. Use `sendMessage`, which gets the answer of such a handler. */
+  /**
+   * Sends a call whose answer comes in parts. A host that passes no chunks on is one of AutoGen's, or an older one; in a cluster none go from one
+   * host to another. There the answer comes in one piece, as from a handler that yields nothing.
+   */
   stream<Message>(
     message: Sendable<Message>,
     recipient: AgentId,
-    options?: MessageStreamOptions,
+    options: MessageStreamOptions = {},
   ): MessageStream<ChunkOf<Message>, AnswerOf<Message>> {
     assertStream(message, recipient, options);
-    const text = `Streams do not leave their process, and a worker's calls do: ${recipient} was sent nothing.`;
-    const advice = "Use sendMessage, which gets the answer alone, or a SingleThreadedAgentRuntime.";
-    throw new NotAccessibleError(`${text} ${advice}`);
+    const stream: unknown = this.#parts.calls.stream(message, recipient, withCheckedMetadata(options), () => {
+      this.#lifecycle.assertSending("sending message");
+      this.#parts.sendQueue.assertRoom("call");
+    });
+    // The parts of a runtime know no types of messages.
+    return stream as MessageStream<ChunkOf<Message>, AnswerOf<Message>>;
   }
 
   async publishMessage<Message>(

@@ -75,7 +75,6 @@ const underLease: MakeWorld = async (options) => {
 
 /** The worker's own store keeps the states of its agents alone. */
 const deviations = {
-  "no-streams": "streams stay in their process",
   "calls-have-wire-ids": "the callee sees the request id on the wire (protocol.md §5.9)",
   "keeps-nothing":
     "the worker has the store of these tests; its host keeps messages in its own, and no reminders of such a worker",

@@ -77,7 +77,9 @@ export function stockTextOf(failure: unknown): string | undefined {
 
 function remember(error: TroupeError, wrong: WrongResult): TroupeError {
   results.set(error, wrong);
-  const { came, allowed } = wrong;
+  const { came, allowed, isChunk } = wrong;
+  // Stock peers yield no chunks, and have no text for a wrong one.
+  if (isChunk === true) return error;
   const stock = allowed === undefined ? "is not None." : `not in return types [${allowed}]`;
   stockTexts.set(error, `Return type ${came} ${stock}`);
   return error;

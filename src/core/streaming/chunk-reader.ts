@@ -95,6 +95,13 @@ export class ChunkReader implements MessageStream<unknown, unknown> {
     this.#handOut();
   }
 
+  /** Ends the stream because of a chunk that can't be taken. The reader gets those before it. */
+  refuse(error: unknown): void {
+    if (this.#outcome !== undefined) return;
+    this.fail(error, false);
+    this.#parts.cancel(error);
+  }
+
   whole(): Promise<unknown> {
     if (this.#reading !== "left") this.#reading = "whole";
     this.#wholeChunks = undefined;
@@ -186,9 +193,9 @@ export class ChunkReader implements MessageStream<unknown, unknown> {
   /** The loop ends with this error, although the call may have an answer. */
   #break(error: unknown): void {
     this.#dropArrived();
-    this.#parts.cancel(error);
     this.#outcome = { error };
     this.#reject(error);
+    this.#parts.cancel(error);
   }
 
   #takeArrived(): ArrivedChunk | undefined {

@@ -250,10 +250,7 @@ export function describeStreams({ openStage, unless }: Suite): void {
           return Poem({ text });
         });
         const stream = open(stage, "x");
-        await expect(read(stream)).rejects.toMatchObject({
-          code: "unexpected-answer",
-          message: expect.stringContaining("its chunks must be ContractLine"),
-        });
+        await expect(read(stream)).rejects.toThrow("its chunks must be ContractLine");
         expect(await log.take()).toBe("ended");
       },
     );

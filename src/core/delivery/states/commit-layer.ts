@@ -110,9 +110,10 @@ class CommittedTurns<Out> {
       const isCall = isRpc && topicId === undefined;
       if (isCall) this.#answers.assertSendable(delivery, answer);
       const remembered = isCall ? this.#remembered(delivery, answer) : delivery.kept;
-      const riding = isCall ? this.#answers.riding(delivery, answer) : undefined;
-      const { isInterleaved } = slot;
       const { context } = delivery;
+      // On another way the answer could overtake the chunks.
+      const riding = isCall && !context.hasSentChunk ? this.#answers.riding(delivery, answer) : undefined;
+      const { isInterleaved } = slot;
       const isRepeatable =
         !(isInterleaved || turn.hasCommitted || slot.isNested(turn) || context.hasSentChunk) &&
         context.turn !== undefined;

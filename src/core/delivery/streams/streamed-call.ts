@@ -32,14 +32,13 @@ export function openStream(recipient: AgentId, options: MessageStreamOptions, pa
   const { clock, ambient, interventions, type } = parts;
   const outer = options.signal ?? ambient?.handlerSignal();
   const controller = new AbortController();
-  /** The error with which this side has ended the call. */
-  let ended: { readonly error: unknown } | undefined;
-  const endCall = (reason: unknown, error?: unknown): void => {
-    ended ??= { error };
+  // The reader hears at once what ends its stream, and not when the call has heard.
+  const endCall = (reason: unknown, error?: TimedOutError): void => {
     controller.abort(reason);
+    reader.fail(error ?? abortError(controller.signal), error === undefined);
   };
   const endWithOuter = (): void => {
-    if (outer !== undefined) endCall(outer.reason, abortError(outer));
+    if (outer !== undefined) endCall(outer.reason);
   };
   const onIdle = (ms: number): void => {
     const error = new TimedOutError(idleText(reader, recipient, ms));
@@ -73,8 +72,7 @@ export function openStream(recipient: AgentId, options: MessageStreamOptions, pa
     },
     (error: unknown) => {
       release();
-      const own = ended?.error;
-      reader.fail(own ?? explained(error, reader, recipient), ended !== undefined && !(own instanceof TimedOutError));
+      reader.fail(explained(error, reader, recipient), false);
     },
   );
   return reader;
