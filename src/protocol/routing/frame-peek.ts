@@ -165,7 +165,13 @@ function peekSlow(bytes: Uint8Array): PeekedFrame {
         const frame = decodeFrame(bytes);
         if (frame.kind === "request" || frame.kind === "response" || frame.kind === "event") break;
         if (frame.kind !== "chunk") return frame;
-        return peekDecodedChunk(frame) ?? { kind: "bad", reason: "a chunk names no call", head: undefined };
+        return (
+          peekDecodedChunk(frame) ?? {
+            kind: "bad",
+            reason: "the canonical form of a chunk can't be read",
+            head: undefined,
+          }
+        );
       }
     }
     return { kind: "bad", reason: "it reads differently each time", head: undefined };
