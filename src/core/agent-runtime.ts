@@ -10,8 +10,9 @@ import type { ReminderInfo } from "./courier/reminders/when.ts";
 import type { MessageMetadata } from "./delivery/message-metadata.ts";
 import type { Logger } from "./logger.ts";
 import type { CallScope } from "./scope/call-scope.ts";
-import type { AnswerOf, MessageType } from "./serialization/message-type.ts";
+import type { AnswerOf, ChunkOf, MessageType } from "./serialization/message-type.ts";
 import type { Sendable } from "./serialization/sendable.ts";
+import type { MessageStream } from "./streaming/message-stream.ts";
 import type { Subscription } from "./topics/subscription.ts";
 import type { TopicId } from "./topics/topic-id.ts";
 import type { WaitOptions } from "./wait-options.ts";
@@ -64,6 +65,20 @@ export interface SendOptions {
 export interface SendOptionsWithAnswer<Answer> extends SendOptions {
   /** The type the answer must have, where the message's own type does not name one; else `unexpected-answer`. */
   readonly answer: MessageType<Answer>;
+}
+
+/** Options of a stream. All are optional. */
+export interface MessageStreamOptions extends SendOptions {
+  /**
+   * Bytes of chunks that may be on their way unread; the last chunk may exceed it. A chunk counts its payload and 64 bytes, in one process 256
+   * bytes. From 1 KiB to 1 MiB. Default 64 KiB.
+   */
+  readonly windowBytes?: number | undefined;
+  /**
+   * Milliseconds in which no chunk comes and none is read until the stream ends with `TimedOutError`. Default: no such limit. `timeoutMs`
+   * bounds the whole stream.
+   */
+  readonly idleTimeoutMs?: number | undefined;
 }
 
 /** Options of a told message. All are optional. */
@@ -175,6 +190,23 @@ export interface AgentRuntime extends AsyncDisposable {
     recipient: AgentId,
     options?: SendOptions,
   ): Promise<AnswerOf<Message>>;
+  /**
+   * Sends a call whose answer comes in parts: the chunks that its handler yields, then the answer. The call is sent at once. Read the chunks in
+   * a loop: leaving the loop ends the handler. A handler that yields nothing answers without a chunk. Throws `invalid-argument` for wrong
+   * arguments; every other error ends the stream.
+   *
+   * @example
+   * ```ts
+   * const stream = runtime.stream(AskPoem({ topic: "the sea" }), new AgentId("poet", "default"));
+   * for await (const line of stream) console.log(line.text);
+   * const poem = await stream.answer;
+   * ```
+   */
+  stream<Message>(
+    message: Sendable<Message>,
+    recipient: AgentId,
+    options?: MessageStreamOptions,
+  ): MessageStream<ChunkOf<Message>, AnswerOf<Message>>;
   /**
    * Sends a call whose answer no caller awaits. Resolves when the message is kept. The runtime delivers it, and tries it again until it was
    * handled, in the order in which one recipient's messages were kept. If its handler fails 5 times, it becomes a dead letter. In a turn

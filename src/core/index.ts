@@ -28,6 +28,7 @@
 export type {
   AgentRuntime,
   GetOptions,
+  MessageStreamOptions,
   PublishOptions,
   RegisterAgentInstanceOptions,
   RegisterFactoryOptions,
@@ -61,7 +62,15 @@ export {
   type UnknownTypePolicy,
 } from "./agents/closure-agent.ts";
 export { event, type HandlerDecorator, messageHandler, rpc } from "./agents/decorators.ts";
-export type { HandledAnswer, HandledMessage, HandlerOptions, MessageTypes, NowOrLater } from "./agents/handler.ts";
+export type {
+  HandledAnswer,
+  HandledChunk,
+  HandledMessage,
+  HandlerOptions,
+  HandlerResult,
+  MessageTypes,
+  NowOrLater,
+} from "./agents/handler.ts";
 export { type HandlerSource, HandlerTable, handlerTable, type TableHandler } from "./agents/handler-table.ts";
 export { handles } from "./agents/handles.ts";
 export type { MessageContext } from "./agents/message-context.ts";
@@ -145,11 +154,14 @@ export {
   type AnswerOf,
   type Answers,
   type Branded,
+  type ChunkOf,
+  type Chunks,
   jsonContentType,
   type MessageIdentity,
   type MessageOf,
   type MessageType,
   protobufContentType,
+  type WholeAnswer,
 } from "./serialization/message-type.ts";
 export { pythonJson } from "./serialization/python-json.ts";
 export type { NotAMessage, Sendable } from "./serialization/sendable.ts";
@@ -164,6 +176,7 @@ export {
   type StateOf,
   type StateSchema,
 } from "./state/define-state.ts";
+export type { MessageStream } from "./streaming/message-stream.ts";
 export {
   FunctionCall,
   type FunctionCallFields,

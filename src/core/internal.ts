@@ -2,6 +2,7 @@
 export type {
   AgentRuntime,
   GetOptions,
+  MessageStreamOptions,
   PublishOptions,
   RegisterAgentInstanceOptions,
   RegisterFactoryOptions,
@@ -105,6 +106,7 @@ export {
 export { AnswerCodec } from "./delivery/states/kept-answers.ts";
 export { keyRefused } from "./delivery/states/remembered-layer.ts";
 export { createStateLayers, type StateLayers } from "./delivery/states/state-layers.ts";
+export { assertChunk, openStream } from "./delivery/streams/streamed-call.ts";
 export { isLeaseMissed, leaseMissed, type TurnLease } from "./delivery/turn-lease.ts";
 export { LongWaits, type WaitReports } from "./delivery/turns/long-waits.ts";
 export type { TurnSlot } from "./delivery/turns/message-turn.ts";
@@ -162,6 +164,8 @@ export {
   type Answers,
   assertName,
   bareContentType,
+  type ChunkOf,
+  type Chunks,
   jsonContentType,
   type MessageType,
   protobufContentType,
@@ -242,6 +246,10 @@ export { StoreKeeper } from "./state/store-keeper.ts";
 export { ownReminderPrefix, storeLimits } from "./state/store-limits.ts";
 export { type DeadPage, type MailPageQuery, type MailTable, StoreLog } from "./state/store-log.ts";
 export { listPageOf, listReminders, pageOf } from "./state/store-pages.ts";
+export { ChunkReader } from "./streaming/chunk-reader.ts";
+export type { ChunkSink } from "./streaming/chunk-sink.ts";
+export type { MessageStream } from "./streaming/message-stream.ts";
+export { chunkOverheadBytes, defaultWindowBytes, largestWindowBytes, StreamWindow } from "./streaming/stream-window.ts";
 export { isThenable } from "./thenable.ts";
 export {
   InvalidToolArgumentsException,
@@ -279,6 +287,7 @@ export {
   assertFactoryRegistration,
   assertGetOptions,
   assertInstanceRegistration,
+  assertStream,
   assertTold,
   isIdempotencyKey,
 } from "./validation/call-options.ts";

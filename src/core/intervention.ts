@@ -1,6 +1,7 @@
 import type { AgentId } from "./agents/agent-id.ts";
 import type { MessageContext } from "./agents/message-context.ts";
 import { brandClass, isClass } from "./copies.ts";
+import { TroupeError } from "./errors.ts";
 import type { Logger } from "./logger.ts";
 import { isThenable } from "./thenable.ts";
 import type { TraceCarrier, Tracing } from "./tracing.ts";
@@ -49,6 +50,11 @@ export interface InterventionHandler {
   onPublish?(message: unknown, details: PublishIntervention): unknown;
   /** Called for each answer that a handler returns. */
   onResponse?(message: unknown, details: ResponseIntervention): unknown;
+  /**
+   * Called for each chunk of a stream, when its reader reads it. Returns the chunk or `DropMessage`, and no promise. When it throws, the stream
+   * ends with the error.
+   */
+  onChunk?(chunk: unknown, details: ResponseIntervention): unknown;
 }
 
 /** Returns every message unchanged. Extend it and override some methods (AutoGen's name). */
@@ -64,6 +70,10 @@ export class DefaultInterventionHandler implements InterventionHandler {
   onResponse(message: unknown, _details: ResponseIntervention): unknown {
     return message;
   }
+
+  onChunk(chunk: unknown, _details: ResponseIntervention): unknown {
+    return chunk;
+  }
 }
 
 type Step = (handler: InterventionHandler, current: unknown) => unknown;
@@ -73,10 +83,11 @@ export class InterventionChain {
   readonly #handlers: readonly InterventionHandler[];
   readonly #tracing: Tracing | undefined;
   readonly #logger: Logger | undefined;
-  /** Whether a handler has the method `onSend`. If none has, callers skip the chain; the same holds for the other two. */
+  /** Whether a handler has the method `onSend`. If none has, callers skip the chain; the same holds for the other three. */
   readonly seesSend: boolean;
   readonly seesPublish: boolean;
   readonly seesResponse: boolean;
+  readonly seesChunk: boolean;
 
   constructor(
     handlers: readonly InterventionHandler[] = [],
@@ -88,6 +99,7 @@ export class InterventionChain {
     this.seesSend = handlers.some((handler) => handler.onSend !== undefined);
     this.seesPublish = handlers.some((handler) => handler.onPublish !== undefined);
     this.seesResponse = handlers.some((handler) => handler.onResponse !== undefined);
+    this.seesChunk = handlers.some((handler) => handler.onChunk !== undefined);
   }
 
   /**
@@ -114,6 +126,22 @@ export class InterventionChain {
     return this.#run("onResponse", message, (handler, current) =>
       handler.onResponse === undefined ? current : handler.onResponse(current, details),
     );
+  }
+
+  /** Returns the chunk to hand out, or `DropMessage`. Throws the error of a handler, and `wrong-state` for one that returns a promise. */
+  onChunk(chunk: unknown, details: ResponseIntervention): unknown {
+    const seen = this.#run("onChunk", chunk, (handler, current) => {
+      if (handler.onChunk === undefined) return current;
+      const next = handler.onChunk(current, details);
+      if (!isThenable(next)) return next;
+      next.then(undefined, () => undefined);
+      const text = `Intervention handler ${handler.constructor.name} returned a promise from onChunk.`;
+      throw new TroupeError(
+        "wrong-state",
+        `${text} Return the chunk itself: chunks keep their order, and do not wait.`,
+      );
+    });
+    return seen;
   }
 
   #run(name: keyof InterventionHandler, message: unknown, step: Step): unknown {

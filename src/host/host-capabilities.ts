@@ -13,5 +13,6 @@ export function capabilitiesOf(
   if (!allowMultipleOwners) words.add("claims");
   if (log !== undefined) words.add("mail");
   if (cluster !== undefined) words.add("lease");
+  words.add("streams");
   return words;
 }

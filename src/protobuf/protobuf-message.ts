@@ -11,6 +11,8 @@ import {
   type Answers,
   assertName,
   assertOptions,
+  type Chunks,
+  callable,
   errorText,
   type MessageType,
   messageType,
@@ -21,9 +23,13 @@ import {
 } from "../core/internal.ts";
 
 /** Options of `protobufMessage`. */
-export interface ProtobufMessageOptions<Answer> {
+export interface ProtobufMessageOptions<Answer, Chunk = unknown> {
   /** Type of the answer to a call with this message. Default: not declared. */
   readonly answer?: MessageType<Answer> | undefined;
+  /** Type of the chunks of an answer that comes in parts. Default: not declared. */
+  readonly chunk?: MessageType<Chunk> | undefined;
+  /** Returns the chunks that a reader sees of an answer that came without any. Default: the reader sees none then. */
+  readonly whole?: ((answer: Answer) => Iterable<Chunk>) | undefined;
   /**
    * Name on the wire. Default: the full name. AutoGen before 0.4.6 uses the last part alone (`StringValue`); give that
    * name for such peers. Incoming messages are decoded under either name.
@@ -31,13 +37,18 @@ export interface ProtobufMessageOptions<Answer> {
   readonly typeName?: string | undefined;
 }
 
-const shape = optionShape<ProtobufMessageOptions<unknown>>({ answer: messageType, typeName: text });
+const shape = optionShape<ProtobufMessageOptions<unknown>>({
+  answer: messageType,
+  chunk: messageType,
+  whole: callable,
+  typeName: text,
+});
 
 /** A message type for protobuf. Its values are any values of protobuf-es. */
-export interface ProtobufMessageType<Desc extends DescMessage, Answer = unknown>
-  extends MessageType<MessageShape<Desc>, Answer> {
-  /** Creates a value as protobuf-es's `create` does, typed with the answer of the message. */
-  create(fields?: MessageInitShape<Desc>): MessageShape<Desc> & Answers<Answer>;
+export interface ProtobufMessageType<Desc extends DescMessage, Answer = unknown, Chunk = unknown>
+  extends MessageType<MessageShape<Desc>, Answer, Chunk> {
+  /** Creates a value as protobuf-es's `create` does, typed with the answer and the chunks of the message. */
+  create(fields?: MessageInitShape<Desc>): MessageShape<Desc> & Answers<Answer> & Chunks<Chunk>;
 }
 
 // The bytes are those of a `google.protobuf.Any` around the message: protocol.md §4.1.
@@ -52,10 +63,10 @@ export interface ProtobufMessageType<Desc extends DescMessage, Answer = unknown>
  * await runtime.publishMessage(Forecast.create({ city: "Lisbon" }), new TopicId("weather", "lisbon"));
  * ```
  */
-export function protobufMessage<Desc extends DescMessage, Answer = unknown>(
+export function protobufMessage<Desc extends DescMessage, Answer = unknown, Chunk = unknown>(
   schema: Desc,
-  options: ProtobufMessageOptions<Answer> = {},
-): ProtobufMessageType<Desc, Answer> {
+  options: ProtobufMessageOptions<Answer, Chunk> = {},
+): ProtobufMessageType<Desc, Answer, Chunk> {
   if (typeof schema?.typeName !== "string") {
     const hint = "Import it from what protoc-gen-es made: protobufMessage(ForecastSchema).";
     throw new TroupeError("invalid-argument", `A protobuf message type needs the schema of a message. ${hint}`);
@@ -69,8 +80,10 @@ export function protobufMessage<Desc extends DescMessage, Answer = unknown>(
     contentType: protobufContentType,
     identity: { by: "tag", property: "$typeName", value: fullName },
     answer: options.answer,
-    // The mark of the answer exists for the compiler only.
-    create: (fields) => create(schema, fields) as MessageShape<Desc> & Answers<Answer>,
+    chunk: options.chunk,
+    whole: options.whole,
+    // The marks of answer and chunks exist for the compiler only.
+    create: (fields) => create(schema, fields) as MessageShape<Desc> & Answers<Answer> & Chunks<Chunk>,
     is: (value): value is MessageShape<Desc> =>
       typeof value === "object" && value !== null && "$typeName" in value && value.$typeName === fullName,
     serialize: (value) => attempt(fullName, "written", () => toBinary(AnySchema, anyPack(schema, value))),

@@ -40,3 +40,20 @@ export function timeoutOf(metadata: WireMetadata): number | undefined {
 export function parseTimeout(text: string): number | undefined {
   return /^\d{1,15}$/.test(text) && Number(text) > 0 ? Number(text) : undefined;
 }
+
+// protocol.md §11.21
+/** Returns the metadata of a call whose caller reads chunks. */
+export function streamMetadata(windowBytes: number): WireMetadata {
+  return { [metadataKey.stream]: String(Math.floor(windowBytes)) };
+}
+
+/** Returns the bytes of chunks that the caller of a call has granted; 0 if it reads none. */
+export function windowOf(metadata: WireMetadata): number {
+  const text = metadata[metadataKey.stream];
+  return text === undefined ? 0 : parseWindow(text);
+}
+
+/** Parses a whole number of bytes above 0; 0 for any other text. */
+export function parseWindow(text: string): number {
+  return /^\d{1,15}$/.test(text) ? Number(text) : 0;
+}

@@ -18,7 +18,9 @@ export type {
   AskLeaveFrame,
   CancelFrame,
   CancelReason,
+  ChunkFrame,
   ClaimedAgent,
+  CreditFrame,
   DrainFrame,
   EventFrame,
   Frame,
@@ -65,6 +67,7 @@ export {
 export { peekFrame } from "./routing/frame-peek.ts";
 export type {
   FrameHead,
+  PeekedChunk,
   PeekedEvent,
   PeekedFrame,
   PeekedRequest,

@@ -4,12 +4,22 @@ export { parsePath, pathMetadata, pathOf, pathText } from "./call-path.ts";
 export type { Capability } from "./capabilities.ts";
 export { announcementOf, readCapabilities } from "./capabilities.ts";
 export { fromWireError, retryAfterMsIn, saysNotHandled, toWireError } from "./errors/wire-error.ts";
-export { announcement, hostTraits, isAnnounced, timeoutMetadata, timeoutOf } from "./extension-metadata.ts";
+export {
+  announcement,
+  hostTraits,
+  isAnnounced,
+  streamMetadata,
+  timeoutMetadata,
+  timeoutOf,
+  windowOf,
+} from "./extension-metadata.ts";
 export type {
   AskLeaveFrame,
   CancelFrame,
   CancelReason,
+  ChunkFrame,
   ClaimedAgent,
+  CreditFrame,
   Frame,
   HeartbeatFrame,
   HostsFrame,
@@ -85,6 +95,7 @@ export {
   encodeRemoveSubscriptionRequest,
 } from "./registration/unary.ts";
 export { isSamePattern } from "./registration/wire-pattern.ts";
+export { spliceChunk } from "./routing/chunk-peek.ts";
 export { type DurableEvent, encodeKeptEvent, readDurableEvent, senderOf } from "./routing/durable-events.ts";
 export {
   peekFrame,
@@ -95,11 +106,19 @@ export {
   withoutHostKeys,
   withoutPath,
   withoutPrincipal,
+  withoutStream,
   withoutTroupeKeys,
   withPath,
 } from "./routing/frame-peek.ts";
 export { isKeptCall, keptTopicOf, reminderOf, withMailMarks, withoutMailMarks } from "./routing/mail-marks.ts";
-export type { FrameHead, PeekedEvent, PeekedFrame, PeekedRequest, PeekedResponse } from "./routing/peeked-frame.ts";
+export type {
+  FrameHead,
+  PeekedChunk,
+  PeekedEvent,
+  PeekedFrame,
+  PeekedRequest,
+  PeekedResponse,
+} from "./routing/peeked-frame.ts";
 export {
   epochEntry,
   epochOf,

@@ -73,6 +73,8 @@ export const metadataKey = {
   toolName: "agtoolname",
   timeoutMs: "agtimeoutms",
   path: "agpath",
+  // protocol.md §11.21
+  stream: "agstream",
   // Of events as well, as an attribute.
   depth: depthKey,
   idempotency: "agidempotency",

@@ -356,6 +356,7 @@ export function announcementFor({ heartbeatMs }: WorkerSettings): { readonly [ke
     "claims",
     "mail",
     "lease",
+    "streams",
   ];
   return announcementOf(words);
 }

@@ -20,15 +20,19 @@ import {
   assertInstanceRegistration,
   assertNotAborted,
   assertNotOwn,
+  assertStream,
   assertSubscription,
   assertText,
   assertTold,
   assertWaitOptions,
+  type ChunkOf,
   type ClassOf,
   defaultLogger,
   type GetOptions,
   guardedLogger,
   type Logger,
+  type MessageStream,
+  type MessageStreamOptions,
   type MessageType,
   type Metrics,
   offerPost,
@@ -45,6 +49,7 @@ import {
   type TopicId,
   type WaitOptions,
   waitFor,
+  withCheckedMetadata,
 } from "../core/internal.ts";
 import { type StopWhenSignalOptions, stopWhenSignal } from "../process/internal.ts";
 import { composeWorker, type WorkerParts } from "./compose.ts";
@@ -192,6 +197,24 @@ export class WorkerRuntime implements AgentRuntime {
     this.#lifecycle.assertSending("sending message");
     this.#parts.sendQueue.assertRoom("call");
     return this.#parts.calls.send(message, recipient, options ?? {});
+  }
+
+  /**
+   * Sends a call whose answer comes in parts. A host that passes no chunks on is one of AutoGen's, or an older one; in a cluster none go from one
+   * host to another. There the answer comes in one piece, as from a handler that yields nothing.
+   */
+  stream<Message>(
+    message: Sendable<Message>,
+    recipient: AgentId,
+    options: MessageStreamOptions = {},
+  ): MessageStream<ChunkOf<Message>, AnswerOf<Message>> {
+    assertStream(message, recipient, options);
+    const stream: unknown = this.#parts.calls.stream(message, recipient, withCheckedMetadata(options), () => {
+      this.#lifecycle.assertSending("sending message");
+      this.#parts.sendQueue.assertRoom("call");
+    });
+    // The parts of a runtime know no types of messages.
+    return stream as MessageStream<ChunkOf<Message>, AnswerOf<Message>>;
   }
 
   async publishMessage<Message>(

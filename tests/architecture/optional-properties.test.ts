@@ -5,7 +5,7 @@ const docs = new URL("../../docs/api/", import.meta.url);
 const pages = readdirSync(docs).filter((file) => file.endsWith(".md"));
 
 /** What Troupe itself sets, and users only read. */
-const readOnly = new Set(["remoteStack", "remote", "notHandled", "[answerBrand]"]);
+const readOnly = new Set(["remoteStack", "remote", "notHandled", "[answerBrand]", "[chunkBrand]"]);
 
 /** The optional properties of a page that do not admit `undefined`, each with its type. */
 function withoutUndefined(page: string): readonly string[] {

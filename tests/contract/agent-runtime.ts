@@ -6,6 +6,7 @@ import { describeCalls } from "./agent-runtime/calls.ts";
 import { describeContexts } from "./agent-runtime/contexts.ts";
 import { describeCopies } from "./agent-runtime/copies.ts";
 import { describeDurableEvents } from "./agent-runtime/durable-events.ts";
+import { describeEndedStreams } from "./agent-runtime/ended-streams.ts";
 import { describeEndings } from "./agent-runtime/endings.ts";
 import { describeEventGuards } from "./agent-runtime/event-guards.ts";
 import { describeEvents } from "./agent-runtime/events.ts";
@@ -33,6 +34,8 @@ import { describeRunAhead } from "./agent-runtime/run-ahead.ts";
 import { describeReadersAhead } from "./agent-runtime/run-ahead-readers.ts";
 import { describeSharedSignals } from "./agent-runtime/shared-signals.ts";
 import { describeState } from "./agent-runtime/state.ts";
+import { describeStreamedTurns } from "./agent-runtime/streamed-turns.ts";
+import { describeStreams } from "./agent-runtime/streams.ts";
 import { describeTold } from "./agent-runtime/told.ts";
 import { describeTurns } from "./agent-runtime/turns.ts";
 import { describeWaitForTarget } from "./agent-runtime/wait-for-target.ts";
@@ -88,5 +91,8 @@ export function describeAgentRuntime(name: string, makeWorld: MakeWorld, deviati
     describeTold(suite);
     describeDurableEvents(suite);
     describeReminders(suite);
+    describeStreams(suite);
+    describeEndedStreams(suite);
+    describeStreamedTurns(suite);
   });
 }

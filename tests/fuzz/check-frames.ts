@@ -12,6 +12,7 @@ import {
   decodeRegisterAgentRequest,
   decodeRemoveSubscriptionRequest,
   type Frame,
+  type PeekedChunk,
   type PeekedRequest,
   type PeekedResponse,
   peekFrame,
@@ -19,7 +20,14 @@ import {
   requestIdText,
   withRequestId,
 } from "../../src/protocol/index.ts";
-import { decodeAgentId, decodeControl, decodeStoredState, readFrameHead } from "../../src/protocol/internal.ts";
+import {
+  decodeAgentId,
+  decodeControl,
+  decodeStoredState,
+  joinFrame,
+  readFrameHead,
+  spliceChunk,
+} from "../../src/protocol/internal.ts";
 
 const otherDecoders = [
   decodeControl,
@@ -72,6 +80,10 @@ function checkPeek(bytes: Uint8Array, message: Message | undefined, frame: Frame
       );
       checkPassedOn(peeked.bytes, frame);
       return;
+    case "chunk":
+      checkPassedOn(peeked.bytes, frame);
+      checkChunk(peeked, frame);
+      return;
     default:
       assert.deepEqual(plain(peeked), plain(frame), "the frame says something else");
   }
@@ -79,6 +91,13 @@ function checkPeek(bytes: Uint8Array, message: Message | undefined, frame: Frame
 
 function checkPassedOn(passedOn: Uint8Array, frame: Frame): void {
   assert.deepEqual(plain(decodeFrameGenerated(passedOn)), plain(frame), "the frame is not passed on as it was");
+}
+
+function checkChunk(peeked: PeekedChunk, frame: Frame): void {
+  assert(frame.kind === "chunk");
+  assert.equal(peeked.dataBytes, frame.data.length, "the chunk counts another length");
+  const renamed = joinFrame(spliceChunk(peeked, new TextEncoder().encode("host-1")));
+  assert.deepEqual(plain(decodeFrame(renamed)), plain({ ...frame, requestId: "host-1" }), "a new id changes more");
 }
 
 function checkRenaming(peeked: PeekedRequest | PeekedResponse, frame: Frame): void {

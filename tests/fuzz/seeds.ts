@@ -32,6 +32,8 @@ const own: readonly Frame[] = [
   { kind: "cancel", requestId: "c-1", reason: "timed-out" },
   { kind: "leaving", graceMs: 5_000 },
   { kind: "heartbeat", seq: 300, isAnswer: true, leaseMs: 3_000 },
+  { kind: "chunk", requestId: "7", offset: 300, typeName: "T", contentType: "c", data: new Uint8Array([1, 2]) },
+  { kind: "credit", requestId: "7", bytes: 98_304 },
   { kind: "register-type", requestId: "1", agentType: "t" },
   { kind: "subscribe", requestId: "1", pattern: { kind: "prefix", topicTypePrefix: "t:", agentType: "a" } },
   { kind: "ack", of: "subscribe", requestId: "1", success: false, error: "no" },

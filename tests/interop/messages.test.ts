@@ -76,6 +76,16 @@ for (const generation of generations) {
         expect(await callFrom(python, "ts-echo/k", shown)).toMatchObject({ event: "answer", ...shown });
       });
 
+      test("to an agent that streams get its answer alone there", async () => {
+        expect(await callFrom(python, "ts-poet/k", hiShown)).toMatchObject({ event: "answer", ...hiShown });
+      });
+
+      test("that read chunks here get the answer of a Python agent without any", async () => {
+        const stream = typescript.runtime.stream(hi, new AgentId("echo", "k"));
+        for await (const _chunk of stream) expect.unreachable();
+        expect(await stream.answer).toEqual(hi);
+      });
+
       test("that fail here raise an Exception with the same text there [§8.83]", async () => {
         expect(await callFrom(python, "ts-boom/k", hiShown)).toMatchObject({
           event: "error",
@@ -280,6 +290,10 @@ const functions: Readonly<Record<string, OnMessage>> = {
   "ts-void": () => undefined,
   "ts-undeclared": () => new Date(),
   "ts-hop": hopTo("py-hop"),
+  "ts-poet": async function* (message) {
+    for (let chunk = 0; chunk < 1_000; chunk += 1) yield message;
+    return message;
+  },
 };
 
 function hopTo(type: string): OnMessage {

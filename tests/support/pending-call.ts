@@ -29,6 +29,7 @@ export function pendingCall({ caller, ...given }: Omit<Partial<PendingCall>, "ca
     returns: 0,
     conflicts: 0,
     bounces: 0,
+    stream: undefined,
     heldSinceMs: undefined,
     outgoingSlot: 0,
     incomingSlot: 0,

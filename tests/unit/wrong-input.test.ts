@@ -113,6 +113,10 @@ const takers: Record<string, (options: never) => (() => unknown) | readonly (() 
     ...onBoth((runtime) => runtime.sendMessage(note, id, options)),
     () => new troupe.AgentProxy(id, newRuntime()).sendMessage(note, options),
   ],
+  MessageStreamOptions: (options) => [
+    ...onBoth((runtime) => runtime.stream(note, id, options)),
+    () => new troupe.AgentProxy(id, newRuntime()).stream(note, options),
+  ],
   PublishOptions: (options) => [...onBoth((runtime) => runtime.publishMessage(note, topic, options))],
   TellOptions: (options) => onBoth((runtime) => runtime.tell(note, id, options)),
   ReminderOptions: (options) => () => bound().remindMe("later", { after: "1m" }, note, options),

@@ -1,7 +1,8 @@
-import type { AgentRuntime, SendOptions, SendOptionsWithAnswer } from "../agent-runtime.ts";
+import type { AgentRuntime, MessageStreamOptions, SendOptions, SendOptionsWithAnswer } from "../agent-runtime.ts";
 import { brandClass } from "../copies.ts";
-import type { AnswerOf } from "../serialization/message-type.ts";
+import type { AnswerOf, ChunkOf } from "../serialization/message-type.ts";
 import type { Sendable } from "../serialization/sendable.ts";
+import type { MessageStream } from "../streaming/message-stream.ts";
 import { assertAgentId, assertRuntime } from "../validation/assert-arguments.ts";
 import type { WaitOptions } from "../wait-options.ts";
 import type { AgentMetadata, AgentState } from "./agent.ts";
@@ -33,6 +34,14 @@ export class AgentProxy {
   sendMessage<Message>(message: Sendable<Message>, options?: SendOptions): Promise<AnswerOf<Message>>;
   sendMessage(message: unknown, options?: SendOptions): Promise<unknown> {
     return this.#runtime.sendMessage(message, this.id, options);
+  }
+
+  /** Calls the agent, whose answer comes in parts, as `AgentRuntime.stream` does. */
+  stream<Message>(
+    message: Sendable<Message>,
+    options?: MessageStreamOptions,
+  ): MessageStream<ChunkOf<Message>, AnswerOf<Message>> {
+    return this.#runtime.stream<Message>(message, this.id, options);
   }
 
   /** Resolves to the agent's state. */

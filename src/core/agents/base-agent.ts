@@ -1,5 +1,6 @@
 import type {
   AgentRuntime,
+  MessageStreamOptions,
   PublishOptions,
   SendOptions,
   SendOptionsWithAnswer,
@@ -11,8 +12,9 @@ import { postOf } from "../courier/agent-post.ts";
 import type { ReminderInfo, ReminderOptions, When } from "../courier/reminders/when.ts";
 import { TroupeError } from "../errors.ts";
 import { warnOnce } from "../logger.ts";
-import type { AnswerOf, MessageType } from "../serialization/message-type.ts";
+import type { AnswerOf, ChunkOf, MessageType } from "../serialization/message-type.ts";
 import type { Sendable } from "../serialization/sendable.ts";
+import type { MessageStream } from "../streaming/message-stream.ts";
 import type { TopicId } from "../topics/topic-id.ts";
 import { assertMessage } from "../validation/assert-arguments.ts";
 import { assertOptions, optionShape } from "../validation/assert-options.ts";
@@ -170,6 +172,23 @@ export abstract class BaseAgent implements Agent {
   ): Promise<AnswerOf<Message>>;
   sendMessage(message: unknown, recipient: AgentId, options?: Omit<SendOptions, "sender">): Promise<unknown> {
     return this.runtime.sendMessage(message, recipient, { ...options, sender: this.id });
+  }
+
+  /**
+   * Calls another agent in this agent's name; the answer comes in parts. Pass `context.signal`, so that the stream ends together with the
+   * handler's work. In a handler that is a generator, `yield*` passes the chunks on, and its value is the answer. See `AgentRuntime.stream`.
+   *
+   * @example
+   * ```ts
+   * const poem = yield* this.stream(ask, new AgentId("poet", "default"), { signal });
+   * ```
+   */
+  stream<Message>(
+    message: Sendable<Message>,
+    recipient: AgentId,
+    options?: Omit<MessageStreamOptions, "sender">,
+  ): MessageStream<ChunkOf<Message>, AnswerOf<Message>> {
+    return this.runtime.stream<Message>(message, recipient, { ...options, sender: this.id });
   }
 
   /** Publishes an event in this agent's name. The agent itself does not get the event. */

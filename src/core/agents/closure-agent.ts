@@ -23,9 +23,12 @@ import { type PrincipalOptions, principalKinds, principalOptionsOf } from "./tol
 import { type TurnOptions, turnKinds, turnOptionsOf } from "./turns.ts";
 
 /** Lets a closure send and publish in its agent's name. */
-export type ClosureContext = Pick<BaseAgent, "id" | "sendMessage" | "publishMessage">;
+export type ClosureContext = Pick<BaseAgent, "id" | "sendMessage" | "stream" | "publishMessage">;
 
-/** A function that handles an agent's messages. The value that it returns or resolves to is the answer of a call. */
+/**
+ * A function that handles an agent's messages. The value that it returns or resolves to is the answer of a call. An `async function*` yields
+ * the chunks of the answer first.
+ */
 export type Closure<Message> = (agent: ClosureContext, message: Message, context: MessageContext) => unknown;
 
 /**

@@ -3,10 +3,10 @@ import type { BaseAgent } from "./base-agent.ts";
 import {
   assertDeclared,
   type DeclaredHandler,
-  type HandledAnswer,
   type HandledMessage,
   Handler,
   type HandlerOptions,
+  type HandlerResult,
   type MessageTypes,
   type NowOrLater,
 } from "./handler.ts";
@@ -18,11 +18,14 @@ export type HandlerDecorator<Message, Result> = <This extends BaseAgent>(
   context: ClassMethodDecoratorContext<This> & { readonly static: false; readonly private: false },
 ) => void;
 
-/** Declares that the method handles calls. It returns or resolves to the answer that the message's type names. */
+/**
+ * Declares that the method handles calls. It returns or resolves to the answer that the message's type names. An `async *` method yields the
+ * chunks of the answer first.
+ */
 export function rpc<const Types extends MessageTypes>(
   types: Types,
   options: HandlerOptions<HandledMessage<Types>> = {},
-): HandlerDecorator<HandledMessage<Types>, NowOrLater<HandledAnswer<Types>>> {
+): HandlerDecorator<HandledMessage<Types>, HandlerResult<Types>> {
   assertDeclared(types, options, "@rpc");
   return (method, context) => markHandler({ ...options, kind: "rpc", types }, method, context);
 }
@@ -40,7 +43,7 @@ export function event<const Types extends MessageTypes>(
 export function messageHandler<const Types extends MessageTypes>(
   types: Types,
   options: HandlerOptions<HandledMessage<Types>> = {},
-): HandlerDecorator<HandledMessage<Types>, NowOrLater<HandledAnswer<Types>>> {
+): HandlerDecorator<HandledMessage<Types>, HandlerResult<Types>> {
   assertDeclared(types, options, "@messageHandler");
   return (method, context) => markHandler({ ...options, kind: "message", types }, method, context);
 }

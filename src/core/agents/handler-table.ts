@@ -4,21 +4,21 @@ import type { MessageType } from "../serialization/message-type.ts";
 import { wrongValue } from "../validation/option-values.ts";
 import {
   assertDeclared,
-  type HandledAnswer,
   type HandledMessage,
   Handler,
   type HandlerOptions,
+  type HandlerResult,
   type MessageTypes,
   type NowOrLater,
 } from "./handler.ts";
 import type { MessageContext } from "./message-context.ts";
 
-/** A handler in a table. Its `this` is the agent; TypeScript infers the type of the message. */
+/** A handler in a table, and what it returns. Its `this` is the agent; TypeScript infers the type of the message. */
 export type TableHandler<Agent, Types extends MessageTypes, Result> = (
   this: Agent,
   message: HandledMessage<Types>,
   context: MessageContext,
-) => NowOrLater<Result>;
+) => Result;
 
 /** Holds the handlers of a routed agent's class. The agent tries them in this order. */
 export interface HandlerSource {
@@ -37,10 +37,13 @@ export class HandlerTable<Agent> implements HandlerSource {
     this.handlers = handlers;
   }
 
-  /** Adds a handler of calls. It returns or resolves to the answer that the message's type names. */
+  /**
+   * Adds a handler of calls. It returns or resolves to the answer that the message's type names. An `async function*` yields the chunks of the
+   * answer first.
+   */
   rpc<const Types extends MessageTypes>(
     types: Types,
-    handle: TableHandler<Agent, Types, HandledAnswer<Types>>,
+    handle: TableHandler<Agent, Types, HandlerResult<Types>>,
     options?: HandlerOptions<HandledMessage<Types>>,
   ): HandlerTable<Agent> {
     assertDeclared(types, options, "rpc");
@@ -50,7 +53,7 @@ export class HandlerTable<Agent> implements HandlerSource {
   /** Adds a handler of events. It returns nothing. */
   event<const Types extends MessageTypes>(
     types: Types,
-    handle: TableHandler<Agent, Types, void>,
+    handle: TableHandler<Agent, Types, NowOrLater<void>>,
     options?: HandlerOptions<HandledMessage<Types>>,
   ): HandlerTable<Agent> {
     assertDeclared(types, options, "event");
@@ -60,7 +63,7 @@ export class HandlerTable<Agent> implements HandlerSource {
   /** Adds a handler of calls and events. */
   message<const Types extends MessageTypes>(
     types: Types,
-    handle: TableHandler<Agent, Types, HandledAnswer<Types>>,
+    handle: TableHandler<Agent, Types, HandlerResult<Types>>,
     options?: HandlerOptions<HandledMessage<Types>>,
   ): HandlerTable<Agent> {
     assertDeclared(types, options, "message");

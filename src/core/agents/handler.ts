@@ -4,19 +4,21 @@ import { TroupeError } from "../errors.ts";
 import { limitedLogOf } from "../limited-log.ts";
 import type { Logger } from "../logger.ts";
 import { assertMessageType, type MessageOf, type MessageType } from "../serialization/message-type.ts";
+import { type ChunkGenerator, isChunkGenerator, pour } from "../streaming/pour.ts";
 import { isThenable } from "../thenable.ts";
 import { assertFunction } from "../validation/assert-arguments.ts";
 import { assertOptions, optionShape } from "../validation/assert-options.ts";
 import { callable, flag } from "../validation/option-kinds.ts";
 import type { MessageContext } from "./message-context.ts";
 import type { TurnKind } from "./turns.ts";
-import { wrongResultError } from "./wrong-result.ts";
+import { wrongChunkError, wrongResultError } from "./wrong-result.ts";
 
 /** One message type or several; a handler of several gets the union of their values. */
 export type MessageTypes = MessageType | readonly MessageType[];
 
 type EachOf<Types extends MessageTypes> = Types extends readonly (infer Type)[] ? Type : Types;
-type AnswerNamedBy<Type> = Type extends MessageType<infer _Message, infer Answer> ? Answer : never;
+type AnswerNamedBy<Type> = Type extends MessageType<infer _Message, infer Answer, infer _Chunk> ? Answer : never;
+type ChunkNamedBy<Type> = Type extends MessageType<infer _Message, infer _Answer, infer Chunk> ? Chunk : never;
 
 /** The values that a handler declared for these types is given. */
 export type HandledMessage<Types extends MessageTypes> = MessageOf<EachOf<Types>>;
@@ -24,8 +26,16 @@ export type HandledMessage<Types extends MessageTypes> = MessageOf<EachOf<Types>
 /** The answer that a handler of these types must return. It is `unknown` (anything) when one of the types names no answer. */
 export type HandledAnswer<Types extends MessageTypes> = AnswerNamedBy<EachOf<Types>>;
 
+/** The chunks that a handler of these types may yield. They are `unknown` (anything) when one of the types names no chunk. */
+export type HandledChunk<Types extends MessageTypes> = ChunkNamedBy<EachOf<Types>>;
+
 /** A value, or a promise of it. */
 export type NowOrLater<T> = T | Promise<T>;
+
+/** The result of a handler of calls: the answer, a promise of it, or a generator that yields chunks and returns the answer. */
+export type HandlerResult<Types extends MessageTypes> =
+  | NowOrLater<HandledAnswer<Types>>
+  | AsyncGenerator<HandledChunk<Types>, HandledAnswer<Types>, undefined>;
 
 /** Options of a declared handler. All are optional. */
 export interface HandlerOptions<Message> {
@@ -105,6 +115,8 @@ export class Handler {
   readonly #answers: readonly MessageType[] | undefined;
   /** The answer's type when all message types have the same one. The check then need not look at the message. */
   readonly #onlyAnswer: MessageType | undefined;
+  /** Whether a message type names its chunks. */
+  readonly #hasChunks: boolean;
   readonly #checkStrictly = (result: unknown): unknown => this.#checkSettled(undefined, this.#onlyAnswer, result);
 
   constructor(declared: DeclaredHandler) {
@@ -119,6 +131,7 @@ export class Handler {
     this.#strict = declared.strict ?? true;
     const answers = this.types.flatMap(({ answer }) => answer ?? []);
     this.#answers = answers.length === this.types.length ? answers : undefined;
+    this.#hasChunks = this.types.some(({ chunk }) => chunk !== undefined);
     this.#onlyAnswer = answers.every((answer) => answer === answers[0]) ? answers[0] : undefined;
   }
 
@@ -136,16 +149,33 @@ export class Handler {
     return types.find((type) => this.types.includes(type));
   }
 
-  /** The result, or a promise of it; fails with `unexpected-answer` (warns, if not strict) when its type is not declared. */
+  /** The result, or a promise of it, also of a generator; fails with `unexpected-answer` (warns, if not strict) when its type is not declared. */
   run(agent: WithLogger, message: unknown, context: MessageContext): unknown {
     const result = this.#handle.call(agent, message, context);
-    if (this.kind !== "event" && this.#answers === undefined) return result;
-    if (!isThenable(result)) return this.#checkSettled(agent, this.#answerTo(message), result);
+    if (this.kind !== "event" && this.#answers === undefined && !this.#hasChunks) return result;
+    if (!isThenable(result)) {
+      if (isChunkGenerator(result)) return this.#pour(agent, message, context, result);
+      return this.#checkSettled(agent, this.#answerTo(message), result);
+    }
     const check =
       this.#strict && (this.kind === "event" || this.#onlyAnswer !== undefined)
         ? this.#checkStrictly
         : (settled: unknown) => this.#checkSettled(agent, this.#answerTo(message), settled);
     return result instanceof Promise ? result.then(check) : Promise.resolve(result).then(check);
+  }
+
+  /** Sends the chunks of a generator, and checks them and what it returns. */
+  async #pour(
+    agent: WithLogger,
+    message: unknown,
+    context: MessageContext,
+    generator: ChunkGenerator,
+  ): Promise<unknown> {
+    const allowed = this.#hasChunks ? this.types.find((type) => type.is(message))?.chunk : undefined;
+    const check = (chunk: unknown): void => {
+      if (allowed?.is(chunk) === false) this.#complain(agent, wrongChunkError(chunk, allowed.typeName), "");
+    };
+    return this.#checkSettled(agent, this.#answerTo(message), await pour(generator, context, check));
   }
 
   /** Returns the answer's type that the message's own type names. */

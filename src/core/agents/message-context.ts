@@ -20,6 +20,8 @@ export interface MessageContext {
   readonly topicId: TopicId | undefined;
   /** Whether the sender waits for an answer. */
   readonly isRpc: boolean;
+  /** Whether the sender reads chunks. If not, the chunks that a handler yields are thrown away, and it may save itself the making of them. */
+  readonly isStreamed: boolean;
   /** The event's id. For a call over gRPC it is the request id on the wire. */
   readonly messageId: string;
   /** The reminder that began this turn. Undefined: another agent or a program sent the message. */

@@ -7,6 +7,8 @@ interface WrongResult {
   readonly came: string;
   /** The name of the type that is allowed. Undefined: the handler of an event returns nothing. */
   readonly allowed: string | undefined;
+  /** Whether it is a chunk that the handler yielded. Default: it is what the handler returned. */
+  readonly isChunk?: boolean;
 }
 
 const results = new WeakMap<object, WrongResult>();
@@ -18,12 +20,23 @@ export function wrongResultError(result: unknown, allowed: string | undefined): 
   return remember(new TroupeError("unexpected-answer", wrongResultText(wrong)), wrong);
 }
 
+/** As `wrongResultError`, for a chunk that the handler yielded. */
+export function wrongChunkError(chunk: unknown, allowed: string): TroupeError {
+  const wrong = { came: messageTypeText(chunk), allowed, isChunk: true };
+  return remember(new TroupeError("unexpected-answer", wrongResultText(wrong)), wrong);
+}
+
 /** Describes a handler's wrong result; `which` names the handler. */
-export function wrongResultText({ came, allowed }: WrongResult, which = "A handler"): string {
+export function wrongResultText({ came, allowed, isChunk }: WrongResult, which = "A handler"): string {
   const isNothing = came === "NoneType";
   const isUndeclared = undeclaredNames.has(came);
   const returned = isNothing ? "nothing" : isUndeclared ? undeclaredText(came) : came;
   if (allowed === undefined) return `${which} returned ${returned}, but the handler of an event returns nothing.`;
+  if (isChunk === true) {
+    const yielded = `${which} yielded ${returned}, but its chunks must be ${allowed}.`;
+    if (isUndeclared) return `${yielded} Yield a value of that type${exampleOf(allowed)}.`;
+    return isNothing ? `${yielded} Yield that.` : `${yielded} Yield that, or name ${came} as the chunk.`;
+  }
   const wrong = `${which} returned ${returned}, but its answer must be ${allowed}.`;
   if (isNothing) return `${wrong} Return that, or name voidMessage as the answer.`;
   if (isUndeclared) return `${wrong} Return a value of that type${exampleOf(allowed)}.`;
@@ -64,7 +77,9 @@ export function stockTextOf(failure: unknown): string | undefined {
 
 function remember(error: TroupeError, wrong: WrongResult): TroupeError {
   results.set(error, wrong);
-  const { came, allowed } = wrong;
+  const { came, allowed, isChunk } = wrong;
+  // Stock peers yield no chunks, and have no text for a wrong one.
+  if (isChunk === true) return error;
   const stock = allowed === undefined ? "is not None." : `not in return types [${allowed}]`;
   stockTexts.set(error, `Return type ${came} ${stock}`);
   return error;

@@ -8,6 +8,7 @@ import { followAbort, unfollowAbort } from "../follow-abort.ts";
 import { type CallPath, noPath, type OwnTurn, type PassingCall, pathVia, waitingTurns } from "../scope/call-path.ts";
 import { type CallScope, dropScope, holdScope } from "../scope/call-scope.ts";
 import type { Deadline } from "../scope/deadline.ts";
+import { type ChunkSink, chunkSinkKey } from "../streaming/chunk-sink.ts";
 import type { TopicId } from "../topics/topic-id.ts";
 import { abortError } from "./calls/call-bounds.ts";
 import { deadlineQueueOf, type Expiring, nowhere } from "./calls/deadline-queue.ts";
@@ -40,6 +41,8 @@ export interface HandlerContextDetails {
   readonly depth?: number | undefined;
   /** Whether this is a told message, whose sender does not wait. Default: false. */
   readonly isMail?: boolean | undefined;
+  /** Takes the chunks of a streamed call. Default: no caller reads chunks. */
+  readonly chunks?: ChunkSink | undefined;
   /** Metadata that the runtime has checked. */
   readonly metadata?: MessageMetadata | undefined;
   /** Metadata as a peer sent it: the context filters it when a handler asks. */
@@ -53,6 +56,7 @@ export class HandlerContext implements MessageContext {
   readonly topicId: TopicId | undefined;
   readonly isRpc: boolean;
   readonly reminder: ReminderTickInfo | undefined;
+  readonly [chunkSinkKey]: ChunkSink | undefined;
   /** Whether the message waits for its turn: no handler has seen it yet. */
   isWaiting = false;
   /** Whether the message has reached its agent: it has a handler, or waits for its turn. */
@@ -99,6 +103,7 @@ export class HandlerContext implements MessageContext {
     this.topicId = details.topicId;
     this.isRpc = details.isRpc;
     this.reminder = details.reminder;
+    this[chunkSinkKey] = details.chunks;
     this.#isOfCourier = details.reminder !== undefined || details.isMail === true;
     this.path = details.path ?? noPath;
     this.depth = (details.depth ?? 0) + (details.topicId !== undefined || details.isMail === true ? 1 : 0);
@@ -115,6 +120,15 @@ export class HandlerContext implements MessageContext {
   get messageId(): string {
     if (typeof this.#messageId === "function") this.#messageId = this.#messageId();
     return this.#messageId;
+  }
+
+  get isStreamed(): boolean {
+    return this[chunkSinkKey] !== undefined;
+  }
+
+  /** Whether a chunk has left: the message can't be tried again. */
+  get hasSentChunk(): boolean {
+    return this[chunkSinkKey]?.hasSent === true;
   }
 
   get metadata(): MessageMetadata {

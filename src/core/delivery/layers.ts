@@ -2,6 +2,7 @@ import type { Agent } from "../agents/agent.ts";
 import type { AgentId } from "../agents/agent-id.ts";
 import type { AmbientContexts } from "../ambient-contexts.ts";
 import type { HandlerInterceptor } from "../interceptor.ts";
+import { isChunkGenerator, pour } from "../streaming/pour.ts";
 import type { TraceCarrier } from "../tracing.ts";
 import type { AgentCatalog } from "./activations/agent-catalog.ts";
 import type { HandlerContext } from "./handler-context.ts";
@@ -78,7 +79,8 @@ export function withLayers(layers: readonly Layer[]): Handle {
 
 const handle: Handle = (agent, { message, context }) => {
   context.hasBegun = true;
-  return agent.onMessage(message, context);
+  const answer = agent.onMessage(message, context);
+  return isChunkGenerator(answer) ? pour(answer, context) : answer;
 };
 
 /** A layer may wait. The handler does not begin when the run has ended meanwhile, or its message was withdrawn. */

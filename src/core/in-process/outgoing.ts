@@ -1,5 +1,6 @@
 import type {
   AgentRuntime,
+  MessageStreamOptions,
   PublishOptions,
   SendOptions,
   SendOptionsWithAnswer,
@@ -15,6 +16,7 @@ import { HandlerContext } from "../delivery/handler-context.ts";
 import type { Delivery } from "../delivery/layers.ts";
 import type { MessageLog } from "../delivery/message-log.ts";
 import { keyRefused } from "../delivery/states/remembered-layer.ts";
+import { openStream } from "../delivery/streams/streamed-call.ts";
 import type { TargetWait, TypeArrivals } from "../delivery/type-arrivals.ts";
 import { errorText, MessageDroppedException, UndeliverableException } from "../errors.ts";
 import { DropMessage, type InterventionChain } from "../intervention.ts";
@@ -24,10 +26,14 @@ import { deadlineAfter } from "../scope/deadline.ts";
 import { assertWithinGuards, type Guards } from "../scope/guards.ts";
 import type { CodecRegistry } from "../serialization/codec-registry.ts";
 import { messageTypeText } from "../serialization/message-index.ts";
+import type { ChunkReader } from "../streaming/chunk-reader.ts";
+import type { ChunkSink } from "../streaming/chunk-sink.ts";
+import { defaultWindowBytes, StreamWindow } from "../streaming/stream-window.ts";
 import { resolveTopic, type TopicId } from "../topics/topic-id.ts";
 import type { Tracing } from "../tracing.ts";
 import { LocalCall, type PublishEnvelope, type SendEnvelope } from "./envelope.ts";
 import type { KeptMessages } from "./kept-messages.ts";
+import { LocalChunks } from "./local-chunks.ts";
 import type { MessagePump } from "./message-pump.ts";
 
 /** The parts of a runtime that its outgoing messages need. */
@@ -52,8 +58,9 @@ export interface OutgoingParts {
   readonly checksMessages: boolean;
 }
 
-/** Options of a call, which may name the type of its answer. */
-export type OutgoingCallOptions = SendOptions & Partial<SendOptionsWithAnswer<unknown>>;
+/** Options of a call, which may name the type of its answer. `chunks` takes the chunks of a streamed one. */
+export type OutgoingCallOptions = SendOptions &
+  Partial<SendOptionsWithAnswer<unknown>> & { readonly chunks?: ChunkSink | undefined };
 
 /** Puts the calls, events, told messages and timer messages of a runtime into its queue. */
 export class Outgoing {
@@ -72,6 +79,22 @@ export class Outgoing {
     if (tracing === undefined) return this.#send(message, recipient, options);
     const details = { destination: recipient, messageType: messageTypeText(message) };
     return tracing.span("create", details, () => this.#send(message, recipient, options));
+  }
+
+  /** Sends a call, and returns the stream of its answer. Its options are checked. */
+  stream(message: unknown, recipient: AgentId, options: MessageStreamOptions): ChunkReader {
+    const { codecs, checksMessages, clock, interventions, runtime } = this.#parts;
+    const type = codecs.typeOf(message);
+    const window = new StreamWindow(options.windowBytes ?? defaultWindowBytes);
+    return openStream(recipient, options, {
+      ...{ clock, ambient: runtime.ambient, interventions, type },
+      grant: (totalBytes) => window.grant(totalBytes),
+      send: (sendOptions, reader) => {
+        const refusalOf = checksMessages ? (chunk: unknown) => codecs.refusalOfAnswer(chunk, type?.chunk) : undefined;
+        const chunks = new LocalChunks({ reader, window, promised: type?.chunk, sender: recipient, refusalOf });
+        return this.send(message, recipient, { ...sendOptions, chunks });
+      },
+    });
   }
 
   /** Publishes an event. Its options are checked. Returns a promise for one that is kept. */
@@ -207,6 +230,7 @@ export class Outgoing {
       isDeadlineWatched: true,
       path,
       depth,
+      chunks: options.chunks,
       metadata,
     });
     const call = new LocalCall(context, message, pump);

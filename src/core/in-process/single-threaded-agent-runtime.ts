@@ -1,7 +1,8 @@
-// One file, since it is the port AgentRuntime: each method checks its arguments and asks a part, which compose.ts makes.
+// Over 400 lines: it is the port AgentRuntime. Each method checks its arguments and asks a part, which compose.ts makes.
 import type {
   AgentRuntime,
   GetOptions,
+  MessageStreamOptions,
   PublishOptions,
   RegisterAgentInstanceOptions,
   RegisterFactoryOptions,
@@ -28,8 +29,9 @@ import { UndeliverableException } from "../errors.ts";
 import { LimitedLog } from "../limited-log.ts";
 import { defaultLogger, guardedLogger, type Logger } from "../logger.ts";
 import type { CodecRegistry } from "../serialization/codec-registry.ts";
-import type { AnswerOf, MessageType } from "../serialization/message-type.ts";
+import type { AnswerOf, ChunkOf, MessageType } from "../serialization/message-type.ts";
 import type { Sendable } from "../serialization/sendable.ts";
+import type { MessageStream } from "../streaming/message-stream.ts";
 import type { Subscription } from "../topics/subscription.ts";
 import type { SubscriptionTable } from "../topics/subscription-table.ts";
 import type { TopicId } from "../topics/topic-id.ts";
@@ -47,6 +49,7 @@ import {
   assertFactoryRegistration,
   assertGetOptions,
   assertInstanceRegistration,
+  assertStream,
   assertTold,
 } from "../validation/call-options.ts";
 import { assertNotAborted, assertWaitOptions, untilAborted, type WaitOptions, waitFor } from "../wait-options.ts";
@@ -246,6 +249,17 @@ export class SingleThreadedAgentRuntime implements AgentRuntime {
       return Promise.reject(error);
     }
     return this.#outgoing.send(message, recipient, options);
+  }
+
+  stream<Message>(
+    message: Sendable<Message>,
+    recipient: AgentId,
+    options: MessageStreamOptions = {},
+  ): MessageStream<ChunkOf<Message>, AnswerOf<Message>> {
+    assertStream(message, recipient, options);
+    const stream: unknown = this.#outgoing.stream(message, recipient, withCheckedMetadata(options));
+    // The parts of a runtime know no types of messages.
+    return stream as MessageStream<ChunkOf<Message>, AnswerOf<Message>>;
   }
 
   async publishMessage<Message>(

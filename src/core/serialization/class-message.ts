@@ -4,21 +4,27 @@ import { assertOptions, optionShape } from "../validation/assert-options.ts";
 import { anything, callable } from "../validation/option-kinds.ts";
 import { assignFields } from "./assign-fields.ts";
 import { decodeJson, encodeJson, nativeJson } from "./json-codec.ts";
-import { assertMessageType, assertName, jsonContentType, type MessageType } from "./message-type.ts";
+import { assertMessageType, assertName, jsonContentType, type MessageType, type WholeAnswer } from "./message-type.ts";
 
 /** Options of `classMessage`. */
-export interface ClassMessageOptions<T, Answer> {
+export interface ClassMessageOptions<T, Answer, Chunk = unknown> {
   /** Type of the answer to a call with this message. Default: not declared. */
   readonly answer?: MessageType<Answer> | undefined;
+  /** Type of the chunks of an answer that comes in parts. Default: not declared. */
+  readonly chunk?: MessageType<Chunk> | undefined;
+  /** Returns the chunks that a reader sees of an answer that came without any. Default: the reader sees none then. */
+  readonly whole?: WholeAnswer<Answer, Chunk> | undefined;
   /** Creates the instance from parsed JSON. Default: assigns the fields without calling the constructor. */
   readonly fromJson?: ((json: unknown) => T) | undefined;
   /** Returns the value to write as JSON. Default: the instance itself. */
   readonly toJson?: ((value: T) => unknown) | undefined;
 }
 
-// The answer has a check of its own, which names the type.
+// Answer and chunk have a check of their own, which names the type.
 const shape = optionShape<ClassMessageOptions<unknown, unknown>>({
   answer: anything,
+  chunk: anything,
+  whole: callable,
   fromJson: callable,
   toJson: callable,
 });
@@ -27,7 +33,7 @@ const shape = optionShape<ClassMessageOptions<unknown, unknown>>({
 /**
  * Declares the instances of a class as messages with the wire name `typeName`. An instance of a subclass is a different
  * type. Give `fromJson` if the class has private fields or checks its arguments. Throws `invalid-argument` for an empty
- * name, a value that is not a class, or an invalid `answer`.
+ * name, a value that is not a class, or an invalid `answer` or `chunk`.
  *
  * @example
  * ```ts
@@ -36,11 +42,11 @@ const shape = optionShape<ClassMessageOptions<unknown, unknown>>({
  * runtime.addMessageSerializer(OrderMessage);
  * ```
  */
-export function classMessage<T extends object, Answer = unknown>(
+export function classMessage<T extends object, Answer = unknown, Chunk = unknown>(
   typeName: string,
   messageClass: ClassOf<T>,
-  options: ClassMessageOptions<T, Answer> = {},
-): MessageType<T, Answer> {
+  options: ClassMessageOptions<T, Answer, Chunk> = {},
+): MessageType<T, Answer, Chunk> {
   assertName(typeName);
   if (typeof messageClass !== "function") {
     throw new TroupeError(
@@ -50,6 +56,7 @@ export function classMessage<T extends object, Answer = unknown>(
   }
   assertOptions(options, shape, "classMessage");
   if (options.answer !== undefined) assertMessageType(options.answer, `The answer of ${typeName}`);
+  if (options.chunk !== undefined) assertMessageType(options.chunk, `The chunk of ${typeName}`);
   const prototype: T = messageClass.prototype;
   const toJson = options.toJson ?? ((value: T): unknown => value);
   const fromJson = options.fromJson ?? ((json: unknown): T => withFields(typeName, prototype, json));
@@ -58,6 +65,8 @@ export function classMessage<T extends object, Answer = unknown>(
     contentType: jsonContentType,
     identity: { by: "prototype", prototype },
     answer: options.answer,
+    chunk: options.chunk,
+    whole: options.whole,
     is: (value): value is T =>
       typeof value === "object" && value !== null && Object.getPrototypeOf(value) === prototype,
     serialize: (value) => encodeJson(nativeJson, typeName, shown(typeName, toJson, value)),

@@ -95,7 +95,7 @@ export class CodecRegistry {
   }
 
   /**
-   * Encodes a value. Registers the answer that its type declares. Throws `invalid-message` if the type is unknown or
+   * Encodes a value. Registers the answer and the chunk that its type declares. Throws `invalid-message` if the type is unknown or
    * the value cannot be encoded.
    */
   encode(value: unknown, preferredContentType?: string): EncodedMessage {
@@ -106,8 +106,9 @@ export class CodecRegistry {
     }
     const type = this.typeOf(value, preferredContentType);
     if (type === undefined) throw new TroupeError("invalid-message", undeclared(value));
-    const answer = type.answer;
+    const { answer, chunk } = type;
     if (answer !== undefined && !this.has(answer.typeName, answer.contentType)) this.add(answer);
+    if (chunk !== undefined && !this.has(chunk.typeName, chunk.contentType)) this.add(chunk);
     return { typeName: type.typeName, contentType: type.contentType, data: type.serialize(value) };
   }
 

@@ -1,7 +1,7 @@
 import type { StandardSchemaV1 } from "@standard-schema/spec";
 import { TroupeError } from "../errors.ts";
 import { assertOptions, optionShape } from "../validation/assert-options.ts";
-import { anything, withMethods } from "../validation/option-kinds.ts";
+import { anything, callable, withMethods } from "../validation/option-kinds.ts";
 import { decodeJson, encodeJson, type JsonCodec, nativeJson } from "./json-codec.ts";
 import { jsonSchemaOf } from "./json-schema.ts";
 import { brandOf } from "./message-index.ts";
@@ -12,6 +12,7 @@ import {
   jsonContentType,
   type MessageType,
   messageTypeKey,
+  type WholeAnswer,
 } from "./message-type.ts";
 import { assertSchema, validateNow } from "./standard-schema.ts";
 
@@ -19,29 +20,45 @@ import { assertSchema, validateNow } from "./standard-schema.ts";
 export type MessageSchema = StandardSchemaV1<unknown, object>;
 
 /** Options of `defineMessage`. */
-export interface DefineMessageOptions<Answer> {
+export interface DefineMessageOptions<Answer, Chunk = unknown> {
   /** Type of the answer to a call with this message; `sendMessage` returns its values. Default: not declared. */
   readonly answer?: MessageType<Answer> | undefined;
+  /** Type of the chunks of an answer that comes in parts; `stream` hands out its values. Default: not declared. */
+  readonly chunk?: MessageType<Chunk> | undefined;
+  /**
+   * Returns the chunks that the reader of a stream sees of an answer that came without any. So a loop has something to show, also if the agent
+   * does not stream. Default: the reader sees no chunk then.
+   */
+  readonly whole?: WholeAnswer<Answer, Chunk> | undefined;
   /** Reads and writes the JSON text. Default: JavaScript's JSON, which refuses values that it would change. */
   readonly json?: JsonCodec | undefined;
 }
 
-// The answer has a check of its own, which names the type.
+// Answer and chunk have a check of their own, which names the type.
 const shape = optionShape<DefineMessageOptions<unknown>>({
   answer: anything,
+  chunk: anything,
+  whole: callable,
   json: withMethods("a JSON codec, such as pythonJson,", "parse", "stringify"),
 });
 
-/** A value made by `defineMessage`: the output of the schema, marked with its wire name and answer. */
-export type DefinedMessage<Name extends string, Fields, Answer> = Fields & Branded<Name, Answer>;
+/** A value made by `defineMessage`: the output of the schema, marked with its wire name, answer and chunks. */
+export type DefinedMessage<Name extends string, Fields, Answer, Chunk = unknown> = Fields &
+  Branded<Name, Answer, Chunk>;
 
 /** A message type that creates its own values: `Greeting({ content: "hi" })`. `instanceof` recognizes them. */
-export interface DefinedMessageType<Name extends string, Schema extends MessageSchema, Answer = unknown>
-  extends MessageType<DefinedMessage<Name, StandardSchemaV1.InferOutput<Schema>, Answer>, Answer> {
+export interface DefinedMessageType<
+  Name extends string,
+  Schema extends MessageSchema,
+  Answer = unknown,
+  Chunk = unknown,
+> extends MessageType<DefinedMessage<Name, StandardSchemaV1.InferOutput<Schema>, Answer, Chunk>, Answer, Chunk> {
   /** Validates the fields and creates a value. Throws `invalid-message` with the issues of the schema. */
-  (fields: StandardSchemaV1.InferInput<Schema>): DefinedMessage<Name, StandardSchemaV1.InferOutput<Schema>, Answer>;
+  (
+    fields: StandardSchemaV1.InferInput<Schema>,
+  ): DefinedMessage<Name, StandardSchemaV1.InferOutput<Schema>, Answer, Chunk>;
   readonly typeName: Name;
-  readonly prototype: DefinedMessage<Name, StandardSchemaV1.InferOutput<Schema>, Answer>;
+  readonly prototype: DefinedMessage<Name, StandardSchemaV1.InferOutput<Schema>, Answer, Chunk>;
 }
 
 // protocol.md §4
@@ -50,7 +67,7 @@ export interface DefinedMessageType<Name extends string, Schema extends MessageS
  *
  * Values are validated when they are created and when they arrive. The schema must be synchronous and accept its own
  * output. Messages travel as JSON: the Python counterpart is a dataclass or pydantic model with the same name and
- * fields. Throws `invalid-argument` for an empty name, a schema that is not a Standard Schema, or an invalid `answer`.
+ * fields. Throws `invalid-argument` for an empty name, a schema that is not a Standard Schema, or an invalid `answer` or `chunk`.
  *
  * @example
  * ```ts
@@ -59,16 +76,22 @@ export interface DefinedMessageType<Name extends string, Schema extends MessageS
  * const { content } = await runtime.sendMessage(AskToGreet({ name: "Ada" }), new AgentId("greeter", "default"));
  * ```
  */
-export function defineMessage<const Name extends string, Schema extends MessageSchema, Answer = unknown>(
+export function defineMessage<
+  const Name extends string,
+  Schema extends MessageSchema,
+  Answer = unknown,
+  Chunk = unknown,
+>(
   name: Name,
   schema: Schema,
-  options: DefineMessageOptions<Answer> = {},
-): DefinedMessageType<Name, Schema, Answer> {
+  options: DefineMessageOptions<Answer, Chunk> = {},
+): DefinedMessageType<Name, Schema, Answer, Chunk> {
   assertName(name);
   assertSchema(schema, name);
   assertOptions(options, shape, "defineMessage");
   if (options.answer !== undefined) assertMessageType(options.answer, `The answer of ${name}`);
-  type Value = DefinedMessage<Name, StandardSchemaV1.InferOutput<Schema>, Answer>;
+  if (options.chunk !== undefined) assertMessageType(options.chunk, `The chunk of ${name}`);
+  type Value = DefinedMessage<Name, StandardSchemaV1.InferOutput<Schema>, Answer, Chunk>;
   const json = options.json ?? nativeJson;
 
   // `new Shape()` gives all values of the type one hidden class; its prototype carries the mark.
@@ -82,13 +105,15 @@ export function defineMessage<const Name extends string, Schema extends MessageS
     return Object.assign(Reflect.construct(Shape, []), valid);
   }
 
-  const type: DefinedMessageType<Name, Schema, Answer> = Object.assign(
+  const type: DefinedMessageType<Name, Schema, Answer, Chunk> = Object.assign(
     Object.defineProperty(create, "name", { value: name }),
     {
       typeName: name,
       contentType: jsonContentType,
       identity: { by: "brand" } as const,
       answer: options.answer,
+      chunk: options.chunk,
+      whole: options.whole,
       is: (value: unknown): value is Value => brandOf(value)?.typeName === name,
       serialize: (value: Value) => encodeJson(json, name, value),
       deserialize: (bytes: Uint8Array) => create(decodeJson(json, name, bytes)),

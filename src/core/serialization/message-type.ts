@@ -33,12 +33,16 @@ export type MessageIdentity =
  * `classMessage` or `protobufMessage`. It plays the part of AutoGen's `MessageSerializer`. A later registration with
  * the same `typeName` and `contentType` replaces an earlier one.
  */
-export interface MessageType<T = unknown, Answer = unknown> {
+export interface MessageType<T = unknown, Answer = unknown, Chunk = unknown> {
   readonly typeName: string;
   readonly contentType: string;
   readonly identity: MessageIdentity;
   /** Declared type of the answer to a call with this message. */
   readonly answer: MessageType<Answer> | undefined;
+  /** Declared type of the chunks of an answer that comes in parts. Default: not declared. */
+  readonly chunk?: MessageType<Chunk> | undefined;
+  /** Returns the chunks that a reader sees of an answer that came in one piece. Default: none. */
+  readonly whole?: WholeAnswer<Answer, Chunk> | undefined;
   /** Whether a value has exactly this type. An instance of a subclass has not. */
   is(value: unknown): value is T;
   /** Encodes a value. Throws `invalid-message` if it cannot. */
@@ -55,6 +59,10 @@ export interface MessageType<T = unknown, Answer = unknown> {
   readonly jsonSchema?: (() => JsonSchemaObject | undefined) | undefined;
 }
 
+/** Returns the chunks of an answer that came in one piece. */
+// A method, so that a message type with an answer is one with any answer.
+export type WholeAnswer<Answer, Chunk> = { whole(answer: Answer): Iterable<Chunk> }["whole"];
+
 /**
  * Key under which the prototype of a branded value holds its `MessageType`. Copies of the package share it. The type is
  * `never` because `Symbol.for` has no unique type.
@@ -62,16 +70,18 @@ export interface MessageType<T = unknown, Answer = unknown> {
 export const messageTypeKey: unique symbol = Symbol.for("troupe.messageType") as never;
 
 declare const answerBrand: unique symbol;
+declare const chunkBrand: unique symbol;
 declare const messageName: unique symbol;
 
 /**
- * The compile-time mark of a message made by `defineMessage`: its name on the wire and the type of its answer.
+ * The compile-time mark of a message made by `defineMessage`: its name on the wire, the type of its answer, and that of its chunks.
  * A spread (`{ ...ask }`) loses the mark, as the copy loses its message type: call the type again.
  */
 // A class with accessors, never made: the compiler leaves members of classes out of a spread, and keeps those of interfaces.
-export declare abstract class Branded<Name extends string, Answer> {
+export declare abstract class Branded<Name extends string, Answer, Chunk = unknown> {
   get [messageName](): Name;
   get [answerBrand](): Answer;
+  get [chunkBrand](): Chunk;
 }
 
 /**
@@ -82,11 +92,22 @@ export interface Answers<Answer> {
   readonly [answerBrand]?: Answer;
 }
 
+/**
+ * Declares the chunks of the answer to a message class: `interface Ask extends Answers<Poem>, Chunks<Line> {}` gives `stream` the type of its
+ * chunks.
+ */
+export interface Chunks<Chunk> {
+  readonly [chunkBrand]?: Chunk;
+}
+
 /** Type of the answer to a message; `unknown` if the message does not declare one. */
 export type AnswerOf<M> = M extends { readonly [answerBrand]?: infer Answer } ? Answer : unknown;
 
+/** Type of the chunks of the answer to a message; `unknown` if the message does not declare one. */
+export type ChunkOf<M> = M extends { readonly [chunkBrand]?: infer Chunk } ? Chunk : unknown;
+
 /** Type of the values of a message type: `MessageOf<typeof Greeting>`. */
-export type MessageOf<Type> = Type extends MessageType<infer T, infer _Answer> ? T : never;
+export type MessageOf<Type> = Type extends MessageType<infer T, infer _Answer, infer _Chunk> ? T : never;
 
 /** Throws `invalid-argument` for what can't be the name of a message type, and for a name of Troupe's own. */
 export function assertName(name: unknown): void {

@@ -1,5 +1,6 @@
 import type {
   GetOptions,
+  MessageStreamOptions,
   PublishOptions,
   RegisterAgentInstanceOptions,
   RegisterFactoryOptions,
@@ -14,9 +15,10 @@ import { principalKinds } from "../agents/told-principal.ts";
 import { turnKinds } from "../agents/turns.ts";
 import { TroupeError } from "../errors.ts";
 import { assertNotReserved } from "../reserved-names.ts";
+import { largestWindowBytes, smallestWindowBytes } from "../streaming/stream-window.ts";
 import { assertWaitOptions, waitKinds } from "../wait-options.ts";
 import { assertAgentId, assertFactory, assertMessage, assertTopic } from "./assert-arguments.ts";
-import { assertOptions, optionShape } from "./assert-options.ts";
+import { assertOptions, type OptionKinds, optionShape } from "./assert-options.ts";
 import {
   agentId,
   callable,
@@ -47,7 +49,7 @@ export function isIdempotencyKey(value: unknown): value is string {
 // Its names and values have their own check, which also copies them.
 const metadata = { ...fields, expected: 'an object of texts, { tenant: "acme" }' };
 
-const callShape = optionShape<SendOptions & Partial<SendOptionsWithAnswer<unknown>>>({
+const callKinds: OptionKinds<SendOptions> = {
   sender: agentId,
   signal,
   timeoutMs: milliseconds,
@@ -56,7 +58,17 @@ const callShape = optionShape<SendOptions & Partial<SendOptionsWithAnswer<unknow
   metadata,
   messageId: text,
   idempotencyKey,
+};
+
+const callShape = optionShape<SendOptions & Partial<SendOptionsWithAnswer<unknown>>>({
+  ...callKinds,
   answer: messageType,
+});
+
+const streamShape = optionShape<MessageStreamOptions>({
+  ...callKinds,
+  windowBytes: number({ from: smallestWindowBytes, to: largestWindowBytes }),
+  idleTimeoutMs: number({ from: 1 }),
 });
 
 const toldShape = optionShape<TellOptions>({ sender: agentId, metadata, idempotencyKey });
@@ -99,6 +111,13 @@ export function assertCall(message: unknown, recipient: unknown, options: unknow
   assertMessage(message);
   assertAgentId(recipient, "recipient");
   if (options !== undefined) assertOptions(options, callShape, "sendMessage");
+}
+
+/** Checks the arguments of a stream, as `assertCall` does for a call. */
+export function assertStream(message: unknown, recipient: unknown, options: unknown): void {
+  assertMessage(message);
+  assertAgentId(recipient, "recipient");
+  if (options !== undefined) assertOptions(options, streamShape, "stream");
 }
 
 /** Checks the arguments of a told message, as `assertCall` does for a call. */

@@ -34,7 +34,7 @@ export class CallDeadlines {
     const { timeoutMs } = call;
     if (timeoutMs === 0) return;
     call.dueMs = clock.now() + timeoutMs;
-    if (timeoutMs === commonMs) {
+    if (timeoutMs === commonMs && call.stream === undefined) {
       call.dueSlot = this.#common.length;
       this.#common.push(call);
       if (this.#timer === undefined) this.#arm(timeoutMs);
@@ -44,8 +44,8 @@ export class CallDeadlines {
   }
 
   remove(call: PendingCall): void {
-    if (call.timeoutMs === this.#parts.commonMs) return this.#leave(call);
-    call.timer?.cancel();
+    if (call.timer !== undefined) call.timer.cancel();
+    else if (call.timeoutMs === this.#parts.commonMs) this.#leave(call);
   }
 
   /** Whether the time of a call that has not left is up. */
@@ -61,8 +61,21 @@ export class CallDeadlines {
   /** After a blocked loop the host first reads what has come: the answer may be there. */
   #onTimer(call: PendingCall): void {
     const { clock, onDue } = this.#parts;
+    if (this.#hasMoved(call)) return;
     if (clock.now() - call.dueMs <= lateMs) return onDue(call);
     call.timer = clock.setTimer(readingMs, () => onDue(call));
+  }
+
+  // protocol.md §11.21
+  /** The common timeout of a stream counts from its last chunk or grant. True: it is not over yet. */
+  #hasMoved(call: PendingCall): boolean {
+    const { clock, commonMs } = this.#parts;
+    if (call.stream === undefined || call.timeoutMs !== commonMs) return false;
+    const leftMs = call.stream.movedMs + commonMs - clock.now();
+    if (leftMs <= 0) return false;
+    call.dueMs = clock.now() + leftMs;
+    call.timer = clock.setTimer(Math.min(leftMs, limits.timerMs), () => this.#onTimer(call));
+    return true;
   }
 
   #arm(delayMs: number): void {

@@ -134,6 +134,14 @@ export const callFailure = {
   unreadableRequest: (reason: string) => undeliverable(`The request can't be read: ${reason}`, "invalid-message"),
   unreadableAnswer: (agentType: string, reason: string) =>
     mayBeHandled(`The answer of agent type ${agentType} can't be read: ${reason}`, "invalid-message"),
+  // protocol.md §11.21
+  noRoomForChunk: (agentType: string) =>
+    mayBeHandled(
+      `A chunk of agent type ${agentType} found the host's queue for its reader full. Read faster.`,
+      "overloaded",
+    ),
+  notGranted: (agentType: string) =>
+    mayBeHandled(`Agent type ${agentType} sent a chunk that the reader had not granted.`, "invalid-message"),
   requestTooLarge: (agentType: string, bytes: number, maxBytes: number) =>
     undeliverable(
       `The request of ${bytes} bytes exceeds what the worker of agent type ${agentType} can receive${limitText(maxBytes)}.`,

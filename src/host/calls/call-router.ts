@@ -29,6 +29,7 @@ import type { TypeOwners } from "../registry/type-owners.ts";
 import type { MessageTraces } from "../sessions/message-traces.ts";
 import type { Peer, PeerTable } from "../sessions/peer.ts";
 import type { PendingCall } from "../sessions/pending-call.ts";
+import { CallChunks } from "./call-chunks.ts";
 import { CallCommits } from "./call-commits.ts";
 import { CallEndings } from "./call-endings.ts";
 import { CallEnds } from "./call-ends.ts";
@@ -99,6 +100,8 @@ export class CallRouter {
   /** Calls whose answers ride on commits. */
   readonly commits: CallCommits;
   readonly #sending: CallSending;
+  /** The chunks of answers that come in parts. */
+  readonly chunks: CallChunks;
   /** Calls that other hosts serve. */
   readonly elsewhere: CallsElsewhere;
   readonly #others: OthersSeat;
@@ -143,6 +146,7 @@ export class CallRouter {
         this.elsewhere.forget(call);
       },
     });
+    this.chunks = new CallChunks({ calls, ends: this.ends, counters, clock });
     const { placement, leaving, others = { now: noOthers } } = parts;
     const { courier, asksPrincipal } = parts;
     const chains = this.#chains;

@@ -6,6 +6,7 @@ import {
   spliceRequestId,
   withoutMailMarks,
   withoutPath,
+  withoutStream,
 } from "../../protocol/internal.ts";
 import type { OthersSeat } from "../peers/other-hosts.ts";
 import { WorkerElsewhere } from "../peers/worker-elsewhere.ts";
@@ -95,13 +96,21 @@ export class CallSending {
     const { calls, chains, courier } = this.#parts;
     const id = calls.idBytesOf(call);
     const isMarked = call.caller === courier && !target.traits.capabilities.has("mail");
-    const onPath = onWaitingPath(given, calls);
+    const onPath = onWaitingPath(this.#onStream(given, call, target), calls);
     const request = isMarked ? withoutMailMarks(onPath) : onPath;
     if (request === undefined) return undefined;
     if (!request.hasPath || target.traits.capabilities.has("turns")) return spliceRequestId(request, id, entry);
     const { bare, path } = withoutPath(request);
     chains.keep(call, target, request.targetKey, path);
     return spliceRequestId(bare, id, entry);
+  }
+
+  // protocol.md §11.21
+  /** Returns the call as its target may answer it: in parts only if both ends know that. */
+  #onStream(request: PeekedRequest, call: PendingCall, target: Peer): PeekedRequest {
+    if (request.streamBytes === undefined) return request;
+    if (!target.traits.capabilities.has("streams")) call.stream = undefined;
+    return call.stream === undefined ? withoutStream(request) : request;
   }
 
   #send(call: PendingCall, frame: FrameBytes, target: Peer, use: "call" | "first-call"): void {

@@ -6,7 +6,7 @@ import { limits } from "../limits.ts";
 import type { Observers } from "../observer.ts";
 import type { MessageTraces } from "../sessions/message-traces.ts";
 import type { Peer } from "../sessions/peer.ts";
-import { keptText, type PendingCall, untimed } from "../sessions/pending-call.ts";
+import { type CallStream, keptText, type PendingCall, untimed } from "../sessions/pending-call.ts";
 import { messageSenderOf, traceIdOf } from "../sessions/traced-origin.ts";
 import { CallDeadlines } from "./call-deadlines.ts";
 import { HostIds } from "./host-ids.ts";
@@ -116,6 +116,7 @@ export class CallTable {
       heldSinceMs: undefined,
       outgoingSlot: 0,
       incomingSlot: 0,
+      stream: this.#streamOf(caller, request),
       trace: this.#traces?.call(caller, request, phase),
     };
     if (isHeard) this.#observers.payloads?.callOpened(pending, request.bytes);
@@ -126,6 +127,12 @@ export class CallTable {
     caller.quota?.count("calls");
     this.#deadlines.add(pending);
     return pending;
+  }
+
+  // protocol.md §11.21
+  #streamOf(caller: Peer, { streamBytes = 0 }: PeekedRequest): CallStream | undefined {
+    if (streamBytes === 0 || !caller.traits.capabilities.has("streams")) return undefined;
+    return { grantedBytes: streamBytes, sentBytes: 0, movedMs: this.#clock.now() };
   }
 
   assign(call: PendingCall, target: Peer): void {
@@ -149,8 +156,8 @@ export class CallTable {
     return this.#ids.textOf(hostId);
   }
 
-  /** Finds the call that a response answers. */
-  answeredBy(response: PeekedResponse): PendingCall | undefined {
+  /** Finds the call that a response answers, or a chunk belongs to. */
+  answeredBy(response: Pick<PeekedResponse, "bytes" | "requestId">): PendingCall | undefined {
     return this.#calls.get(this.#ids.numberIn(response));
   }
 

@@ -50,8 +50,8 @@ export class HostIds {
     return /^[1-9]\d*$/.test(digits) ? Number(digits) : -1;
   }
 
-  /** Reads the number in a response's request id; -1 if the id is not this host's. */
-  numberIn({ bytes, requestId }: PeekedResponse): number {
+  /** Reads the number in the request id of a response or a chunk; -1 if the id is not this host's. */
+  numberIn({ bytes, requestId }: Pick<PeekedResponse, "bytes" | "requestId">): number {
     const mark = this.#mark;
     const { textStart, end } = requestId;
     const start = textStart + mark.length;

@@ -96,6 +96,10 @@ export class Router {
         return;
       case "cancel":
         return calls.ends.cancel(peer, frame);
+      case "chunk":
+        return calls.chunks.take(peer, frame);
+      case "credit":
+        return calls.chunks.grant(peer, frame);
       case "register-type":
         return registration.registerType(peer, frame.requestId, frame.agentType);
       case "subscribe":

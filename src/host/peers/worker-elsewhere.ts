@@ -120,7 +120,8 @@ function traitsOf(capabilities: ReadonlySet<Capability>): PeerTraits {
     takesJsonEvents: true,
     maxFrameBytes: Number.POSITIVE_INFINITY,
     isAnnounced: true,
-    capabilities: new Set([...capabilities, "turns"]),
+    // No chunks go from host to host: such a worker answers in one piece.
+    capabilities: new Set([...capabilities].filter((word) => word !== "streams").concat("turns")),
     reconnectGraceMs: 0,
   };
 }

@@ -13,10 +13,10 @@ import type { DotnetWorker } from "./dotnet-worker.ts";
 import type { IncomingCalls, OutgoingCalls } from "./pending-call.ts";
 
 /**
- * The use of a frame: a call to the peer, an answer to a call of its own, an event, a notice, or a heartbeat. `first-call`: a call that opens a
+ * The use of a frame: a call to the peer, an answer or a chunk for its own call, an event, notice or heartbeat. `first-call`: a call that opens a
  * route to another host.
  */
-export type FrameUse = "call" | "first-call" | "answer" | "event" | "notice" | "heartbeat";
+export type FrameUse = "call" | "first-call" | "answer" | "chunk" | "event" | "notice" | "heartbeat";
 
 /** Whether a peer's queue took a frame; if not, why. `full`: the worker does not read fast enough. */
 export type SendOutcome = "queued" | "too-large" | "full" | "closed";

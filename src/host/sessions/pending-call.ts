@@ -19,6 +19,14 @@ export interface StockPath {
   readonly bytes: number;
 }
 
+// protocol.md §11.21
+/** The stream of a call whose caller reads chunks, in bytes since the call began, and when it last moved. */
+export interface CallStream {
+  grantedBytes: number;
+  sentBytes: number;
+  movedMs: number;
+}
+
 // protocol.md H1
 /** A call between two peers without an outcome: who called under which id, and who was called. */
 export interface PendingCall {
@@ -71,6 +79,9 @@ export interface PendingCall {
   bounces: number;
   /** When the call began to wait for the place of its type, by the host's clock. */
   heldSinceMs: number | undefined;
+  // protocol.md §11.21
+  /** Undefined: the caller reads no chunks, or its target can send none. */
+  stream: CallStream | undefined;
   /** Undefined: the call is not traced. */
   readonly trace: CallTrace | undefined;
   /** Places of the call in the sets of its caller and of its target. */

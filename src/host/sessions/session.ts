@@ -87,7 +87,7 @@ export class Session implements Peer {
   readonly outgoingCalls = createOutgoingCalls();
   readonly incomingCalls = createIncomingCalls();
   lastEvent = 0;
-  /** Events kept from this worker, and calls to it refused, because its queue was full. */
+  /** Events kept from this worker, and calls and chunks to it refused, because its queue was full. */
   droppedEvents = 0;
   refusedCalls = 0;
   readonly #stream: ServerStream;
@@ -286,7 +286,7 @@ export class Session implements Peer {
     // What the queue is full of keeps the stream busy, and the worker asks again.
     if (use === "heartbeat") return "full";
     if (use === "event") this.droppedEvents += 1;
-    if (use === "call") this.refusedCalls += 1;
+    if (use === "call" || use === "chunk") this.refusedCalls += 1;
     if (this.#bound.noteLoss()) this.#parts.onOverflow(this);
     // A lost notice leaves a handler at work in vain, and that is all.
     if (use !== "notice" && (use === "answer" || this.#bound.endsChannel)) {

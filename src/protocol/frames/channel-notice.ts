@@ -3,6 +3,8 @@ import { type ChannelSignal, type Leaving, SignalMessageSchema } from "../gen/tr
 import type {
   CancelFrame,
   CancelReason,
+  ChunkFrame,
+  CreditFrame,
   HeartbeatFrame,
   LeaseNotice,
   LeavingFrame,
@@ -15,12 +17,15 @@ import { fromWireHeartbeat, noticeTag, toWireHeartbeat } from "./heartbeat.ts";
 import { areShort, fromWireLease, toWireLease } from "./lease-notices.ts";
 import { fromWireLeaving, toWireLeaving } from "./leaving-notices.ts";
 import { isTextAt, RawReader, textAt } from "./raw-reader.ts";
+import { fromWireChunk, fromWireCredit, toWireChunk, toWireCredit } from "./stream-notices.ts";
 
 type NoticeFrame =
   | CancelFrame
   | LeavingFrame
   | StuckFrame
   | UnstuckFrame
+  | ChunkFrame
+  | CreditFrame
   | HeartbeatFrame
   | LeavingNotice
   | LeaseNotice;
@@ -49,6 +54,10 @@ export function decodeNoticeGenerated(bytes: Uint8Array): NoticeFrame | undefine
     }
     case "unstuck":
       return { kind: "unstuck", requestId: signal.value.requestId };
+    case "chunk":
+      return fromWireChunk(signal.value);
+    case "credit":
+      return fromWireCredit(signal.value);
     case "heartbeat":
       return fromWireHeartbeat(signal.value);
     default:
@@ -104,6 +113,10 @@ function toWireNotice(frame: NoticeFrame): ChannelSignal["signal"] {
     }
     case "unstuck":
       return { case: "unstuck", value: { $typeName: "troupe.v1.UnstuckCall", requestId: frame.requestId } };
+    case "chunk":
+      return { case: "chunk", value: toWireChunk(frame) };
+    case "credit":
+      return { case: "credit", value: toWireCredit(frame) };
     case "heartbeat":
       return { case: "heartbeat", value: toWireHeartbeat(frame) };
     case "holds":

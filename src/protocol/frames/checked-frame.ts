@@ -73,6 +73,15 @@ function assertFrame(frame: Frame): void {
     case "unstuck":
       assertText(frame.requestId, "The requestId of an unstuck frame");
       return;
+    case "chunk":
+      for (const name of ["requestId", "typeName", "contentType"] as const)
+        assertText(frame[name], `The ${name} of a chunk frame`);
+      assertCount(frame.offset, "The offset of a chunk frame");
+      if (frame.data instanceof Uint8Array) return;
+      throw wrongValue("The data of a chunk frame must be bytes, a Uint8Array", frame.data);
+    case "credit":
+      assertText(frame.requestId, "The requestId of a credit frame");
+      return assertCount(frame.bytes, "The bytes of a credit frame");
     case "heartbeat":
       assertUint32(frame.seq, "The seq of a heartbeat frame");
       assertUint32(frame.leaseMs, "The leaseMs of a heartbeat frame");
@@ -105,11 +114,16 @@ function assertFrame(frame: Frame): void {
       return;
     default: {
       const known =
-        "request, response, event, register-type, subscribe, ack, cancel, leaving, stuck, unstuck, heartbeat, " +
+        "request, response, event, register-type, subscribe, ack, cancel, leaving, stuck, unstuck, chunk, credit, heartbeat, " +
         "leave, ask-leave, returned, left, stay, leaving-worker, drain, holds, void, hosts, moving, last";
       throw wrongValue(`The kind of a frame must be ${known} or empty`, kind satisfies never);
     }
   }
+}
+
+function assertCount(value: number, what: string): void {
+  if (Number.isSafeInteger(value) && value >= 0) return;
+  throw wrongValue(`${what} must be a whole number of at least 0`, value);
 }
 
 function assertUint32(value: number, what: string): void {

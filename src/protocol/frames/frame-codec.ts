@@ -5,6 +5,7 @@ import { decodeFrameGenerated, encodeFrameGenerated } from "./generated-codec.ts
 import { decodeHeartbeatQuickly, encodeHeartbeat } from "./heartbeat.ts";
 import { decodeQuickly } from "./quick-decoder.ts";
 import { encodeQuickly } from "./quick-encoder.ts";
+import { decodeChunkQuickly, encodeChunk, encodeCredit } from "./stream-notices.ts";
 
 /** Encodes one message of the data channel. Throws `invalid-message` for text that is not valid Unicode. */
 export function encodeFrame(frame: Frame): Uint8Array {
@@ -13,6 +14,10 @@ export function encodeFrame(frame: Frame): Uint8Array {
     case "response":
     case "event":
       return encodeQuickly(frame);
+    case "chunk":
+      return encodeChunk(frame);
+    case "credit":
+      return encodeCredit(frame);
     case "heartbeat":
       return encodeHeartbeat(frame);
     case "register-type":
@@ -47,6 +52,7 @@ export function encodeFrame(frame: Frame): Uint8Array {
 export function decodeFrame(bytes: Uint8Array): Frame {
   return (
     decodeQuickly(bytes) ??
+    decodeChunkQuickly(bytes) ??
     decodeCancelQuickly(bytes) ??
     decodeHeartbeatQuickly(bytes) ??
     parsing("a frame", () => decodeFrameGenerated(bytes))

@@ -243,6 +243,28 @@ export interface HeartbeatFrame {
   readonly leaseMs: number;
 }
 
+// protocol.md §11.21
+/** A part of the answer to a call. Sent only for a call with the metadata `agstream`, and to a peer that names `streams`. */
+export interface ChunkFrame {
+  readonly kind: "chunk";
+  readonly requestId: string;
+  /** 0, 1, 2 … within the call. */
+  readonly offset: number;
+  /** Empty: as the chunk before. The same holds for the content type. */
+  readonly typeName: string;
+  readonly contentType: string;
+  readonly data: Uint8Array;
+}
+
+// protocol.md §11.21
+/** Lets the sender of chunks go on. Sent only to a peer that names `streams`. */
+export interface CreditFrame {
+  readonly kind: "credit";
+  readonly requestId: string;
+  /** Bytes that were granted since the call began. */
+  readonly bytes: number;
+}
+
 // protocol.md §1.2
 /** Decoded content of one message of the data channel. Codecs and runtimes meet in this type. */
 export type Frame =
@@ -254,6 +276,8 @@ export type Frame =
   | LeavingFrame
   | StuckFrame
   | UnstuckFrame
+  | ChunkFrame
+  | CreditFrame
   | HeartbeatFrame
   | LeavingNotice
   | LeaseNotice

@@ -14,6 +14,8 @@ export function encodeFrameGenerated(frame: Frame): Uint8Array {
     case "leaving":
     case "stuck":
     case "unstuck":
+    case "chunk":
+    case "credit":
     case "heartbeat":
     case "leave":
     case "ask-leave":
@@ -65,6 +67,8 @@ function toWire(frame: Frame): Message["message"] {
     case "leaving":
     case "stuck":
     case "unstuck":
+    case "chunk":
+    case "credit":
     case "heartbeat":
     case "leave":
     case "ask-leave":

@@ -8,6 +8,7 @@ import { decodeHeartbeatQuickly } from "../frames/heartbeat.ts";
 import { RawReader, textAt, WireType } from "../frames/raw-reader.ts";
 import { MessageSchema } from "../gen/agent_worker_pb.ts";
 import { hostKeys, metadataKey } from "../wire-names.ts";
+import { peekChunk, peekDecodedChunk } from "./chunk-peek.ts";
 import { peekEvent, peekRequest, peekResponse } from "./message-peek.ts";
 import type { FrameHead, PeekedEvent, PeekedFrame, PeekedRequest, PeekedResponse } from "./peeked-frame.ts";
 
@@ -17,7 +18,13 @@ import type { FrameHead, PeekedEvent, PeekedFrame, PeekedRequest, PeekedResponse
  * are well-formed. A message in a form that no canonical encoder writes is decoded, encoded again and peeked once more.
  */
 export function peekFrame(bytes: Uint8Array): PeekedFrame {
-  return peekQuick(bytes) ?? decodeCancelQuickly(bytes) ?? decodeHeartbeatQuickly(bytes) ?? peekSlow(bytes);
+  return (
+    peekQuick(bytes) ??
+    peekChunk(bytes) ??
+    decodeCancelQuickly(bytes) ??
+    decodeHeartbeatQuickly(bytes) ??
+    peekSlow(bytes)
+  );
 }
 
 // protocol.md §11.3
@@ -71,6 +78,12 @@ export function withoutAttribute(event: PeekedEvent, name: string): PeekedEvent 
 /** Returns the call with this path; with an empty one, the call without a path. */
 export function withPath(request: PeekedRequest, path: string): PeekedRequest {
   return withMetadata(request, metadataKey.path, path === "" ? undefined : path);
+}
+
+// protocol.md §11.21
+/** Returns the call of a caller that asks for no chunks. */
+export function withoutStream(request: PeekedRequest): PeekedRequest {
+  return request.streamBytes === undefined ? request : withMetadata(request, metadataKey.stream, undefined);
 }
 
 // protocol.md §11.14, §11.16
@@ -151,7 +164,14 @@ function peekSlow(bytes: Uint8Array): PeekedFrame {
       default: {
         const frame = decodeFrame(bytes);
         if (frame.kind === "request" || frame.kind === "response" || frame.kind === "event") break;
-        return frame;
+        if (frame.kind !== "chunk") return frame;
+        return (
+          peekDecodedChunk(frame) ?? {
+            kind: "bad",
+            reason: "the canonical form of a chunk can't be read",
+            head: undefined,
+          }
+        );
       }
     }
     return { kind: "bad", reason: "it reads differently each time", head: undefined };

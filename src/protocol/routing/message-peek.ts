@@ -1,5 +1,5 @@
 import { longestPath } from "../call-path.ts";
-import { parseTimeout } from "../extension-metadata.ts";
+import { parseTimeout, parseWindow } from "../extension-metadata.ts";
 import {
   agentIdShape,
   anyShape,
@@ -43,6 +43,7 @@ export function peekRequest(bytes: Uint8Array, bodyStart: number): PeekedRequest
   let hasHostKeys = false;
   let isTold = false;
   let isKeyed = false;
+  let streamBytes: number | undefined;
   while (!reader.atEnd) {
     const fieldStart = reader.position;
     const tag = reader.tag();
@@ -59,6 +60,7 @@ export function peekRequest(bytes: Uint8Array, bodyStart: number): PeekedRequest
       } else if (value.isHostKey) hasHostKeys = true;
       else if (value.isDelivery) isTold = true;
       else if (value.isKey) isKeyed = true;
+      else if (value.streamBytes !== undefined) streamBytes = value.streamBytes;
       continue;
     }
     const valueStart = reader.position;
@@ -82,6 +84,7 @@ export function peekRequest(bytes: Uint8Array, bodyStart: number): PeekedRequest
     hasHostKeys,
     isTold,
     isKeyed,
+    streamBytes,
   };
 }
 
@@ -195,14 +198,17 @@ interface Entry {
   /** Whether it names the call for an agent that remembers it. */
   readonly isKey: boolean;
   readonly timeoutMs: number | undefined;
+  /** The bytes of chunks for which a call asks, 0 for a value that asks for none. Undefined for another entry. */
+  readonly streamBytes: number | undefined;
 }
 
 const otherEntry: Entry = {
   ...{ isTimeout: false, isTroupeKey: false, isPath: false, isHostKey: false, isDelivery: false, isKey: false },
-  ...{ path: undefined, timeoutMs: undefined },
+  ...{ path: undefined, timeoutMs: undefined, streamBytes: undefined },
 };
 const emptyTimeout: Entry = { ...otherEntry, isTimeout: true };
 const troupeEntry: Entry = { ...otherEntry, isTroupeKey: true };
+const emptyStream: Entry = { ...otherEntry, streamBytes: 0 };
 const depthEntry: Entry = { ...otherEntry, isPath: true };
 const emptyPath: Entry = { ...otherEntry, isPath: true, path: "" };
 const hostEntry: Entry = { ...otherEntry, isHostKey: true };
@@ -231,6 +237,7 @@ function readEntry(reader: RawReader): Entry | undefined {
   reader.position = end;
   if (untimed === emptyPath)
     return isPathAt(valueStart, end) ? { ...emptyPath, path: textAt(bytes, valueStart, end) } : emptyPath;
+  if (untimed === emptyStream) return { ...emptyStream, streamBytes: parseWindow(textAt(bytes, valueStart, end)) };
   if (!isTimeout) return untimed;
   return { ...emptyTimeout, timeoutMs: parseTimeout(textAt(bytes, valueStart, end)) };
 }
@@ -243,6 +250,7 @@ function isPathAt(start: number, end: number): boolean {
 function entryAt(bytes: Uint8Array, start: number, end: number): Entry {
   if (isKey(metadataKey.path, bytes, start, end)) return emptyPath;
   if (isKey(metadataKey.depth, bytes, start, end)) return depthEntry;
+  if (isKey(metadataKey.stream, bytes, start, end)) return emptyStream;
   if (isKey(metadataKey.delivery, bytes, start, end)) return deliveryEntry;
   if (isKey(metadataKey.idempotency, bytes, start, end)) return idempotencyEntry;
   return isHostKeyAt(bytes, start, end) ? hostEntry : otherEntry;

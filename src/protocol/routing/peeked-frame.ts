@@ -35,6 +35,9 @@ export interface PeekedRequest {
   readonly hasPath: boolean;
   /** The value of `agpath`; empty without one. */
   readonly path: string;
+  // protocol.md §11.21
+  /** The value of `agstream`, 0 for one that asks for no chunks. Undefined without the key. */
+  readonly streamBytes: number | undefined;
   // protocol.md §11.14, §11.16
   /** Whether the metadata has a key that only hosts set: `agepoch`, `agmail`, `agattempt`, `agreminder`, `agtopic` or `agprincipal`. */
   readonly hasHostKeys: boolean;
@@ -57,6 +60,16 @@ export interface PeekedResponse {
   readonly hasTroupeKeys: boolean;
 }
 
+// protocol.md §11.21
+/** Position of the request id of a chunk, and the bytes that it stands in. */
+export interface PeekedChunk {
+  readonly kind: "chunk";
+  readonly bytes: Uint8Array;
+  readonly requestId: RequestIdPlace;
+  /** Length of the chunk's own data. */
+  readonly dataBytes: number;
+}
+
 /** Topic type of an event, and the bytes of the event. */
 export interface PeekedEvent {
   readonly kind: "event";
@@ -76,6 +89,7 @@ export type PeekedFrame =
   | PeekedRequest
   | PeekedResponse
   | PeekedEvent
+  | PeekedChunk
   | Extract<
       Frame,
       {
@@ -87,6 +101,7 @@ export type PeekedFrame =
           | "leaving"
           | "stuck"
           | "unstuck"
+          | "credit"
           | "heartbeat"
           | "empty";
       }

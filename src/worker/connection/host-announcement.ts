@@ -61,6 +61,12 @@ export class HostAnnouncement {
     return this.#knows("mail");
   }
 
+  // protocol.md §11.21
+  /** Whether the host passes chunks on, and grants. */
+  get knowsStreams(): boolean {
+    return this.#knows("streams");
+  }
+
   // protocol.md §11.17
   /** Whether the host takes agents of shared types back, and gives them to other workers. */
   get knowsClaims(): boolean {

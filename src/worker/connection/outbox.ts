@@ -37,6 +37,8 @@ export interface QueuedMessage {
   readonly bytes: Uint8Array;
   /** Makes the bytes without path and depth, for a host that does not know paths. Undefined: the message has none. */
   readonly withoutPath?: (() => Uint8Array) | undefined;
+  /** Makes the bytes without the wish for chunks, for a host that passes none on. Undefined: the message has none. */
+  readonly withoutStream?: (() => Uint8Array) | undefined;
   /** Whether the host is to keep the call: it goes to no host that keeps none, which would route it. Default: false. */
   readonly isTold?: boolean | undefined;
   /** Called when the message has gone to this connection. Not called after `onFailed`. */
@@ -222,6 +224,12 @@ export class Outbox {
   /** Tells a host that knows turns how long a call waits for its turn. Never throws. */
   sayStuck(report: StuckFrame | UnstuckFrame): void {
     if (this.host.knowsTurns) this.#notify(report);
+  }
+
+  // protocol.md §11.21
+  /** Tells the host how many bytes of chunks the reader of a call has granted. Never throws. */
+  sayCredit(requestId: string, bytes: number): void {
+    if (this.host.knowsStreams) this.#notify({ kind: "credit", requestId, bytes });
   }
 
   // protocol.md §11.17

@@ -25,6 +25,7 @@ import {
 } from "../../core/internal.ts";
 import {
   type CancelFrame,
+  type CreditFrame,
   fromWireAgentId,
   isKeptCall,
   keptTopicOf,
@@ -118,6 +119,12 @@ export class CallAnswering {
     if (reason === "withdrawn" && owed.hasBegun) return;
     this.#options.counts.abandonedCalls += 1;
     owed.cancel(fromCancelReason(reason));
+  }
+
+  // protocol.md §11.21
+  /** Takes a grant of a call's reader. Ignores one for a call that has its answer. */
+  grant({ requestId, bytes }: CreditFrame): void {
+    this.#owed.named(requestId)?.chunks?.grant(bytes);
   }
 
   // protocol.md §11.16
@@ -290,6 +297,8 @@ export class CallAnswering {
       deadline,
       path: pathOf(frame.metadata),
       sentMetadata: frame.metadata,
+      // Kept messages have no reader.
+      chunks: isMail ? undefined : owed.openChunks(frame.metadata),
       reminder,
       // A reminder begins anew: nothing led to it but time.
       ...(reminder === undefined && { depth: depthIn(frame.metadata), isMail }),

@@ -73,6 +73,12 @@ export class Inbox {
       case "cancel":
         this.#answering.cancel(frame);
         return;
+      case "chunk":
+        this.#options.calls.onChunk(frame);
+        return;
+      case "credit":
+        this.#answering.grant(frame);
+        return;
       case "leaving":
         this.#options.onHostLeaving(connection, frame);
         return;

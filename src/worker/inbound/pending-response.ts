@@ -27,6 +27,7 @@ import type { StateStream } from "../connection/streams/state-stream.ts";
 import type { WorkerCounters } from "../worker-counters.ts";
 import type { WorkerSettings } from "../worker-options.ts";
 import type { Work } from "./in-flight.ts";
+import { OutgoingChunks } from "./outgoing-chunks.ts";
 
 export interface PendingResponseOptions {
   readonly settings: Pick<WorkerSettings, "logger" | "preferredContentType" | "sendsStacks">;
@@ -51,6 +52,8 @@ export class PendingResponse implements Work {
   arrivedMs: number | undefined;
   /** Bytes of the call as it came: its metadata may be longer than its message. */
   byteLength = 0;
+  /** Sends the chunks of the answer. Undefined: the caller reads none. */
+  chunks: OutgoingChunks | undefined;
   /** Whether no caller reads the answer: it goes without a value. */
   isUnread = false;
   readonly #outbox: Outbox;
@@ -188,6 +191,13 @@ export class PendingResponse implements Work {
   begin(context: HandlerContext): void {
     this.#context = context;
     if (this.#abortReason !== undefined) context.abort(this.#abortReason);
+  }
+
+  /** Makes what sends the chunks of a call with this metadata, if its caller reads them. */
+  openChunks(metadata: WireMetadata): OutgoingChunks | undefined {
+    const { registry, settings } = this.#options;
+    this.chunks = OutgoingChunks.of({ requestId: this.requestId, outbox: this.#outbox, registry, settings }, metadata);
+    return this.chunks;
   }
 
   /** Tells the host of the call how long it waits for its turn. */

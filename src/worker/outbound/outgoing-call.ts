@@ -15,6 +15,7 @@ import {
 } from "../../protocol/internal.ts";
 import type { Outbox } from "../connection/outbox.ts";
 import { toCancelReason } from "./cancel-reason.ts";
+import type { IncomingChunks } from "./incoming-chunks.ts";
 import type { QueuedMessage, SendQueue, Waiting } from "./send-queue.ts";
 
 /** One call that this worker makes: first it leaves, then it waits for its answer. */
@@ -26,11 +27,15 @@ export class OutgoingCall extends PendingCall<ResponseFrame> implements QueuedMe
   waiting: Waiting | undefined;
   /** The moment at which its timeout is over; undefined if the host does not learn of one. */
   deadline: Deadline | undefined;
+  /** Takes the chunks of the answer. Undefined: the caller reads none. */
+  readonly chunks: IncomingChunks | undefined;
   readonly #sendQueue: SendQueue;
   #sentBy: Outbox | undefined;
 
-  constructor(request: RequestFrame, bytes: Uint8Array, sendQueue: SendQueue) {
+  constructor(request: RequestFrame, bytes: Uint8Array, sendQueue: SendQueue, chunks?: IncomingChunks) {
     super();
+    this.chunks = chunks;
+    chunks?.begin(this);
     this.request = request;
     this.bytes = bytes;
     this.#sendQueue = sendQueue;
@@ -49,11 +54,12 @@ export class OutgoingCall extends PendingCall<ResponseFrame> implements QueuedMe
   get withoutPath(): (() => Uint8Array) | undefined {
     const { metadata: given } = this.request;
     if (given[metadataKey.path] === undefined && given[metadataKey.depth] === undefined) return undefined;
-    return () => {
-      const { [metadataKey.path]: _path, [metadataKey.depth]: _depth, ...metadata } = given;
-      const request = { ...this.request, metadata };
-      return renewing(request, this.deadline)?.() ?? encodeFrame(request);
-    };
+    return () => this.#encodedWithout(metadataKey.path, metadataKey.depth, metadataKey.stream);
+  }
+
+  /** Makes the bytes without the wish for chunks. Undefined: the call has none. */
+  get withoutStream(): (() => Uint8Array) | undefined {
+    return this.chunks === undefined ? undefined : () => this.#encodedWithout(metadataKey.stream);
   }
 
   onSent(outbox: Outbox): void {
@@ -78,6 +84,12 @@ export class OutgoingCall extends PendingCall<ResponseFrame> implements QueuedMe
     this.promise.catch(() => undefined);
     if (!this.reject(error)) return;
     this.#giveUpFrame("cancelled");
+  }
+
+  #encodedWithout(...keys: readonly string[]): Uint8Array {
+    const kept = Object.entries(this.request.metadata).filter(([key]) => !keys.includes(key));
+    const request = { ...this.request, metadata: Object.fromEntries(kept) };
+    return renewing(request, this.deadline)?.() ?? encodeFrame(request);
   }
 
   protected override get messageType(): string | undefined {

@@ -4,8 +4,10 @@ import {
   boundsOf,
   type CallBounds,
   type CallPath,
+  type ChunkReader,
   type CodecRegistry,
   DropMessage,
+  defaultWindowBytes,
   depthMetadata,
   type EncodedMessage,
   type EventGuard,
@@ -15,8 +17,10 @@ import {
   MessageDroppedException,
   type MessageLog,
   type MessageMetadata,
+  type MessageStreamOptions,
   type MessageType,
   messageTypeText,
+  openStream,
   type SendOptions,
   scopePathOf,
   TopicId,
@@ -25,6 +29,7 @@ import {
   withCheckedMetadata,
 } from "../../core/internal.ts";
 import {
+  type ChunkFrame,
   encodeFrame,
   fromWireError,
   metadataKey,
@@ -40,13 +45,18 @@ import type { WorkerTimes } from "../metrics/worker-times.ts";
 import type { WorkerCounters } from "../worker-counters.ts";
 import type { WorkerSettings } from "../worker-options.ts";
 import { AnswerReader } from "./answer-reader.ts";
+import { IncomingChunks } from "./incoming-chunks.ts";
 import { InterventionWaits } from "./intervention-waits.ts";
 import { PendingCalls } from "./pending-calls.ts";
 import type { SendQueue } from "./send-queue.ts";
 import { quotaHintIn, saysNotTaken, saysTooNew, TargetSearch } from "./target-search.ts";
 import { beginBounds, boundsLeft, type TimedBounds } from "./timed-bounds.ts";
 
-export type CallOptions = SendOptions & { readonly answer?: MessageType | undefined };
+export type CallOptions = SendOptions & {
+  readonly answer?: MessageType | undefined;
+  /** Takes the chunks of a streamed call. */
+  readonly chunks?: IncomingChunks | undefined;
+};
 
 /** A call that the host keeps. */
 export interface KeptCallRequest {
@@ -116,6 +126,33 @@ export class OutgoingCalls {
     const { times } = this.#parts;
     if (times === undefined) return this.#traced(message, recipient, options);
     return times.call(recipient.type, () => this.#traced(message, recipient, options));
+  }
+
+  // protocol.md §11.21
+  /** Sends a call, and returns the stream of its answer. `assertMayLeave` throws if the worker can't send. */
+  stream(message: unknown, recipient: AgentId, options: MessageStreamOptions, assertMayLeave: () => void): ChunkReader {
+    const { settings, interventions, registry } = this.#parts;
+    const { clock, ambient } = settings;
+    const type = registry.typeOf(message, settings.preferredContentType);
+    const promised = type?.chunk;
+    const { windowBytes = defaultWindowBytes } = options;
+    let chunks: IncomingChunks | undefined;
+    return openStream(recipient, options, {
+      ...{ clock, ambient, interventions, type },
+      grant: (totalBytes) => chunks?.grant(totalBytes),
+      send: async (sendOptions, reader) => {
+        assertMayLeave();
+        if (promised !== undefined && !registry.has(promised.typeName, promised.contentType)) registry.add(promised);
+        chunks = new IncomingChunks({ reader, windowBytes, registry, recipient, promised });
+        return this.send(message, recipient, { ...sendOptions, chunks });
+      },
+    });
+  }
+
+  // protocol.md §11.21
+  /** Takes a chunk from the host. One that no call waits for crossed the end of its stream. */
+  onChunk(frame: ChunkFrame): void {
+    if (!this.#pending.takeChunk(frame)) this.#parts.settings.logger.debug("A chunk came for a stream that has ended.");
   }
 
   #traced(message: unknown, recipient: AgentId, options: CallOptions): Promise<unknown> {
@@ -231,8 +268,8 @@ export class OutgoingCalls {
     { run, bounds, path, depth }: CallStart,
   ): Promise<unknown> {
     const { registry, interventions, settings, log, sendQueue } = this.#parts;
-    const { sender } = options;
-    const onPath = { ...pathMetadata(path), ...depthMetadata(depth) };
+    const { sender, chunks } = options;
+    const onPath = { ...pathMetadata(path), ...depthMetadata(depth), ...chunks?.metadata };
     const named =
       options.idempotencyKey === undefined ? undefined : { [metadataKey.idempotency]: options.idempotencyKey };
     // The bounds begin here, so that an intervention can't take the call out of them.
@@ -260,7 +297,7 @@ export class OutgoingCalls {
       const told = timed.isTold ? timeoutMetadata(limits.timeoutMs) : undefined;
       const metadata = { ...options.metadata, ...tracing?.inject(), ...told, ...onPath, ...named };
       const request: RequestFrame = { kind: "request", requestId, source, target, payload, metadata };
-      frame = await this.#pending.answerTo(request, timed);
+      frame = await this.#pending.answerTo(request, timed, undefined, chunks);
       if (search === undefined) break;
       const hintMs = quotaHintIn(frame);
       if (hintMs === undefined ? !saysNotTaken(frame, recipient.type) : !search.hasTimeFor(hintMs)) break;

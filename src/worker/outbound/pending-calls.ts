@@ -1,8 +1,9 @@
 import { NumberMap, UndeliverableException } from "../../core/internal.ts";
-import { encodeFrame, type RequestFrame, type ResponseFrame } from "../../protocol/internal.ts";
+import { type ChunkFrame, encodeFrame, type RequestFrame, type ResponseFrame } from "../../protocol/internal.ts";
 import type { Outbox, UndeliverableReason } from "../connection/outbox.ts";
 import type { WorkerSettings } from "../worker-options.ts";
 import { mayHaveRun } from "./error-hints.ts";
+import type { IncomingChunks } from "./incoming-chunks.ts";
 import { OutgoingCall, renewing } from "./outgoing-call.ts";
 import type { SendQueue } from "./send-queue.ts";
 import type { TimedBounds } from "./timed-bounds.ts";
@@ -34,15 +35,16 @@ export class PendingCalls {
 
   /**
    * Sends a call, or queues it within its bounds, and resolves to its answer. Rejects with what can't be sent. `bytes`: those that leave. Default:
-   * the call's own.
+   * the call's own. `chunks` takes those of a stream.
    */
   async answerTo(
     request: RequestFrame,
     timed: TimedBounds,
     bytes: Uint8Array = encodeFrame(request),
+    chunks?: IncomingChunks,
   ): Promise<ResponseFrame> {
     const { settings, sendQueue } = this.#parts;
-    const call = new OutgoingCall(request, bytes, sendQueue);
+    const call = new OutgoingCall(request, bytes, sendQueue, chunks);
     const number = this.#numberIn(request.requestId);
     this.#calls.add(number, call);
     try {
@@ -63,6 +65,14 @@ export class PendingCalls {
   /** Takes an answer. Returns false when no call waits for it. */
   resolve(frame: ResponseFrame): boolean {
     return this.#waitingFor(frame.requestId)?.resolve(frame) ?? false;
+  }
+
+  /** Takes a chunk. Returns false when no call waits for it. */
+  takeChunk(frame: ChunkFrame): boolean {
+    const call = this.#waitingFor(frame.requestId);
+    if (call?.chunks === undefined || call.isSettled) return false;
+    call.chunks.take(frame);
+    return true;
   }
 
   /** Ends a call with an error. Returns false when the call does not wait. */

@@ -263,12 +263,11 @@ export class SendQueue implements OutboundQueue {
    * connection would not keep.
    */
   #leave(departure: QueuedMessage, bytes: Uint8Array, outbox: Outbox): boolean {
-    const { withoutPath } = departure;
     if (outbox.host.isAwaited && needsHeaders(departure, bytes, outbox)) return false;
     // A connection that ended before its host's headers says nothing about the host.
     if (departure.isTold === true && !outbox.isClosed && !outbox.host.knowsMail)
       throw new NotAccessibleError(maillessText);
-    const sent = withoutPath === undefined || outbox.host.knowsTurns ? bytes : withoutPath();
+    const sent = formFor(departure, outbox)?.() ?? bytes;
     if (!outbox.write(sent, departure.kind === "event" ? "event" : "other")) return false;
     departure.onSent?.(outbox);
     if (outbox.isKeeping) outbox.keep(departure);
@@ -306,7 +305,14 @@ export class SendQueue implements OutboundQueue {
 const maillessText =
   "The host of this worker keeps no messages: the told message was not sent. Use a host with a state store.";
 
+/** Returns what makes the bytes for a host that does not know all that the message has. Undefined: the host knows it. */
+function formFor({ withoutPath, withoutStream }: QueuedMessage, { host }: Outbox): (() => Uint8Array) | undefined {
+  if (withoutPath !== undefined && !host.knowsTurns) return withoutPath;
+  return withoutStream === undefined || host.knowsStreams ? undefined : withoutStream;
+}
+
 /** Whether the form of a message, or whether it leaves, depends on what the host says in its headers. */
-function needsHeaders({ withoutPath, isTold }: QueuedMessage, bytes: Uint8Array, { maxBytes }: Outbox): boolean {
-  return bytes.length > maxBytes || withoutPath !== undefined || isTold === true;
+function needsHeaders(message: QueuedMessage, bytes: Uint8Array, { maxBytes }: Outbox): boolean {
+  const { withoutPath, withoutStream, isTold } = message;
+  return bytes.length > maxBytes || withoutPath !== undefined || withoutStream !== undefined || isTold === true;
 }

@@ -42,6 +42,8 @@ export type Deviation =
   | "one-runtime"
   /** The callee sees an id of the wire, not the caller's `messageId`. */
   | "calls-have-wire-ids"
+  /** No chunks go from the callee to the caller. */
+  | "no-streams"
   /** No messages and reminders are kept for agents. */
   | "keeps-nothing";
 

@@ -111,7 +111,9 @@ test.each([
   expect(sent).toEqual([]);
   expect(streams.find(({ method }) => method === "OpenControlChannel")?.sent).toEqual([]);
   expect(streams[0]?.metadata.agcaps).toBe(
-    heartbeatMs === 15_000 ? "heartbeat,turns,states,claims,mail,lease" : "turns,states,claims,mail,lease",
+    heartbeatMs === 15_000
+      ? "heartbeat,turns,states,claims,mail,lease,streams"
+      : "turns,states,claims,mail,lease,streams",
   );
 });
 

@@ -51,7 +51,9 @@ function rig() {
     withPayloads?: boolean;
     filter?: FeedFilter;
     lastEventId?: string;
-    rights?: typeof everything | { principal: { name: string }; may: () => boolean; whyNot: () => undefined; assertMay: () => undefined };
+    rights?:
+      | typeof everything
+      | { principal: { name: string }; may: () => boolean; whyNot: () => undefined; assertMay: () => undefined };
   } = {}) => {
     const leaving = new AbortController();
     const chunks = feed
@@ -244,7 +246,12 @@ test("a quiet feed says that it lives, and where its reader is", async () => {
 
 test("readers are bounded, and one principal leaves places to others", () => {
   const { feed, open } = rig();
-  const rights = (name: string) => ({ principal: { name }, may: () => true, whyNot: () => undefined, assertMay: () => undefined });
+  const rights = (name: string) => ({
+    principal: { name },
+    may: () => true,
+    whyNot: () => undefined,
+    assertMay: () => undefined,
+  });
   const greedy: unknown[] = [];
   for (let count = 0; count < 100; count += 1) {
     try {

@@ -110,10 +110,13 @@ class CommittedTurns<Out> {
       const isCall = isRpc && topicId === undefined;
       if (isCall) this.#answers.assertSendable(delivery, answer);
       const remembered = isCall ? this.#remembered(delivery, answer) : delivery.kept;
-      const riding = isCall ? this.#answers.riding(delivery, answer) : undefined;
+      const { context } = delivery;
+      // On another way the answer could overtake the chunks.
+      const riding = isCall && !context.hasSentChunk ? this.#answers.riding(delivery, answer) : undefined;
       const { isInterleaved } = slot;
       const isRepeatable =
-        !isInterleaved && !turn.hasCommitted && !slot.isNested(turn) && delivery.context.turn !== undefined;
+        !(isInterleaved || turn.hasCommitted || slot.isNested(turn) || context.hasSentChunk) &&
+        context.turn !== undefined;
       written = this.#states.commit(slot, { at: "turn", turn, remembered, answer: riding, isRepeatable });
     } catch (error) {
       return this.#undo(run, turn, error);
@@ -153,7 +156,7 @@ class CommittedTurns<Out> {
     return nested === undefined ? this.#undo(run, turn, error) : nested.then(() => this.#failed(run, turn, error));
   }
 
-  /** Undoes a turn and throws its error. A turn that met another writer is tried again, unless a part of it is written. */
+  /** Undoes a turn and throws its error. A turn that met another writer is tried again, unless a part of it is written, or a chunk was sent. */
   #undo({ slot, delivery }: Run, turn: WritingTurn, error: unknown): Promise<never> {
     const isNested = slot.isNested(turn);
     const { agentId } = delivery;
@@ -163,7 +166,7 @@ class CommittedTurns<Out> {
     const leavesEffects = slot.isInterleaved && (lost === undefined || lost.goesBack === true);
     if (leavesEffects && slot.hasEffects) return this.#sendEffects(slot, lost === undefined ? error : lost.error);
     if (lost === undefined) throw error;
-    if (!lost.isConflict || turn.hasCommitted || isNested) throw lost.error;
+    if (!lost.isConflict || turn.hasCommitted || isNested || delivery.context.hasSentChunk) throw lost.error;
     const leave = lost.isLeftLater === true ? () => this.#states.leave(slot, lost) : undefined;
     throw new ActivationGone(lost.error, true, leave);
   }

@@ -1,6 +1,7 @@
 import { errorText } from "../../../core/internal.ts";
 import {
   type CancelFrame,
+  type CreditFrame,
   decodeFrame,
   encodeFrame,
   type HeartbeatFrame,
@@ -18,7 +19,7 @@ import { StreamReopening } from "./stream-reopening.ts";
 export interface SideStreamOptions {
   readonly settings: Pick<WorkerSettings, "clock" | "random" | "logger">;
   readonly openStream: (name: string, receiver: StreamReceiver) => FrameStream;
-  readonly onNotice: (frame: CancelFrame | LeavingFrame | VoidFrame | HostsFrame) => void;
+  readonly onNotice: (frame: CancelFrame | CreditFrame | LeavingFrame | VoidFrame | HostsFrame) => void;
   /** Takes the host's answer to a heartbeat. */
   readonly onAnswer: (frame: HeartbeatFrame) => void;
   /** Called when the stream is open or has ended. */
@@ -113,7 +114,8 @@ export class SideStream {
     try {
       const frame = decodeFrame(bytes);
       const { kind } = frame;
-      if (kind === "cancel" || kind === "leaving" || kind === "void" || kind === "hosts") onNotice(frame);
+      if (kind === "cancel" || kind === "credit") onNotice(frame);
+      else if (kind === "leaving" || kind === "void" || kind === "hosts") onNotice(frame);
       else if (kind === "heartbeat" && frame.isAnswer) onAnswer(frame);
       else if (kind === "heartbeat") this.sayHeartbeat(heartbeatAnswer(frame));
     } catch (error) {

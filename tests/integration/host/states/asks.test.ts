@@ -142,7 +142,7 @@ describe.each(hostTransports)("the stream of states over $name", ({ start }) => 
   it("says that it fires no reminders and delivers no mail if its store has no log, and does not name mail then", async () => {
     await using rig = await start({ stateStore: loglessStore() });
     const { server, states } = await startServer(rig);
-    expect((await server.responseMetadata()).agcaps).toBe("heartbeat,turns,states,claims");
+    expect((await server.responseMetadata()).agcaps).toBe("heartbeat,turns,states,claims,streams");
     const message = callTo("t/k");
     states.commit("counter/b", { mail: [{ id: "m", message }] });
     states.commit("counter/b", { reminders: [{ at: "set", name: "r", dueMs: 1, rule: "", message }] });

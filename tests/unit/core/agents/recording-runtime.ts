@@ -51,6 +51,9 @@ export class RecordingRuntime implements AgentRuntime {
     this.lastSend = options;
     return this.answer(message);
   }
+  stream(_message: unknown, recipient: AgentId): never {
+    throw new TroupeError("not-accessible", `No stream of ${recipient} in this test.`);
+  }
   async publishMessage(_message: unknown, topicId: TopicId, options?: PublishOptions): Promise<void> {
     this.asked.push(`publish to ${topicId}`);
     this.lastPublish = options;
@@ -157,6 +160,7 @@ export function contextOf(given: Partial<MessageContext> = {}): MessageContext {
     principal: undefined,
     topicId: undefined,
     isRpc,
+    isStreamed: false,
     messageId: "m1",
     reminder: undefined,
     metadata: {},

@@ -14,7 +14,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file troupe/v1/channel_signal.proto.
  */
 export const file_troupe_v1_channel_signal: GenFile = /*@__PURE__*/
-  fileDesc("Ch50cm91cGUvdjEvY2hhbm5lbF9zaWduYWwucHJvdG8SCXRyb3VwZS52MSI6Cg1TaWduYWxNZXNzYWdlEikKBnNpZ25hbBjoByABKAsyGC50cm91cGUudjEuQ2hhbm5lbFNpZ25hbCLkBQoNQ2hhbm5lbFNpZ25hbBInCgZjYW5jZWwYASABKAsyFS50cm91cGUudjEuQ2FuY2VsQ2FsbEgAEiUKB2xlYXZpbmcYAiABKAsyEi50cm91cGUudjEuTGVhdmluZ0gAEicKBWxlYXZlGAMgASgLMhYudHJvdXBlLnYxLkxlYXZlQWdlbnRzSAASKAoJYXNrX2xlYXZlGAQgASgLMhMudHJvdXBlLnYxLkFza0xlYXZlSAASLgoIcmV0dXJuZWQYBSABKAsyGi50cm91cGUudjEuUmV0dXJuZWRNZXNzYWdlSAASJQoEbGVmdBgGIAEoCzIVLnRyb3VwZS52MS5MZWZ0QWdlbnRzSAASMgoObGVhdmluZ193b3JrZXIYByABKAsyGC50cm91cGUudjEuTGVhdmluZ1dvcmtlckgAEicKBWRyYWluGAggASgLMhYudHJvdXBlLnYxLkRyYWluV29ya2VySAASJQoFc3R1Y2sYCSABKAsyFC50cm91cGUudjEuU3R1Y2tDYWxsSAASKQoHdW5zdHVjaxgKIAEoCzIWLnRyb3VwZS52MS5VbnN0dWNrQ2FsbEgAEigKBHN0YXkYCyABKAsyGC50cm91cGUudjEuU3RheWluZ0FnZW50c0gAEikKCWhlYXJ0YmVhdBgOIAEoCzIULnRyb3VwZS52MS5IZWFydGJlYXRIABImCgVob2xkcxgXIAEoCzIVLnRyb3VwZS52MS5IZWxkQWdlbnRzSAASJQoEdm9pZBgYIAEoCzIVLnRyb3VwZS52MS5Wb2lkV29ya2VySAASKQoFaG9zdHMYGSABKAsyGC50cm91cGUudjEuSG9zdEFkZHJlc3Nlc0gAEikKBm1vdmluZxgaIAEoCzIXLnRyb3VwZS52MS5Nb3ZpbmdXb3JrZXJIABImCgRsYXN0GBsgASgLMhYudHJvdXBlLnYxLkxhc3RNZXNzYWdlSABCCAoGc2lnbmFsIlsKDUNvbnRyb2xTaWduYWwSIAoFZXBvY2gY6AcgASgLMhAudHJvdXBlLnYxLkVwb2NoEigKCWhlYXJ0YmVhdBjpByABKAsyFC50cm91cGUudjEuSGVhcnRiZWF0IjAKCkNhbmNlbENhbGwSEgoKcmVxdWVzdF9pZBgBIAEoCRIOCgZyZWFzb24YAiABKAkiLgoHTGVhdmluZxIQCghncmFjZV9tcxgBIAEoDRIRCglhZGRyZXNzZXMYAiADKAkiPQoJU3R1Y2tDYWxsEhIKCnJlcXVlc3RfaWQYASABKAkSDAoEcGF0aBgCIAEoCRIOCgZiZWhpbmQYAyADKAkiIQoLVW5zdHVja0NhbGwSEgoKcmVxdWVzdF9pZBgBIAEoCSI9CglIZWFydGJlYXQSCwoDc2VxGAEgASgNEhEKCWlzX2Fuc3dlchgCIAEoCBIQCghsZWFzZV9tcxgDIAEoDSI4CgVFcG9jaBISCgpnZW5lcmF0aW9uGAEgASgEEgsKA2VyYRgCIAEoDRIOCgZudW1iZXIYAyABKAQiSgoMQ2xhaW1lZEFnZW50EgwKBHR5cGUYASABKAkSCwoDa2V5GAIgASgJEh8KBWVwb2NoGAMgASgLMhAudHJvdXBlLnYxLkVwb2NoIlgKC0xlYXZlQWdlbnRzEicKBmFnZW50cxgBIAMoCzIXLnRyb3VwZS52MS5DbGFpbWVkQWdlbnQSDgoGcmVhc29uGAIgASgJEhAKCGdyYWNlX21zGAMgASgNIkMKCEFza0xlYXZlEicKBmFnZW50cxgBIAMoCzIXLnRyb3VwZS52MS5DbGFpbWVkQWdlbnQSDgoGcmVhc29uGAIgASgJIlsKD1JldHVybmVkTWVzc2FnZRInCgZhZ2VudHMYASADKAsyFy50cm91cGUudjEuQ2xhaW1lZEFnZW50Eg4KBnJlYXNvbhgCIAEoCRIPCgdtZXNzYWdlGAMgASgMIjUKCkxlZnRBZ2VudHMSJwoGYWdlbnRzGAEgAygLMhcudHJvdXBlLnYxLkNsYWltZWRBZ2VudCI4Cg1TdGF5aW5nQWdlbnRzEicKBmFnZW50cxgBIAMoCzIXLnRyb3VwZS52MS5DbGFpbWVkQWdlbnQiIQoNTGVhdmluZ1dvcmtlchIQCghncmFjZV9tcxgBIAEoDSIfCgtEcmFpbldvcmtlchIQCghncmFjZV9tcxgBIAEoDSI1CgpIZWxkQWdlbnRzEicKBmFnZW50cxgBIAMoCzIXLnRyb3VwZS52MS5DbGFpbWVkQWdlbnQiDAoKVm9pZFdvcmtlciIiCg1Ib3N0QWRkcmVzc2VzEhEKCWFkZHJlc3NlcxgBIAMoCSIOCgxNb3ZpbmdXb3JrZXIiDQoLTGFzdE1lc3NhZ2ViBnByb3RvMw");
+  fileDesc("Ch50cm91cGUvdjEvY2hhbm5lbF9zaWduYWwucHJvdG8SCXRyb3VwZS52MSI6Cg1TaWduYWxNZXNzYWdlEikKBnNpZ25hbBjoByABKAsyGC50cm91cGUudjEuQ2hhbm5lbFNpZ25hbCK4BgoNQ2hhbm5lbFNpZ25hbBInCgZjYW5jZWwYASABKAsyFS50cm91cGUudjEuQ2FuY2VsQ2FsbEgAEiUKB2xlYXZpbmcYAiABKAsyEi50cm91cGUudjEuTGVhdmluZ0gAEicKBWxlYXZlGAMgASgLMhYudHJvdXBlLnYxLkxlYXZlQWdlbnRzSAASKAoJYXNrX2xlYXZlGAQgASgLMhMudHJvdXBlLnYxLkFza0xlYXZlSAASLgoIcmV0dXJuZWQYBSABKAsyGi50cm91cGUudjEuUmV0dXJuZWRNZXNzYWdlSAASJQoEbGVmdBgGIAEoCzIVLnRyb3VwZS52MS5MZWZ0QWdlbnRzSAASMgoObGVhdmluZ193b3JrZXIYByABKAsyGC50cm91cGUudjEuTGVhdmluZ1dvcmtlckgAEicKBWRyYWluGAggASgLMhYudHJvdXBlLnYxLkRyYWluV29ya2VySAASJQoFc3R1Y2sYCSABKAsyFC50cm91cGUudjEuU3R1Y2tDYWxsSAASKQoHdW5zdHVjaxgKIAEoCzIWLnRyb3VwZS52MS5VbnN0dWNrQ2FsbEgAEigKBHN0YXkYCyABKAsyGC50cm91cGUudjEuU3RheWluZ0FnZW50c0gAEicKBWNodW5rGAwgASgLMhYudHJvdXBlLnYxLlN0cmVhbUNodW5rSAASKQoGY3JlZGl0GA0gASgLMhcudHJvdXBlLnYxLlN0cmVhbUNyZWRpdEgAEikKCWhlYXJ0YmVhdBgOIAEoCzIULnRyb3VwZS52MS5IZWFydGJlYXRIABImCgVob2xkcxgXIAEoCzIVLnRyb3VwZS52MS5IZWxkQWdlbnRzSAASJQoEdm9pZBgYIAEoCzIVLnRyb3VwZS52MS5Wb2lkV29ya2VySAASKQoFaG9zdHMYGSABKAsyGC50cm91cGUudjEuSG9zdEFkZHJlc3Nlc0gAEikKBm1vdmluZxgaIAEoCzIXLnRyb3VwZS52MS5Nb3ZpbmdXb3JrZXJIABImCgRsYXN0GBsgASgLMhYudHJvdXBlLnYxLkxhc3RNZXNzYWdlSABCCAoGc2lnbmFsIlsKDUNvbnRyb2xTaWduYWwSIAoFZXBvY2gY6AcgASgLMhAudHJvdXBlLnYxLkVwb2NoEigKCWhlYXJ0YmVhdBjpByABKAsyFC50cm91cGUudjEuSGVhcnRiZWF0IjAKCkNhbmNlbENhbGwSEgoKcmVxdWVzdF9pZBgBIAEoCRIOCgZyZWFzb24YAiABKAkiLgoHTGVhdmluZxIQCghncmFjZV9tcxgBIAEoDRIRCglhZGRyZXNzZXMYAiADKAkiPQoJU3R1Y2tDYWxsEhIKCnJlcXVlc3RfaWQYASABKAkSDAoEcGF0aBgCIAEoCRIOCgZiZWhpbmQYAyADKAkiIQoLVW5zdHVja0NhbGwSEgoKcmVxdWVzdF9pZBgBIAEoCSJtCgtTdHJlYW1DaHVuaxISCgpyZXF1ZXN0X2lkGAEgASgJEg4KBm9mZnNldBgCIAEoBBIRCglkYXRhX3R5cGUYAyABKAkSGQoRZGF0YV9jb250ZW50X3R5cGUYBCABKAkSDAoEZGF0YRgFIAEoDCIxCgxTdHJlYW1DcmVkaXQSEgoKcmVxdWVzdF9pZBgBIAEoCRINCgVieXRlcxgCIAEoBCI9CglIZWFydGJlYXQSCwoDc2VxGAEgASgNEhEKCWlzX2Fuc3dlchgCIAEoCBIQCghsZWFzZV9tcxgDIAEoDSI4CgVFcG9jaBISCgpnZW5lcmF0aW9uGAEgASgEEgsKA2VyYRgCIAEoDRIOCgZudW1iZXIYAyABKAQiSgoMQ2xhaW1lZEFnZW50EgwKBHR5cGUYASABKAkSCwoDa2V5GAIgASgJEh8KBWVwb2NoGAMgASgLMhAudHJvdXBlLnYxLkVwb2NoIlgKC0xlYXZlQWdlbnRzEicKBmFnZW50cxgBIAMoCzIXLnRyb3VwZS52MS5DbGFpbWVkQWdlbnQSDgoGcmVhc29uGAIgASgJEhAKCGdyYWNlX21zGAMgASgNIkMKCEFza0xlYXZlEicKBmFnZW50cxgBIAMoCzIXLnRyb3VwZS52MS5DbGFpbWVkQWdlbnQSDgoGcmVhc29uGAIgASgJIlsKD1JldHVybmVkTWVzc2FnZRInCgZhZ2VudHMYASADKAsyFy50cm91cGUudjEuQ2xhaW1lZEFnZW50Eg4KBnJlYXNvbhgCIAEoCRIPCgdtZXNzYWdlGAMgASgMIjUKCkxlZnRBZ2VudHMSJwoGYWdlbnRzGAEgAygLMhcudHJvdXBlLnYxLkNsYWltZWRBZ2VudCI4Cg1TdGF5aW5nQWdlbnRzEicKBmFnZW50cxgBIAMoCzIXLnRyb3VwZS52MS5DbGFpbWVkQWdlbnQiIQoNTGVhdmluZ1dvcmtlchIQCghncmFjZV9tcxgBIAEoDSIfCgtEcmFpbldvcmtlchIQCghncmFjZV9tcxgBIAEoDSI1CgpIZWxkQWdlbnRzEicKBmFnZW50cxgBIAMoCzIXLnRyb3VwZS52MS5DbGFpbWVkQWdlbnQiDAoKVm9pZFdvcmtlciIiCg1Ib3N0QWRkcmVzc2VzEhEKCWFkZHJlc3NlcxgBIAMoCSIOCgxNb3ZpbmdXb3JrZXIiDQoLTGFzdE1lc3NhZ2ViBnByb3RvMw");
 
 /**
  * agents.Message as far as it is ours.
@@ -108,6 +108,18 @@ export type ChannelSignal = Message<"troupe.v1.ChannelSignal"> & {
      */
     value: StayingAgents;
     case: "stay";
+  } | {
+    /**
+     * @generated from field: troupe.v1.StreamChunk chunk = 12;
+     */
+    value: StreamChunk;
+    case: "chunk";
+  } | {
+    /**
+     * @generated from field: troupe.v1.StreamCredit credit = 13;
+     */
+    value: StreamCredit;
+    case: "credit";
   } | {
     /**
      * @generated from field: troupe.v1.Heartbeat heartbeat = 14;
@@ -291,6 +303,81 @@ export const UnstuckCallSchema: GenMessage<UnstuckCall> = /*@__PURE__*/
   messageDesc(file_troupe_v1_channel_signal, 6);
 
 /**
+ * A part of the answer to a call whose caller asked for chunks. The answer follows behind the last one.
+ *
+ * @generated from message troupe.v1.StreamChunk
+ */
+export type StreamChunk = Message<"troupe.v1.StreamChunk"> & {
+  /**
+   * as in the request that the sender of the chunk got; the host puts the caller's own back
+   *
+   * @generated from field: string request_id = 1;
+   */
+  requestId: string;
+
+  /**
+   * 0, 1, 2 … within the call
+   *
+   * @generated from field: uint64 offset = 2;
+   */
+  offset: bigint;
+
+  /**
+   * "": as the chunk before
+   *
+   * @generated from field: string data_type = 3;
+   */
+  dataType: string;
+
+  /**
+   * "": as the chunk before
+   *
+   * @generated from field: string data_content_type = 4;
+   */
+  dataContentType: string;
+
+  /**
+   * @generated from field: bytes data = 5;
+   */
+  data: Uint8Array;
+};
+
+/**
+ * Describes the message troupe.v1.StreamChunk.
+ * Use `create(StreamChunkSchema)` to create a new message.
+ */
+export const StreamChunkSchema: GenMessage<StreamChunk> = /*@__PURE__*/
+  messageDesc(file_troupe_v1_channel_signal, 7);
+
+/**
+ * The reader of a stream lets its sender go on.
+ *
+ * @generated from message troupe.v1.StreamCredit
+ */
+export type StreamCredit = Message<"troupe.v1.StreamCredit"> & {
+  /**
+   * caller to host: the caller's own; host to target: the host's
+   *
+   * @generated from field: string request_id = 1;
+   */
+  requestId: string;
+
+  /**
+   * all that was granted since the call began, never less than before
+   *
+   * @generated from field: uint64 bytes = 2;
+   */
+  bytes: bigint;
+};
+
+/**
+ * Describes the message troupe.v1.StreamCredit.
+ * Use `create(StreamCreditSchema)` to create a new message.
+ */
+export const StreamCreditSchema: GenMessage<StreamCredit> = /*@__PURE__*/
+  messageDesc(file_troupe_v1_channel_signal, 8);
+
+/**
  * Something to carry, so that no proxy ends a quiet stream. The worker asks, and the host answers on the same stream.
  *
  * @generated from message troupe.v1.Heartbeat
@@ -321,7 +408,7 @@ export type Heartbeat = Message<"troupe.v1.Heartbeat"> & {
  * Use `create(HeartbeatSchema)` to create a new message.
  */
 export const HeartbeatSchema: GenMessage<Heartbeat> = /*@__PURE__*/
-  messageDesc(file_troupe_v1_channel_signal, 7);
+  messageDesc(file_troupe_v1_channel_signal, 9);
 
 /**
  * Under which placement of an agent something is said or asked.
@@ -350,7 +437,7 @@ export type Epoch = Message<"troupe.v1.Epoch"> & {
  * Use `create(EpochSchema)` to create a new message.
  */
 export const EpochSchema: GenMessage<Epoch> = /*@__PURE__*/
-  messageDesc(file_troupe_v1_channel_signal, 8);
+  messageDesc(file_troupe_v1_channel_signal, 10);
 
 /**
  * An agent of a shared type, under the epoch of its claim.
@@ -379,7 +466,7 @@ export type ClaimedAgent = Message<"troupe.v1.ClaimedAgent"> & {
  * Use `create(ClaimedAgentSchema)` to create a new message.
  */
 export const ClaimedAgentSchema: GenMessage<ClaimedAgent> = /*@__PURE__*/
-  messageDesc(file_troupe_v1_channel_signal, 9);
+  messageDesc(file_troupe_v1_channel_signal, 11);
 
 /**
  * Host to worker, on the data channel alone: behind this comes no message under these claims. Without agents: the worker holds none.
@@ -414,7 +501,7 @@ export type LeaveAgents = Message<"troupe.v1.LeaveAgents"> & {
  * Use `create(LeaveAgentsSchema)` to create a new message.
  */
 export const LeaveAgentsSchema: GenMessage<LeaveAgents> = /*@__PURE__*/
-  messageDesc(file_troupe_v1_channel_signal, 10);
+  messageDesc(file_troupe_v1_channel_signal, 12);
 
 /**
  * Worker to host: it wants to let these agents go.
@@ -440,7 +527,7 @@ export type AskLeave = Message<"troupe.v1.AskLeave"> & {
  * Use `create(AskLeaveSchema)` to create a new message.
  */
 export const AskLeaveSchema: GenMessage<AskLeave> = /*@__PURE__*/
-  messageDesc(file_troupe_v1_channel_signal, 11);
+  messageDesc(file_troupe_v1_channel_signal, 13);
 
 /**
  * Worker to host: no handler has begun this message, or what it did is undone. The host places it anew.
@@ -475,7 +562,7 @@ export type ReturnedMessage = Message<"troupe.v1.ReturnedMessage"> & {
  * Use `create(ReturnedMessageSchema)` to create a new message.
  */
 export const ReturnedMessageSchema: GenMessage<ReturnedMessage> = /*@__PURE__*/
-  messageDesc(file_troupe_v1_channel_signal, 12);
+  messageDesc(file_troupe_v1_channel_signal, 14);
 
 /**
  * Worker to host: these activations have ended, and their last commits are decided.
@@ -494,7 +581,7 @@ export type LeftAgents = Message<"troupe.v1.LeftAgents"> & {
  * Use `create(LeftAgentsSchema)` to create a new message.
  */
 export const LeftAgentsSchema: GenMessage<LeftAgents> = /*@__PURE__*/
-  messageDesc(file_troupe_v1_channel_signal, 13);
+  messageDesc(file_troupe_v1_channel_signal, 15);
 
 /**
  * Worker to host, instead of `left`: messages have come for these agents, so that they are not idle any more.
@@ -513,7 +600,7 @@ export type StayingAgents = Message<"troupe.v1.StayingAgents"> & {
  * Use `create(StayingAgentsSchema)` to create a new message.
  */
 export const StayingAgentsSchema: GenMessage<StayingAgents> = /*@__PURE__*/
-  messageDesc(file_troupe_v1_channel_signal, 14);
+  messageDesc(file_troupe_v1_channel_signal, 16);
 
 /**
  * Worker to host: it stops. The host gives it no more agents, and lets those that it has go.
@@ -534,7 +621,7 @@ export type LeavingWorker = Message<"troupe.v1.LeavingWorker"> & {
  * Use `create(LeavingWorkerSchema)` to create a new message.
  */
 export const LeavingWorkerSchema: GenMessage<LeavingWorker> = /*@__PURE__*/
-  messageDesc(file_troupe_v1_channel_signal, 15);
+  messageDesc(file_troupe_v1_channel_signal, 17);
 
 /**
  * Host to worker: an operator wants it to stop.
@@ -555,7 +642,7 @@ export type DrainWorker = Message<"troupe.v1.DrainWorker"> & {
  * Use `create(DrainWorkerSchema)` to create a new message.
  */
 export const DrainWorkerSchema: GenMessage<DrainWorker> = /*@__PURE__*/
-  messageDesc(file_troupe_v1_channel_signal, 16);
+  messageDesc(file_troupe_v1_channel_signal, 18);
 
 /**
  * Worker to host, in a cluster: agents of shared types that the worker has kept from its connections before this one.
@@ -576,7 +663,7 @@ export type HeldAgents = Message<"troupe.v1.HeldAgents"> & {
  * Use `create(HeldAgentsSchema)` to create a new message.
  */
 export const HeldAgentsSchema: GenMessage<HeldAgents> = /*@__PURE__*/
-  messageDesc(file_troupe_v1_channel_signal, 17);
+  messageDesc(file_troupe_v1_channel_signal, 19);
 
 /**
  * Host to worker, in a cluster: no host serves this worker id any more. The worker forgets its agents of shared types.
@@ -591,7 +678,7 @@ export type VoidWorker = Message<"troupe.v1.VoidWorker"> & {
  * Use `create(VoidWorkerSchema)` to create a new message.
  */
 export const VoidWorkerSchema: GenMessage<VoidWorker> = /*@__PURE__*/
-  messageDesc(file_troupe_v1_channel_signal, 18);
+  messageDesc(file_troupe_v1_channel_signal, 20);
 
 /**
  * Host to worker, in a cluster: the hosts that the worker may connect to.
@@ -612,7 +699,7 @@ export type HostAddresses = Message<"troupe.v1.HostAddresses"> & {
  * Use `create(HostAddressesSchema)` to create a new message.
  */
 export const HostAddressesSchema: GenMessage<HostAddresses> = /*@__PURE__*/
-  messageDesc(file_troupe_v1_channel_signal, 19);
+  messageDesc(file_troupe_v1_channel_signal, 21);
 
 /**
  * Worker to host, in a cluster: it goes to another host. The host sends it no more messages, and says `last`.
@@ -627,7 +714,7 @@ export type MovingWorker = Message<"troupe.v1.MovingWorker"> & {
  * Use `create(MovingWorkerSchema)` to create a new message.
  */
 export const MovingWorkerSchema: GenMessage<MovingWorker> = /*@__PURE__*/
-  messageDesc(file_troupe_v1_channel_signal, 20);
+  messageDesc(file_troupe_v1_channel_signal, 22);
 
 /**
  * Host to worker, in a cluster, on the data channel alone: no message follows.
@@ -642,5 +729,5 @@ export type LastMessage = Message<"troupe.v1.LastMessage"> & {
  * Use `create(LastMessageSchema)` to create a new message.
  */
 export const LastMessageSchema: GenMessage<LastMessage> = /*@__PURE__*/
-  messageDesc(file_troupe_v1_channel_signal, 21);
+  messageDesc(file_troupe_v1_channel_signal, 23);
 

@@ -1,0 +1,82 @@
+import type { Clock } from "../../core/internal.ts";
+import { type CreditFrame, encodeFrame, type PeekedChunk, spliceChunk } from "../../protocol/internal.ts";
+import type { MutableHostCounters } from "../counters.ts";
+import type { Peer } from "../sessions/peer.ts";
+import type { PendingCall } from "../sessions/pending-call.ts";
+import type { CallEnds } from "./call-ends.ts";
+import { type CallFailure, callFailure } from "./call-failures.ts";
+import type { CallTable } from "./call-table.ts";
+
+export interface CallChunksParts {
+  readonly calls: CallTable;
+  readonly ends: CallEnds;
+  readonly counters: MutableHostCounters;
+  readonly clock: Clock;
+}
+
+// protocol.md §11.21
+/**
+ * Passes the chunks of answers on to their readers, and grants back. The host keeps no chunk: it stands in the reader's queue, where it takes the
+ * space of a call. No target sends more than its reader has granted.
+ */
+export class CallChunks {
+  readonly #parts: CallChunksParts;
+
+  constructor(parts: CallChunksParts) {
+    this.#parts = parts;
+  }
+
+  /** Takes a chunk that a worker has sent. */
+  take(from: Peer, chunk: PeekedChunk): void {
+    const { calls, counters, clock } = this.#parts;
+    const call = calls.answeredBy(chunk);
+    if (call === undefined) {
+      counters.lateAnswers += 1;
+      return;
+    }
+    const { stream } = call;
+    if (call.target !== from || stream === undefined) {
+      counters.strayAnswers += 1;
+      return;
+    }
+    if (stream.sentBytes >= stream.grantedBytes) return this.#end(call, callFailure.notGranted(call.targetType));
+    stream.sentBytes += chunk.dataBytes + overheadBytes;
+    stream.movedMs = clock.now();
+    switch (call.caller.send(spliceChunk(chunk, call.callerId), "chunk")) {
+      case "queued":
+        return;
+      case "full":
+        return this.#end(call, callFailure.noRoomForChunk(call.targetType));
+      case "too-large": {
+        const { maxFrameBytes } = call.caller.traits;
+        return this.#end(call, callFailure.answerTooLarge(call.targetType, chunk.bytes.length, maxFrameBytes));
+      }
+      case "closed":
+        // The end of the caller's channel ends the call.
+        counters.lateAnswers += 1;
+    }
+  }
+
+  /** Takes a grant of a caller. It goes to the target past all that waits there, since its handler may hold the slot for which that waits. */
+  grant(caller: Peer, { requestId, bytes }: CreditFrame): void {
+    const { calls, counters, clock } = this.#parts;
+    const call = caller.traits.isAnnounced ? caller.outgoingCalls.named(requestId) : undefined;
+    const { stream, target } = call ?? {};
+    // The answer and the last grant cross on their way.
+    if (call === undefined || stream === undefined || target === undefined || bytes <= stream.grantedBytes) return;
+    stream.grantedBytes = bytes;
+    stream.movedMs = clock.now();
+    const outcome = target.notify(encodeFrame({ kind: "credit", requestId: calls.idTextOf(call), bytes }));
+    if (outcome === "full") counters.lostNotices += 1;
+  }
+
+  #end(call: PendingCall, failure: CallFailure): void {
+    const { calls, ends } = this.#parts;
+    if (!calls.take(call)) return;
+    ends.tellTarget(call, "cancelled");
+    ends.fail(call, failure);
+  }
+}
+
+/** Bytes that a chunk counts beside its data. */
+const overheadBytes = 64;

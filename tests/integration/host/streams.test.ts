@@ -1,0 +1,176 @@
+import { describe, expect, it } from "vitest";
+import type { HostOptions } from "../../../src/host/index.ts";
+import { encodeFrame, type Frame } from "../../../src/protocol/index.ts";
+import { ManualClock } from "../../../src/testing/index.ts";
+import { type HostRig, hostTransports } from "../../support/host-transports.ts";
+import { RawWorker, textOf } from "../../support/raw-worker.ts";
+
+const troupe = { isAnnounced: true, metadata: { agcaps: "turns,streams" } } as const;
+const older = { isAnnounced: true, metadata: { agcaps: "turns" } } as const;
+
+type Chunk = Extract<Frame, { readonly kind: "chunk" }>;
+
+function chunk(requestId: string, offset: number, bytes = 8): Chunk {
+  const types = offset === 0 ? { typeName: "T", contentType: "application/json" } : { typeName: "", contentType: "" };
+  return { kind: "chunk", requestId, offset, ...types, data: new Uint8Array(bytes) };
+}
+
+async function openScene(start: (options?: HostOptions) => Promise<HostRig>, options?: HostOptions) {
+  const rig = await start(options);
+  const target = await new RawWorker(rig.dial(), "T", troupe).join();
+  await target.register("poet");
+  const caller = await new RawWorker(rig.dial(), "C", troupe).join();
+  return { rig, caller, target, [Symbol.asyncDispose]: () => rig[Symbol.asyncDispose]() };
+}
+
+/** Begins a stream with this window. Returns the host's id of it. */
+async function begin(caller: RawWorker, target: RawWorker, agstream = "1024"): Promise<string> {
+  caller.request("7", "poet/k", { metadata: { agstream } });
+  const { requestId, metadata } = await target.nextRequest();
+  expect(metadata).toEqual({ agstream });
+  return requestId;
+}
+
+describe.each(hostTransports)("answers in parts through the host over $name", ({ start }) => {
+  it("names streams to a worker of Troupe's", async () => {
+    await using rig = await start();
+    const worker = new RawWorker(rig.dial(), "W", troupe).open();
+    expect((await worker.responseMetadata()).agcaps?.split(",")).toContain("streams");
+  });
+
+  it("go to their caller under its own id, with their own bytes, and the answer behind them", async () => {
+    await using scene = await openScene(start);
+    const { caller, target } = scene;
+    const requestId = await begin(caller, target);
+    for (const offset of [0, 1]) target.send(chunk(requestId, offset));
+    target.respond(requestId, "the answer");
+    for (const offset of [0, 1]) {
+      const { frame, bytes } = await caller.nextArrived();
+      expect(frame.kind).toBe("chunk");
+      expect(Buffer.from(bytes).equals(encodeFrame(chunk("7", offset)))).toBe(true);
+    }
+    expect(textOf(await caller.nextResponse())).toBe("the answer");
+  });
+
+  it("take a grant of the caller to the target, under the id that the target knows", async () => {
+    await using scene = await openScene(start);
+    const { caller, target } = scene;
+    const requestId = await begin(caller, target);
+    caller.send({ kind: "credit", requestId: "7", bytes: 2_048 });
+    expect(await target.next()).toEqual({ kind: "credit", requestId, bytes: 2_048 });
+    // A repeated grant says nothing new.
+    caller.send({ kind: "credit", requestId: "7", bytes: 2_048 });
+    expect(await caller.settled()).toEqual([]);
+    expect(await target.settled()).toEqual([]);
+  });
+
+  it.each([
+    ["a stock worker", {}],
+    ["a worker that does not name streams", older],
+  ])("are neither asked of %s, nor taken from it", async (_who, options) => {
+    await using scene = await openScene(start);
+    const { rig, caller } = scene;
+    const target = await new RawWorker(rig.dial(), "S", options).join();
+    await target.register("stock");
+    caller.request("7", "stock/k", { metadata: { agstream: "1024", mine: "kept" } });
+    const { requestId, metadata } = await target.nextRequest();
+    expect(metadata).toEqual({ mine: "kept" });
+    target.send(chunk(requestId, 0));
+    target.respond(requestId, "whole");
+    expect(textOf(await caller.nextResponse())).toBe("whole");
+    expect(rig.host.counters()).toMatchObject({ strayAnswers: 1 });
+  });
+
+  it.each([
+    ["a stock worker", {}],
+    ["a worker that does not name streams", older],
+  ])("are not asked for in the name of %s", async (_who, options) => {
+    await using scene = await openScene(start);
+    const { rig, target } = scene;
+    const caller = await new RawWorker(rig.dial(), "S", options).join();
+    caller.request("7", "poet/k", { metadata: { agstream: "1024" } });
+    const { requestId, metadata } = await target.nextRequest();
+    expect(metadata).toEqual({});
+    target.send(chunk(requestId, 0));
+    target.respond(requestId, "whole");
+    expect(textOf(await caller.nextResponse())).toBe("whole");
+  });
+
+  it("come from no worker but the target, and not after the answer", async () => {
+    await using scene = await openScene(start);
+    const { rig, caller, target } = scene;
+    const other = await new RawWorker(rig.dial(), "O", troupe).join();
+    const requestId = await begin(caller, target);
+    other.send(chunk(requestId, 0));
+    await other.settled();
+    target.respond(requestId, "the answer");
+    target.send(chunk(requestId, 0));
+    await target.settled();
+    expect(textOf(await caller.nextResponse())).toBe("the answer");
+    expect(await caller.settled()).toEqual([]);
+    expect(rig.host.counters()).toMatchObject({ strayAnswers: 1, lateAnswers: 1, pendingCalls: 0 });
+  });
+
+  it("end as invalid-message when the target sends what the reader has not granted", async () => {
+    await using scene = await openScene(start);
+    const { caller, target } = scene;
+    const requestId = await begin(caller, target);
+    target.send(chunk(requestId, 0, 1_000));
+    target.send(chunk(requestId, 1));
+    expect(await caller.next()).toMatchObject({ kind: "chunk", offset: 0 });
+    expect((await caller.nextResponse()).metadata).toMatchObject({ agerrorcode: "invalid-message" });
+    expect(await target.nextCancel()).toMatchObject({ requestId, reason: "cancelled" });
+  });
+
+  it("end as overloaded for a caller that reads nothing, and do not keep others from theirs", async () => {
+    const maxQueuedBytes = 1024 * 1024;
+    await using scene = await openScene(start, { maxQueuedBytes, maxQueuedFrames: 1_000 });
+    const { rig, caller, target } = scene;
+    const slow = await new RawWorker(rig.dial(), "slow", troupe).join();
+    slow.stream.pause();
+    slow.request("7", "poet/k", { metadata: { agstream: "999999999" } });
+    const stalled = await target.nextRequest();
+    let cancelled = false;
+    for (let offset = 0; !cancelled; offset += 1) {
+      target.send(chunk(stalled.requestId, offset, 256 * 1024));
+      cancelled = (await target.settled()).some(({ kind }) => kind === "cancel");
+    }
+    expect(rig.host.counters().queuedBytes).toBeLessThanOrEqual(2 * maxQueuedBytes);
+    const requestId = await begin(caller, target);
+    target.send(chunk(requestId, 0));
+    target.respond(requestId, "the answer");
+    expect(await caller.next()).toMatchObject({ kind: "chunk" });
+    expect(textOf(await caller.nextResponse())).toBe("the answer");
+  });
+
+  it("give a stream the time limit of the host from its last chunk or grant on", async () => {
+    const clock = new ManualClock();
+    await using scene = await openScene(start, { clock, callTimeoutMs: 1_000, heartbeatMs: 0 });
+    const { caller, target } = scene;
+    const requestId = await begin(caller, target, "100000");
+    for (const offset of [0, 1, 2]) {
+      await clock.advance(900);
+      target.send(chunk(requestId, offset));
+      expect(await caller.next()).toMatchObject({ kind: "chunk", offset });
+    }
+    await clock.advance(900);
+    caller.send({ kind: "credit", requestId: "7", bytes: 200_000 });
+    expect(await target.next()).toMatchObject({ kind: "credit" });
+    await clock.advance(999);
+    expect(await caller.settled()).toEqual([]);
+    await clock.advance(1);
+    expect((await caller.nextResponse()).metadata).toMatchObject({ agerrorcode: "timed-out" });
+    expect(await target.nextCancel()).toMatchObject({ requestId, reason: "timed-out" });
+  });
+
+  it("end with the caller's cancel, and with its channel", async () => {
+    await using scene = await openScene(start);
+    const { caller, target } = scene;
+    const first = await begin(caller, target);
+    caller.send({ kind: "cancel", requestId: "7", reason: "cancelled" });
+    expect(await target.nextCancel()).toMatchObject({ requestId: first, reason: "cancelled" });
+    const second = await begin(caller, target);
+    caller.stream.end();
+    expect(await target.nextCancel()).toMatchObject({ requestId: second, reason: "caller-gone" });
+  });
+});
