@@ -6,7 +6,7 @@ import { describeAgentRuntime, type MakeWorld } from "./agent-runtime.ts";
 
 /** A worker that lets something happen before it first sends or publishes. */
 class InterruptedWorker extends WorkerRuntime {
-  readonly #interrupt: () => Promise<void>;
+  #interrupt: () => Promise<void>;
 
   constructor(options: WorkerRuntimeOptions, interrupt: () => Promise<void>) {
     super(options);
@@ -22,6 +22,12 @@ class InterruptedWorker extends WorkerRuntime {
   override async publishMessage(message: unknown, topicId: TopicId, options?: PublishOptions): Promise<void> {
     await this.#interrupt();
     return super.publishMessage(message, topicId, options);
+  }
+
+  /** A stream that is open would end with its host: nothing happens any more. */
+  override stream(message: unknown, recipient: AgentId, options?: object): never {
+    this.#interrupt = async () => undefined;
+    return super.stream(message, recipient, options) as never;
   }
 }
 

@@ -203,10 +203,12 @@ export function describeStreams({ openStage, unless }: Suite): void {
       await using stage = await openStage();
       const log = new Inbox<string>();
       await hostPoet(stage, endless(log));
-      const stream = open(stage, "x", { windowBytes: 4096 });
-      const iterator = stream[Symbol.asyncIterator]();
       const ask = () => stage.caller.sendMessage(Ask({ text: "x" }), new AgentId("echo", "k"));
       await stage.host("echo");
+      // In some worlds the host is replaced at the first call.
+      await ask();
+      const stream = open(stage, "x", { windowBytes: 4096 });
+      const iterator = stream[Symbol.asyncIterator]();
       // A chunk counts 64 bytes at least, so that 64 fill the window. Calls beside it pass.
       for (let at = 0; at < 200; at += 1) await ask();
       expect(log.rest.length).toBeLessThanOrEqual(64);
