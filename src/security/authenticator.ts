@@ -36,6 +36,11 @@ export type Authentication =
  * between peer addresses. A throw or a rejection refuses the caller. An authenticator must not put secrets into a reason or an error.
  */
 export interface Authenticator {
+  /**
+   * The only thing of a caller that it reads. If one of several authenticators reads tokens, a caller that shows a token is known by it
+   * alone; those that read certificates are not asked. Otherwise a token that was withdrawn would count as long as the certificate.
+   */
+  readonly reads?: "token" | "certificate" | undefined;
   authenticate(caller: Caller): Authentication | PromiseLike<Authentication>;
 }
 

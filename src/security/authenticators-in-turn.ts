@@ -1,12 +1,13 @@
 import { assertKind, withMethods } from "../core/internal.ts";
-import type { Authentication, Authenticator, Caller } from "./authenticator.ts";
+import { type Authentication, type Authenticator, bearerTokenOf, type Caller } from "./authenticator.ts";
 
 /** The kind of an authenticator. */
 export const authenticatorKind = withMethods("an authenticator, such as tokenAuthenticator(…),", "authenticate");
 
 /**
  * Asks several authenticators in turn: the first that knows or refuses the caller decides. If none does, and one of them can't find out
- * now, the caller may try again. Principals of one name are the same, whichever authenticator knows them.
+ * now, the caller may try again. Principals of one name are the same, whichever authenticator knows them. A caller that shows a token is
+ * known by it alone, and not by its certificate, if one of them reads tokens.
  *
  * @example
  * ```ts
@@ -15,8 +16,12 @@ export const authenticatorKind = withMethods("an authenticator, such as tokenAut
  */
 export function authenticatorsInTurn(...authenticators: readonly Authenticator[]): Authenticator {
   for (const [index, one] of authenticators.entries()) assertKind(`authenticators[${index}]`, one, authenticatorKind);
+  const withoutCertificates = authenticators.some(({ reads }) => reads === "token")
+    ? authenticators.filter(({ reads }) => reads !== "certificate")
+    : authenticators;
   return {
-    authenticate: (caller) => ask(authenticators, caller, noReasons),
+    authenticate: (caller) =>
+      ask(bearerTokenOf(caller) === undefined ? authenticators : withoutCertificates, caller, noReasons),
   };
 }
 

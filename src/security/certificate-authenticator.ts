@@ -50,6 +50,7 @@ export function certificateAuthenticator(options: CertificateAuthenticatorOption
   assertOptions(options, shape, "certificateAuthenticator");
   const known = new WeakMap<X509Certificate, Authentication>();
   return {
+    reads: "certificate",
     authenticate({ certificate }: Caller): Authentication {
       if (certificate === undefined) return { at: "unknown", reason: "it shows no certificate" };
       const before = known.get(certificate);

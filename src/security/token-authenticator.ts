@@ -50,6 +50,7 @@ export function tokenAuthenticator(options: TokenAuthenticatorOptions): Authenti
   assertOptions(options, shape, "tokenAuthenticator");
   const tableOf = tableSource(options);
   return {
+    reads: "token",
     authenticate(caller: Caller): Authentication {
       const token = bearerTokenOf(caller);
       if (token === undefined) return { at: "unknown", reason: "it shows no token" };

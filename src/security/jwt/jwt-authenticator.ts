@@ -133,6 +133,7 @@ export function jwtAuthenticator(options: JwtAuthenticatorOptions): Authenticato
     ...(options.maxAgeMs === undefined ? {} : { maxTokenAge: options.maxAgeMs / 1_000 }),
   });
   return {
+    reads: "token",
     authenticate(caller: Caller): Authentication | Promise<Authentication> {
       const token = bearerTokenOf(caller);
       if (token === undefined) return { at: "unknown", reason: "it shows no token" };

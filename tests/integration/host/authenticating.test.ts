@@ -4,6 +4,7 @@ import { Host, type HostOccurrence } from "../../../src/host/index.ts";
 import { limits } from "../../../src/host/limits.ts";
 import {
   type Authentication,
+  type Authenticator,
   authenticatorsInTurn,
   certificateAuthenticator,
   functionAuthenticator,
@@ -133,6 +134,31 @@ describe("a host with an authenticator", () => {
     const stranger = new GrpcWorkerAgentRuntime(host.address, { channelOptions: { tls: { ca } } });
     await expect(stranger.start()).rejects.toMatchObject({ code: "not-authorized" });
   });
+
+  it.each([
+    ["first", (byToken: Authenticator, byCertificate: Authenticator) => [byToken, byCertificate]],
+    ["last", (byToken: Authenticator, byCertificate: Authenticator) => [byCertificate, byToken]],
+  ])(
+    "refuses a caller whose token was taken out, although its certificate is valid (tokens are asked %s)",
+    async (_place, order) => {
+      const authority = await TestAuthority.create();
+      const [own, alice] = await Promise.all([authority.server(), authority.client("alice")]);
+      const { ca } = authority;
+      const authenticator = authenticatorsInTurn(...order(tokenAuthenticator({ tokens }), certificateAuthenticator()));
+      await using host = new GrpcWorkerAgentRuntimeHost("127.0.0.1:0", {
+        channelOptions: { tls: { ...own, ca, requestCert: true } },
+        authenticator,
+      });
+      await host.start();
+      const withToken = (token: string) =>
+        new GrpcWorkerAgentRuntime(host.address, { channelOptions: { tls: { ca, ...alice }, ...of(token) } });
+      await expect(withToken("alice-taken-out-2b9d").start()).rejects.toMatchObject({ code: "not-authorized" });
+      await using bob = withToken(bobToken);
+      await bob.start();
+      const { sessions } = await host.inspect();
+      expect(sessions.map(({ principal }) => principal?.name)).toEqual(["bob"]);
+    },
+  );
 
   it("does not take the word of a certificate that its authority has not signed", async () => {
     const [authority, other] = await Promise.all([TestAuthority.create(), TestAuthority.create()]);
