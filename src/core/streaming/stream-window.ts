@@ -20,6 +20,10 @@ export class StreamWindow {
     this.#grantedBytes = grantedBytes;
   }
 
+  get sentBytes(): number {
+    return this.#sentBytes;
+  }
+
   /** Counts a chunk that was sent. Returns a promise if no further one may follow before it resolves. */
   spend(bytes: number): Promise<void> | undefined {
     this.#sentBytes += bytes;

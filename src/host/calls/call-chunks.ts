@@ -1,8 +1,8 @@
-import type { Clock } from "../../core/internal.ts";
+import { type Clock, largestWindowBytes } from "../../core/internal.ts";
 import { type CreditFrame, encodeFrame, type PeekedChunk, spliceChunk } from "../../protocol/internal.ts";
 import type { MutableHostCounters } from "../counters.ts";
 import type { Peer } from "../sessions/peer.ts";
-import type { PendingCall } from "../sessions/pending-call.ts";
+import type { CallStream, PendingCall } from "../sessions/pending-call.ts";
 import type { CallEnds } from "./call-ends.ts";
 import { type CallFailure, callFailure } from "./call-failures.ts";
 import type { CallTable } from "./call-table.ts";
@@ -44,6 +44,7 @@ export class CallChunks {
     stream.movedMs = clock.now();
     switch (call.caller.send(spliceChunk(chunk, call.callerId), "chunk")) {
       case "queued":
+        if (stream.askedBytes > stream.grantedBytes) this.#passOn(call, stream, from);
         return;
       case "full":
         return this.#end(call, callFailure.noRoomForChunk(call.targetType));
@@ -57,15 +58,29 @@ export class CallChunks {
     }
   }
 
-  /** Takes a grant of a caller. It goes to the target past all that waits there, since its handler may hold the slot for which that waits. */
+  /** Takes a grant of a caller. */
   grant(caller: Peer, { requestId, bytes }: CreditFrame): void {
-    const { calls, counters, clock } = this.#parts;
+    const { clock } = this.#parts;
     const call = caller.traits.isAnnounced ? caller.outgoingCalls.named(requestId) : undefined;
     const { stream, target } = call ?? {};
     // The answer and the last grant cross on their way.
-    if (call === undefined || stream === undefined || target === undefined || bytes <= stream.grantedBytes) return;
-    stream.grantedBytes = bytes;
+    if (call === undefined || stream === undefined || target === undefined || bytes <= stream.askedBytes) return;
+    stream.askedBytes = bytes;
     stream.movedMs = clock.now();
+    this.#passOn(call, stream, target);
+  }
+
+  /**
+   * Passes on what the reader grants, past all that waits at the target, since its handler may hold the slot for which that waits. A grant
+   * that adds less than the target may still send waits for its next chunk. So a reader that grants in tiny steps does not fill the queue of
+   * the target. One that grants without end lets the target send a bounded part.
+   */
+  #passOn(call: PendingCall, stream: CallStream, target: Peer): void {
+    const { calls, counters } = this.#parts;
+    const bytes = Math.min(stream.askedBytes, stream.sentBytes + largestWindowBytes);
+    const added = bytes - stream.grantedBytes;
+    if (added <= 0 || added < stream.grantedBytes - stream.sentBytes) return;
+    stream.grantedBytes = bytes;
     const outcome = target.notify(encodeFrame({ kind: "credit", requestId: calls.idTextOf(call), bytes }));
     if (outcome === "full") counters.lostNotices += 1;
   }

@@ -132,7 +132,7 @@ export class CallTable {
   // protocol.md §11.21
   #streamOf(caller: Peer, { streamBytes = 0 }: PeekedRequest): CallStream | undefined {
     if (streamBytes === 0 || !caller.traits.capabilities.has("streams")) return undefined;
-    return { grantedBytes: streamBytes, sentBytes: 0, movedMs: this.#clock.now() };
+    return { askedBytes: streamBytes, grantedBytes: streamBytes, sentBytes: 0, movedMs: this.#clock.now() };
   }
 
   assign(call: PendingCall, target: Peer): void {

@@ -55,8 +55,8 @@ export class OutgoingChunks implements ChunkSink {
     return this.#window.spend(data.length + chunkOverheadBytes);
   }
 
-  /** Takes what the reader has granted since the call began. */
+  /** Takes what the reader has granted since the call began. A handler is never further ahead than the largest window, whatever is granted. */
   grant(totalBytes: number): void {
-    this.#window.grant(totalBytes);
+    this.#window.grant(Math.min(totalBytes, this.#window.sentBytes + largestWindowBytes));
   }
 }

@@ -64,6 +64,30 @@ describe.each(hostTransports)("answers in parts through the host over $name", ({
     expect(await target.settled()).toEqual([]);
   });
 
+  it("let no reader fill the target's queue with tiny grants, and pass on their sum", async () => {
+    await using scene = await openScene(start);
+    const { caller, target } = scene;
+    const requestId = await begin(caller, target);
+    for (let bytes = 1_040; bytes <= 3_000; bytes += 8) caller.send({ kind: "credit", requestId: "7", bytes });
+    expect(await caller.settled()).toEqual([]);
+    expect(await target.settled()).toEqual([{ kind: "credit", requestId, bytes: 2_048 }]);
+    target.send(chunk(requestId, 0, 1_936));
+    expect(await target.next()).toEqual({ kind: "credit", requestId, bytes: 3_000 });
+  });
+
+  it("let the target send 1 MiB at a time for a reader that grants without end", async () => {
+    await using scene = await openScene(start);
+    const { caller, target } = scene;
+    const requestId = await begin(caller, target);
+    const mebi = 1024 * 1024;
+    caller.send({ kind: "credit", requestId: "7", bytes: Number.MAX_SAFE_INTEGER });
+    expect(await target.next()).toEqual({ kind: "credit", requestId, bytes: mebi });
+    target.send(chunk(requestId, 0, mebi - 64));
+    expect(await target.next()).toEqual({ kind: "credit", requestId, bytes: 2 * mebi });
+    expect(await caller.next()).toMatchObject({ kind: "chunk", offset: 0 });
+    expect(await target.settled()).toEqual([]);
+  });
+
   it.each([
     ["a stock worker", {}],
     ["a worker that does not name streams", older],

@@ -160,3 +160,25 @@ describe("a worker at a host that passes no chunks on", () => {
     expect(jsonOf(answer.payload)).toEqual({ text: "false" });
   });
 });
+
+describe("a handler whose reader grants without end", () => {
+  test("is never more than 1 MiB and a chunk ahead of the last grant", async () => {
+    await using stage = await openStage();
+    const { host, worker } = stage;
+    Object.assign(host, { isTroupe: true, capabilities: ["turns", "streams"] });
+    await worker.start();
+    const channel = await host.channels.take();
+    let made = 0;
+    await serve(worker, async function* () {
+      for (; made < 200; made += 1) yield line("x".repeat(64 * 1024));
+      return Poem({ text: "done" });
+    });
+    const payload = jsonPayload("AskPoem", { text: "x" });
+    channel.send(requestFrame("poet/k", { payload, metadata: { agstream: "1024" } }));
+    const { requestId } = await next(channel, "chunk");
+    channel.send({ kind: "credit", requestId, bytes: Number.MAX_SAFE_INTEGER });
+    for (let count = 0; count < 16; count += 1) await next(channel, "chunk");
+    await turns();
+    expect(made).toBeLessThan(20);
+  });
+});
