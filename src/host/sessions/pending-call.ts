@@ -22,9 +22,9 @@ export interface StockPath {
 // protocol.md §11.21
 /** The stream of a call whose caller reads chunks, in bytes since the call began, and when it last moved. */
 export interface CallStream {
-  /** What the reader has granted. */
+  /** The reader has granted them. */
   askedBytes: number;
-  /** What the target may send, as far as it has heard. */
+  /** The target may send them, as far as it has heard. */
   grantedBytes: number;
   sentBytes: number;
   movedMs: number;
