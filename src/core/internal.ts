@@ -191,6 +191,7 @@ export type { TurnEffects } from "./state/effects.ts";
 export { compareEpochs, type Epoch, formatEpoch, parseEpoch } from "./state/epoch.ts";
 export { type FittingStore, fitMail, type MailFit, sortMail, withLeftMail } from "./state/fit-mail.ts";
 export { judgeCommit, limitOver, remindersOver, type StoredVersion, withoutMail } from "./state/judge-commit.ts";
+export { chunkSize, copyOfRunChange, judgeRuns, type RunRefusal } from "./state/judge-runs.ts";
 export {
   type AppendOutcome,
   type FullMail,
@@ -245,7 +246,19 @@ export { StoreError, type StoreErrorCode } from "./state/store-error.ts";
 export { StoreKeeper } from "./state/store-keeper.ts";
 export { ownReminderPrefix, storeLimits } from "./state/store-limits.ts";
 export { type DeadPage, type MailPageQuery, type MailTable, StoreLog } from "./state/store-log.ts";
-export { listPageOf, listReminders, pageOf } from "./state/store-pages.ts";
+export { bytesOfListedRun, listPageOf, listReminders, pageOf } from "./state/store-pages.ts";
+export type {
+  RunChange,
+  RunCreation,
+  RunList,
+  RunName,
+  RunPage,
+  RunPageQuery,
+  RunProgress,
+  RunQuery,
+  RunState,
+  StoredRun,
+} from "./state/stored-runs.ts";
 export { ChunkReader } from "./streaming/chunk-reader.ts";
 export type { ChunkSink } from "./streaming/chunk-sink.ts";
 export type { MessageStream } from "./streaming/message-stream.ts";
