@@ -110,7 +110,10 @@ export class CallSending {
   #onStream(request: PeekedRequest, call: PendingCall, target: Peer): PeekedRequest {
     if (request.streamBytes === undefined) return request;
     if (!target.traits.capabilities.has("streams")) call.stream = undefined;
-    return call.stream === undefined ? withoutStream(request) : request;
+    if (call.stream === undefined) return withoutStream(request);
+    // A target that has given the call back may have had further grants.
+    call.stream.grantedBytes = request.streamBytes;
+    return request;
   }
 
   #send(call: PendingCall, frame: FrameBytes, target: Peer, use: "call" | "first-call"): void {
