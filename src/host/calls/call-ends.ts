@@ -106,7 +106,9 @@ export class CallEnds {
     if (isChunk) this.tellTarget(call, "cancelled");
     const unreadable = isChunk ? callFailure.unreadableChunk : callFailure.unreadableAnswer;
     const failure = isOverload
-      ? callFailure.noRoom(`${isChunk ? "A chunk" : "The answer"} of agent type ${call.targetType} was refused. ${reason}`)
+      ? callFailure.noRoom(
+          `${isChunk ? "A chunk" : "The answer"} of agent type ${call.targetType} was refused. ${reason}`,
+        )
       : unreadable(call.targetType, reason);
     this.fail(call, failure);
   }
