@@ -3,6 +3,7 @@ import { areServersQuiet, keptCheckers } from "./kept/kept-checkers.ts";
 import { Story } from "./kept/story.ts";
 import type { CallRecord, EventRecord, Ledger } from "./ledger.ts";
 import { ringAsTold, ringOf } from "./rings.ts";
+import { streamsAreWhole } from "./streams.ts";
 
 export interface Breach {
   readonly checker: string;
@@ -29,6 +30,7 @@ const checkers: { readonly [name: string]: (ledger: Ledger, report: Report) => v
   order: eventsComeInOrder,
   events: eventsComeOnceAndOnlyToSubscribers,
   losses: noEventIsLostWithoutAFault,
+  streams: (ledger, report) => streamsAreWhole(ledger, (call) => isUndisturbed(call, ledger), report),
 };
 
 /** Whose trouble may touch a call: its host, its caller, and all who serve its type. */

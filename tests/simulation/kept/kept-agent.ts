@@ -9,8 +9,9 @@ import {
   type When,
 } from "../../../src/core/index.ts";
 import type { CallRecord, Run } from "../ledger.ts";
-import { Done, News, Task } from "../messages.ts";
+import { Done, News, type Part, Parts, Task } from "../messages.ts";
 import { hasExactPath, isAbove, makeCall, publish, type SimulatedAgentParts } from "../simulated-agent.ts";
+import { pourChunks } from "../streams.ts";
 import type { Activation, Turn } from "./kept-ledger.ts";
 import { Bell, Lines, Look, Note } from "./messages.ts";
 import type { KeptBehaviour, PlannedReminder, PlannedTell } from "./plan.ts";
@@ -22,6 +23,10 @@ export class KeptAgent extends persistentAgent(Lines) {
   static override readonly handlers = handlerTable<KeptAgent>()
     .rpc(Task, function ({ call }, context) {
       return this.call(call, context, false);
+    })
+    .rpc(Parts, async function* ({ call }, context) {
+      yield* this.chunks(call);
+      return await this.call(call, context, false);
     })
     .rpc(
       Look,
@@ -81,6 +86,12 @@ export class KeptAgent extends persistentAgent(Lines) {
     const call = this.#parts.ledger.callNamed(name);
     if (call === undefined) throw new Error(`There is no call ${name}.`);
     return this.#turn({ cause: name, call, isReading }, (turn) => this.#handleCall(turn, call, context));
+  }
+
+  chunks(name: string): AsyncGenerator<ReturnType<typeof Part>, void, undefined> {
+    const call = this.#parts.ledger.callNamed(name);
+    if (call === undefined) throw new Error(`There is no call ${name}.`);
+    return pourChunks(this.#parts, call, this.id.toString());
   }
 
   async told(name: string): Promise<void> {
