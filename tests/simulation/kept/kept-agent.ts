@@ -51,6 +51,8 @@ export class KeptAgent extends persistentAgent(Lines) {
   readonly #parts: SimulatedAgentParts;
   readonly #activation: Activation;
   readonly #running = new Set<Turn>();
+  /** Calls whose handlers began with chunks: before what is written down as their turn. */
+  readonly #poured = new Set<string>();
 
   constructor(parts: SimulatedAgentParts) {
     super("keeps a line for each turn");
@@ -91,6 +93,7 @@ export class KeptAgent extends persistentAgent(Lines) {
   chunks(name: string): AsyncGenerator<ReturnType<typeof Part>, void, undefined> {
     const call = this.#parts.ledger.callNamed(name);
     if (call === undefined) throw new Error(`There is no call ${name}.`);
+    this.#poured.add(name);
     return pourChunks(this.#parts, call, this.id.toString());
   }
 
@@ -196,7 +199,8 @@ export class KeptAgent extends persistentAgent(Lines) {
     const activation = this.#activation;
     const turn = ledger.kept.openTurn({ ...details, agent: this.id.toString(), activation });
     if (activation.activatedAt === undefined) ledger.breach("life", `${turn.token} begins before onActivate has ended`);
-    if (activation.deactivatedAt !== undefined)
+    const hasBegun = this.#poured.has(details.cause) && endsTurns(activation.reason);
+    if (activation.deactivatedAt !== undefined && !hasBegun)
       ledger.breach("life", `${turn.token} begins after onDeactivate has begun`);
     this.#checkBeside(turn);
     this.#running.add(turn);
