@@ -113,7 +113,9 @@ function whyUnexplained(call: CallRecord, ledger: Ledger): string | undefined {
       }
       const hadEnded = runs.some((run) => run.endedMs < endedMs - longestWayMs);
       // A reader that stalls hears of it late. The checker of streams looks at these.
-      return isQuiet && hadEnded && plan.stream === undefined ? `${told} though its handler had ended long ago` : undefined;
+      return isQuiet && hadEnded && plan.stream === undefined
+        ? `${told} though its handler had ended long ago`
+        : undefined;
     }
     case "undeliverable":
       if (target.type === "nobody") return undefined;
