@@ -15,7 +15,7 @@ import type { PendingCall } from "../sessions/pending-call.ts";
 import type { CallEnds } from "./call-ends.ts";
 import { callFailure } from "./call-failures.ts";
 import { whyNotSent } from "./call-refusals.ts";
-import type { CallTable } from "./call-table.ts";
+import { type CallTable, firstGrant } from "./call-table.ts";
 import { whyNotForDotnet } from "./dotnet-calls.ts";
 import type { StockChains } from "./stock-chains.ts";
 import { onWaitingPath } from "./waiting-path.ts";
@@ -112,7 +112,7 @@ export class CallSending {
     if (!target.traits.capabilities.has("streams")) call.stream = undefined;
     if (call.stream === undefined) return withoutStream(request);
     // A target that has given the call back may have had further grants.
-    call.stream.grantedBytes = request.streamBytes;
+    call.stream.grantedBytes = firstGrant(request.streamBytes);
     return request;
   }
 

@@ -88,6 +88,16 @@ describe.each(hostTransports)("answers in parts through the host over $name", ({
     expect(await target.settled()).toEqual([]);
   });
 
+  it("let the target go on for a reader whose first grant is more than it uses", async () => {
+    await using scene = await openScene(start);
+    const { caller, target } = scene;
+    const mebi = 1024 * 1024;
+    const requestId = await begin(caller, target, String(4 * mebi));
+    target.send(chunk(requestId, 0, mebi - 64));
+    expect(await target.next()).toEqual({ kind: "credit", requestId, bytes: 2 * mebi });
+    expect(await caller.next()).toMatchObject({ kind: "chunk", offset: 0 });
+  });
+
   it.each([
     ["a stock worker", {}],
     ["a worker that does not name streams", older],
