@@ -234,7 +234,7 @@ function keptPath(path: string): string {
 const callBytes = 470;
 
 // protocol.md §11.21
-/** What a target uses of the first grant of a reader. */
+/** Returns the bytes that a target uses of the first grant of a reader. */
 export function firstGrant(streamBytes: number): number {
   return Math.min(streamBytes, largestWindowBytes);
 }
