@@ -69,7 +69,13 @@ export type {
   WorkerHere,
   WorkerLoad,
 } from "./peers/peer-frame.ts";
-export { encodePeerAnswer, encodePeerCall, encodePeerEvent, readPeerMessageHead } from "./peers/quick-peer-codec.ts";
+export {
+  encodePeerAnswer,
+  encodePeerCall,
+  encodePeerEvent,
+  encodePeerNotice,
+  readPeerMessageHead,
+} from "./peers/quick-peer-codec.ts";
 export type { WorkerIdentity } from "./registration/sharing.ts";
 export {
   identityMetadata,
