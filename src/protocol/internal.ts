@@ -199,6 +199,7 @@ export type {
   StatesAsk,
   WireMail,
 } from "./states/states-messages.ts";
+export { readWho, whoAnswer, whoQuestion } from "./told-principal.ts";
 export { troupeVersion } from "./troupe-version.ts";
 export { fromWireAgentId, fromWireSender, fromWireTopic, toWireAgentId } from "./wire-ids.ts";
 export {
