@@ -157,6 +157,8 @@ export { Deadline, deadlineAfter, remainingMs } from "./scope/deadline.ts";
 export { assertWithinGuards, type Guards, guardsOf } from "./scope/guards.ts";
 export { UnknownPayload } from "./serialization/built-in-messages.ts";
 export { CodecRegistry, type EncodedMessage } from "./serialization/codec-registry.ts";
+export { defineMessage } from "./serialization/define-message.ts";
+export { type FieldReader, fieldsSchema } from "./serialization/fields-schema.ts";
 export type { JsonSchemaObject } from "./serialization/json-schema.ts";
 export { messageTypeText } from "./serialization/message-index.ts";
 export {
@@ -167,6 +169,7 @@ export {
   type ChunkOf,
   type Chunks,
   jsonContentType,
+  type MessageOf,
   type MessageType,
   protobufContentType,
 } from "./serialization/message-type.ts";
