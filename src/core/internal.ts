@@ -22,8 +22,10 @@ export {
 export type { DeactivationReason } from "./agents/agent-life.ts";
 export { BaseAgent } from "./agents/base-agent.ts";
 export type { HandledType } from "./agents/handled-messages.ts";
+export { handlerTable } from "./agents/handler-table.ts";
 export type { MessageContext } from "./agents/message-context.ts";
-export { definitionOf } from "./agents/persistent-agent.ts";
+export { definitionOf, persistentAgent } from "./agents/persistent-agent.ts";
+export type { RoutedAgent } from "./agents/routed-agent.ts";
 export type { AgentPlacement, SharingTerms, WorkerLabels } from "./agents/sharing.ts";
 export { labelsKind, placements, sharingTerms, whyInvalidLabels } from "./agents/sharing.ts";
 export { stockTextOf, wrongResultText } from "./agents/wrong-result.ts";
@@ -175,6 +177,7 @@ export {
 } from "./serialization/message-type.ts";
 export type { Sendable } from "./serialization/sendable.ts";
 export { type AgentName, shardCount, shardOf, textOfName } from "./state/agent-name.ts";
+export { defineState } from "./state/define-state.ts";
 export {
   type DeadLetter,
   type DeadQuery,

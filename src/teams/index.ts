@@ -24,6 +24,8 @@ export {
   Said,
   type SaidFields,
   type SaidInput,
+  StopTeam,
+  type StopTeamFields,
   TakeTurn,
   type TakeTurnFields,
   type TakeTurnInput,
@@ -37,3 +39,37 @@ export {
   UiPart,
   type UiPartFields,
 } from "./messages.ts";
+export {
+  type Ask,
+  type HandoffOptions,
+  handoffs,
+  type Next,
+  type Participant,
+  type ParticipantOptions,
+  participant,
+  roundRobin,
+  type SelectorOptions,
+  type Speaker,
+  type Speakers,
+  selector,
+  type Turn,
+} from "./next.ts";
+export { printTeam } from "./print-team.ts";
+export { type FailedTurn, Team, type TeamOptions } from "./team.ts";
+export type { Spoken, TeamState } from "./thread.ts";
+export {
+  all,
+  any,
+  type Check,
+  type Condition,
+  handoffTo,
+  type MentionOptions,
+  maxMessages,
+  mention,
+  saidBy,
+  type TokenBounds,
+  timeout,
+  tokens,
+  toolCalled,
+  type Until,
+} from "./until.ts";

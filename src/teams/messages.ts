@@ -168,3 +168,18 @@ export const RunTeam = defineMessage(
   { answer: TeamResult, chunk: Said, whole: ({ messages }) => messages.map((message) => Said(message)) },
 );
 export type RunTeam = MessageOf<typeof RunTeam>;
+
+/** Fields of a `StopTeam`. */
+export interface StopTeamFields {
+  /** Becomes the reason of the result. */
+  readonly reason: string;
+}
+
+/** Ends a team's run after the turn that is under way. It is a call to the team, or an event for it. */
+export const StopTeam = defineMessage(
+  "StopTeam",
+  fieldsSchema<StopTeamFields, Partial<StopTeamFields>>((fields) => ({
+    reason: fields.text("reason", "External termination requested"),
+  })),
+);
+export type StopTeam = MessageOf<typeof StopTeam>;
