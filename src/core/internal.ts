@@ -22,8 +22,10 @@ export {
 export type { DeactivationReason } from "./agents/agent-life.ts";
 export { BaseAgent } from "./agents/base-agent.ts";
 export type { HandledType } from "./agents/handled-messages.ts";
+export { handlerTable } from "./agents/handler-table.ts";
 export type { MessageContext } from "./agents/message-context.ts";
-export { definitionOf } from "./agents/persistent-agent.ts";
+export { definitionOf, persistentAgent } from "./agents/persistent-agent.ts";
+export type { RoutedAgent } from "./agents/routed-agent.ts";
 export type { AgentPlacement, SharingTerms, WorkerLabels } from "./agents/sharing.ts";
 export { labelsKind, placements, sharingTerms, whyInvalidLabels } from "./agents/sharing.ts";
 export { stockTextOf, wrongResultText } from "./agents/wrong-result.ts";
@@ -157,6 +159,8 @@ export { Deadline, deadlineAfter, remainingMs } from "./scope/deadline.ts";
 export { assertWithinGuards, type Guards, guardsOf } from "./scope/guards.ts";
 export { UnknownPayload } from "./serialization/built-in-messages.ts";
 export { CodecRegistry, type EncodedMessage } from "./serialization/codec-registry.ts";
+export { defineMessage } from "./serialization/define-message.ts";
+export { type FieldReader, fieldsSchema } from "./serialization/fields-schema.ts";
 export type { JsonSchemaObject } from "./serialization/json-schema.ts";
 export { messageTypeText } from "./serialization/message-index.ts";
 export {
@@ -167,11 +171,13 @@ export {
   type ChunkOf,
   type Chunks,
   jsonContentType,
+  type MessageOf,
   type MessageType,
   protobufContentType,
 } from "./serialization/message-type.ts";
 export type { Sendable } from "./serialization/sendable.ts";
 export { type AgentName, shardCount, shardOf, textOfName } from "./state/agent-name.ts";
+export { defineState } from "./state/define-state.ts";
 export {
   type DeadLetter,
   type DeadQuery,
