@@ -35,6 +35,7 @@ export {
   nextTurn,
   randomId,
   realClock,
+  sharedTime,
   systemClock,
   type Timer,
   watchingClock,
