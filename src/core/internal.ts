@@ -37,6 +37,7 @@ export {
   nextTurn,
   randomId,
   realClock,
+  sharedTime,
   systemClock,
   type Timer,
   watchingClock,

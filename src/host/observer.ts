@@ -278,12 +278,12 @@ export interface PayloadNotes {
 
 /** All that listen to one host. */
 export class Observers {
-  #all: readonly HostObserver[] = [];
+  #all: readonly Listener[] = [];
   /** Tells all of them. Undefined while none listens: then make no occurrence. */
   now: HostObserver | undefined;
   /** Undefined while no operator watches what messages say: then read nothing of them. */
   payloads: PayloadNotes | undefined;
-  #ofFailures: readonly HostObserver[] = [];
+  #ofFailures: readonly Listener[] = [];
   /** Tells those that hear of failures alone. Undefined while none listens. */
   failures: HostObserver | undefined;
 
@@ -295,34 +295,44 @@ export class Observers {
   /** Adds a listener, which must not throw (`guardedObserver`). Returns what ends its listening. */
   add(observer: HostObserver): () => void {
     // Its own entry, so that an observer that is added twice ends once.
-    const entry: HostObserver = (what) => observer(what);
+    const entry: Listener = { observer };
     this.#use([...this.#all, entry]);
     return () => this.#use(this.#all.filter((other) => other !== entry));
   }
 
   /** As `add`, for a listener that hears of failures alone. */
   addForFailures(observer: HostObserver): () => void {
-    const entry: HostObserver = (what) => observer(what);
+    const entry: Listener = { observer };
     this.#useForFailures([...this.#ofFailures, entry]);
     return () => this.#useForFailures(this.#ofFailures.filter((other) => other !== entry));
   }
 
-  #use(all: readonly HostObserver[]): void {
+  #use(all: readonly Listener[]): void {
     this.#all = all;
     this.now = oneOf(all);
   }
 
-  #useForFailures(all: readonly HostObserver[]): void {
+  #useForFailures(all: readonly Listener[]): void {
     this.#ofFailures = all;
     this.failures = oneOf(all);
   }
 }
 
-/** Makes one observer of several. */
-function oneOf(all: readonly HostObserver[]): HostObserver | undefined {
-  if (all.length < 2) return all[0];
+interface Listener {
+  readonly observer: HostObserver;
+}
+
+/** Makes one observer of several. It runs for each message while an operator watches, so that one or two cost no loop. */
+function oneOf(all: readonly Listener[]): HostObserver | undefined {
+  const [first, second] = all.map(({ observer }) => observer);
+  if (first === undefined || second === undefined) return first;
+  if (all.length > 2)
+    return (what) => {
+      for (const { observer } of all) observer(what);
+    };
   return (what) => {
-    for (const observer of all) observer(what);
+    first(what);
+    second(what);
   };
 }
 

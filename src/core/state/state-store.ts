@@ -122,8 +122,8 @@ export type CommitOutcome =
       readonly forgottenLetters?: number | undefined;
     }
   /**
-   * Another version is stored; its eTag. Undefined: no record is stored. `run`: the record may be the expected one, but a change does not fit
-   * the run of this id. It is there already, has ended, is not there, or its next chunk has another place.
+   * Another version is stored; its eTag. Undefined: no record is stored. `run`: a change does not fit the run of this id, though the record may
+   * be the expected one. The run is there already, has ended, is not there, or its next chunk has another place.
    */
   | { readonly at: "conflict"; readonly eTag?: string | undefined; readonly run?: string | undefined }
   /** A commit under this newer epoch was there before. */

@@ -7,7 +7,7 @@ export interface RunName {
   readonly id: string;
 }
 
-/** How a run stands. */
+/** The state of a run. */
 export type RunState = "working" | "completed" | "failed" | "cancelled";
 
 /** Begins a run. Its id must be free. */
@@ -34,7 +34,7 @@ export interface RunCreation {
 export type RunProgress =
   /** Adds chunks. `from`: the place of the first one, which is the `next` of the stored run. */
   | { readonly at: "append"; readonly id: string; readonly from: number; readonly chunks: readonly Uint8Array[] }
-  /** Another worker goes on with the run after one was lost. */
+  /** Another worker continues the run after one was lost. */
   | { readonly at: "takeover"; readonly id: string }
   /** The run has come further since the last takeover, so that their count begins anew. */
   | { readonly at: "step"; readonly id: string }

@@ -18,6 +18,8 @@ export interface CallTableParts {
   readonly maxCalls: number;
   /** The table notes when each call came while an observer listens. */
   readonly observers: Observers;
+  /** The time of calls for observers. */
+  readonly observedMs: () => number;
   /** Undefined: calls are not traced. */
   readonly traces?: MessageTraces | undefined;
   /** The call has timed out and has left the table already. */
@@ -36,6 +38,7 @@ export class CallTable {
   readonly #defaultTimeoutMs: number;
   readonly #clock: Clock;
   readonly #observers: Observers;
+  readonly #observedMs: () => number;
   readonly #traces: MessageTraces | undefined;
   readonly #onNotedLeft: (call: PendingCall) => void;
   #count = 0;
@@ -46,6 +49,7 @@ export class CallTable {
     this.#share = new FairShare(maxCalls);
     this.#clock = clock;
     this.#observers = observers;
+    this.#observedMs = parts.observedMs;
     this.#traces = parts.traces;
     const mark = makeId().replace(/[^A-Za-z0-9]/g, "");
     this.#ids = new HostIds(mark.slice(0, 8));
@@ -101,7 +105,7 @@ export class CallTable {
       reporter: undefined,
       stockPath: undefined,
       timeoutMs,
-      openedMs: isHeard ? this.#clock.now() : untimed,
+      openedMs: isHeard ? this.#observedMs() : untimed,
       ...{ traceId, path, sender },
       dueMs: 0,
       timer: undefined,

@@ -28,6 +28,13 @@ export interface HostCallerParts {
   readonly tellIfRoom: (frame: Uint8Array) => boolean;
 }
 
+const idPrefix = "host → ";
+
+/** Whether the caller of a call is another host, by its id. */
+export function isOtherHost(callerId: string): boolean {
+  return callerId.startsWith(idPrefix);
+}
+
 /** Another host as the caller of all calls that come on its link. Their request ids are its own. */
 export class HostCaller implements Peer {
   /** No client id: no metadata of a client can carry an arrow. */
@@ -49,7 +56,7 @@ export class HostCaller implements Peer {
   #isOpen = true;
 
   constructor({ hostId, passesChunks, number, account, queue, tell, tellIfRoom }: HostCallerParts) {
-    this.id = `host → ${hostId}`;
+    this.id = `${idPrefix}${hostId}`;
     // A host sends its callers of other kinds only what they take.
     const capabilities = new Set<Capability>(passesChunks ? ["turns", "streams"] : ["turns"]);
     const frames = { takesJsonEvents: true, maxFrameBytes: Number.POSITIVE_INFINITY };

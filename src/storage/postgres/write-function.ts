@@ -51,10 +51,13 @@ end $body$;
 
 /**
  * Writes commits and settlements in their order. A write names bytes as an offset from its own `base`, which counts from 1, and a length.
- * A result is [0, eTag, revision] for committed. If there is any, it has the indexes of known mail at the end, and of buried mail among the rest. It is [1, eTag] for a conflict, with the index of
- * a change if that one does not fit its run, and
- * [2, generation, era, number] for stale. [3] says that an agent would have too many reminders, [4, receiver, bound] that
- * its mail finds no space, [5] that the agent would have too many runs. Writes of the log have the results of the log.
+ * The results of commits:
+ * - [0, eTag, revision] if it is committed. If there is any, the indexes of known mail follow, and of buried mail among the rest.
+ * - [1, eTag] for a conflict. An index at its end names the change that does not fit its run.
+ * - [2, generation, era, number] for stale.
+ * - [3] if the agent would have too many reminders, [5] if it would have too many runs.
+ * - [4, receiver, bound] if its mail finds no space.
+ * Writes of the log have the results of the log.
  */
 function writeFunction(s: string): string {
   const slice = (value: string): string => `substr(p_bytes, v_base + (${value}->>0)::integer, (${value}->>1)::integer)`;
