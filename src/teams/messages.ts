@@ -1,5 +1,12 @@
 import type { StandardSchemaV1 } from "@standard-schema/spec";
-import { defineMessage, type FieldReader, fieldsSchema, type MessageOf } from "../core/internal.ts";
+import {
+  assertKind,
+  defineMessage,
+  type FieldReader,
+  fieldsSchema,
+  type MessageOf,
+  text as textKind,
+} from "../core/internal.ts";
 
 // Python peers declare these messages as dataclasses, which take neither unions nor nested classes: so no field may be null, and
 // lists hold plain objects.
@@ -45,6 +52,7 @@ export type UiPart = MessageOf<typeof UiPart>;
 
 /** Returns the parts that a text is in one piece: its start, the text, its end. */
 export function textParts(text: string, id = "text"): readonly UiPart[] {
+  assertKind("text", text, textKind);
   return [
     UiPart({ type: "text-start", id }),
     UiPart({ type: "text-delta", id, delta: text }),

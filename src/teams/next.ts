@@ -1,4 +1,16 @@
-import { AgentId, assertKind, assertText, callable, quoted, TroupeError } from "../core/internal.ts";
+import {
+  AgentId,
+  assertKind,
+  assertOptions,
+  assertText,
+  callable,
+  flag,
+  number,
+  optionShape,
+  quoted,
+  TroupeError,
+  text,
+} from "../core/internal.ts";
 import type { Spoken } from "./thread.ts";
 
 /** A member of a team. `participant` makes it. */
@@ -17,11 +29,19 @@ export interface ParticipantOptions {
   readonly agent?: AgentId | string | undefined;
 }
 
+const participantShape = optionShape<ParticipantOptions>({
+  agent: {
+    expected: 'an AgentId or an agent type, such as "writer"',
+    accepts: (value) => value instanceof AgentId || (typeof value === "string" && value !== ""),
+  },
+});
+
 /**
  * Returns a participant of a team: an agent that handles `TakeTurn`. By default it is the agent `<name>/<key of the team>`, so that each team
  * has its own.
  */
 export function participant(name: string, description: string, options: ParticipantOptions = {}): Participant {
+  assertOptions(options, participantShape, "participant");
   assertText(name, "The name of a participant");
   assertText(description, "The description of a participant");
   return { name, description, agent: options.agent ?? name };
@@ -69,12 +89,16 @@ export interface HandoffOptions {
   readonly first?: string | undefined;
 }
 
+const handoffShape = optionShape<HandoffOptions>({ first: text });
+
 /**
  * Lets the participant speak to which the last one handed over; a participant that hands over to none speaks again. Another name, such as
  * `user`, stands for the outside. End the run with `handoffTo("user")`: the next task then goes to the participant that handed over.
  * Without such an end the run fails as `invalid-argument`.
  */
-export function handoffs({ first }: HandoffOptions = {}): Next {
+export function handoffs(options: HandoffOptions = {}): Next {
+  assertOptions(options, handoffShape, "handoffs");
+  const { first } = options;
   return ({ thread, participants }) => {
     let isAnswered = false;
     for (const { participant: speaker, handoff } of thread.toReversed()) {
@@ -107,9 +131,17 @@ export interface SelectorOptions {
   readonly maxAttempts?: number | undefined;
 }
 
+const selectorShape = optionShape<SelectorOptions>({
+  candidates: callable,
+  allowRepeats: flag,
+  prompt: callable,
+  maxAttempts: number({ from: 1 }),
+});
+
 /** Lets a model choose who speaks. `ask` returns a text that names one participant. */
 export function selector(ask: Ask, options: SelectorOptions = {}): Next {
   assertKind("ask", ask, callable);
+  assertOptions(options, selectorShape, "selector");
   const { allowRepeats = false, prompt = defaultPrompt, maxAttempts = 3 } = options;
   return async (turn) => {
     const names = turn.participants.map(({ name }) => name);

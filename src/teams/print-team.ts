@@ -1,5 +1,7 @@
-import type { MessageStream } from "../core/internal.ts";
+import { assertKind, callable, type MessageStream, withMethods } from "../core/internal.ts";
 import type { Said, TeamResult } from "./messages.ts";
+
+const streamKind = withMethods("a stream of a team, such as runtime.stream(RunTeam({ task }), id),", "whole", "cancel");
 
 /** Prints the messages of a run as they come, and resolves to its result. `print`: takes each line. Default: the console. */
 export async function printTeam(
@@ -7,6 +9,8 @@ export async function printTeam(
   // biome-ignore lint/suspicious/noConsole: printing is its purpose
   print: (line: string) => void = (line) => console.log(line),
 ): Promise<TeamResult> {
+  assertKind("stream", stream, streamKind);
+  assertKind("print", print, callable);
   for await (const { source, content, part } of stream) if (part === null) print(`${source}: ${content}`);
   const result = await stream.answer;
   print(`Stopped: ${result.stop_reason}`);

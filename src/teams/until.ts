@@ -1,4 +1,4 @@
-import { assertKind, number, quoted, TroupeError, text } from "../core/internal.ts";
+import { assertKind, assertOptions, listOf, number, optionShape, quoted, TroupeError, text } from "../core/internal.ts";
 import type { Turn } from "./next.ts";
 import type { Spoken } from "./thread.ts";
 
@@ -88,9 +88,13 @@ export interface MentionOptions {
   readonly sources?: readonly string[] | undefined;
 }
 
+const mentionShape = optionShape<MentionOptions>({ sources: listOf(text) });
+
 /** Stops when a message contains a text. */
-export function mention(part: string, { sources }: MentionOptions = {}): Check {
+export function mention(part: string, options: MentionOptions = {}): Check {
   assertKind("mention", part, text);
+  assertOptions(options, mentionShape, "mention");
+  const { sources } = options;
   return forEach(({ source, content }) => {
     const counts = sources === undefined || sources.includes(source);
     return counts && content.includes(part) ? `Text '${part}' mentioned` : undefined;

@@ -11,6 +11,7 @@ import * as jwt from "troupe/security/jwt";
 import * as storage from "troupe/storage";
 import * as postgres from "troupe/storage/postgres";
 import * as sqlite from "troupe/storage/sqlite";
+import * as teams from "troupe/teams";
 import * as telemetry from "troupe/telemetry";
 import * as otel from "troupe/telemetry/otel";
 import * as testing from "troupe/testing";
@@ -169,6 +170,14 @@ const takers: Record<string, (options: never) => (() => unknown) | readonly (() 
       tools: [],
       ...options,
     }),
+  ParticipantOptions: (options) => () => teams.participant("writer", "writes", options),
+  HandoffOptions: (options) => () => teams.handoffs(options),
+  SelectorOptions: (options) => () => teams.selector(() => "writer", options),
+  MentionOptions: (options) => () => teams.mention("END", options),
+  TeamOptions: (options: object) => () =>
+    new teams.Team(
+      given({ participants: [teams.participant("writer", "writes")], next: teams.roundRobin(), ...options }),
+    ),
   ConsoleLoggerOptions: (options) => () => telemetry.consoleLogger(options),
   JsonMessageLogOptions: (options) => () => telemetry.jsonMessageLog(() => undefined, options),
   ModelRecordOptions: (options: object) => () => telemetry.llmStreamStartEvent({ messages: [], ...options }),
@@ -249,7 +258,7 @@ async function failureOf(act: () => unknown): Promise<{ readonly code: unknown; 
 
 /** A value of a kind that the option does not have. */
 function wrongFor({ type }: PublicOption): unknown {
-  return /^(readonly )?string\b/.test(type) ? 5 : "5";
+  return /\bstring\b/.test(type) ? 5 : "5";
 }
 
 describe("every public options object", () => {
@@ -304,7 +313,7 @@ const modules: Record<string, object> = {
   },
   ...{ "troupe/storage/postgres": postgres, "troupe/storage/sqlite": sqlite },
   ...{ "troupe/telemetry": telemetry, "troupe/telemetry/otel": otel, "troupe/testing": testing },
-  ...{ "troupe/nats": nats, "troupe/transport": transport, "troupe/worker": worker },
+  ...{ "troupe/nats": nats, "troupe/teams": teams, "troupe/transport": transport, "troupe/worker": worker },
 };
 
 /** Functions and classes whose first argument is not checked, with the reason. */

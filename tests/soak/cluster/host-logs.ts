@@ -38,6 +38,7 @@ const expected: readonly RegExp[] = [
   /The mail of the state store can't be moved into the log/,
   /a state could not be (read|written)/,
   /The state store can't read or write reminders/,
+  /the mail of the cluster is not there in NATS/,
 ];
 
 interface Entry {

@@ -3,6 +3,7 @@ import { loggableError, loggableText } from "../../delivery/loggable.ts";
 import { errorText, TroupeError } from "../../errors.ts";
 import type { RuntimeLog } from "../../limited-log.ts";
 import type { DurableLog, KeptMessage, MailReceiver } from "../../state/durable-log.ts";
+import { StoreError } from "../../state/store-error.ts";
 import type { Mailbox } from "./mailbox.ts";
 import type { MailboxMemory } from "./mailbox-memory.ts";
 
@@ -73,8 +74,10 @@ export class MailboxSpilling {
     try {
       isWhole = await this.#readSome(mailbox);
     } catch (error) {
+      // Another host reads this shard by now; its own reader tells.
+      const isElsewhere = error instanceof StoreError && error.storeCode === "fenced";
       const text = "Messages can't be read; the log is asked again in 2 s";
-      logger.error(text, { error: loggableError(TroupeError.from(error)) });
+      if (!isElsewhere) logger.error(text, { error: loggableError(TroupeError.from(error)) });
       freeSlot(mailbox);
       mailbox.retryTimer = clock.setTimer(logRetryMs, () => {
         mailbox.retryTimer = undefined;
