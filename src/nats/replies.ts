@@ -58,6 +58,11 @@ export class Replies {
   /** The servers do not let this client use a subject: what was asked there, or all if answers can't come, ends now. */
   refused(subject: string): void {
     const isInbox = subject === `${this.#inbox}.*`;
+    if (isInbox) {
+      // The next request subscribes anew: it may be permitted again by then, and must not be sent while its answer can't be heard.
+      this.#unsubscribe?.();
+      this.#unsubscribe = undefined;
+    }
     for (const [token, waiting] of this.#waiting)
       if (isInbox || waiting.subject === subject) this.#end(token, unanswered("the servers do not permit it"));
   }

@@ -60,7 +60,7 @@ it("a request whose subject no server takes ends at once", async () => {
 });
 
 it("what the servers do not permit ends at once: a subject, or all when answers can't come", async () => {
-  const { replies, sent, answer } = openReplies();
+  const { replies, sent, answer, subscribed } = openReplies();
   const refused = replies.request("a", noBytes);
   const other = replies.request("b", noBytes);
   replies.refused("a");
@@ -70,6 +70,11 @@ it("what the servers do not permit ends at once: a subject, or all when answers 
   const last = replies.request("c", noBytes);
   replies.refused("inbox-0.*");
   expect(await last).toEqual({ why: "the servers do not permit it", isUntaken: false });
+  expect(subscribed).toEqual([]);
+  const next = replies.request("d", noBytes);
+  expect(subscribed).toHaveLength(1);
+  answer(sent.at(-1)?.reply ?? "");
+  expect(await next).toHaveProperty("message");
 });
 
 it("ends what waits, the subscription and the timer when it is closed", async () => {
