@@ -18,6 +18,11 @@ export interface Msg {
   readonly headers?: MsgHdrs | undefined;
 }
 
+/** An error of the connection. `subject`: the servers do not let this client publish or subscribe there. */
+export interface RefusedUse extends Error {
+  readonly subject?: string;
+}
+
 /** A connection: the part of the class of the package that the adapter uses. */
 export interface NatsConnection {
   readonly info?:
@@ -30,17 +35,16 @@ export interface NatsConnection {
       }
     | undefined;
   rtt(): Promise<number>;
-  request(
+  publish(
     subject: string,
     payload: Uint8Array,
-    options: { readonly timeout: number; readonly headers?: MsgHdrs },
-  ): Promise<Msg>;
-  publish(subject: string, payload: Uint8Array, options?: { readonly reply?: string }): void;
+    options?: { readonly reply?: string; readonly headers?: MsgHdrs },
+  ): void;
   subscribe(
     subject: string,
     options: { readonly callback: (error: Error | null, message: Msg) => void },
   ): { unsubscribe(): void };
-  status(): AsyncIterable<{ readonly type: string; readonly server?: unknown; readonly error?: Error }>;
+  status(): AsyncIterable<{ readonly type: string; readonly server?: unknown; readonly error?: RefusedUse }>;
   close(): Promise<void>;
 }
 

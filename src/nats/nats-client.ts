@@ -9,6 +9,7 @@ import {
 } from "../core/internal.ts";
 import { type ApiAnswer, type Fields, readApiAnswer, streamNotFound } from "./api-answer.ts";
 import type { ConnectionOptions, Msg, MsgHdrs, NatsConnection, NatsModule } from "./driver.ts";
+import { Replies } from "./replies.ts";
 import { RequestSlots } from "./request-slots.ts";
 
 /** Milliseconds that a server has to answer a request. */
@@ -35,6 +36,7 @@ const noBytes = new Uint8Array(0);
 export class NatsClient {
   readonly #parts: NatsClientParts;
   readonly #slots = new RequestSlots();
+  readonly #replies: Replies;
   readonly #connectedListeners = new Set<() => void>();
   readonly #missingListeners = new Set<() => void>();
   readonly #ends = new Set<() => void>();
@@ -45,6 +47,11 @@ export class NatsClient {
 
   constructor(parts: NatsClientParts) {
     this.#parts = parts;
+    this.#replies = new Replies({
+      ...{ connection: parts.connection, clock: parts.clock, timeoutMs: requestTimeoutMs },
+      createInbox: () => this.createInbox(),
+      subscribe: (subject, onMessage) => this.subscribe(subject, onMessage),
+    });
     void this.#follow();
   }
 
@@ -59,8 +66,6 @@ export class NatsClient {
       // A lost connection is noticed within 4 s.
       ...{ pingInterval: 2_000, maxPingOut: 2 },
       ...{ maxReconnectAttempts: -1, reconnectTimeWait: 100, reconnectJitter: 100, reconnectJitterTLS: 100 },
-      // The library would make two errors with their stacks for each request, about a twentieth of its cost.
-      noAsyncTraces: true,
       // An operator may give the permission back.
       ...{ noEcho: true, ignoreAuthErrorAbort: true },
     });
@@ -108,14 +113,11 @@ export class NatsClient {
     return await this.#slots.run(payload.byteLength, async () => {
       // It may have waited for its slot.
       if (!this.isConnected) return undefined;
-      try {
-        const options = { timeout: requestTimeoutMs, ...(headers === undefined ? {} : { headers }) };
-        return await this.#untilClosed(this.#parts.connection.request(subject, payload, options));
-      } catch (error) {
-        this.#parts.log.debug("NATS has not answered a request", { subject, reason: errorText(error) });
-        if (isUntaken(error)) this.#missing();
-        return undefined;
-      }
+      const reply = await this.#replies.request(subject, payload, headers);
+      if ("message" in reply) return reply.message;
+      this.#parts.log.debug("NATS has not answered a request", { subject, reason: reply.why });
+      if (reply.isUntaken) this.#missing();
+      return undefined;
     });
   }
 
@@ -208,6 +210,7 @@ export class NatsClient {
   /** Ends the connection. What waits for an answer gets none. Twice is fine. */
   async close(): Promise<void> {
     if (this.#isClosed) return;
+    this.#replies.close();
     this.#isClosed = true;
     for (const end of this.#ends) end();
     let timer: Timer | undefined;
@@ -216,15 +219,6 @@ export class NatsClient {
     });
     await Promise.race([this.#parts.connection.close().catch(() => undefined), late]);
     timer?.cancel();
-  }
-
-  /** Resolves as the answer does, or to undefined at the close: the library may still connect then. */
-  #untilClosed(answer: Promise<Msg>): Promise<Msg | undefined> {
-    return new Promise((resolve, reject) => {
-      const end = (): void => resolve(undefined);
-      this.#ends.add(end);
-      answer.then(resolve, reject).finally(() => this.#ends.delete(end));
-    });
   }
 
   #gather(subject: string, payload: Uint8Array, isLast: (message: Msg) => boolean): Promise<Msg[] | undefined> {
@@ -267,6 +261,8 @@ export class NatsClient {
         for (const listener of this.#connectedListeners) listener();
       } else if (status.type === "error") {
         log.warn("NATS refuses something", { reason: loggableText(errorText(status.error)) });
+        const { subject } = status.error ?? {};
+        if (subject !== undefined) this.#replies.refused(subject);
       }
     }
     if (this.#isClosed) return;
@@ -291,10 +287,4 @@ export function connectFailure(cause: unknown, addresses: readonly string[]): Tr
 /** No answer, in a later turn of the event loop: a caller that tries again at once would let no connection come back. */
 async function nobody(): Promise<undefined> {
   await nextTurn();
-}
-
-/** Whether no server takes the message of a request: the stream of its subject is not there, or has no leader. */
-function isUntaken(error: unknown): boolean {
-  const { isNoResponders } = (error ?? {}) as { readonly isNoResponders?: unknown };
-  return typeof isNoResponders === "function" && isNoResponders.call(error) === true;
 }

@@ -1,4 +1,4 @@
-import { createHash } from "node:crypto";
+import { hash } from "node:crypto";
 import type { AgentName } from "../../core/internal.ts";
 
 /** Where a cluster keeps what all its hosts must agree on. */
@@ -54,5 +54,5 @@ export function tokenOf(name: string): string {
 
 /** The first 128 bits of SHA-256, in 22 characters. */
 export function hashOf(text: string): string {
-  return createHash("sha256").update(text).digest().subarray(0, 16).toString("base64url");
+  return hash("sha256", text, "buffer").subarray(0, 16).toString("base64url");
 }

@@ -1,37 +1,22 @@
 import { expect, it } from "vitest";
 import { realClock, StoreError } from "../../../src/core/internal.ts";
 import { type Bucket, openBuckets } from "../../../src/nats/buckets.ts";
-import type { NatsConnection, NatsModule } from "../../../src/nats/driver.ts";
+import type { Msg, MsgHdrs } from "../../../src/nats/driver.ts";
 import { StreamAsks } from "../../../src/nats/log/stream-asks.ts";
 import { NatsClient } from "../../../src/nats/nats-client.ts";
 import { NatsCoordinationStore } from "../../../src/nats/nats-coordination-store.ts";
 import { ManualClock } from "../../../src/testing/index.ts";
+import { fakeNats } from "./fake-connection.ts";
 
 const nothing = (): void => undefined;
 const log = { debug: nothing, info: nothing, warn: nothing, error: nothing };
 const never = (): Promise<never> => new Promise(nothing);
 
-/** No status of the connection ever comes. */
-async function* statusless(): AsyncGenerator<never> {
-  yield await never();
-}
-
-/** A client whose connection does only what a test says. */
-function openClient(over: { readonly request?: () => Promise<never>; readonly close?: () => Promise<void> }) {
+/** A client whose connection does only what a test says. `answer`: what a server says to each request. Default: nothing. */
+function openClient({ answer, close }: { readonly answer?: Partial<Msg>; readonly close?: () => Promise<void> }) {
   const clock = new ManualClock();
-  const connection = {
-    ...{ status: statusless, info: { version: "2.11.0", max_payload: 1_000 }, publish: nothing },
-    ...{ request: never, close: async () => undefined, subscribe: () => ({ unsubscribe: nothing }), ...over },
-  };
-  const client = new NatsClient({
-    // Only these members of the library are used.
-    ...{
-      module: { createInbox: () => "_INBOX.1", headers: () => ({ set: nothing }) } as unknown as NatsModule,
-      connection: connection as unknown as NatsConnection,
-    },
-    ...{ inboxPrefix: "_INBOX", clock, log },
-  });
-  return { client, clock };
+  const fake = fakeNats({ answer: () => answer, ...(close === undefined ? {} : { close }), version: "2.11.0" });
+  return { client: new NatsClient({ ...fake, inboxPrefix: "_INBOX", clock, log }), clock };
 }
 
 /** Lets so much time pass, in steps in which whoever waits can go on. */
@@ -51,19 +36,8 @@ it("ends what waits for an answer when it is closed, also if the library still c
   await closing;
 });
 
-it("has the library take no stack trace for each request", async () => {
-  const asked: object[] = [];
-  const connection = { status: statusless, info: undefined, close: async () => undefined };
-  const connect = async (options: object) => {
-    asked.push(options);
-    return connection;
-  };
-  // Only this member of the library is used.
-  const module = { connect } as unknown as NatsModule;
-  const client = await NatsClient.connect(module, { inboxPrefix: "_INBOX" }, { clock: new ManualClock(), log });
-  await client.close();
-  expect(asked).toEqual([expect.objectContaining({ noAsyncTraces: true })]);
-});
+// Only these members of the library are used.
+const noResponders = { code: 503, description: "" } as MsgHdrs;
 
 const rubbish = [
   ...["", "null", "[]", "7", '"x"', "{}", '{"error":null}', '{"error":{"err_code":"x","description":{}}}'],
@@ -72,8 +46,7 @@ const rubbish = [
 ];
 
 it.each(rubbish)("takes %s for no answer, whatever was asked", async (text) => {
-  const message = { data: new TextEncoder().encode(text), subject: "", headers: undefined };
-  const { client, clock } = openClient({ request: () => Promise.resolve(message) as Promise<never> });
+  const { client, clock } = openClient({ answer: { data: new TextEncoder().encode(text) } });
   const bucket = (stream: string): Bucket => ({
     ...{ stream, subjectPrefix: `$KV.${stream}.`, subjects: [], replicas: 1, settings: {}, isOurs: () => true },
   });
@@ -95,7 +68,7 @@ it.each(rubbish)("takes %s for no answer, whatever was asked", async (text) => {
 });
 
 it("waits no longer for servers that have no leader when it is closed", async () => {
-  const { client, clock } = openClient({ request: () => Promise.reject(new Error("no answer")) });
+  const { client, clock } = openClient({ answer: { data: new Uint8Array(0), headers: noResponders } });
   const opening = openBuckets({
     ...{ client, clock, log, clusterName: "c", replicas: 1, untilMs: Number.POSITIVE_INFINITY },
   });

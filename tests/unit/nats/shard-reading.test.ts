@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
 import { type AgentName, type KeptMessage, StoreError } from "../../../src/core/internal.ts";
-import type { Msg, NatsConnection, NatsModule } from "../../../src/nats/driver.ts";
+import type { Msg } from "../../../src/nats/driver.ts";
 import { DeletionRounds } from "../../../src/nats/log/deletion-rounds.ts";
 import { writeMailHeaders } from "../../../src/nats/log/mail-headers.ts";
 import { ReadBudget } from "../../../src/nats/log/read-budget.ts";
@@ -8,15 +8,11 @@ import { ShardReading } from "../../../src/nats/log/shard-reading.ts";
 import { StreamAsks } from "../../../src/nats/log/stream-asks.ts";
 import { NatsClient } from "../../../src/nats/nats-client.ts";
 import { ManualClock } from "../../../src/testing/index.ts";
+import { fakeNats } from "./fake-connection.ts";
 
 const nothing = (): void => undefined;
 const log = { debug: nothing, info: nothing, warn: nothing, error: nothing };
 const [one, two, three] = ["1", "2", "3"].map((key) => ({ type: "writer", key })) as [AgentName, AgentName, AgentName];
-
-/** No status of the connection ever comes. */
-async function* statusless(): AsyncGenerator<never> {
-  yield await new Promise<never>(nothing);
-}
 
 function headersOf(entries: Map<string, string>) {
   return {
@@ -49,25 +45,14 @@ class Lab {
 
   constructor(given: Given = {}) {
     this.#given = given;
-    const connection = {
-      ...{ status: statusless, info: { version: given.version ?? "2.12.3", max_payload: 1_000_000 }, publish: nothing },
-      ...{
-        request: async (subject: string, body: Uint8Array) => this.#answer(subject, body),
-        close: async () => undefined,
+    const fake = fakeNats({
+      ...(given.version === undefined ? {} : { version: given.version }),
+      answer: (subject, body) => (subject.includes(".MSG.NEXT.") ? undefined : this.#answer(subject, body)),
+      onUnanswered: (_subject, hear) => {
+        this.#onMessage = hear;
       },
-      subscribe: (_subject: string, { callback }: { readonly callback: (error: null, message: Msg) => void }) => {
-        this.#onMessage = callback;
-        return { unsubscribe: nothing };
-      },
-    };
-    const client = new NatsClient({
-      // Only these members of the library are used.
-      ...{
-        module: { createInbox: () => "_INBOX.1" } as unknown as NatsModule,
-        connection: connection as unknown as NatsConnection,
-      },
-      ...{ inboxPrefix: "_INBOX", clock: this.clock, log },
     });
+    const client = new NatsClient({ ...fake, inboxPrefix: "_INBOX", clock: this.clock, log });
     this.reading = new ShardReading({
       ...{ client, asks: new StreamAsks(client, this.clock), stream: "MAIL", filter: "mail.7.>", shard: 7, token: 1 },
       ...{ budget: new ReadBudget(), clock: this.clock, makeId: () => "consumer", log, lost: [], rounds: this.#rounds },
