@@ -110,12 +110,15 @@ export function describeEndedStreams({ openStage, unless }: Suite): void {
     unless("no-streams", "a handler that throws in its finally ends, and its agent goes on", async () => {
       await using stage = await openStage();
       const log = new Inbox<string>();
+      const release = (text: string): void => {
+        log.put("ended");
+        if (text === "long") throw new Error("can't clean up");
+      };
       await hostPoet(stage, async function* ({ text }) {
         try {
           while (text === "long") yield Line({ text });
         } finally {
-          log.put("ended");
-          if (text === "long") throw new Error("can't clean up");
+          release(text);
         }
         return Poem({ text });
       });

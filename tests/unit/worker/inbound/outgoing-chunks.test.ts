@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { z } from "zod";
-import { CodecRegistry } from "../../../../src/core/internal.ts";
 import { defineMessage } from "../../../../src/core/index.ts";
+import { CodecRegistry } from "../../../../src/core/internal.ts";
 import { createMemoryNetwork, type FrameStream } from "../../../../src/transport/index.ts";
 import { Outbox } from "../../../../src/worker/connection/outbox.ts";
 import { StateStream } from "../../../../src/worker/connection/streams/state-stream.ts";
