@@ -91,6 +91,8 @@ interface EntryParts {
   readonly feed: LiveFeed;
   readonly activity: Activity;
   readonly traces: TraceLog;
+  /** Ends the listing of the traces. */
+  readonly endTraces: () => void;
 }
 
 /**
@@ -104,18 +106,21 @@ export class AdminEntry {
   readonly #feed: LiveFeed;
   readonly #activity: Activity;
   readonly #traces: TraceLog;
+  readonly #endTraces: () => void;
   /** The address on this machine, `http://HOST:PORT`. */
   readonly url: string;
   /** The address for principals, `https://HOST:PORT`. */
   readonly openUrl: string | undefined;
 
-  private constructor(server: HttpServer, open: HttpServer | undefined, { model, feed, activity, traces }: EntryParts) {
+  private constructor(server: HttpServer, open: HttpServer | undefined, parts: EntryParts) {
+    const { model, feed, activity, traces } = parts;
     this.#server = server;
     this.#open = open;
     this.#model = model;
     this.#feed = feed;
     this.#activity = activity;
     this.#traces = traces;
+    this.#endTraces = parts.endTraces;
     this.url = `http://${placeOf(server)}`;
     this.openUrl = open && `https://${placeOf(open)}`;
   }
@@ -145,9 +150,10 @@ export class AdminEntry {
     });
     const activity = new Activity(host);
     const traces = new TraceLog(host);
+    const endTraces = host.listTraces(traces);
     const ofOperator: readonly AdminRoute[] = [
       ...activityRoutes(activity),
-      ...traceRoutes({ traces, model, clock: host.clock }),
+      ...traceRoutes(host),
       ...feedRoutes(feed),
       ...eventRoutes(host),
       ...callRoutes(host),
@@ -190,7 +196,7 @@ export class AdminEntry {
       await server.close(0);
       throw beyondLoopback(address.host);
     }
-    if (open === undefined) return new AdminEntry(server, undefined, { model, feed, activity, traces });
+    if (open === undefined) return new AdminEntry(server, undefined, { model, feed, activity, traces, endTraces });
     try {
       const { host: name, port, tls, authenticator } = open;
       const opened = await listening({
@@ -198,7 +204,7 @@ export class AdminEntry {
         // What principals have the host keep is held against their addresses, as it is for workers.
         openAccount: (giveWay, from) => host.openAccount(giveWay, partyOf(from)),
       });
-      return new AdminEntry(server, opened, { model, feed, activity, traces });
+      return new AdminEntry(server, opened, { model, feed, activity, traces, endTraces });
     } catch (error) {
       await server.close(0);
       throw error;
@@ -215,6 +221,7 @@ export class AdminEntry {
     this.#model.close();
     this.#feed.close();
     this.#activity.close();
+    this.#endTraces();
     this.#traces.close();
     await Promise.all([this.#server.close(graceMs), this.#open?.close(graceMs)]);
   }

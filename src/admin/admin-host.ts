@@ -29,6 +29,8 @@ export interface AdminHost {
   rows: HostOperations["rows"];
   /** Lists the failures that the entry keeps, also for other hosts. Returns what ends that. */
   listFailures: HostOperations["listFailures"];
+  /** Lists the traces that the entry keeps, also for other hosts. Returns what ends that. */
+  listTraces: HostOperations["listTraces"];
   /** Takes an event from a publisher that is not a worker. */
   readonly publish: HostOperations["publish"];
   /** Takes a call from a caller that is not a worker. */

@@ -16,7 +16,7 @@ export type { Configuration, ConfigurationAnswer, CountersAnswer, HostAnswer } f
 export type { FailurePage } from "./routes/message-routes.ts";
 export type { ReminderRow } from "./routes/reminder-routes.ts";
 export type { SubscriptionRow } from "./routes/subscription-routes.ts";
-export type { StoryAnswer, TraceRow } from "./routes/trace-routes.ts";
+export type { StoryAnswer, TracePage, TraceRow } from "./routes/trace-routes.ts";
 export { type DrainReport, longestGraceMs } from "./routes/worker-routes.ts";
 export {
   assertJsonState,

@@ -89,6 +89,25 @@ export function nextTurn(): Promise<void> {
   });
 }
 
+/**
+ * Returns the time of a clock as the code that runs now has read it first. A host that reads a hundred messages at once asks the system's clock once for
+ * all of them. Other clocks than the system's are asked each time, because tests move them in between.
+ */
+export function sharedTime(clock: Clock): () => number {
+  if (clock !== systemClock) return () => clock.now();
+  let nowMs: number | undefined;
+  const forget = (): void => {
+    nowMs = undefined;
+  };
+  return () => {
+    if (nowMs === undefined) {
+      nowMs = clock.now();
+      queueMicrotask(forget);
+    }
+    return nowMs;
+  };
+}
+
 /** Creates unique ids. Default: random UUIDs (version 4). Simulations pass their own. */
 export type MakeId = () => string;
 

@@ -16,9 +16,12 @@ import type { MessageTypes } from "./operations/message-types.ts";
 import type { OutsideCalls } from "./operations/outside-calls.ts";
 import { callRows } from "./operations/rows/call-rows.ts";
 import { failureRows, type KeptFailures } from "./operations/rows/failure-rows.ts";
+import { hopRows } from "./operations/rows/hop-rows.ts";
+import type { KeptTraces } from "./operations/rows/kept-traces.ts";
 import { type RowKinds, RowsOfHosts, type RowsPage, type RowsQuery } from "./operations/rows/rows-of-hosts.ts";
 import { sessionRows } from "./operations/rows/session-rows.ts";
 import { topicRows } from "./operations/rows/topic-rows.ts";
+import { traceRows } from "./operations/rows/trace-rows.ts";
 import { typeRows } from "./operations/rows/type-rows.ts";
 import { workerRows } from "./operations/rows/worker-rows.ts";
 import type { DrainOutcome, DrainWorkerOptions, WorkerDrains } from "./placement/worker-drains.ts";
@@ -93,6 +96,7 @@ export class HostOperations {
   /** The lists of this host alone. */
   readonly ownRows: RowsOfHosts;
   #failures: KeptFailures | undefined;
+  #traces: KeptTraces | undefined;
   readonly #queues: () => QueuesHere;
   /** The host that runs. Undefined: the servicer runs without one. */
   running: RunningHost | undefined;
@@ -115,6 +119,8 @@ export class HostOperations {
         ...{ workers: workerRows(inspection), sessions: sessionRows(inspection), calls: callRows(parts.messages) },
         ...{ topics: topicRows(parts.messages), types: typeRows(inspection) },
         failures: failureRows(() => this.#failures),
+        traces: traceRows({ clock, kept: () => this.#traces }),
+        hops: hopRows({ clock, messages: parts.messages, kept: () => this.#traces }),
       },
       parts.rules,
     );
@@ -168,6 +174,14 @@ export class HostOperations {
     this.#failures = kept;
     return () => {
       if (this.#failures === kept) this.#failures = undefined;
+    };
+  }
+
+  /** Lists the traces that an admin entry keeps, also for other hosts. Returns what ends that. */
+  listTraces(kept: KeptTraces): () => void {
+    this.#traces = kept;
+    return () => {
+      if (this.#traces === kept) this.#traces = undefined;
     };
   }
 

@@ -14,7 +14,7 @@ export type { HostStartOptions, HostStopOptions } from "./host.ts";
 export { Host } from "./host.ts";
 export type { HostHealth } from "./host-health.ts";
 export type { HostOperations } from "./host-operations.ts";
-export type { HostObserver, HostOccurrence, MessageSender } from "./observer.ts";
+export type { HostObserver, HostOccurrence } from "./observer.ts";
 export type { AgentOperations } from "./operations/agent-operations.ts";
 export type { UnansweredHost } from "./operations/agents-of-cluster.ts";
 export type { ClusterHost, ClusterOperations, ClusterReport } from "./operations/cluster-operations.ts";
@@ -24,16 +24,19 @@ export type {
   HostSnapshot,
   InspectOptions,
 } from "./operations/inspection.ts";
-export type { ListedCall } from "./operations/message-operations.ts";
 export type { MessagesOfType } from "./operations/message-types.ts";
 export type { Publisher } from "./operations/outside-sender.ts";
 export type { CallRow } from "./operations/rows/call-rows.ts";
 export type { Failure, FailureKind, KeptFailures } from "./operations/rows/failure-rows.ts";
+export type { HopRow } from "./operations/rows/hop-rows.ts";
+export type { KeptTrace, KeptTraces, TracedHop } from "./operations/rows/kept-traces.ts";
 export type { RowPlaces } from "./operations/rows/merged-rows.ts";
 export type { ListedHost, RowAtHost, RowKinds, RowsPage } from "./operations/rows/rows-of-hosts.ts";
+export type { TracePartRow } from "./operations/rows/trace-rows.ts";
 export { viewerOf } from "./operations/rows/viewer.ts";
 export type { WorkerRow } from "./operations/rows/worker-rows.ts";
 export { type HostOptions, hostKinds } from "./options.ts";
+export { isOtherHost } from "./peers/host-caller.ts";
 export type { DrainOutcome, DrainWorkerOptions } from "./placement/worker-drains.ts";
 export { HostServicer, operationsOf } from "./servicer.ts";
 export type { ShownPayload } from "./sessions/message-payloads.ts";

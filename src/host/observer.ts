@@ -37,6 +37,8 @@ export type SessionOccurrence =
       readonly principal: Principal | undefined;
       /** True: the worker announced itself as Troupe's. */
       readonly isAnnounced: boolean;
+      /** The id of the worker in `inspect()`. Undefined for other streams than data channels. */
+      readonly workerId: string | undefined;
       /** Empty if the worker sent none. */
       readonly userAgent: string;
     }
@@ -178,6 +180,8 @@ export interface DeniedOccurrence {
   readonly method: string;
   readonly clientId: string | undefined;
   readonly address: string;
+  /** Undefined: the host does not know who calls, or knows it by no name. */
+  readonly principal: Principal | undefined;
   /** The number of the gRPC status that the caller got, and its text. */
   readonly code: number;
   readonly reason: string;
@@ -274,12 +278,12 @@ export interface PayloadNotes {
 
 /** All that listen to one host. */
 export class Observers {
-  #all: readonly HostObserver[] = [];
+  #all: readonly Listener[] = [];
   /** Tells all of them. Undefined while none listens: then make no occurrence. */
   now: HostObserver | undefined;
   /** Undefined while no operator watches what messages say: then read nothing of them. */
   payloads: PayloadNotes | undefined;
-  #ofFailures: readonly HostObserver[] = [];
+  #ofFailures: readonly Listener[] = [];
   /** Tells those that hear of failures alone. Undefined while none listens. */
   failures: HostObserver | undefined;
 
@@ -291,34 +295,44 @@ export class Observers {
   /** Adds a listener, which must not throw (`guardedObserver`). Returns what ends its listening. */
   add(observer: HostObserver): () => void {
     // Its own entry, so that an observer that is added twice ends once.
-    const entry: HostObserver = (what) => observer(what);
+    const entry: Listener = { observer };
     this.#use([...this.#all, entry]);
     return () => this.#use(this.#all.filter((other) => other !== entry));
   }
 
   /** As `add`, for a listener that hears of failures alone. */
   addForFailures(observer: HostObserver): () => void {
-    const entry: HostObserver = (what) => observer(what);
+    const entry: Listener = { observer };
     this.#useForFailures([...this.#ofFailures, entry]);
     return () => this.#useForFailures(this.#ofFailures.filter((other) => other !== entry));
   }
 
-  #use(all: readonly HostObserver[]): void {
+  #use(all: readonly Listener[]): void {
     this.#all = all;
     this.now = oneOf(all);
   }
 
-  #useForFailures(all: readonly HostObserver[]): void {
+  #useForFailures(all: readonly Listener[]): void {
     this.#ofFailures = all;
     this.failures = oneOf(all);
   }
 }
 
-/** Makes one observer of several. */
-function oneOf(all: readonly HostObserver[]): HostObserver | undefined {
-  if (all.length < 2) return all[0];
+interface Listener {
+  readonly observer: HostObserver;
+}
+
+/** Makes one observer of several. It runs for each message while an operator watches, so that one or two cost no loop. */
+function oneOf(all: readonly Listener[]): HostObserver | undefined {
+  const [first, second] = all.map(({ observer }) => observer);
+  if (first === undefined || second === undefined) return first;
+  if (all.length > 2)
+    return (what) => {
+      for (const { observer } of all) observer(what);
+    };
   return (what) => {
-    for (const observer of all) observer(what);
+    first(what);
+    second(what);
   };
 }
 

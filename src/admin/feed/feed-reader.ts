@@ -61,6 +61,11 @@ export class FeedReader {
     return true;
   }
 
+  /** An occurrence that it wants was not kept. */
+  isShort(): void {
+    this.lost += 1;
+  }
+
   /** Whether the reader gets an event that was kept. */
   gets(event: FeedEvent): boolean {
     return isWanted(event, this.#filter) && maySee(event, this.#rights);

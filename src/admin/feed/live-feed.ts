@@ -125,19 +125,22 @@ export class LiveFeed {
     const { clock, observe, makeId, payloads } = this.#parts;
     const log = new FeedLog(feedLimits.bytes);
     const readers: FeedReader[] = [];
-    const short: FeedReader[] = [];
+    // Its places are used again: of a busy host nearly all that happens finds each reader short.
+    const short: (FeedReader | undefined)[] = [];
     const end = observe((what) => {
       if (this.#gathering === undefined) this.#gather(readers);
-      if (short.length > 0) short.length = 0;
-      let isKept = false;
+      let [isKept, shortCount] = [false, 0];
       for (const reader of readers) {
         if (!reader.wants(what)) continue;
         if (reader.takeOne()) isKept = true;
-        else short.push(reader);
+        else {
+          short[shortCount] = reader;
+          shortCount += 1;
+        }
       }
       if (isKept) return log.add(what, new Date(clock.wallNow()).toISOString(), textOf(payloads.of(what)));
       log.skip();
-      for (const reader of short) reader.lost += 1;
+      for (let at = 0; at < shortCount; at += 1) short[at]?.isShort();
     });
     const listening: Listening = { id: makeId(), log, readers, end };
     this.#listening = listening;

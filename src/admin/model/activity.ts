@@ -61,8 +61,6 @@ interface Watch {
   current: Step;
   timer: Timer;
   askedMs: number;
-  /** The time of the last step or question: exact enough for the calls of a minute. The clock is not asked for each call. */
-  nowMs: number;
 }
 
 /**
@@ -87,7 +85,6 @@ export class Activity {
     const watch = this.#watch ?? this.#begin();
     this.#watch = watch;
     watch.askedMs = this.#host.clock.now();
-    watch.nowMs = watch.askedMs;
     const steps = watch.steps.filter(({ number }) => number > after);
     return { stepMs: activityLimits.stepMs, step: this.#number, steps, types: watch.types.rows(watch.askedMs) };
   }
@@ -102,12 +99,11 @@ export class Activity {
   #begin(): Watch {
     const { clock } = this.#host;
     const types = new TypeActivity();
+    const askedMs = clock.now();
+    types.passTo(askedMs);
     const watch: Watch = {
-      ...{ steps: [], types, current: this.#newStep(), timer: this.#nextStep() },
-      ...{ askedMs: clock.now(), nowMs: clock.now() },
-      end: this.#host.observe((what) =>
-        note(what, watch.current, (type, isFailed, ms) => types.add(type, { isFailed, ms }, watch.nowMs)),
-      ),
+      ...{ steps: [], types, current: this.#newStep(), timer: this.#nextStep(), askedMs },
+      end: this.#host.observe((what) => note(what, watch.current, types)),
     };
     return watch;
   }
@@ -128,7 +124,8 @@ export class Activity {
     const watch = this.#watch;
     if (watch === undefined) return;
     const nowMs = this.#host.clock.now();
-    watch.nowMs = nowMs;
+    // Exact enough for the calls of a minute. The clock is not asked for each call.
+    watch.types.passTo(nowMs);
     if (nowMs - watch.askedMs >= activityLimits.lingerMs) {
       this.close();
       return;
@@ -146,20 +143,19 @@ export class Activity {
   }
 }
 
-function note(
-  what: HostOccurrence,
-  step: Step,
-  ofType: (type: string | undefined, isFailed: boolean, ms: number) => void,
-): void {
+function note(what: HostOccurrence, step: Step, types: TypeActivity): void {
   switch (what.at) {
-    case "call":
+    case "call": {
+      const { ms, targetType, targetId } = what;
+      const bucket = LatencyHistogram.bucketOf(ms);
       step.calls += 1;
       if (what.outcome === "failed") step.failed += 1;
       if (what.outcome === "abandoned") step.abandoned += 1;
-      step.durations.add(what.ms);
+      step.durations.add(ms, bucket);
       // A type that no worker serves may be anything that a caller writes.
-      ofType(what.targetId === undefined ? undefined : what.targetType, what.outcome !== "answered", what.ms);
+      types.add(targetId === undefined ? undefined : targetType, ms, bucket, what.outcome !== "answered");
       return;
+    }
     case "event":
       step.events += 1;
       step.missed += what.missed;

@@ -1,14 +1,7 @@
-import type { HostCounters, ListedCall } from "../../host/internal.ts";
+import type { HostCounters } from "../../host/internal.ts";
 import type { AdminHost } from "../admin-host.ts";
 import { failureOf } from "./failure.ts";
 import { FailureRing } from "./failure-ring.ts";
-
-/** A page whose rows are found by numbers. */
-export interface NumberedQuery<Row> {
-  readonly after: number;
-  readonly limit: number;
-  readonly isWanted: (row: Row) => boolean;
-}
 
 /**
  * Shows a host to operators. The present comes from the host when it is asked. Recent failures are noted as they happen, from the start of the
@@ -30,10 +23,6 @@ export class HostModel {
 
   async counters(signal: AbortSignal): Promise<HostCounters> {
     return (await this.#host.inspect({ maxSessions: 0, maxTypes: 0, signal })).totals;
-  }
-
-  calls(query: NumberedQuery<ListedCall>, signal: AbortSignal) {
-    return this.#host.messages.calls(query, signal);
   }
 
   /** Notes no more. */

@@ -21,9 +21,13 @@ export class LatencyHistogram {
     return this.#maxMs;
   }
 
-  add(ms: number): void {
-    const place = ms <= shortestMs ? 0 : Math.ceil(perDoubling * Math.log2(ms / shortestMs));
-    const bucket = Math.min(buckets - 1, place);
+  /** The bucket of a duration, for `add`: several histograms that get the same one find it once. */
+  static bucketOf(ms: number): number {
+    if (ms <= shortestMs) return 0;
+    return Math.min(buckets - 1, Math.ceil(perDoubling * Math.log2(ms / shortestMs)));
+  }
+
+  add(ms: number, bucket = LatencyHistogram.bucketOf(ms)): void {
     this.#counts[bucket] = (this.#counts[bucket] ?? 0) + 1;
     this.#count += 1;
     if (ms > this.#maxMs) this.#maxMs = ms;

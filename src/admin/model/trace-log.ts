@@ -1,5 +1,11 @@
 import type { Timer } from "../../core/internal.ts";
-import type { HostOccurrence, MessageSender } from "../../host/internal.ts";
+import {
+  type HostOccurrence,
+  isOtherHost,
+  type KeptTrace,
+  type KeptTraces,
+  type TracedHop,
+} from "../../host/internal.ts";
 import type { AdminHost } from "../admin-host.ts";
 
 /** Bounds of the traces that are kept. They are no options, because no user has needed another value yet. */
@@ -11,35 +17,6 @@ export const traceLimits = {
   /** Milliseconds for which the host is listened to after it was asked for the last time. */
   lingerMs: 30_000,
 } as const;
-
-/** A call or an event of a trace, with its outcome. */
-export interface TracedHop {
-  readonly at: "call" | "event";
-  /** When it came, by the wall clock, and when, by the host's clock. */
-  readonly time: string;
-  readonly startedMs: number;
-  readonly ms: number;
-  /** Undefined: it names none. */
-  readonly sender: MessageSender | undefined;
-  /** The target of a call. Null for an event. */
-  readonly type: string | null;
-  readonly key: string | null;
-  readonly topic: string | null;
-  readonly outcome: string;
-  readonly code: string | null;
-  /** False: the host found no worker for the call, so that its type may be anything. */
-  readonly isPlaced: boolean;
-}
-
-/** The hops of one trace, in the order of their outcomes. */
-export interface KeptTrace {
-  readonly traceId: string;
-  /** Grows with each trace. */
-  readonly number: number;
-  readonly hops: readonly TracedHop[];
-  /** True: it had more hops than are kept. */
-  readonly isCut: boolean;
-}
 
 interface Trace {
   readonly number: number;
@@ -56,7 +33,7 @@ const fixedBytes = 300;
  * The latest traces of a host: calls and events whose senders record a trace. It listens to the host from the first question to half a minute after the last
  * one. Clients share the space: the oldest trace of the client that has most is forgotten first.
  */
-export class TraceLog {
+export class TraceLog implements KeptTraces {
   readonly #host: Pick<AdminHost, "clock" | "observe">;
   /** The oldest first. */
   readonly #traces = new Map<string, Trace>();
@@ -116,9 +93,8 @@ export class TraceLog {
       trace.isCut = true;
       return;
     }
-    const { clock } = this.#host;
     const ms = what.at === "call" ? what.ms : 0;
-    const hop = hopOf(what, { startedMs: clock.now() - ms, time: new Date(clock.wallNow() - ms).toISOString(), ms });
+    const hop = hopOf(what, { startedMs: this.#host.clock.now() - ms, ms });
     trace.hops.push(hop);
     this.#take(trace, costOf(hop));
     while (this.#bytes > traceLimits.bytes) this.#forgetOne();
@@ -152,27 +128,20 @@ export class TraceLog {
   }
 }
 
-type Times = Pick<TracedHop, "startedMs" | "time" | "ms">;
+type Times = Pick<TracedHop, "startedMs" | "ms">;
 
 function hopOf(what: Extract<HostOccurrence, { at: "call" | "event" }>, times: Times): TracedHop {
   const { sender } = what;
   if (what.at === "event") {
     const outcome = what.missed > 0 ? "missed" : "delivered";
     const code = what.missed > 0 ? `${what.missed} of ${what.delivered + what.missed} workers` : null;
-    return {
-      at: "event",
-      ...times,
-      sender,
-      type: null,
-      key: null,
-      topic: what.topicType,
-      outcome,
-      code,
-      isPlaced: true,
-    };
+    const about = { sender, type: null, key: null, topic: what.topicType, outcome, code };
+    return { at: "event", ...times, ...about, isPlaced: true, isOfOtherHost: false };
   }
   const { targetType: type, targetKey: key, outcome, code = null, targetId } = what;
-  return { at: "call", ...times, sender, type, key, topic: null, outcome, code, isPlaced: targetId !== undefined };
+  const about = { sender, type, key, topic: null, outcome, code };
+  const isOfOtherHost = isOtherHost(what.callerId);
+  return { at: "call", ...times, ...about, isPlaced: targetId !== undefined, isOfOtherHost };
 }
 
 function kept(traceId: string, { number, hops, isCut }: Trace): KeptTrace {

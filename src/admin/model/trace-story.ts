@@ -1,4 +1,4 @@
-import type { TracedHop } from "./trace-log.ts";
+import type { ListedHost, TracedHop } from "../../host/internal.ts";
 
 /** A hop of a story. */
 export interface StoryHop {
@@ -18,10 +18,12 @@ export interface StoryHop {
   readonly topic: string | null;
   readonly outcome: string;
   readonly code: string | null;
+  /** The host that has told of it. Null: the host is alone. */
+  readonly host: ListedHost | null;
 }
 
 /** A hop that may have no outcome yet. */
-export type TimedHop = Omit<TracedHop, "ms" | "time" | "isPlaced"> & { readonly ms: number | null };
+export type TimedHop = Omit<TracedHop, "ms" | "isPlaced" | "isOfOtherHost"> & { readonly ms: number | null };
 
 /** Puts hops in the order in which they came, and finds for each the one whose handler has sent it. */
 export function storyOf<Hop extends TimedHop>(

@@ -28,50 +28,61 @@ interface Part {
 export class TypeActivity {
   readonly #types = new Map<string | undefined, Part[]>();
   #sweptPart = 0;
+  /** Where the last call was counted: the next one is often to the same type. */
+  #last: { readonly type: string | undefined; readonly part: Part } | undefined;
 
   get size(): number {
     return this.#types.size;
   }
 
-  /** `type`: undefined for one that no worker serves. */
-  add(
-    type: string | undefined,
-    { isFailed, ms }: { readonly isFailed: boolean; readonly ms: number },
-    nowMs: number,
-  ): void {
+  /** Time has passed: what is added counts for this time. */
+  passTo(nowMs: number): void {
     const number = Math.floor(nowMs / partMs);
     if (number !== this.#sweptPart) this.#sweep(number);
-    const part = this.#partOf(type, number);
+  }
+
+  /** Counts a call now. `type`: undefined for one that no worker serves. `bucket`: that of its duration. */
+  add(type: string | undefined, ms: number, bucket: number, isFailed: boolean): void {
+    const last = this.#last;
+    const part = last !== undefined && last.type === type ? last.part : this.#partOf(type);
     if (isFailed) part.failed += 1;
-    part.durations.add(ms);
+    part.durations.add(ms, bucket);
   }
 
   /** The slowest type first. */
   rows(nowMs: number): readonly TypeActivityRow[] {
-    this.#sweep(Math.floor(nowMs / partMs));
+    this.passTo(nowMs);
     return [...this.#types].map(([type, all]) => rowOf(type, all)).sort((one, other) => other.p95Ms - one.p95Ms);
   }
 
-  #partOf(type: string | undefined, number: number): Part {
+  #partOf(type: string | undefined): Part {
     const all = this.#types.get(type);
-    const newest = all?.at(-1);
-    if (newest?.number === number) return newest;
-    if (all === undefined && type !== undefined && this.#types.size >= mostTypes)
-      return this.#partOf(undefined, number);
-    const part: Part = { number, failed: 0, durations: new LatencyHistogram() };
+    if (all === undefined && type !== undefined && this.#types.size >= mostTypes) return this.#partOf(undefined);
+    const part = newestOf(all, this.#sweptPart) ?? {
+      number: this.#sweptPart,
+      failed: 0,
+      durations: new LatencyHistogram(),
+    };
+    this.#last = { type, part };
     if (all === undefined) this.#types.set(type, [part]);
-    else all.push(part);
+    else if (all.at(-1) !== part) all.push(part);
     return part;
   }
 
   /** Forgets what is older than a minute. */
   #sweep(number: number): void {
     this.#sweptPart = number;
+    this.#last = undefined;
     for (const [type, all] of this.#types) {
       while ((all[0]?.number ?? number) <= number - parts) all.shift();
       if (all.length === 0) this.#types.delete(type);
     }
   }
+}
+
+function newestOf(all: readonly Part[] | undefined, number: number): Part | undefined {
+  const newest = all?.at(-1);
+  return newest?.number === number ? newest : undefined;
 }
 
 function rowOf(type: string | undefined, all: readonly Part[]): TypeActivityRow {

@@ -66,12 +66,12 @@ export const descriptions: { readonly [route: string]: RouteDescription } = {
     }),
   },
   "GET /v1/traces": {
-    summary: "Traces of messages that the host keeps, the newest first",
-    answer: pageOf(ref("Trace")),
+    summary: "Traces of messages that the hosts keep, the newest first",
+    answer: pageOfHosts("Trace"),
   },
   "GET /v1/trace": {
     summary: "The calls and events of a trace, in the order in which they came",
-    answer: object({ traceId: text, hops: listOf(ref("Hop")), isCut: flag }),
+    answer: object({ traceId: text, hops: listOf(ref("Hop")), isCut: flag, unanswered: listOf(ref("UnansweredHost")) }),
   },
   "GET /v1/sessions": { summary: "Data channels of workers", answer: pageOfHosts("Session") },
   "GET /v1/types": { summary: "Agent types, and the clients that serve them", answer: pageOfHosts("AgentType") },

@@ -62,7 +62,10 @@ export const schemas: { readonly [name: string]: JsonSchema } = {
   TypeActivity: object({
     ...{ type: nullable(text), calls: count, failed: count, p50Ms: amount, p95Ms: amount, maxMs: amount },
   }),
-  Trace: object({ traceId: text, time, ms: amount, calls: count, events: count, failed: count, first: text }),
+  Trace: object({
+    ...{ traceId: text, time, ms: amount, calls: count, events: count, failed: count, first: text },
+    hosts: listOf(object({ hostId: text, name: text })),
+  }),
   Hop: object({
     ...{
       number: count,
@@ -73,7 +76,7 @@ export const schemas: { readonly [name: string]: JsonSchema } = {
       ms: nullable(amount),
     },
     ...{ sender: nullable(text), type: nullable(text), key: nullable(text), topic: nullable(text), outcome: text },
-    code: nullable(text),
+    ...{ code: nullable(text), host },
   }),
   Session: object({
     ...{ clientId: text, address: text, queuedFrames: count, queuedBytes: count, heldBytes: count },
@@ -107,7 +110,7 @@ export const schemas: { readonly [name: string]: JsonSchema } = {
     {
       ...{ workerId: text, name: text, labels: mapOf(text), clientIds: texts, types: texts, typeCount: count },
       ...{ claims: count, leaving: count, isDraining: flag, outstanding: count, address: text, isTroupe: flag },
-      ...{ queuedBytes: count, host },
+      ...{ queuedBytes: count, principal: nullable(text), host },
     },
     { version: text },
   ),

@@ -1,12 +1,13 @@
 import { TroupeError } from "../../core/internal.ts";
-import type { ListedCall, MessageSender } from "../../host/internal.ts";
+import type { HopRow, ListedHost, RowAtHost, TracePartRow, UnansweredHost } from "../../host/internal.ts";
 import type { AdminHost } from "../admin-host.ts";
 import type { AdminRights } from "../admin-rights.ts";
 import type { AdminRoute } from "../admin-route.ts";
-import type { HostModel } from "../model/host-model.ts";
-import { type KeptTrace, type TracedHop, type TraceLog, traceLimits } from "../model/trace-log.ts";
+import { type ClusterPage, clusterPageParameters, clusterRows } from "../cluster-rows.ts";
+import { traceLimits } from "../model/trace-log.ts";
 import { type StoryHop, storyOf, type TimedHop } from "../model/trace-story.ts";
-import { formatCursor, limitOf, numberAfter, type Page, pageParameters } from "../pages.ts";
+import { wholeTrace } from "../model/whole-trace.ts";
+import type { Page } from "../pages.ts";
 
 /** A trace in a list. It counts what the caller may see. */
 export interface TraceRow {
@@ -21,6 +22,13 @@ export interface TraceRow {
   readonly failed: number;
   /** The target of the first hop: an agent `type/key`, or a topic type. */
   readonly first: string;
+  /** The hosts that have a part of it. Empty: the host is alone. */
+  readonly hosts: readonly ListedHost[];
+}
+
+/** A page of traces. The parts of one that hosts have told on this page are one row. */
+export interface TracePage extends Page<TraceRow> {
+  readonly unanswered: readonly UnansweredHost[];
 }
 
 /** The calls and events of one trace. */
@@ -29,94 +37,68 @@ export interface StoryAnswer {
   readonly hops: readonly StoryHop[];
   /** True: it has more hops than are kept, or more than are looked at. */
   readonly isCut: boolean;
+  /** Hosts whose part is missing. */
+  readonly unanswered: readonly UnansweredHost[];
 }
 
-export interface TraceParts {
-  readonly traces: TraceLog;
-  readonly model: HostModel;
-  readonly clock: AdminHost["clock"];
-}
-
-/** Traces of messages, from the first question on. */
-export function traceRoutes({ traces, model, clock }: TraceParts): readonly AdminRoute[] {
+/** Traces of messages at all hosts of the cluster, from the first question on. */
+export function traceRoutes(host: Pick<AdminHost, "rows">): readonly AdminRoute[] {
   return [
     {
-      ...{ method: "GET", path: "/v1/traces", parameters: ["type", ...pageParameters], need: "nothing" },
-      handle: async ({ query, rights }): Promise<Page<TraceRow>> => {
-        const [type, before] = [query.text("type"), numberAfter(query) ?? Number.POSITIVE_INFINITY];
-        const limit = limitOf(query);
-        const found = traces
-          .list()
-          .filter(({ number }) => number < before)
-          .map((trace) => ({ number: trace.number, row: rowOf(trace, rights), trace }))
-          .filter(({ row, trace }) => row !== undefined && (type === undefined || reaches(trace, type)));
-        const page = found.slice(0, limit);
-        const last = found.length > limit ? page.at(-1)?.number : undefined;
-        return { rows: page.flatMap(({ row }) => row ?? []), next: last === undefined ? null : formatCursor(last) };
+      ...{ method: "GET", path: "/v1/traces", parameters: ["type", ...clusterPageParameters], need: "nothing" },
+      handle: async (request): Promise<TracePage> => {
+        const page: ClusterPage<TracePartRow> = await clusterRows(host, "traces", request, {
+          type: request.query.text("type"),
+        });
+        return { rows: joined(page.rows), next: page.next, unanswered: page.unanswered };
       },
     },
     {
       ...{ method: "GET", path: "/v1/trace", parameters: ["id"], need: "nothing" },
       handle: async ({ query, rights, signal }): Promise<StoryAnswer> => {
         const traceId = query.required("id");
-        const trace = traces.get(traceId);
-        const underWay = await callsOf(model, traceId, { rights, signal });
-        const now = { startedMs: clock.now(), wallMs: clock.wallNow() };
-        const ended = (trace?.hops ?? []).filter((hop) => maySee(hop, rights));
-        const hops = [...ended, ...underWay.calls.map((call) => hopUnderWay(call, now))];
-        if (hops.length === 0)
+        const asked = { filter: { traceId }, viewer: rights, places: undefined, limit: traceLimits.hops };
+        const { rows, next, unanswered, forgotten } = await host.rows("hops", asked, signal);
+        if (rows.length === 0)
           throw new TroupeError(
             "not-found",
             "The host keeps nothing of this trace. It keeps traces while a page watches.",
           );
-        const story = storyOf(hops).map((told, number) => storyHopOf(told, number, rights));
-        return { traceId, hops: story, isCut: trace?.isCut === true || underWay.isCut };
+        const hops = storyOf(wholeTrace(rows).map(timedHop)).map((told, number) => storyHopOf(told, number, rights));
+        return { traceId, hops, isCut: next !== undefined || forgotten > 0, unanswered };
       },
     },
   ];
 }
 
-type Hop = TimedHop & Pick<TracedHop, "time">;
-
-async function callsOf(
-  model: HostModel,
-  traceId: string,
-  { rights, signal }: { readonly rights: AdminRights; readonly signal: AbortSignal },
-): Promise<{ readonly calls: readonly ListedCall[]; readonly isCut: boolean }> {
-  const isWanted = (call: ListedCall): boolean => call.traceId === traceId && rights.may("see", call.type);
-  const { rows, next } = await model.calls({ after: 0, limit: traceLimits.hops, isWanted }, signal);
-  return { calls: rows, isCut: next !== undefined };
+/** Joins the parts of each trace. They stand where the newest part stands. */
+function joined(parts: readonly RowAtHost<TracePartRow>[]): readonly TraceRow[] {
+  const byId = new Map<string, RowAtHost<TracePartRow>[]>();
+  for (const part of parts) {
+    const known = byId.get(part.traceId);
+    if (known === undefined) byId.set(part.traceId, [part]);
+    else known.push(part);
+  }
+  return [...byId].map(([traceId, all]) => rowOf(traceId, all));
 }
 
-function hopUnderWay(
-  { type, key, ageMs = 0, sender }: ListedCall,
-  now: { readonly startedMs: number; readonly wallMs: number },
-): Hop {
-  const time = new Date(now.wallMs - ageMs).toISOString();
-  const about = { type, key, topic: null, outcome: "under way", code: null };
-  return { at: "call", time, startedMs: now.startedMs - ageMs, ms: null, sender, ...about };
-}
-
-function maySee({ type, topic, isPlaced }: TracedHop, rights: AdminRights): boolean {
-  if (topic !== null) return rights.may("watch", topic);
-  return isPlaced ? rights.may("see", type ?? "") : rights.may("see", "", { isPrefix: true });
-}
-
-function rowOf({ traceId, hops }: KeptTrace, rights: AdminRights): TraceRow | undefined {
-  const seen = hops.filter((hop) => maySee(hop, rights)).sort((one, other) => one.startedMs - other.startedMs);
-  const [first] = seen;
-  if (first === undefined) return undefined;
-  const endMs = Math.max(...seen.map(({ startedMs, ms }) => startedMs + ms));
-  const calls = seen.filter(({ at }) => at === "call").length;
+function rowOf(traceId: string, parts: readonly RowAtHost<TracePartRow>[]): TraceRow {
+  const first = parts.reduce((one, other) => (other.startedMs < one.startedMs ? other : one));
+  const endMs = parts.reduce((latest, { startedMs, ms }) => Math.max(latest, startedMs + ms), first.startedMs);
+  const sum = (name: "calls" | "events" | "failed"): number => parts.reduce((all, part) => all + part[name], 0);
   return {
-    ...{ traceId, time: first.time, ms: endMs - first.startedMs, calls, events: seen.length - calls },
-    failed: seen.filter(({ outcome }) => outcome !== "answered" && outcome !== "delivered").length,
+    ...{ traceId, time: isoTime(first.startedMs), ms: endMs - first.startedMs },
+    ...{ calls: sum("calls"), events: sum("events"), failed: sum("failed") },
     first: first.topic ?? `${first.type}/${first.key}`,
+    hosts: parts.flatMap(({ host }) => host ?? []),
   };
 }
 
-function reaches({ hops }: KeptTrace, type: string): boolean {
-  return hops.some((hop) => hop.type === type);
+type Hop = TimedHop & Pick<RowAtHost<HopRow>, "host">;
+
+function timedHop({ kind: at, senderType, senderKey, ...hop }: RowAtHost<HopRow>): Hop {
+  const sender = senderType === null || senderKey === null ? undefined : { type: senderType, key: senderKey };
+  return { ...hop, at, sender };
 }
 
 function storyHopOf(
@@ -124,24 +106,21 @@ function storyHopOf(
   number: number,
   rights: AdminRights,
 ): StoryHop {
-  const { at: kind, time, ms, type, key, topic, outcome, code } = hop;
+  const { at: kind, ms, type, key, topic, outcome, code, host } = hop;
   return {
-    number,
-    parent,
-    kind,
-    time,
-    startMs,
-    ms,
-    sender: senderText(hop.sender, rights),
-    type,
-    key,
-    topic,
-    outcome,
-    code,
+    ...{ number, parent, kind, time: isoTime(hop.startedMs), startMs, ms, sender: senderText(hop.sender, rights) },
+    ...{ type, key, topic, outcome, code, host },
   };
 }
 
-function senderText(sender: MessageSender | undefined, rights: AdminRights): string | null {
+function senderText(sender: Hop["sender"], rights: AdminRights): string | null {
   if (sender === undefined) return null;
   return rights.may("see", sender.type) ? `${sender.type}/${sender.key}` : "hidden";
 }
+
+/** A host may tell any time. */
+function isoTime(wallMs: number): string {
+  return new Date(Math.min(wallMs, latestMs)).toISOString();
+}
+
+const latestMs = 8.64e15;

@@ -1,4 +1,3 @@
-import type { Clock } from "../../core/internal.ts";
 import { type CancelReason, type PeekedResponse, spliceRequestId, withoutTroupeKeys } from "../../protocol/internal.ts";
 import type { MutableHostCounters } from "../counters.ts";
 import type { CallOccurrence, Observers } from "../observer.ts";
@@ -8,7 +7,8 @@ import { type CallFailure, callFailure, failureAnswer } from "./call-failures.ts
 import type { DotnetAnswers } from "./dotnet-answers.ts";
 
 export interface CallOutcomesParts {
-  readonly clock: Clock;
+  /** The time of calls for observers. */
+  readonly observedMs: () => number;
   readonly counters: MutableHostCounters;
   readonly dotnetAnswers: DotnetAnswers;
   readonly observers: Observers;
@@ -94,11 +94,11 @@ export class CallOutcomes {
 
   #observe(call: PendingCall, outcome: CallOccurrence["outcome"], code: string | undefined): void {
     call.trace?.end(outcome, code);
-    const { observers, clock } = this.#parts;
+    const { observers } = this.#parts;
     const { caller, target, targetType, targetKey, openedMs, traceId, sender } = call;
     if (openedMs === untimed || (observers.now === undefined && (outcome === "answered" || !observers.hearOfCalls)))
       return;
-    const ms = clock.now() - openedMs;
+    const ms = this.#parts.observedMs() - openedMs;
     // In one literal: while a page watches, one is made for each call.
     const occurrence: CallOccurrence = {
       at: "call",

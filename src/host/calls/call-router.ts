@@ -1,5 +1,5 @@
 // Over 400 lines: it composes what works on calls, and each way by which a call comes decides in a few lines who gets it.
-import type { MakeId } from "../../core/internal.ts";
+import { type Clock, type MakeId, sharedTime } from "../../core/internal.ts";
 import {
   type FrameBytes,
   type FrameHead,
@@ -47,7 +47,8 @@ import { HeldWaits } from "./rings/held-waits.ts";
 import { type CallWays, SharedCalls } from "./shared-calls.ts";
 import { StockChains } from "./stock-chains.ts";
 
-export interface CallRouterParts extends CallOutcomesParts {
+export interface CallRouterParts extends Omit<CallOutcomesParts, "observedMs"> {
+  readonly clock: Clock;
   readonly bounds: CallBounds;
   readonly callTimeoutMs: number;
   readonly channelWaitMs: number;
@@ -120,13 +121,14 @@ export class CallRouter {
     this.#owners = owners;
     this.#placement = parts.placement;
     this.#peers = peers;
-    this.#outcomes = new CallOutcomes(parts);
+    const observedMs = sharedTime(clock);
+    this.#outcomes = new CallOutcomes({ ...parts, observedMs });
     this.#calls = new CallTable({
       clock,
       makeId,
       defaultTimeoutMs: callTimeoutMs,
       maxCalls: bounds.maxPendingCalls,
-      observers,
+      ...{ observers, observedMs },
       traces: parts.traces,
       onTimeout: (call) => {
         this.#counters.timedOutCalls += 1;
@@ -391,10 +393,10 @@ export class CallRouter {
     }
   }
 
-  /** Only the beginning of an answer that came on such a link could be read. */
-  giveUpFrom(link: CallLink, { requestId }: FrameHead, bad: BadFrame): void {
+  /** Only the beginning of an answer, or of a chunk, that came on such a link could be read. */
+  giveUpFrom(link: CallLink, { kind, requestId }: FrameHead, bad: BadFrame): void {
     const call = this.#calls.named(requestId);
-    if (call !== undefined && isOn(link, call)) this.ends.giveUpAnswer(call, bad);
+    if (call !== undefined && isOn(link, call)) this.ends.giveUpAnswer(call, kind, bad);
   }
 
   /** The link to a worker of another host has ended: the calls that it has fail. */

@@ -1,5 +1,5 @@
 import type { Clock, MakeId } from "../../core/internal.ts";
-import { NumberMap } from "../../core/internal.ts";
+import { largestWindowBytes, NumberMap } from "../../core/internal.ts";
 import type { PeekedRequest, PeekedResponse } from "../../protocol/internal.ts";
 import { FairShare } from "../../transport/internal.ts";
 import { limits } from "../limits.ts";
@@ -18,6 +18,8 @@ export interface CallTableParts {
   readonly maxCalls: number;
   /** The table notes when each call came while an observer listens. */
   readonly observers: Observers;
+  /** The time of calls for observers. */
+  readonly observedMs: () => number;
   /** Undefined: calls are not traced. */
   readonly traces?: MessageTraces | undefined;
   /** The call has timed out and has left the table already. */
@@ -36,6 +38,7 @@ export class CallTable {
   readonly #defaultTimeoutMs: number;
   readonly #clock: Clock;
   readonly #observers: Observers;
+  readonly #observedMs: () => number;
   readonly #traces: MessageTraces | undefined;
   readonly #onNotedLeft: (call: PendingCall) => void;
   #count = 0;
@@ -46,6 +49,7 @@ export class CallTable {
     this.#share = new FairShare(maxCalls);
     this.#clock = clock;
     this.#observers = observers;
+    this.#observedMs = parts.observedMs;
     this.#traces = parts.traces;
     const mark = makeId().replace(/[^A-Za-z0-9]/g, "");
     this.#ids = new HostIds(mark.slice(0, 8));
@@ -101,7 +105,7 @@ export class CallTable {
       reporter: undefined,
       stockPath: undefined,
       timeoutMs,
-      openedMs: isHeard ? this.#clock.now() : untimed,
+      openedMs: isHeard ? this.#observedMs() : untimed,
       ...{ traceId, path, sender },
       dueMs: 0,
       timer: undefined,
@@ -132,7 +136,8 @@ export class CallTable {
   // protocol.md §11.21
   #streamOf(caller: Peer, { streamBytes = 0 }: PeekedRequest): CallStream | undefined {
     if (streamBytes === 0 || !caller.traits.capabilities.has("streams")) return undefined;
-    return { askedBytes: streamBytes, grantedBytes: streamBytes, sentBytes: 0, movedMs: this.#clock.now() };
+    const grantedBytes = firstGrant(streamBytes);
+    return { askedBytes: streamBytes, grantedBytes, sentBytes: 0, movedMs: this.#clock.now() };
   }
 
   assign(call: PendingCall, target: Peer): void {
@@ -231,6 +236,12 @@ function keptPath(path: string): string {
 
 /** Memory of a pending call beside its names: 440 bytes, measured with 100 000 of them before it had its trace and path. */
 const callBytes = 470;
+
+// protocol.md §11.21
+/** Returns the bytes that a target uses of the first grant of a reader. */
+export function firstGrant(streamBytes: number): number {
+  return Math.min(streamBytes, largestWindowBytes);
+}
 
 /** The memory of a pending call, for the account of its caller. */
 export function costOfCall(callerIdBytes: number, targetType: string, targetKey: string): number {

@@ -29,7 +29,7 @@ import type { TopicIndex } from "../registry/subscriptions/topic-index.ts";
 import type { TypeOwners } from "../registry/type-owners.ts";
 import type { MessageTraces } from "../sessions/message-traces.ts";
 import type { Peer, PeerTable } from "../sessions/peer.ts";
-import { tracedOriginOf } from "../sessions/traced-origin.ts";
+import { messageSenderOf, traceIdOf } from "../sessions/traced-origin.ts";
 import { EventFans, type FanContent, type SoughtType } from "./event-fans.ts";
 import { EventTargets, knowsDepths } from "./event-targets.ts";
 import { EventsForAgents } from "./events-for-agents.ts";
@@ -179,10 +179,11 @@ export class EventRouter {
     const delivered = counters.deliveredEvents - deliveredBefore;
     const missed = absent + found - delivered;
     if (observers.now === undefined && missed === 0) return found;
-    const about = { topicType: event.topicType, delivered, missed };
     // Readers of failures alone ask for no trace.
-    const origin = observers.now === undefined ? {} : tracedOriginOf(event);
-    const occurrence: EventOccurrence = { at: "event", ...about, ...origin };
+    const traceId = observers.now === undefined ? undefined : traceIdOf(event);
+    const sender = traceId === undefined ? undefined : messageSenderOf(event);
+    // In one literal: while a page watches, one is made for each event.
+    const occurrence: EventOccurrence = { at: "event", topicType: event.topicType, delivered, missed, traceId, sender };
     observers.payloads?.eventRouted(event.bytes, occurrence);
     observers.now?.(occurrence);
     if (missed > 0) observers.failures?.(occurrence);

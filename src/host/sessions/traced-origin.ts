@@ -2,12 +2,6 @@ import { namedSenderOf, type PeekedEvent, type PeekedRequest, sampledTraceOf } f
 import type { MessageSender } from "../observer.ts";
 import { keptText } from "./pending-call.ts";
 
-/** The trace of a message and the agent that sends it, for observers. */
-interface TracedOrigin {
-  readonly traceId?: string | undefined;
-  readonly sender?: MessageSender | undefined;
-}
-
 /** The id of the trace that the sender of a message records. Undefined: it records none. */
 export function traceIdOf(message: PeekedRequest | PeekedEvent): string | undefined {
   // 00-TRACE-SPAN-FLAGS
@@ -18,10 +12,4 @@ export function traceIdOf(message: PeekedRequest | PeekedEvent): string | undefi
 export function messageSenderOf(message: PeekedRequest | PeekedEvent): MessageSender | undefined {
   const sender = namedSenderOf(message);
   return sender && { type: sender.type, key: keptText(sender.key) };
-}
-
-/** Both of a message. Empty if its sender records no trace. */
-export function tracedOriginOf(message: PeekedRequest | PeekedEvent): TracedOrigin {
-  const traceId = traceIdOf(message);
-  return traceId === undefined ? {} : { traceId, sender: messageSenderOf(message) };
 }

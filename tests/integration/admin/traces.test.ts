@@ -111,7 +111,7 @@ describe("/v1/trace", () => {
     const headers = { authorization: "Bearer token-of-viewer-0123456789" };
     const ask = async (path: string) =>
       JSON.parse((await httpsGet(`${rig.entry.openUrl}${path}`, authority.ca, headers)).text);
-    expect(await ask("/v1/traces")).toEqual({ rows: [], next: null });
+    expect(await ask("/v1/traces")).toEqual({ rows: [], next: null, unanswered: [] });
     await worker.sendMessage(Plan({}), new AgentId("planner", "p"));
     const { rows } = await ask("/v1/traces");
     expect(rows).toMatchObject([{ calls: 1, events: 0, first: "writer/7" }]);

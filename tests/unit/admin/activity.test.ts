@@ -68,9 +68,10 @@ describe("the activity of a host", () => {
 describe("the activity of agent types", () => {
   test("has the slowest first, and forgets a type after a minute", () => {
     const types = new TypeActivity();
-    types.add("quick", { isFailed: false, ms: 1 }, 0);
-    types.add("slow", { isFailed: true, ms: 500 }, 0);
-    types.add("quick", { isFailed: false, ms: 3 }, 30_000);
+    types.add("quick", 1, LatencyHistogram.bucketOf(1), false);
+    types.add("slow", 500, LatencyHistogram.bucketOf(500), true);
+    types.passTo(30_000);
+    types.add("quick", 3, LatencyHistogram.bucketOf(3), false);
     const seen = types.rows(30_000);
     expect(seen.map(({ type, calls, failed, maxMs }) => [type, calls, failed, maxMs])).toEqual([
       ["slow", 1, 1, 500],
@@ -82,8 +83,8 @@ describe("the activity of agent types", () => {
 
   test("is bounded: types without a place share one row", () => {
     const types = new TypeActivity();
-    for (let at = 0; at < mostTypes + 100; at += 1) types.add(`type ${at}`, { isFailed: false, ms: 1 }, 0);
-    types.add("type 0", { isFailed: false, ms: 1 }, 0);
+    for (let at = 0; at < mostTypes + 100; at += 1) types.add(`type ${at}`, 1, 0, false);
+    types.add("type 0", 1, 0, false);
     expect(types.size).toBe(mostTypes + 1);
     expect(types.rows(0).find(({ type }) => type === null)).toMatchObject({ calls: 100 });
     expect(types.rows(0).find(({ type }) => type === "type 0")).toMatchObject({ calls: 2 });

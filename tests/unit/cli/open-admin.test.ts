@@ -158,6 +158,7 @@ function facade({ agents, clock, log, cluster }: HostOperations) {
     inspect: operations.inspect.bind(operations),
     rows: operations.rows.bind(operations),
     listFailures: operations.listFailures.bind(operations),
+    listTraces: operations.listTraces.bind(operations),
     durableSubscriptions: operations.durableSubscriptions.bind(operations),
     removeDurableSubscriptions: operations.removeDurableSubscriptions.bind(operations),
     drainWorker: operations.drainWorker.bind(operations),

@@ -11,6 +11,7 @@ function hop(number: number, about: Partial<Hop>): Hop {
     startMs: 0,
     ms: 0,
     ...names,
+    host: null,
     ...about,
   };
 }

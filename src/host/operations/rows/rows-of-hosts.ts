@@ -6,11 +6,13 @@ import { limits } from "../../limits.ts";
 import { type AsksHost, type UnansweredHost, unreadable } from "../agents-of-cluster.ts";
 import type { CallRow } from "./call-rows.ts";
 import type { Failure } from "./failure-rows.ts";
+import type { HopRow } from "./hop-rows.ts";
 import { type HostRows, mergeRows, placeAt, type RowPlaces } from "./merged-rows.ts";
 import type { RowFilter, RowList } from "./row-list.ts";
 import type { SessionRow } from "./session-rows.ts";
 import { encodeRows, encodeRowsQuestion, readRows, readRowsQuestion, rowLimits } from "./told-rows.ts";
 import type { TopicRow } from "./topic-rows.ts";
+import type { TracePartRow } from "./trace-rows.ts";
 import type { TypeRow } from "./type-rows.ts";
 import { seesAll, type Viewer, viewerOf } from "./viewer.ts";
 import type { WorkerRow } from "./worker-rows.ts";
@@ -23,6 +25,8 @@ export interface RowKinds {
   readonly failures: Failure;
   readonly topics: TopicRow;
   readonly types: TypeRow;
+  readonly traces: TracePartRow;
+  readonly hops: HopRow;
 }
 
 export type RowLists = { readonly [Kind in keyof RowKinds]: RowList<RowKinds[Kind]> };

@@ -1,0 +1,39 @@
+import type { MessageSender } from "../../observer.ts";
+
+/** A call or an event of a trace, with its outcome. */
+export interface TracedHop {
+  readonly at: "call" | "event";
+  /** When it came, by the host's clock. */
+  readonly startedMs: number;
+  readonly ms: number;
+  /** Undefined: it names none. */
+  readonly sender: MessageSender | undefined;
+  /** The target of a call. Null for an event. */
+  readonly type: string | null;
+  readonly key: string | null;
+  readonly topic: string | null;
+  readonly outcome: string;
+  readonly code: string | null;
+  /** False: the host found no worker for the call, so that its type may be anything. */
+  readonly isPlaced: boolean;
+  /** True: another host has sent the call for a caller there, and keeps it, too. */
+  readonly isOfOtherHost: boolean;
+}
+
+/** The hops of one trace, in the order of their outcomes. */
+export interface KeptTrace {
+  readonly traceId: string;
+  /** Grows with each trace. */
+  readonly number: number;
+  readonly hops: readonly TracedHop[];
+  /** True: it had more hops than are kept. */
+  readonly isCut: boolean;
+}
+
+/** The traces that a host keeps from the first question on. */
+export interface KeptTraces {
+  /** The newest first. */
+  list(): readonly KeptTrace[];
+  /** Undefined: none is kept under this id. */
+  get(traceId: string): KeptTrace | undefined;
+}
