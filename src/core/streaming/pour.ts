@@ -6,8 +6,27 @@ import { chunkSinkOf } from "./chunk-sink.ts";
 /** A handler that yields chunks and returns the answer. */
 export type ChunkGenerator = AsyncGenerator<unknown, unknown, undefined>;
 
-/** Timers and sockets get a turn after this number of chunks. */
+/** Timers, sockets and calls get a turn after this number of chunks of all streams together. */
 const chunksPerTurn = 256;
+
+/** Shares the turns of the event loop, which all runtimes of a process have in common, between their streams and all else. */
+class ChunkTurns {
+  #left = chunksPerTurn;
+  #next: Promise<void> | undefined;
+
+  /** Counts a chunk. Returns the promise of the next turn when this one has had its chunks. */
+  take(): Promise<void> | undefined {
+    this.#left -= 1;
+    if (this.#left > 0) return undefined;
+    this.#next ??= nextTurn().then(() => {
+      this.#left = chunksPerTurn;
+      this.#next = undefined;
+    });
+    return this.#next;
+  }
+}
+
+const turns = new ChunkTurns();
 
 /** Returns whether a handler has returned an async generator. */
 export function isChunkGenerator(value: unknown): value is ChunkGenerator {
@@ -27,7 +46,7 @@ export async function pour(
 ): Promise<unknown> {
   const sink = chunkSinkOf(context);
   const { signal } = context;
-  for (let count = 1; ; count += 1) {
+  for (;;) {
     const step = await generator.next();
     if (step.done === true) return step.value;
     if (!signal.aborted) {
@@ -35,17 +54,27 @@ export async function pour(
         check?.(step.value);
         const open = sink?.put(step.value);
         if (open !== undefined) await openOrAborted(open, signal);
-        if (count % chunksPerTurn === 0) await nextTurn();
+        const turn = turns.take();
+        if (turn !== undefined) await turn;
       } catch (error) {
-        await generator.return(undefined).catch(() => undefined);
+        await end(generator).catch(() => undefined);
         throw error;
       }
     }
     if (signal.aborted) {
       // What a `finally` throws is the error of the handler.
-      await generator.return(undefined);
+      await end(generator);
       throw signal.reason;
     }
+  }
+}
+
+/** Ends a generator. Chunks that its `finally` yields are thrown away, so that the rest of it runs. */
+async function end(generator: ChunkGenerator): Promise<void> {
+  let step = await generator.return(undefined);
+  while (step.done !== true) {
+    await turns.take();
+    step = await generator.next();
   }
 }
 

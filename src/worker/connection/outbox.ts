@@ -61,6 +61,8 @@ export class Outbox {
   #outgoingCallsCount = 0;
   #sentMessages = 0;
   #isWritable = true;
+  /** Resolves when the stream wants messages again, once a chunk waits for that. */
+  #writable: { readonly promise: Promise<void>; readonly resolve: () => void } | undefined;
   /** Messages sent before the host accepts the channel. Undefined after that, or beyond the bound. */
   #kept: QueuedMessage[] | undefined = [];
   #keptBytes = 0;
@@ -120,6 +122,19 @@ export class Outbox {
   /** False while the stream has more queued than it wants, until `drained`. The stream still takes frames. */
   get isWritable(): boolean {
     return this.#isWritable;
+  }
+
+  /** Resolves when the stream wants messages again, or takes none any more. Undefined: it wants them now. */
+  get writable(): Promise<void> | undefined {
+    if (this.#isWritable || this.isClosed) return undefined;
+    if (this.#writable === undefined) {
+      let resolve = (): void => undefined;
+      const promise = new Promise<void>((done) => {
+        resolve = done;
+      });
+      this.#writable = { promise, resolve };
+    }
+    return this.#writable.promise;
   }
 
   /** Bytes that the stream has not handed to the network. */
@@ -264,17 +279,24 @@ export class Outbox {
   /** Notes that the stream wants messages again. */
   drained(): void {
     this.#isWritable = true;
+    this.#wake();
   }
 
   /** Makes `send` throw from now on. The first reason stays. */
   close(reason: UndeliverableReason): void {
     this.#closedBecause ??= reason;
     this.host.take(false);
+    this.#wake();
   }
 
   /** Resolves when the network has taken all frames, or can't take them any more. */
   flushed(): Promise<void> {
     return this.#options.stream.flushed();
+  }
+
+  #wake(): void {
+    this.#writable?.resolve();
+    this.#writable = undefined;
   }
 
   #notify(frame: Frame): void {

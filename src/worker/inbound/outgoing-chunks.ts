@@ -52,11 +52,19 @@ export class OutgoingChunks implements ChunkSink {
     if (!isSent) return undefined;
     this.#before = isSame ? before : { typeName, contentType };
     this.#offset += 1;
-    return this.#window.spend(data.length + chunkOverheadBytes);
+    const granted = this.#window.spend(data.length + chunkOverheadBytes);
+    // Chunks of many streams must not fill the way of all answers of this worker, and its memory.
+    const { writable } = outbox;
+    return granted === undefined || writable === undefined ? (granted ?? writable) : both(granted, writable);
   }
 
   /** Takes what the reader has granted since the call began. A handler is never further ahead than the largest window, whatever is granted. */
   grant(totalBytes: number): void {
     this.#window.grant(Math.min(totalBytes, this.#window.sentBytes + largestWindowBytes));
   }
+}
+
+async function both(granted: Promise<void>, writable: Promise<void>): Promise<void> {
+  await granted;
+  await writable;
 }

@@ -63,6 +63,70 @@ export function describeEndedStreams({ openStage, unless }: Suite): void {
       await untilLine(log, "ended cancelled");
     });
 
+    unless("no-streams", "a handler that yields in its finally is run to its end", async () => {
+      await using stage = await openStage();
+      const log = new Inbox<string>();
+      await hostPoet(stage, async function* () {
+        try {
+          for (;;) yield Line({ text: "x" });
+        } finally {
+          yield Line({ text: "thrown away" });
+          log.put("released");
+        }
+        return Poem({ text: "" });
+      });
+      for await (const _line of open(stage, "x")) break;
+      expect(await log.take()).toBe("released");
+    });
+
+    unless("no-streams", "a stream that is cancelled twice, or before its first chunk, ends once", async () => {
+      await using stage = await openStage();
+      const log = new Inbox<string>();
+      await hostPoet(stage, endless(log));
+      const early = open(stage, "x");
+      early.cancel(new Error("no need"));
+      early.cancel(new Error("again"));
+      await expect(early.answer).rejects.toMatchObject({ code: "cancelled", cause: { message: "no need" } });
+      await expect(early.whole()).rejects.toMatchObject({ code: "cancelled" });
+      const signal = AbortSignal.abort(new Error("too late"));
+      await expect(read(open(stage, "x", { signal }))).rejects.toMatchObject({ code: "cancelled" });
+    });
+
+    unless("no-streams", "a stream that is disposed of in its loop ends the loop", async () => {
+      await using stage = await openStage();
+      const log = new Inbox<string>();
+      await hostPoet(stage, endless(log));
+      const stream = open(stage, "x");
+      let read = 0;
+      for await (const _line of stream) {
+        read += 1;
+        await stream[Symbol.asyncDispose]();
+        await stream[Symbol.asyncDispose]();
+      }
+      expect(read).toBe(1);
+      await untilLine(log, "ended cancelled");
+    });
+
+    unless("no-streams", "a handler that throws in its finally ends, and its agent goes on", async () => {
+      await using stage = await openStage();
+      const log = new Inbox<string>();
+      const release = (text: string): void => {
+        log.put("ended");
+        if (text === "long") throw new Error("can't clean up");
+      };
+      await hostPoet(stage, async function* ({ text }) {
+        try {
+          while (text === "long") yield Line({ text });
+        } finally {
+          release(text);
+        }
+        return Poem({ text });
+      });
+      for await (const _line of open(stage, "long")) break;
+      await log.take();
+      expect((await open(stage, "short").whole()).text).toBe("short");
+    });
+
     unless("no-streams", "a handler that throws ends the stream with its error, behind its chunks", async () => {
       await using stage = await openStage();
       await hostPoet(stage, async function* () {

@@ -227,6 +227,23 @@ export function describeStreams({ openStage, unless }: Suite): void {
       expect((await open(stage, "all of it", { windowBytes: 1024 }).whole()).text).toBe("all of it");
     });
 
+    unless(
+      "no-streams",
+      "a stream is sent when it is opened, and its chunks may be read behind its answer",
+      async () => {
+        await using stage = await openStage();
+        const log = new Inbox<string>();
+        await hostPoet(stage, async function* (ask, context, agent) {
+          log.put("begun");
+          return yield* words(ask, context, agent);
+        });
+        const stream = open(stage, "a b");
+        expect(await log.take()).toBe("begun");
+        expect((await stream.answer).text).toBe("a b");
+        expect(await read(stream)).toEqual(["a", "b"]);
+      },
+    );
+
     unless("no-streams", "a stream has one reader", async () => {
       await using stage = await openStage();
       await hostPoet(stage, words);
