@@ -5,7 +5,7 @@
 const layers = [
   ["core"],
   ["protocol", "protobuf", "telemetry", "process", "security", "cron", "context"],
-  ["transport", "storage", "cluster", "http"],
+  ["transport", "storage", "cluster", "http", "teams"],
   ["worker", "host", "nats"],
   ["grpc", "admin", "testing"],
   ["cli"],

@@ -22,8 +22,10 @@ export {
 export type { DeactivationReason } from "./agents/agent-life.ts";
 export { BaseAgent } from "./agents/base-agent.ts";
 export type { HandledType } from "./agents/handled-messages.ts";
+export { handlerTable } from "./agents/handler-table.ts";
 export type { MessageContext } from "./agents/message-context.ts";
-export { definitionOf } from "./agents/persistent-agent.ts";
+export { definitionOf, persistentAgent } from "./agents/persistent-agent.ts";
+export type { RoutedAgent } from "./agents/routed-agent.ts";
 export type { AgentPlacement, SharingTerms, WorkerLabels } from "./agents/sharing.ts";
 export { labelsKind, placements, sharingTerms, whyInvalidLabels } from "./agents/sharing.ts";
 export { stockTextOf, wrongResultText } from "./agents/wrong-result.ts";
@@ -158,6 +160,8 @@ export { Deadline, deadlineAfter, remainingMs } from "./scope/deadline.ts";
 export { assertWithinGuards, type Guards, guardsOf } from "./scope/guards.ts";
 export { UnknownPayload } from "./serialization/built-in-messages.ts";
 export { CodecRegistry, type EncodedMessage } from "./serialization/codec-registry.ts";
+export { defineMessage } from "./serialization/define-message.ts";
+export { type FieldReader, fieldsSchema } from "./serialization/fields-schema.ts";
 export type { JsonSchemaObject } from "./serialization/json-schema.ts";
 export { messageTypeText } from "./serialization/message-index.ts";
 export {
@@ -168,11 +172,13 @@ export {
   type ChunkOf,
   type Chunks,
   jsonContentType,
+  type MessageOf,
   type MessageType,
   protobufContentType,
 } from "./serialization/message-type.ts";
 export type { Sendable } from "./serialization/sendable.ts";
 export { type AgentName, shardCount, shardOf, textOfName } from "./state/agent-name.ts";
+export { defineState } from "./state/define-state.ts";
 export {
   type DeadLetter,
   type DeadQuery,
@@ -192,6 +198,7 @@ export type { TurnEffects } from "./state/effects.ts";
 export { compareEpochs, type Epoch, formatEpoch, parseEpoch } from "./state/epoch.ts";
 export { type FittingStore, fitMail, type MailFit, sortMail, withLeftMail } from "./state/fit-mail.ts";
 export { judgeCommit, limitOver, remindersOver, type StoredVersion, withoutMail } from "./state/judge-commit.ts";
+export { chunkSize, copyOfRunChange, judgeRuns, type RunRefusal } from "./state/judge-runs.ts";
 export {
   type AppendOutcome,
   type FullMail,
@@ -246,7 +253,19 @@ export { StoreError, type StoreErrorCode } from "./state/store-error.ts";
 export { StoreKeeper } from "./state/store-keeper.ts";
 export { ownReminderPrefix, storeLimits } from "./state/store-limits.ts";
 export { type DeadPage, type MailPageQuery, type MailTable, StoreLog } from "./state/store-log.ts";
-export { listPageOf, listReminders, pageOf } from "./state/store-pages.ts";
+export { bytesOfListedRun, listPageOf, listReminders, pageOf } from "./state/store-pages.ts";
+export type {
+  RunChange,
+  RunCreation,
+  RunList,
+  RunName,
+  RunPage,
+  RunPageQuery,
+  RunProgress,
+  RunQuery,
+  RunState,
+  StoredRun,
+} from "./state/stored-runs.ts";
 export { ChunkReader } from "./streaming/chunk-reader.ts";
 export type { ChunkSink } from "./streaming/chunk-sink.ts";
 export type { MessageStream } from "./streaming/message-stream.ts";

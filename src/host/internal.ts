@@ -14,7 +14,7 @@ export type { HostStartOptions, HostStopOptions } from "./host.ts";
 export { Host } from "./host.ts";
 export type { HostHealth } from "./host-health.ts";
 export type { HostOperations } from "./host-operations.ts";
-export type { HostObserver, HostOccurrence, MessageSender } from "./observer.ts";
+export type { HostObserver, HostOccurrence } from "./observer.ts";
 export type { AgentOperations } from "./operations/agent-operations.ts";
 export type { UnansweredHost } from "./operations/agents-of-cluster.ts";
 export type { ClusterHost, ClusterOperations, ClusterReport } from "./operations/cluster-operations.ts";
@@ -24,7 +24,6 @@ export type {
   HostSnapshot,
   InspectOptions,
 } from "./operations/inspection.ts";
-export type { ListedCall } from "./operations/message-operations.ts";
 export type { MessagesOfType } from "./operations/message-types.ts";
 export type { Publisher } from "./operations/outside-sender.ts";
 export type { CallRow } from "./operations/rows/call-rows.ts";

@@ -37,6 +37,8 @@ export type SessionOccurrence =
       readonly principal: Principal | undefined;
       /** True: the worker announced itself as Troupe's. */
       readonly isAnnounced: boolean;
+      /** The id of the worker in `inspect()`. Undefined for other streams than data channels. */
+      readonly workerId: string | undefined;
       /** Empty if the worker sent none. */
       readonly userAgent: string;
     }
@@ -178,6 +180,8 @@ export interface DeniedOccurrence {
   readonly method: string;
   readonly clientId: string | undefined;
   readonly address: string;
+  /** Undefined: the host does not know who calls, or knows it by no name. */
+  readonly principal: Principal | undefined;
   /** The number of the gRPC status that the caller got, and its text. */
   readonly code: number;
   readonly reason: string;

@@ -325,7 +325,7 @@ export class HostServicer {
     this.#parts.access?.assertMay(caller, { action, resource: type });
     if (this.#parts.registry.isOwn(type, principal)) return;
     const text = "No worker of this principal serves the agent. Register its type before you read or write its state.";
-    throw this.#parts.admission.deny(call, new RpcError(StatusCode.permissionDenied, text));
+    throw this.#parts.admission.deny(call, new RpcError(StatusCode.permissionDenied, text), principal);
   }
 }
 

@@ -69,7 +69,13 @@ export type {
   WorkerHere,
   WorkerLoad,
 } from "./peers/peer-frame.ts";
-export { encodePeerAnswer, encodePeerCall, encodePeerEvent, readPeerMessageHead } from "./peers/quick-peer-codec.ts";
+export {
+  encodePeerAnswer,
+  encodePeerCall,
+  encodePeerEvent,
+  encodePeerNotice,
+  readPeerMessageHead,
+} from "./peers/quick-peer-codec.ts";
 export type { WorkerIdentity } from "./registration/sharing.ts";
 export {
   identityMetadata,
@@ -193,6 +199,7 @@ export type {
   StatesAsk,
   WireMail,
 } from "./states/states-messages.ts";
+export { readWho, whoAnswer, whoQuestion } from "./told-principal.ts";
 export { troupeVersion } from "./troupe-version.ts";
 export { fromWireAgentId, fromWireSender, fromWireTopic, toWireAgentId } from "./wire-ids.ts";
 export {

@@ -58,6 +58,10 @@ export const announcementKey = "agtroupe";
 /** Channel metadata with the words for what an announced peer knows and is set up for, in both directions, joined by `,`. */
 export const capabilitiesKey = "agcaps";
 
+// protocol.md §11.22
+/** Metadata of `OpenChannel` with the value `1`, by which an announced peer asks who it is; the response header has the answer. */
+export const whoKey = "agwho";
+
 // protocol.md §2.3, §5.5, H6
 /** Keys of `RpcRequest.metadata` and `RpcResponse.metadata`. Peers ignore keys that they do not know. */
 export const metadataKey = {

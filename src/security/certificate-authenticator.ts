@@ -81,6 +81,6 @@ function judge(certificate: X509Certificate, options: CertificateAuthenticatorOp
     if (trustDomains !== undefined && !trustDomains.includes(domain))
       return { at: "refused", reason: "the SPIFFE id in its certificate is of another trust domain" };
   }
-  const principal: Principal = { name: full, roles: rolesOf?.(full, certificate) };
+  const principal: Principal = { name: full, roles: rolesOf?.(full, certificate), knownBy: "certificate" };
   return { at: "known", principal };
 }

@@ -7,6 +7,8 @@ export interface Principal {
   readonly name: string;
   readonly roles?: readonly string[] | undefined;
   readonly attributes?: Readonly<Record<string, string>> | undefined;
+  /** The thing by which an authenticator of Troupe's knows it. It says nothing of who the principal is. */
+  readonly knownBy?: "token" | "jwt" | "certificate" | undefined;
 }
 
 /** Whether two callers are the same: by name, or both without a principal. */

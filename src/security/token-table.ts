@@ -41,7 +41,7 @@ export class TokenTable {
     const digest = this.#keyed(plain);
     const id = digest.toString("latin1");
     const known = this.#entries.get(id);
-    const principal: Principal = { name, roles, attributes };
+    const principal: Principal = { name, roles, attributes, knownBy: "token" };
     if (known !== undefined && !isSamePrincipal(known.principal, principal))
       throw new TroupeError(
         "invalid-argument",

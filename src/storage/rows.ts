@@ -7,6 +7,7 @@ import type {
   StateRecord,
   StoredMail,
   StoredReminder,
+  StoredRun,
 } from "../core/internal.ts";
 
 /** A row by the names of its columns. */
@@ -28,6 +29,7 @@ export interface RowReaders<Row> {
   readonly reminderIn: (row: Row) => StoredReminder;
   readonly mailIn: (row: Row) => StoredMail;
   readonly letterIn: (row: Row) => DeadLetter;
+  readonly runIn: (row: Row) => StoredRun;
 }
 
 /** Creates the readers of a database. Its tables have the same names of columns as those of other databases. */
@@ -90,6 +92,23 @@ export function createRowReaders<Row extends AnyRow>({ bytesIn, textIn }: CellRe
         attempts: numberIn(row, "attempts"),
       },
       diedAtMs: numberIn(row, "died_at"),
+    }),
+    runIn: (row) => ({
+      agent: nameIn(row),
+      id: textIn(row, "id"),
+      // Written from a `RunState`.
+      status: String(row.status) as StoredRun["status"],
+      principal: textIn(row, "principal"),
+      owner: textIn(row, "owner"),
+      depth: numberIn(row, "depth"),
+      startedAtMs: numberIn(row, "started_at"),
+      deadlineMs: row.deadline === null ? undefined : numberIn(row, "deadline"),
+      keepMs: numberIn(row, "keep_ms"),
+      updatedAtMs: numberIn(row, "updated_at"),
+      first: numberIn(row, "first"),
+      next: numberIn(row, "next"),
+      bytes: numberIn(row, "bytes"),
+      takeovers: numberIn(row, "takeovers"),
     }),
   };
 }

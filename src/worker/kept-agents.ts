@@ -102,8 +102,12 @@ export function createKeptAgents(options: KeptAgentsOptions): KeptAgents {
     loadsInstancesLate: true,
     epochOf,
     answerBytes: (answer) => (answer instanceof Uint8Array ? answer.length : answer.bytes.length),
-    // `riding` encodes the answer, and fails the turn if it can't.
-    assertSendable: () => undefined,
+    // `riding` encodes the answer, and fails the turn if it can't. One that follows chunks leaves behind the commit.
+    assertSendable: ({ owed, context }: CallDelivery, answer) => {
+      if (!context.hasSentChunk) return;
+      registry.encode(answer, preferredContentType);
+      owed?.beginCommit();
+    },
     riding: ({ owed, kept, agentId: target, context }: CallDelivery, answer) =>
       owed && RidingAnswer.of({ owed, answer, target, sender: context.sender, isRemembered: kept !== undefined }),
   });

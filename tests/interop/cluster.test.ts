@@ -1,3 +1,4 @@
+import { AgentId, handlerTable, RoutedAgent } from "troupe";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { ClusterPrograms } from "../support/cluster-programs.ts";
 import { natsAbsence } from "../support/nats-server.ts";
@@ -37,6 +38,20 @@ for (const generation of generations) {
       expect(await callFrom(calling, "py-echo/k", hello)).toMatchObject({ event: "answer", ...hello });
       expect(await typescript.callShown("py-echo/k", MyMessage({ content: "hello" }))).toMatchObject(hello);
       expect(await callFrom(serving, "ts-echo/k", hello)).toMatchObject({ event: "answer", ...hello });
+    });
+
+    test("carry an answer that streams to Python in one piece, and Python's answer to a reader of chunks", async () => {
+      class Streams extends RoutedAgent {
+        static override readonly handlers = handlerTable<Streams>().rpc(MyMessage, async function* ({ content }) {
+          yield MyMessage({ content: "a chunk" });
+          return MyMessage({ content });
+        });
+      }
+      await Streams.register(typescript.runtime, "ts-streams", () => new Streams("streams"));
+      expect(await callFrom(serving, "ts-streams/k", hello)).toMatchObject({ event: "answer", ...hello });
+      const stream = typescript.runtime.stream(MyMessage({ content: "hello" }), new AgentId("py-echo", "k"));
+      for await (const _chunk of stream) expect.unreachable();
+      expect(await stream.answer).toMatchObject({ content: "hello" });
     });
 
     test("carry events of either host to the subscribers of both", async () => {

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { MemoryStateStore, type StateStore } from "../../src/core/internal.ts";
+import { MemoryStateStore, type RunChange, type StateStore } from "../../src/core/internal.ts";
 import { openSqliteStoreWith } from "../../src/storage/sqlite/open-sqlite-store.ts";
 import { bytesOf } from "../../src/testing/contracts/state-store/store-case.ts";
 import { ManualClock } from "../../src/testing/index.ts";
@@ -24,6 +24,17 @@ const commit = fc.record({
     maxLength: 2,
   }),
   mail: fc.array(fc.record({ receiver: name, isCall: fc.boolean(), data }), { maxLength: 2 }),
+  runs: fc.array(
+    fc.record({
+      kind: fc.constantFrom("create", "append", "append", "takeover", "step", "end"),
+      id: fc.constantFrom("1", "2"),
+      // Of 1 and 2 chunks, from the place of the last one that was written or from this one.
+      from: fc.option(few, { nil: undefined }),
+      data,
+      isTwice: fc.boolean(),
+    }),
+    { maxLength: 3 },
+  ),
   remembered: fc.array(
     fc.record({
       id: fc.constantFrom("1", "2"),
@@ -43,6 +54,7 @@ const step = fc.oneof(
   { weight: 1, arbitrary: fc.record({ kind: fc.constant("wait"), hours: fc.integer({ min: 1, max: 20 }) }) },
 );
 
+type Change = typeof commit extends fc.Arbitrary<infer T> ? (T extends { runs: (infer C)[] } ? C : never) : never;
 type Commits = typeof commit extends fc.Arbitrary<infer T> ? readonly T[] : never;
 type Step = typeof step extends fc.Arbitrary<infer T> ? T : never;
 
@@ -85,11 +97,25 @@ class Subject {
       remembered: await Promise.all(
         names.map((agent) => Promise.all(ids.map((one) => store.remembered(agent, one.id, one.principal)))),
       ),
+      runs: await store.listRuns(),
+      working: await store.listRuns({ status: "working", type: "a" }),
+      pages: await Promise.all(
+        names.flatMap((agent) =>
+          ["1", "2"].flatMap((id) => [
+            store.readRun({ agent, id }, { message: true }),
+            store.readRun({ agent, id }, { from: 1, maxBytes: 70 }),
+          ]),
+        ),
+      ),
       stats: await store.stats(),
     });
   }
 
   async #commit(commits: Commits): Promise<unknown> {
+    const nexts = new Map<string, number>();
+    const ofRun = (agent: { type: string; key: string }, id: string): string =>
+      JSON.stringify([agent.type, agent.key, id]);
+    for (const { agent, id, next } of (await this.store.listRuns()).runs) nexts.set(ofRun(agent, id), next);
     const outcomes = await this.store.commit(
       commits.map((one) => {
         const eTags = this.#eTags.get(JSON.stringify(one.agent)) ?? [];
@@ -114,6 +140,7 @@ class Subject {
             kind: mail.isCall ? "call" : "event",
             frame: bytesOf(mail.data),
           })),
+          runs: one.runs.map((change) => runChangeOf(change, nexts.get(ofRun(one.agent, change.id)) ?? 0)),
           remembered: one.remembered.map(({ id, principal, answer }) => ({
             id,
             principal,
@@ -143,6 +170,30 @@ class Subject {
       return named;
     });
     return JSON.parse(text);
+  }
+}
+
+function runChangeOf({ kind, id, from, data: text, isTwice }: Change, next: number): RunChange {
+  const bytes = bytesOf(text);
+  switch (kind) {
+    case "create": {
+      const numbers = { depth: text.length, startedAtMs: 1, keepMs: 10 * 60 * 60 * 1_000 };
+      return {
+        at: "create",
+        id,
+        message: bytes,
+        principal: text,
+        owner: "",
+        ...numbers,
+        ...(isTwice && { deadlineMs: 7 }),
+      };
+    }
+    case "append":
+      return { at: "append", id, from: from ?? next, chunks: isTwice ? [bytes, bytes] : [bytes] };
+    case "end":
+      return { at: "end", id, status: isTwice ? "failed" : "completed", outcome: bytes };
+    default:
+      return { at: kind === "takeover" ? "takeover" : "step", id };
   }
 }
 

@@ -3,6 +3,7 @@ import { areServersQuiet, keptCheckers } from "./kept/kept-checkers.ts";
 import { Story } from "./kept/story.ts";
 import type { CallRecord, EventRecord, Ledger } from "./ledger.ts";
 import { ringAsTold, ringOf } from "./rings.ts";
+import { streamsAreWhole } from "./streams.ts";
 
 export interface Breach {
   readonly checker: string;
@@ -29,6 +30,7 @@ const checkers: { readonly [name: string]: (ledger: Ledger, report: Report) => v
   order: eventsComeInOrder,
   events: eventsComeOnceAndOnlyToSubscribers,
   losses: noEventIsLostWithoutAFault,
+  streams: (ledger, report) => streamsAreWhole(ledger, (call) => isUndisturbed(call, ledger), report),
 };
 
 /** Whose trouble may touch a call: its host, its caller, and all who serve its type. */
@@ -110,7 +112,10 @@ function whyUnexplained(call: CallRecord, ledger: Ledger): string | undefined {
         return `${told} after ${waitedMs} ms, too early`;
       }
       const hadEnded = runs.some((run) => run.endedMs < endedMs - longestWayMs);
-      return isQuiet && hadEnded ? `${told} though its handler had ended long ago` : undefined;
+      // A reader that stalls hears of it late. The checker of streams looks at these.
+      return isQuiet && hadEnded && plan.stream === undefined
+        ? `${told} though its handler had ended long ago`
+        : undefined;
     }
     case "undeliverable":
       if (target.type === "nobody") return undefined;

@@ -4,6 +4,7 @@ import type { SimulatedProcess } from "../../src/testing/index.ts";
 import { HostHearing } from "./host-hearing.ts";
 import { KeptLedger, type Turn } from "./kept/kept-ledger.ts";
 import type { PlannedCall } from "./plan.ts";
+import { StreamLedger } from "./streams.ts";
 import type { Trace } from "./trace.ts";
 
 export type Outcome =
@@ -109,6 +110,7 @@ export class Ledger {
   /** When the worker of a process began to change its connection, and when the older one ended. */
   readonly changes: { readonly process: SimulatedProcess; readonly at: number; endedAt: number }[] = [];
   readonly kept: KeptLedger;
+  readonly streams = new StreamLedger();
   readonly hearing: HostHearing;
   /** The seats that serve a type of persistent agents. */
   serversOf: (type: string) => readonly number[] = () => [];

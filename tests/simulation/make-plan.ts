@@ -13,6 +13,7 @@ import {
   plainFaultKinds,
   type Work,
 } from "./plan.ts";
+import { drawStream } from "./streams.ts";
 
 const topics = ["red", "green", "green-light"];
 const keys = ["a", "b"];
@@ -43,6 +44,7 @@ export function makePlan(seed: number, { always, alwaysLeaves, tellsByEvents }: 
     at(dice, spanMs, draw.fault(dice.pick(kinds))),
   );
   const kept = drawKept({ seed, seats: seats.length, spanMs, hasFaults: kinds.length > 0, always, alwaysLeaves });
+  const streams = drawStreams(seed, canHang, { seats: seats.length, keptTypes: kept.types.length, spanMs });
   return {
     seed,
     seats,
@@ -53,9 +55,13 @@ export function makePlan(seed: number, { always, alwaysLeaves, tellsByEvents }: 
     hostQueue: dice.chance(0.3)
       ? { maxQueuedFrames: dice.between(12, 40), whenFull: dice.pick(["drop", "disconnect"]) }
       : undefined,
-    actions: [...work, ...faults, ...kept.actions, ...(isTangled ? knots(tangle, seats.length, spanMs) : [])].sort(
-      (one, other) => one.atMs - other.atMs,
-    ),
+    actions: [
+      ...work,
+      ...faults,
+      ...kept.actions,
+      ...streams,
+      ...(isTangled ? knots(tangle, seats.length, spanMs) : []),
+    ].sort((one, other) => one.atMs - other.atMs),
     lastToStop: dice.pick(["host", "workers"]),
     callsAtStop: times(dice.between(0, 4), () => ({ seat: draw.seat(), call: draw.call(1) })),
   };
@@ -108,6 +114,34 @@ function knots(dice: Dice, seats: number, spanMs: number): PlannedAction[] {
       action: { do: "call", seat: seat(), call: call(2) } as const,
     })),
   );
+}
+
+/** Calls whose answers come in parts. They have dice of their own, so that the rest of a world is as without them. */
+function drawStreams(
+  seed: number,
+  canHang: boolean,
+  { seats, keptTypes, spanMs }: { readonly seats: number; readonly keptTypes: number; readonly spanMs: number },
+): PlannedAction[] {
+  const dice = new Dice(seed, 5);
+  const draw = new PlanDice(dice, seats, canHang);
+  return times(dice.between(0, 6), () => {
+    const outer = draw.call(1);
+    const call = dice.chance(0.7) ? streamed(dice, outer, keptTypes) : nesting(dice, outer, keptTypes);
+    return at(dice, spanMs, { do: "call", seat: draw.seat(), call });
+  });
+}
+
+function streamed(dice: Dice, call: PlannedCall, keptTypes: number): PlannedCall {
+  const stream = drawStream(dice);
+  if (keptTypes === 0 || dice.chance(0.5)) return { ...call, stream };
+  const kept = { type: dice.between(0, keptTypes - 1), reads: false, isRepeated: false };
+  return { ...call, target: undefined, kept, stream };
+}
+
+/** A handler that reads streams. */
+function nesting(dice: Dice, call: PlannedCall, keptTypes: number): PlannedCall {
+  const nested = call.behaviour.nested.map((inner) => streamed(dice, inner, keptTypes));
+  return { ...call, behaviour: { ...call.behaviour, nested } };
 }
 
 class PlanDice {

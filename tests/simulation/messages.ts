@@ -7,6 +7,12 @@ export const Done = defineMessage("Done", z.object({ call: z.string(), by: z.str
 /** A call; what its handler does stands in the plan, under the call's name. */
 export const Task = defineMessage("Task", z.object({ call: z.string() }), { answer: Done });
 
+/** A part of an answer: which run of a handler yields it, and its place there. */
+export const Part = defineMessage("Part", z.object({ run: z.string(), n: z.number(), text: z.string() }));
+
+/** A task whose answer comes in parts. */
+export const Parts = defineMessage("Parts", z.object({ call: z.string() }), { answer: Done, chunk: Part });
+
 /** A call of the world itself, to see whether somebody is well. */
 export const Ping = defineMessage("Ping", z.object({}));
 

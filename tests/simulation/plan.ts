@@ -7,6 +7,7 @@ import {
   leaveFaultKinds,
   type PlannedType,
 } from "./kept/plan.ts";
+import type { PlannedStream } from "./streams.ts";
 
 /** What one handler does when it is called. */
 export interface Behaviour {
@@ -34,6 +35,8 @@ export interface PlannedCall {
   /** Whether it is made with the handler's own signal (nested calls only). */
   readonly inheritsSignal: boolean;
   readonly behaviour: Behaviour;
+  /** Its answer comes in parts, which the caller reads. */
+  readonly stream?: PlannedStream | undefined;
 }
 
 /** What somebody asks of a runtime. */

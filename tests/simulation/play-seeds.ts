@@ -25,6 +25,8 @@ export function playSeeds({ first, count }: { readonly first: number; readonly c
     test("all seeds are played, and on their lines messages overtook others", () => {
       expect(totals.seeds).toBe(count);
       expect(totals.overtaken).toBeGreaterThan(count);
+      expect(totals.streams).toBeGreaterThan(count);
+      expect(totals.chunks).toBeGreaterThan(10 * count);
       // Not one kind of fault is left out.
       expect(Object.keys(totals.faults).length).toBeGreaterThanOrEqual(8);
     });

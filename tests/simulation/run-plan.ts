@@ -23,6 +23,9 @@ export interface RunReport {
   readonly outcomes: ReadonlyMap<string, number>;
   readonly events: number;
   readonly receipts: number;
+  /** Answers that came in parts, and the chunks that were read. */
+  readonly streams: number;
+  readonly chunks: number;
   /** Deliveries that others overtook. */
   readonly overtaken: number;
   readonly virtualMs: number;
@@ -68,6 +71,8 @@ export async function runPlan(plan: Plan, { plant, keepsLines = false }: RunOpti
     outcomes,
     events: ledger.events.length,
     receipts: ledger.events.reduce((sum, { receipts }) => sum + receipts.length, 0),
+    streams: ledger.streams.read.length,
+    chunks: ledger.streams.read.reduce((sum, { chunks }) => sum + chunks.length, 0),
     overtaken: simulation.overtaken,
     virtualMs: simulation.clock.now(),
   };

@@ -11,8 +11,9 @@ import type { SimulatedProcess } from "../../src/testing/index.ts";
 import type { Turn } from "./kept/kept-ledger.ts";
 import { Look } from "./kept/messages.ts";
 import { type CallRecord, type Outcome, outcomeOf, type Run } from "./ledger.ts";
-import { Done, News, Ping, Task } from "./messages.ts";
+import { Done, News, Parts, Ping, Task } from "./messages.ts";
 import type { PlannedCall } from "./plan.ts";
+import { pourChunks, readStream } from "./streams.ts";
 import type { WorldParts } from "./world-parts.ts";
 
 export interface SimulatedAgentParts extends WorldParts {
@@ -61,7 +62,18 @@ export class SimulatedAgent implements Agent {
     this.#runtime = runtime;
   }
 
-  async onMessage(message: unknown, context: MessageContext): Promise<unknown> {
+  onMessage(message: unknown, context: MessageContext): unknown {
+    if (message instanceof Parts) return this.#onParts(message.call, context);
+    return this.#onWhole(message, context);
+  }
+
+  async *#onParts(name: string, context: MessageContext): AsyncGenerator<unknown, unknown, undefined> {
+    const call = this.#parts.ledger.callNamed(name);
+    if (call !== undefined) yield* pourChunks(this.#parts, call, this.id.toString());
+    return this.#onTask(name, context);
+  }
+
+  async #onWhole(message: unknown, context: MessageContext): Promise<unknown> {
     if (message instanceof Task) return this.#onTask(message.call, context);
     if (message instanceof Ping) return undefined;
     if (message instanceof News) return this.#onNews(message.event, context);
@@ -221,6 +233,8 @@ export async function makeCall(
     try {
       const key = isRepeated ? { idempotencyKey: record.name } : {};
       const options = { sender: origin.sender, timeoutMs, signal, ...key };
+      if (plan.stream !== undefined)
+        return { at: "answered", value: await readStream(parts, runtime, { record, target, options }) };
       const message = plan.kept?.reads === true ? Look({ call: record.name }) : Task({ call: record.name });
       return { at: "answered", value: await runtime.sendMessage(message, target, options) };
     } catch (error) {

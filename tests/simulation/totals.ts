@@ -5,6 +5,8 @@ export interface Totals {
   seeds: number;
   events: number;
   receipts: number;
+  streams: number;
+  chunks: number;
   overtaken: number;
   virtualMs: number;
   readonly faults: Record<string, number>;
@@ -13,13 +15,16 @@ export interface Totals {
 }
 
 export function noTotals(): Totals {
-  return { seeds: 0, events: 0, receipts: 0, overtaken: 0, virtualMs: 0, faults: {}, outcomes: {}, failedSeeds: [] };
+  const counts = { seeds: 0, events: 0, receipts: 0, streams: 0, chunks: 0, overtaken: 0, virtualMs: 0 };
+  return { ...counts, faults: {}, outcomes: {}, failedSeeds: [] };
 }
 
 export function addReport(totals: Totals, report: RunReport): void {
   totals.seeds += 1;
   totals.events += report.events;
   totals.receipts += report.receipts;
+  totals.streams += report.streams;
+  totals.chunks += report.chunks;
   totals.overtaken += report.overtaken;
   totals.virtualMs += report.virtualMs;
   addCounts(totals.faults, report.faults);
@@ -31,6 +36,8 @@ export function addTotals(totals: Totals, other: Totals): void {
   totals.seeds += other.seeds;
   totals.events += other.events;
   totals.receipts += other.receipts;
+  totals.streams += other.streams;
+  totals.chunks += other.chunks;
   totals.overtaken += other.overtaken;
   totals.virtualMs += other.virtualMs;
   addCounts(totals.faults, Object.entries(other.faults));
@@ -39,12 +46,12 @@ export function addTotals(totals: Totals, other: Totals): void {
 }
 
 export function totalsText(totals: Totals): string {
-  const { seeds, events, receipts, overtaken, virtualMs, faults, outcomes, failedSeeds } = totals;
+  const { seeds, events, receipts, streams, chunks, overtaken, virtualMs, faults, outcomes, failedSeeds } = totals;
   return [
     `${seeds} seeds run, ${failedSeeds.length} failed; ${Math.round(virtualMs / 1_000)} s of simulated time`,
     `${sum(faults)} faults injected: ${countsText(faults)}; ${overtaken} deliveries reordered`,
     `${sum(outcomes)} calls: ${countsText(outcomes)}`,
-    `${events} events published, ${receipts} times received`,
+    `${streams} streams with ${chunks} chunks read; ${events} events published, ${receipts} times received`,
   ].join("\n");
 }
 

@@ -9,7 +9,7 @@ import { KeptAgent, keptType, topicOfTells } from "./kept/kept-agent.ts";
 import { Bell, Look, Note } from "./kept/messages.ts";
 import { goAwayDialer, lateDialer } from "./late-dialer.ts";
 import { type SubscriptionRecord, sharedPart } from "./ledger.ts";
-import { Done, News, Ping, Task } from "./messages.ts";
+import { Done, News, Part, Parts, Ping, Task } from "./messages.ts";
 import type { PlannedSeat } from "./plan.ts";
 import { endOf, keepingTimers, longestChangeMs, type Occupant, registrationsMs } from "./seat-parts.ts";
 import { silentLogger } from "./silent-logger.ts";
@@ -70,7 +70,7 @@ export class WorkerSeat {
     this.#present = { process, worker };
     this.occupants.push(this.#present);
     this.disturb();
-    worker.addMessageSerializer([Task, Done, News, Ping, Look, Note, Bell]);
+    worker.addMessageSerializer([Task, Done, News, Parts, Part, Ping, Look, Note, Bell]);
     await this.#declare(process, worker);
     this.#isWanted = true;
     void this.#keepRunning(this.#present);

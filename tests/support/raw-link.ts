@@ -6,6 +6,7 @@ import {
   joinOthers,
 } from "../../src/host/internal.ts";
 import {
+  type Capability,
   decodePeerFrame,
   encodePeerFrame,
   type PeerFrame,
@@ -25,10 +26,10 @@ import { FakeCluster } from "./fake-cluster.ts";
 import { Inbox } from "./inbox.ts";
 
 /** Returns what a host says first on a link. */
-export function helloOfHost(hostId: string) {
+export function helloOfHost(hostId: string, features: readonly Capability[] = []) {
   return {
     ...{ kind: "hello" as const, cluster: "test", hostId, oldest: 1, newest: 1 },
-    features: new Set<never>(),
+    features: new Set(features),
   } as const;
 }
 

@@ -2,11 +2,10 @@ import type { StateStore, StoreOpening } from "../../src/core/internal.ts";
 import { MemoryStateStore } from "../../src/storage/index.ts";
 
 /** A state store in memory to which all hosts of a cluster write: its mail is an outbox. Each call returns the store of one more host. */
-export function sharedMemoryStores(): () => StateStore {
-  const memory = new MemoryStateStore();
+export function sharedMemoryStores(memory: StateStore = new MemoryStateStore()): () => StateStore {
   let opening: Promise<StoreOpening> | undefined;
   return () =>
-    new Proxy<StateStore>(memory, {
+    new Proxy(memory, {
       get: (target, name) => {
         if (name === "writers") return "many";
         if (name === "log") return undefined;

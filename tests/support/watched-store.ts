@@ -80,6 +80,8 @@ export class WatchedStore implements StateStore {
   reminders: StateStore["reminders"] = (agent, query) => this.inner.reminders(agent, query);
   due: StateStore["due"] = (query) => this.inner.due(query);
   mail: StateStore["mail"] = (query) => this.inner.mail(query);
+  readRun: StateStore["readRun"] = (run, query) => this.inner.readRun(run, query);
+  listRuns: StateStore["listRuns"] = (query) => this.inner.listRuns(query);
   settle: StateStore["settle"] = (done) => this.inner.settle(done);
   stats: StateStore["stats"] = () => this.inner.stats();
   /** The store beneath stays open, for the next one over it. */

@@ -58,7 +58,7 @@ function shiftsOf(own: readonly Hop[], told: readonly Told[]): ReadonlyMap<strin
   return shifts;
 }
 
-/** How far a hop is from the time in which it ran: 0 if it is within, else to its middle. */
+/** Returns the milliseconds from a hop to the time in which it ran: 0 if it is within, else to its middle. */
 function shiftInto({ startedMs, ms }: Hop, fromMs: number, lastsMs: number | null): number {
   const endMs = startedMs + (ms ?? 0);
   if (startedMs >= fromMs && (lastsMs === null || endMs <= fromMs + lastsMs)) return 0;

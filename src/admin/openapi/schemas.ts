@@ -110,7 +110,7 @@ export const schemas: { readonly [name: string]: JsonSchema } = {
     {
       ...{ workerId: text, name: text, labels: mapOf(text), clientIds: texts, types: texts, typeCount: count },
       ...{ claims: count, leaving: count, isDraining: flag, outstanding: count, address: text, isTroupe: flag },
-      ...{ queuedBytes: count, host },
+      ...{ queuedBytes: count, principal: nullable(text), host },
     },
     { version: text },
   ),

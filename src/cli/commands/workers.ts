@@ -31,10 +31,26 @@ export function workersCommand(): Command {
 function textOfWorkers(rows: readonly WorkerRow[]): string {
   if (rows.length === 0) return "no workers";
   const hosts = hostColumn(rows);
+  const hasPrincipals = rows.some(({ principal }) => principal !== null);
   return formatTable(
-    ["id", "name", ...hosts.names, "version", "state", "agents", "calls", "queued", "address", "types"],
+    [
+      "id",
+      "name",
+      ...(hasPrincipals ? ["principal"] : []),
+      ...hosts.names,
+      "version",
+      "state",
+      "agents",
+      "calls",
+      "queued",
+      "address",
+      "types",
+    ],
     rows.map((row) => [
-      ...[row.workerId, row.name, ...hosts.cellsOf(row), row.version ?? "-", stateOf(row)],
+      // A worker that was given no name is named by its id.
+      ...[row.workerId, row.name === row.workerId ? "-" : row.name],
+      ...(hasPrincipals ? [row.principal ?? "-"] : []),
+      ...[...hosts.cellsOf(row), row.version ?? "-", stateOf(row)],
       ...[row.claims, row.outstanding, row.queuedBytes, row.address, typesOf(row)],
     ]),
   );

@@ -1,12 +1,15 @@
+import { randomUUID } from "node:crypto";
 import { type ClientHttp2Session, connect as connectHttp2, constants, type IncomingHttpHeaders } from "node:http2";
 import { connect as connectTcp, type Socket } from "node:net";
 import { connect as connectTls, type TLSSocket } from "node:tls";
 import { errorText, loggableText } from "../../core/internal.ts";
+import { announcementOf, clientIdKey, method, serviceName, whoQuestion } from "../../protocol/internal.ts";
 import { isLocalAddress, parseAddress } from "../../transport/internal.ts";
 import { type ClientFlags, clientTlsOf, dialerOptionsOf, tokenOf } from "../client/client-flags.ts";
 import { ClientError, openClient } from "../client/open-client.ts";
 import { exitCodes } from "../exit-codes.ts";
 import type { Finding } from "./findings.ts";
+import { principalFinding } from "./principal-finding.ts";
 
 /** Milliseconds that each step has. */
 const stepMs = 5_000;
@@ -15,6 +18,9 @@ const dayMs = 86_400_000;
 const fewDays = 14;
 /** Clocks that differ by more are set wrong. */
 const mostClockMs = 5_000;
+
+/** The gRPC status of a host that does not know a method. */
+const unimplemented = "12";
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -36,7 +42,11 @@ export async function checkHost(
   try {
     const asked = await askHealth(session, tokenOf(flags, environment));
     if (!judgeAnswer(asked, found)) return found;
-    found.push(await checkWorker(flags, environment));
+    const worker = await checkWorker(flags, environment);
+    found.push(worker);
+    // A host without a health service is AutoGen's: it knows no caller, and sends no headers before its first message.
+    if (worker.outcome === "ok" && asked.at === "answered" && asked.status !== unimplemented)
+      found.push(await checkPrincipal(session, flags, tokenOf(flags, environment)));
     if (watchMs > 0) found.push(await watchQuiet(session, tokenOf(flags, environment), watchMs));
     return found;
   } finally {
@@ -143,9 +153,9 @@ type HealthAnswer =
     }
   | { readonly at: "failed"; readonly why: string };
 
-function headersOf(method: string, token: string | undefined) {
+function headersOf(path: string, token: string | undefined) {
   return {
-    ...{ ":method": "POST", ":path": `/grpc.health.v1.Health/${method}`, ":scheme": "http", ":authority": "host" },
+    ...{ ":method": "POST", ":path": path, ":scheme": "http", ":authority": "host" },
     ...{ "content-type": "application/grpc", te: "trailers" },
     ...(token !== undefined && { authorization: `Bearer ${token}` }),
   };
@@ -159,7 +169,7 @@ function askHealth(session: ClientHttp2Session, token: string | undefined): Prom
     const failed = (why: string): void => resolve({ at: "failed", why });
     session.once("error", (error) => failed(errorText(error)));
     session.once("close", () => failed("the connection was closed"));
-    const stream = session.request(headersOf("Check", token));
+    const stream = session.request(headersOf("/grpc.health.v1.Health/Check", token));
     const chunks: Buffer[] = [];
     let headers: IncomingHttpHeaders = {};
     let trailers: IncomingHttpHeaders = {};
@@ -212,7 +222,7 @@ function betweenFindings({ server, via }: IncomingHttpHeaders): readonly Finding
 
 function healthFinding({ status, body }: Extract<HealthAnswer, { at: "answered" }>): Finding {
   const check = "health";
-  if (status === "12")
+  if (status === unimplemented)
     return { check, outcome: "skipped", text: "The host has no health service: it is AutoGen's, or an old one." };
   if (status !== "0")
     return {
@@ -251,8 +261,34 @@ async function checkWorker(flags: ClientFlags, environment: Environment): Promis
     const text =
       tokenOf(flags, environment) === undefined
         ? "The host wants to know who calls: use --token-file, or --tls-cert and --tls-key."
-        : "The host does not know the token: it may have been replaced, or be for another host.";
+        : 'The host refuses the token: it may have been replaced, be over, or be for another host. Get a new one. The line "a call is refused" of the host\'s log has the reason.';
     return { check: "token", outcome: "failed", text };
+  }
+}
+
+/** Opens a channel as a worker does, and asks as whom the host knows it. */
+async function checkPrincipal(
+  session: ClientHttp2Session,
+  flags: ClientFlags,
+  token: string | undefined,
+): Promise<Finding> {
+  const asked = { ...announcementOf([]), ...whoQuestion, [clientIdKey]: randomUUID() };
+  const stream = session.request({ ...headersOf(`/${serviceName}/${method.openChannel}`, token), ...asked });
+  try {
+    const headers = await new Promise<IncomingHttpHeaders | undefined>((resolve) => {
+      stream.setTimeout(stepMs, () => resolve(undefined));
+      stream.on("error", () => resolve(undefined));
+      stream.once("close", () => resolve(undefined));
+      stream.once("response", resolve);
+    });
+    const address = parseAddress(flags.address);
+    const isTls = clientTlsOf(flags) !== undefined;
+    return principalFinding(headers, {
+      ...{ hasToken: token !== undefined, isLocal: isLocalAddress(address) },
+      hasCertificate: isTls && flags.tlsCert !== undefined,
+    });
+  } finally {
+    stream.close(constants.NGHTTP2_CANCEL);
   }
 }
 
@@ -273,7 +309,7 @@ function watchQuiet(session: ClientHttp2Session, token: string | undefined, watc
     };
     session.once("goaway", () => ended("the connection is to be left (GOAWAY)"));
     session.once("close", () => ended("the connection was closed"));
-    const stream = session.request(headersOf("Watch", token));
+    const stream = session.request(headersOf("/grpc.health.v1.Health/Watch", token));
     stream.on("error", (error) => ended(errorText(error)));
     stream.on("close", () =>
       ended(

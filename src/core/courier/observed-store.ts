@@ -21,6 +21,7 @@ import type {
   StoreOpening,
   StoreStats,
 } from "../state/state-store.ts";
+import type { RunList, RunName, RunPage, RunPageQuery, RunQuery } from "../state/stored-runs.ts";
 
 /** The outcome of commits. `failed`: none of them has happened. `unknown`: the store can't say whether they have. */
 export type Decided = readonly CommitOutcome[] | "failed" | "unknown";
@@ -103,6 +104,14 @@ export class ObservedStore implements StateStore {
     } finally {
       this.#listener.onDecided(commits, outcomes);
     }
+  }
+
+  readRun(run: RunName, query?: RunPageQuery): Promise<RunPage | undefined> {
+    return this.#store.readRun(run, query);
+  }
+
+  listRuns(query?: RunQuery): Promise<RunList> {
+    return this.#store.listRuns(query);
   }
 
   remembered(agent: AgentName, id: string, principal: string): Promise<RememberedMessage | undefined> {

@@ -35,6 +35,14 @@ export class FieldReader {
     return fallback ?? "";
   }
 
+  /** Reads a whole number from 0, such as a count. */
+  count(name: string, fallback: number): number {
+    const value = this.#field(name);
+    if (typeof value === "number" && Number.isSafeInteger(value) && value >= 0) return value;
+    if (value !== undefined) this.refuse(name, "expected a whole number from 0");
+    return fallback;
+  }
+
   textOrNull(name: string): string | null {
     return this.#field(name) === undefined || this.#field(name) === null ? null : this.text(name);
   }
@@ -59,6 +67,11 @@ export class FieldReader {
       for (const { path = [], message } of item.issues) this.issues.push({ path: [name, index, ...path], message });
       return output;
     });
+  }
+
+  /** Returns a field as it is. */
+  anything(name: string): unknown {
+    return this.#field(name);
   }
 
   isNull(name: string): boolean {

@@ -1,5 +1,6 @@
 import type { AgentName } from "./agent-name.ts";
 import { compareEpochs, type Epoch } from "./epoch.ts";
+import { runLimitOver } from "./judge-runs.ts";
 import type { Commit, CommitOutcome } from "./state-store.ts";
 import { ownReminderPrefix, storeLimits } from "./store-limits.ts";
 
@@ -51,7 +52,7 @@ export function limitOver(commit: Commit, maxValueBytes: number, maxNameCharacte
   if (remembered.some(({ answer }) => answer !== undefined && answer.length > storeLimits.answerBytes)) {
     return `${storeLimits.answerBytes} bytes of a remembered answer`;
   }
-  return undefined;
+  return runLimitOver(commit, maxValueBytes);
 }
 
 /** Names the limit if a commit leaves an agent more reminders than it may have. `names`: those it has, if the commit deletes nothing. */

@@ -33,6 +33,7 @@ import { StoreError } from "./store-error.ts";
 import { storeLimits } from "./store-limits.ts";
 import { type MailTable, StoreLog } from "./store-log.ts";
 import { listPageOf, pageOf } from "./store-pages.ts";
+import type { RunList, RunName, RunPage, RunPageQuery, RunQuery } from "./stored-runs.ts";
 
 /** Options of a `MemoryStateStore`. */
 export interface MemoryStateStoreOptions {
@@ -235,6 +236,16 @@ export class MemoryStateStore implements StateStore {
     const wanted = filtered(this.#read().mailboxes.all(), (one) => one.place > after && inShard(one.receiver));
     const page = pageOf(wanted, { bytesOf: ({ frame }) => frame.length, limit, maxBytes });
     return page.map((one) => ({ ...one, frame: new Uint8Array(one.frame) }));
+  }
+
+  async readRun({ agent, id }: RunName, query: RunPageQuery = {}): Promise<RunPage | undefined> {
+    while (this.#memory.writing !== undefined) await this.#memory.writing;
+    return this.#read().runs.page(textOfName(agent), id, query);
+  }
+
+  async listRuns(query: RunQuery = {}): Promise<RunList> {
+    while (this.#memory.writing !== undefined) await this.#memory.writing;
+    return this.#read().runs.list(query);
   }
 
   async settle(done: Settlements): Promise<void> {

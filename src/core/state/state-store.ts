@@ -1,6 +1,7 @@
 import type { AgentName } from "./agent-name.ts";
 import type { DurableLog } from "./durable-log.ts";
 import type { Epoch } from "./epoch.ts";
+import type { RunChange, RunList, RunName, RunPage, RunPageQuery, RunQuery } from "./stored-runs.ts";
 
 /** A stored state. */
 export interface StateRecord {
@@ -41,7 +42,7 @@ export type StateWrite =
       readonly schemaVersion: number;
       readonly data: Uint8Array;
     }
-  /** Deletes the record, the agent's reminders, what it remembers, and mail to it. What the same commit adds is written after that. */
+  /** Deletes the record, the agent's reminders, its runs, what it remembers, and mail to it. What the same commit adds is written after that. */
   | { readonly at: "delete" }
   /** The record stays as it is, and its eTag too. */
   | { readonly at: "keep" };
@@ -101,6 +102,8 @@ export interface Commit {
   readonly reminders: readonly ReminderChange[];
   readonly mail: readonly Mail[];
   readonly remembered: readonly RememberedMessage[];
+  /** In their order. If one of them can't be written, nothing of the commit is. Default: none. */
+  readonly runs?: readonly RunChange[] | undefined;
 }
 
 /** The outcome of a commit. Only `committed` has changed anything. */
@@ -118,8 +121,11 @@ export type CommitOutcome =
       readonly buriedMail?: readonly number[] | undefined;
       readonly forgottenLetters?: number | undefined;
     }
-  /** Another version is stored; its eTag. Undefined: no record is stored. */
-  | { readonly at: "conflict"; readonly eTag?: string | undefined }
+  /**
+   * Another version is stored; its eTag. Undefined: no record is stored. `run`: a change does not fit the run of this id, though the record may
+   * be the expected one. The run is there already, has ended, is not there, or its next chunk has another place.
+   */
+  | { readonly at: "conflict"; readonly eTag?: string | undefined; readonly run?: string | undefined }
   /** A commit under this newer epoch was there before. */
   | { readonly at: "stale"; readonly epoch: Epoch }
   /**
@@ -322,6 +328,10 @@ export interface StateStore extends AsyncDisposable {
   mail(query: MailQuery): Promise<readonly StoredMail[]>;
   /** Writes what became of reminders and mail, all of it together. It may wait for the next commit. */
   settle(done: Settlements): Promise<void>;
+  /** Reads a run, a page at a time. Undefined: there is none, or it has ended longer ago than it is kept. */
+  readRun(run: RunName, query?: RunPageQuery): Promise<RunPage | undefined>;
+  /** Lists runs, a page at a time. No run is missed or repeated if others begin meanwhile. */
+  listRuns(query?: RunQuery): Promise<RunList>;
   /** Counts what is stored. It may read the whole store. */
   stats(): Promise<StoreStats>;
   /** Ends the opening. What was asked before is done first; later calls reject as `closed`. You may call it twice. */

@@ -34,6 +34,14 @@ export const storeLimits = {
    * look at it only after each 16th part of them.
    */
   deadLettersBytes: 64 * 1024 * kiB,
+  /** Runs of one agent that work. As many that have ended are kept; the one that ended first goes first. */
+  runs: 1_000,
+  /** Characters of a run's id. */
+  runIdCharacters: 256,
+  /** Bytes of the chunks that are kept of one run, each with `runChunkBytes`. Beyond them the oldest go; the last one stays. */
+  runBytes: 1024 * kiB,
+  /** Bytes that each chunk of a run counts beside its own. */
+  runChunkBytes: 64,
   /** Bytes of a page of `list`. Bytes of the messages of a page of reminders or mail, if the query names no number. */
   pageBytes: 4 * 1024 * kiB,
   /** Records of a page of `list`, if the query names no number. */

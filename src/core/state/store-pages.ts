@@ -1,6 +1,7 @@
 import { type AgentName, compareBytes } from "./agent-name.ts";
 import type { ListedState, ListPage, StateStore, StoredReminder } from "./state-store.ts";
 import { storeLimits } from "./store-limits.ts";
+import type { StoredRun } from "./stored-runs.ts";
 
 const noBytes = new Uint8Array(0);
 
@@ -41,6 +42,11 @@ export function listPageOf(found: readonly ListedState[], limit: number): ListPa
 function bytesOfListed({ agent, contentType }: ListedState): number {
   const texts = agent.type + agent.key + contentType;
   return encoder.encode(texts).length + storeLimits.listedBytes;
+}
+
+/** Bytes that a run counts in a list. */
+export function bytesOfListedRun({ agent, id, principal, owner }: StoredRun): number {
+  return encoder.encode(agent.type + agent.key + id + principal + owner).length + storeLimits.listedBytes;
 }
 
 /** Lists all reminders of an agent, without their messages: those may have 64 MB together. */

@@ -93,7 +93,7 @@ export class AccessCheck {
 
   /** Counts and reports a refusal. */
   note(
-    { clientId, address }: AccessCaller,
+    { clientId, address, principal }: AccessCaller,
     { action, resource, isPrefix }: Asked,
     { rule, place }: AccessRefusal,
   ): void {
@@ -103,7 +103,8 @@ export class AccessCheck {
     const by = rule === undefined ? "no rule allows" : `${place === undefined ? rule : `${rule} (${place})`} denies`;
     const name = resource.slice(0, shownChars);
     const reason = `${by} ${action} ${isPrefix ? `${name}*` : name}`;
-    observers.now({ at: "denied", method: action, clientId, address, code: StatusCode.permissionDenied, reason });
+    const code = StatusCode.permissionDenied;
+    observers.now({ at: "denied", method: action, clientId, address, principal, code, reason });
   }
 }
 

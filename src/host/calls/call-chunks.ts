@@ -1,11 +1,13 @@
 import { type Clock, largestWindowBytes } from "../../core/internal.ts";
 import { type CreditFrame, encodeFrame, type PeekedChunk, spliceChunk } from "../../protocol/internal.ts";
 import type { MutableHostCounters } from "../counters.ts";
+import { type CallLink, WorkerElsewhere } from "../peers/worker-elsewhere.ts";
 import type { Peer } from "../sessions/peer.ts";
 import type { CallStream, PendingCall } from "../sessions/pending-call.ts";
 import type { CallEnds } from "./call-ends.ts";
 import { type CallFailure, callFailure } from "./call-failures.ts";
 import type { CallTable } from "./call-table.ts";
+import { isOn } from "./calls-elsewhere.ts";
 
 export interface CallChunksParts {
   readonly calls: CallTable;
@@ -28,29 +30,42 @@ export class CallChunks {
 
   /** Takes a chunk that a worker has sent. */
   take(from: Peer, chunk: PeekedChunk): void {
-    const { calls, counters, clock } = this.#parts;
-    const call = calls.answeredBy(chunk);
+    const call = this.#parts.calls.answeredBy(chunk);
+    if (call === undefined || call.target === from) this.#take(call, from, chunk);
+    else this.#parts.counters.strayAnswers += 1;
+  }
+
+  // protocol.md §12.2
+  /** Takes a chunk that came on the link to another host. */
+  takeFrom(link: CallLink, chunk: PeekedChunk): void {
+    const call = this.#parts.calls.answeredBy(chunk);
+    if (call === undefined || isOn(link, call)) this.#take(call, call?.target, chunk);
+    else this.#parts.counters.strayAnswers += 1;
+  }
+
+  #take(call: PendingCall | undefined, from: Peer | undefined, chunk: PeekedChunk): void {
+    const { counters, clock } = this.#parts;
     if (call === undefined) {
       counters.lateAnswers += 1;
       return;
     }
     const { stream } = call;
-    if (call.target !== from || stream === undefined) {
+    if (from === undefined || stream === undefined) {
       counters.strayAnswers += 1;
       return;
     }
-    if (stream.sentBytes >= stream.grantedBytes) return this.#end(call, callFailure.notGranted(call.targetType));
+    if (stream.sentBytes >= stream.grantedBytes) return this.end(call, callFailure.notGranted(call.targetType));
     stream.sentBytes += chunk.dataBytes + overheadBytes;
     stream.movedMs = clock.now();
-    switch (call.caller.send(spliceChunk(chunk, call.callerId), "chunk")) {
+    switch (call.caller.send(spliceChunk(chunk, call.callerId), "chunk", from)) {
       case "queued":
         if (stream.askedBytes > stream.grantedBytes) this.#passOn(call, stream, from);
         return;
       case "full":
-        return this.#end(call, callFailure.noRoomForChunk(call.targetType));
+        return this.end(call, callFailure.noRoomForChunk(call.targetType));
       case "too-large": {
         const { maxFrameBytes } = call.caller.traits;
-        return this.#end(call, callFailure.answerTooLarge(call.targetType, chunk.bytes.length, maxFrameBytes));
+        return this.end(call, callFailure.answerTooLarge(call.targetType, chunk.bytes.length, maxFrameBytes));
       }
       case "closed":
         // The end of the caller's channel ends the call.
@@ -81,11 +96,15 @@ export class CallChunks {
     const added = bytes - stream.grantedBytes;
     if (added <= 0 || added < stream.grantedBytes - stream.sentBytes) return;
     stream.grantedBytes = bytes;
-    const outcome = target.notify(encodeFrame({ kind: "credit", requestId: calls.idTextOf(call), bytes }));
-    if (outcome === "full") counters.lostNotices += 1;
+    const notice = encodeFrame({ kind: "credit", requestId: calls.idTextOf(call), bytes });
+    if (target.notify(notice, call.caller) !== "full") return;
+    counters.lostNotices += 1;
+    // A worker whose queue is full has grants to use, or is cut off. A link lives on, and nothing would make the grant good.
+    if (target instanceof WorkerElsewhere) this.end(call, callFailure.noRoomForGrant(call.targetType));
   }
 
-  #end(call: PendingCall, failure: CallFailure): void {
+  /** Ends a stream, and the handler of its target. */
+  end(call: PendingCall, failure: CallFailure): void {
     const { calls, ends } = this.#parts;
     if (!calls.take(call)) return;
     ends.tellTarget(call, "cancelled");

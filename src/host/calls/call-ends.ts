@@ -86,7 +86,7 @@ export class CallEnds {
     this.tellTarget(call, reason);
   }
 
-  /** Ends a call of which the host could read only the beginning of the request or of the answer. */
+  /** Ends a call of which the host could read only the beginning of the request, of the answer or of a chunk. */
   giveUp(from: Peer, head: FrameHead, { reason, isOverload }: BadFrame): void {
     const { calls, outcomes, counters } = this.#parts;
     if (head.kind === "request") {
@@ -95,15 +95,21 @@ export class CallEnds {
       return outcomes.refuse(from, head.requestId, failure);
     }
     const call = calls.named(head.requestId);
-    if (call !== undefined && call.target === from) this.giveUpAnswer(call, { reason, isOverload });
+    if (call !== undefined && call.target === from) this.giveUpAnswer(call, head.kind, { reason, isOverload });
   }
 
-  /** Ends a call of whose answer the host could read only the beginning. */
-  giveUpAnswer(call: PendingCall, { reason, isOverload }: BadFrame): void {
-    if (!this.#parts.calls.take(call)) return;
+  /** Ends a call of whose answer, or of a chunk of it, the host could read only the beginning. */
+  giveUpAnswer(call: PendingCall, kind: FrameHead["kind"], { reason, isOverload }: BadFrame): void {
+    const isChunk = kind === "chunk";
+    // The caller reads no chunks of it.
+    if ((isChunk && call.stream === undefined) || !this.#parts.calls.take(call)) return;
+    if (isChunk) this.tellTarget(call, "cancelled");
+    const unreadable = isChunk ? callFailure.unreadableChunk : callFailure.unreadableAnswer;
     const failure = isOverload
-      ? callFailure.noRoom(`The answer of agent type ${call.targetType} was refused. ${reason}`)
-      : callFailure.unreadableAnswer(call.targetType, reason);
+      ? callFailure.noRoom(
+          `${isChunk ? "A chunk" : "The answer"} of agent type ${call.targetType} was refused. ${reason}`,
+        )
+      : unreadable(call.targetType, reason);
     this.fail(call, failure);
   }
 

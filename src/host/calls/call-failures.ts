@@ -137,9 +137,16 @@ export const callFailure = {
   // protocol.md §11.21
   noRoomForChunk: (agentType: string) =>
     mayBeHandled(
-      `A chunk of agent type ${agentType} found the host's queue for its reader full. Read faster.`,
+      `A chunk of agent type ${agentType} found the host's queue towards its reader full. Read faster.`,
       "overloaded",
     ),
+  noRoomForGrant: (agentType: string) =>
+    mayBeHandled(
+      `The link to the host of agent type ${agentType} has no space for what the reader has granted. Make fewer streams at once.`,
+      "overloaded",
+    ),
+  unreadableChunk: (agentType: string, reason: string) =>
+    mayBeHandled(`A chunk of agent type ${agentType} can't be read: ${reason}`, "invalid-message"),
   notGranted: (agentType: string) =>
     mayBeHandled(`Agent type ${agentType} sent a chunk that the reader had not granted.`, "invalid-message"),
   requestTooLarge: (agentType: string, bytes: number, maxBytes: number) =>

@@ -393,10 +393,10 @@ export class CallRouter {
     }
   }
 
-  /** Only the beginning of an answer that came on such a link could be read. */
-  giveUpFrom(link: CallLink, { requestId }: FrameHead, bad: BadFrame): void {
+  /** Only the beginning of an answer, or of a chunk, that came on such a link could be read. */
+  giveUpFrom(link: CallLink, { kind, requestId }: FrameHead, bad: BadFrame): void {
     const call = this.#calls.named(requestId);
-    if (call !== undefined && isOn(link, call)) this.ends.giveUpAnswer(call, bad);
+    if (call !== undefined && isOn(link, call)) this.ends.giveUpAnswer(call, kind, bad);
   }
 
   /** The link to a worker of another host has ended: the calls that it has fail. */

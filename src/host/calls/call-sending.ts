@@ -15,7 +15,7 @@ import type { PendingCall } from "../sessions/pending-call.ts";
 import type { CallEnds } from "./call-ends.ts";
 import { callFailure } from "./call-failures.ts";
 import { whyNotSent } from "./call-refusals.ts";
-import type { CallTable } from "./call-table.ts";
+import { type CallTable, firstGrant } from "./call-table.ts";
 import { whyNotForDotnet } from "./dotnet-calls.ts";
 import type { StockChains } from "./stock-chains.ts";
 import { onWaitingPath } from "./waiting-path.ts";
@@ -110,7 +110,10 @@ export class CallSending {
   #onStream(request: PeekedRequest, call: PendingCall, target: Peer): PeekedRequest {
     if (request.streamBytes === undefined) return request;
     if (!target.traits.capabilities.has("streams")) call.stream = undefined;
-    return call.stream === undefined ? withoutStream(request) : request;
+    if (call.stream === undefined) return withoutStream(request);
+    // A target that has given the call back may have had further grants.
+    call.stream.grantedBytes = firstGrant(request.streamBytes);
+    return request;
   }
 
   #send(call: PendingCall, frame: FrameBytes, target: Peer, use: "call" | "first-call"): void {

@@ -1,4 +1,4 @@
-import { isAnnounced, readFrameHead, readIdentity, type WorkerIdentity } from "../../protocol/internal.ts";
+import { isAnnounced, readFrameHead, readIdentity, type WorkerIdentity, whoAnswer } from "../../protocol/internal.ts";
 import {
   type CallContext,
   partyOfCall,
@@ -96,6 +96,7 @@ export class ChannelLifecycle {
       return new DataChannel({
         traits,
         capabilities,
+        who: whoAnswer(call.metadata, principal),
         createSession: (stream) => {
           const worker = joining?.identity ?? this.#identify(call, owner);
           account.add(identityCost(worker));
@@ -241,7 +242,10 @@ export class ChannelLifecycle {
     session.quota?.channelOpened();
     this.#boundKept(session);
     // After the entry, so that an observer that looks at the host finds the session.
-    this.#reports.opened("data", session.owner, session.traits.isAnnounced);
+    this.#reports.opened("data", session.owner, {
+      isAnnounced: session.traits.isAnnounced,
+      workerId: session.worker.id,
+    });
     if (replaced !== undefined) {
       counters.replacedChannels += 1;
       this.#reports.replaced(replaced.owner, session.owner);
@@ -292,7 +296,7 @@ export class ChannelLifecycle {
     const replaced = controlSessions.enter(session);
     this.#quotaOf(session)?.channelOpened();
     this.#boundKept(session);
-    this.#reports.opened("control", session.owner, false);
+    this.#reports.opened("control", session.owner, { isAnnounced: false });
     if (replaced === undefined) return;
     replaced.finish(replacedStatus, "replaced");
     control.sessionEnded(replaced);

@@ -25,8 +25,12 @@ export class ChannelReports {
     this.#parts = parts;
   }
 
-  opened(channel: ChannelKind, owner: StreamOwner, isAnnounced: boolean): void {
-    this.#parts.observers.now?.({ at: "session", what: "opened", channel, ...owner, isAnnounced });
+  opened(
+    channel: ChannelKind,
+    owner: StreamOwner,
+    { isAnnounced, workerId }: { readonly isAnnounced: boolean; readonly workerId?: string },
+  ): void {
+    this.#parts.observers.now?.({ at: "session", what: "opened", channel, ...owner, isAnnounced, workerId });
   }
 
   /** `typesOf` is called only while an observer listens. */

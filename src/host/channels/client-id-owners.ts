@@ -52,6 +52,6 @@ export class ClientIdOwners {
     const clientId = call.metadata[clientIdKey] ?? "";
     if (clientId === "" || this.isFree(clientId, principal)) return;
     const text = "Another principal uses this client-id. Use a client-id of your own.";
-    throw this.#parts.admission.deny(call, new RpcError(StatusCode.permissionDenied, text));
+    throw this.#parts.admission.deny(call, new RpcError(StatusCode.permissionDenied, text), principal);
   }
 }

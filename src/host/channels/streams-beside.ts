@@ -93,7 +93,7 @@ export class StreamsBeside {
       account: openings.accountOf(call),
       bounds: options,
       clock: options.clock,
-      onOpened: () => reports.opened(channel, owner, true),
+      onOpened: () => reports.opened(channel, owner, { isAnnounced: true }),
       onEnded: (closing: StreamClosing) => reports.closed(channel, owner, closing),
     };
   }

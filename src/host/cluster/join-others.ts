@@ -223,6 +223,7 @@ function waysOf(host: HostComposition, operatorAsked: JoinOthersOptions["operato
         calls.giveUpFrom(link, frame.head, { reason: frame.reason, isOverload: false });
       }
     },
+    chunkCame: (link, chunk) => calls.chunks.takeFrom(link, chunk),
     answeredBadly: (link, head, bad) => calls.giveUpFrom(link, head, bad),
     bounced: (link, bounce) => {
       if ("requestId" in bounce.what) calls.elsewhere.bounced(link, bounce);
@@ -258,6 +259,7 @@ function waysOf(host: HostComposition, operatorAsked: JoinOthersOptions["operato
     noticed: (caller, bytes) => {
       const notice = peekFrame(bytes);
       if (notice.kind === "cancel") calls.ends.cancel(caller, notice);
+      else if (notice.kind === "credit") calls.chunks.grant(caller, notice);
     },
     hostsChanged: () => calls.clusterRings.hostsChanged(),
     waitingCame: (caller, notice) => calls.clusterRings.waitingCame(caller, notice),

@@ -46,7 +46,9 @@ export function hostLog(logger: Logger, clock: Clock): HostObserver {
         return;
       case "denied": {
         const { method, clientId, address, code, reason } = what;
-        return logger.info("a call is refused: it is not authorized", { method, clientId, address, code, reason });
+        const principal = what.principal?.name;
+        const fields = { method, clientId, address, principal, code, reason };
+        return logger.info("a call is refused: it is not authorized", fields);
       }
       case "limited":
         // A queue that is full has a warning with more to it.
@@ -95,9 +97,9 @@ function logSession(logger: Logger, what: SessionOccurrence): void {
     return logger.debug(text, { channel, clientId, address, principal });
   }
   if (what.what === "opened") {
-    const { isAnnounced, userAgent } = what;
+    const { isAnnounced, workerId, userAgent } = what;
     const peer = isAnnounced ? "troupe" : "stock";
-    return logger.info("a worker has joined", { clientId, address, principal, peer, userAgent });
+    return logger.info("a worker has joined", { clientId, address, workerId, principal, peer, userAgent });
   }
   const { reason, detail, droppedEvents, refusedCalls } = what;
   logger.info("a worker has left", {

@@ -1,6 +1,8 @@
 import {
+  type Capability,
   encodePeerAnswer,
   encodePeerFrame,
+  encodePeerNotice,
   type FrameBytes,
   type PeerBounce,
   type PeerMessageName,
@@ -14,6 +16,9 @@ import type { LinkQueue } from "./links/link-queue.ts";
 
 export interface HostCallerParts {
   readonly hostId: string;
+  // protocol.md §11.21
+  /** Whether it passes on the chunks of answers. */
+  readonly passesChunks: boolean;
   /** Of its link: no other link of this host has it. */
   readonly number: number;
   readonly account: MemoryAccount;
@@ -34,11 +39,7 @@ export function isOtherHost(callerId: string): boolean {
 export class HostCaller implements Peer {
   /** No client id: no metadata of a client can carry an arrow. */
   readonly id: string;
-  // A host sends its callers of other kinds only what they take.
-  readonly traits: PeerTraits = {
-    ...{ takesJsonEvents: true, maxFrameBytes: Number.POSITIVE_INFINITY, isAnnounced: true },
-    ...{ capabilities: new Set(["turns"]), reconnectGraceMs: 0 },
-  };
+  readonly traits: PeerTraits;
   readonly hostId: string;
   readonly worker: WorkerIdentity;
   readonly dotnet = undefined;
@@ -54,8 +55,12 @@ export class HostCaller implements Peer {
   readonly #bouncing = new Set<string>();
   #isOpen = true;
 
-  constructor({ hostId, number, account, queue, tell, tellIfRoom }: HostCallerParts) {
+  constructor({ hostId, passesChunks, number, account, queue, tell, tellIfRoom }: HostCallerParts) {
     this.id = `${idPrefix}${hostId}`;
+    // A host sends its callers of other kinds only what they take.
+    const capabilities = new Set<Capability>(passesChunks ? ["turns", "streams"] : ["turns"]);
+    const frames = { takesJsonEvents: true, maxFrameBytes: Number.POSITIVE_INFINITY };
+    this.traits = { ...frames, isAnnounced: true, capabilities, reconnectGraceMs: 0 };
     this.hostId = hostId;
     this.worker = { id: this.id, name: this.id, version: undefined, labels: {} };
     this.number = number;
@@ -69,9 +74,11 @@ export class HostCaller implements Peer {
     return this.#isOpen;
   }
 
-  /** Sends an answer; a host calls nothing else on this link. */
-  send(frame: FrameBytes, use: FrameUse): SendOutcome {
-    return this.#isOpen ? this.#queue.send(encodePeerAnswer(frame), use) : "closed";
+  /** Sends an answer, or a chunk of one in the share of its target; a host calls nothing else on this link. */
+  send(frame: FrameBytes, use: FrameUse, from?: Peer): SendOutcome {
+    if (!this.#isOpen) return "closed";
+    if (use !== "chunk") return this.#queue.send(encodePeerAnswer(frame), use);
+    return this.#queue.send(encodePeerNotice(frame), use, from?.account.party ?? "");
   }
 
   /** Nothing is told of a call's wait: its host finds rings among its own calls. */

@@ -1,5 +1,6 @@
 import type {
   FrameHead,
+  PeekedChunk,
   PeerBounce,
   PeerCall,
   PeerFlush,
@@ -54,9 +55,11 @@ export interface ControlAsker {
 
 /** The ways by which frames of other hosts reach the rooms of a host. None of them throws. */
 export interface HostWays {
-  /** The answer to a call that this host has sent on the link; or the beginning of one that can't be read. */
+  /** The answer to a call that this host has sent on the link. Or only the beginning of one, or of a chunk, can be read. */
   readonly answered: (link: CallLink, frame: Uint8Array) => void;
   readonly answeredBadly: (link: CallLink, head: FrameHead, bad: BadFrame) => void;
+  /** A chunk of such an answer. */
+  readonly chunkCame: (link: CallLink, chunk: PeekedChunk) => void;
   /** A call or event comes back that no worker got. */
   readonly bounced: (link: CallLink, bounce: PeerBounce) => void;
   /** The first message on a route was handed over. */

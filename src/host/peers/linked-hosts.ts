@@ -2,6 +2,7 @@
 import { type Clock, type CountedQueue, isValidAgentType, type Timer } from "../../core/internal.ts";
 import type {
   FrameHead,
+  PeekedChunk,
   PeekedEvent,
   PeerBounce,
   PeerEventTarget,
@@ -369,6 +370,10 @@ export class LinkedHosts implements OtherHosts, AskingHost, ClusterHostsListener
 
   answeredBadly(link: OutgoingLink, head: FrameHead, bad: BadFrame): void {
     this.#parts.ways.answeredBadly(link, head, bad);
+  }
+
+  chunkCame(link: OutgoingLink, chunk: PeekedChunk): void {
+    this.#parts.ways.chunkCame(link, chunk);
   }
 
   bounced(link: OutgoingLink, bounce: PeerBounce): void {

@@ -25,6 +25,9 @@ export interface CallOrigin {
 export interface CallLink {
   readonly hostId: string;
   readonly isOpen: boolean;
+  // protocol.md §11.21
+  /** Whether the other host passes on the chunks of answers. */
+  readonly passesChunks: boolean;
   readonly account: MemoryAccount;
   /** Sends a call to the worker in a slot. */
   sendCall(slot: number, frame: FrameBytes, origin: CallOrigin): SendOutcome;
@@ -32,7 +35,8 @@ export interface CallLink {
   sendEvent(targets: readonly PeerEventTarget[], frame: Uint8Array, party: string, number: number): SendOutcome;
   /** `party`: the address whose share of the link it takes. Undefined: the host's own, and a link without space for it ends. */
   sendFlush(flush: PeerFlush, party: string | undefined): SendOutcome;
-  sendNotice(notice: Uint8Array): SendOutcome;
+  /** `party`: as for a flush. */
+  sendNotice(notice: Uint8Array, party: string | undefined): SendOutcome;
 }
 
 /** A data channel of a worker at another host, as the target of calls. */
@@ -67,7 +71,7 @@ export class WorkerElsewhere implements Peer {
     this.link = link;
     this.worker = worker;
     this.account = link.account;
-    this.traits = traitsOf(capabilities);
+    this.traits = traitsOf(capabilities, link.passesChunks);
   }
 
   get isOpen(): boolean {
@@ -80,9 +84,9 @@ export class WorkerElsewhere implements Peer {
     return this.link.sendCall(this.slot, frame, { party, principal: from?.principal, isFirst: use === "first-call" });
   }
 
-  notify(notice: Uint8Array): SendOutcome {
+  notify(notice: Uint8Array, from?: Peer): SendOutcome {
     // Its host still has the calls that it has not answered.
-    return this.link.sendNotice(notice);
+    return this.link.sendNotice(notice, from?.account.party);
   }
 
   /** Its host has told its load. */
@@ -115,13 +119,13 @@ export class WorkerElsewhere implements Peer {
  * The other host does for its worker what depends on it: it keeps paths for one that knows none, and withholds what one can't read. It knows
  * notices itself.
  */
-function traitsOf(capabilities: ReadonlySet<Capability>): PeerTraits {
+function traitsOf(capabilities: ReadonlySet<Capability>, passesChunks: boolean): PeerTraits {
   return {
     takesJsonEvents: true,
     maxFrameBytes: Number.POSITIVE_INFINITY,
     isAnnounced: true,
-    // No chunks go from host to host: such a worker answers in one piece.
-    capabilities: new Set([...capabilities].filter((word) => word !== "streams").concat("turns")),
+    // A worker whose host passes no chunks on answers in one piece.
+    capabilities: new Set([...capabilities].filter((word) => word !== "streams" || passesChunks).concat("turns")),
     reconnectGraceMs: 0,
   };
 }

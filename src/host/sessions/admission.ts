@@ -105,8 +105,8 @@ export class Admission {
   }
 
   /** Counts and reports a call that is refused for who made it; returns the refusal. */
-  deny(call: CallContext, refusal: RpcError): RpcError {
-    return this.#denied(call, refusal);
+  deny(call: CallContext, refusal: RpcError, principal: Admitted): RpcError {
+    return this.#denied(call, refusal, { principal });
   }
 
   /** Throws `RpcError` while the host stops. */
@@ -168,7 +168,7 @@ export class Admission {
       const why = answer instanceof Error ? answer : `The ${check.option} returned a value that it must not.`;
       throw this.#failed(call, check, why);
     }
-    if (judgement instanceof Refusal) throw this.#denied(call, judgement.status, judgement.reason);
+    if (judgement instanceof Refusal) throw this.#denied(call, judgement.status, judgement);
     return judgement;
   }
 
@@ -248,11 +248,15 @@ export class Admission {
       error: errorText(error),
     });
     const { status, reason } = check.failed(error);
-    return this.#denied(call, status, reason);
+    return this.#denied(call, status, { reason });
   }
 
   /** `reason`: for the log and the observer alone. */
-  #denied(call: CallContext, refusal: RpcError, reason: string = refusal.message): RpcError {
+  #denied(
+    call: CallContext,
+    refusal: RpcError,
+    { reason = refusal.message, principal }: { readonly reason?: string; readonly principal?: Admitted } = {},
+  ): RpcError {
     this.#parts.counters.deniedCalls += 1;
     this.#parts.quotas?.denied(partyOfCall(call));
     this.#parts.observers.now?.({
@@ -260,6 +264,7 @@ export class Admission {
       method: call.method,
       clientId: call.metadata[clientIdKey]?.slice(0, limits.nameChars),
       address: call.peer,
+      principal,
       code: refusal.code,
       reason,
     });

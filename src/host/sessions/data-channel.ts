@@ -22,6 +22,8 @@ export interface DataChannelParts {
   readonly traits: PeerTraits;
   /** The capabilities that the host names to announced workers. */
   readonly capabilities: ReadonlySet<Capability>;
+  /** The response header for a worker that asks who it is. */
+  readonly who: Metadata | undefined;
   /** Makes the session of the channel once it is open. */
   readonly createSession: (stream: ServerStream) => Session;
   readonly onFrame: (session: Session, frame: Uint8Array) => void;
@@ -48,7 +50,7 @@ export class DataChannel implements ServerStreamReceiver {
 
   constructor(parts: DataChannelParts) {
     this.#parts = parts;
-    this.responseMetadata = answerMetadata(parts.traits, parts.capabilities);
+    this.responseMetadata = answerMetadata(parts);
   }
 
   onOpen(stream: ServerStream): void {
@@ -96,8 +98,9 @@ export class DataChannel implements ServerStreamReceiver {
 }
 
 /** The response headers of a data channel: the host announces itself to Troupe's workers only. */
-function answerMetadata({ isAnnounced }: PeerTraits, capabilities: ReadonlySet<Capability>): Metadata {
-  return isAnnounced ? announcementOf(capabilities) : {};
+function answerMetadata({ traits, capabilities, who }: DataChannelParts): Metadata {
+  if (!traits.isAnnounced) return {};
+  return who === undefined ? announcementOf(capabilities) : { ...announcementOf(capabilities), ...who };
 }
 
 /** Reads why a stream ended; a reason of the host's own counts first. */

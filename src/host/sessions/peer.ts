@@ -63,12 +63,18 @@ export interface Peer {
   readonly incomingCalls: IncomingCalls;
   /** The number of the last event that the event router found this peer for, so that it needs no set for each event. */
   lastEvent: number;
-  /** Queues a frame within the peer's bound. `from`: the caller of a call; a link to another host shares its queue between callers. */
+  /**
+   * Queues a frame within the peer's bound. `from`: the caller of a call, or the target of a chunk. A link to another host shares its queue
+   * between them.
+   */
   send(frame: FrameBytes, use: FrameUse, from?: Peer): SendOutcome;
   /** Resolves when what was queued so far has left for the network, or never will. Undefined for workers of other hosts. */
   flushed?(): Promise<void>;
-  /** Sends a notice on the fastest way that the peer has opened. Only for announced peers. */
-  notify(notice: Uint8Array): SendOutcome;
+  /**
+   * Sends a notice on the fastest way that the peer has opened. Only for announced peers. `from`: the caller whose share of a link to another
+   * host it takes. Without it a link that has no space for it ends.
+   */
+  notify(notice: Uint8Array, from?: Peer): SendOutcome;
 }
 
 /** Finds the peer of a client id that has a channel open now. */

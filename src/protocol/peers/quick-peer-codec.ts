@@ -10,6 +10,7 @@ import type { PeerEventTarget, PeerFrame } from "./peer-frame.ts";
 const callTag = 0x0a;
 const answerTag = 0x12;
 const eventTag = 0x1a;
+const noticeTag = 0x22;
 const slotTag = 0x08;
 const flagsTag = 0x10;
 const principalTag = 0x1a;
@@ -70,8 +71,18 @@ export function encodePeerCall(
 
 /** Encodes an answer to the host that has asked. The frame must be sent or joined before the next one is encoded. */
 export function encodePeerAnswer(frame: FrameBytes): SplicedFrame {
+  return encodeAs(answerTag, frame);
+}
+
+// protocol.md §11.21
+/** Encodes a chunk of an answer, or a grant for one. The frame must be sent or joined before the next one is encoded. */
+export function encodePeerNotice(frame: FrameBytes): SplicedFrame {
+  return encodeAs(noticeTag, frame);
+}
+
+function encodeAs(tag: number, frame: FrameBytes): SplicedFrame {
   const { bytes, spliced } = headOf(fieldHead(frame.byteLength), frame);
-  bytes[0] = answerTag;
+  bytes[0] = tag;
   writeVarint(bytes, 1, frame.byteLength);
   return spliced;
 }
@@ -108,16 +119,20 @@ export function encodePeerEvent(targets: readonly PeerEventTarget[], frame: Uint
 export function decodePeerFrameQuickly(bytes: Uint8Array): PeerFrame | undefined {
   const reader = new RawReader(bytes, 0, bytes.length);
   const tag = reader.number();
-  if ((tag !== callTag && tag !== answerTag && tag !== eventTag) || reader.length() !== bytes.length) return undefined;
+  if (!quickTags.has(tag) || reader.length() !== bytes.length) return undefined;
   if (tag === answerTag) return { kind: "answer", frame: bytes.subarray(reader.position) };
+  if (tag === noticeTag) return { kind: "notice", notice: bytes.subarray(reader.position) };
   return tag === callTag ? readCall(reader) : readEvent(reader);
 }
 
-/** Reads kind and request id of the call or answer in a frame of which only the beginning is there. Undefined if the bytes do not tell. */
+const quickTags: ReadonlySet<number> = new Set([callTag, answerTag, eventTag, noticeTag]);
+const messageTags: ReadonlySet<number> = new Set([callTag, answerTag, noticeTag]);
+
+/** Reads kind and request id of the call, answer or chunk in a frame of which only the beginning is there. Undefined if the bytes do not tell. */
 export function readPeerMessageHead(bytes: Uint8Array): FrameHead | undefined {
   const reader = new RawReader(bytes, 0, bytes.length);
   const tag = reader.number();
-  if ((tag !== callTag && tag !== answerTag) || reader.number() < 0) return undefined;
+  if (!messageTags.has(tag) || reader.number() < 0) return undefined;
   if (tag === callTag) {
     let field = reader.number();
     while (field === slotTag || field === flagsTag) field = reader.number() < 0 ? -1 : reader.number();

@@ -4,7 +4,7 @@ import { decodeCancelQuickly } from "../frames/channel-notice.ts";
 import type { WireMetadata } from "../frames/frame.ts";
 import { decodeFrame, encodeFrame } from "../frames/frame-codec.ts";
 import { fromBinary } from "../frames/from-binary.ts";
-import { decodeHeartbeatQuickly } from "../frames/heartbeat.ts";
+import { decodeHeartbeatQuickly, noticeTag } from "../frames/heartbeat.ts";
 import { RawReader, textAt, WireType } from "../frames/raw-reader.ts";
 import { MessageSchema } from "../gen/agent_worker_pb.ts";
 import { hostKeys, metadataKey } from "../wire-names.ts";
@@ -183,24 +183,34 @@ function peekSlow(bytes: Uint8Array): PeekedFrame {
 
 const requestArm = 0x0a;
 const responseArm = 0x12;
+const chunkArm = 0x62;
 const requestIdField = 0x0a;
 
 /**
- * Reads the kind and request id from the beginning of a call or answer, which may be incomplete or broken. With them, the
+ * Reads the kind and request id from the beginning of a call, an answer or a chunk, which may be incomplete or broken. With them, the
  * caller can get an error. Returns undefined if the bytes do not tell.
  */
 export function readFrameHead(bytes: Uint8Array): FrameHead | undefined {
   const reader = new RawReader(bytes, 0, bytes.length);
-  const arm = reader.number();
-  if ((arm !== requestArm && arm !== responseArm) || reader.number() < 0) return undefined;
+  const kind = readKind(reader);
+  if (kind === undefined) return undefined;
   while (!reader.atEnd) {
     const tag = reader.tag();
     if (tag === requestIdField) {
       const end = reader.length();
       if (end < 0) return undefined;
-      return { kind: arm === requestArm ? "request" : "response", requestId: textAt(bytes, reader.position, end) };
+      return { kind, requestId: textAt(bytes, reader.position, end) };
     }
     if (tag < 8 || !reader.skip(tag & 7)) return undefined;
   }
   return undefined;
+}
+
+/** Reads up to the first field of a call, an answer or a chunk. */
+function readKind(reader: RawReader): FrameHead["kind"] | undefined {
+  const arm = reader.number();
+  if (reader.number() < 0) return undefined;
+  if (arm === requestArm) return "request";
+  if (arm === responseArm) return "response";
+  return arm === noticeTag && reader.number() === chunkArm && reader.number() >= 0 ? "chunk" : undefined;
 }

@@ -2,7 +2,8 @@ import type { Frame, LeaseNotice, LeavingNotice } from "../frames/frame.ts";
 
 /** Kind and request id of a message, read from its beginning. */
 export interface FrameHead {
-  readonly kind: "request" | "response";
+  /** `chunk`: a part of an answer. */
+  readonly kind: "request" | "response" | "chunk";
   readonly requestId: string;
 }
 

@@ -221,7 +221,8 @@ function principalOf(payload: JWTPayload, options: JwtAuthenticatorOptions): Aut
     const value = claimOf(payload, claim);
     if (typeof value === "string") attributes[claim] = value;
   }
-  return { at: "known", principal: { name: full, roles: rolesOf(claimOf(payload, rolesClaim)), attributes } };
+  const roles = rolesOf(claimOf(payload, rolesClaim));
+  return { at: "known", principal: { name: full, roles, attributes, knownBy: "jwt" } };
 }
 
 function rolesOf(value: unknown): readonly string[] {

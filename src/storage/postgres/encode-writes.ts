@@ -10,6 +10,7 @@ import {
   mailLimitText,
   mailShareOf,
   ownReminderPrefix,
+  type RunChange,
   type Settlements,
   shardOf,
   sortMail,
@@ -98,14 +99,14 @@ export function* encodeCommit(
   commit: Commit,
   { nowMs, bounds, hasMailboxes }: CommitMoment,
 ): Generator<void, EncodedWrite> {
-  const { agent, epoch, expected, write, reminders, mail, remembered } = commit;
+  const { agent, epoch, expected, write, reminders, mail, remembered, runs = [] } = commit;
   const bytes = new ByteList();
   const id = idOfAgent(agent);
   const fields: Record<string, unknown> = { agent: id, kind: write.at, now: toWhole(nowMs), expected: expected.at };
   if (epoch !== undefined) fields.epoch = [epoch.generation, epoch.era, epoch.number].map(toWhole);
   // The server compares this text; one that it can't have sent becomes empty.
   if (expected.at === "version") fields.version = eTagPattern.test(expected.eTag) ? expected.eTag : "";
-  if (write.at === "put" || reminders.length > 0 || mail.length > 0) {
+  if (write.at === "put" || reminders.length > 0 || mail.length > 0 || runs.length > 0) {
     fields.type = bytes.add(agent.type);
     fields.key = bytes.add(agent.key);
   }
@@ -127,9 +128,13 @@ export function* encodeCommit(
     if (remembered.some(({ answer }) => answer !== undefined)) fields.answers = true;
     if (remembered.some(({ answer }) => answer === undefined)) fields.ids = true;
   }
+  if (runs.length > 0) {
+    fields.runs = runs.map((change) => encodeRunChange(change, bytes));
+    if (runs.some(({ at }) => at === "create")) fields.createsRuns = true;
+  }
   const { mailJson, receivers, ...mailFields } = yield* encodeAllMail(mail, bytes, hasMailboxes);
   Object.assign(fields, mailFields);
-  const hasEffects = reminders.length > 0 || mail.length > 0 || remembered.length > 0;
+  const hasEffects = reminders.length > 0 || mail.length > 0 || remembered.length > 0 || runs.length > 0;
   if (write.at === "keep" && !hasEffects) fields.fences = true;
   return {
     // Publishers of one mailbox may be several: no other group writes to it meanwhile, so that its messages keep their order.
@@ -196,10 +201,10 @@ export function encodeSettlements({ ticks, mail }: Settlements): EncodedWrite {
 }
 
 /**
- * The times up to which a group forgets what the log has kept: ids of messages, and dead letters. Ids from `lateIdsMs` on were kept before
+ * The times up to which a group forgets what the log has kept: ids of messages, dead letters, and runs that have ended. Ids from `lateIdsMs` on were kept before
  * the clock was set back: they are forgotten, too.
  */
-export type ForgetLog = readonly [mailIdsMs: number, lettersMs: number, lateIdsMs: number];
+export type ForgetLog = readonly [mailIdsMs: number, lettersMs: number, lateIdsMs: number, runsMs: number];
 
 /** A group as `write_group` takes it. */
 export interface EncodedGroup {
@@ -248,6 +253,25 @@ function encodeReminders({ agent, reminders }: Commit, bytes: ByteList): object 
   };
 }
 
+function encodeRunChange(change: RunChange, bytes: ByteList): object {
+  const named = { at: change.at, id: bytes.add(change.id) };
+  switch (change.at) {
+    case "create": {
+      const { principal, owner, depth, startedAtMs, deadlineMs, keepMs, message } = change;
+      const texts = { principal: bytes.add(principal), owner: bytes.add(owner), message: bytes.add(message) };
+      const times = { started: toWhole(startedAtMs), keep: toWhole(keepMs) };
+      const deadline = deadlineMs === undefined ? {} : { deadline: toWhole(deadlineMs) };
+      return { ...named, ...texts, ...times, ...deadline, depth };
+    }
+    case "append":
+      return { ...named, from: change.from, chunks: change.chunks.map((chunk) => bytes.add(chunk)) };
+    case "end":
+      return { ...named, status: change.status, outcome: bytes.add(change.outcome) };
+    default:
+      return named;
+  }
+}
+
 /** Encodes a name with its shard. */
 export function encodeName(agent: AgentName, bytes: ByteList): object {
   return { type: bytes.add(agent.type), key: bytes.add(agent.key), shard: shardOf(agent) };
@@ -266,7 +290,7 @@ export function agentsOf(writes: readonly EncodedWrite[]): readonly string[] {
 /** Reads a result of `write_group` for a commit. */
 export function decodeOutcome(
   result: unknown,
-  { mail }: Commit,
+  { mail, runs = [] }: Commit,
   { bounds, receivers }: { readonly bounds: MailBounds; readonly receivers: readonly string[] },
 ): CommitOutcome {
   if (!Array.isArray(result)) {
@@ -283,7 +307,7 @@ export function decodeOutcome(
             { known: third, buried: sortMail(mail, third, fourth).buriedIndexes, forgotten: 0 },
           );
     case 1:
-      return { at: "conflict", eTag: first ?? undefined };
+      return { at: "conflict", eTag: first ?? undefined, ...(second !== undefined && { run: runs[second]?.id }) };
     case 2:
       return { at: "stale", epoch: { generation: first, era: second, number: third } };
     case 4:
@@ -292,6 +316,8 @@ export function decodeOutcome(
         second,
         bounds,
       );
+    case 5:
+      return { at: "refused", limit: `${storeLimits.runs} runs of one agent that work` };
     default:
       return { at: "refused", limit: `${storeLimits.reminders} reminders of one agent` };
   }

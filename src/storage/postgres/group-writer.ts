@@ -143,7 +143,12 @@ export class GroupWriter {
 /** The times of the oldest that the log keeps. */
 function oldestOfLog(nowMs: number): ForgetLog {
   const { mailIdMs, deadLetterMs } = storeLimits;
-  return [Math.floor(nowMs - mailIdMs), Math.floor(nowMs - deadLetterMs), Math.ceil(nowMs + mailIdMs)];
+  return [
+    Math.floor(nowMs - mailIdMs),
+    Math.floor(nowMs - deadLetterMs),
+    Math.ceil(nowMs + mailIdMs),
+    Math.floor(nowMs),
+  ];
 }
 
 /** Another opening holds the store. */

@@ -19,6 +19,11 @@ import {
   optionShape,
   type RememberedMessage,
   type ReminderQuery,
+  type RunList,
+  type RunName,
+  type RunPage,
+  type RunPageQuery,
+  type RunQuery,
   type Settlements,
   type StateRecord,
   type StateStore,
@@ -40,6 +45,7 @@ import { Fenced, GroupWriter, resultsOf } from "./group-writer.ts";
 import { LogReads } from "./log-reads.ts";
 import { createMailTable, encodeSweep, UnsweptLetters } from "./mail-table.ts";
 import { isOfConnection, toStoreError } from "./postgres-error.ts";
+import { RunReads } from "./run-reads.ts";
 import { Slots } from "./slots.ts";
 import { fencedError, StoreOpener, type StoreOpenerParts } from "./store-opener.ts";
 import { type Read, TableReads } from "./table-reads.ts";
@@ -70,6 +76,7 @@ export class PostgresStateStore implements StateStore {
   readonly #ownLog: StoreLog | undefined;
   readonly #parts: PostgresStateStoreParts;
   readonly #reads: TableReads;
+  readonly #runs: RunReads;
   readonly #readSlots: Slots;
   readonly #unswept = new UnsweptLetters();
   readonly #queue: GroupQueue;
@@ -95,6 +102,7 @@ export class PostgresStateStore implements StateStore {
     this.#parts = parts;
     this.writers = writers;
     this.#reads = new TableReads(schema.quoted);
+    this.#runs = new RunReads(schema.quoted);
     this.#readSlots = new Slots(parts.mostReads);
     this.#opener = new StoreOpener(parts);
     const writer = new GroupWriter({
@@ -213,6 +221,14 @@ export class PostgresStateStore implements StateStore {
 
   mail(query: MailQuery): Promise<readonly StoredMail[]> {
     return this.#read(this.#reads.mail(query));
+  }
+
+  readRun(run: RunName, query: RunPageQuery = {}): Promise<RunPage | undefined> {
+    return this.#read(this.#runs.page(run, query, this.#parts.clock.wallNow()));
+  }
+
+  listRuns(query: RunQuery = {}): Promise<RunList> {
+    return this.#read(this.#runs.list(query, this.#parts.clock.wallNow()));
   }
 
   settle(done: Settlements): Promise<void> {

@@ -1,5 +1,6 @@
 import { StoreError } from "../../core/internal.ts";
 import type { Session } from "./connections.ts";
+import { runTablesOf } from "./run-functions.ts";
 import { countMailOf, recountMailOf, sizeTablesOf } from "./size-functions.ts";
 import { functionsOf } from "./write-function.ts";
 
@@ -71,6 +72,8 @@ export const schemaSteps: readonly SchemaStep[] = [
   (s) => `${sizeTablesOf(s)}${functionsOf(s)}drop function if exists ${s}.mailbox_size;${countMailOf(s)}`,
   // No bound of mail counts the marks of deleted agents. Commits do not take ids for known that were kept while the clock was ahead.
   (s) => `${functionsOf(s)}${recountMailOf(s)}`,
+  // Agents have runs.
+  (s) => `${runTablesOf(s)}${functionsOf(s)}`,
 ];
 
 /** A schema, and the steps to its versions. */

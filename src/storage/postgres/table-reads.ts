@@ -194,7 +194,10 @@ export function textIn(row: Row, column: string): string {
   return Buffer.from(row[column] ?? "", "hex").toString();
 }
 
-export const { nameIn, recordIn, listedIn, reminderIn, mailIn, letterIn } = createRowReaders<Row>({ bytesIn, textIn });
+export const { nameIn, recordIn, listedIn, reminderIn, mailIn, letterIn, runIn } = createRowReaders<Row>({
+  bytesIn,
+  textIn,
+});
 
 function statsIn(rows: readonly Row[]): StoreStats {
   const types = rows

@@ -1,4 +1,5 @@
 import { lettersFunction } from "./letter-functions.ts";
+import { runsFunction } from "./run-functions.ts";
 import { sizeFunctions } from "./size-functions.ts";
 
 /**
@@ -8,7 +9,7 @@ import { sizeFunctions } from "./size-functions.ts";
  * began, which needs the isolation level `read committed`.
  */
 export function functionsOf(s: string): string {
-  return `${openFunction(s)}${sizeFunctions(s)}${lettersFunction(s)}${writeFunction(s)}`;
+  return `${openFunction(s)}${sizeFunctions(s)}${lettersFunction(s)}${runsFunction(s)}${writeFunction(s)}`;
 }
 
 const assertIsolation = `
@@ -50,9 +51,13 @@ end $body$;
 
 /**
  * Writes commits and settlements in their order. A write names bytes as an offset from its own `base`, which counts from 1, and a length.
- * A result is [0, eTag, revision] for committed. If there is any, it has the indexes of known mail at the end, and of buried mail among the rest. It is [1, eTag] for a conflict and
- * [2, generation, era, number] for stale. [3] says that an agent would have too many reminders, [4, receiver, bound] that
- * its mail finds no space. Writes of the log have the results of the log.
+ * The results of commits:
+ * - [0, eTag, revision] if it is committed. If there is any, the indexes of known mail follow, and of buried mail among the rest.
+ * - [1, eTag] for a conflict. An index at its end names the change that does not fit its run.
+ * - [2, generation, era, number] for stale.
+ * - [3] if the agent would have too many reminders, [5] if it would have too many runs.
+ * - [4, receiver, bound] if its mail finds no space.
+ * Writes of the log have the results of the log.
  */
 function writeFunction(s: string): string {
   const slice = (value: string): string => `substr(p_bytes, v_base + (${value}->>0)::integer, (${value}->>1)::integer)`;
@@ -232,6 +237,13 @@ begin${assertIsolation}
         end if;
       end if;
     end if;
+    -- A change that does not fit takes all of them back, and is the outcome of the commit.
+    if v_result is null and v_write ? 'runs' then
+      v_result := ${s}.write_runs(v_agent, v_write, v_base, p_bytes, v_now);
+      if v_result->>0 = '1' then
+        v_result := jsonb_build_array(1, v_old.etag, v_result->1);
+      end if;
+    end if;
     if v_result is not null then
       v_results := array_append(v_results, v_result);
       continue;
@@ -261,6 +273,9 @@ begin${assertIsolation}
       delete from ${s}.reminders where agent = v_agent;
       delete from ${s}.remembered where agent = v_agent;
       delete from ${s}.mail where receiver = v_agent;
+      if not v_write ? 'runs' then
+        delete from ${s}.runs where agent = v_agent;
+      end if;
       if p_writers = 'many' and v_generation is not null then
         insert into ${s}.deleted(agent, generation, era, number, deleted_at)
           values (v_agent, v_generation, v_era, v_number, v_now)
@@ -365,6 +380,8 @@ begin${assertIsolation}
       limit 1000 for update skip locked);
     delete from ${s}.dead where letter in (select letter from ${s}.dead
       where died_at <= (p_writes->0->'forgetLog'->>1)::bigint limit 1000 for update skip locked);
+    delete from ${s}.runs where run in (select run from ${s}.runs
+      where ends_at <= (p_writes->0->'forgetLog'->>3)::bigint limit 1000 for update skip locked);
   end if;
   return to_jsonb(v_results);
 end $body$;

@@ -1,3 +1,4 @@
+import type { StoredRun } from "../../core/internal.ts";
 import { bytesOfName, bytesOfTexts } from "../waiting-bytes.ts";
 import type { Answers } from "./asks.ts";
 
@@ -25,8 +26,18 @@ export const answerBytes = {
     }),
   deadLetters: ({ letters }: Answers["deadLetters"]): number =>
     sumOf(letters, ({ id, mailbox, why, frame }) => bytesOfTexts(id, why.text) + bytesOfName(mailbox) + frame.length),
+  readRun: (page: Answers["readRun"]): number => {
+    if (page === undefined) return objectBytes;
+    const { run, message, chunks, outcome } = page;
+    return bytesOfRun(run) + (message?.length ?? 0) + (outcome?.length ?? 0) + sumOf(chunks, ({ length }) => length);
+  },
+  listRuns: ({ runs }: Answers["listRuns"]): number => sumOf(runs, bytesOfRun),
   stats: ({ types }: Answers["stats"]): number => sumOf(types, ({ type }) => bytesOfTexts(type)),
 };
+
+function bytesOfRun({ agent, id, principal, owner }: StoredRun): number {
+  return objectBytes + bytesOfName(agent) + bytesOfTexts(id, principal, owner);
+}
 
 function sumOf<Item>(items: readonly Item[], bytesOf: (item: Item) => number): number {
   let bytes = objectBytes;

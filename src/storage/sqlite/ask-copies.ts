@@ -1,11 +1,12 @@
-import type {
-  AgentName,
-  Commit,
-  DeadReason,
-  DurableMessage,
-  KeptMessage,
-  Settlements,
-  StateWrite,
+import {
+  type AgentName,
+  type Commit,
+  copyOfRunChange,
+  type DeadReason,
+  type DurableMessage,
+  type KeptMessage,
+  type Settlements,
+  type StateWrite,
 } from "../../core/internal.ts";
 import type { CommitAlone } from "./packed-asks.ts";
 
@@ -35,8 +36,9 @@ export function copyOfCommitAlone({ agent, epoch, expected, write }: CommitAlone
   };
 }
 
-export function copyOfCommit({ agent, epoch, expected, write, reminders, mail, remembered }: Commit): Commit {
+export function copyOfCommit({ agent, epoch, expected, write, reminders, mail, remembered, runs }: Commit): Commit {
   return {
+    ...(runs !== undefined && { runs: runs.map(copyOfRunChange) }),
     agent: copyOfName(agent),
     epoch: epoch && { generation: epoch.generation, era: epoch.era, number: epoch.number },
     expected: expected.at === "version" ? { at: "version", eTag: expected.eTag } : { at: expected.at },

@@ -178,6 +178,16 @@ export class AskQueue {
           database.readLog((log) => log.deadLetters(ask.query, ask.nowMs), { letters: [], isLast: true }),
           answerBytes.deadLetters,
         );
+      case "readRun":
+        return this.#counted(
+          database.readRuns((runs) => runs.page(ask.run, ask.query, ask.nowMs), undefined),
+          answerBytes.readRun,
+        );
+      case "listRuns":
+        return this.#counted(
+          database.readRuns((runs) => runs.list(ask.query, ask.nowMs), { runs: [], isLast: true }),
+          answerBytes.listRuns,
+        );
       case "stats":
         return this.#counted(
           database.read((reads) => reads.stats()),

@@ -17,6 +17,11 @@ import type {
   MailQuery,
   RememberedMessage,
   ReminderQuery,
+  RunList,
+  RunName,
+  RunPage,
+  RunPageQuery,
+  RunQuery,
   Settlements,
   StateRecord,
   StoredMail,
@@ -49,6 +54,8 @@ export interface Questions {
   readonly reminders: { readonly agent: AgentName; readonly query: ReminderQuery };
   readonly due: { readonly query: DueQuery };
   readonly mail: { readonly query: MailQuery };
+  readonly readRun: { readonly run: RunName; readonly query: RunPageQuery; readonly nowMs: number };
+  readonly listRuns: { readonly query: RunQuery; readonly nowMs: number };
   readonly stats: object;
   /** Looks whether the file is still there, and takes the lock if it was left to another holder. */
   readonly look: object;
@@ -74,6 +81,8 @@ export interface Answers {
   readonly reminders: readonly StoredReminder[];
   readonly due: readonly StoredReminder[];
   readonly mail: readonly StoredMail[];
+  readonly readRun: RunPage | undefined;
+  readonly listRuns: RunList;
   readonly stats: StoreStats;
   readonly look: undefined;
   readonly close: undefined;

@@ -36,7 +36,7 @@ export function textIn(row: Row, column: string): string {
   return decoder.decode(bytesIn(row, column));
 }
 
-export const { nameIn, epochIn, recordIn, listedIn, reminderIn, mailIn, letterIn } = createRowReaders<Row>({
+export const { nameIn, epochIn, recordIn, listedIn, reminderIn, mailIn, letterIn, runIn } = createRowReaders<Row>({
   bytesIn,
   textIn,
 });

@@ -4,7 +4,8 @@ import { loggableText, type MailBounds, StoreError } from "../../core/internal.t
 import type { DatabaseOptions } from "./asks.ts";
 import type { Database, SqliteDriver, Statement } from "./driver.ts";
 import { LogTables } from "./log-tables.ts";
-import { logSince, migrate, readSchemaVersion, recountMail, sizesAgree } from "./schema.ts";
+import { RunTables } from "./run-tables.ts";
+import { logSince, migrate, readSchemaVersion, recountMail, runsSince, sizesAgree } from "./schema.ts";
 import { TableReads } from "./table-reads.ts";
 import { TableWrites } from "./table-writes.ts";
 
@@ -17,6 +18,7 @@ export class Connection {
   readonly #writeMeta: Statement;
   readonly #mailBounds: MailBounds;
   #log: LogTables | undefined;
+  #runs: RunTables | undefined;
 
   private constructor(database: Database, options: DatabaseOptions, makeETag: () => string) {
     this.database = database;
@@ -74,9 +76,18 @@ export class Connection {
 
   /** Whether the file has the tables of the log. */
   get hasLog(): boolean {
-    return (
-      this.#log !== undefined || Number(this.database.prepare("pragma user_version").get()?.user_version) >= logSince
-    );
+    return this.#log !== undefined || this.#version() >= logSince;
+  }
+
+  /** Whether the file has the tables of runs. */
+  get hasRuns(): boolean {
+    return this.#runs !== undefined || this.#version() >= runsSince;
+  }
+
+  /** The tables of runs. A file of an older version has them once it was opened to write. */
+  get runs(): RunTables {
+    this.#runs ??= new RunTables(this.database);
+    return this.#runs;
   }
 
   /** The tables of the log. A file of an older version has them once it was opened to write. */
@@ -120,6 +131,10 @@ export class Connection {
       }
       throw onFailure(error, isCommitting);
     }
+  }
+
+  #version(): number {
+    return Number(this.database.prepare("pragma user_version").get()?.user_version);
   }
 
   /** Counts the mail anew if its sizes do not agree, inside the transaction of its caller. */

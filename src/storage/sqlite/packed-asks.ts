@@ -224,7 +224,8 @@ export function commitAlone(commits: readonly Commit[]): CommitAlone | undefined
 }
 
 function isAlone(commit: Commit): commit is CommitAlone {
-  const { write, reminders, mail, remembered } = commit;
+  const { write, reminders, mail, remembered, runs } = commit;
+  if (runs !== undefined) return false;
   return write.at === "put" && reminders.length === 0 && mail.length === 0 && remembered.length === 0;
 }
 

@@ -60,6 +60,20 @@ create trigger mail_removed after delete on mail begin
 end;
 `;
 
+/** Version 4: the runs of agents and their chunks. */
+const runTables = `
+create table runs(
+  run integer primary key autoincrement, type blob not null, key blob not null, id blob not null, status text not null,
+  principal blob not null, owner blob not null, depth integer not null, started_at integer not null, deadline integer,
+  keep_ms integer not null, updated_at integer not null, ends_at integer, first integer not null, next integer not null,
+  bytes integer not null, takeovers integer not null, message blob not null, outcome blob, unique(type, key, id));
+create index runs_ends_at on runs(ends_at) where ends_at is not null;
+create table run_chunks(run integer not null, place integer not null, data blob not null, primary key(run, place));
+create trigger run_removed after delete on runs begin
+  delete from run_chunks where run = old.run;
+end;
+`;
+
 /** Counts the mail anew. */
 export const recountMail = `
 delete from mailbox_sizes;
@@ -77,13 +91,16 @@ select (select count(*) from mail) = (select coalesce(sum(messages), 0) from mai
   and (select bytes from mail_size) = (select coalesce(sum(bytes), 0) from mail_type_sizes) as agree`;
 
 /** Each step leads to the next version of the schema; none is ever changed. */
-const steps: readonly string[] = [tables, logTables, `${sizeTables}${recountMail}`];
+const steps: readonly string[] = [tables, logTables, `${sizeTables}${recountMail}`, runTables];
 
 /** The first version that has the tables of the log. */
 export const logSince = 2;
 
 /** The first version that counts the bytes of mail. */
 export const sizesSince = 3;
+
+/** The first version that keeps runs. */
+export const runsSince = 4;
 
 /** The version of the schema that this code knows. */
 export const schemaVersion = steps.length;

@@ -18,6 +18,11 @@ import {
   optionShape,
   type RememberedMessage,
   type ReminderQuery,
+  type RunList,
+  type RunName,
+  type RunPage,
+  type RunPageQuery,
+  type RunQuery,
   type Settlements,
   type StateRecord,
   type StateStore,
@@ -180,6 +185,19 @@ export class SqliteStateStore implements StateStore {
   async mail({ shards, after, limit, maxBytes }: MailQuery): Promise<readonly StoredMail[]> {
     const bytes = smallAskBytes + entryBytes * (shards?.length ?? 0);
     return this.#ask("mail", { query: { shards: shards && [...shards], after, limit, maxBytes } }, bytes);
+  }
+
+  async readRun({ agent, id }: RunName, { from, maxBytes, message }: RunPageQuery = {}): Promise<RunPage | undefined> {
+    const bytes = smallAskBytes + bytesOfName(agent) + bytesOfTexts(id);
+    const run = { agent: copyOfName(agent), id };
+    return this.#ask("readRun", { run, query: { from, maxBytes, message }, nowMs: this.#nowMs() }, bytes);
+  }
+
+  async listRuns({ agent, type, status, after, limit }: RunQuery = {}): Promise<RunList> {
+    const bytes = smallAskBytes + bytesOfName(agent) + bytesOfName(after?.agent) + bytesOfTexts(type, after?.id);
+    const from = after && { agent: copyOfName(after.agent), id: after.id };
+    const query = { agent: agent && copyOfName(agent), type, status, after: from, limit };
+    return this.#ask("listRuns", { query, nowMs: this.#nowMs() }, bytes);
   }
 
   async settle(done: Settlements): Promise<void> {

@@ -6,6 +6,7 @@ import type { Answers, AskOf, DatabaseOptions, WriteAsk } from "./asks.ts";
 import { Connection } from "./connection.ts";
 import { assertPlace, type SqliteDriver } from "./driver.ts";
 import type { LogTables } from "./log-tables.ts";
+import type { RunTables } from "./run-tables.ts";
 import { migrate } from "./schema.ts";
 import {
   codeOf,
@@ -99,6 +100,11 @@ export class StateDatabase {
   /** Reads with the statements of the log. A file that no newer program has opened yet has no log: then it returns `without`. */
   readLog<T>(use: (log: LogTables) => T, without: T): T {
     return this.read(() => (this.#connection.hasLog ? use(this.#connection.log) : without));
+  }
+
+  /** Reads with the statements of runs. A file that no newer program has opened yet has no runs: then it returns `without`. */
+  readRuns<T>(use: (runs: RunTables) => T, without: T): T {
+    return this.read(() => (this.#connection.hasRuns ? use(this.#connection.runs) : without));
   }
 
   /**
@@ -328,6 +334,7 @@ export class StateDatabase {
     const more = isTime ? forgottenThen : 0;
     this.#connection.writes.forget(nowMs, more);
     this.#connection.log.forget(nowMs, more);
+    this.#connection.runs.forget(nowMs, more);
   }
 
   /**
@@ -354,10 +361,10 @@ export class StateDatabase {
 }
 
 /** Writes the answer to one question, inside the transaction of its caller. */
-function writeOf(ask: WriteAsk, { writes, log }: Connection): Written {
+function writeOf(ask: WriteAsk, { writes, log, runs }: Connection): Written {
   switch (ask.kind) {
     case "commit":
-      return ask.commits.map((commit) => writes.commit(commit, ask.nowMs, log));
+      return ask.commits.map((commit) => writes.commit(commit, ask.nowMs, { log, runs }));
     case "settle":
       return void writes.settle(ask.done);
     case "append":

@@ -19,11 +19,18 @@ import { numberIn } from "../rows.ts";
 import { epochIn, textIn, toBlob, toNameBlob } from "./columns.ts";
 import type { Database, Statement } from "./driver.ts";
 import type { LogTables } from "./log-tables.ts";
+import type { RunTables } from "./run-tables.ts";
 
 /** The name of an agent as it is stored. */
 interface Key {
   readonly type: Uint8Array;
   readonly key: Uint8Array;
+}
+
+/** Tables in which a commit writes, too. `log`: with the ids that mailboxes know. */
+export interface OtherTables {
+  readonly log: LogTables;
+  readonly runs: RunTables;
 }
 
 /** Options of `TableWrites`. */
@@ -99,8 +106,8 @@ export class TableWrites {
     );
   }
 
-  /** Writes one commit, or says why not. `log`: the tables with the ids that mailboxes know. */
-  commit(given: Commit, nowMs: number, log: LogTables): CommitOutcome {
+  /** Writes one commit, or says why not. */
+  commit(given: Commit, nowMs: number, { log, runs }: OtherTables): CommitOutcome {
     const knownMail = log.knownMail(given, nowMs);
     const commit = withoutMail(given, knownMail);
     const limit = limitOver(commit, this.#maxValueBytes, storeLimits.nameCharacters);
@@ -114,12 +121,19 @@ export class TableWrites {
     if (refusal !== undefined) return refusal;
     const reminders = commit.reminders.length === 0 ? undefined : remindersOver(commit, this.#namesOf(key));
     if (reminders !== undefined) return { at: "refused", limit: reminders };
+    const misfit = commit.runs === undefined ? undefined : runs.judge(commit, key);
+    if (misfit?.at === "limit") return { at: "refused", limit: misfit.limit };
+    if (misfit !== undefined) return { at: "conflict", eTag: stored?.eTag, run: misfit.run };
     const fit = log.fit(commit.mail);
     if (fit.at === "refused") return fit;
     const { kept, buried, buriedIndexes } = sortMail(given.mail, knownMail, fit.buried);
-    if (write.at === "delete") for (const deletion of this.#deletions) deletion.run(key.type, key.key);
+    if (write.at === "delete") {
+      for (const deletion of this.#deletions) deletion.run(key.type, key.key);
+      runs.removeAll(key.type, key.key);
+    }
     const version = this.#write(key, commit, stored, nowMs);
     this.#writeEffects(key, commit, kept, nowMs);
+    if (commit.runs !== undefined) runs.write(commit, nowMs);
     let forgotten = 0;
     for (const mail of buried) forgotten += log.buryFull(mail, nowMs);
     for (const { receiver, id, isOnce } of kept) if (isOnce === true) log.know(receiver, id, nowMs);
@@ -150,9 +164,10 @@ export class TableWrites {
    * Writes the usual commit with one statement, which compares, too: a state alone, over the version that its worker wrote last, under the
    * same epoch. Undefined: the commit is another one, or something else is stored, and nothing is written.
    */
-  #rewritten({ type, key }: Key, { epoch, expected, write, reminders, mail, remembered }: Commit, nowMs: number) {
+  #rewritten({ type, key }: Key, commit: Commit, nowMs: number) {
+    const { epoch, expected, write, reminders, mail, remembered, runs } = commit;
     if (write.at !== "put" || expected.at !== "version" || epoch === undefined) return undefined;
-    if (reminders.length > 0 || mail.length > 0 || remembered.length > 0) return undefined;
+    if (reminders.length > 0 || mail.length > 0 || remembered.length > 0 || runs !== undefined) return undefined;
     // Some drivers cut a text at this character, and SQLite would compare the rest.
     if (expected.eTag.includes("\0")) return undefined;
     const eTag = this.#makeETag();

@@ -7,6 +7,7 @@ import { logCases } from "./state-store/log-cases.ts";
 import { openingCases } from "./state-store/opening-cases.ts";
 import { pageCases } from "./state-store/page-cases.ts";
 import { recordCases } from "./state-store/record-cases.ts";
+import { runCases } from "./state-store/run-cases.ts";
 import { type StateStoreAdapter, StoreLab } from "./state-store/store-case.ts";
 import { runnerKind, type TestRunner } from "./test-runner.ts";
 
@@ -37,6 +38,7 @@ export function describeStateStore(name: string, adapter: StateStoreAdapter, run
     lists: listCases,
     pages: pageCases,
     "reminders, mail, remembered messages": effectCases,
+    runs: runCases,
     "the log": logCases(adapter),
     openings: openingCases,
     faults: faultCases(adapter),

@@ -20,6 +20,11 @@ import {
   optionShape,
   type RememberedMessage,
   type ReminderQuery,
+  type RunList,
+  type RunName,
+  type RunPage,
+  type RunPageQuery,
+  type RunQuery,
   type Settlements,
   type StateRecord,
   type StateStore,
@@ -166,6 +171,14 @@ export class SimulatedStateStore implements StateStore {
 
   mail(query: MailQuery): Promise<readonly StoredMail[]> {
     return this.#ask("read", () => this.#memory.mail(query));
+  }
+
+  readRun(run: RunName, query?: RunPageQuery): Promise<RunPage | undefined> {
+    return this.#ask("read", () => this.#memory.readRun(run, query));
+  }
+
+  listRuns(query?: RunQuery): Promise<RunList> {
+    return this.#ask("read", () => this.#memory.listRuns(query));
   }
 
   settle(done: Settlements): Promise<void> {

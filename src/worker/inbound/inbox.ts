@@ -158,6 +158,11 @@ export class Inbox {
     const call = head === undefined ? undefined : readFrameHead(head);
     if (call === undefined) return;
     if (call.kind === "request") this.#answering.refuseUnreadable(call.requestId, error, outbox);
+    else if (call.kind === "chunk")
+      this.#options.calls.refuseChunk(
+        call.requestId,
+        new TroupeError(error.code, `A chunk came, but: ${error.message}`),
+      );
     else
       this.#options.calls.reject(call.requestId, new TroupeError(error.code, `The answer came, but: ${error.message}`));
   }

@@ -62,6 +62,11 @@ export class IncomingChunks {
     }
   }
 
+  /** Ends the stream: a chunk has come that can't be read. */
+  refuse(error: Error): void {
+    this.#parts.reader.refuse(error);
+  }
+
   /** Lets the handler send this many bytes, counted from the beginning of the call. */
   grant(totalBytes: number): void {
     const call = this.#call;

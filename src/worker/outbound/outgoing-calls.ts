@@ -155,6 +155,11 @@ export class OutgoingCalls {
     if (!this.#pending.takeChunk(frame)) this.#parts.settings.logger.debug("A chunk came for a stream that has ended.");
   }
 
+  /** Ends the stream of a chunk that can't be read. */
+  refuseChunk(requestId: string, error: Error): void {
+    this.#pending.refuseChunk(requestId, error);
+  }
+
   #traced(message: unknown, recipient: AgentId, options: CallOptions): Promise<unknown> {
     const { tracing } = this.#parts.settings;
     if (tracing === undefined) return this.#call(message, recipient, options);

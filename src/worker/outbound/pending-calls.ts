@@ -75,6 +75,11 @@ export class PendingCalls {
     return true;
   }
 
+  /** Ends the stream of a chunk that can't be read. */
+  refuseChunk(requestId: string, error: Error): void {
+    this.#waitingFor(requestId)?.chunks?.refuse(error);
+  }
+
   /** Ends a call with an error. Returns false when the call does not wait. */
   reject(requestId: string, error: Error): boolean {
     return this.#waitingFor(requestId)?.reject(error) ?? false;

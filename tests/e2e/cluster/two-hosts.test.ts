@@ -1,9 +1,17 @@
 import { describe, expect, it } from "vitest";
+import { z } from "zod";
+import { AgentId, defineMessage, handlerTable, RoutedAgent } from "../../../src/core/index.ts";
+import { GrpcWorkerAgentRuntime } from "../../../src/grpc/index.ts";
 import { grpcDialer } from "../../../src/transport/index.ts";
 import { ClusterPrograms } from "../../support/cluster-programs.ts";
+import { Inbox } from "../../support/inbox.ts";
 import { natsAbsence } from "../../support/nats-server.ts";
 import { NodeProgram } from "../../support/node-program.ts";
 import { RawWorker, textOf } from "../../support/raw-worker.ts";
+import { RecordingLogger } from "../../support/recording-logger.ts";
+
+const Counted = defineMessage("Counted", z.object({ n: z.number() }));
+const Count = defineMessage("Count", z.object({}), { answer: Counted, chunk: Counted });
 
 const absence = natsAbsence();
 
@@ -26,6 +34,38 @@ describe("troupe host --cluster", { timeout: 60_000 }, () => {
     const ended = await one.program.stop();
     expect(ended).toMatchObject({ code: 0 });
     expect(ended.stderr).toContain("persistent agents are refused");
+  });
+
+  it("streams from one host to the other, and ends the stream as disconnected when the target's host is killed", async (context) => {
+    if (absence !== undefined) return context.skip(absence);
+    await using cluster = await ClusterPrograms.start();
+    const [one, two] = [await cluster.startHost(), await cluster.startHost()];
+    await using target = new GrpcWorkerAgentRuntime(two.address, { logger: new RecordingLogger() });
+    await using reader = new GrpcWorkerAgentRuntime(one.address, { logger: new RecordingLogger() });
+    await Promise.all([target.start(), reader.start()]);
+    reader.addMessageSerializer([Count, Counted]);
+    const ended = new Inbox<string>();
+    class Counter extends RoutedAgent {
+      static override readonly handlers = handlerTable<Counter>().rpc(Count, async function* () {
+        try {
+          for (let n = 0; ; n += 1) yield Counted({ n });
+        } finally {
+          ended.put("ended");
+        }
+      });
+    }
+    await Counter.register(target, "counter", () => new Counter("counts without end"));
+    const counts: number[] = [];
+    const reading = (async () => {
+      for await (const { n } of reader.stream(Count({}), new AgentId("counter", "k"))) {
+        counts.push(n);
+        if (counts.length === 3_000) two.program.signal("SIGKILL");
+      }
+    })();
+    await expect(reading).rejects.toMatchObject({ code: "disconnected" });
+    expect(counts.length).toBeGreaterThanOrEqual(3_000);
+    expect(counts).toEqual(counts.map((_, at) => at));
+    expect(await ended.take()).toBe("ended");
   });
 
   it("says what to do about flags that can't be, before it looks for NATS", async () => {

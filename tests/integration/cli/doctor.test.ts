@@ -53,9 +53,19 @@ async function at(server: Server): Promise<string> {
 test("troupe doctor finds that a worker can connect to a host with TLS and a token", async () => {
   const { findings, exitCode } = await examined("--address", locked.address, "--tls-ca", ca, "--token-file", token);
   expect(findings.map(({ check, outcome }) => `${check} ${outcome === "warning" ? "ok" : outcome}`)).toEqual([
-    ...["address ok", "TLS ok", "HTTP/2 ok", "health ok", "clock ok", "worker ok"],
+    ...["address ok", "TLS ok", "HTTP/2 ok", "health ok", "clock ok", "worker ok", "principal ok"],
   ]);
+  expect(findings.at(-1)?.text).toBe("the host knows this machine as operator, by its token");
   expect(exitCode).toBe(0);
+});
+
+test("troupe doctor warns that a host takes everybody and has not checked the token", async () => {
+  const principalOf = async (...args: readonly string[]) =>
+    (await examined("--address", plain.address, ...args)).findings.find(({ check }) => check === "principal");
+  expect(await principalOf("--token-file", wrongToken)).toMatchObject({
+    ...{ outcome: "warning", text: expect.stringMatching(/takes everybody and has not checked the token.*--tokens/) },
+  });
+  expect(await principalOf()).toMatchObject({ outcome: "ok", text: expect.stringMatching(/takes everybody/) });
 });
 
 test.each([

@@ -110,7 +110,9 @@ describe.each(hostTransports)("a host with an authenticator, over $name", ({ sta
     const thief = new RawWorker(rig.dial(), "W", of(bobToken)).open();
     expect(await thief.ended).toMatchObject({ status: { code: StatusCode.permissionDenied } });
     const { sessions } = await rig.host.inspect();
-    expect(sessions.map(({ principal }) => principal)).toEqual([{ name: "alice", roles: ["writer"] }]);
+    expect(sessions.map(({ principal }) => principal)).toEqual([
+      { name: "alice", roles: ["writer"], knownBy: "token" },
+    ]);
   });
 });
 

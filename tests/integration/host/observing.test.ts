@@ -49,7 +49,7 @@ describe.each(hostTransports)("an observer of a host over $name", ({ start }) =>
     const userAgent = expect.stringContaining("tea/1");
     const owner = { channel: "data", clientId: "W", address: expect.any(String), principal };
     expect(record.all.filter(({ at }) => at !== "call")).toEqual([
-      { at: "session", what: "opened", ...owner, isAnnounced: true, userAgent },
+      { at: "session", what: "opened", ...owner, workerId: "W", isAnnounced: true, userAgent },
       { at: "registration", what: "type", clientId: "W", agentType: "a" },
       { at: "registration", what: "subscribed", clientId: "W", agentType: "a", subscriptionId: "S" },
       { at: "registration", what: "unsubscribed", clientId: "W", agentType: undefined, subscriptionId: "S" },
@@ -214,7 +214,7 @@ describe.each(hostTransports)("an observer of a host over $name", ({ start }) =>
     await new RawWorker(rig.dial(), "Y").open().ended;
     expect(record.all).toContainEqual({
       ...{ at: "denied", method: "RegisterAgent", clientId: "X", address: expect.any(String) },
-      ...{ code: StatusCode.permissionDenied, reason: "not you" },
+      ...{ code: StatusCode.permissionDenied, reason: "not you", principal: undefined },
     });
     expect(record.of("limited")).toMatchObject([
       { what: "registrations", clientId: "W" },
@@ -314,6 +314,7 @@ describe.each(hostTransports)("the log of a host over $name", ({ start }) => {
       ...Array.from({ length: 3 }, () => "a registration is refused"),
       "a worker has left",
     ]);
+    expect(lines[0]?.fields).toMatchObject({ clientId: "W", workerId: "W" });
     expect(lines[3]?.fields).toMatchObject({ clientId: "V", agentType: "a", holder: "W" });
     expect(lines[4]?.fields?.agentType).toBe(`${evil.slice(0, 200)}…`);
     expect(lines[5]?.fields?.agentType).toBe("x\\u000awarn forged");

@@ -88,6 +88,16 @@ describe.each(hostTransports)("answers in parts through the host over $name", ({
     expect(await target.settled()).toEqual([]);
   });
 
+  it("let the target go on for a reader whose first grant is more than it uses", async () => {
+    await using scene = await openScene(start);
+    const { caller, target } = scene;
+    const mebi = 1024 * 1024;
+    const requestId = await begin(caller, target, String(4 * mebi));
+    target.send(chunk(requestId, 0, mebi - 64));
+    expect(await target.next()).toEqual({ kind: "credit", requestId, bytes: 2 * mebi });
+    expect(await caller.next()).toMatchObject({ kind: "chunk", offset: 0 });
+  });
+
   it.each([
     ["a stock worker", {}],
     ["a worker that does not name streams", older],
@@ -144,6 +154,23 @@ describe.each(hostTransports)("answers in parts through the host over $name", ({
     expect(await caller.next()).toMatchObject({ kind: "chunk", offset: 0 });
     expect((await caller.nextResponse()).metadata).toMatchObject({ agerrorcode: "invalid-message" });
     expect(await target.nextCancel()).toMatchObject({ requestId, reason: "cancelled" });
+  });
+
+  it("end with an error that says so when a chunk can't be read, and the channel of the target lives on", async () => {
+    await using scene = await openScene(start);
+    const { caller, target } = scene;
+    const requestId = await begin(caller, target);
+    const bytes = Buffer.from(encodeFrame(chunk(requestId, 0)));
+    // No text has such a byte.
+    bytes[bytes.indexOf("\x1a\x01T") + 2] = 0xff;
+    target.sendBytes(bytes);
+    const failed = await caller.nextResponse();
+    expect(failed.metadata).toMatchObject({ agerrorcode: "invalid-message" });
+    expect(failed.error).toMatch(/^A chunk of agent type poet can't be read/);
+    expect(await target.nextCancel()).toMatchObject({ requestId, reason: "cancelled" });
+    const next = await begin(caller, target);
+    target.respond(next, "well");
+    expect(textOf(await caller.nextResponse())).toBe("well");
   });
 
   it("end as overloaded for a caller that reads nothing, and do not keep others from theirs", async () => {

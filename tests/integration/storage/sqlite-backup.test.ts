@@ -77,7 +77,7 @@ test("a backup that fails leaves no file", async () => {
   await store.commit(Array.from({ length: 300 }, (_, key) => putOf("x".repeat(1_000), ofKey(key))));
   await store.close();
   const bytes = readFileSync(damaged);
-  writeFileSync(damaged, bytes.fill(0xaa, bytes.length / 2, bytes.length / 2 + 50_000));
+  writeFileSync(damaged, bytes.fill(0xaa, bytes.length - 60_000, bytes.length - 40_000));
   const copying = backupSqliteStoreWith(damaged, join(folder, "backup.db"), parts);
   await expect(copying).rejects.toMatchObject({ storeCode: "corrupt" });
   expect(existsSync(join(folder, "backup.db"))).toBe(false);
@@ -185,7 +185,7 @@ test("a check names the faults of a damaged file", async () => {
   await store.close();
   expect(await checkSqliteStoreWith(file, parts)).toEqual([]);
   const bytes = readFileSync(file);
-  writeFileSync(file, bytes.fill(0xaa, bytes.length / 2, bytes.length / 2 + 50_000));
+  writeFileSync(file, bytes.fill(0xaa, bytes.length - 60_000, bytes.length - 40_000));
   const faults = await checkSqliteStoreWith(file, parts);
   expect(faults.length).toBeGreaterThan(1);
   for (const fault of faults) expect(fault).toMatch(/^(?!\*\*\*)(?!.*\\n)./);

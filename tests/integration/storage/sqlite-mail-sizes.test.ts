@@ -43,7 +43,7 @@ test("mail of a file of version 2 is counted when a newer program opens it to wr
   const rig = await openedRig();
   await committed(rig.store, commitOf({ mail: [mailTo("a", "1", "m1"), mailTo("a", "2", "m2")] }));
   rig.driver.connectionTo(rig.file).exec(`
-    drop trigger mail_added; drop trigger mail_removed;
+    drop trigger mail_added; drop trigger mail_removed; drop trigger run_removed; drop table runs; drop table run_chunks;
     drop table mailbox_sizes; drop table mail_type_sizes; drop table mail_size; pragma user_version = 2`);
   await rig.store.close();
   expect(await check(rig.file)).toEqual([]);

@@ -99,6 +99,41 @@ test.each(["host", "worker"])(
   },
 );
 
+const AddSlowly = defineMessage("AddSlowly", z.object({ value: z.number() }), { answer: Total, chunk: Total });
+
+class SlowCounter extends persistentAgent(Count) {
+  static override readonly handlers = handlerTable<SlowCounter>().rpc(AddSlowly, async function* ({ value }) {
+    yield Total({ value: this.state.total });
+    this.state.total += value;
+    return Total({ value: this.state.total });
+  });
+}
+
+test.each(["host", "worker"])(
+  "a stream whose state is being written to the store of its %s when the worker stops waiting ends as state-unknown",
+  async (holder) => {
+    const stateStore = new GatedStore();
+    const [ofHost, ofWorker] = holder === "host" ? [{ stateStore }, {}] : [{}, { stateStore }];
+    await using opened = new Opened();
+    const host = opened.use(await startTestHost(ofHost));
+    const worker = opened.use(new WorkerRuntime({ ...host, ...ofWorker, logger: quiet, drainTimeoutMs: 0 }));
+    const caller = opened.use(new WorkerRuntime({ ...host, logger: quiet }));
+    for (const one of [worker, caller]) await one.start();
+    await SlowCounter.register(worker, "counter", () => new SlowCounter("counts"));
+    caller.addMessageSerializer([AddSlowly, Total]);
+    const stream = caller.stream(AddSlowly({ value: 1 }), id);
+    const reading = stream[Symbol.asyncIterator]();
+    expect(await reading.next()).toEqual({ done: false, value: Total({ value: 0 }) });
+    const unknown = expect(reading.next()).rejects.toMatchObject({ code: "state-unknown" });
+    const { write } = await stateStore.commits.take();
+    const stopped = worker.stop();
+    await unknown;
+    write();
+    stateStore.openGate();
+    await stopped;
+  },
+);
+
 test("a commit of which the outcome is not known fails its call as such, and the next message finds what is stored", async () => {
   const stateStore = new GatedStore();
   await using opened = new Opened();

@@ -182,3 +182,20 @@ describe("a handler whose reader grants without end", () => {
     expect(made).toBeLessThan(20);
   });
 });
+
+describe("a chunk that is too large for the reader's worker", () => {
+  test("ends its stream with an error that says so, and the call at its host", async () => {
+    await using stage = await openStage({}, { maxReceiveMessageBytes: 10_000 });
+    const { host, worker } = stage;
+    Object.assign(host, { isTroupe: true, capabilities: ["turns", "streams"] });
+    await worker.start();
+    const channel = await host.channels.take();
+    worker.addMessageSerializer([AskPoem, Poem, Line]);
+    const reading = readAll(worker.stream(AskPoem({ text: "x" }), poet));
+    const { requestId } = await next(channel, "request");
+    const types = { typeName: "Line", contentType: "application/json" };
+    channel.send({ kind: "chunk", requestId, offset: 0, ...types, data: new Uint8Array(20_000) });
+    expect(await next(channel, "cancel")).toMatchObject({ requestId });
+    expect(await reading).toEqual({ texts: [], code: "message-too-large" });
+  });
+});

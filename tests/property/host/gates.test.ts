@@ -35,7 +35,14 @@ class OtherHost {
 
   constructor(name: string) {
     const link: CallLink = {
-      ...{ hostId: name, isOpen: true, account, sendNotice: () => "queued", sendEvent: () => "queued" },
+      ...{
+        hostId: name,
+        isOpen: true,
+        passesChunks: true,
+        account,
+        sendNotice: () => "queued",
+        sendEvent: () => "queued",
+      },
       sendCall: () => "queued",
       sendFlush: ({ number }, party) => {
         expect(party).toBe(account.party);

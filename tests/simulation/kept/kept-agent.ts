@@ -9,8 +9,9 @@ import {
   type When,
 } from "../../../src/core/index.ts";
 import type { CallRecord, Run } from "../ledger.ts";
-import { Done, News, Task } from "../messages.ts";
+import { Done, News, type Part, Parts, Task } from "../messages.ts";
 import { hasExactPath, isAbove, makeCall, publish, type SimulatedAgentParts } from "../simulated-agent.ts";
+import { pourChunks } from "../streams.ts";
 import type { Activation, Turn } from "./kept-ledger.ts";
 import { Bell, Lines, Look, Note } from "./messages.ts";
 import type { KeptBehaviour, PlannedReminder, PlannedTell } from "./plan.ts";
@@ -22,6 +23,10 @@ export class KeptAgent extends persistentAgent(Lines) {
   static override readonly handlers = handlerTable<KeptAgent>()
     .rpc(Task, function ({ call }, context) {
       return this.call(call, context, false);
+    })
+    .rpc(Parts, async function* ({ call }, context) {
+      yield* this.chunks(call);
+      return await this.call(call, context, false);
     })
     .rpc(
       Look,
@@ -46,6 +51,8 @@ export class KeptAgent extends persistentAgent(Lines) {
   readonly #parts: SimulatedAgentParts;
   readonly #activation: Activation;
   readonly #running = new Set<Turn>();
+  /** Calls whose handlers began with chunks: before what is written down as their turn. */
+  readonly #poured = new Set<string>();
 
   constructor(parts: SimulatedAgentParts) {
     super("keeps a line for each turn");
@@ -81,6 +88,13 @@ export class KeptAgent extends persistentAgent(Lines) {
     const call = this.#parts.ledger.callNamed(name);
     if (call === undefined) throw new Error(`There is no call ${name}.`);
     return this.#turn({ cause: name, call, isReading }, (turn) => this.#handleCall(turn, call, context));
+  }
+
+  chunks(name: string): AsyncGenerator<ReturnType<typeof Part>, void, undefined> {
+    const call = this.#parts.ledger.callNamed(name);
+    if (call === undefined) throw new Error(`There is no call ${name}.`);
+    this.#poured.add(name);
+    return pourChunks(this.#parts, call, this.id.toString());
   }
 
   async told(name: string): Promise<void> {
@@ -185,7 +199,8 @@ export class KeptAgent extends persistentAgent(Lines) {
     const activation = this.#activation;
     const turn = ledger.kept.openTurn({ ...details, agent: this.id.toString(), activation });
     if (activation.activatedAt === undefined) ledger.breach("life", `${turn.token} begins before onActivate has ended`);
-    if (activation.deactivatedAt !== undefined)
+    const hasBegun = this.#poured.has(details.cause) && endsTurns(activation.reason);
+    if (activation.deactivatedAt !== undefined && !hasBegun)
       ledger.breach("life", `${turn.token} begins after onDeactivate has begun`);
     this.#checkBeside(turn);
     this.#running.add(turn);

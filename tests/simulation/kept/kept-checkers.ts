@@ -79,6 +79,9 @@ function answersAreWritten(ledger: Ledger, report: Report): void {
 /** Outcomes after which the turn may have been written, by what the caller itself has decided or by what nobody can know. */
 const unsureCodes: ReadonlySet<string> = new Set(["cancelled", "timed-out", "state-unknown"]);
 
+/** The same of calls whose answers come in parts: that leaves behind the commit, and its reader may not take the chunks before it. */
+const unsureCodesOfStreams: ReadonlySet<string> = new Set(["disconnected", "overloaded"]);
+
 /** A call that fails while its host and its caller's line live has changed nothing, but for the codes that say so. */
 function failedCallsChangeNothing(ledger: Ledger, report: Report): void {
   const story = new Story(ledger.kept);
@@ -88,6 +91,7 @@ function failedCallsChangeNothing(ledger: Ledger, report: Report): void {
     const { plan, outcome, name, target } = call;
     if (plan.kept === undefined || plan.kept.isRepeated || outcome?.at !== "failed") continue;
     if (unsureCodes.has(outcome.code) || call.isBoundByCaller) continue;
+    if (plan.stream !== undefined && unsureCodesOfStreams.has(outcome.code)) continue;
     if (!ledger.wereQuiet(["host", `w${call.callerSeat}`], call.startedAt, call.endedAt)) continue;
     if (ledger.isRetired(call.process, call.endedAt)) continue;
     for (const turn of turnsOf.get(name) ?? []) {

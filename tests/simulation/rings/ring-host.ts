@@ -26,7 +26,7 @@ export class RingLink {
     this.#world = world;
     this.to = to;
     this.caller = new HostCaller({
-      ...{ hostId: from.hostId, number: 1, account: createUncountedAccount() },
+      ...{ hostId: from.hostId, passesChunks: true, number: 1, account: createUncountedAccount() },
       ...{ tell: () => undefined, tellIfRoom: () => true },
       // The world carries the answers, so that nothing is ever sent by it.
       queue: {} as LinkQueue,

@@ -102,7 +102,7 @@ describe("a JSON Web Token", () => {
   it("gives name, roles and attributes from its claims", async () => {
     const asked = authenticator({ rolesClaim: "realm_access.roles", attributeClaims: ["email"], namePrefix: "oidc:" });
     const token = await issuer.token("7", { realm_access: { roles: ["a", 1, "b"] }, email: "a@example.org" });
-    const principal = { name: "oidc:7", roles: ["a", "b"], attributes: { email: "a@example.org" } };
+    const principal = { name: "oidc:7", knownBy: "jwt", roles: ["a", "b"], attributes: { email: "a@example.org" } };
     expect(await ask(asked, token)).toEqual({ at: "known", principal });
   });
 

@@ -1,5 +1,6 @@
 import { nextTurn } from "../../clock.ts";
 import { mailOfSlice } from "../fit-mail.ts";
+import { copyOfRunChange } from "../judge-runs.ts";
 import type { Commit, Mail } from "../state-store.ts";
 
 /** Runs all slices at once. */
@@ -27,7 +28,7 @@ export interface HeldCommit {
 
 /** Copies the bytes of a commit that waits, those of its mail into one buffer: memory for each of thousands would take long. */
 export function heldCommit(commit: Commit): HeldCommit {
-  const { write, reminders, mail, remembered } = commit;
+  const { write, reminders, mail, remembered, runs } = commit;
   const lengths = mail.map(({ frame }) => frame.length);
   const frames = new Uint8Array(lengths.reduce((sum, length) => sum + length, 0));
   let at = 0;
@@ -42,6 +43,7 @@ export function heldCommit(commit: Commit): HeldCommit {
       change.at === "set" ? { ...change, message: new Uint8Array(change.message) } : change,
     ),
     remembered: remembered.map((one) => ({ ...one, answer: one.answer && new Uint8Array(one.answer) })),
+    runs: runs?.map(copyOfRunChange),
   };
   return { commit: copy, frames, lengths };
 }

@@ -4,6 +4,7 @@ import type { DeadReason, DurableMessage, KeptMessage } from "../durable-log.ts"
 import type { Epoch } from "../epoch.ts";
 import { type FittingStore, fitMailInSlices, mailOfSlice, sortMail, withLeftMail } from "../fit-mail.ts";
 import { judgeCommit, limitOver, remindersOver, withoutMail } from "../judge-commit.ts";
+import { judgeRuns } from "../judge-runs.ts";
 import {
   type AppendOutcome,
   type FullMail,
@@ -19,6 +20,7 @@ import { DeadLetters } from "./dead-letters.ts";
 import { MemoryMailboxes } from "./memory-mailboxes.ts";
 import { MemoryRemembered } from "./memory-remembered.ts";
 import { MemoryReminders } from "./memory-reminders.ts";
+import { MemoryRuns } from "./memory-runs.ts";
 import { addedBytes, sizeOfMail, sizeOfRecord } from "./memory-sizes.ts";
 
 /** Limits of a `StateMemory`. */
@@ -51,6 +53,7 @@ export class StateMemory {
   readonly reminders = new MemoryReminders();
   readonly mailboxes = new MemoryMailboxes();
   readonly remembered = new MemoryRemembered();
+  readonly runs = new MemoryRuns();
   /** Of the newest opening; 0: never opened. */
   incarnation = 0;
   /** Highest of all openings and epochs. */
@@ -107,6 +110,7 @@ export class StateMemory {
       if (index % mailOfSlice === mailOfSlice - 1) yield;
       forgotten += this.#buryFull(mail, moment);
     }
+    if (commit.runs !== undefined) this.#bytes += this.runs.write(commit, moment.wallMs);
     if (commit.remembered.length > 0) this.#bytes += this.remembered.add(name, commit.remembered, moment.wallMs);
     this.newestGeneration = Math.max(this.newestGeneration, commit.epoch?.generation ?? 0);
     const written = { at: "committed", eTag: record?.eTag ?? "", revision: record?.revision ?? 0 } as const;
@@ -175,8 +179,9 @@ export class StateMemory {
   }
 
   /** Forgets what is too old; without a timer, when the store is used. */
-  expire({ nowMs }: Moment): void {
+  expire({ nowMs, wallMs }: Moment): void {
     const { expireAfterMs } = this.#limits;
+    this.#bytes += this.runs.expire(wallMs);
     if (expireAfterMs === Number.POSITIVE_INFINITY) return;
     for (const [name, { savedMs }] of this.records) {
       if (savedMs > nowMs - expireAfterMs) return;
@@ -194,6 +199,9 @@ export class StateMemory {
     const { maxBytes, maxEntries } = this.#limits;
     const reminders = remindersOver(commit, this.reminders.namesOf(name));
     if (reminders !== undefined) return { at: "refused", limit: reminders };
+    const runs = judgeRuns(commit, this.runs.before(name));
+    if (runs?.at === "conflict") return { at: "conflict", eTag: stored?.eTag, run: runs.run };
+    if (runs !== undefined) return { at: "refused", limit: runs.limit };
     const addedToAll = addedBytes(name, commit);
     const freed = commit.write.at !== "keep" && stored !== undefined ? sizeOfRecord(name, stored.data) : 0;
     if (addedToAll > 0 && !this.#hasRoom(addedToAll - freed, nowMs)) {
@@ -272,6 +280,7 @@ export class StateMemory {
   #deleteAgent(name: string): void {
     this.#removeRecord(name);
     this.#bytes += this.reminders.removeAll(name);
+    this.#bytes += this.runs.removeAll(name);
     this.#bytes += this.remembered.removeAll(name);
     this.#bytes += this.mailboxes.removeAll(name);
   }

@@ -7,6 +7,8 @@ import { seesAll } from "./viewer.ts";
 export interface WorkerRow extends InspectedWorker {
   /** Where its newest connection comes from. */
   readonly address: string;
+  /** The name of the principal that it belongs to. Null: it has none, or its host does not tell it. */
+  readonly principal: string | null;
   /** False: it is one of AutoGen's. */
   readonly isTroupe: boolean;
   /** Bytes that wait to be sent to it. */
@@ -42,17 +44,19 @@ async function workersOf(inspection: Pick<Inspection, "inspect">, signal: AbortS
     return {
       ...worker,
       ...{ address: newest?.address ?? "", isTroupe: newest?.isAnnounced ?? false },
+      principal: newest?.principal?.name ?? null,
       queuedBytes: channels.reduce((sum, { queuedBytes }) => sum + queuedBytes, 0),
     };
   });
 }
 
 function readWorker(value: unknown): WorkerRow | undefined {
-  const row = readFields<Omit<WorkerRow, "version">>(value, {
+  const row = readFields<Omit<WorkerRow, "version" | "principal">>(value, {
     ...{ workerId: told.text, name: told.text, labels: told.labels, clientIds: told.texts, types: told.texts },
     ...{ typeCount: told.count, claims: told.count, leaving: told.count, isDraining: told.flag },
     ...{ outstanding: told.count, address: told.text, isTroupe: told.flag, queuedBytes: told.count },
   });
-  // The row was an object.
-  return row && { ...row, version: told.text(Object(value).version) };
+  // The row was an object. Earlier hosts tell no principal.
+  const { version, principal } = Object(value);
+  return row && { ...row, version: told.text(version), principal: told.text(principal) ?? null };
 }

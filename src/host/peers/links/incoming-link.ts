@@ -208,7 +208,8 @@ export class IncomingLink implements ServerStreamReceiver, ToldHost {
     this.#helloTimer?.cancel();
     this.#hostId = hello.hostId;
     this.#caller = new HostCaller({
-      ...{ hostId: hello.hostId, number: this.#parts.number, account: this.account, queue: this.#queue },
+      ...{ hostId: hello.hostId, passesChunks: hello.features.has("streams"), number: this.#parts.number },
+      ...{ account: this.account, queue: this.#queue },
       tell: (frame) => this.tell(frame),
       tellIfRoom: (frame) => this.tellIfRoom(frame),
     });

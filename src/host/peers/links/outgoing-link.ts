@@ -4,8 +4,10 @@ import {
   encodePeerCall,
   encodePeerEvent,
   encodePeerFrame,
+  encodePeerNotice,
   type FrameBytes,
   type FrameHead,
+  type PeekedChunk,
   type PeerBounce,
   type PeerEventTarget,
   type PeerFlush,
@@ -47,12 +49,14 @@ import { type LinkBounds, LinkQueue } from "./link-queue.ts";
 /** Takes the frames that another host sends on the link that this host has dialled. */
 export interface AskingHost {
   answered(link: OutgoingLink, frame: Uint8Array): void;
-  /** Only the beginning of an answer could be read. */
+  /** Only the beginning of an answer, or of a chunk, could be read. */
   answeredBadly(
     link: OutgoingLink,
     head: FrameHead,
     bad: { readonly reason: string; readonly isOverload: boolean },
   ): void;
+  /** A part of an answer. */
+  chunkCame(link: OutgoingLink, chunk: PeekedChunk): void;
   bounced(link: OutgoingLink, bounce: PeerBounce): void;
   taken(link: OutgoingLink, taken: PeerTaken): void;
   flushed(link: OutgoingLink, number: number): void;
@@ -115,6 +119,7 @@ export class OutgoingLink implements CallLink, RingLink, StreamReceiver {
   #isOpen = false;
   #hasEnded = false;
   #searchesRings = false;
+  #passesChunks = false;
 
   constructor(parts: OutgoingLinkParts) {
     this.#parts = parts;
@@ -146,6 +151,11 @@ export class OutgoingLink implements CallLink, RingLink, StreamReceiver {
     return this.#searchesRings;
   }
 
+  /** Whether the other host passes on the chunks of answers. */
+  get passesChunks(): boolean {
+    return this.#passesChunks;
+  }
+
   sendCall(slot: number, frame: FrameBytes, origin: CallOrigin): SendOutcome {
     return this.#isOpen ? this.queue.send(encodePeerCall(slot, frame, origin), "call", origin.party) : "closed";
   }
@@ -159,8 +169,9 @@ export class OutgoingLink implements CallLink, RingLink, StreamReceiver {
     return this.queue.send(encodePeerFrame(flush), party === undefined ? "notice" : "call", party);
   }
 
-  sendNotice(notice: Uint8Array): SendOutcome {
-    return this.#send({ kind: "notice", notice });
+  sendNotice(notice: Uint8Array, party?: string): SendOutcome {
+    if (party === undefined) return this.#send({ kind: "notice", notice });
+    return this.#isOpen ? this.queue.send(encodePeerNotice(notice), "call", party) : "closed";
   }
 
   /** `party`: the address of the client that asks. */
@@ -249,6 +260,7 @@ export class OutgoingLink implements CallLink, RingLink, StreamReceiver {
     this.#helloTimer.cancel();
     this.#isOpen = true;
     this.#searchesRings = hello.features.has("rings");
+    this.#passesChunks = hello.features.has("streams");
     onOpened(this);
   }
 
@@ -310,6 +322,7 @@ export class OutgoingLink implements CallLink, RingLink, StreamReceiver {
   #noticed(bytes: Uint8Array): void {
     const notice = peekFrame(bytes);
     if (notice.kind === "heartbeat") this.#liveness.heard(notice);
+    else if (notice.kind === "chunk") this.#parts.host.chunkCame(this, notice);
   }
 
   #workerHere(here: WorkerHere): void {

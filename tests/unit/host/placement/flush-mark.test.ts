@@ -15,7 +15,7 @@ it("a flush stands behind the messages for an agent also when no more of these f
   // A mark uses no queue.
   const queue = {} as LinkQueue;
   const host = new HostCaller({
-    ...{ hostId: "h2", number: 1, account, queue, tell: () => undefined, tellIfRoom: () => true },
+    ...{ hostId: "h2", passesChunks: true, number: 1, account, queue, tell: () => undefined, tellIfRoom: () => true },
   });
   const agent = movingAgent(type, "k", account, {
     ...{ at: "claiming", claim: noClaim("room", "k"), reason: "asked", newest: 0 },

@@ -14,6 +14,7 @@ const failures = failureRows(() => undefined);
 const worker = (workerId: string, more: Partial<WorkerRow> = {}): WorkerRow => ({
   ...{ workerId, name: "n", version: "1.0.0", labels: { zone: "eu" }, clientIds: ["c"], types: ["t"], typeCount: 1 },
   ...{ claims: 0, leaving: 0, isDraining: false, outstanding: 0, address: "a:1", isTroupe: true, queuedBytes: 0 },
+  principal: "ada",
   ...more,
 });
 const asked = { after: undefined, limit: 10 };

@@ -26,7 +26,14 @@ function openLink() {
   const bounds = { maxQueuedBytes: 100_000, maxQueuedFrames: 300 };
   const queue = new LinkQueue({ stream, bounds, account, onOverflow });
   const link: CallLink = {
-    ...{ hostId: "h2", isOpen: true, account, sendNotice: () => "queued", sendEvent: () => "queued" },
+    ...{
+      hostId: "h2",
+      isOpen: true,
+      passesChunks: true,
+      account,
+      sendNotice: () => "queued",
+      sendEvent: () => "queued",
+    },
     sendCall: () => "queued",
     sendFlush: (flush, party) => queue.send(encodePeerFrame(flush), party === undefined ? "notice" : "call", party),
   };
