@@ -117,3 +117,34 @@ test("readers of the feed that take nothing cost no more than its bound, and dis
   await expectService();
   await host.expectBounded("admin: readers of the feed");
 });
+
+test("a storm of readers that come back to the feed, each with its last event, disturbs neither operators nor workers", async () => {
+  const { host, port, expectService } = await besieged();
+  await using _host = host;
+  const open = async (lastEventId?: string): Promise<RawHttp> => {
+    const headers = lastEventId === undefined ? [] : [`Last-Event-ID: ${lastEventId}`];
+    return (await RawHttp.connect(port)).send(requestText({ target: "/v1/feed", token: adminToken, headers }));
+  };
+  const first = await open();
+  await first.until(/retry: \d+\n\n/);
+  // What is kept for those that come back.
+  for (let count = 0; count < 1_000; count += 1) expect(await host.honestCall()).toBe("");
+  const [, id] = /^id: (\S+)$/m.exec(await first.until(/\nid: \S+\n/)) ?? [];
+  first.end();
+  let refused = 0;
+  for (let round = 0; round < 20; round += 1) {
+    const readers = await Promise.all(Array.from({ length: 40 }, () => open(id)));
+    await expectService();
+    for (const [at, reader] of readers.entries()) if (at % 2 === 0) reader.socket.pause();
+    await expectService();
+    for (const { text } of readers) {
+      if (!text.startsWith("HTTP/1.1 503")) continue;
+      refused += 1;
+      expect(text).toMatch(/\r\nretry-after: \d\r\n/i);
+    }
+    for (const reader of readers) reader.end();
+  }
+  expect(refused).toBeGreaterThan(0);
+  await expectService();
+  await host.expectBounded("admin: readers of the feed that come back");
+});

@@ -7,6 +7,7 @@ import type { AdminRights } from "../admin-rights.ts";
 import { type FeedFilter, mayRead } from "./feed-event.ts";
 import { type FeedEntry, FeedLog } from "./feed-log.ts";
 import { FeedReader, readerLimits } from "./feed-reader.ts";
+import { FeedTurns } from "./feed-turns.ts";
 
 /** Bounds of a feed. They are no options, because no user has needed another value yet. */
 export const feedLimits = {
@@ -14,7 +15,7 @@ export const feedLimits = {
   bytes: 4 * 1024 * 1024,
   /** Readers at once; those of one principal have two thirds. */
   readers: 24,
-  /** Characters that one write takes, and events that one turn looks at. */
+  /** Characters that one write takes, and events that are looked at for it. */
   chunkChars: 32 * 1024,
   turnEvents: 2_000,
   /** Milliseconds from an event to the write that has it. */
@@ -23,8 +24,11 @@ export const feedLimits = {
   quietMs: 15_000,
   /** Milliseconds for which events are kept after the last reader has left, so that it may come back. */
   lingerMs: 30_000,
-  /** Milliseconds after which a browser comes back. */
+  /** Milliseconds after which a browser comes back: at least these, and up to twice as many, spread over the readers. */
   retryMs: 2_000,
+  /** Seconds after which one without a place may ask again, and over how many more they are spread. */
+  refusedSeconds: 2,
+  refusedSpread: 8,
   /** Readers that have left, for which the feed still keeps what they want. The oldest are forgotten first. */
   absentReaders: 24,
 } as const;
@@ -68,6 +72,9 @@ export class LiveFeed {
   readonly #parts: LiveFeedParts;
   readonly #share = new FairShare(feedLimits.readers);
   readonly #waiting = new Set<() => void>();
+  readonly #turns = new FeedTurns();
+  /** Requests so far: each has another place in the spread of times. */
+  #asked = 0;
   #listening: Listening | undefined;
   /** Readers that want to read what messages say. */
   #payloadReaders = 0;
@@ -93,13 +100,15 @@ export class LiveFeed {
 
   /** Begins to read. Throws a problem if there are too many readers. */
   open(query: FeedQuery): AsyncIterable<string> {
-    const { signal, rights, lastEventId } = query;
+    const { signal, lastEventId } = query;
     signal.throwIfAborted();
-    const party = rights.principal === undefined ? "operator" : `principal ${rights.principal.name}`;
+    const party = partyOf(query);
+    this.#asked += 1;
     if (!this.#share.mayAdd(party)) {
       const text = `The feed has ${feedLimits.readers} readers at most, and one principal two thirds. End others, or try again later.`;
       // Who has no place to read has none for a connection either.
-      throw new HttpProblem(503, "overloaded", text, { closes: true });
+      const seconds = feedLimits.refusedSeconds + Math.floor(spread(this.#asked) * feedLimits.refusedSpread);
+      throw new HttpProblem(503, "overloaded", text, { closes: true, headers: { "retry-after": String(seconds) } });
     }
     this.#share.add(party);
     if (query.withPayloads) this.#watchPayloads(signal);
@@ -221,20 +230,34 @@ export class LiveFeed {
   ): AsyncIterable<string> {
     const { signal } = query;
     let place = start;
-    yield `retry: ${feedLimits.retryMs}\n\n`;
+    const party = partyOf(query);
+    yield `retry: ${Math.round(feedLimits.retryMs * (1 + spread(this.#asked)))}\n\n`;
     if (isUnknown && query.lastEventId !== undefined) yield lostText(`${id}-${place - 1}`, null);
     while (!signal.aborted) {
+      await this.#turns.enter(party);
       if (place < log.first) {
         reader.lost += log.first - place;
         place = log.first;
       }
-      const { text, next } = gathered(log, place, { reader, query, id });
+      const { text, next } = this.#gathered(log, place, { reader, query, id });
       const lost = this.#lostOf(reader);
       if (lost > 0) yield lostText(`${id}-${place - 1}`, lost);
       place = next;
       if (text !== "") yield text;
       else if (log.hasFrom(place)) await this.#turn(signal);
       else if (!(await this.#more(signal, reader)) && reader.lost === 0) yield `: quiet\nid: ${id}-${place - 1}\n\n`;
+    }
+  }
+
+  /** Looks at events in the turn of the reader, which ends even if the rules throw. */
+  #gathered(log: FeedLog, place: number, about: Parameters<typeof gathered>[2]): ReturnType<typeof gathered> {
+    let [seen, chars] = [0, 0];
+    try {
+      const chunk = gathered(log, place, about);
+      [seen, chars] = [chunk.seen, chunk.text.length];
+      return chunk;
+    } finally {
+      this.#turns.spend(seen, chars);
     }
   }
 
@@ -279,15 +302,24 @@ function gathered(
   log: FeedLog,
   place: number,
   { reader, query, id }: { readonly reader: FeedReader; readonly query: FeedQuery; readonly id: string },
-): { text: string; next: number } {
+): { readonly text: string; readonly next: number; readonly seen: number } {
   let [text, seen] = ["", 0];
   for (const entry of log.from(place)) {
     const { number, event } = entry;
-    if (text.length >= feedLimits.chunkChars || seen >= feedLimits.turnEvents) return { text, next: number };
+    if (text.length >= feedLimits.chunkChars || seen >= feedLimits.turnEvents) return { text, next: number, seen };
     seen += 1;
     if (reader.gets(event)) text += `id: ${id}-${number}\nevent: ${event.kind}\ndata: ${jsonFor(entry, query)}\n\n`;
   }
-  return { text, next: log.next };
+  return { text, next: log.next, seen };
+}
+
+function partyOf({ rights: { principal } }: FeedQuery): string {
+  return principal === undefined ? "operator" : `principal ${principal.name}`;
+}
+
+/** A number from 0 to 1, far from those of the numbers before: parts of the golden section. So readers that left at once do not come back at once. */
+function spread(number: number): number {
+  return (number * 0.618_033_988_749_895) % 1;
 }
 
 /** The JSON of a content. Empty: there is none. */

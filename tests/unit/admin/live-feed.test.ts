@@ -2,7 +2,9 @@ import { expect, onTestFinished, test } from "vitest";
 import type { FeedFilter } from "../../../src/admin/feed/feed-event.ts";
 import { readerLimits } from "../../../src/admin/feed/feed-reader.ts";
 import { feedLimits, LiveFeed } from "../../../src/admin/feed/live-feed.ts";
+import { nextTurn } from "../../../src/core/internal.ts";
 import type { HostObserver, HostOccurrence } from "../../../src/host/internal.ts";
+import { HttpProblem } from "../../../src/http/internal.ts";
 import { ManualClock } from "../../../src/testing/index.ts";
 
 const everything = { principal: undefined, may: () => true, whyNot: () => undefined, assertMay: () => undefined };
@@ -114,7 +116,7 @@ test("the host is listened to as long as a reader is there that came back", asyn
 test("a reader gets what it has asked for, and comes back to where it was", async () => {
   const { happen, open } = rig();
   const reader = open({ filter: { type: "writer" } });
-  expect(await reader.next()).toBe(`retry: ${feedLimits.retryMs}\n\n`);
+  expect(await reader.next()).toMatch(/^retry: \d+\n\n$/);
   happen(callTo("writer", "a"));
   happen(callTo("editor", "b"));
   const text = await reader.next();
@@ -171,7 +173,7 @@ test("a reader gets as many events in a second as it may have, the newest, and i
     for (let at = 0; at < perTick; at += 1)
       happen(callTo(at % 2 === 0 ? "busy" : "other", String(tick * perTick + at)));
     clock.advance(feedLimits.gatherMs);
-    for (let turn = 0; turn < 50; turn += 1) await Promise.resolve();
+    for (let turn = 0; turn < 6; turn += 1) await nextTurn();
   }
   const seconds = (ticks * feedLimits.gatherMs) / 1_000;
   expect(seen).toBeLessThanOrEqual(readerLimits.eventsAtOnce + seconds * readerLimits.eventsPerSecond);
@@ -181,12 +183,12 @@ test("a reader gets as many events in a second as it may have, the newest, and i
   // Then it is quiet: all that the reader wanted was seen or lost.
   for (let second = 1; second <= 2; second += 1) {
     clock.advance(readerLimits.lostMs);
-    for (let turn = 0; turn < 50; turn += 1) await Promise.resolve();
+    for (let turn = 0; turn < 6; turn += 1) await nextTurn();
   }
   expect(seen + lost).toBe((ticks * perTick) / 2);
   happen(callTo("busy", "9999999"));
   clock.advance(feedLimits.gatherMs);
-  for (let turn = 0; turn < 50; turn += 1) await Promise.resolve();
+  for (let turn = 0; turn < 6; turn += 1) await nextTurn();
   expect(newest).toBe(9_999_999);
   isOver = true;
   reader.leave();
@@ -282,4 +284,30 @@ test("a reader sees only what it may", async () => {
   const text = await reader.next();
   expect(text).toContain("mine");
   expect(text).not.toMatch(/vault|secret|news|lease/);
+});
+
+test("readers that came at once are told to come back at different times, and those without a place, too", async () => {
+  const { open } = rig();
+  const times = await Promise.all(
+    Array.from({ length: 8 }, async (_, at) => {
+      const rights = { ...everything, principal: { name: `p${at}` } };
+      return Number(/^retry: (\d+)\n\n$/.exec(await open({ rights }).next())?.[1]);
+    }),
+  );
+  const sorted = times.toSorted((one, other) => one - other);
+  expect(sorted[0]).toBeGreaterThanOrEqual(feedLimits.retryMs);
+  expect(sorted.at(-1)).toBeLessThanOrEqual(2 * feedLimits.retryMs);
+  const gaps = sorted.slice(1).map((time, at) => time - (sorted[at] ?? 0));
+  expect(Math.min(...gaps)).toBeGreaterThan(feedLimits.retryMs / 20);
+  const refused = new Set<unknown>();
+  for (let count = 0; count < 40; count += 1) {
+    try {
+      open({ rights: { ...everything, principal: { name: `q${count}` } } });
+    } catch (error) {
+      if (!(error instanceof HttpProblem)) throw error;
+      expect(error).toMatchObject({ status: 503, headers: { "retry-after": expect.stringMatching(/^\d$/) } });
+      refused.add(error.headers["retry-after"]);
+    }
+  }
+  expect(refused.size).toBeGreaterThan(4);
 });
