@@ -1,6 +1,6 @@
 import { nextTurn } from "../../core/internal.ts";
 
-/** What all readers of a feed together may have in one turn of the event loop: events that are looked at. A written character counts as part of one. */
+/** Everything that all readers of a feed together may have in one turn of the event loop: events that are looked at. A written character counts as part of one. */
 export const turnLimits = { events: 2_000, charsPerEvent: 16 } as const;
 
 /**
