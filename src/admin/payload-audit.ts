@@ -29,7 +29,7 @@ export class PayloadAudit {
     this.#clock = clock;
   }
 
-  /** The operator of this machine is no principal. */
+  /** Notes that a caller gets contents. The operator of this machine leaves no line. */
   note({ principal }: Pick<AdminRights, "principal">, what: ReadContent, count = 1): void {
     if (principal === undefined || count === 0 || this.#log === undefined) return;
     const key = `${what} ${principal.name}`;

@@ -39,7 +39,7 @@ export interface LiveFeedParts {
   readonly observe: (observer: HostObserver) => () => void;
   /** Reads what messages say, while a reader wants it. */
   readonly payloads: AdminHost["payloads"];
-  /** Called when a reader gets the contents of so many messages. */
+  /** Called when a reader gets the contents of messages. `count`: how many. */
   readonly onContents: (reader: AdminRights, count: number) => void;
   /** Makes the id of one time of listening. */
   readonly makeId: () => string;
