@@ -1,5 +1,5 @@
 import type { CoordinationReport } from "../cluster/internal.ts";
-import { errorText, type Logger, randomId, TroupeError } from "../core/internal.ts";
+import { errorText, LimitedLog, type Logger, randomId, TroupeError } from "../core/internal.ts";
 import {
   BearerToken,
   HttpProblem,
@@ -21,6 +21,7 @@ import { HostModel } from "./model/host-model.ts";
 import { TraceLog } from "./model/trace-log.ts";
 import { describeRoutes } from "./openapi/document.ts";
 import { readPage } from "./page-files.ts";
+import { PayloadAudit } from "./payload-audit.ts";
 import { activityRoutes } from "./routes/activity-routes.ts";
 import { agentRoutes } from "./routes/agent-routes.ts";
 import { callRoutes } from "./routes/call-routes.ts";
@@ -93,6 +94,7 @@ interface EntryParts {
   readonly traces: TraceLog;
   /** Ends the listing of the traces. */
   readonly endTraces: () => void;
+  readonly audit: PayloadAudit;
 }
 
 /**
@@ -107,6 +109,7 @@ export class AdminEntry {
   readonly #activity: Activity;
   readonly #traces: TraceLog;
   readonly #endTraces: () => void;
+  readonly #audit: PayloadAudit;
   /** The address on this machine, `http://HOST:PORT`. */
   readonly url: string;
   /** The address for principals, `https://HOST:PORT`. */
@@ -121,6 +124,7 @@ export class AdminEntry {
     this.#activity = activity;
     this.#traces = traces;
     this.#endTraces = parts.endTraces;
+    this.#audit = parts.audit;
     this.url = `http://${placeOf(server)}`;
     this.openUrl = open && `https://${placeOf(open)}`;
   }
@@ -144,8 +148,10 @@ export class AdminEntry {
     model: HostModel,
     { host, facts, address, token, logger, open, configuration = {}, ...options }: AdminEntryOptions,
   ): Promise<AdminEntry> {
+    const audit = new PayloadAudit(logger && new LimitedLog(logger, host.clock), host.clock);
     const feed = new LiveFeed({
       ...{ clock: host.clock, payloads: host.payloads, makeId: randomId },
+      onContents: (reader, count) => audit.note(reader, "messages", count),
       observe: (observer) => host.observe(observer),
     });
     const activity = new Activity(host);
@@ -164,9 +170,9 @@ export class AdminEntry {
       ...clusterRoutes(host, options.inspectStore),
       ...agentRoutes(host),
       ...reminderRoutes(host),
-      ...deadLetterRoutes(host),
+      ...deadLetterRoutes(host, audit),
       ...subscriptionRoutes(host),
-      ...stateRoutes(host),
+      ...stateRoutes(host, audit),
     ];
     const described: AdminRoute = {
       ...{ method: "GET", path: "/openapi.json", parameters: [], need: "nothing" },
@@ -196,7 +202,8 @@ export class AdminEntry {
       await server.close(0);
       throw beyondLoopback(address.host);
     }
-    if (open === undefined) return new AdminEntry(server, undefined, { model, feed, activity, traces, endTraces });
+    if (open === undefined)
+      return new AdminEntry(server, undefined, { model, feed, activity, traces, endTraces, audit });
     try {
       const { host: name, port, tls, authenticator } = open;
       const opened = await listening({
@@ -204,7 +211,7 @@ export class AdminEntry {
         // What principals have the host keep is held against their addresses, as it is for workers.
         openAccount: (giveWay, from) => host.openAccount(giveWay, partyOf(from)),
       });
-      return new AdminEntry(server, opened, { model, feed, activity, traces, endTraces });
+      return new AdminEntry(server, opened, { model, feed, activity, traces, endTraces, audit });
     } catch (error) {
       await server.close(0);
       throw error;
@@ -224,6 +231,7 @@ export class AdminEntry {
     this.#endTraces();
     this.#traces.close();
     await Promise.all([this.#server.close(graceMs), this.#open?.close(graceMs)]);
+    this.#audit.close();
   }
 }
 

@@ -1,6 +1,6 @@
 import { nextTurn } from "../../core/internal.ts";
 
-/** Everything that all readers of a feed together may have in one turn of the event loop: events that are looked at. A written character counts as part of one. */
+/** Events that all readers of a feed together may have looked at in one turn of the event loop. `charsPerEvent` written characters count as one event more. */
 export const turnLimits = { events: 2_000, charsPerEvent: 16 } as const;
 
 /**

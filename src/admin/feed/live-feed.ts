@@ -39,6 +39,8 @@ export interface LiveFeedParts {
   readonly observe: (observer: HostObserver) => () => void;
   /** Reads what messages say, while a reader wants it. */
   readonly payloads: AdminHost["payloads"];
+  /** Called when a reader gets the contents of messages. `count`: how many. */
+  readonly onContents: (reader: AdminRights, count: number) => void;
   /** Makes the id of one time of listening. */
   readonly makeId: () => string;
 }
@@ -255,6 +257,7 @@ export class LiveFeed {
     try {
       const chunk = gathered(log, place, about);
       [seen, chars] = [chunk.seen, chunk.text.length];
+      this.#parts.onContents(about.query.rights, chunk.contents);
       return chunk;
     } finally {
       this.#turns.spend(seen, chars);
@@ -302,15 +305,19 @@ function gathered(
   log: FeedLog,
   place: number,
   { reader, query, id }: { readonly reader: FeedReader; readonly query: FeedQuery; readonly id: string },
-): { readonly text: string; readonly next: number; readonly seen: number } {
-  let [text, seen] = ["", 0];
+): { readonly text: string; readonly next: number; readonly seen: number; readonly contents: number } {
+  let [text, seen, contents] = ["", 0, 0];
   for (const entry of log.from(place)) {
     const { number, event } = entry;
-    if (text.length >= feedLimits.chunkChars || seen >= feedLimits.turnEvents) return { text, next: number, seen };
+    if (text.length >= feedLimits.chunkChars || seen >= feedLimits.turnEvents)
+      return { text, next: number, seen, contents };
     seen += 1;
-    if (reader.gets(event)) text += `id: ${id}-${number}\nevent: ${event.kind}\ndata: ${jsonFor(entry, query)}\n\n`;
+    if (!reader.gets(event)) continue;
+    const json = jsonFor(entry, query);
+    if (json !== entry.json) contents += 1;
+    text += `id: ${id}-${number}\nevent: ${event.kind}\ndata: ${json}\n\n`;
   }
-  return { text, next: log.next, seen };
+  return { text, next: log.next, seen, contents };
 }
 
 function partyOf({ rights: { principal } }: FeedQuery): string {

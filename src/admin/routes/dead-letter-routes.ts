@@ -5,6 +5,7 @@ import type { AdminRoute } from "../admin-route.ts";
 import { agentParameters, optionalAgentOf } from "../agent-names.ts";
 import { messageTypeOf, type ShownMessage, shownMessage } from "../kept-frames.ts";
 import { cursorOf, formatCursor, limitOf, pageParameters } from "../pages.ts";
+import type { PayloadAudit } from "../payload-audit.ts";
 
 /** Bytes of messages that the store reads for one page. */
 const pageBytes = 4 * 1024 * 1024;
@@ -38,7 +39,7 @@ export interface DeadDetail extends DeadRow {
   readonly message: ShownMessage | null;
 }
 
-export function deadLetterRoutes(host: AdminHost): readonly AdminRoute[] {
+export function deadLetterRoutes(host: AdminHost, audit: PayloadAudit): readonly AdminRoute[] {
   const log = (): DurableLog => logOf(host);
   return [
     {
@@ -61,6 +62,7 @@ export function deadLetterRoutes(host: AdminHost): readonly AdminRoute[] {
           throw new TroupeError("not-found", "There is no such dead letter. See troupe dead list.");
         // It shows the message, which may hold what the agent keeps.
         rights.assertMay("read-state", letter.mailbox.type);
+        audit.note(rights, "dead letters");
         return { ...rowOf(letter), id: letter.id, message: shownMessage(letter.frame) };
       },
     },

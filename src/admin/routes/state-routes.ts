@@ -4,6 +4,7 @@ import type { AdminRoute } from "../admin-route.ts";
 import { agentOf, agentParameters, isAgentName } from "../agent-names.ts";
 import { LongChecks } from "../long-checks.ts";
 import { cursorOf, formatCursor, limitOf, pageParameters } from "../pages.ts";
+import type { PayloadAudit } from "../payload-audit.ts";
 import { deleteState, findListed, listStates, putState, showState } from "../stored-states.ts";
 
 /** The longest state that the admin entry reads or writes, in bytes. `troupe state` reads longer ones from the store itself. */
@@ -12,7 +13,7 @@ export const maxStateBytes = 16 * 1024 * 1024;
 /** Copies of a state that are in memory while it is shown: its bytes, and its text twice. */
 const copies = 4;
 
-export function stateRoutes(host: AdminHost): readonly AdminRoute[] {
+export function stateRoutes(host: AdminHost, audit: PayloadAudit): readonly AdminRoute[] {
   const checks = new LongChecks();
   return [
     {
@@ -26,10 +27,12 @@ export function stateRoutes(host: AdminHost): readonly AdminRoute[] {
     },
     {
       ...{ method: "GET", path: "/v1/state", parameters: agentParameters, need: "read-state" },
-      handle: async ({ query, account }) => {
+      handle: async ({ query, account, rights }) => {
         const agent = agentOf(query);
         takeSpace(account, (await findListed(host.store, agent))?.bytes ?? 0);
-        return showState(host.store, agent);
+        const state = await showState(host.store, agent);
+        audit.note(rights, "states");
+        return state;
       },
     },
     {

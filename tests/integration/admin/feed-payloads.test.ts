@@ -94,4 +94,11 @@ test("a principal reads calls whose agents' state it may read, and events whose 
   expect(editor.text).toContain('"type":"vault"');
   expect(guest.text).not.toMatch(/payload|to writer|on news/);
   for (const reader of [editor, guest]) reader.end();
+  await rig.entry.close(1_000);
+  const readers = rig.logger.lines.filter(({ text }) => text === "a principal reads contents");
+  expect(new Set(readers.map(({ fields = {} }) => `${fields.principal} ${fields.what}`))).toEqual(
+    new Set(["editor messages"]),
+  );
+  // Calls to the writer, the last one among them, and the event.
+  expect(readers.reduce((sum, { fields = {} }) => sum + Number(fields.count), 0)).toBe(3);
 });

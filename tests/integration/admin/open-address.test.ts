@@ -140,6 +140,11 @@ describe("at the address that other machines reach", () => {
       [guest, []],
     ] as const)
       expect(await typesOf("/v1/states", token)).toEqual(types);
+    expect((await ask("/v1/state?type=writer&key=kept", { token: writer })).status).toBe(200);
+    expect(rig.logger.lines).toContainEqual({
+      ...{ level: "info", text: "a principal reads contents" },
+      fields: { principal: "writer", what: "states", count: 1 },
+    });
     expect((await ask("/v1/sessions", { token: writer })).content.rows).toEqual([]);
     for (const path of ["/v1/host", "/v1/workers", "/v1/counters", "/v1/configuration", "/metrics"]) {
       const { status, content } = await ask(path, { token: path === "/v1/host" ? ops : writer });

@@ -30,7 +30,7 @@ function rig() {
     of: () => (payloads.watchers > 0 ? content : undefined),
   };
   const feed = new LiveFeed({
-    ...{ clock, payloads },
+    ...{ clock, payloads, onContents: () => undefined },
     observe: (observer) => {
       observers.add(observer);
       return () => void observers.delete(observer);

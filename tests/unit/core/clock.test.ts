@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
-import { systemClock } from "../../../src/core/internal.ts";
+import { sharedTime, systemClock } from "../../../src/core/internal.ts";
+import { ManualClock } from "../../../src/testing/index.ts";
 
 test.each([2 ** 31, Number.POSITIVE_INFINITY])(
   "a timer of %d ms does not go off at once: it is longer than timers can be",
@@ -13,3 +14,19 @@ test.each([2 ** 31, Number.POSITIVE_INFINITY])(
     timer.cancel();
   },
 );
+
+test("code that runs in one go reads one time, and what comes later another one", async () => {
+  const now = sharedTime(systemClock);
+  const first = now();
+  while (systemClock.now() <= first) {
+    // Until the clock has moved.
+  }
+  expect(now()).toBe(first);
+  await Promise.resolve();
+  expect(now()).toBeGreaterThan(first);
+  const manual = new ManualClock();
+  const ofManual = sharedTime(manual);
+  const before = ofManual();
+  manual.advance(5);
+  expect(ofManual()).toBe(before + 5);
+});
