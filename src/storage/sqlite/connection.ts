@@ -3,11 +3,11 @@ import { pathToFileURL } from "node:url";
 import { loggableText, type MailBounds, StoreError } from "../../core/internal.ts";
 import type { DatabaseOptions } from "./asks.ts";
 import type { Database, SqliteDriver, Statement } from "./driver.ts";
-import { LogTables } from "./log-tables.ts";
-import { RunTables } from "./run-tables.ts";
-import { logSince, migrate, readSchemaVersion, recountMail, runsSince, sizesAgree } from "./schema.ts";
-import { TableReads } from "./table-reads.ts";
-import { TableWrites } from "./table-writes.ts";
+import { LogTables } from "./tables/log-tables.ts";
+import { RunTables } from "./tables/run-tables.ts";
+import { logSince, migrate, readSchemaVersion, recountMail, runsSince, sizesAgree } from "./tables/schema.ts";
+import { TableReads } from "./tables/table-reads.ts";
+import { TableWrites } from "./tables/table-writes.ts";
 
 /** An open state store's file with its prepared statements. */
 export class Connection {

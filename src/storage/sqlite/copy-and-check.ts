@@ -1,10 +1,10 @@
 import { existsSync } from "node:fs";
 import { errorText, loggableText, mailSize, nameInError, StoreError } from "../../core/internal.ts";
 import { writeNewFile } from "./backup-file.ts";
-import { nameIn, textIn } from "./columns.ts";
-import { assertPlace, type Database, type SqliteDriver } from "./driver.ts";
-import { readSchemaVersion, sizesSince } from "./schema.ts";
+import { assertPlace, type Database, type Row, type SqliteDriver } from "./driver.ts";
 import { codeOf } from "./sqlite-error.ts";
+import { nameIn, textIn } from "./tables/columns.ts";
+import { readSchemaVersion, sizesSince } from "./tables/schema.ts";
 
 /** Faults that a check lists at most. */
 const mostFaults = 100;
@@ -29,8 +29,9 @@ export function findDamage(driver: SqliteDriver, file: string): readonly string[
     return withDatabase(driver, file, (database) => {
       const version = readSchemaVersion(database, file);
       isStore = true;
-      const found = database.prepare(`pragma quick_check(${mostFaults})`).all();
-      const faults = found.flatMap((row) => faultsIn(String(Object.values(row)[0]))).slice(0, mostFaults);
+      const faults = rowsOfCheck(database)
+        .flatMap((row) => faultsIn(String(Object.values(row)[0])))
+        .slice(0, mostFaults);
       if (version < sizesSince || faults.length > 0) return faults;
       return wrongSizes(database);
     });
@@ -38,6 +39,18 @@ export function findDamage(driver: SqliteDriver, file: string): readonly string[
     const isDamage = isStore && error instanceof StoreError && error.storeCode === "corrupt";
     if (isDamage || codeOf(error) !== undefined) return [loggableText(errorText(error))];
     throw error;
+  }
+}
+
+/** The rows of SQLite's own check. It ends with an error where it reads on a damaged page; its first row has the faults of all pages. */
+function rowsOfCheck(database: Database): readonly Row[] {
+  const check = database.prepare(`pragma quick_check(${mostFaults})`);
+  try {
+    return check.all();
+  } catch (error) {
+    const row = check.get();
+    if (row === undefined) throw error;
+    return [row];
   }
 }
 

@@ -5,9 +5,6 @@ import { type CommitOutcome, loggableText, StoreError, type StoreOpening } from 
 import type { Answers, AskOf, DatabaseOptions, WriteAsk } from "./asks.ts";
 import { Connection } from "./connection.ts";
 import { assertPlace, type SqliteDriver } from "./driver.ts";
-import type { LogTables } from "./log-tables.ts";
-import type { RunTables } from "./run-tables.ts";
-import { migrate } from "./schema.ts";
 import {
   codeOf,
   damagedError,
@@ -18,7 +15,10 @@ import {
   toStoreError,
 } from "./sqlite-error.ts";
 import { StoreLock } from "./store-lock.ts";
-import type { TableReads } from "./table-reads.ts";
+import type { LogTables } from "./tables/log-tables.ts";
+import type { RunTables } from "./tables/run-tables.ts";
+import { migrate } from "./tables/schema.ts";
+import type { TableReads } from "./tables/table-reads.ts";
 
 /** The answer to a write. */
 type Written = Answers[WriteAsk["kind"]];

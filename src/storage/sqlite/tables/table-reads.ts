@@ -15,9 +15,10 @@ import {
   type StoredReminder,
   type StoreStats,
   storeLimits,
-} from "../../core/internal.ts";
-import { endOf, firstKey, nextAfter } from "../key-ranges.ts";
-import { numberIn } from "../rows.ts";
+} from "../../../core/internal.ts";
+import { endOf, firstKey, nextAfter } from "../../key-ranges.ts";
+import { numberIn } from "../../rows.ts";
+import type { Database, Row, Statement } from "../driver.ts";
 import {
   bytesIn,
   listedIn,
@@ -29,7 +30,6 @@ import {
   toBlob,
   toNameBlob,
 } from "./columns.ts";
-import type { Database, Row, Statement } from "./driver.ts";
 
 const noBytes = new Uint8Array(0);
 /** Each reminder comes after this one. */

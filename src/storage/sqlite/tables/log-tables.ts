@@ -21,10 +21,10 @@ import {
   mailSize,
   shardOf,
   storeLimits,
-} from "../../core/internal.ts";
-import { numberIn } from "../rows.ts";
+} from "../../../core/internal.ts";
+import { numberIn } from "../../rows.ts";
+import type { Database, Row, Statement } from "../driver.ts";
 import { letterIn, toBlob } from "./columns.ts";
-import type { Database, Row, Statement } from "./driver.ts";
 
 /** Bytes of dead letters after which their bound is looked at again. */
 const sweepBytes = storeLimits.deadLettersBytes / 16;

@@ -12,10 +12,10 @@ import {
   type RunQuery,
   type RunRefusal,
   storeLimits,
-} from "../../core/internal.ts";
-import { numberIn } from "../rows.ts";
+} from "../../../core/internal.ts";
+import { numberIn } from "../../rows.ts";
+import type { Database, Row, Statement } from "../driver.ts";
 import { bytesIn, runIn, toBlob } from "./columns.ts";
-import type { Database, Row, Statement } from "./driver.ts";
 
 /** Chunks whose lengths one statement reads. */
 const sizesAtOnce = 1_000;

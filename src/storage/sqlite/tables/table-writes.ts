@@ -14,10 +14,10 @@ import {
   storeLimits,
   withLeftMail,
   withoutMail,
-} from "../../core/internal.ts";
-import { numberIn } from "../rows.ts";
+} from "../../../core/internal.ts";
+import { numberIn } from "../../rows.ts";
+import type { Database, Statement } from "../driver.ts";
 import { epochIn, textIn, toBlob, toNameBlob } from "./columns.ts";
-import type { Database, Statement } from "./driver.ts";
 import type { LogTables } from "./log-tables.ts";
 import type { RunTables } from "./run-tables.ts";
 

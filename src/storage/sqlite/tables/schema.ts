@@ -1,5 +1,5 @@
-import { loggableText, mailSize, StoreError } from "../../core/internal.ts";
-import type { Database } from "./driver.ts";
+import { loggableText, mailSize, StoreError } from "../../../core/internal.ts";
+import type { Database } from "../driver.ts";
 
 /** "TRUP": marks a file as a state store of Troupe. */
 const applicationId = 0x54525550;

@@ -1,5 +1,5 @@
-import { createRowReaders } from "../rows.ts";
-import type { Row } from "./driver.ts";
+import { createRowReaders } from "../../rows.ts";
+import type { Row } from "../driver.ts";
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
