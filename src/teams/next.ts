@@ -202,7 +202,7 @@ function defaultPrompt({ participants, thread }: Turn, candidates: readonly stri
   ].join("\n");
 }
 
-/** Returns the participants that a policy has chosen, each once, with their notes. Throws `invalid-argument` for a name that is none. */
+/** Returns the participants that a policy has chosen, each once, with their notes. Throws `invalid-argument` for a name that no participant has. */
 export function speakersOf(team: string, chosen: Speakers, participants: readonly Participant[]): readonly Chosen[] {
   const list: readonly (string | Speaker)[] = typeof chosen === "string" || !isList(chosen) ? [chosen] : chosen;
   const speakers = new Map<string, Chosen>();

@@ -122,7 +122,7 @@ export interface TokenBounds {
   readonly completion?: number | undefined;
 }
 
-/** Stops when the turns of the run have used so many tokens, as far as the participants tell. */
+/** Stops when the turns of the run have used so many tokens. A participant that tells no tokens counts as 0. */
 export function tokens({ total, prompt, completion }: TokenBounds): Condition {
   const bounds = [total, prompt, completion];
   if (bounds.every((bound) => bound === undefined)) {

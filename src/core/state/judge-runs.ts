@@ -12,6 +12,9 @@ export interface RunsBefore {
   readonly working: () => number;
 }
 
+/** A run keeps no more of them. */
+const mostChunks = storeLimits.runBytes / storeLimits.runChunkBytes;
+
 /** Says why changes of runs can't be written. */
 export type RunRefusal =
   | { readonly at: "conflict"; readonly run: string }
@@ -59,6 +62,7 @@ export function runLimitOver({ runs = [] }: Commit, maxValueBytes: number): stri
         }
         break;
       case "append":
+        if (change.chunks.length > mostChunks) return `${mostChunks} chunks at once`;
         if (change.chunks.some(({ length }) => length > maxValueBytes)) return `${maxValueBytes} bytes of a chunk`;
         break;
       case "end":

@@ -328,7 +328,7 @@ export interface StateStore extends AsyncDisposable {
   mail(query: MailQuery): Promise<readonly StoredMail[]>;
   /** Writes what became of reminders and mail, all of it together. It may wait for the next commit. */
   settle(done: Settlements): Promise<void>;
-  /** Reads a run, a page at a time. Undefined: there is none, or it has ended longer ago than it is kept. */
+  /** Reads a run, a page at a time. Resolves to undefined if the store has no such run, or if its time after its end is over. */
   readRun(run: RunName, query?: RunPageQuery): Promise<RunPage | undefined>;
   /** Lists runs, a page at a time. No run is missed or repeated if others begin meanwhile. */
   listRuns(query?: RunQuery): Promise<RunList>;

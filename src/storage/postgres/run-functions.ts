@@ -89,6 +89,9 @@ begin
         ends_at = p_now + keep_ms where run = v_run.run;
       delete from ${s}.runs where run in (select run from ${s}.runs where agent = p_agent and status <> 'working'
         order by updated_at desc, run desc offset ${storeLimits.runs});
+      -- Two for each one that ends, so that their number follows that of the time for which they are kept.
+      delete from ${s}.runs where run in (
+        select run from ${s}.runs where ends_at <= p_now and run <> v_run.run limit 2 for update skip locked);
     end case;
   end loop;
   if p_write ? 'createsRuns' and (select count(*) from ${s}.runs where agent = p_agent and status = 'working') > ${storeLimits.runs} then

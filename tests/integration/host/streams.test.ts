@@ -1,47 +1,32 @@
 import { describe, expect, it } from "vitest";
 import type { HostOptions } from "../../../src/host/index.ts";
-import { encodeFrame, type Frame } from "../../../src/protocol/index.ts";
+import { encodeFrame } from "../../../src/protocol/index.ts";
 import { ManualClock } from "../../../src/testing/index.ts";
 import { type HostRig, hostTransports } from "../../support/host-transports.ts";
+import { beginStream, chunk, streaming } from "../../support/raw-streams.ts";
 import { RawWorker, textOf } from "../../support/raw-worker.ts";
 
-const troupe = { isAnnounced: true, metadata: { agcaps: "turns,streams" } } as const;
 const older = { isAnnounced: true, metadata: { agcaps: "turns" } } as const;
-
-type Chunk = Extract<Frame, { readonly kind: "chunk" }>;
-
-function chunk(requestId: string, offset: number, bytes = 8): Chunk {
-  const types = offset === 0 ? { typeName: "T", contentType: "application/json" } : { typeName: "", contentType: "" };
-  return { kind: "chunk", requestId, offset, ...types, data: new Uint8Array(bytes) };
-}
 
 async function openScene(start: (options?: HostOptions) => Promise<HostRig>, options?: HostOptions) {
   const rig = await start(options);
-  const target = await new RawWorker(rig.dial(), "T", troupe).join();
+  const target = await new RawWorker(rig.dial(), "T", streaming).join();
   await target.register("poet");
-  const caller = await new RawWorker(rig.dial(), "C", troupe).join();
+  const caller = await new RawWorker(rig.dial(), "C", streaming).join();
   return { rig, caller, target, [Symbol.asyncDispose]: () => rig[Symbol.asyncDispose]() };
-}
-
-/** Begins a stream with this window. Returns the host's id of it. */
-async function begin(caller: RawWorker, target: RawWorker, agstream = "1024"): Promise<string> {
-  caller.request("7", "poet/k", { metadata: { agstream } });
-  const { requestId, metadata } = await target.nextRequest();
-  expect(metadata).toEqual({ agstream });
-  return requestId;
 }
 
 describe.each(hostTransports)("answers in parts through the host over $name", ({ start }) => {
   it("names streams to a worker of Troupe's", async () => {
     await using rig = await start();
-    const worker = new RawWorker(rig.dial(), "W", troupe).open();
+    const worker = new RawWorker(rig.dial(), "W", streaming).open();
     expect((await worker.responseMetadata()).agcaps?.split(",")).toContain("streams");
   });
 
   it("go to their caller under its own id, with their own bytes, and the answer behind them", async () => {
     await using scene = await openScene(start);
     const { caller, target } = scene;
-    const requestId = await begin(caller, target);
+    const requestId = await beginStream(caller, target);
     for (const offset of [0, 1]) target.send(chunk(requestId, offset));
     target.respond(requestId, "the answer");
     for (const offset of [0, 1]) {
@@ -55,7 +40,7 @@ describe.each(hostTransports)("answers in parts through the host over $name", ({
   it("take a grant of the caller to the target, under the id that the target knows", async () => {
     await using scene = await openScene(start);
     const { caller, target } = scene;
-    const requestId = await begin(caller, target);
+    const requestId = await beginStream(caller, target);
     caller.send({ kind: "credit", requestId: "7", bytes: 2_048 });
     expect(await target.next()).toEqual({ kind: "credit", requestId, bytes: 2_048 });
     // A repeated grant says nothing new.
@@ -67,7 +52,7 @@ describe.each(hostTransports)("answers in parts through the host over $name", ({
   it("let no reader fill the target's queue with tiny grants, and pass on their sum", async () => {
     await using scene = await openScene(start);
     const { caller, target } = scene;
-    const requestId = await begin(caller, target);
+    const requestId = await beginStream(caller, target);
     for (let bytes = 1_040; bytes <= 3_000; bytes += 8) caller.send({ kind: "credit", requestId: "7", bytes });
     expect(await caller.settled()).toEqual([]);
     expect(await target.settled()).toEqual([{ kind: "credit", requestId, bytes: 2_048 }]);
@@ -78,7 +63,7 @@ describe.each(hostTransports)("answers in parts through the host over $name", ({
   it("let the target send 1 MiB at a time for a reader that grants without end", async () => {
     await using scene = await openScene(start);
     const { caller, target } = scene;
-    const requestId = await begin(caller, target);
+    const requestId = await beginStream(caller, target);
     const mebi = 1024 * 1024;
     caller.send({ kind: "credit", requestId: "7", bytes: Number.MAX_SAFE_INTEGER });
     expect(await target.next()).toEqual({ kind: "credit", requestId, bytes: mebi });
@@ -92,7 +77,7 @@ describe.each(hostTransports)("answers in parts through the host over $name", ({
     await using scene = await openScene(start);
     const { caller, target } = scene;
     const mebi = 1024 * 1024;
-    const requestId = await begin(caller, target, String(4 * mebi));
+    const requestId = await beginStream(caller, target, String(4 * mebi));
     target.send(chunk(requestId, 0, mebi - 64));
     expect(await target.next()).toEqual({ kind: "credit", requestId, bytes: 2 * mebi });
     expect(await caller.next()).toMatchObject({ kind: "chunk", offset: 0 });
@@ -133,8 +118,8 @@ describe.each(hostTransports)("answers in parts through the host over $name", ({
   it("come from no worker but the target, and not after the answer", async () => {
     await using scene = await openScene(start);
     const { rig, caller, target } = scene;
-    const other = await new RawWorker(rig.dial(), "O", troupe).join();
-    const requestId = await begin(caller, target);
+    const other = await new RawWorker(rig.dial(), "O", streaming).join();
+    const requestId = await beginStream(caller, target);
     other.send(chunk(requestId, 0));
     await other.settled();
     target.respond(requestId, "the answer");
@@ -148,7 +133,7 @@ describe.each(hostTransports)("answers in parts through the host over $name", ({
   it("end as invalid-message when the target sends what the reader has not granted", async () => {
     await using scene = await openScene(start);
     const { caller, target } = scene;
-    const requestId = await begin(caller, target);
+    const requestId = await beginStream(caller, target);
     target.send(chunk(requestId, 0, 1_000));
     target.send(chunk(requestId, 1));
     expect(await caller.next()).toMatchObject({ kind: "chunk", offset: 0 });
@@ -159,7 +144,7 @@ describe.each(hostTransports)("answers in parts through the host over $name", ({
   it("end with an error that says so when a chunk can't be read, and the channel of the target lives on", async () => {
     await using scene = await openScene(start);
     const { caller, target } = scene;
-    const requestId = await begin(caller, target);
+    const requestId = await beginStream(caller, target);
     const bytes = Buffer.from(encodeFrame(chunk(requestId, 0)));
     // No text has such a byte.
     bytes[bytes.indexOf("\x1a\x01T") + 2] = 0xff;
@@ -168,7 +153,7 @@ describe.each(hostTransports)("answers in parts through the host over $name", ({
     expect(failed.metadata).toMatchObject({ agerrorcode: "invalid-message" });
     expect(failed.error).toMatch(/^A chunk of agent type poet can't be read/);
     expect(await target.nextCancel()).toMatchObject({ requestId, reason: "cancelled" });
-    const next = await begin(caller, target);
+    const next = await beginStream(caller, target);
     target.respond(next, "well");
     expect(textOf(await caller.nextResponse())).toBe("well");
   });
@@ -177,7 +162,7 @@ describe.each(hostTransports)("answers in parts through the host over $name", ({
     const maxQueuedBytes = 1024 * 1024;
     await using scene = await openScene(start, { maxQueuedBytes, maxQueuedFrames: 1_000 });
     const { rig, caller, target } = scene;
-    const slow = await new RawWorker(rig.dial(), "slow", troupe).join();
+    const slow = await new RawWorker(rig.dial(), "slow", streaming).join();
     slow.stream.pause();
     slow.request("7", "poet/k", { metadata: { agstream: "999999999" } });
     const stalled = await target.nextRequest();
@@ -187,7 +172,7 @@ describe.each(hostTransports)("answers in parts through the host over $name", ({
       cancelled = (await target.settled()).some(({ kind }) => kind === "cancel");
     }
     expect(rig.host.counters().queuedBytes).toBeLessThanOrEqual(2 * maxQueuedBytes);
-    const requestId = await begin(caller, target);
+    const requestId = await beginStream(caller, target);
     target.send(chunk(requestId, 0));
     target.respond(requestId, "the answer");
     expect(await caller.next()).toMatchObject({ kind: "chunk" });
@@ -198,7 +183,7 @@ describe.each(hostTransports)("answers in parts through the host over $name", ({
     const clock = new ManualClock();
     await using scene = await openScene(start, { clock, callTimeoutMs: 1_000, heartbeatMs: 0 });
     const { caller, target } = scene;
-    const requestId = await begin(caller, target, "100000");
+    const requestId = await beginStream(caller, target, "100000");
     for (const offset of [0, 1, 2]) {
       await clock.advance(900);
       target.send(chunk(requestId, offset));
@@ -217,10 +202,10 @@ describe.each(hostTransports)("answers in parts through the host over $name", ({
   it("end with the caller's cancel, and with its channel", async () => {
     await using scene = await openScene(start);
     const { caller, target } = scene;
-    const first = await begin(caller, target);
+    const first = await beginStream(caller, target);
     caller.send({ kind: "cancel", requestId: "7", reason: "cancelled" });
     expect(await target.nextCancel()).toMatchObject({ requestId: first, reason: "cancelled" });
-    const second = await begin(caller, target);
+    const second = await beginStream(caller, target);
     caller.stream.end();
     expect(await target.nextCancel()).toMatchObject({ requestId: second, reason: "caller-gone" });
   });

@@ -77,7 +77,7 @@ test("a backup that fails leaves no file", async () => {
   await store.commit(Array.from({ length: 300 }, (_, key) => putOf("x".repeat(1_000), ofKey(key))));
   await store.close();
   const bytes = readFileSync(damaged);
-  writeFileSync(damaged, bytes.fill(0xaa, bytes.length - 60_000, bytes.length - 40_000));
+  writeFileSync(damaged, bytes.fill(0xaa, bytes.length / 2, bytes.length / 2 + 50_000));
   const copying = backupSqliteStoreWith(damaged, join(folder, "backup.db"), parts);
   await expect(copying).rejects.toMatchObject({ storeCode: "corrupt" });
   expect(existsSync(join(folder, "backup.db"))).toBe(false);

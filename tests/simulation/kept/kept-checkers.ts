@@ -219,9 +219,11 @@ function remindersFire({ kept }: Ledger, report: Report): void {
       ...endings.filter((ending) => story.isKept(ending.turn)).map(({ writtenAt }) => writtenAt),
     );
     for (const tick of kept.turns) {
-      // A deletion by a later turn of the activation does not say whether a tick before it was stored.
-      const isLate =
-        tick.cause.startsWith(`${name}.`) && story.hasLeftTrace(tick) && (story.writtenAt(tick) ?? 0) > endedAt;
+      const writtenAt = story.writtenAt(tick) ?? 0;
+      // A deletion after the end of the activation does not say that the tick was stored.
+      const { deactivatedAt = Number.POSITIVE_INFINITY } = tick.activation;
+      const isCertain = story.hasLeftTrace(tick) || writtenAt < deactivatedAt;
+      const isLate = tick.cause.startsWith(`${name}.`) && isCertain && writtenAt > endedAt;
       if (isLate) report(`${tick.token} was stored after its reminder had been cancelled or replaced`);
     }
   }

@@ -12,7 +12,7 @@ export class HostLogs {
       this.#note(`${host}: ${line}`);
     } else if (entry.level === "error") {
       count(this.#errors, entry.msg);
-      if (!expected.some((pattern) => pattern.test(entry.msg))) this.#note(`${host}: ${line}`);
+      if (!expected.some((pattern) => pattern.test(`${entry.msg}: ${entry.reason}`))) this.#note(`${host}: ${line}`);
     } else if (entry.level === "warn") count(this.#warnings, entry.msg);
   }
 
@@ -38,18 +38,20 @@ const expected: readonly RegExp[] = [
   /The mail of the state store can't be moved into the log/,
   /a state could not be (read|written)/,
   /The state store can't read or write reminders/,
-  /the mail of the cluster is not there in NATS/,
+  /the mail of the cluster is not there in NATS: JetStream of NATS does not answer/,
 ];
 
 interface Entry {
   readonly level: string;
   readonly msg: string;
+  /** Empty: the line has none. */
+  readonly reason: string;
 }
 
 function entryOf(line: string): Entry | undefined {
   try {
-    const { level, msg } = JSON.parse(line) as { readonly level?: unknown; readonly msg?: unknown };
-    return typeof level === "string" && typeof msg === "string" ? { level, msg } : undefined;
+    const { level, msg, reason = "" } = JSON.parse(line) as Partial<Record<keyof Entry, unknown>>;
+    return typeof level === "string" && typeof msg === "string" ? { level, msg, reason: String(reason) } : undefined;
   } catch {
     return undefined;
   }

@@ -1,3 +1,4 @@
+import { firstOf } from "../../collections/first-of.ts";
 import { type Due, DueHeap } from "../../delivery/calls/due-heap.ts";
 import { type AgentName, compareBytes, compareNames, textOfName } from "../agent-name.ts";
 import { chunkSize, type RunsBefore } from "../judge-runs.ts";
@@ -7,6 +8,7 @@ import { bytesOfListedRun, pageOf } from "../store-pages.ts";
 import type {
   RunCreation,
   RunList,
+  RunName,
   RunPage,
   RunPageQuery,
   RunProgress,
@@ -94,15 +96,14 @@ export class MemoryRuns {
 
   list({ agent, type, status, after, limit = storeLimits.listed }: RunQuery): RunList {
     const most = Math.max(1, Math.min(limit, storeLimits.listed));
-    const found: StoredRun[] = [];
-    for (const run of this.#all(agent)) {
-      if (type !== undefined && run.agent.type !== type) continue;
-      if (status !== undefined && run.status !== status) continue;
-      const isAfter =
-        after === undefined || (compareNames(run.agent, after.agent) || compareBytes(run.create.id, after.id)) > 0;
-      if (isAfter) found.push(storedRun(run));
-    }
-    found.sort((a, b) => compareNames(a.agent, b.agent) || compareBytes(a.id, b.id));
+    const isWanted = (run: MemoryRun): boolean => {
+      if (type !== undefined && run.agent.type !== type) return false;
+      if (status !== undefined && run.status !== status) return false;
+      return after === undefined || compareRuns(nameOf(run), after) > 0;
+    };
+    const found = firstOf(filtered(this.#all(agent), isWanted), most + 1, (a, b) =>
+      compareRuns(nameOf(a), nameOf(b)),
+    ).map(storedRun);
     const runs = pageOf(found, { bytesOf: bytesOfListedRun, limit: most });
     return { runs, isLast: runs.length === found.length };
   }
@@ -185,6 +186,18 @@ export class MemoryRuns {
     if (run.status !== "working") this.#ended.remove(run);
     return -sizeOfRun(agent, run.create) - run.bytes - (run.outcome?.length ?? 0);
   }
+}
+
+function nameOf({ agent, create }: MemoryRun): RunName {
+  return { agent, id: create.id };
+}
+
+function compareRuns(a: RunName, b: RunName): number {
+  return compareNames(a.agent, b.agent) || compareBytes(a.id, b.id);
+}
+
+function* filtered(runs: Iterable<MemoryRun>, isWanted: (run: MemoryRun) => boolean): Iterable<MemoryRun> {
+  for (const run of runs) if (isWanted(run)) yield run;
 }
 
 function nextOf({ first, chunks }: MemoryRun): number {

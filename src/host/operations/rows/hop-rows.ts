@@ -1,13 +1,13 @@
 import type { Clock } from "../../../core/internal.ts";
 import { RpcError, StatusCode } from "../../../transport/internal.ts";
 import type { ListedCall, MessageOperations } from "../message-operations.ts";
-import type { KeptTraces, TracedHop } from "./kept-traces.ts";
+import type { HopFacts, KeptTraces, TracedHop } from "./kept-traces.ts";
 import { fits, type RowList } from "./row-list.ts";
 import { orNull, readFields, told } from "./told-values.ts";
 import { seesAll, type Viewer } from "./viewer.ts";
 
 /** A call or an event of a trace. */
-export interface HopRow {
+export interface HopRow extends HopFacts {
   /** Its place among the hops of its host. */
   readonly number: number;
   readonly traceId: string;
@@ -19,17 +19,6 @@ export interface HopRow {
   /** The agent that sends it. Null: it names none. */
   readonly senderType: string | null;
   readonly senderKey: string | null;
-  /** The target of a call. Null for an event. */
-  readonly type: string | null;
-  readonly key: string | null;
-  /** The topic type of an event. Null for a call. */
-  readonly topic: string | null;
-  readonly outcome: string;
-  readonly code: string | null;
-  /** False: the host found no worker for the call, so that its type may be anything. */
-  readonly isPlaced: boolean;
-  /** True: another host has sent the call for a caller there, and tells it, too. */
-  readonly isOfOtherHost: boolean;
 }
 
 /** Calls under way of one trace that are looked for at a host. */

@@ -241,7 +241,7 @@ export const runCases: readonly StoreCase[] = [
     },
   },
   {
-    promise: "refuses an id, an owner or a principal beyond its limit",
+    promise: "refuses an id, an owner, a principal or a number of chunks beyond its limit",
     tryIt: async (lab) => {
       const store = await lab.open();
       const long = "x".repeat(storeLimits.runIdCharacters + 1);
@@ -250,7 +250,13 @@ export const runCases: readonly StoreCase[] = [
         const outcome = await commitOne(store, commitOf({ runs: [run], reminders: [reminderAt("r", 1)] }));
         equal(outcome.at, "refused");
       }
-      deepEqual([(await store.reminders(agent)).length, (await store.listRuns()).runs.length], [0, 0]);
+      await write(store, creation("many"));
+      const many = Array.from({ length: storeLimits.runBytes / storeLimits.runChunkBytes + 1 }, () => "");
+      equal((await commitOne(store, commitOf({ runs: [chunksOf("many", 0, ...many)] }))).at, "refused");
+      deepEqual(
+        [(await store.reminders(agent)).length, (await store.listRuns()).runs.map(({ next }) => next)],
+        [0, [0]],
+      );
     },
   },
 ];

@@ -8,7 +8,6 @@ import {
   encodePeerCall,
   encodePeerFrame,
   encodePeerNotice,
-  type Frame,
   joinFrame,
   peekFrame,
   requestIdText,
@@ -22,31 +21,15 @@ import {
   linkedTransports,
 } from "../../../support/linked-hosts.ts";
 import { helloOfHost, nextOfKind, openRawHost, openWaitingHost } from "../../../support/raw-link.ts";
+import { beginStream, type Chunk, chunk, streaming } from "../../../support/raw-streams.ts";
 import { RawWorker, textOf, textPayload } from "../../../support/raw-worker.ts";
-
-const troupe = { isAnnounced: true, metadata: { agcaps: "turns,streams" } } as const;
-
-type Chunk = Extract<Frame, { readonly kind: "chunk" }>;
-
-function chunk(requestId: string, offset: number, bytes = 8): Chunk {
-  const types = offset === 0 ? { typeName: "T", contentType: "application/json" } : { typeName: "", contentType: "" };
-  return { kind: "chunk", requestId, offset, ...types, data: new Uint8Array(bytes) };
-}
 
 async function openScene(start: LinkedTransport["start"], options?: LinkedHostsOptions) {
   const rig = await start(options);
-  const target = await new RawWorker(rig.two.dial(), "T", troupe).join();
+  const target = await new RawWorker(rig.two.dial(), "T", streaming).join();
   await target.register("poet");
-  const caller = await new RawWorker(rig.one.dial(), "C", troupe).join();
+  const caller = await new RawWorker(rig.one.dial(), "C", streaming).join();
   return { rig, caller, target, [Symbol.asyncDispose]: () => rig[Symbol.asyncDispose]() };
-}
-
-/** Begins a stream with this window. Returns the id under which the target knows it. */
-async function begin(caller: RawWorker, target: RawWorker, agstream = "1024"): Promise<string> {
-  caller.request("7", "poet/k", { metadata: { agstream } });
-  const { requestId, metadata } = await target.nextRequest();
-  expect(metadata).toEqual({ agstream });
-  return requestId;
 }
 
 function pendingCalls(rig: Awaited<ReturnType<LinkedTransport["start"]>>): readonly number[] {
@@ -57,7 +40,7 @@ describe.each(linkedTransports)("answers in parts between hosts over $name", ({ 
   it("go to their caller under its own id, with their own bytes, and the answer behind them", async () => {
     await using scene = await openScene(start);
     const { rig, caller, target } = scene;
-    const requestId = await begin(caller, target);
+    const requestId = await beginStream(caller, target);
     for (const offset of [0, 1]) target.send(chunk(requestId, offset));
     target.respond(requestId, "the answer");
     for (const offset of [0, 1]) {
@@ -71,7 +54,7 @@ describe.each(linkedTransports)("answers in parts between hosts over $name", ({ 
   it("take a grant of the caller to the target, under the id that the target knows", async () => {
     await using scene = await openScene(start);
     const { caller, target } = scene;
-    const requestId = await begin(caller, target);
+    const requestId = await beginStream(caller, target);
     caller.send({ kind: "credit", requestId: "7", bytes: 2_048 });
     expect(await target.next()).toEqual({ kind: "credit", requestId, bytes: 2_048 });
   });
@@ -79,7 +62,7 @@ describe.each(linkedTransports)("answers in parts between hosts over $name", ({ 
   it("end as invalid-message when the target sends what the reader has not granted", async () => {
     await using scene = await openScene(start);
     const { caller, target } = scene;
-    const requestId = await begin(caller, target);
+    const requestId = await beginStream(caller, target);
     target.send(chunk(requestId, 0, 1_000));
     target.send(chunk(requestId, 1));
     expect(await caller.next()).toMatchObject({ kind: "chunk", offset: 0 });
@@ -90,10 +73,10 @@ describe.each(linkedTransports)("answers in parts between hosts over $name", ({ 
   it("end with the caller's cancel, and with its channel", async () => {
     await using scene = await openScene(start);
     const { rig, caller, target } = scene;
-    const first = await begin(caller, target);
+    const first = await beginStream(caller, target);
     caller.send({ kind: "cancel", requestId: "7", reason: "cancelled" });
     expect(await target.nextCancel()).toMatchObject({ requestId: first, reason: "cancelled" });
-    const second = await begin(caller, target);
+    const second = await beginStream(caller, target);
     caller.stream.end();
     expect(await target.nextCancel()).toMatchObject({ requestId: second, reason: "caller-gone" });
     expect(pendingCalls(rig)).toEqual([0, 0]);
@@ -102,7 +85,7 @@ describe.each(linkedTransports)("answers in parts between hosts over $name", ({ 
   it("end as disconnected, behind the chunks so far, when their target is lost", async () => {
     await using scene = await openScene(start);
     const { rig, caller, target } = scene;
-    const requestId = await begin(caller, target);
+    const requestId = await beginStream(caller, target);
     target.send(chunk(requestId, 0));
     expect(await caller.next()).toMatchObject({ kind: "chunk", offset: 0 });
     target.stream.cancel();
@@ -114,7 +97,7 @@ describe.each(linkedTransports)("answers in parts between hosts over $name", ({ 
     const maxQueuedBytes = 1024 * 1024;
     await using scene = await openScene(start, { host: { maxQueuedBytes, maxQueuedFrames: 1_000 } });
     const { rig, caller, target } = scene;
-    const slow = await new RawWorker(rig.one.dial(), "slow", troupe).join();
+    const slow = await new RawWorker(rig.one.dial(), "slow", streaming).join();
     slow.stream.pause();
     slow.request("7", "poet/k", { metadata: { agstream: "999999999" } });
     const stalled = await target.nextRequest();
@@ -129,7 +112,7 @@ describe.each(linkedTransports)("answers in parts between hosts over $name", ({ 
       expect(textOf(await caller.nextResponse())).toBe("well");
     }
     expect(rig.one.host.counters().queuedBytes).toBeLessThanOrEqual(2 * maxQueuedBytes);
-    const requestId = await begin(caller, target);
+    const requestId = await beginStream(caller, target);
     target.send(chunk(requestId, 0));
     target.respond(requestId, "the answer");
     expect(await caller.next()).toMatchObject({ kind: "chunk" });
@@ -145,14 +128,14 @@ describe("answers in parts between hosts", () => {
   it("end as disconnected when the link is cut, and come again on the next link", async () => {
     await using scene = await openScene(start);
     const { rig, caller, target } = scene;
-    const lost = await begin(caller, target);
+    const lost = await beginStream(caller, target);
     target.send(chunk(lost, 0));
     expect(await caller.next()).toMatchObject({ kind: "chunk", offset: 0 });
     rig.cutLinks();
     expect((await caller.nextResponse()).metadata).toMatchObject({ agerrorcode: "disconnected" });
     expect(await target.nextCancel()).toMatchObject({ requestId: lost, reason: "caller-gone" });
     await linked(rig.hosts);
-    const requestId = await begin(caller, target);
+    const requestId = await beginStream(caller, target);
     // What is late goes to no other call.
     target.send(chunk(lost, 1));
     target.send(chunk(requestId, 0));
@@ -165,7 +148,7 @@ describe("answers in parts between hosts", () => {
   it("come from the next place of a call that has come back, whatever was granted before", async () => {
     await using scene = await openScene(start);
     const { rig, caller, target } = scene;
-    const former = await new RawWorker(rig.two.dial(), "F", troupe).join();
+    const former = await new RawWorker(rig.two.dial(), "F", streaming).join();
     rig.cluster.spreadRumour("poet", "F", { survivesLookUp: false });
     caller.request("7", "poet/k", { metadata: { agstream: "1024" } });
     caller.send({ kind: "credit", requestId: "7", bytes: 4_096 });
@@ -185,7 +168,7 @@ describe("answers in parts between hosts", () => {
     const quiet = { keepAliveMs: 10_000_000, keepAliveTimeoutMs: 10_000_000 };
     await using scene = await openScene(start, { host: { clock, callTimeoutMs: 1_000, heartbeatMs: 0 }, join: quiet });
     const { caller, target } = scene;
-    const requestId = await begin(caller, target, "100000");
+    const requestId = await beginStream(caller, target, "100000");
     for (const offset of [0, 1, 2]) {
       await clock.advance(900);
       target.send(chunk(requestId, offset));
@@ -216,7 +199,7 @@ async function openRawPeer(features: readonly Capability[]) {
   const h2 = cluster.viewOf("h2");
   await h2.claimType({ agentType: "poet", clientId: "T", isShared: false });
   cluster.up({ hostId: "h2", address: raw.address });
-  const caller = await new RawWorker(network.dial(host.address), "C", troupe).join();
+  const caller = await new RawWorker(network.dial(host.address), "C", streaming).join();
   const nextCall = async () => {
     const call = await nextOfKind(raw, "call");
     const request = call.kind === "call" ? peekFrame(call.frame) : undefined;
@@ -262,7 +245,7 @@ describe("a host in a cluster with hosts of other versions", () => {
     const { network } = waiting;
     await using host = new Host({ listener: network, address: "127.0.0.1:0", servicer: waiting.servicer });
     await host.start();
-    const target = await new RawWorker(network.dial(host.address), "T", troupe).join();
+    const target = await new RawWorker(network.dial(host.address), "T", streaming).join();
     await target.register("poet");
     const link = waiting.dial([encodePeerFrame(helloOfHost("h2", ["turns"]))]);
     const here = await nextOfKind(link, "here");
@@ -286,7 +269,7 @@ describe("a link whose host takes nothing for a while", () => {
     await using waiting = await openWaitingHost({ network, bounds });
     await using host = new Host({ listener: network, address: "127.0.0.1:0", servicer: waiting.servicer });
     await host.start();
-    const target = await new RawWorker(network.dial(host.address), "T", troupe).join();
+    const target = await new RawWorker(network.dial(host.address), "T", streaming).join();
     await target.register("poet");
     const link = waiting.dial([encodePeerFrame(helloOfHost("h2", ["turns", "streams"]))]);
     const here = await nextOfKind(link, "here");
@@ -316,7 +299,7 @@ describe("chunks of another host", () => {
   it("reach no call of this host or of a third one", async () => {
     await using scene = await openRawPeer(["turns", "streams"]);
     const { host, caller, nextCall, sayChunk, answer } = scene;
-    const own = await new RawWorker(scene.waiting.network.dial(host.address), "O", troupe).join();
+    const own = await new RawWorker(scene.waiting.network.dial(host.address), "O", streaming).join();
     await own.register("own");
     caller.request("1", "own/k", { metadata: { agstream: "1024" } });
     const here = await own.nextRequest();
