@@ -13,6 +13,7 @@ export interface ToldPrincipal {
 export const whoQuestion: { readonly [name: string]: string } = { [whoKey]: "1" };
 
 const anonymous = "anonymous";
+const word = /^[a-z]{1,20}$/;
 /** A name has 512 characters at most, of which one takes nine at most when it is escaped. */
 const mostCharacters = 6_000;
 
@@ -22,9 +23,10 @@ export function whoAnswer(
   principal: { readonly name: string; readonly knownBy?: string | undefined } | undefined,
 ): { readonly [name: string]: string } | undefined {
   if (asked[whoKey] === undefined || !isAnnounced(asked)) return undefined;
-  // Values of headers are ASCII.
-  const text = principal === undefined ? anonymous : `${principal.knownBy ?? ""}:${encodeURIComponent(principal.name)}`;
-  return { [whoKey]: text };
+  if (principal === undefined) return { [whoKey]: anonymous };
+  // Values of headers are ASCII. An authenticator of a user's may know a principal by anything.
+  const { name, knownBy = "" } = principal;
+  return { [whoKey]: `${word.test(knownBy) ? knownBy : ""}:${encodeURIComponent(name)}` };
 }
 
 /** Reads the answer. Undefined: the host tells none that can be read. */

@@ -8,6 +8,8 @@ test("a host tells an announced peer that asks as whom it knows it", () => {
     expect(readWho(whoAnswer(asked, { name, knownBy: "token" }) ?? {})).toEqual({ name, knownBy: "token" });
     expect(readWho(whoAnswer(asked, { name }) ?? {})).toEqual({ name, knownBy: undefined });
   }
+  for (const knownBy of ["a badge: blue", "ü", "x".repeat(21), "a\nb"])
+    expect(readWho(whoAnswer(asked, { name: "ada", knownBy }) ?? {})).toEqual({ name: "ada", knownBy: undefined });
   expect(readWho(whoAnswer(asked, undefined) ?? {})).toEqual({ name: undefined, knownBy: undefined });
 });
 
