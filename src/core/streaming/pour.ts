@@ -12,17 +12,18 @@ const chunksPerTurn = 256;
 /** Shares the turns of the event loop, which all runtimes of a process have in common, between their streams and all else. */
 class ChunkTurns {
   #left = chunksPerTurn;
-  #next: Promise<void> | undefined;
+  #next: Promise<void> = Promise.resolve();
 
   /** Counts a chunk. Returns the promise of the next turn when this one has had its chunks. */
   take(): Promise<void> | undefined {
+    // The count is that of one turn. What streams have sent before then changes nothing, so that a simulated world is the same each time.
+    if (this.#left === chunksPerTurn) {
+      this.#next = nextTurn().then(() => {
+        this.#left = chunksPerTurn;
+      });
+    }
     this.#left -= 1;
-    if (this.#left > 0) return undefined;
-    this.#next ??= nextTurn().then(() => {
-      this.#left = chunksPerTurn;
-      this.#next = undefined;
-    });
-    return this.#next;
+    return this.#left > 0 ? undefined : this.#next;
   }
 }
 
