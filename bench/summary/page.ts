@@ -14,8 +14,8 @@ const plots = ["sessions", "types", "sessions-and-types", "agents", "subscriptio
 /** Puts the latest figures into docs/performance.md, each between its marks, and the growth plots beside it. The words there are ours. */
 export function keepInPage(): void {
   let text = readFileSync(page, "utf8");
-  for (const [name, content] of Object.entries(blocks())) {
-    const pattern = new RegExp(`(<!-- figures: ${name} -->\n)[^]*?(<!-- end -->)`);
+  for (const [name, content] of Object.entries(blocks(text))) {
+    const pattern = marked(name);
     if (!pattern.test(text)) throw new Error(`docs/performance.md has no marks for the figures "${name}"`);
     if (content !== undefined)
       text = text.replace(pattern, (_, open: string, close: string) => `${open}\n${content}\n\n${close}`);
@@ -24,8 +24,12 @@ export function keepInPage(): void {
   keepPlots();
 }
 
+function marked(name: string): RegExp {
+  return new RegExp(`(<!-- figures: ${name} -->\n)[^]*?(<!-- end -->)`);
+}
+
 /** Undefined: there are no results; what the page says stays. */
-function blocks(): Readonly<Record<string, string | undefined>> {
+function blocks(text: string): Readonly<Record<string, string | undefined>> {
   const states = ["stores", "calls", "recipients", "reminders", "places", "memory", "beside"].map(
     (part) => `state-${part}`,
   );
@@ -33,11 +37,23 @@ function blocks(): Readonly<Record<string, string | undefined>> {
   const durable = ["alone", "cluster"].map((part) => `durable-${part}`);
   const compared = ["rpc", "events", "host-alone", "in-process", "start", "memory", ...states, ...cluster, ...durable];
   return {
-    goals: markdownTable(goalHeader, goals.map(goalRow)),
+    goals: markdownTable(
+      goalHeader,
+      goals.map((goal) => keptRow(text, goalRow(goal))),
+    ),
     machine: machineBlock(),
     ...Object.fromEntries(compared.map((name) => [name, comparedBlock(name)])),
     limits: limitsBlock(),
   };
+}
+
+/** Returns the row of the page instead of one that this machine has no results for. */
+function keptRow(text: string, row: readonly string[]): readonly string[] {
+  const [what, against, goal, measured] = row;
+  if (measured !== "not measured") return row;
+  const start = `| ${[what, against, goal].join(" | ")} | `;
+  const line = text.split("\n").find((line) => line.startsWith(start));
+  return line === undefined ? row : line.slice(2, -2).split(" | ");
 }
 
 function comparedBlock(benchmark: string): string | undefined {
