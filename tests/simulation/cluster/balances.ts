@@ -18,6 +18,8 @@ export class Balances {
   readonly #asked = new Map<string, number>();
   #changes = 0;
   #changedMs = Number.NEGATIVE_INFINITY;
+  /** For each host that takes workers: when it began to, and the change before that. */
+  readonly #begins = new Map<string, { readonly atMs: number; readonly earlierMs: number }>();
   #isQuiet = false;
 
   constructor(world: ClusterWorld, isCalm: boolean) {
@@ -25,11 +27,20 @@ export class Balances {
     this.#isCalm = isCalm;
   }
 
-  /** Notes that a host begins or ends to take workers, by its record. */
+  /**
+   * Notes that a host begins or ends to take workers, by its record. Others may never learn of a host that takes workers for a moment only:
+   * they count from the change before it.
+   */
   written({ entry, before }: CoordinationWrite): void {
-    if ((hostIn(entry)?.state === "up") === (before !== undefined && hostIn(before)?.state === "up")) return;
+    const isUp = hostIn(entry)?.state === "up";
+    if (isUp === (before !== undefined && hostIn(before)?.state === "up")) return;
+    const nowMs = this.#world.clock.now();
+    const begin = this.#begins.get(entry.key);
     this.#changes += 1;
-    this.#changedMs = this.#world.clock.now();
+    if (isUp) this.#begins.set(entry.key, { atMs: nowMs, earlierMs: this.#changedMs });
+    else this.#begins.delete(entry.key);
+    const wasBrief = !isUp && begin !== undefined && nowMs - begin.atMs < learnMs && this.#changedMs === begin.atMs;
+    this.#changedMs = wasBrief ? begin.earlierMs : nowMs;
   }
 
   /** From now on no worker has a reason to move. */
