@@ -2,8 +2,8 @@ import { announcement, isAnnounced } from "./extension-metadata.ts";
 import { capabilitiesKey } from "./wire-names.ts";
 
 // protocol.md §11.12
-/** A word for something that a peer knows and is set up for. Peers use what both of them name. Hosts say `rings` to each other alone. */
-export type Capability = "heartbeat" | "turns" | "states" | "claims" | "mail" | "lease" | "streams" | "rings";
+/** A word for something that a peer knows and is set up for. Peers use what both of them name. Hosts say `rings` to each other alone, and `runs` to workers. */
+export type Capability = "heartbeat" | "turns" | "states" | "claims" | "mail" | "lease" | "streams" | "rings" | "runs";
 
 const known: ReadonlySet<string> = new Set<Capability>([
   "heartbeat",
@@ -14,6 +14,7 @@ const known: ReadonlySet<string> = new Set<Capability>([
   "lease",
   "streams",
   "rings",
+  "runs",
 ]);
 
 const none: ReadonlySet<Capability> = new Set();

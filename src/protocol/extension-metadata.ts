@@ -53,7 +53,18 @@ export function windowOf(metadata: WireMetadata): number {
   return text === undefined ? 0 : parseWindow(text);
 }
 
-/** Parses a whole number of bytes above 0; 0 for any other text. */
+/** Returns the metadata of an answer that came behind so many chunks, and may leave by another way than they. */
+export function chunksMetadata(chunks: number): WireMetadata {
+  return { [metadataKey.chunks]: String(chunks) };
+}
+
+/** Returns the number of chunks that its sender has sent before an answer; 0 if it names none. */
+export function chunksOf(metadata: WireMetadata): number {
+  const text = metadata[metadataKey.chunks];
+  return text === undefined ? 0 : parseWindow(text);
+}
+
+/** Parses a whole number of bytes, or of chunks, above 0; 0 for any other text. */
 export function parseWindow(text: string): number {
   return /^\d{1,15}$/.test(text) ? Number(text) : 0;
 }

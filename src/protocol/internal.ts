@@ -6,6 +6,8 @@ export { announcementOf, readCapabilities } from "./capabilities.ts";
 export { fromWireError, retryAfterMsIn, saysNotHandled, toWireError } from "./errors/wire-error.ts";
 export {
   announcement,
+  chunksMetadata,
+  chunksOf,
   hostTraits,
   isAnnounced,
   streamMetadata,
@@ -116,7 +118,16 @@ export {
   withoutTroupeKeys,
   withPath,
 } from "./routing/frame-peek.ts";
-export { isKeptCall, keptTopicOf, reminderOf, withMailMarks, withoutMailMarks } from "./routing/mail-marks.ts";
+export {
+  encodeToldCall,
+  idempotencyKeyOf,
+  isKeptCall,
+  keptTopicOf,
+  plainAnswerOf,
+  reminderOf,
+  withMailMarks,
+  withoutMailMarks,
+} from "./routing/mail-marks.ts";
 export type {
   FrameHead,
   PeekedChunk,
@@ -143,6 +154,7 @@ export {
 export { principalEntry } from "./routing/principal-mark.ts";
 export type { FrameBytes } from "./routing/request-id.ts";
 export { joinFrame, requestIdBytes, requestIdText, spliceRequestId } from "./routing/request-id.ts";
+export { mayBeForRuntime } from "./routing/runtime-call.ts";
 export { namedSenderOf } from "./routing/sender-peek.ts";
 export { type PeekedTrace, sampledTraceOf } from "./routing/trace-peek.ts";
 export {
@@ -194,10 +206,15 @@ export type {
   RememberedAsk,
   RemindersAnswer,
   RemindersAsk,
+  RunAnswer,
+  RunAsk,
+  RunsAnswer,
+  RunsAsk,
   StateFailure,
   StatesAnswer,
   StatesAsk,
   WireMail,
+  WireRun,
 } from "./states/states-messages.ts";
 export { readWho, whoAnswer, whoQuestion } from "./told-principal.ts";
 export { troupeVersion } from "./troupe-version.ts";

@@ -79,6 +79,8 @@ export const metadataKey = {
   path: "agpath",
   // protocol.md §11.21
   stream: "agstream",
+  /** Of answers: the number of chunks before it. */
+  chunks: "agchunks",
   // Of events as well, as an attribute.
   depth: depthKey,
   idempotency: "agidempotency",
@@ -95,6 +97,15 @@ export const metadataKey = {
   // Of events, as an attribute: the id under which the publisher of a durable one waits for the answer.
   request: "agrequest",
 } as const;
+
+// protocol.md §11.3, §11.21
+/** Keys of the metadata of answers that only announced callers get. */
+export const troupeKeys: readonly string[] = [
+  metadataKey.errorDetail,
+  metadataKey.notHandled,
+  metadataKey.final,
+  metadataKey.chunks,
+];
 
 // protocol.md §11.14, §11.16, §11.18, §11.20
 /** Keys of the metadata of calls that only a host sets. It takes them out of calls that workers send. */

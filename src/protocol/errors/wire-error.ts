@@ -91,6 +91,8 @@ const kinds: { readonly [Code in ErrorCode]: WireErrorKind } = {
   "state-too-large": plain("state-too-large"),
   "invalid-state": plain("invalid-state"),
   "state-unknown": plain("state-unknown"),
+  "too-many-takeovers": plain("too-many-takeovers"),
+  gone: plain("gone"),
   "tool-not-found": tool("ToolNotFoundException", ToolNotFoundException),
   "invalid-tool-arguments": tool("InvalidToolArgumentsException", InvalidToolArgumentsException),
   "tool-failed": tool("ToolExecutionException", ToolExecutionException),

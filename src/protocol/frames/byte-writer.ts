@@ -56,6 +56,14 @@ export class ByteWriter {
     this.#at += bytes.length;
   }
 
+  /** Copies fields that are written already. */
+  fields(bytes: Uint8Array, start: number, end: number): void {
+    const buffer = this.#buffer;
+    if (end - start < 32) for (let at = start; at < end; at += 1) buffer[this.#at + at - start] = bytes[at] ?? 0;
+    else buffer.set(bytes.subarray(start, end), this.#at);
+    this.#at += end - start;
+  }
+
   /** Writes a field with a whole number up to 2^53 - 1; leaves out 0, as proto3 does. */
   number(field: number, value: number): void {
     if (value === 0) return;

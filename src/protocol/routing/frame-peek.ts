@@ -7,7 +7,7 @@ import { fromBinary } from "../frames/from-binary.ts";
 import { decodeHeartbeatQuickly, noticeTag } from "../frames/heartbeat.ts";
 import { RawReader, textAt, WireType } from "../frames/raw-reader.ts";
 import { MessageSchema } from "../gen/agent_worker_pb.ts";
-import { hostKeys, metadataKey } from "../wire-names.ts";
+import { hostKeys, metadataKey, troupeKeys } from "../wire-names.ts";
 import { peekChunk, peekDecodedChunk } from "./chunk-peek.ts";
 import { peekEvent, peekRequest, peekResponse } from "./message-peek.ts";
 import type { FrameHead, PeekedEvent, PeekedFrame, PeekedRequest, PeekedResponse } from "./peeked-frame.ts";
@@ -28,14 +28,13 @@ export function peekFrame(bytes: Uint8Array): PeekedFrame {
 }
 
 // protocol.md §11.3
-/** Returns the answer for a caller that has not announced itself: without the keys `agerrordetail`, `agnothandled` and `agfinal`. */
+/** Returns the answer for a caller that has not announced itself: without the keys that only announced peers get. */
 export function withoutTroupeKeys(response: PeekedResponse): PeekedResponse {
   if (!response.hasTroupeKeys) return response;
   try {
     const frame = decodeFrame(response.bytes);
     if (frame.kind !== "response") return response;
-    const { errorDetail, notHandled, final } = metadataKey;
-    const { [errorDetail]: _detail, [notHandled]: _fact, [final]: _mark, ...metadata } = frame.metadata;
+    const metadata = Object.fromEntries(Object.entries(frame.metadata).filter(([key]) => !troupeKeys.includes(key)));
     const bare = peekFrame(encodeFrame({ ...frame, metadata }));
     return bare.kind === "response" ? bare : response;
   } catch {

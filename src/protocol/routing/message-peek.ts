@@ -12,7 +12,7 @@ import {
   stepOver,
   textAt,
 } from "../frames/raw-reader.ts";
-import { hostKeys, metadataKey } from "../wire-names.ts";
+import { hostKeys, metadataKey, troupeKeys } from "../wire-names.ts";
 import type { PeekedEvent, PeekedRequest, PeekedResponse, RequestIdPlace } from "./peeked-frame.ts";
 
 // Each function walks over every field of one message. At a form that no canonical encoder writes, it returns
@@ -92,6 +92,7 @@ export function peekResponse(bytes: Uint8Array, bodyStart: number): PeekedRespon
   const reader = new RawReader(bytes, bodyStart, bytes.length);
   let requestId = noRequestId;
   let hasTroupeKeys = false;
+  let chunks = 0;
   while (!reader.atEnd) {
     const fieldStart = reader.position;
     const tag = reader.tag();
@@ -101,13 +102,15 @@ export function peekResponse(bytes: Uint8Array, bodyStart: number): PeekedRespon
       const entry = tag === 0x22 ? readEntry(reader) : undefined;
       if (entry === undefined) return undefined;
       if (entry.isTroupeKey) hasTroupeKeys = true;
+      // Of a repeated entry the last one counts.
+      if (entry.chunks !== undefined) chunks = entry.chunks;
       continue;
     }
     const valueStart = reader.position;
     if (!stepOver(responseShape[field], tag & 7, reader)) return undefined;
     if (field === 1) requestId = placeOf(requestId, reader, fieldStart, valueStart);
   }
-  return { kind: "response", bytes, bodyStart, requestId, hasTroupeKeys };
+  return { kind: "response", bytes, bodyStart, requestId, hasTroupeKeys, chunks };
 }
 
 export function peekEvent(bytes: Uint8Array, bodyStart: number): PeekedEvent | undefined {
@@ -200,22 +203,23 @@ interface Entry {
   readonly timeoutMs: number | undefined;
   /** The bytes of chunks for which a call asks, 0 for a value that asks for none. Undefined for another entry. */
   readonly streamBytes: number | undefined;
+  /** The chunks before an answer, 0 for a value that names none. Undefined for another entry. */
+  readonly chunks: number | undefined;
 }
 
 const otherEntry: Entry = {
   ...{ isTimeout: false, isTroupeKey: false, isPath: false, isHostKey: false, isDelivery: false, isKey: false },
-  ...{ path: undefined, timeoutMs: undefined, streamBytes: undefined },
+  ...{ path: undefined, timeoutMs: undefined, streamBytes: undefined, chunks: undefined },
 };
 const emptyTimeout: Entry = { ...otherEntry, isTimeout: true };
 const troupeEntry: Entry = { ...otherEntry, isTroupeKey: true };
+const emptyChunks: Entry = { ...troupeEntry, chunks: 0 };
 const emptyStream: Entry = { ...otherEntry, streamBytes: 0 };
 const depthEntry: Entry = { ...otherEntry, isPath: true };
 const emptyPath: Entry = { ...otherEntry, isPath: true, path: "" };
 const hostEntry: Entry = { ...otherEntry, isHostKey: true };
 const deliveryEntry: Entry = { ...otherEntry, isDelivery: true };
 const idempotencyEntry: Entry = { ...otherEntry, isKey: true };
-/** Of answers; only announced callers get them. */
-const troupeKeys = [metadataKey.errorDetail, metadataKey.notHandled, metadataKey.final];
 const keyTag = 0x0a;
 const valueTag = 0x12;
 
@@ -228,7 +232,7 @@ function readEntry(reader: RawReader): Entry | undefined {
   if (keyEnd < 0 || keyEnd > end || !isTextAt(bytes, reader.position, keyEnd)) return undefined;
   const isTimeout = isKey(metadataKey.timeoutMs, bytes, reader.position, keyEnd);
   const isTroupeKey = !isTimeout && isTroupeKeyAt(bytes, reader.position, keyEnd);
-  const untimed = isTroupeKey ? troupeEntry : entryAt(bytes, reader.position, keyEnd);
+  const untimed = isTroupeKey ? troupeEntryAt(bytes, reader.position, keyEnd) : entryAt(bytes, reader.position, keyEnd);
   reader.position = keyEnd;
   if (keyEnd === end) return isTimeout ? emptyTimeout : untimed;
   if (reader.number() !== valueTag || reader.length() !== end) return undefined;
@@ -238,6 +242,7 @@ function readEntry(reader: RawReader): Entry | undefined {
   if (untimed === emptyPath)
     return isPathAt(valueStart, end) ? { ...emptyPath, path: textAt(bytes, valueStart, end) } : emptyPath;
   if (untimed === emptyStream) return { ...emptyStream, streamBytes: parseWindow(textAt(bytes, valueStart, end)) };
+  if (untimed === emptyChunks) return { ...emptyChunks, chunks: parseWindow(textAt(bytes, valueStart, end)) };
   if (!isTimeout) return untimed;
   return { ...emptyTimeout, timeoutMs: parseTimeout(textAt(bytes, valueStart, end)) };
 }
@@ -254,6 +259,10 @@ function entryAt(bytes: Uint8Array, start: number, end: number): Entry {
   if (isKey(metadataKey.delivery, bytes, start, end)) return deliveryEntry;
   if (isKey(metadataKey.idempotency, bytes, start, end)) return idempotencyEntry;
   return isHostKeyAt(bytes, start, end) ? hostEntry : otherEntry;
+}
+
+function troupeEntryAt(bytes: Uint8Array, start: number, end: number): Entry {
+  return isKey(metadataKey.chunks, bytes, start, end) ? emptyChunks : troupeEntry;
 }
 
 function isTroupeKeyAt(bytes: Uint8Array, start: number, end: number): boolean {

@@ -57,8 +57,11 @@ export interface PeekedResponse {
   readonly bodyStart: number;
   readonly requestId: RequestIdPlace;
   // protocol.md §11.3
-  /** Whether the metadata has the key `agerrordetail`, `agnothandled` or `agfinal`, which only announced peers get. */
+  /** Whether the metadata has the key `agerrordetail`, `agnothandled`, `agfinal` or `agchunks`, which only announced peers get. */
   readonly hasTroupeKeys: boolean;
+  // protocol.md §11.21
+  /** The value of `agchunks`; 0 without the key. */
+  readonly chunks: number;
 }
 
 // protocol.md §11.21

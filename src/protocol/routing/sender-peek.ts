@@ -1,3 +1,4 @@
+import { Buffer } from "node:buffer";
 import type { WireAgentId } from "../frames/frame.ts";
 import { decodeFrame } from "../frames/frame-codec.ts";
 import { nameAt, RawReader, WireType } from "../frames/raw-reader.ts";
@@ -49,13 +50,17 @@ function senderOfEvent({ bytes, bodyStart }: PeekedEvent): Peeked | undefined {
     }
     const entryEnd = reader.length();
     if (entryEnd < 0) return undefined;
-    const name = attributeNameAt(reader, entryEnd);
-    if (name === undefined) return undefined;
-    if (name === attribute.senderType || name === attribute.senderKey) {
+    // The name comes first. That of a sender is short, so that its length is one byte.
+    const start = reader.position + 2;
+    if (entryEnd < start || bytes[start - 2] !== nameTag) return undefined;
+    const length = bytes[start - 1] ?? 0;
+    if (length < 0x80 && start + length > entryEnd) return undefined;
+    const isType = isNameAt(bytes, start, length, typeName);
+    if (isType || isNameAt(bytes, start, length, keyName)) {
+      reader.position = start + length;
       const value = attributeTextAt(reader, entryEnd);
-      const known = name === attribute.senderType ? type : key;
-      if (value === undefined || known !== undefined) return undefined;
-      if (name === attribute.senderType) type = value;
+      if (value === undefined || (isType ? type : key) !== undefined) return undefined;
+      if (isType) type = value;
       else key = value;
     }
     reader.position = entryEnd;
@@ -82,14 +87,14 @@ function textsOf(reader: RawReader): readonly [string, string] | undefined {
   return texts;
 }
 
-/** Reads the key of an entry of the attributes, which comes first. */
-function attributeNameAt(reader: RawReader, entryEnd: number): string | undefined {
-  if (reader.number() !== ((1 << 3) | WireType.bytes)) return undefined;
-  const end = reader.length();
-  if (end < 0 || end > entryEnd) return undefined;
-  const name = nameAt(reader.bytes, reader.position, end);
-  reader.position = end;
-  return name;
+const nameTag = 0x0a;
+const [typeName, keyName] = [Buffer.from(attribute.senderType), Buffer.from(attribute.senderKey)];
+
+/** Whether a name of this length is the given one. Most names differ in their length. */
+function isNameAt(bytes: Uint8Array, start: number, length: number, name: Uint8Array): boolean {
+  if (length !== name.length) return false;
+  for (let at = 0; at < length; at += 1) if (bytes[start + at] !== name[at]) return false;
+  return true;
 }
 
 /** Reads the value of an entry: a message with one text. */

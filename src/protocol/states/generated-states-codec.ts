@@ -25,12 +25,22 @@ import {
   type StoredReminder as WireReminder,
   type ReminderChange as WireReminderChange,
 } from "../gen/troupe/v1/states_pb.ts";
+import {
+  fromWireRun,
+  fromWireRunChange,
+  fromWireState,
+  toWireRun,
+  toWireRunChange,
+  toWireState,
+} from "./generated-run-codec.ts";
 import { commitResult, failureOf } from "./quick-states-encoder.ts";
 import type {
   CommitAsk,
   CommittedAnswer,
   LoadedAnswer,
   RememberedAnswer,
+  RunAnswer,
+  RunsAnswer,
   StateFailure,
   StatesAnswer,
   StatesAsk,
@@ -62,6 +72,15 @@ export function decodeAskGenerated(bytes: Uint8Array): StatesAsk {
       const { seq, agent, id, principal } = ask.value;
       return { kind: "remembered", seq: safe(seq), agent: nameOf(agent), id, principal };
     }
+    case "run": {
+      const { seq, agent, id, from, message, maxBytes } = ask.value;
+      return { kind: "run", seq: safe(seq), agent: nameOf(agent), id, from: safe(from), message, maxBytes };
+    }
+    case "runs": {
+      const { seq, agent, status, after, limit } = ask.value;
+      const state = status === undefined ? undefined : fromWireState(status);
+      return { kind: "runs", seq: safe(seq), agent: nameOf(agent), status: state, after, limit };
+    }
     case "heartbeat":
       return fromWireHeartbeat(ask.value);
     case undefined:
@@ -87,6 +106,19 @@ export function decodeAnswerGenerated(bytes: Uint8Array): StatesAnswer {
       const outcome: RememberedAnswer["outcome"] = found ? { at: "found", answer: kept } : { at: "nothing" };
       return { kind: "remembered", seq: safe(seq), outcome: fromWireFailure(failure) ?? outcome };
     }
+    case "run": {
+      const { seq, run, message, from, chunks, outcome: ended, failure } = answer.value;
+      const outcome: RunAnswer["outcome"] =
+        run === undefined
+          ? { at: "nothing" }
+          : { at: "found", run: fromWireRun(run), message, from: safe(from), chunks, outcome: ended };
+      return { kind: "run", seq: safe(seq), outcome: fromWireFailure(failure) ?? outcome };
+    }
+    case "runs": {
+      const { seq, runs, isLast, failure } = answer.value;
+      const outcome: RunsAnswer["outcome"] = { at: "listed", runs: runs.map(fromWireRun), isLast };
+      return { kind: "runs", seq: safe(seq), outcome: fromWireFailure(failure) ?? outcome };
+    }
     case "heartbeat":
       return fromWireHeartbeat(answer.value);
     case undefined:
@@ -110,6 +142,15 @@ function toWireAsk(ask: StatesAsk): WireAsk {
     case "remembered": {
       const { seq, agent, id, principal } = ask;
       return { case: "remembered", value: { seq: BigInt(seq), agent, id, principal } };
+    }
+    case "run": {
+      const { seq, agent, id, from, message, maxBytes } = ask;
+      return { case: "run", value: { seq: BigInt(seq), agent, id, from: BigInt(from), message, maxBytes } };
+    }
+    case "runs": {
+      const { seq, agent, status, after, limit } = ask;
+      const state = status === undefined ? {} : { status: toWireState(status) };
+      return { case: "runs", value: { seq: BigInt(seq), agent, ...state, after, limit } };
     }
     case "heartbeat":
       return { case: "heartbeat", value: toWireHeartbeat(ask) };
@@ -138,6 +179,20 @@ function toWireAnswer(answer: StatesAnswer): WireAnswer {
       const kept = outcome.at === "found" && outcome.answer !== undefined ? { answer: outcome.answer } : {};
       return { case: "remembered", value: { seq: BigInt(seq), found: outcome.at === "found", ...kept } };
     }
+    case "run": {
+      const { seq, outcome } = answer;
+      if (outcome.at === "failed") return { case: "run", value: { seq: BigInt(seq), failure: outcome } };
+      if (outcome.at === "nothing") return { case: "run", value: { seq: BigInt(seq) } };
+      const { run, message, from, chunks, outcome: ended } = outcome;
+      const optional = { ...(message && { message }), ...(ended && { outcome: ended }) };
+      const value = { seq: BigInt(seq), run: toWireRun(run), from: BigInt(from), chunks: [...chunks], ...optional };
+      return { case: "run", value };
+    }
+    case "runs": {
+      const { seq, outcome } = answer;
+      if (outcome.at === "failed") return { case: "runs", value: { seq: BigInt(seq), failure: outcome } };
+      return { case: "runs", value: { seq: BigInt(seq), runs: outcome.runs.map(toWireRun), isLast: outcome.isLast } };
+    }
     case "heartbeat":
       return { case: "heartbeat", value: toWireHeartbeat(answer) };
     case "empty":
@@ -162,6 +217,7 @@ function toWireCommit(ask: CommitAsk): MessageInitShape<typeof StateCommitSchema
       ...{ id, principal },
       ...(answer === undefined ? {} : { answer }),
     })),
+    runs: ask.runs.map(toWireRunChange),
   };
 }
 
@@ -189,6 +245,7 @@ function fromWireCommit(commit: StateCommit): CommitAsk {
     mail: commit.mail.map(({ id, message }) => ({ id, message })),
     reminders: commit.reminders.map(fromWireChange),
     remembered: commit.remembered.map(({ id, principal, answer }): RememberedMessage => ({ id, principal, answer })),
+    runs: commit.runs.map(fromWireRunChange),
   };
 }
 

@@ -153,7 +153,7 @@ function readCommit(reader: FieldReader): CommitAsk {
     else throw odd;
   }
   if (agent === undefined || write === undefined || (expected.at === "version" && expected.eTag === "")) throw odd;
-  const more = { mail: [], reminders: [], remembered: [] };
+  const more = { mail: [], reminders: [], remembered: [], runs: [] };
   return { kind: "commit", seq, agent, epoch, expected, write, answers, events, ...more };
 }
 

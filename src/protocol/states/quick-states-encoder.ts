@@ -22,8 +22,8 @@ export function encodeLoad({ seq, agent, epoch, unless = "" }: LoadAsk): Uint8Ar
 
 /** Encodes a commit with nothing but a record, answers and events. Undefined: the generated code must encode it. */
 export function encodeCommit(ask: CommitAsk): Uint8Array | undefined {
-  const { seq, agent, epoch, expected, write, answers, events, mail, reminders, remembered } = ask;
-  if (mail.length > 0 || reminders.length > 0 || remembered.length > 0) return undefined;
+  const { seq, agent, epoch, expected, write, answers, events, mail, reminders, remembered, runs } = ask;
+  if (mail.length > 0 || reminders.length > 0 || remembered.length > 0 || runs.length > 0) return undefined;
   const eTag = expected.at === "version" ? expected.eTag : "";
   const bound = numberRoom + agentBound(agent) + epochRoom + textBound(eTag) + writeBound(write);
   const writer = new ByteWriter(bound + framesBound(answers) + framesBound(events) + 2);

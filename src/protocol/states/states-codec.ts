@@ -50,7 +50,7 @@ export function decodeStatesAnswer(bytes: Uint8Array): StatesAnswer {
 
 /** Kind and number of an ask, read from its beginning. */
 export interface AskHead {
-  readonly kind: "load" | "commit" | "reminders" | "remembered";
+  readonly kind: "load" | "commit" | "reminders" | "remembered" | "run" | "runs";
   readonly seq: number;
 }
 
@@ -58,7 +58,9 @@ const arms: ReadonlyMap<number, AskHead["kind"]> = new Map([
   [1, "load"],
   [2, "commit"],
   [3, "reminders"],
+  [4, "run"],
   [5, "remembered"],
+  [6, "runs"],
 ]);
 
 /** Reads kind and number of an ask of which only the beginning is there. Undefined if the bytes do not tell. */

@@ -6,9 +6,12 @@ import type {
   Expected,
   RememberedMessage,
   ReminderChange,
+  RunChange,
+  RunState,
   StateRecord,
   StateWrite,
   StoredReminder,
+  StoredRun,
 } from "../../core/internal.ts";
 import type { HeartbeatFrame } from "../frames/frame.ts";
 
@@ -46,6 +49,7 @@ export interface CommitAsk {
   readonly mail: readonly WireMail[];
   readonly reminders: readonly ReminderChange[];
   readonly remembered: readonly RememberedMessage[];
+  readonly runs: readonly RunChange[];
 }
 
 /** Asks for the reminders of an agent. */
@@ -62,6 +66,34 @@ export interface RememberedAsk {
   readonly agent: AgentName;
   readonly id: string;
   readonly principal: string;
+}
+
+// protocol.md §11.24
+/** Asks for a part of a run. */
+export interface RunAsk {
+  readonly kind: "run";
+  readonly seq: number;
+  readonly agent: AgentName;
+  readonly id: string;
+  /** Place of the first chunk. */
+  readonly from: number;
+  /** Whether the answer has the run's message. */
+  readonly message: boolean;
+  /** Bytes of the chunks at most; 0: as the host likes. */
+  readonly maxBytes: number;
+}
+
+/** Asks for the runs of an agent. */
+export interface RunsAsk {
+  readonly kind: "runs";
+  readonly seq: number;
+  readonly agent: AgentName;
+  /** Undefined: in each state. */
+  readonly status: RunState | undefined;
+  /** The id with which the last page ended; empty: from the first. */
+  readonly after: string;
+  /** Runs at most; 0: as the host likes. */
+  readonly limit: number;
 }
 
 /** Says why an ask was not served. */
@@ -114,12 +146,43 @@ export interface RememberedAnswer {
     | StateFailure;
 }
 
+/** A stored run of the agent that was asked for. */
+export type WireRun = Omit<StoredRun, "agent">;
+
+/** Answers a question for a part of a run. */
+export interface RunAnswer {
+  readonly kind: "run";
+  readonly seq: number;
+  readonly outcome:
+    | {
+        readonly at: "found";
+        readonly run: WireRun;
+        readonly message: Uint8Array | undefined;
+        readonly from: number;
+        readonly chunks: readonly Uint8Array[];
+        readonly outcome: Uint8Array | undefined;
+      }
+    | { readonly at: "nothing" }
+    | StateFailure;
+}
+
+/** Answers a question for the runs of an agent. */
+export interface RunsAnswer {
+  readonly kind: "runs";
+  readonly seq: number;
+  readonly outcome:
+    | { readonly at: "listed"; readonly runs: readonly WireRun[]; readonly isLast: boolean }
+    | StateFailure;
+}
+
 /** A message from a worker on the stream of states. `empty`: of a kind that this version does not know. */
 export type StatesAsk =
   | LoadAsk
   | CommitAsk
   | RemindersAsk
   | RememberedAsk
+  | RunAsk
+  | RunsAsk
   | HeartbeatFrame
   | { readonly kind: "empty" };
 
@@ -129,5 +192,7 @@ export type StatesAnswer =
   | CommittedAnswer
   | RemindersAnswer
   | RememberedAnswer
+  | RunAnswer
+  | RunsAnswer
   | HeartbeatFrame
   | { readonly kind: "empty" };

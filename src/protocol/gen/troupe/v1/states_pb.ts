@@ -17,7 +17,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file troupe/v1/states.proto.
  */
 export const file_troupe_v1_states: GenFile = /*@__PURE__*/
-  fileDesc("ChZ0cm91cGUvdjEvc3RhdGVzLnByb3RvEgl0cm91cGUudjEi8gEKCFN0YXRlc1VwEiQKBGxvYWQYASABKAsyFC50cm91cGUudjEuU3RhdGVMb2FkSAASKAoGY29tbWl0GAIgASgLMhYudHJvdXBlLnYxLlN0YXRlQ29tbWl0SAASLQoJcmVtaW5kZXJzGAMgASgLMhgudHJvdXBlLnYxLkxpc3RSZW1pbmRlcnNIABIvCgpyZW1lbWJlcmVkGAUgASgLMhkudHJvdXBlLnYxLkZpbmRSZW1lbWJlcmVkSAASKQoJaGVhcnRiZWF0GA8gASgLMhQudHJvdXBlLnYxLkhlYXJ0YmVhdEgAQgUKA2Fza0oECAQQBSL+AQoKU3RhdGVzRG93bhIoCgZsb2FkZWQYASABKAsyFi50cm91cGUudjEuU3RhdGVMb2FkZWRIABIuCgljb21taXR0ZWQYAiABKAsyGS50cm91cGUudjEuU3RhdGVDb21taXR0ZWRIABIpCglyZW1pbmRlcnMYAyABKAsyFC50cm91cGUudjEuUmVtaW5kZXJzSAASMAoKcmVtZW1iZXJlZBgFIAEoCzIaLnRyb3VwZS52MS5Gb3VuZFJlbWVtYmVyZWRIABIpCgloZWFydGJlYXQYDyABKAsyFC50cm91cGUudjEuSGVhcnRiZWF0SABCCAoGYW5zd2VySgQIBBAFIm8KCVN0YXRlTG9hZBILCgNzZXEYASABKAQSHgoFYWdlbnQYAiABKAsyDy5hZ2VudHMuQWdlbnRJZBIfCgVlcG9jaBgDIAEoCzIQLnRyb3VwZS52MS5FcG9jaBIUCgx1bmxlc3NfZV90YWcYBCABKAki6gEKC1N0YXRlTG9hZGVkEgsKA3NlcRgBIAEoBBIRCgl1bmNoYW5nZWQYAiABKAgSDQoFZV90YWcYAyABKAkSFgoOc2NoZW1hX3ZlcnNpb24YBCABKA0SFAoMY29udGVudF90eXBlGAUgASgJEgwKBGRhdGEYBiABKAwSKAoHZmFpbHVyZRgHIAEoCzIXLnRyb3VwZS52MS5TdGF0ZUZhaWx1cmUSEAoIcmV2aXNpb24YCCABKAQSEwoLc2F2ZWRfYXRfbXMYCSABKAMSHwoFZXBvY2gYCiABKAsyEC50cm91cGUudjEuRXBvY2gi+wIKC1N0YXRlQ29tbWl0EgsKA3NlcRgBIAEoBBIeCgVhZ2VudBgCIAEoCzIPLmFnZW50cy5BZ2VudElkEh8KBWVwb2NoGAMgASgLMhAudHJvdXBlLnYxLkVwb2NoEhYKDmV4cGVjdGVkX2VfdGFnGAQgASgJEiIKA3B1dBgFIAEoCzITLnRyb3VwZS52MS5QdXRTdGF0ZUgAEhAKBmRlbGV0ZRgGIAEoCEgAEg4KBGtlZXAYByABKAhIABIPCgdhbnN3ZXJzGAggAygMEg4KBmV2ZW50cxgJIAMoDBIiCgRtYWlsGAogAygLMhQudHJvdXBlLnYxLlN0YXRlTWFpbBIsCglyZW1pbmRlcnMYCyADKAsyGS50cm91cGUudjEuUmVtaW5kZXJDaGFuZ2USKQoKcmVtZW1iZXJlZBgMIAMoCzIVLnRyb3VwZS52MS5SZW1lbWJlcmVkEhMKC2FueV92ZXJzaW9uGA4gASgIQgcKBXdyaXRlSgQIDRAOIkYKCFB1dFN0YXRlEhYKDnNjaGVtYV92ZXJzaW9uGAEgASgNEhQKDGNvbnRlbnRfdHlwZRgCIAEoCRIMCgRkYXRhGAMgASgMIigKCVN0YXRlTWFpbBIKCgJpZBgBIAEoCRIPCgdtZXNzYWdlGAIgASgMIl0KDlJlbWluZGVyQ2hhbmdlEgwKBG5hbWUYASABKAkSDgoGY2FuY2VsGAIgASgIEg4KBmR1ZV9tcxgDIAEoAxIMCgRydWxlGAQgASgJEg8KB21lc3NhZ2UYBSABKAwiSwoKUmVtZW1iZXJlZBIKCgJpZBgBIAEoCRITCgZhbnN3ZXIYAiABKAxIAIgBARIRCglwcmluY2lwYWwYAyABKAlCCQoHX2Fuc3dlciKyAQoOU3RhdGVDb21taXR0ZWQSCwoDc2VxGAEgASgEEicKBnJlc3VsdBgCIAEoDjIXLnRyb3VwZS52MS5Db21taXRSZXN1bHQSDQoFZV90YWcYAyABKAkSKAoHZmFpbHVyZRgEIAEoCzIXLnRyb3VwZS52MS5TdGF0ZUZhaWx1cmUSEAoIcmV2aXNpb24YBSABKAQSHwoFZXBvY2gYBiABKAsyEC50cm91cGUudjEuRXBvY2giKgoMU3RhdGVGYWlsdXJlEgwKBGNvZGUYASABKAkSDAoEdGV4dBgCIAEoCSI8Cg1MaXN0UmVtaW5kZXJzEgsKA3NlcRgBIAEoBBIeCgVhZ2VudBgCIAEoCzIPLmFnZW50cy5BZ2VudElkInAKCVJlbWluZGVycxILCgNzZXEYASABKAQSLAoJcmVtaW5kZXJzGAIgAygLMhkudHJvdXBlLnYxLlN0b3JlZFJlbWluZGVyEigKB2ZhaWx1cmUYAyABKAsyFy50cm91cGUudjEuU3RhdGVGYWlsdXJlInUKDlN0b3JlZFJlbWluZGVyEgwKBG5hbWUYASABKAkSDgoGZHVlX21zGAIgASgDEgwKBHJ1bGUYAyABKAkSDwoHbWVzc2FnZRgEIAEoDBIUCgxyZW1pbmRlcl9zZXEYBSABKAQSEAoIYXR0ZW1wdHMYBiABKA0iXAoORmluZFJlbWVtYmVyZWQSCwoDc2VxGAEgASgEEh4KBWFnZW50GAIgASgLMg8uYWdlbnRzLkFnZW50SWQSCgoCaWQYAyABKAkSEQoJcHJpbmNpcGFsGAQgASgJIncKD0ZvdW5kUmVtZW1iZXJlZBILCgNzZXEYASABKAQSDQoFZm91bmQYAiABKAgSEwoGYW5zd2VyGAMgASgMSACIAQESKAoHZmFpbHVyZRgEIAEoCzIXLnRyb3VwZS52MS5TdGF0ZUZhaWx1cmVCCQoHX2Fuc3dlcipcCgxDb21taXRSZXN1bHQSCwoHVU5LTk9XThAAEg0KCUNPTU1JVFRFRBABEgwKCENPTkZMSUNUEAISCQoFU1RBTEUQAxIKCgZGQUlMRUQQBBILCgdSRUZVU0VEEAViBnByb3RvMw", [file_agent_worker, file_troupe_v1_channel_signal]);
+  fileDesc("ChZ0cm91cGUvdjEvc3RhdGVzLnByb3RvEgl0cm91cGUudjEitAIKCFN0YXRlc1VwEiQKBGxvYWQYASABKAsyFC50cm91cGUudjEuU3RhdGVMb2FkSAASKAoGY29tbWl0GAIgASgLMhYudHJvdXBlLnYxLlN0YXRlQ29tbWl0SAASLQoJcmVtaW5kZXJzGAMgASgLMhgudHJvdXBlLnYxLkxpc3RSZW1pbmRlcnNIABIhCgNydW4YBCABKAsyEi50cm91cGUudjEuUmVhZFJ1bkgAEi8KCnJlbWVtYmVyZWQYBSABKAsyGS50cm91cGUudjEuRmluZFJlbWVtYmVyZWRIABIjCgRydW5zGAYgASgLMhMudHJvdXBlLnYxLkxpc3RSdW5zSAASKQoJaGVhcnRiZWF0GA8gASgLMhQudHJvdXBlLnYxLkhlYXJ0YmVhdEgAQgUKA2FzayK/AgoKU3RhdGVzRG93bhIoCgZsb2FkZWQYASABKAsyFi50cm91cGUudjEuU3RhdGVMb2FkZWRIABIuCgljb21taXR0ZWQYAiABKAsyGS50cm91cGUudjEuU3RhdGVDb21taXR0ZWRIABIpCglyZW1pbmRlcnMYAyABKAsyFC50cm91cGUudjEuUmVtaW5kZXJzSAASIQoDcnVuGAQgASgLMhIudHJvdXBlLnYxLlJ1blBhZ2VIABIwCgpyZW1lbWJlcmVkGAUgASgLMhoudHJvdXBlLnYxLkZvdW5kUmVtZW1iZXJlZEgAEiIKBHJ1bnMYBiABKAsyEi50cm91cGUudjEuUnVuTGlzdEgAEikKCWhlYXJ0YmVhdBgPIAEoCzIULnRyb3VwZS52MS5IZWFydGJlYXRIAEIICgZhbnN3ZXIibwoJU3RhdGVMb2FkEgsKA3NlcRgBIAEoBBIeCgVhZ2VudBgCIAEoCzIPLmFnZW50cy5BZ2VudElkEh8KBWVwb2NoGAMgASgLMhAudHJvdXBlLnYxLkVwb2NoEhQKDHVubGVzc19lX3RhZxgEIAEoCSLqAQoLU3RhdGVMb2FkZWQSCwoDc2VxGAEgASgEEhEKCXVuY2hhbmdlZBgCIAEoCBINCgVlX3RhZxgDIAEoCRIWCg5zY2hlbWFfdmVyc2lvbhgEIAEoDRIUCgxjb250ZW50X3R5cGUYBSABKAkSDAoEZGF0YRgGIAEoDBIoCgdmYWlsdXJlGAcgASgLMhcudHJvdXBlLnYxLlN0YXRlRmFpbHVyZRIQCghyZXZpc2lvbhgIIAEoBBITCgtzYXZlZF9hdF9tcxgJIAEoAxIfCgVlcG9jaBgKIAEoCzIQLnRyb3VwZS52MS5FcG9jaCKZAwoLU3RhdGVDb21taXQSCwoDc2VxGAEgASgEEh4KBWFnZW50GAIgASgLMg8uYWdlbnRzLkFnZW50SWQSHwoFZXBvY2gYAyABKAsyEC50cm91cGUudjEuRXBvY2gSFgoOZXhwZWN0ZWRfZV90YWcYBCABKAkSIgoDcHV0GAUgASgLMhMudHJvdXBlLnYxLlB1dFN0YXRlSAASEAoGZGVsZXRlGAYgASgISAASDgoEa2VlcBgHIAEoCEgAEg8KB2Fuc3dlcnMYCCADKAwSDgoGZXZlbnRzGAkgAygMEiIKBG1haWwYCiADKAsyFC50cm91cGUudjEuU3RhdGVNYWlsEiwKCXJlbWluZGVycxgLIAMoCzIZLnRyb3VwZS52MS5SZW1pbmRlckNoYW5nZRIpCgpyZW1lbWJlcmVkGAwgAygLMhUudHJvdXBlLnYxLlJlbWVtYmVyZWQSIgoEcnVucxgNIAMoCzIULnRyb3VwZS52MS5SdW5DaGFuZ2USEwoLYW55X3ZlcnNpb24YDiABKAhCBwoFd3JpdGUiRgoIUHV0U3RhdGUSFgoOc2NoZW1hX3ZlcnNpb24YASABKA0SFAoMY29udGVudF90eXBlGAIgASgJEgwKBGRhdGEYAyABKAwiKAoJU3RhdGVNYWlsEgoKAmlkGAEgASgJEg8KB21lc3NhZ2UYAiABKAwiXQoOUmVtaW5kZXJDaGFuZ2USDAoEbmFtZRgBIAEoCRIOCgZjYW5jZWwYAiABKAgSDgoGZHVlX21zGAMgASgDEgwKBHJ1bGUYBCABKAkSDwoHbWVzc2FnZRgFIAEoDCJLCgpSZW1lbWJlcmVkEgoKAmlkGAEgASgJEhMKBmFuc3dlchgCIAEoDEgAiAEBEhEKCXByaW5jaXBhbBgDIAEoCUIJCgdfYW5zd2VyIrIBCg5TdGF0ZUNvbW1pdHRlZBILCgNzZXEYASABKAQSJwoGcmVzdWx0GAIgASgOMhcudHJvdXBlLnYxLkNvbW1pdFJlc3VsdBINCgVlX3RhZxgDIAEoCRIoCgdmYWlsdXJlGAQgASgLMhcudHJvdXBlLnYxLlN0YXRlRmFpbHVyZRIQCghyZXZpc2lvbhgFIAEoBBIfCgVlcG9jaBgGIAEoCzIQLnRyb3VwZS52MS5FcG9jaCIqCgxTdGF0ZUZhaWx1cmUSDAoEY29kZRgBIAEoCRIMCgR0ZXh0GAIgASgJIjwKDUxpc3RSZW1pbmRlcnMSCwoDc2VxGAEgASgEEh4KBWFnZW50GAIgASgLMg8uYWdlbnRzLkFnZW50SWQicAoJUmVtaW5kZXJzEgsKA3NlcRgBIAEoBBIsCglyZW1pbmRlcnMYAiADKAsyGS50cm91cGUudjEuU3RvcmVkUmVtaW5kZXISKAoHZmFpbHVyZRgDIAEoCzIXLnRyb3VwZS52MS5TdGF0ZUZhaWx1cmUidQoOU3RvcmVkUmVtaW5kZXISDAoEbmFtZRgBIAEoCRIOCgZkdWVfbXMYAiABKAMSDAoEcnVsZRgDIAEoCRIPCgdtZXNzYWdlGAQgASgMEhQKDHJlbWluZGVyX3NlcRgFIAEoBBIQCghhdHRlbXB0cxgGIAEoDSJcCg5GaW5kUmVtZW1iZXJlZBILCgNzZXEYASABKAQSHgoFYWdlbnQYAiABKAsyDy5hZ2VudHMuQWdlbnRJZBIKCgJpZBgDIAEoCRIRCglwcmluY2lwYWwYBCABKAkidwoPRm91bmRSZW1lbWJlcmVkEgsKA3NlcRgBIAEoBBINCgVmb3VuZBgCIAEoCBITCgZhbnN3ZXIYAyABKAxIAIgBARIoCgdmYWlsdXJlGAQgASgLMhcudHJvdXBlLnYxLlN0YXRlRmFpbHVyZUIJCgdfYW5zd2VyIrwBCglSdW5DaGFuZ2USCgoCaWQYASABKAkSKAoGY3JlYXRlGAIgASgLMhYudHJvdXBlLnYxLlJ1bkNyZWF0aW9uSAASJgoGYXBwZW5kGAMgASgLMhQudHJvdXBlLnYxLlJ1bkNodW5rc0gAEhIKCHRha2VvdmVyGAQgASgISAASDgoEc3RlcBgFIAEoCEgAEiMKA2VuZBgGIAEoCzIULnRyb3VwZS52MS5SdW5FbmRpbmdIAEIICgZjaGFuZ2UioQEKC1J1bkNyZWF0aW9uEg8KB21lc3NhZ2UYASABKAwSEQoJcHJpbmNpcGFsGAIgASgJEg0KBW93bmVyGAMgASgJEg0KBWRlcHRoGAQgASgNEhUKDXN0YXJ0ZWRfYXRfbXMYBSABKAMSGAoLZGVhZGxpbmVfbXMYBiABKANIAIgBARIPCgdrZWVwX21zGAcgASgDQg4KDF9kZWFkbGluZV9tcyIpCglSdW5DaHVua3MSDAoEZnJvbRgBIAEoBBIOCgZjaHVua3MYAiADKAwiQQoJUnVuRW5kaW5nEiMKBnN0YXR1cxgBIAEoDjITLnRyb3VwZS52MS5SdW5TdGF0ZRIPCgdvdXRjb21lGAIgASgMIpUCCglTdG9yZWRSdW4SCgoCaWQYASABKAkSIwoGc3RhdHVzGAIgASgOMhMudHJvdXBlLnYxLlJ1blN0YXRlEhEKCXByaW5jaXBhbBgDIAEoCRINCgVvd25lchgEIAEoCRINCgVkZXB0aBgFIAEoDRIVCg1zdGFydGVkX2F0X21zGAYgASgDEhgKC2RlYWRsaW5lX21zGAcgASgDSACIAQESDwoHa2VlcF9tcxgIIAEoAxIVCg11cGRhdGVkX2F0X21zGAkgASgDEg0KBWZpcnN0GAogASgEEgwKBG5leHQYCyABKAQSDQoFYnl0ZXMYDCABKAQSEQoJdGFrZW92ZXJzGA0gASgNQg4KDF9kZWFkbGluZV9tcyJ0CgdSZWFkUnVuEgsKA3NlcRgBIAEoBBIeCgVhZ2VudBgCIAEoCzIPLmFnZW50cy5BZ2VudElkEgoKAmlkGAMgASgJEgwKBGZyb20YBCABKAQSDwoHbWVzc2FnZRgFIAEoCBIRCgltYXhfYnl0ZXMYBiABKA0ixQEKB1J1blBhZ2USCwoDc2VxGAEgASgEEiEKA3J1bhgCIAEoCzIULnRyb3VwZS52MS5TdG9yZWRSdW4SFAoHbWVzc2FnZRgDIAEoDEgAiAEBEgwKBGZyb20YBCABKAQSDgoGY2h1bmtzGAUgAygMEhQKB291dGNvbWUYBiABKAxIAYgBARIoCgdmYWlsdXJlGAcgASgLMhcudHJvdXBlLnYxLlN0YXRlRmFpbHVyZUIKCghfbWVzc2FnZUIKCghfb3V0Y29tZSKKAQoITGlzdFJ1bnMSCwoDc2VxGAEgASgEEh4KBWFnZW50GAIgASgLMg8uYWdlbnRzLkFnZW50SWQSKAoGc3RhdHVzGAMgASgOMhMudHJvdXBlLnYxLlJ1blN0YXRlSACIAQESDQoFYWZ0ZXIYBCABKAkSDQoFbGltaXQYBSABKA1CCQoHX3N0YXR1cyJ1CgdSdW5MaXN0EgsKA3NlcRgBIAEoBBIiCgRydW5zGAIgAygLMhQudHJvdXBlLnYxLlN0b3JlZFJ1bhIPCgdpc19sYXN0GAMgASgIEigKB2ZhaWx1cmUYBCABKAsyFy50cm91cGUudjEuU3RhdGVGYWlsdXJlKlwKDENvbW1pdFJlc3VsdBILCgdVTktOT1dOEAASDQoJQ09NTUlUVEVEEAESDAoIQ09ORkxJQ1QQAhIJCgVTVEFMRRADEgoKBkZBSUxFRBAEEgsKB1JFRlVTRUQQBSpHCghSdW5TdGF0ZRILCgdXT1JLSU5HEAASDQoJQ09NUExFVEVEEAESEAoMRU5ERURfRkFJTEVEEAISDQoJQ0FOQ0VMTEVEEANiBnByb3RvMw", [file_agent_worker, file_troupe_v1_channel_signal]);
 
 /**
  * @generated from message troupe.v1.StatesUp
@@ -46,10 +46,22 @@ export type StatesUp = Message<"troupe.v1.StatesUp"> & {
     case: "reminders";
   } | {
     /**
+     * @generated from field: troupe.v1.ReadRun run = 4;
+     */
+    value: ReadRun;
+    case: "run";
+  } | {
+    /**
      * @generated from field: troupe.v1.FindRemembered remembered = 5;
      */
     value: FindRemembered;
     case: "remembered";
+  } | {
+    /**
+     * @generated from field: troupe.v1.ListRuns runs = 6;
+     */
+    value: ListRuns;
+    case: "runs";
   } | {
     /**
      * @generated from field: troupe.v1.Heartbeat heartbeat = 15;
@@ -93,10 +105,22 @@ export type StatesDown = Message<"troupe.v1.StatesDown"> & {
     case: "reminders";
   } | {
     /**
+     * @generated from field: troupe.v1.RunPage run = 4;
+     */
+    value: RunPage;
+    case: "run";
+  } | {
+    /**
      * @generated from field: troupe.v1.FoundRemembered remembered = 5;
      */
     value: FoundRemembered;
     case: "remembered";
+  } | {
+    /**
+     * @generated from field: troupe.v1.RunList runs = 6;
+     */
+    value: RunList;
+    case: "runs";
   } | {
     /**
      * @generated from field: troupe.v1.Heartbeat heartbeat = 15;
@@ -300,6 +324,13 @@ export type StateCommit = Message<"troupe.v1.StateCommit"> & {
    * @generated from field: repeated troupe.v1.Remembered remembered = 12;
    */
   remembered: Remembered[];
+
+  /**
+   * in their order
+   *
+   * @generated from field: repeated troupe.v1.RunChange runs = 13;
+   */
+  runs: RunChange[];
 
   /**
    * whatever is stored; expected_e_tag is empty
@@ -665,6 +696,412 @@ export const FoundRememberedSchema: GenMessage<FoundRemembered> = /*@__PURE__*/
   messageDesc(file_troupe_v1_states, 15);
 
 /**
+ * @generated from message troupe.v1.RunChange
+ */
+export type RunChange = Message<"troupe.v1.RunChange"> & {
+  /**
+   * @generated from field: string id = 1;
+   */
+  id: string;
+
+  /**
+   * @generated from oneof troupe.v1.RunChange.change
+   */
+  change: {
+    /**
+     * @generated from field: troupe.v1.RunCreation create = 2;
+     */
+    value: RunCreation;
+    case: "create";
+  } | {
+    /**
+     * @generated from field: troupe.v1.RunChunks append = 3;
+     */
+    value: RunChunks;
+    case: "append";
+  } | {
+    /**
+     * its handler begins
+     *
+     * @generated from field: bool takeover = 4;
+     */
+    value: boolean;
+    case: "takeover";
+  } | {
+    /**
+     * @generated from field: bool step = 5;
+     */
+    value: boolean;
+    case: "step";
+  } | {
+    /**
+     * @generated from field: troupe.v1.RunEnding end = 6;
+     */
+    value: RunEnding;
+    case: "end";
+  } | { case: undefined; value?: undefined };
+};
+
+/**
+ * Describes the message troupe.v1.RunChange.
+ * Use `create(RunChangeSchema)` to create a new message.
+ */
+export const RunChangeSchema: GenMessage<RunChange> = /*@__PURE__*/
+  messageDesc(file_troupe_v1_states, 16);
+
+/**
+ * @generated from message troupe.v1.RunCreation
+ */
+export type RunCreation = Message<"troupe.v1.RunCreation"> & {
+  /**
+   * @generated from field: bytes message = 1;
+   */
+  message: Uint8Array;
+
+  /**
+   * @generated from field: string principal = 2;
+   */
+  principal: string;
+
+  /**
+   * @generated from field: string owner = 3;
+   */
+  owner: string;
+
+  /**
+   * @generated from field: uint32 depth = 4;
+   */
+  depth: number;
+
+  /**
+   * since 1970
+   *
+   * @generated from field: int64 started_at_ms = 5;
+   */
+  startedAtMs: bigint;
+
+  /**
+   * since 1970
+   *
+   * @generated from field: optional int64 deadline_ms = 6;
+   */
+  deadlineMs?: bigint | undefined;
+
+  /**
+   * @generated from field: int64 keep_ms = 7;
+   */
+  keepMs: bigint;
+};
+
+/**
+ * Describes the message troupe.v1.RunCreation.
+ * Use `create(RunCreationSchema)` to create a new message.
+ */
+export const RunCreationSchema: GenMessage<RunCreation> = /*@__PURE__*/
+  messageDesc(file_troupe_v1_states, 17);
+
+/**
+ * @generated from message troupe.v1.RunChunks
+ */
+export type RunChunks = Message<"troupe.v1.RunChunks"> & {
+  /**
+   * place of the first one
+   *
+   * @generated from field: uint64 from = 1;
+   */
+  from: bigint;
+
+  /**
+   * @generated from field: repeated bytes chunks = 2;
+   */
+  chunks: Uint8Array[];
+};
+
+/**
+ * Describes the message troupe.v1.RunChunks.
+ * Use `create(RunChunksSchema)` to create a new message.
+ */
+export const RunChunksSchema: GenMessage<RunChunks> = /*@__PURE__*/
+  messageDesc(file_troupe_v1_states, 18);
+
+/**
+ * @generated from message troupe.v1.RunEnding
+ */
+export type RunEnding = Message<"troupe.v1.RunEnding"> & {
+  /**
+   * @generated from field: troupe.v1.RunState status = 1;
+   */
+  status: RunState;
+
+  /**
+   * @generated from field: bytes outcome = 2;
+   */
+  outcome: Uint8Array;
+};
+
+/**
+ * Describes the message troupe.v1.RunEnding.
+ * Use `create(RunEndingSchema)` to create a new message.
+ */
+export const RunEndingSchema: GenMessage<RunEnding> = /*@__PURE__*/
+  messageDesc(file_troupe_v1_states, 19);
+
+/**
+ * @generated from message troupe.v1.StoredRun
+ */
+export type StoredRun = Message<"troupe.v1.StoredRun"> & {
+  /**
+   * @generated from field: string id = 1;
+   */
+  id: string;
+
+  /**
+   * @generated from field: troupe.v1.RunState status = 2;
+   */
+  status: RunState;
+
+  /**
+   * @generated from field: string principal = 3;
+   */
+  principal: string;
+
+  /**
+   * @generated from field: string owner = 4;
+   */
+  owner: string;
+
+  /**
+   * @generated from field: uint32 depth = 5;
+   */
+  depth: number;
+
+  /**
+   * @generated from field: int64 started_at_ms = 6;
+   */
+  startedAtMs: bigint;
+
+  /**
+   * @generated from field: optional int64 deadline_ms = 7;
+   */
+  deadlineMs?: bigint | undefined;
+
+  /**
+   * @generated from field: int64 keep_ms = 8;
+   */
+  keepMs: bigint;
+
+  /**
+   * @generated from field: int64 updated_at_ms = 9;
+   */
+  updatedAtMs: bigint;
+
+  /**
+   * place of the first chunk that is kept
+   *
+   * @generated from field: uint64 first = 10;
+   */
+  first: bigint;
+
+  /**
+   * place of the next one
+   *
+   * @generated from field: uint64 next = 11;
+   */
+  next: bigint;
+
+  /**
+   * @generated from field: uint64 bytes = 12;
+   */
+  bytes: bigint;
+
+  /**
+   * @generated from field: uint32 takeovers = 13;
+   */
+  takeovers: number;
+};
+
+/**
+ * Describes the message troupe.v1.StoredRun.
+ * Use `create(StoredRunSchema)` to create a new message.
+ */
+export const StoredRunSchema: GenMessage<StoredRun> = /*@__PURE__*/
+  messageDesc(file_troupe_v1_states, 20);
+
+/**
+ * @generated from message troupe.v1.ReadRun
+ */
+export type ReadRun = Message<"troupe.v1.ReadRun"> & {
+  /**
+   * @generated from field: uint64 seq = 1;
+   */
+  seq: bigint;
+
+  /**
+   * @generated from field: agents.AgentId agent = 2;
+   */
+  agent?: AgentId | undefined;
+
+  /**
+   * @generated from field: string id = 3;
+   */
+  id: string;
+
+  /**
+   * place of the first chunk
+   *
+   * @generated from field: uint64 from = 4;
+   */
+  from: bigint;
+
+  /**
+   * the answer has the run's message
+   *
+   * @generated from field: bool message = 5;
+   */
+  message: boolean;
+
+  /**
+   * of the chunks; 0: as the host likes
+   *
+   * @generated from field: uint32 max_bytes = 6;
+   */
+  maxBytes: number;
+};
+
+/**
+ * Describes the message troupe.v1.ReadRun.
+ * Use `create(ReadRunSchema)` to create a new message.
+ */
+export const ReadRunSchema: GenMessage<ReadRun> = /*@__PURE__*/
+  messageDesc(file_troupe_v1_states, 21);
+
+/**
+ * @generated from message troupe.v1.RunPage
+ */
+export type RunPage = Message<"troupe.v1.RunPage"> & {
+  /**
+   * @generated from field: uint64 seq = 1;
+   */
+  seq: bigint;
+
+  /**
+   * unset: there is none
+   *
+   * @generated from field: troupe.v1.StoredRun run = 2;
+   */
+  run?: StoredRun | undefined;
+
+  /**
+   * @generated from field: optional bytes message = 3;
+   */
+  message?: Uint8Array | undefined;
+
+  /**
+   * @generated from field: uint64 from = 4;
+   */
+  from: bigint;
+
+  /**
+   * @generated from field: repeated bytes chunks = 5;
+   */
+  chunks: Uint8Array[];
+
+  /**
+   * unset: the run works, or chunks follow
+   *
+   * @generated from field: optional bytes outcome = 6;
+   */
+  outcome?: Uint8Array | undefined;
+
+  /**
+   * @generated from field: troupe.v1.StateFailure failure = 7;
+   */
+  failure?: StateFailure | undefined;
+};
+
+/**
+ * Describes the message troupe.v1.RunPage.
+ * Use `create(RunPageSchema)` to create a new message.
+ */
+export const RunPageSchema: GenMessage<RunPage> = /*@__PURE__*/
+  messageDesc(file_troupe_v1_states, 22);
+
+/**
+ * @generated from message troupe.v1.ListRuns
+ */
+export type ListRuns = Message<"troupe.v1.ListRuns"> & {
+  /**
+   * @generated from field: uint64 seq = 1;
+   */
+  seq: bigint;
+
+  /**
+   * @generated from field: agents.AgentId agent = 2;
+   */
+  agent?: AgentId | undefined;
+
+  /**
+   * unset: all
+   *
+   * @generated from field: optional troupe.v1.RunState status = 3;
+   */
+  status?: RunState | undefined;
+
+  /**
+   * the id with which the last page ended
+   *
+   * @generated from field: string after = 4;
+   */
+  after: string;
+
+  /**
+   * 0: as the host likes
+   *
+   * @generated from field: uint32 limit = 5;
+   */
+  limit: number;
+};
+
+/**
+ * Describes the message troupe.v1.ListRuns.
+ * Use `create(ListRunsSchema)` to create a new message.
+ */
+export const ListRunsSchema: GenMessage<ListRuns> = /*@__PURE__*/
+  messageDesc(file_troupe_v1_states, 23);
+
+/**
+ * @generated from message troupe.v1.RunList
+ */
+export type RunList = Message<"troupe.v1.RunList"> & {
+  /**
+   * @generated from field: uint64 seq = 1;
+   */
+  seq: bigint;
+
+  /**
+   * @generated from field: repeated troupe.v1.StoredRun runs = 2;
+   */
+  runs: StoredRun[];
+
+  /**
+   * @generated from field: bool is_last = 3;
+   */
+  isLast: boolean;
+
+  /**
+   * @generated from field: troupe.v1.StateFailure failure = 4;
+   */
+  failure?: StateFailure | undefined;
+};
+
+/**
+ * Describes the message troupe.v1.RunList.
+ * Use `create(RunListSchema)` to create a new message.
+ */
+export const RunListSchema: GenMessage<RunList> = /*@__PURE__*/
+  messageDesc(file_troupe_v1_states, 24);
+
+/**
  * @generated from enum troupe.v1.CommitResult
  */
 export const CommitResult = {
@@ -711,4 +1148,40 @@ export type CommitResult = (typeof CommitResult)[keyof typeof CommitResult] | Un
  */
 export const CommitResultSchema: GenEnum<CommitResult> = /*@__PURE__*/
   enumDesc(file_troupe_v1_states, 0);
+
+/**
+ * @generated from enum troupe.v1.RunState
+ */
+export const RunState = {
+  /**
+   * @generated from enum value: WORKING = 0;
+   */
+  WORKING: 0,
+
+  /**
+   * @generated from enum value: COMPLETED = 1;
+   */
+  COMPLETED: 1,
+
+  /**
+   * @generated from enum value: ENDED_FAILED = 2;
+   */
+  ENDED_FAILED: 2,
+
+  /**
+   * @generated from enum value: CANCELLED = 3;
+   */
+  CANCELLED: 3,
+} as const;
+
+/**
+ * @generated from enum troupe.v1.RunState
+ */
+export type RunState = (typeof RunState)[keyof typeof RunState] | UnknownEnum;
+
+/**
+ * Describes the enum troupe.v1.RunState.
+ */
+export const RunStateSchema: GenEnum<RunState> = /*@__PURE__*/
+  enumDesc(file_troupe_v1_states, 1);
 
