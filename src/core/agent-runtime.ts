@@ -9,6 +9,7 @@ import type { AmbientContexts } from "./ambient-contexts.ts";
 import type { ReminderInfo } from "./courier/reminders/when.ts";
 import type { MessageMetadata } from "./delivery/message-metadata.ts";
 import type { Logger } from "./logger.ts";
+import type { AttachRunOptions, ListRunsOptions, Run, RunListPage, RunOf, StartRunOptions } from "./runs/run.ts";
 import type { CallScope } from "./scope/call-scope.ts";
 import type { AnswerOf, ChunkOf, MessageType } from "./serialization/message-type.ts";
 import type { Sendable } from "./serialization/sendable.ts";
@@ -207,6 +208,26 @@ export interface AgentRuntime extends AsyncDisposable {
     recipient: AgentId,
     options?: MessageStreamOptions,
   ): MessageStream<ChunkOf<Message>, AnswerOf<Message>>;
+  /**
+   * Starts a run: a stream that the worker of its agent keeps under an id, for any number of readers. Resolves when the run is kept. A second
+   * start under the same id with an equal message finds the same run, as long as it is kept. So you may start again after an error. Rejects
+   * with `already-exists` if that run began with another message, and with `overloaded` if too many runs have not ended.
+   *
+   * @example
+   * ```ts
+   * const run = await runtime.startRun(AskPoem({ topic: "the sea" }), new AgentId("poet", "default"), { id: "poem-42" });
+   * for await (const line of run) console.log(line.text);
+   * ```
+   */
+  startRun<Message>(
+    message: Sendable<Message>,
+    recipient: AgentId,
+    options?: StartRunOptions,
+  ): Promise<Run<ChunkOf<Message>, AnswerOf<Message>>>;
+  /** Returns a run of an agent, which any process may have started. It sends nothing: the run's methods reject with `not-found` if it is not kept. */
+  attachRun<Type extends MessageType>(recipient: AgentId, id: string, options?: AttachRunOptions<Type>): RunOf<Type>;
+  /** Resolves to the runs of an agent that are kept, the oldest first. */
+  listRuns(recipient: AgentId, options?: ListRunsOptions): Promise<RunListPage>;
   /**
    * Sends a call whose answer no caller awaits. Resolves when the message is kept. The runtime delivers it, and tries it again until it was
    * handled, in the order in which one recipient's messages were kept. If its handler fails 5 times, it becomes a dead letter. In a turn

@@ -17,6 +17,8 @@ import { brandClass } from "./copies.ts";
  * - `state-unavailable`: the state store can't read or write now, and nothing has changed. `state-unknown`: it may have written.
  * - `state-conflict`: another program, or another turn, changes the agent's state. `state-unreadable`, `state-too-new`: the stored state does not fit
  *   this program. `state-too-large`, `invalid-state`: the state that a handler left can't be saved. Nothing has changed.
+ * - `too-many-takeovers`: a run was lost with too many workers in a row.
+ * - `gone`: these chunks of a run are not kept any more. The text names the first one that is.
  * - `tool-not-found`, `invalid-tool-arguments`, `tool-failed`: from a tool agent.
  */
 export type ErrorCode =
@@ -50,6 +52,8 @@ export type ErrorCode =
   | "state-too-new"
   | "state-too-large"
   | "invalid-state"
+  | "too-many-takeovers"
+  | "gone"
   | "tool-not-found"
   | "invalid-tool-arguments"
   | "tool-failed";

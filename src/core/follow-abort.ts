@@ -23,6 +23,53 @@ export function unfollowAbort(signal: AbortSignal | undefined, follower: AbortFo
   if (signal !== undefined) followers.get(signal)?.delete(follower);
 }
 
+/** A signal that aborts when one of others does. */
+export interface JoinedSignal {
+  readonly signal: AbortSignal;
+  /** Ends the joining: the others keep nothing of the signal. Call it when the work is done. */
+  readonly letGo: () => void;
+}
+
+/**
+ * Joins signals, of which some may live longer than the work. `AbortSignal.any` of Node.js 20 leaves some bytes at its sources with each
+ * call. A source that lives as long as the process would grow as long.
+ */
+export function joinSignals(...sources: readonly (AbortSignal | undefined)[]): JoinedSignal {
+  const joined = new AbortController();
+  const followed: { readonly source: AbortSignal; readonly follow: () => void }[] = [];
+  const letGo = (): void => {
+    for (const { source, follow } of followed.splice(0)) unfollowAbort(source, follow);
+  };
+  for (const source of sources) {
+    if (source === undefined) continue;
+    const follow = (): void => {
+      letGo();
+      joined.abort(source.reason);
+    };
+    if (source.aborted) {
+      follow();
+      break;
+    }
+    followed.push({ source, follow });
+    followAbort(source, follow);
+  }
+  return { signal: joined.signal, letGo };
+}
+
+const joinedUntilGarbage = new FinalizationRegistry<() => void>((letGo) => letGo());
+
+/**
+ * Joins signals for work whose end the package does not see. The others let go of the joined signal when it is garbage. As long as something listens
+ * to it, it is not.
+ */
+export function joinUntilGarbage(...sources: readonly AbortSignal[]): AbortSignal {
+  const { signal: own, letGo } = joinSignals(...sources);
+  // Node.js keeps such a signal while something listens to it. What it leaves at its source goes with that.
+  const signal = AbortSignal.any([own]);
+  joinedUntilGarbage.register(signal, letGo);
+  return signal;
+}
+
 /** The followers of one signal, in the order in which they were added. */
 class Followers {
   readonly #signal: AbortSignal;

@@ -80,6 +80,7 @@ export { RoutedAgent } from "./agents/routed-agent.ts";
 export type { AgentPlacement, SharingOptions, WorkerLabels } from "./agents/sharing.ts";
 export type { PrincipalOptions } from "./agents/told-principal.ts";
 export type { AgentConcurrency, TurnKind, TurnOptions } from "./agents/turns.ts";
+export type { UnfinishedRun } from "./agents/unfinished-run.ts";
 export type { AmbientContexts } from "./ambient-contexts.ts";
 export { CancellationToken } from "./cancellation-token.ts";
 export type { Clock, MakeId, Timer, TimerOptions } from "./clock.ts";
@@ -134,6 +135,20 @@ export type {
   MetricTable,
   ReportMetric,
 } from "./metrics/metrics.ts";
+export type {
+  AttachRunOptions,
+  ListRunsOptions,
+  ReadRunOptions,
+  Run,
+  RunAnswerOptions,
+  RunChunk,
+  RunListPage,
+  RunOf,
+  RunState,
+  RunStatus,
+  StartRunOptions,
+} from "./runs/run.ts";
+export type { RunsOptions } from "./runs/runs-options.ts";
 export type { RuntimeOptions } from "./runtime-options.ts";
 export type { CallingTurn, CallPath, PassingCall } from "./scope/call-path.ts";
 export { type CallScope, scopeOf, withScope } from "./scope/call-scope.ts";

@@ -28,6 +28,7 @@ export { definitionOf, persistentAgent } from "./agents/persistent-agent.ts";
 export type { RoutedAgent } from "./agents/routed-agent.ts";
 export type { AgentPlacement, SharingTerms, WorkerLabels } from "./agents/sharing.ts";
 export { labelsKind, placements, sharingTerms, whyInvalidLabels } from "./agents/sharing.ts";
+export type { UnfinishedRun } from "./agents/unfinished-run.ts";
 export { stockTextOf, wrongResultText } from "./agents/wrong-result.ts";
 export type { AmbientContexts } from "./ambient-contexts.ts";
 export {
@@ -77,7 +78,7 @@ export {
   createActivationCounters,
 } from "./delivery/activations/activation-counters.ts";
 export type { ActivationStates, PlacedAgents } from "./delivery/activations/activation-ports.ts";
-export type { TimerMessage } from "./delivery/activations/activation-timers.ts";
+export type { OwnOutcome, TimerMessage } from "./delivery/activations/activation-timers.ts";
 export { AgentCatalog, type AgentCatalogOptions, agentNotFound } from "./delivery/activations/agent-catalog.ts";
 export type { CatalogEnd } from "./delivery/activations/catalog-end.ts";
 export { movedError } from "./delivery/activations/departures.ts";
@@ -94,9 +95,11 @@ export { DeadlineQueue, deadlineQueueOf, type Expiring, nowhere } from "./delive
 export { type Due, DueHeap } from "./delivery/calls/due-heap.ts";
 export { answerUndecidedText, PendingCall, timedOutText, undecidedText } from "./delivery/calls/pending-call.ts";
 export { PendingCalls } from "./delivery/calls/pending-calls.ts";
+export { WaitingHandlers } from "./delivery/calls/waiting-handlers.ts";
 export { type DeliveryOwner, Dispatcher } from "./delivery/dispatcher.ts";
 export { EventGuard } from "./delivery/event-guard.ts";
-export { HandlerContext } from "./delivery/handler-context.ts";
+export { HandlerContext, keptRunOf } from "./delivery/handler-context.ts";
+export type { KeptRunTurn } from "./delivery/kept-run-turn.ts";
 export { createLayers, type Delivery, type GiveBackReason, type Layer } from "./delivery/layers.ts";
 export { loggableError, loggableText, loggableUpTo, stackText } from "./delivery/loggable.ts";
 export { MessageLog, payloadText } from "./delivery/message-log.ts";
@@ -111,9 +114,10 @@ export { keyRefused } from "./delivery/states/remembered-layer.ts";
 export { createStateLayers, type StateLayers } from "./delivery/states/state-layers.ts";
 export { assertChunk, openStream } from "./delivery/streams/streamed-call.ts";
 export { isLeaseMissed, leaseMissed, type TurnLease } from "./delivery/turn-lease.ts";
-export { LongWaits, type WaitReports } from "./delivery/turns/long-waits.ts";
+export { LongWaits, type WaitReports, type WatchedQueue } from "./delivery/turns/long-waits.ts";
 export type { TurnSlot } from "./delivery/turns/message-turn.ts";
 export { deadlockText, type RingPart, RingWatch, type WaitingCall } from "./delivery/turns/ring-watch.ts";
+export { TurnInLine } from "./delivery/turns/turn-in-line.ts";
 export { type Turn, TurnQueue } from "./delivery/turns/turn-queue.ts";
 export { noTimeLeftError, notServedError } from "./delivery/type-arrivals.ts";
 export {
@@ -132,7 +136,7 @@ export {
   type UndeliverableCode,
   UndeliverableException,
 } from "./errors.ts";
-export { followAbort, unfollowAbort } from "./follow-abort.ts";
+export { followAbort, joinSignals, unfollowAbort } from "./follow-abort.ts";
 export { DropMessage, InterventionChain } from "./intervention.ts";
 export { LimitedLog, lineLimits, type RuntimeLog } from "./limited-log.ts";
 export { defaultLogger, guardedLogger, type LogFields, type Logger } from "./logger.ts";
@@ -152,12 +156,29 @@ export {
 export { type CountedQueue, QueueAges } from "./metrics/queue-ages.ts";
 export { lateMs, readingMs, setPatientTimer } from "./patient-timer.ts";
 export { assertNotReserved, reservedMessageType, whyReserved } from "./reserved-names.ts";
+export type { EncodedText } from "./runs/encoded-text.ts";
+export type {
+  AttachRunOptions,
+  ListRunsOptions,
+  Run,
+  RunListPage,
+  RunOf,
+  RunStatus,
+  StartRunOptions,
+} from "./runs/run.ts";
+export { RunClient } from "./runs/run-client.ts";
+export { RunDesk } from "./runs/run-desk.ts";
+export { isRunMessage, isRunMessageName } from "./runs/run-messages.ts";
+export { runReminder, runReminderName } from "./runs/run-reminder.ts";
+export { runBoundsOf } from "./runs/runs-options.ts";
+export { decodeChunk, decodeOutcome, decodeStart, encodeOutcome } from "./runs/stored-form.ts";
 export { metricsKind, type RuntimeOptions, runtimeKinds } from "./runtime-options.ts";
 export { type CallingTurn, type CallPath, nameInPath, noPath, waitingTurns, withoutVia } from "./scope/call-path.ts";
-export { scopeOf } from "./scope/call-scope.ts";
-export { depthIn, depthKey, depthMetadata } from "./scope/chain-depth.ts";
+export { type CallScope, scopeOf, withScope } from "./scope/call-scope.ts";
+export { depthIn, depthKey, depthMetadata, waitingIn } from "./scope/chain-depth.ts";
 export { Deadline, deadlineAfter, remainingMs } from "./scope/deadline.ts";
 export { assertWithinGuards, type Guards, guardsOf } from "./scope/guards.ts";
+export type { CountedCall } from "./scope/handler-scope.ts";
 export { UnknownPayload } from "./serialization/built-in-messages.ts";
 export { CodecRegistry, type EncodedMessage } from "./serialization/codec-registry.ts";
 export { defineMessage } from "./serialization/define-message.ts";
@@ -198,7 +219,7 @@ export type { TurnEffects } from "./state/effects.ts";
 export { compareEpochs, type Epoch, formatEpoch, parseEpoch } from "./state/epoch.ts";
 export { type FittingStore, fitMail, type MailFit, sortMail, withLeftMail } from "./state/fit-mail.ts";
 export { judgeCommit, limitOver, remindersOver, type StoredVersion, withoutMail } from "./state/judge-commit.ts";
-export { chunkSize, copyOfRunChange, judgeRuns, type RunRefusal } from "./state/judge-runs.ts";
+export { chunkSize, copyOfRunChange, judgeRuns, type RunRefusal, sizeOfRunChange } from "./state/judge-runs.ts";
 export {
   type AppendOutcome,
   type FullMail,
@@ -220,7 +241,14 @@ export {
 } from "./state/mail-bounds.ts";
 export { fairLevel, letterSize } from "./state/memory/dead-letters.ts";
 export { MemoryStateStore, type MemoryStateStoreOptions } from "./state/memory-state-store.ts";
-export { type KeptCommit, type KeptOutcome, onlySends, type StateKeeper } from "./state/state-keeper.ts";
+export {
+  type AgentRunQuery,
+  type KeptCommit,
+  type KeptOutcome,
+  onlySends,
+  type StateKeeper,
+} from "./state/state-keeper.ts";
+export { slotOf } from "./state/state-slot.ts";
 export type {
   Commit,
   CommitOutcome,
@@ -322,6 +350,7 @@ export {
   listOf,
   logger,
   messageType,
+  milliseconds,
   number,
   type OptionKind,
   signal,

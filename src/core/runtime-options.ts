@@ -4,10 +4,11 @@ import type { HandlerInterceptor } from "./interceptor.ts";
 import type { InterventionHandler } from "./intervention.ts";
 import type { Logger } from "./logger.ts";
 import type { MessageLogSink } from "./message-log-records.ts";
+import { type RunsOptions, runsKinds } from "./runs/runs-options.ts";
 import { type GuardOptions, guardsKind } from "./scope/guards.ts";
 import type { Tracing } from "./tracing.ts";
 import { assertKnownMethods } from "./validation/assert-known-methods.ts";
-import type { OptionKinds } from "./validation/assert-options.ts";
+import { type OptionKinds, options as optionsOf } from "./validation/assert-options.ts";
 import {
   callable,
   clock,
@@ -51,7 +52,7 @@ export interface RuntimeOptions {
   readonly stuckAfterMs?: number | undefined;
   /**
    * Bounds that end agents which answer each other without end. A call beyond `calls` fails (`loop-detected`): they count turns of
-   * sequential agents. An event beyond `events` is dropped and counted, and telling a message beyond it fails (`loop-detected`). `false`
+   * sequential agents, and handlers of all agents. An event beyond `events` is dropped and counted, and telling a message beyond it fails (`loop-detected`). `false`
    * leaves 32 turns that wait for one call, which is always the most. Default: see `CallGuardOptions` and `EventGuardOptions`.
    */
   readonly guards?: GuardOptions | false | undefined;
@@ -65,6 +66,8 @@ export interface RuntimeOptions {
    * (`forcedDeactivations`). Default: 5 000.
    */
   readonly deactivationTimeoutMs?: number | undefined;
+  /** Bounds of the runs that this runtime keeps in its memory for its agents. Default: see `RunsOptions`. */
+  readonly runs?: RunsOptions | undefined;
   /** Timeout of calls without `timeoutMs`, in milliseconds. Default: none. */
   readonly defaultTimeoutMs?: number | undefined;
 }
@@ -106,6 +109,7 @@ export const runtimeKinds: OptionKinds<RuntimeOptions> = {
   sequentialAgents: flag,
   stuckAfterMs: number(anyTime),
   guards: guardsKind,
+  runs: optionsOf(runsKinds),
   maxLiveAgents: number(someRoom),
   deactivationTimeoutMs: number(someTime),
   // With Infinity a call waits without a limit. With 0 the runtime would send no call.

@@ -3,6 +3,7 @@ import type { AgentId } from "./agent-id.ts";
 import type { ActivationContext, DeactivationReason } from "./agent-life.ts";
 import type { MessageContext } from "./message-context.ts";
 import type { TurnKind } from "./turns.ts";
+import type { UnfinishedRun } from "./unfinished-run.ts";
 
 /** Describes an agent: the two parts of its id, and a text for people. */
 export interface AgentMetadata {
@@ -30,6 +31,11 @@ export interface Agent {
   onMessage(message: unknown, context: MessageContext): unknown;
   /** Says how a message takes its turn at a sequential agent, before it is handled. Default: `alone`. */
   turnKind?(message: unknown, context: MessageContext): TurnKind;
+  /**
+   * Continues a run of a persistent agent whose worker was lost while its handler ran: yields the chunks that follow, and returns the answer. It is a
+   * turn as that of the run's message. The state is that of the last commit. Without it the run fails as `disconnected`.
+   */
+  continueRun?(run: UnfinishedRun, context: MessageContext): unknown;
   /** Returns the state that `loadState` takes back. */
   saveState(): AgentState | Promise<AgentState>;
   /** Takes over a state that `saveState` returned. */

@@ -50,6 +50,7 @@ export class CourierSlots {
   /** Gives a slot back. */
   free(use: SlotUse): void {
     this.#add(use, -1);
+    if (this.#waiting.size === 0) return;
     // What is granted may end at once, and free its slot again.
     if (this.#isGranting) return;
     this.#isGranting = true;
@@ -108,16 +109,23 @@ export class CourierSlots {
 
   #add(use: SlotUse, sign: 1 | -1): void {
     change(this.#all, use, sign);
-    for (const [table, name] of [
-      [this.#parties, use.party],
-      [this.#types, use.agentType],
-    ] as const) {
-      const held = table.get(name) ?? { calls: 0, bytes: 0 };
-      change(held, use, sign);
-      if (held.calls > 0) table.set(name, held);
-      else table.delete(name);
-    }
+    changeIn(this.#parties, use.party, { use, sign });
+    changeIn(this.#types, use.agentType, { use, sign });
   }
+}
+
+function changeIn(
+  table: Map<string, Held>,
+  name: string,
+  { use, sign }: { readonly use: SlotUse; readonly sign: 1 | -1 },
+): void {
+  let held = table.get(name);
+  if (held === undefined) {
+    held = { calls: 0, bytes: 0 };
+    table.set(name, held);
+  }
+  change(held, use, sign);
+  if (held.calls === 0) table.delete(name);
 }
 
 function change(held: Held, { bytes }: SlotUse, sign: 1 | -1): void {

@@ -2,6 +2,8 @@ import type { Agent } from "../agents/agent.ts";
 import { namingHandler } from "../agents/wrong-result.ts";
 import { errorText, TroupeError } from "../errors.ts";
 import type { RuntimeLog } from "../limited-log.ts";
+import type { RunDesk } from "../runs/run-desk.ts";
+import { isRunMessage, type RunMessage } from "../runs/run-messages.ts";
 import { messageTypeText } from "../serialization/message-index.ts";
 import { isThenable } from "../thenable.ts";
 import type { SpanDetails, Tracing } from "../tracing.ts";
@@ -22,6 +24,8 @@ export interface DispatcherOptions {
   readonly layers: readonly Layer[];
   /** Layers around those, for agents that have turns or a state. Default: none. */
   readonly stateLayers?: readonly Layer[] | undefined;
+  /** Answers the messages of runs. */
+  readonly runs: RunDesk;
 }
 
 /** The runtime's part in one kind of deliveries. The dispatcher calls `answered` or `failed` once for each; neither throws. */
@@ -54,6 +58,7 @@ export class Dispatcher {
   readonly #tracing: Tracing | undefined;
   readonly #layers: readonly Layer[];
   readonly #stateLayers: readonly Layer[];
+  readonly #runs: RunDesk;
   #handle: Handle;
   /** The same for agents of sequential types, and of types whose live agents are limited. */
   #handleInActivation: Handle;
@@ -61,12 +66,13 @@ export class Dispatcher {
   /** Messages that were given to a second activation, since their first one had ended. */
   readonly #repeated = new WeakSet<Delivery>();
 
-  constructor({ catalog, logger, log, tracing, layers, stateLayers = [] }: DispatcherOptions) {
+  constructor({ catalog, logger, log, tracing, layers, stateLayers = [], runs }: DispatcherOptions) {
     this.#catalog = catalog;
     this.#logger = logger;
     this.#log = log;
     this.#tracing = tracing;
     this.#layers = layers;
+    this.#runs = runs;
     this.#stateLayers = stateLayers;
     this.#handle = withLayers(layers);
     this.#handleInActivation = inActivation(catalog, withLayers([...stateLayers, ...layers]));
@@ -83,6 +89,9 @@ export class Dispatcher {
   /** Delivers a message. Returns undefined if the delivery has ended, else a promise of its end. Never throws or rejects. */
   deliver<D extends Delivery>(delivery: D, owner: DeliveryOwner<D>): Promise<void> | undefined {
     let found: Agent | Promise<Agent>;
+    // An event goes to the agent, also that of a topic for calls. A principal that may publish need not be one that may call.
+    const { message, context } = delivery;
+    if (isRunMessage(message) && context.topicId === undefined) return this.#answerForRuns(delivery, message, owner);
     try {
       if (this.#log !== undefined) logDelivery(this.#log, delivery);
       found = this.#catalog.agentFor(delivery.agentId);
@@ -90,6 +99,20 @@ export class Dispatcher {
       return this.#failWithoutAgent(delivery, owner, error);
     }
     return found instanceof Promise ? this.#giveLater(found, delivery, owner) : this.#give(found, delivery, owner);
+  }
+
+  /** The runtime answers in place of the agent: without a turn and a slot. An error is the caller's alone. */
+  async #answerForRuns<D extends Delivery>(delivery: D, message: RunMessage, owner: DeliveryOwner<D>): Promise<void> {
+    let answer: unknown;
+    try {
+      answer = await this.#runs.answer(delivery, message);
+    } catch (error) {
+      delivery.context.release();
+      owner.failed(delivery, error);
+      return;
+    }
+    delivery.context.release();
+    owner.answered(delivery, answer);
   }
 
   async #giveLater<D extends Delivery>(found: Promise<Agent>, delivery: D, owner: DeliveryOwner<D>): Promise<void> {

@@ -8,10 +8,12 @@ import { followAbort, unfollowAbort } from "../follow-abort.ts";
 import { type CallPath, noPath, type OwnTurn, type PassingCall, pathVia, waitingTurns } from "../scope/call-path.ts";
 import { type CallScope, dropScope, holdScope } from "../scope/call-scope.ts";
 import type { Deadline } from "../scope/deadline.ts";
+import { type CountingAgent, HandlerScope, type ScopeHandler } from "../scope/handler-scope.ts";
 import { type ChunkSink, chunkSinkKey } from "../streaming/chunk-sink.ts";
 import type { TopicId } from "../topics/topic-id.ts";
 import { abortError } from "./calls/call-bounds.ts";
 import { deadlineQueueOf, type Expiring, nowhere } from "./calls/deadline-queue.ts";
+import type { KeptRunTurn } from "./kept-run-turn.ts";
 import { type MessageMetadata, noMetadata, receivedMetadata } from "./message-metadata.ts";
 
 export interface HandlerContextDetails {
@@ -39,6 +41,8 @@ export interface HandlerContextDetails {
   readonly path?: CallPath | undefined;
   /** Handlers of events and told messages that led to this message. Default: 0. */
   readonly depth?: number | undefined;
+  /** Handlers that wait for this call, one for the other, as far as they are counted. Default: 0. */
+  readonly above?: number | undefined;
   /** Whether this is a told message, whose sender does not wait. Default: false. */
   readonly isMail?: boolean | undefined;
   /** Takes the chunks of a streamed call. Default: no caller reads chunks. */
@@ -50,7 +54,7 @@ export interface HandlerContextDetails {
 }
 
 /** The context that a runtime gives to a handler. The signal, the scope and the metadata of a peer are made on first use. */
-export class HandlerContext implements MessageContext {
+export class HandlerContext implements MessageContext, ScopeHandler {
   readonly sender: AgentId | undefined;
   readonly principal: string | undefined;
   readonly topicId: TopicId | undefined;
@@ -74,6 +78,8 @@ export class HandlerContext implements MessageContext {
   readonly agentId: AgentId | undefined;
   /** Handlers of events, told messages and given-up calls that led to this message; the handler of an event or a told message counts itself. */
   readonly depth: number;
+  readonly above: number;
+  counted: CountingAgent | undefined;
   /** Takes the handler off the list of those that run. Set while it is listed. */
   unlist: (() => void) | undefined;
   /** Whether its turn runs beside all others of a sequential agent. */
@@ -82,6 +88,8 @@ export class HandlerContext implements MessageContext {
   hasEnded = false;
   /** Ends the turn before its answer leaves: the next turn may begin. Set at agents that run ahead of their commits. */
   endTurn: (() => void) | undefined;
+  /** The run that this turn answers, if it is kept. */
+  keptRun: KeptRunTurn | undefined;
   /** Called once when the handler has ended. Set while an activation waits for that. */
   onEnded: (() => void) | undefined;
   readonly #isOfCourier: boolean;
@@ -107,6 +115,7 @@ export class HandlerContext implements MessageContext {
     this.#isOfCourier = details.reminder !== undefined || details.isMail === true;
     this.path = details.path ?? noPath;
     this.depth = (details.depth ?? 0) + (details.topicId !== undefined || details.isMail === true ? 1 : 0);
+    this.above = details.above ?? 0;
     this.#messageId = details.messageId;
     this.agentId = details.agentId;
     this.#runtime = details.runtime;
@@ -222,6 +231,8 @@ export class HandlerContext implements MessageContext {
     this.#stopListening();
     this.hasEnded = true;
     this.unlist?.();
+    this.counted?.end(this);
+    this.counted = undefined;
     this.onEnded?.();
   }
 
@@ -243,19 +254,7 @@ export class HandlerContext implements MessageContext {
         "This message context belongs to no handler, so it has no scope. Only the context of a handler has one.";
       throw new TroupeError("wrong-state", text);
     }
-    const context = this;
-    return Object.freeze({
-      agentId: this.agentId,
-      runtime: this.#runtime,
-      deadline: this.#deadline,
-      get depth() {
-        return context.sentDepth;
-      },
-      // The scope may be made before the turn begins.
-      get path() {
-        return context.callPath;
-      },
-    });
+    return new HandlerScope(this, { agentId: this.agentId, runtime: this.#runtime, deadline: this.#deadline });
   }
 
   #makeController(): AbortController {
@@ -323,4 +322,9 @@ class HandlerInPath implements PassingCall {
 
 function timeIsUp(): TimedOutError {
   return new TimedOutError("The caller's time is up: the caller does not wait for the answer any more.");
+}
+
+/** Returns the run that a turn answers, if it is kept. */
+export function keptRunOf(context: MessageContext): KeptRunTurn | undefined {
+  return context instanceof HandlerContext ? context.keptRun : undefined;
 }

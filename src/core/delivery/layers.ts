@@ -79,7 +79,9 @@ export function withLayers(layers: readonly Layer[]): Handle {
 
 const handle: Handle = (agent, { message, context }) => {
   context.hasBegun = true;
-  const answer = agent.onMessage(message, context);
+  const unfinished = context.keptRun?.unfinished;
+  const answer =
+    unfinished === undefined ? agent.onMessage(message, context) : agent.continueRun?.(unfinished, context);
   return isChunkGenerator(answer) ? pour(answer, context) : answer;
 };
 

@@ -2,6 +2,7 @@ import type { AgentRuntime } from "../agent-runtime.ts";
 import { randomId, systemClock } from "../clock.ts";
 import type { ActivationCounters } from "../delivery/activations/activation-counters.ts";
 import { AgentCatalog } from "../delivery/activations/agent-catalog.ts";
+import { WaitingHandlers } from "../delivery/calls/waiting-handlers.ts";
 import { Dispatcher } from "../delivery/dispatcher.ts";
 import { EventGuard } from "../delivery/event-guard.ts";
 import { createLayers, type Delivery } from "../delivery/layers.ts";
@@ -14,6 +15,9 @@ import { TypeArrivals } from "../delivery/type-arrivals.ts";
 import { TroupeError } from "../errors.ts";
 import { InterventionChain } from "../intervention.ts";
 import type { LimitedLog } from "../limited-log.ts";
+import { RunClient } from "../runs/run-client.ts";
+import { RunDesk } from "../runs/run-desk.ts";
+import { runBoundsOf } from "../runs/runs-options.ts";
 import { guardsOf } from "../scope/guards.ts";
 import { CodecRegistry } from "../serialization/codec-registry.ts";
 import { StoreKeeper } from "../state/store-keeper.ts";
@@ -46,6 +50,7 @@ export interface RuntimeParts {
   readonly pump: MessagePump;
   readonly kept: KeptMessages;
   readonly outgoing: Outgoing;
+  readonly runClient: RunClient;
 }
 
 /** Makes the parts of a runtime, and connects them. The options are checked. */
@@ -69,21 +74,36 @@ export function composeRuntime(options: SingleThreadedAgentRuntimeOptions, owner
     },
     isSequential: (type) => catalog.turnsOf(type) !== undefined,
     runAhead: (type) => catalog.turnsOf(type)?.runAhead ?? 0,
-    forget: (id, agent, reason) => catalog.forget(id, agent, reason),
+    forget: (id, agent, reason) => {
+      if (reason === "destroyed") runs.destroy(id);
+      return catalog.forget(id, agent, reason);
+    },
     codec: new AnswerCodec(codecs),
     assertSendable: (delivery, answer) => outgoing.assertSendable(delivery, answer),
   });
   const { states, commitLayer, layers: stateLayers } = state;
+  const waiting = new WaitingHandlers({
+    ...{ maxHandlers: guards.maxHandlers, ambient },
+    runningCount: () => router.runningCount,
+    agentOf: (id) => catalog.peek(id),
+  });
   const catalog: AgentCatalog = new AgentCatalog({
     ...{ runtime, ambient, messageLog, logger, sequentialAgents, longWaits, counts },
     ...{ states, commitLayer, clock, maxLiveAgents, deactivationTimeoutMs },
-    countsEvents: Number.isFinite(guards.maxEventDepth),
+    ...{ countsEvents: Number.isFinite(guards.maxEventDepth), waiting },
     onTypeGone: (type) => subscriptions.removeType(type),
+    onDestroying: (id, destroyed) => runs.destroy(id, destroyed),
     contextsAt: (id) => router.contextsAt(id),
     deliverTimer: (timer) => outgoing.deliverTimer(timer),
   });
+  const runs: RunDesk = new RunDesk({
+    ...{ catalog, codecs, clock, makeId, bounds: runBoundsOf(options.runs), maxDepth: guards.maxEventDepth },
+    deliver: (message) => outgoing.deliverTimer(message),
+    keeper: state.runs,
+    reminderOf: (agent, isSet) => kept.runReminder(agent, isSet),
+  });
   const router: EnvelopeRouter = new EnvelopeRouter({
-    dispatcher: new Dispatcher({ catalog, logger, log, tracing, layers: createLayers(options), stateLayers }),
+    dispatcher: new Dispatcher({ catalog, logger, log, tracing, layers: createLayers(options), stateLayers, runs }),
     ...{ catalog, subscriptions, interventions, logger, log, tracing, payloadText: toText, onEventDropped },
     refusalOf: checksMessages ? (message) => codecs.refusalOf(message) : undefined,
     refusalOfAnswer: checksMessages ? (answer, promised) => codecs.refusalOfAnswer(answer, promised) : undefined,
@@ -99,7 +119,7 @@ export function composeRuntime(options: SingleThreadedAgentRuntimeOptions, owner
   const outgoing: Outgoing = new Outgoing({
     ...{ runtime, catalog, codecs, arrivals, interventions, pump, kept: () => kept, log, logger, tracing },
     durableRecipients: (topic) => subscriptions.durableRecipients(topic),
-    ...{ clock, makeId, checksMessages, guards, eventGuard },
+    ...{ clock, makeId, checksMessages, guards, eventGuard, waiting },
     bounds: { defaultTimeoutMs: options.defaultTimeoutMs, ambient },
   });
   const { handlerTimeoutMs = 300_000 } = options;
@@ -110,7 +130,8 @@ export function composeRuntime(options: SingleThreadedAgentRuntimeOptions, owner
     isServed: (type) => catalog.hasType(type),
     hold: () => pump.hold(),
   });
-  return { catalog, subscriptions, codecs, arrivals, pump, kept, outgoing };
+  const runClient = new RunClient({ runtime, codecs, interventions, clock, makeId });
+  return { catalog, subscriptions, codecs, arrivals, pump, kept, outgoing, runClient };
 }
 
 /**

@@ -1,5 +1,6 @@
 import type { AgentId } from "../agents/agent-id.ts";
 import { IndexedSet } from "../collections/indexed-set.ts";
+import type { OwnOutcome } from "../delivery/activations/activation-timers.ts";
 import type { AgentCatalog } from "../delivery/activations/agent-catalog.ts";
 import { assertAnswer } from "../delivery/assert-answer.ts";
 import type { PendingCall } from "../delivery/calls/pending-call.ts";
@@ -10,6 +11,7 @@ import type { MessageLog } from "../delivery/message-log.ts";
 import { errorText, TroupeError } from "../errors.ts";
 import type { InterventionChain } from "../intervention.ts";
 import type { RuntimeLog } from "../limited-log.ts";
+import { isRunMessage } from "../runs/run-messages.ts";
 import type { MessageType } from "../serialization/message-type.ts";
 import type { SubscriptionTable } from "../topics/subscription-table.ts";
 import type { TraceCarrier, Tracing } from "../tracing.ts";
@@ -81,12 +83,16 @@ export class EnvelopeRouter {
       answered: (envelope, answer) => this.#answered(envelope, answer),
       failed: (envelope, error) => this.#failed(envelope, error),
     };
-    const timerEnded = (timer: TimerEnvelope) => {
+    const timerEnded = (timer: TimerEnvelope, outcome: OwnOutcome) => {
       this.#running.delete(timer);
-      timer.onEnd();
+      timer.onEnd(outcome);
       timer.queue?.done();
     };
-    this.#timers = { spanDetails, answered: timerEnded, failed: timerEnded };
+    this.#timers = {
+      spanDetails,
+      answered: (timer, answer) => timerEnded(timer, { answer }),
+      failed: (timer, error) => timerEnded(timer, { error }),
+    };
     this.#events = {
       spanDetails,
       answered: (event) => this.#running.delete(event),
@@ -99,6 +105,11 @@ export class EnvelopeRouter {
         if (error instanceof TroupeError && error.code === "overloaded") options.onEventDropped();
       },
     };
+  }
+
+  /** The messages that handlers handle, or about which an intervention decides. */
+  get runningCount(): number {
+    return this.#running.size;
   }
 
   /** Returns the messages that handlers handle. */
@@ -142,7 +153,7 @@ export class EnvelopeRouter {
     const { interventions } = this.#options;
     switch (envelope.kind) {
       case "send":
-        if (interventions.seesSend) return this.#stage.send(envelope, queue);
+        if (interventions.seesSend && !isRunMessage(envelope.message)) return this.#stage.send(envelope, queue);
         this.#send(envelope, queue);
         return;
       case "kept":
@@ -155,7 +166,9 @@ export class EnvelopeRouter {
         this.#publish(envelope, queue);
         return;
       case "response":
-        if (interventions.seesResponse) return this.#stage.response(envelope, queue);
+        if (interventions.seesResponse && !isRunMessage(envelope.to.message)) {
+          return this.#stage.response(envelope, queue);
+        }
         this.#respond(envelope);
         queue.done();
         return;
@@ -227,7 +240,8 @@ export class EnvelopeRouter {
   #giveBack(envelope: ResponseEnvelope): void {
     const { queue } = envelope.to;
     if (queue !== undefined && (this.#seesAnswers ? queue.push(envelope) : queue.pushUnseen(envelope))) return;
-    if (this.#options.interventions.seesResponse) void this.#stage.response(envelope, undefined);
+    if (this.#options.interventions.seesResponse && !isRunMessage(envelope.to.message))
+      void this.#stage.response(envelope, undefined);
     else this.#respond(envelope);
   }
 

@@ -1,6 +1,7 @@
 import type { AgentRuntime } from "../agent-runtime.ts";
 import type { AgentId } from "../agents/agent-id.ts";
 import type { IndexedSet } from "../collections/indexed-set.ts";
+import type { OwnOutcome } from "../delivery/activations/activation-timers.ts";
 import { PendingCall, undecidedText } from "../delivery/calls/pending-call.ts";
 import { HandlerContext } from "../delivery/handler-context.ts";
 import type { Delivery } from "../delivery/layers.ts";
@@ -67,10 +68,11 @@ export interface ResponseEnvelope {
   hasTurn: boolean;
 }
 
-/** The message of an agent's timer. Interventions do not see it: it does not leave its agent. */
+/** The message of an agent's timer, or of a run. Interventions do not see it: it does not leave its agent. */
 export interface TimerEnvelope extends Running {
   readonly kind: "timer";
-  readonly onEnd: () => void;
+  readonly onEnd: (outcome: OwnOutcome) => void;
+  readonly onDropped?: (() => void) | undefined;
   /** The queue from which it was taken. */
   queue: EnvelopeQueue | undefined;
 }

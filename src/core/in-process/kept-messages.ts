@@ -20,6 +20,7 @@ import type { RetryOptions } from "../courier/retry-policy.ts";
 import { type MessageMetadata, noMetadata } from "../delivery/message-metadata.ts";
 import { TroupeError, UndeliverableException } from "../errors.ts";
 import type { RuntimeLog } from "../limited-log.ts";
+import { runReminder } from "../runs/run-reminder.ts";
 import { depthMetadata } from "../scope/chain-depth.ts";
 import type { CodecRegistry } from "../serialization/codec-registry.ts";
 import type { AgentName } from "../state/agent-name.ts";
@@ -175,14 +176,23 @@ export class KeptMessages implements AgentPost {
     assertReminderName(name);
     assertReminderOptions(options);
     this.#assertNotEnded("A reminder was set");
-    const { clock, cron, codecs, tracing } = this.#parts;
-    const rule = ruleOf(when, options, clock.wallNow(), cron);
-    const payload = codecs.encode(message);
-    const metadata = { ...tracing?.inject() };
-    const call = { requestId: name, sender: undefined, receiver: nameOf(agent), payload, metadata };
-    const frame = encodeKeptCall(call);
+    const { clock, cron, makeId } = this.#parts;
+    const rule = { ...ruleOf(when, options, clock.wallNow(), cron), setId: makeId() };
+    const frame = this.#reminderFrame(agent, name, message);
     assertReminderLength(frame);
     return this.#change(agent, { at: "set", name, dueMs: rule.dueMs, rule: formatRule(rule), message: frame });
+  }
+
+  /** Makes the reminder for the unfinished runs of an agent, or its end. */
+  runReminder(agent: AgentId, isSet: boolean): ReminderChange {
+    return runReminder(isSet, this.#parts, (name, message) => this.#reminderFrame(agent, name, message));
+  }
+
+  #reminderFrame(agent: AgentId, name: string, message: unknown): Uint8Array {
+    const { codecs, tracing } = this.#parts;
+    const payload = codecs.encode(message);
+    const metadata = { ...tracing?.inject() };
+    return encodeKeptCall({ requestId: name, sender: undefined, receiver: nameOf(agent), payload, metadata });
   }
 
   async cancel(agent: AgentId, name: string): Promise<void> {

@@ -90,7 +90,7 @@ export class MessagePump implements CallPlace {
     }
     const error = this.#refusal(true);
     const call = callOf(envelope);
-    if (envelope.kind === "timer") return;
+    if (envelope.kind === "timer") return envelope.onDropped?.();
     if (call === undefined) throw error;
     call.reject(error);
   }
@@ -269,7 +269,8 @@ export class MessagePump implements CallPlace {
     const left = queue.close();
     for (const envelope of left) {
       // The handler of an answer has done its work, so the caller still gets it.
-      if (envelope.kind !== "response") callOf(envelope)?.reject(this.#refusal(true));
+      if (envelope.kind === "timer") envelope.onDropped?.();
+      else if (envelope.kind !== "response") callOf(envelope)?.reject(this.#refusal(true));
       else void this.#router.route(envelope, queue);
     }
     this.#router.refuseUndecided(queue, (notHandled) => this.#refusal(notHandled));

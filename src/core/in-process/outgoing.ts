@@ -11,6 +11,7 @@ import type { Clock, MakeId } from "../clock.ts";
 import type { TimerMessage } from "../delivery/activations/activation-timers.ts";
 import type { AgentCatalog } from "../delivery/activations/agent-catalog.ts";
 import { boundsOf, errorBeforeSend, type RuntimeBounds, scopePathOf } from "../delivery/calls/call-bounds.ts";
+import type { WaitingHandlers } from "../delivery/calls/waiting-handlers.ts";
 import type { EventGuard } from "../delivery/event-guard.ts";
 import { HandlerContext } from "../delivery/handler-context.ts";
 import type { Delivery } from "../delivery/layers.ts";
@@ -24,6 +25,7 @@ import type { RuntimeLog } from "../limited-log.ts";
 import type { CallPath } from "../scope/call-path.ts";
 import { deadlineAfter } from "../scope/deadline.ts";
 import { assertWithinGuards, type Guards } from "../scope/guards.ts";
+import type { CountedCall } from "../scope/handler-scope.ts";
 import type { CodecRegistry } from "../serialization/codec-registry.ts";
 import { messageTypeText } from "../serialization/message-index.ts";
 import type { ChunkReader } from "../streaming/chunk-reader.ts";
@@ -55,6 +57,7 @@ export interface OutgoingParts {
   readonly bounds: RuntimeBounds;
   readonly guards: Guards;
   readonly eventGuard: EventGuard;
+  readonly waiting: WaitingHandlers;
   readonly checksMessages: boolean;
 }
 
@@ -139,14 +142,13 @@ export class Outgoing {
     throw new MessageDroppedException();
   }
 
-  /** Delivers the message of a timer. Its turn waits in the queue as every message. A runtime that has ended drops it. */
-  deliverTimer({ agentId, message, onEnd }: TimerMessage): void {
+  /** Delivers the message of a timer or a run. Its turn waits in the queue as every message. A runtime that has ended drops it. */
+  deliverTimer({ agentId, message, context: given, link, onEnd, onDropped }: TimerMessage): void {
     const { runtime, makeId: messageId, pump } = this.#parts;
-    const context = new HandlerContext({
-      ...{ sender: agentId, topicId: undefined, isRpc: true, messageId, agentId, runtime },
-    });
-    const running = { agentId, message, context, link: undefined, call: undefined, slot: 0 };
-    pump.push({ kind: "timer", ...running, onEnd, queue: undefined });
+    const own = { sender: agentId, topicId: undefined, isRpc: true, messageId, agentId, runtime };
+    const context = given ?? new HandlerContext(own);
+    const running = { agentId, message, context, link, call: undefined, slot: 0 };
+    pump.push({ kind: "timer", ...running, onEnd, onDropped, queue: undefined });
   }
 
   /** Sends an event of a turn that is written. */
@@ -218,6 +220,12 @@ export class Outgoing {
     if (idempotencyKey !== undefined && !catalog.keepsState(recipient.type)) {
       return Promise.reject(keyRefused(recipient));
     }
+    let counted: CountedCall | undefined;
+    try {
+      counted = this.#parts.waiting.callBegins(options, recipient);
+    } catch (error) {
+      return Promise.reject(error);
+    }
     const deadline = deadlineAfter(timeoutMs, clock);
     const context = new HandlerContext({
       sender,
@@ -230,10 +238,12 @@ export class Outgoing {
       isDeadlineWatched: true,
       path,
       depth,
+      above: counted?.waiting,
       chunks: options.chunks,
       metadata,
     });
     const call = new LocalCall(context, message, pump);
+    call.counted = counted;
     if (isBounded) call.within(bounds, deadline, recipient);
     const promised = options.answer ?? type?.answer;
     const link = tracing?.inject();

@@ -28,6 +28,8 @@ import type { TypeArrivals } from "../delivery/type-arrivals.ts";
 import { UndeliverableException } from "../errors.ts";
 import { LimitedLog } from "../limited-log.ts";
 import { defaultLogger, guardedLogger, type Logger } from "../logger.ts";
+import type { AttachRunOptions, ListRunsOptions, Run, RunListPage, RunOf, StartRunOptions } from "../runs/run.ts";
+import type { RunClient } from "../runs/run-client.ts";
 import type { CodecRegistry } from "../serialization/codec-registry.ts";
 import type { AnswerOf, ChunkOf, MessageType } from "../serialization/message-type.ts";
 import type { Sendable } from "../serialization/sendable.ts";
@@ -78,6 +80,7 @@ export class SingleThreadedAgentRuntime implements AgentRuntime {
   readonly #arrivals: TypeArrivals;
   readonly #kept: KeptMessages;
   readonly #outgoing: Outgoing;
+  readonly #runClient: RunClient;
   readonly #clock: Clock;
   readonly #drainTimeoutMs: number;
   readonly #limitedLog: LimitedLog;
@@ -112,6 +115,7 @@ export class SingleThreadedAgentRuntime implements AgentRuntime {
     this.#pump = parts.pump;
     this.#kept = parts.kept;
     this.#outgoing = parts.outgoing;
+    this.#runClient = parts.runClient;
     offerPost(this, parts.kept);
   }
 
@@ -260,6 +264,30 @@ export class SingleThreadedAgentRuntime implements AgentRuntime {
     const stream: unknown = this.#outgoing.stream(message, recipient, withCheckedMetadata(options));
     // The parts of a runtime know no types of messages.
     return stream as MessageStream<ChunkOf<Message>, AnswerOf<Message>>;
+  }
+
+  startRun<Message>(
+    message: Sendable<Message>,
+    recipient: AgentId,
+    options: StartRunOptions = {},
+  ): Promise<Run<ChunkOf<Message>, AnswerOf<Message>>> {
+    const run: Promise<unknown> = this.#runClient.start(message, recipient, options);
+    // The parts of a runtime know no types of messages.
+    return run as Promise<Run<ChunkOf<Message>, AnswerOf<Message>>>;
+  }
+
+  attachRun<Type extends MessageType>(
+    recipient: AgentId,
+    id: string,
+    options: AttachRunOptions<Type> = {},
+  ): RunOf<Type> {
+    const run: unknown = this.#runClient.attach(recipient, id, options);
+    // As above.
+    return run as RunOf<Type>;
+  }
+
+  async listRuns(recipient: AgentId, options: ListRunsOptions = {}): Promise<RunListPage> {
+    return this.#runClient.list(recipient, options);
   }
 
   async publishMessage<Message>(

@@ -1,6 +1,7 @@
 import type { AgentRuntime } from "../agent-runtime.ts";
 import type { AgentId } from "../agents/agent-id.ts";
 import { sharedByCopies } from "../copies.ts";
+import { joinUntilGarbage } from "../follow-abort.ts";
 import { assertSignal } from "../validation/option-kinds.ts";
 import { wrongValue } from "../validation/option-values.ts";
 import type { CallPath } from "./call-path.ts";
@@ -44,21 +45,23 @@ export function scopeOf(signal: AbortSignal): CallScope | undefined {
 }
 
 /**
- * Returns a signal that aborts when `signal` does and carries a scope. Signals that you combine lose the scope of the
- * handler, and with it the time that is left: `withScope` gives it back. The signal that you pass stays as it is.
+ * Returns a signal that carries a scope and aborts when `signal` does, or the first of several signals. Signals that you combine lose the scope of the
+ * handler, and with it the time that is left: `withScope` gives it back. The signals that you pass stay as they are. One of them may live as long
+ * as the process: it keeps nothing of the returned signal.
  *
  * @example
  * ```ts
- * const signal = withScope(AbortSignal.any([context.signal, mine]), context.scope);
+ * const signal = withScope([context.signal, mine], context.scope);
  * await this.sendMessage(Ask({ text }), writer, { signal });
  * ```
  */
-export function withScope(signal: AbortSignal, scope: CallScope): AbortSignal {
-  assertSignal(signal);
+export function withScope(signal: AbortSignal | readonly AbortSignal[], scope: CallScope): AbortSignal {
+  const signals = Array.isArray(signal) ? signal : [signal];
+  for (const one of signals) assertSignal(one);
   if (typeof scope !== "object" || scope === null) {
     throw wrongValue("The scope must be that of a handler, context.scope", scope);
   }
-  const scoped = AbortSignal.any([signal]);
+  const scoped = joinUntilGarbage(...signals);
   holders.set(scoped, { scope });
   return scoped;
 }

@@ -5,12 +5,18 @@ import { number, type OptionKind } from "../validation/option-kinds.ts";
 import { type CallPath, nameInPath, turnsOf } from "./call-path.ts";
 import { mostDepth } from "./chain-depth.ts";
 
-/** Bounds of the turns that wait for one call. All are optional. */
+/** Bounds of the handlers and turns that wait for one call. All are optional. */
 export interface CallGuardOptions {
   /** Turns of sequential agents that may wait for a call, one for the other. At most 32, which is the default. */
   readonly maxDepth?: number | undefined;
   /** Turns of one agent among them that a call to this agent may have. Default 8. */
   readonly maxRevisits?: number | undefined;
+  /**
+   * Handlers of any agents that may wait for a call, one for the other; those of agents that interleave count, too. A runtime counts only while more
+   * than 100 of its handlers run; with a smaller bound, while more than that run. It does not count the first handlers of a chain. At most
+   * 1 000 000. Default 1 000.
+   */
+  readonly maxHandlers?: number | undefined;
 }
 
 /** Bound of handlers that lead to an event or a told message, and no longer wait for it. */
@@ -29,6 +35,8 @@ export interface GuardOptions {
 export interface Guards {
   readonly maxDepth: number;
   readonly maxRevisits: number;
+  /** `Infinity`: the runtime does not count the handlers that wait for a call. */
+  readonly maxHandlers: number;
   /** `Infinity`: the runtime does not count what leads to an event. */
   readonly maxEventDepth: number;
 }
@@ -41,6 +49,7 @@ const guardOptions = optionsOf<GuardOptions>({
   calls: optionsOf<CallGuardOptions>({
     maxDepth: number({ from: 1, to: longestPath }),
     maxRevisits: number({ from: 0 }),
+    maxHandlers: number({ from: 1, to: mostDepth }),
   }),
   events: optionsOf<EventGuardOptions>({ maxDepth: number({ from: 1, to: mostDepth }) }),
 });
@@ -54,9 +63,9 @@ export const guardsKind: OptionKind = {
 /** Applies the defaults. `false` leaves the bound that the form of a path has. */
 export function guardsOf(options: GuardOptions | false | undefined): Guards {
   const never = Number.POSITIVE_INFINITY;
-  if (options === false) return { maxDepth: longestPath, maxRevisits: never, maxEventDepth: never };
-  const { maxDepth = longestPath, maxRevisits = 8 } = options?.calls ?? {};
-  return { maxDepth, maxRevisits, maxEventDepth: options?.events?.maxDepth ?? 1_000 };
+  if (options === false) return { maxDepth: longestPath, maxRevisits: never, maxHandlers: never, maxEventDepth: never };
+  const { maxDepth = longestPath, maxRevisits = 8, maxHandlers = 1_000 } = options?.calls ?? {};
+  return { maxDepth, maxRevisits, maxHandlers, maxEventDepth: options?.events?.maxDepth ?? 1_000 };
 }
 
 /** Throws `loop-detected` for a call for which too many turns wait, one for the other, or too many of its own agent. */

@@ -1,9 +1,10 @@
 import type { ClassOf } from "../agents/agent.ts";
 import { errorText, TroupeError } from "../errors.ts";
 import { assertOptions, optionShape } from "../validation/assert-options.ts";
-import { anything, callable } from "../validation/option-kinds.ts";
+import { anything, callable, fields } from "../validation/option-kinds.ts";
 import { assignFields } from "./assign-fields.ts";
 import { decodeJson, encodeJson, nativeJson } from "./json-codec.ts";
+import type { JsonSchemaObject } from "./json-schema.ts";
 import { assertMessageType, assertName, jsonContentType, type MessageType, type WholeAnswer } from "./message-type.ts";
 
 /** Options of `classMessage`. */
@@ -18,6 +19,8 @@ export interface ClassMessageOptions<T, Answer, Chunk = unknown> {
   readonly fromJson?: ((json: unknown) => T) | undefined;
   /** Returns the value to write as JSON. Default: the instance itself. */
   readonly toJson?: ((value: T) => unknown) | undefined;
+  /** JSON Schema (draft 2020-12) of the JSON that `fromJson` takes, for forms of operators. The runtime does not check messages by it. Default: none. */
+  readonly jsonSchema?: JsonSchemaObject | undefined;
 }
 
 // Answer and chunk have a check of their own, which names the type.
@@ -27,6 +30,7 @@ const shape = optionShape<ClassMessageOptions<unknown, unknown>>({
   whole: callable,
   fromJson: callable,
   toJson: callable,
+  jsonSchema: fields,
 });
 
 // protocol.md §4.5
@@ -58,6 +62,7 @@ export function classMessage<T extends object, Answer = unknown, Chunk = unknown
   if (options.answer !== undefined) assertMessageType(options.answer, `The answer of ${typeName}`);
   if (options.chunk !== undefined) assertMessageType(options.chunk, `The chunk of ${typeName}`);
   const prototype: T = messageClass.prototype;
+  const { jsonSchema } = options;
   const toJson = options.toJson ?? ((value: T): unknown => value);
   const fromJson = options.fromJson ?? ((json: unknown): T => withFields(typeName, prototype, json));
   return {
@@ -67,6 +72,7 @@ export function classMessage<T extends object, Answer = unknown, Chunk = unknown
     answer: options.answer,
     chunk: options.chunk,
     whole: options.whole,
+    jsonSchema: jsonSchema === undefined ? undefined : () => jsonSchema,
     is: (value): value is T =>
       typeof value === "object" && value !== null && Object.getPrototypeOf(value) === prototype,
     serialize: (value) => encodeJson(nativeJson, typeName, shown(typeName, toJson, value)),

@@ -1,6 +1,7 @@
 import { asList } from "../collections/as-list.ts";
 import { TroupeError } from "../errors.ts";
 import { reservedMessageType } from "../reserved-names.ts";
+import { runMessages } from "../runs/run-messages.ts";
 import { isThenable } from "../thenable.ts";
 import { FunctionCall, FunctionExecutionResult } from "../tools/function-call.ts";
 import { UnknownPayload, voidMessage } from "./built-in-messages.ts";
@@ -24,7 +25,7 @@ export interface EncodedMessage {
 /**
  * Encodes and decodes messages by their registered types. The key of a type is its name with its content type; a later
  * type with the same key replaces an earlier one. Values that carry their own type need no registration to be sent. The
- * registry always knows the void type and the tool calls.
+ * registry always knows the void type, the tool calls and the messages of runs.
  */
 export class CodecRegistry {
   readonly #byContentType = new Map<string, Map<string, MessageType>>();
@@ -35,6 +36,7 @@ export class CodecRegistry {
   readonly #byFullName = new Map<string, MessageType>();
 
   constructor(types: readonly MessageType[] = []) {
+    for (const type of runMessages) this.#put(type);
     this.add([voidMessage, FunctionCall, FunctionExecutionResult, ...types]);
   }
 
@@ -43,16 +45,20 @@ export class CodecRegistry {
     for (const type of asList(types)) {
       assertMessageType(type, "What a runtime is told with addMessageSerializer");
       assertName(type.typeName);
-      const contentType = bareContentType(type.contentType);
-      const names = this.#byContentType.get(contentType) ?? new Map<string, MessageType>();
-      this.#byContentType.set(contentType, names.set(type.typeName, type));
-      const others = (this.#byIdentity.get(type) ?? []).filter(
-        (other) => bareContentType(other.contentType) !== contentType,
-      );
-      this.#byIdentity.set(type, [type, ...others]);
-      if (contentType === protobufContentType && type.identity.by === "tag") {
-        this.#byFullName.set(type.identity.value, type);
-      }
+      this.#put(type);
+    }
+  }
+
+  #put(type: MessageType): void {
+    const contentType = bareContentType(type.contentType);
+    const names = this.#byContentType.get(contentType) ?? new Map<string, MessageType>();
+    this.#byContentType.set(contentType, names.set(type.typeName, type));
+    const others = (this.#byIdentity.get(type) ?? []).filter(
+      (other) => bareContentType(other.contentType) !== contentType,
+    );
+    this.#byIdentity.set(type, [type, ...others]);
+    if (contentType === protobufContentType && type.identity.by === "tag") {
+      this.#byFullName.set(type.identity.value, type);
     }
   }
 

@@ -87,6 +87,15 @@ export function defineMessage<
   options: DefineMessageOptions<Answer, Chunk> = {},
 ): DefinedMessageType<Name, Schema, Answer, Chunk> {
   assertName(name);
+  return defineNamed(name, schema, options);
+}
+
+/** Declares a message type as `defineMessage` does, also one whose name is Troupe's own. */
+export function defineNamed<const Name extends string, Schema extends MessageSchema, Answer = unknown, Chunk = unknown>(
+  name: Name,
+  schema: Schema,
+  options: DefineMessageOptions<Answer, Chunk> = {},
+): DefinedMessageType<Name, Schema, Answer, Chunk> {
   assertSchema(schema, name);
   assertOptions(options, shape, "defineMessage");
   if (options.answer !== undefined) assertMessageType(options.answer, `The answer of ${name}`);

@@ -35,6 +35,18 @@ export class FieldReader {
     return fallback ?? "";
   }
 
+  /** Reads a whole number. */
+  whole(name: string, fallback: number): number {
+    const value = this.#field(name);
+    if (typeof value === "number" && Number.isSafeInteger(value)) return value;
+    if (value !== undefined) this.refuse(name, "expected a whole number");
+    return fallback;
+  }
+
+  flag(name: string): boolean {
+    return this.flagOrNull(name) === true;
+  }
+
   /** Reads a whole number from 0, such as a count. */
   count(name: string, fallback: number): number {
     const value = this.#field(name);
@@ -67,6 +79,14 @@ export class FieldReader {
       for (const { path = [], message } of item.issues) this.issues.push({ path: [name, index, ...path], message });
       return output;
     });
+  }
+
+  /** Reads an object; `read` parses it. The issues of its fields carry the name. */
+  object<Item>(name: string, read: (fields: FieldReader) => Item): Item {
+    const fields = new FieldReader(this.#field(name));
+    const output = read(fields);
+    for (const { path = [], message } of fields.issues) this.issues.push({ path: [name, ...path], message });
+    return output;
   }
 
   /** Returns a field as it is. */

@@ -37,10 +37,27 @@ function rankOf(unit: number): number {
 export const shardCount = 32;
 
 const encoder = new TextEncoder();
+const [firstHash, prime] = [0x811c9dc5, 0x01000193];
+const slash = 0x2f;
 
 /** Returns the shard of an agent, from 0 to 31: FNV-1a of `type/key` in UTF-8, modulo 32. It never changes. */
 export function shardOf({ type, key }: AgentName): number {
-  let hash = 0x811c9dc5;
-  for (const byte of encoder.encode(`${type}/${key}`)) hash = Math.imul(hash ^ byte, 0x01000193);
-  return (hash >>> 0) % shardCount;
+  const ofType = hashOfAscii(firstHash, type);
+  const hash = ofType === undefined ? undefined : hashOfAscii(Math.imul(ofType ^ slash, prime), key);
+  return ((hash ?? hashOfBytes(`${type}/${key}`)) >>> 0) % shardCount;
+}
+
+/** Adds a text to a hash. Undefined: it has other characters than those of ASCII. */
+function hashOfAscii(from: number, text: string): number | undefined {
+  let hash = from;
+  for (let at = 0; at < text.length; at += 1) {
+    const unit = text.charCodeAt(at);
+    if (unit > 0x7f) return undefined;
+    hash = Math.imul(hash ^ unit, prime);
+  }
+  return hash;
+}
+
+function hashOfBytes(text: string): number {
+  return encoder.encode(text).reduce((hash, byte) => Math.imul(hash ^ byte, prime), firstHash);
 }

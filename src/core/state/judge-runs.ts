@@ -99,3 +99,18 @@ export function copyOfRunChange(change: RunChange): RunChange {
       return { at: change.at, id: change.id };
   }
 }
+
+/** Returns the bytes of a change: of its texts and data. `chunkBytes`: what each chunk counts beside its own. */
+export function sizeOfRunChange(change: RunChange, chunkBytes: number): number {
+  const bytes = 2 * change.id.length;
+  switch (change.at) {
+    case "create":
+      return bytes + change.message.length + 2 * (change.principal.length + change.owner.length);
+    case "append":
+      return change.chunks.reduce((sum, { length }) => sum + length + chunkBytes, bytes);
+    case "end":
+      return bytes + change.outcome.length;
+    default:
+      return bytes;
+  }
+}

@@ -233,7 +233,7 @@ export class MemoryStateStore implements StateStore {
   async mail({ shards, after = 0, limit, maxBytes }: MailQuery): Promise<readonly StoredMail[]> {
     const inShard = inShards(shards);
     while (this.#memory.writing !== undefined) await this.#memory.writing;
-    const wanted = filtered(this.#read().mailboxes.all(), (one) => one.place > after && inShard(one.receiver));
+    const wanted = filtered(this.#read().mailboxes.behind(after), ({ receiver }) => inShard(receiver));
     const page = pageOf(wanted, { bytesOf: ({ frame }) => frame.length, limit, maxBytes });
     return page.map((one) => ({ ...one, frame: new Uint8Array(one.frame) }));
   }

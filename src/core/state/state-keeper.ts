@@ -2,6 +2,7 @@ import type { TroupeError } from "../errors.ts";
 import type { AgentName } from "./agent-name.ts";
 import type { Epoch } from "./epoch.ts";
 import type { Commit, CommitOutcome, RememberedMessage, StateRecord, StoredReminder } from "./state-store.ts";
+import type { RunList, RunName, RunPage, RunPageQuery, RunQuery } from "./stored-runs.ts";
 
 /** Options of `StateKeeper.load`. */
 export interface KeeperLoadOptions {
@@ -41,10 +42,23 @@ export interface StateKeeper<Out = unknown> {
   remembered(agent: AgentName, id: string, principal: string): Promise<RememberedMessage | undefined>;
   /** The reminders of an agent, by name. Rejects with a `TroupeError`. */
   reminders(agent: AgentName): Promise<readonly StoredReminder[]>;
+  /** Whether it writes changes of runs. False: runs stay in the memory of the runtime. */
+  readonly keepsRuns: boolean;
+  /** Reads a run, a page at a time. Undefined: it keeps no such run. Rejects with a `TroupeError`. */
+  readRun(run: RunName, query: RunPageQuery): Promise<RunPage | undefined>;
+  /** Lists the runs of an agent, a page at a time. Rejects with a `TroupeError`. */
+  listRuns(query: AgentRunQuery): Promise<RunList>;
+}
+
+/** Which runs of one agent to list. */
+export interface AgentRunQuery extends Pick<RunQuery, "status" | "limit"> {
+  readonly agent: AgentName;
+  /** The id with which the last page ended. Default: from the first. */
+  readonly after?: string | undefined;
 }
 
 /** Whether a commit only sends its messages: it compares nothing and writes nothing. */
-export function onlySends({ expected, write, reminders, mail, remembered }: Commit): boolean {
+export function onlySends({ expected, write, reminders, mail, remembered, runs }: Commit): boolean {
   const writes = write.at !== "keep" || reminders.length > 0 || mail.length > 0 || remembered.length > 0;
-  return !writes && expected.at === "anything";
+  return !writes && expected.at === "anything" && (runs === undefined || runs.length === 0);
 }

@@ -4,11 +4,12 @@ import { describe } from "../validation/option-values.ts";
 import type { StateDefinition } from "./define-state.ts";
 import { type EffectsSavepoint, noEffects, type TakenEffects, TurnEffects } from "./effects.ts";
 import { stateOfText, textOfState } from "./state-codec.ts";
-import { type LostState, type Snapshot, type WritingTurn, WritingTurns } from "./writing-turns.ts";
+import { type LostState, type SavedRun, type Snapshot, type WritingTurn, WritingTurns } from "./writing-turns.ts";
 
 /** The part of a runtime that commits a slot. */
 export interface SlotHome {
-  saveNow(slot: StateSlot): Promise<void>;
+  /** `run`: that of the turn that saves, which may be one of several that interleave. Default: it is found. */
+  saveNow(slot: StateSlot, run?: SavedRun): Promise<void>;
 }
 
 /** The turns of an agent that run ahead of their commits. */
@@ -188,7 +189,7 @@ export class StateSlot<T extends object = object> {
    * Begins a turn that may change the state. `token`: its name in the paths of the calls that it makes, if it has one. Throws `invalid-state`
    * when a turn around it has left what JSON can't hold.
    */
-  begin(token?: string): WritingTurn {
+  begin(token?: string, run?: SavedRun): WritingTurn {
     const isNested = this.isWriting && !this.isInterleaved;
     this.isActivating = false;
     const turn: WritingTurn = {
@@ -201,6 +202,7 @@ export class StateSlot<T extends object = object> {
       rests: false,
       continuedAt: undefined,
       lost: isNested ? this.lostTurn : undefined,
+      run,
     };
     this.#turns.begin(turn);
     return turn;
@@ -390,9 +392,9 @@ export class StateSlot<T extends object = object> {
     this.ahead?.lost(lost);
   }
 
-  saveNow(): Promise<void> {
+  saveNow(run?: SavedRun): Promise<void> {
     if (this.#home === undefined) return Promise.reject(notLoaded());
-    return this.#home.saveNow(this as unknown as StateSlot);
+    return this.#home.saveNow(this as unknown as StateSlot, run);
   }
 
   /** Reads the state of a text, unless it is the present one. */

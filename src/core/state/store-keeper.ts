@@ -1,6 +1,7 @@
 import { errorText, TroupeError } from "../errors.ts";
 import type { AgentName } from "./agent-name.ts";
 import {
+  type AgentRunQuery,
   type KeeperLoadOptions,
   type KeptCommit,
   type KeptOutcome,
@@ -17,6 +18,7 @@ import type {
 } from "./state-store.ts";
 import { StoreError } from "./store-error.ts";
 import { listReminders } from "./store-pages.ts";
+import type { RunList, RunName, RunPage, RunPageQuery } from "./stored-runs.ts";
 
 /** Options of a `StoreKeeper`. */
 export interface StoreKeeperOptions<Out> {
@@ -29,6 +31,7 @@ export interface StoreKeeperOptions<Out> {
 
 /** Keeps the persistent agents of a runtime in a store of its own. It opens the store when it first needs it, and never closes it. */
 export class StoreKeeper<Out = unknown> implements StateKeeper<Out> {
+  readonly keepsRuns = true;
   readonly #options: StoreKeeperOptions<Out>;
   #opening: Promise<StoreOpening> | undefined;
 
@@ -58,6 +61,15 @@ export class StoreKeeper<Out = unknown> implements StateKeeper<Out> {
 
   async reminders(agent: AgentName): Promise<readonly StoredReminder[]> {
     return this.#read((store) => listReminders(store, agent));
+  }
+
+  async readRun(run: RunName, query: RunPageQuery): Promise<RunPage | undefined> {
+    return this.#read((store) => store.readRun(run, query));
+  }
+
+  async listRuns({ agent, after, status, limit }: AgentRunQuery): Promise<RunList> {
+    const behind = after === undefined ? undefined : { agent, id: after };
+    return this.#read((store) => store.listRuns({ agent, after: behind, status, limit }));
   }
 
   async commit(commit: KeptCommit<Out>): Promise<KeptOutcome> {

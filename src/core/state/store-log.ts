@@ -1,3 +1,4 @@
+import { NumberMap } from "../collections/number-map.ts";
 import { type AgentName, shardCount, shardOf, textOfName } from "./agent-name.ts";
 import {
   type DeadLetter,
@@ -59,6 +60,7 @@ interface Holding {
 
 /** A message that a reader has. */
 interface Handed {
+  readonly place: number;
   readonly shard: number;
   readonly bytes: number;
 }
@@ -69,7 +71,7 @@ export class StoreLog implements DurableLog {
   readonly #table: MailTable;
   readonly #holdings = new Map<number, Holding>();
   /** By place. */
-  readonly #handed = new Map<number, Handed>();
+  readonly #handed = new NumberMap<Handed>();
   #handedBytes = 0;
   /** Mailboxes by their text, each with the place from which on its messages are spilled. */
   readonly #spilled = new Map<string, { readonly mailbox: AgentName; from: number }>();
@@ -78,7 +80,8 @@ export class StoreLog implements DurableLog {
   /** Whether mail may have come since it was last read. */
   #hasMore = false;
   #isReading = false;
-  /** Set while a page is read: places that were settled meanwhile, which the page may still have. */
+  #isPageAsked = false;
+  /** Places that were settled since a page was asked for, which may still have them. */
   #settled: Set<number> | undefined;
 
   constructor(table: MailTable) {
@@ -153,8 +156,7 @@ export class StoreLog implements DurableLog {
       if (places.length === 0) return;
       for (const place of places) {
         await this.#table.dropMail(place);
-        this.#settled?.add(place);
-        this.#letGo(place);
+        this.#ended(place);
       }
     }
   }
@@ -213,8 +215,7 @@ export class StoreLog implements DurableLog {
 
   async bury(message: KeptMessage, why: DeadReason): Promise<number> {
     const forgotten = await this.#table.bury(message, why);
-    this.#settled?.add(message.place);
-    this.#letGo(message.place);
+    this.#ended(message.place);
     return forgotten;
   }
 
@@ -243,14 +244,22 @@ export class StoreLog implements DurableLog {
       this.#lose(error.message);
       return "lost";
     }
-    this.#settled?.add(place);
-    this.#letGo(place);
+    this.#ended(place);
     return "settled";
   }
 
+  /** The message at a place is in no mailbox any more. */
+  #ended(place: number): void {
+    if (this.#isPageAsked) {
+      this.#settled ??= new Set();
+      this.#settled.add(place);
+    }
+    this.#letGo(place);
+  }
+
   #hand(shard: number, { place, frame }: StoredMail): void {
-    if (this.#handed.has(place)) return;
-    this.#handed.set(place, { shard, bytes: frame.length });
+    if (this.#handed.get(place) !== undefined) return;
+    this.#handed.add(place, { place, shard, bytes: frame.length });
     this.#handedBytes += frame.length;
   }
 
@@ -264,9 +273,9 @@ export class StoreLog implements DurableLog {
 
   /** Forgets what the reader of a shard has. */
   #release(shard: number): void {
-    for (const [place, handed] of this.#handed) {
+    for (const handed of this.#handed.values()) {
       if (handed.shard !== shard) continue;
-      this.#handed.delete(place);
+      this.#handed.delete(handed.place);
       this.#handedBytes -= handed.bytes;
     }
     for (const [text, { mailbox }] of this.#spilled) if (shardOf(mailbox) === shard) this.#spilled.delete(text);
@@ -288,6 +297,8 @@ export class StoreLog implements DurableLog {
 
   async #readAll(): Promise<void> {
     try {
+      // What is written in this turn of the event loop is read in one page.
+      await undefined;
       while (this.#hasMore && this.#hasRoom && this.#holdings.size > 0) await this.#readPage();
     } catch (error) {
       // The readers take the shards again when the store answers.
@@ -302,16 +313,17 @@ export class StoreLog implements DurableLog {
     const maxBytes = Math.min(pageBytes, mostUnsettledBytes - this.#handedBytes);
     this.#hasMore = false;
     const from = this.#place;
-    const settled = new Set<number>();
-    this.#settled = settled;
+    this.#isPageAsked = true;
     const page = await this.#table.readMail({ after: from, limit, maxBytes });
+    const settled = this.#settled;
+    this.#isPageAsked = false;
     this.#settled = undefined;
     if (page.length > 0) this.#hasMore = true;
     // A shard was taken meanwhile, and is read from its oldest message on.
     if (this.#place !== from) return;
     for (const mail of page) {
       this.#place = mail.place;
-      if (!settled.has(mail.place)) this.#handOver(mail);
+      if (settled?.has(mail.place) !== true) this.#handOver(mail);
       if (this.#place !== mail.place) return;
     }
   }
@@ -319,8 +331,8 @@ export class StoreLog implements DurableLog {
   #handOver(mail: StoredMail): void {
     const shard = shardOf(mail.receiver);
     const holding = this.#holdings.get(shard);
-    if (holding === undefined || this.#handed.has(mail.place)) return;
-    const spilled = this.#spilled.get(textOfName(mail.receiver));
+    if (holding === undefined || this.#handed.get(mail.place) !== undefined) return;
+    const spilled = this.#spilled.size === 0 ? undefined : this.#spilled.get(textOfName(mail.receiver));
     if (spilled !== undefined && mail.place >= spilled.from) return;
     const { kind } = mail;
     if (kind === "emptied") return this.#dropMark(mail);

@@ -1,5 +1,6 @@
 import type { TroupeError } from "../errors.ts";
 import type { EffectsSavepoint } from "./effects.ts";
+import type { RunChange } from "./stored-runs.ts";
 
 /** The reason for which a slot lost its state while a turn ran. */
 export interface LostState {
@@ -20,6 +21,16 @@ export interface Snapshot {
   readonly isDestroying: boolean;
 }
 
+/** A kept run whose turn may save its agent's state before it ends. */
+export interface SavedRun {
+  /** Returns the changes that a commit within the turn makes of the run: the chunks so far, and that it has come further. Call `stepped` after it. */
+  step(): Promise<readonly RunChange[]>;
+  /** The commit with these changes is decided. */
+  stepped(isWritten: boolean): void;
+  /** Writes the same by a commit of its own. Rejects if it can't be written. */
+  stepAlone(): Promise<void>;
+}
+
 /** A turn that may change the state. */
 export interface WritingTurn {
   /** Its name in the paths of the calls that it makes. Undefined: it makes none. */
@@ -38,6 +49,8 @@ export interface WritingTurn {
   continuedAt: Snapshot | undefined;
   /** Set when the state is lost. */
   lost: LostState | undefined;
+  /** The run that the turn answers, if it is kept. */
+  run: SavedRun | undefined;
 }
 
 /** Of a turn that has continued at some time. */

@@ -43,6 +43,8 @@ export class ChunkReader implements MessageStream<unknown, unknown> {
   #head = 0;
   #waiting: Waiting[] = [];
   #outcome: Outcome | undefined;
+  /** Set if chunks before the answer are lost. */
+  #lost: Error | undefined;
   /** Whether the iterator has given the outcome. */
   #isOver = false;
   #reading: Reading = "unread";
@@ -77,12 +79,17 @@ export class ChunkReader implements MessageStream<unknown, unknown> {
     this.#handOut();
   }
 
+  /** Chunks are lost that come before the answer. The loop ends with this error, and `answer` resolves all the same. Call it before `end`. */
+  loseRest(error: Error): void {
+    this.#lost = error;
+  }
+
   /** The call has its answer. */
   end(answer: unknown): void {
     if (this.#outcome !== undefined) return;
     this.#outcome = { answer };
     this.#resolve(answer);
-    if (this.#receivedBytes === 0 && this.#reading !== "whole") this.#expand(answer);
+    if (this.#receivedBytes === 0 && this.#lost === undefined && this.#reading !== "whole") this.#expand(answer);
     this.#handOut();
   }
 
@@ -170,6 +177,7 @@ export class ChunkReader implements MessageStream<unknown, unknown> {
       const waiting = this.#waiting.shift();
       if (this.#isOver) waiting?.resolve({ done: true, value: undefined });
       else if ("error" in outcome) waiting?.reject(outcome.error);
+      else if (this.#lost !== undefined) waiting?.reject(this.#lost);
       else waiting?.resolve({ done: true, value: outcome.answer });
       this.#isOver = true;
     }

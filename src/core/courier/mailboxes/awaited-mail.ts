@@ -1,7 +1,9 @@
+import { ChurnedMap } from "../../collections/churned-map.ts";
+
 /** Messages that were kept, or are being kept, and that the reader has not handed over yet: their ids, by mailbox. */
 export class AwaitedMail {
   /** One id by itself: most mailboxes await one message, and a set for each takes twice as long. */
-  readonly #ids = new Map<string, string | Set<string>>();
+  #ids = new ChurnedMap<string, string | Set<string>>();
 
   get isEmpty(): boolean {
     return this.#ids.size === 0;
@@ -26,6 +28,6 @@ export class AwaitedMail {
   }
 
   clear(): void {
-    this.#ids.clear();
+    this.#ids = new ChurnedMap();
   }
 }

@@ -1,4 +1,5 @@
 import type { Clock } from "../../clock.ts";
+import { IndexedSet } from "../../collections/indexed-set.ts";
 import { loggableError } from "../../delivery/loggable.ts";
 import { TroupeError } from "../../errors.ts";
 import type { RuntimeLog } from "../../limited-log.ts";
@@ -55,7 +56,7 @@ export class MailboxDelivery {
   readonly #spilling: MailboxSpilling;
   readonly #left: LeftMail;
   readonly #reports: MailReports;
-  readonly #busy = new Set<Mailbox>();
+  #busy = new IndexedSet<"busySlot", Mailbox>("busySlot");
   readonly #awaited = new AwaitedMail();
   readonly #finishing = new FinishingShards((shard) =>
     this.#memory.all().some((mailbox) => {
@@ -85,7 +86,7 @@ export class MailboxDelivery {
       isInMemory: (agent) => memory.get(textOfName(agent)) !== undefined,
       hasRoom: (agent) => memory.hasRoom(agent, useOf(agent, 0).party),
       open: (receiver) => {
-        const mailbox = this.#open(receiver.mailbox);
+        const mailbox = this.#open(receiver.mailbox, useOf(receiver.mailbox, 0).party);
         this.#spilling.spillAll(mailbox, receiver);
         this.#kick(mailbox);
         return mailbox.text;
@@ -128,7 +129,7 @@ export class MailboxDelivery {
     this.#memory.clear();
     this.#left.clear();
     this.#slots.clear();
-    this.#busy.clear();
+    this.#busy = new IndexedSet("busySlot");
     this.#awaited.clear();
     this.#tellBusy();
   }
@@ -222,16 +223,11 @@ export class MailboxDelivery {
   /** Undefined: the mailbox stays in the log. */
   #openFor(agent: AgentName): Mailbox | undefined {
     const { party } = this.#parts.useOf(agent, 0);
-    return this.#left.isLeft(agent.type) || !this.#memory.hasRoom(agent, party) ? undefined : this.#open(agent);
+    return this.#left.isLeft(agent.type) || !this.#memory.hasRoom(agent, party) ? undefined : this.#open(agent, party);
   }
 
-  #open(agent: AgentName): Mailbox {
-    const { party } = this.#parts.useOf(agent, 0);
-    const onSlot = (mailbox: Mailbox) => {
-      mailbox.slot = "held";
-      this.#kick(mailbox);
-    };
-    const mailbox = createMailbox(agent, { party, onSlot });
+  #open(agent: AgentName, party: string): Mailbox {
+    const mailbox = createMailbox(agent, party);
     this.#memory.put(mailbox);
     return mailbox;
   }
@@ -268,8 +264,9 @@ export class MailboxDelivery {
     if (this.#isCurrent(mailbox)) this.#next(mailbox);
     else if (mailbox.delivery === undefined) this.#slots.free(mailbox);
     this.#finishing.look(mailbox.shard);
-    if (isUnderWay(mailbox) && this.#memory.get(mailbox.text) === mailbox) this.#busy.add(mailbox);
-    else this.#busy.delete(mailbox);
+    const isBusy = isUnderWay(mailbox) && this.#memory.get(mailbox.text) === mailbox;
+    if (!isBusy) this.#busy.delete(mailbox);
+    else if (!this.#busy.has(mailbox)) this.#busy.add(mailbox);
     this.#tellBusy();
   }
 
@@ -304,10 +301,11 @@ export class MailboxDelivery {
     mailbox.delivery = undefined;
     mailbox.isDoubtful = false;
     if (!this.#isCurrent(mailbox)) return this.#slots.free(mailbox);
-    if (outcome.at === "failed") {
-      this.#retry(mailbox, head, outcome.error);
-    } else if (outcome.at === "withdrawn" && isDoubtful) {
+    if (isDoubtful && outcome.at !== "handled") {
+      // It may be gone with its agent, also if this attempt has failed: the log knows.
       this.#spilling.spill(mailbox, this.#startOfRest(mailbox));
+    } else if (outcome.at === "failed") {
+      this.#retry(mailbox, head, outcome.error);
     } else {
       if (outcome.at === "handled") {
         this.#delivered += 1;

@@ -1,4 +1,5 @@
 import { ChurnedMap } from "../../collections/churned-map.ts";
+import { IndexedSet } from "../../collections/indexed-set.ts";
 import type { AgentName } from "../../state/agent-name.ts";
 import type { KeptMessage } from "../../state/durable-log.ts";
 import { noTries } from "../retry-policy.ts";
@@ -18,7 +19,7 @@ const relief = { messages: 500, bytes: 8 * 1024 * 1024 };
 export class MailboxMemory {
   readonly #mailboxes = new ChurnedMap<string, Mailbox>();
   /** Mailboxes with messages in memory. */
-  readonly #filled = new Set<Mailbox>();
+  readonly #filled = new IndexedSet<"filledSlot", Mailbox>("filledSlot");
   readonly #bytesOf = { party: new Map<string, number>(), type: new Map<string, number>() };
   #mailboxBytes = 0;
   #messages = 0;
@@ -71,14 +72,14 @@ export class MailboxMemory {
 
   add(mailbox: Mailbox, message: KeptMessage): void {
     mailbox.queue.push(message);
-    this.#filled.add(mailbox);
+    if (!this.#filled.has(mailbox)) this.#filled.add(mailbox);
     this.#messages += 1;
     this.#bytes += message.frame.length;
   }
 
   /** Takes the messages from this place on out of memory. */
-  cut(mailbox: Mailbox, from: number, count?: number): void {
-    for (const { frame } of mailbox.queue.splice(from, count ?? mailbox.queue.length)) {
+  cut(mailbox: Mailbox, from: number, count: number = mailbox.queue.length): void {
+    for (const { frame } of mailbox.queue.splice(from, count)) {
       this.#messages -= 1;
       this.#bytes -= frame.length;
     }
@@ -95,7 +96,7 @@ export class MailboxMemory {
   /** When the oldest message in memory was sent. Undefined: there is none. */
   oldestSentAtMs(): number | undefined {
     let oldestMs: number | undefined;
-    for (const { queue } of this.#filled) {
+    for (const { queue } of this.#filled.all()) {
       const sentAtMs = queue[0]?.sentAtMs;
       if (sentAtMs !== undefined && sentAtMs < (oldestMs ?? Number.POSITIVE_INFINITY)) oldestMs = sentAtMs;
     }
@@ -104,7 +105,7 @@ export class MailboxMemory {
 
   /** Those with messages in memory, the longest first. */
   longestFirst(): readonly Mailbox[] {
-    return [...this.#filled].sort((a, b) => b.queue.length - a.queue.length);
+    return this.#filled.all().sort((a, b) => b.queue.length - a.queue.length);
   }
 
   #count({ name, party }: Mailbox, sign: 1 | -1): void {

@@ -59,7 +59,11 @@ export class MailboxSlots {
     }
     const use = useOf(mailbox.name, bytes);
     mailbox.use = use;
-    if (!slots.take(use, mailbox.onSlot)) return false;
+    const granted = (): void => {
+      mailbox.slot = "held";
+      this.#parts.onTurn(mailbox);
+    };
+    if (!slots.take(use, granted)) return false;
     mailbox.slot = "held";
     return true;
   }

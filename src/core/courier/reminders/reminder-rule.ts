@@ -24,6 +24,8 @@ export interface ReminderRule {
   readonly waits: number;
   /** Set with `all`: missed ticks up to this time fire. Counting those of a cron pattern is dear, and is done once. */
   readonly allUntilMs?: number | undefined;
+  /** Names this setting: ticks of two settings may be due at the same time. Undefined: an older program has set it. */
+  readonly setId?: string | undefined;
 }
 
 /** The decision about a reminder that is due. */
@@ -56,8 +58,8 @@ export function ruleOf(
   return { ...firstDue(when, nowMs, cron), missed, tick: 1, unfired: 0, waits: 0 };
 }
 
-export function formatRule({ repeats, missed, dueMs, tick, unfired, waits, allUntilMs }: ReminderRule): string {
-  return JSON.stringify({ repeats, missed, dueMs, tick, unfired, waits, allUntilMs });
+export function formatRule({ repeats, missed, dueMs, tick, unfired, waits, allUntilMs, setId }: ReminderRule): string {
+  return JSON.stringify({ repeats, missed, dueMs, tick, unfired, waits, allUntilMs, setId });
 }
 
 /** Parses the text of `formatRule`. Throws `invalid-argument` for any other text. */
@@ -186,14 +188,19 @@ export function readStoredRule(text: string, dueMs: number): ReminderRule {
 
 /** Characters of the text of a rule. */
 const longestRule = 4_096;
+/** Characters of the id of a setting, which each message of a tick has. */
+const longestSetId = 256;
 
 function isRule(value: unknown): value is ReminderRule {
   if (typeof value !== "object" || value === null) return false;
-  const { repeats, missed, dueMs, tick, unfired, waits } = value as Partial<Record<keyof ReminderRule, unknown>>;
+  const { repeats, missed, dueMs, tick, unfired, waits, setId } = value as Partial<Record<keyof ReminderRule, unknown>>;
   const areNumbers = [dueMs, tick, unfired, waits].every(
     (number) => typeof number === "number" && Number.isFinite(number),
   );
-  return areNumbers && isRepetition(repeats) && (missed === "skip" || missed === "once" || missed === "all");
+  const isSetIdValid = setId === undefined || (typeof setId === "string" && setId.length <= longestSetId);
+  return (
+    areNumbers && isSetIdValid && isRepetition(repeats) && (missed === "skip" || missed === "once" || missed === "all")
+  );
 }
 
 function isRepetition(value: unknown): value is Repetition {

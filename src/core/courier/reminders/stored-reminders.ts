@@ -14,9 +14,15 @@ export function tickOf({ agent, name, seq }: StoredReminder): { agent: AgentName
   return { agent, name, seq };
 }
 
+/** Names a tick, the same in each attempt. Its agent remembers the name. */
+export function tickIdOf(name: string, { dueMs, setId }: ReminderRule): string {
+  return `r:${name}@${dueMs}${setId === undefined ? "" : `;${setId}`}`;
+}
+
 /** Makes the message of a dead letter. */
-export function letterOf({ agent, name, message }: StoredReminder, { dueMs }: ReminderRule): KeptMessage {
-  const id = `r:${name}@${dueMs}`;
+export function letterOf({ agent, name, message }: StoredReminder, rule: ReminderRule): KeptMessage {
+  const { dueMs } = rule;
+  const id = tickIdOf(name, rule);
   return { id, kind: "call", frame: message, sentAtMs: dueMs, mailbox: agent, place: 0, priorTakeovers: 0 };
 }
 

@@ -19,7 +19,7 @@ import {
   type ReminderRule,
   tickBySetBack,
 } from "./reminder-rule.ts";
-import { letterOf, shown, tickOf } from "./stored-reminders.ts";
+import { letterOf, shown, tickIdOf, tickOf } from "./stored-reminders.ts";
 import { storeRetryMs, TickSettling } from "./tick-settling.ts";
 import { type CronPatterns, dueAfter } from "./when.ts";
 
@@ -116,7 +116,7 @@ export class TickFiring {
     if (decision.at === "skip") return this.#goOn(stored, decision.next);
     const { rule } = decision;
     const reminder = { name, dueAt: new Date(rule.dueMs), tick: rule.tick, missed: rule.unfired };
-    const id = `r:${name}@${rule.dueMs}`;
+    const id = tickIdOf(name, rule);
     const call = {
       agent,
       id,

@@ -37,6 +37,8 @@ export interface ActivationStates {
 export interface PlacedAgents {
   /** Whether the host has placed the agent here, and has not taken it back. */
   has(agent: AgentName): boolean;
+  /** Whether the runtime keeps something for the agent that would be lost with its place. Such an agent is not idle. */
+  isNeeded(agent: AgentName): boolean;
   /** Asks the host to take the agent back. Until it does, the agent takes messages. */
   ask(agent: AgentName, reason: "idle" | "capacity" | "asked"): void;
   /**

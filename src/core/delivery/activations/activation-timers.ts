@@ -3,13 +3,24 @@ import type { AgentId } from "../../agents/agent-id.ts";
 import type { TimerStart } from "../../agents/agent-life.ts";
 import { type Clock, longestTimerMs, type Timer } from "../../clock.ts";
 import { TroupeError } from "../../errors.ts";
+import type { TraceCarrier } from "../../tracing.ts";
+import type { HandlerContext } from "../handler-context.ts";
 
-/** The message of a timer on its way to its agent. */
+/** The outcome of a message that the runtime itself gave to an agent. */
+export type OwnOutcome = { readonly answer: unknown } | { readonly error: unknown };
+
+/** The message of a timer, or of a run, on its way to its agent. */
 export interface TimerMessage {
   readonly agentId: AgentId;
   readonly message: unknown;
-  /** Called once, when the turn has ended or the runtime did not begin it. */
-  readonly onEnd: () => void;
+  /** Default: a new one, for a message of the agent itself. */
+  readonly context?: HandlerContext | undefined;
+  /** The trace context that came with the message. Default: none. */
+  readonly link?: TraceCarrier | undefined;
+  /** Called when the turn has ended, with its outcome. Undefined: a worker did not begin it. A turn that was given up may end later. */
+  readonly onEnd: (outcome?: OwnOutcome) => void;
+  /** Called when the runtime within one process drops the message. Default: nothing is done. */
+  readonly onDropped?: (() => void) | undefined;
 }
 
 export interface ActivationTimersOptions {

@@ -359,6 +359,7 @@ export class Activations {
     const agent = kind.live.get(key);
     if (agent === undefined) return;
     if (placed?.has(agent.id) === true) {
+      if (reason === "idle" && placed.isNeeded(agent.id)) return kind.tracked?.touch(kind.tracked.slotOf(key));
       kind.tracked?.leave(kind.tracked.slotOf(key));
       placed.ask(agent.id, reason);
       return;

@@ -13,6 +13,7 @@ import { TroupeError, UndeliverableException } from "../../errors.ts";
 import type { RuntimeLog } from "../../limited-log.ts";
 import type { MessageLogSink } from "../../message-log-records.ts";
 import { assertAgentId } from "../../validation/assert-arguments.ts";
+import type { WaitingHandlers } from "../calls/waiting-handlers.ts";
 import type { HandlerContext } from "../handler-context.ts";
 import type { Layer } from "../layers.ts";
 import type { TurnLease } from "../turn-lease.ts";
@@ -49,6 +50,8 @@ export interface AgentCatalogOptions extends Omit<AgentKindsOptions, "clock" | "
   readonly counts?: ActivationCounters | undefined;
   /** Whether the runtime counts the handlers that led to an event or a told message. Default: false. */
   readonly countsEvents?: boolean | undefined;
+  /** Counts the handlers that wait for a call. Default: the runtime does not. */
+  readonly waiting?: WaitingHandlers | undefined;
   /** Milliseconds that an agent has for `onDeactivate` and the last commit, and for `close`. Default: 5 000. */
   readonly deactivationTimeoutMs?: number | undefined;
   /** Returns the contexts of the messages that an agent handles, or that wait for their turn there. Default: none. */
@@ -57,6 +60,8 @@ export interface AgentCatalogOptions extends Omit<AgentKindsOptions, "clock" | "
   readonly deliverTimer?: ((message: TimerMessage) => void) | undefined;
   /** Called for each type that ends with its instances when the catalog closes. */
   readonly onTypeGone?: ((type: string) => void) | undefined;
+  /** Called when an agent is being destroyed, with the promise of its end. */
+  readonly onDestroying?: ((id: AgentId, destroyed: Promise<void>) => void) | undefined;
 }
 
 // protocol.md §5.3
@@ -79,7 +84,8 @@ export class AgentCatalog {
     const { clock = systemClock, placed } = options;
     this.#kinds = new AgentKinds({ ...options, clock, paths: this.paths });
     const countsEvents = options.countsEvents === true;
-    this.senders = new SenderScopes({ kinds: this.#kinds, paths: this.paths, states, ambient, countsEvents });
+    const { waiting } = options;
+    this.senders = new SenderScopes({ kinds: this.#kinds, paths: this.paths, states, ambient, countsEvents, waiting });
     this.#saved = new SavedStates({
       ...{ runtime, kinds: this.#kinds, commitLayer: options.commitLayer, lease: options.lease },
       made: (id) => this.made(id),
@@ -264,7 +270,11 @@ export class AgentCatalog {
   async deactivate(id: AgentId, reason: DeactivationReason): Promise<void> {
     const kind = this.#kinds.get(id.type);
     if (kind === undefined) throw agentNotFound(id);
-    if (kind.source.by === "factory") return this.#activations.departures.deactivate(kind, id, reason);
+    if (kind.source.by === "factory") {
+      const ended = this.#activations.departures.deactivate(kind, id, reason);
+      if (reason === "destroyed") this.#options.onDestroying?.(id, ended);
+      return ended;
+    }
     const text = `${id} was registered as an instance, and no factory could make it again. Only agents of factories are deactivated.`;
     throw new TroupeError("invalid-argument", text);
   }

@@ -1,3 +1,4 @@
+import type { AgentRuntime } from "../../agent-runtime.ts";
 import type { Agent, AgentFactory, ClassOf } from "../../agents/agent.ts";
 import { type AgentId, assertAgentType } from "../../agents/agent-id.ts";
 import { classLife, type LifeOptions } from "../../agents/agent-life.ts";
@@ -8,14 +9,16 @@ import type { Clock } from "../../clock.ts";
 import { TroupeError } from "../../errors.ts";
 import { assertNotReserved } from "../../reserved-names.ts";
 import type { Delivery } from "../layers.ts";
-import { AgentTurns } from "../turns/agent-turns.ts";
+import { AgentTurns, type SharedTurns } from "../turns/agent-turns.ts";
 import type { LongWaits } from "../turns/long-waits.ts";
 import type { RunningPaths } from "../turns/running-paths.ts";
+import { shareTurns } from "../turns/turn-in-line.ts";
 import type { ActivationStates } from "./activation-ports.ts";
 import { type AgentKind, assertAgent, assertFactory, createAgentKind } from "./agent-kind.ts";
 import { LiveAgents } from "./live-agents.ts";
 
 export interface AgentKindsOptions {
+  readonly runtime: AgentRuntime;
   readonly clock: Clock;
   /** Whether agents are sequential if neither their registration nor their class says otherwise. Default: false. */
   readonly sequentialAgents?: boolean | undefined;
@@ -48,10 +51,14 @@ export class AgentKinds {
   readonly #persistentTypes = new Set<string>();
   #hasShared = false;
   #isPlain = true;
+  readonly #shared: SharedTurns;
   #lastToken = 0;
 
   constructor(options: AgentKindsOptions) {
     this.#options = options;
+    const { runtime, paths, longWaits, turnTokenOf = () => String(++this.#lastToken) } = options;
+    this.#shared = { paths, tokenOf: turnTokenOf, longWaits };
+    shareTurns(runtime, this.#shared);
   }
 
   /** The registered types by their name, in the order of their registration. */
@@ -156,9 +163,7 @@ export class AgentKinds {
     const runAhead = options.runAhead ?? classRunAhead(agentClass) ?? 0;
     assertMayRunAhead(type, runAhead, { isSequential, keepsState: keepsState || agentClass === undefined });
     if (!isSequential) return undefined;
-    const tokenOf = this.#options.turnTokenOf ?? (() => String(++this.#lastToken));
-    const shared = { paths: this.#options.paths, tokenOf, longWaits: this.#options.longWaits };
-    return new AgentTurns(shared, { ...options, runAhead });
+    return new AgentTurns(this.#shared, { ...options, runAhead });
   }
 
   #createLife(agentClass: unknown, options: LifeOptions, keepsState: boolean) {

@@ -4,6 +4,7 @@ import type { AmbientContexts } from "../../ambient-contexts.ts";
 import { type CallPath, noPath } from "../../scope/call-path.ts";
 import { effectsOf, type TurnEffects } from "../../state/effects.ts";
 import { callScopeOf, type OwnBounds } from "../calls/call-bounds.ts";
+import type { WaitingHandlers } from "../calls/waiting-handlers.ts";
 import type { Delivery } from "../layers.ts";
 import type { RunningPaths } from "../turns/running-paths.ts";
 import type { ActivationStates } from "./activation-ports.ts";
@@ -17,6 +18,8 @@ export interface SenderScopesParts {
   readonly ambient: AmbientContexts | undefined;
   /** Whether the runtime counts the handlers that led to an event or a told message. */
   readonly countsEvents: boolean;
+  /** Counts the handlers that wait for a call. Undefined: the runtime does not. */
+  readonly waiting: WaitingHandlers | undefined;
 }
 
 /** Finds path, depth and effects of what an agent sends in its own name, without the signal or scope of its running handlers. */
@@ -69,6 +72,7 @@ export class SenderScopes {
    * handlers of such a type are listed, since each of them may send what the agent sends. Turns list themselves.
    */
   listHandler(agent: Agent, { agentId, context }: Delivery): void {
+    this.#parts.waiting?.begins(agent, context);
     if (context.depth === 0 && !this.#hasCounted) return;
     const { kinds, paths, countsEvents } = this.#parts;
     const kind = countsEvents ? kinds.get(agentId.type) : undefined;

@@ -2,6 +2,7 @@ import { longestTimerMs } from "../../clock.ts";
 import { type CancelledError, TimedOutError } from "../../errors.ts";
 import { followAbort, unfollowAbort } from "../../follow-abort.ts";
 import type { Deadline } from "../../scope/deadline.ts";
+import type { CountedCall } from "../../scope/handler-scope.ts";
 import { abortError, type CallBounds } from "./call-bounds.ts";
 import { type DeadlineQueue, deadlineQueueOf, type Expiring, nowhere } from "./deadline-queue.ts";
 
@@ -16,6 +17,8 @@ export class PendingCall<Answer> implements Expiring {
   duePlace: number = nowhere;
   duePrevious: Expiring | undefined;
   dueNext: Expiring | undefined;
+  /** The call as it is counted, which ends with it. Undefined: it is not counted. */
+  counted: CountedCall | undefined;
   #resolve!: (answer: Answer) => void;
   #reject!: (error: unknown) => void;
   #settled = false;
@@ -116,6 +119,7 @@ export class PendingCall<Answer> implements Expiring {
 
   #release(): void {
     this.#settled = true;
+    this.counted?.end();
     if (this.#queue !== undefined) {
       this.#queue.remove(this);
       this.#queue = undefined;

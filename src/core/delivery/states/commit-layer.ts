@@ -2,9 +2,11 @@ import type { Agent } from "../../agents/agent.ts";
 import { TroupeError } from "../../errors.ts";
 import { type StateSlot, slotOf } from "../../state/state-slot.ts";
 import type { RememberedMessage } from "../../state/state-store.ts";
+import type { RunChange } from "../../state/stored-runs.ts";
 import type { WritingTurn } from "../../state/writing-turns.ts";
 import { isThenable } from "../../thenable.ts";
 import { ActivationGone } from "../activations/activation-gone.ts";
+import type { KeptRunTurn } from "../kept-run-turn.ts";
 import type { Delivery, Layer } from "../layers.ts";
 import { changedTogether, leftMisfit } from "./commit-request.ts";
 import type { KeptAnswers } from "./kept-answers.ts";
@@ -63,6 +65,8 @@ class CommittedTurns<Out> {
       const again = () => this.run(run);
       return undecided.then(again, again);
     }
+    const beginning = delivery.context.keptRun?.begin();
+    if (beginning !== undefined) return beginning.then(() => this.run(run));
     this.#states.begun(slot);
     return reads ? this.#read(run) : this.#write(run);
   }
@@ -73,7 +77,7 @@ class CommittedTurns<Out> {
   }
 
   #write(run: Run): unknown {
-    const turn = run.slot.begin(run.delivery.context.turn?.token);
+    const turn = run.slot.begin(run.delivery.context.turn?.token, run.delivery.context.keptRun);
     let answer: unknown;
     try {
       answer = run.next();
@@ -81,8 +85,8 @@ class CommittedTurns<Out> {
       return this.#failed(run, turn, error);
     }
     if (isThenable(answer)) return this.#settle(run, turn, answer);
-    if (run.slot.nestedEnd(turn) !== undefined) return this.#settle(run, turn, Promise.resolve(answer));
-    return this.#end(run, turn, answer);
+    const waits = run.slot.nestedEnd(turn) !== undefined || run.delivery.context.keptRun !== undefined;
+    return waits ? this.#settle(run, turn, Promise.resolve(answer)) : this.#end(run, turn, answer);
   }
 
   async #settle(run: Run, turn: WritingTurn, pending: PromiseLike<unknown>): Promise<unknown> {
@@ -96,11 +100,33 @@ class CommittedTurns<Out> {
     slot.handlerEnded(turn);
     // The next nested turn may begin before this one goes on.
     for (let waits = whatWaits(slot, turn); waits !== undefined; waits = whatWaits(slot, turn)) await waits;
-    return this.#end(run, turn, answer);
+    const { keptRun } = run.delivery.context;
+    // A turn that runs ahead of its commit ends its run after that, by a commit of its own.
+    if (keptRun === undefined || slot.ahead !== undefined || slot.isEnding) return this.#end(run, turn, answer);
+    return this.#endWithRun(run, turn, answer, keptRun);
+  }
+
+  /** Ends the run of the turn with the commit of its state. */
+  async #endWithRun(run: Run, turn: WritingTurn, answer: unknown, keptRun: KeptRunTurn): Promise<unknown> {
+    let runs: readonly RunChange[];
+    try {
+      runs = await keptRun.ending(answer);
+    } catch (error) {
+      return this.#failed(run, turn, error);
+    }
+    for (let waits = whatWaits(run.slot, turn); waits !== undefined; waits = whatWaits(run.slot, turn)) await waits;
+    try {
+      const committed = await this.#end(run, turn, answer, runs);
+      keptRun.ended(true);
+      return committed;
+    } catch (error) {
+      keptRun.ended(false);
+      throw error;
+    }
   }
 
   /** Commits a turn whose handler ended well. Makes no promise if there is nothing to write. */
-  #end(run: Run, turn: WritingTurn, answer: unknown): unknown {
+  #end(run: Run, turn: WritingTurn, answer: unknown, runs?: readonly RunChange[]): unknown {
     const { slot, delivery } = run;
     const { isEnding } = slot;
     let written: Promise<void> | undefined;
@@ -111,13 +137,12 @@ class CommittedTurns<Out> {
       if (isCall) this.#answers.assertSendable(delivery, answer);
       const remembered = isCall ? this.#remembered(delivery, answer) : delivery.kept;
       const { context } = delivery;
-      // On another way the answer could overtake the chunks.
-      const riding = isCall && !context.hasSentChunk ? this.#answers.riding(delivery, answer) : undefined;
+      const riding = isCall ? this.#answers.riding(delivery, answer) : undefined;
       const { isInterleaved } = slot;
       const isRepeatable =
         !(isInterleaved || turn.hasCommitted || slot.isNested(turn) || context.hasSentChunk) &&
         context.turn !== undefined;
-      written = this.#states.commit(slot, { at: "turn", turn, remembered, answer: riding, isRepeatable });
+      written = this.#states.commit(slot, { at: "turn", turn, remembered, answer: riding, runs, isRepeatable });
     } catch (error) {
       return this.#undo(run, turn, error);
     }

@@ -1,4 +1,5 @@
 import type { AgentId } from "../../agents/agent-id.ts";
+import { handlersOf } from "../../agents/routed-agent.ts";
 import { TroupeError, UndeliverableException } from "../../errors.ts";
 import { jsonContentType } from "../../serialization/message-type.ts";
 import type { StateDefinition } from "../../state/define-state.ts";
@@ -6,6 +7,7 @@ import { fullMailboxText } from "../../state/mail-bounds.ts";
 import { bytesOfText } from "../../state/state-codec.ts";
 import type { StateSlot } from "../../state/state-slot.ts";
 import type { CommitOutcome, Expected, RememberedMessage, StateWrite } from "../../state/state-store.ts";
+import type { RunChange } from "../../state/stored-runs.ts";
 import type { WritingTurn } from "../../state/writing-turns.ts";
 
 /** The parts of a commit beside the state and its effects. */
@@ -18,6 +20,8 @@ export interface CommitRequest<Out> {
   readonly remembered?: RememberedMessage | undefined;
   /** The answer, if the keeper sends it. */
   readonly answer?: Out | undefined;
+  /** Changes of the run that the turn ends. Default: it ends none. */
+  readonly runs?: readonly RunChange[] | undefined;
   /** Whether the turn ends the activation itself after a conflict: its message is tried again before those that wait. */
   readonly isRepeatable?: boolean | undefined;
   /** Whether `onActivate` or `onDeactivate` has changed the state, and no message. */
@@ -121,4 +125,33 @@ export function refused(id: AgentId, outcome: RefusedCommit): TroupeError {
   }
   const text = `The store refuses the state of ${id}: it is over the limit of ${limit}. Nothing has changed.`;
   return new TroupeError("state-too-large", text);
+}
+
+/** Throws `invalid-argument` if turns of a persistent type would save each other's half. */
+export function assertTurns(
+  type: string,
+  agentClass: unknown,
+  { isSequential, save }: { readonly isSequential: boolean; readonly save: StateDefinition<object>["save"] },
+): void {
+  if (!isSequential && save === "each-message") {
+    const text = `The agents of type ${type} interleave, and their state is saved with each message: turns would save each other's half.`;
+    throw new TroupeError(
+      "invalid-argument",
+      `${text} Register the type as sequential, or declare the state with save: "manual".`,
+    );
+  }
+  const handler = handlersOf(agentClass).find(({ turn, isReadOnly }) => turn === "interleaving" && !isReadOnly);
+  if (handler !== undefined && isSequential) {
+    const types = handler.types.map(({ typeName }) => typeName).join(", ");
+    const text = `The handler of ${types} in agents of type ${type} interleaves, and is not readOnly.`;
+    throw new TroupeError("invalid-argument", `${text} Beside another turn of a persistent agent it must be both.`);
+  }
+}
+
+/** Names the agent in an error about the state that its handler has left. Others come back as they are. */
+export function namingAgent(error: unknown, id: AgentId): unknown {
+  if (!(error instanceof TroupeError) || (error.code !== "invalid-state" && error.code !== "state-too-large"))
+    return error;
+  const text = error.message.replace(/^The state (?!of )/, `The state of ${id} `);
+  return new TroupeError(error.code, text, error.cause === undefined ? {} : { cause: error.cause });
 }

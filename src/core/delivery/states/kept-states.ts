@@ -2,7 +2,7 @@
 import type { Agent } from "../../agents/agent.ts";
 import type { AgentId } from "../../agents/agent-id.ts";
 import { definitionOf } from "../../agents/persistent-agent.ts";
-import { handlersOf } from "../../agents/routed-agent.ts";
+import { continuesRuns } from "../../agents/unfinished-run.ts";
 import { ChurnedMap } from "../../collections/churned-map.ts";
 import type { ReminderTickInfo } from "../../courier/reminders/when.ts";
 import { withdrawsTick } from "../../courier/reminders/withdrawn-ticks.ts";
@@ -12,18 +12,21 @@ import { stateOfRecord, stateOfText, textOfState } from "../../state/state-codec
 import type { StateKeeper } from "../../state/state-keeper.ts";
 import { type SlotHome, type StateSlot, slotOf } from "../../state/state-slot.ts";
 import type { RememberedMessage, ReminderChange } from "../../state/state-store.ts";
-import type { LostState } from "../../state/writing-turns.ts";
+import type { LostState, SavedRun } from "../../state/writing-turns.ts";
 import type { ActivationStates } from "../activations/activation-ports.ts";
 import {
   assertMaySave,
+  assertTurns,
   type CommitRequest,
   conflict,
   ended,
+  namingAgent,
   refused,
   undeletedTogether,
   written,
 } from "./commit-request.ts";
 import { nameOf, type PreparedCommit, prepareCommit } from "./prepared-commit.ts";
+import { runThatSaves, saveStep } from "./saved-run.ts";
 import { TurnsAhead, type TurnsAheadParts } from "./turns-ahead.ts";
 
 /** Options of `KeptStates`. */
@@ -70,6 +73,10 @@ export class KeptStates<Out = unknown> implements ActivationStates, SlotHome {
   readonly #options: KeptStatesOptions<Out>;
   /** Types whose agents keep a state. */
   readonly #keptTypes = new Set<string>();
+  /** Types whose agents continue their unfinished runs. */
+  readonly #continuingTypes = new Set<string>();
+  /** Types of which no class was named and no agent was seen. */
+  readonly #unseenTypes = new Set<string>();
   readonly #places = new WeakMap<StateSlot, Place>();
   /** The number of losses of the keeper. */
   #doubts = 0;
@@ -94,28 +101,29 @@ export class KeptStates<Out = unknown> implements ActivationStates, SlotHome {
 
   assertKept(type: string, agentClass: unknown, isSequential: boolean): boolean {
     const definition = definitionOf(agentClass);
+    if (agentClass === undefined) this.#unseenTypes.add(type);
     if (definition === undefined) return false;
-    if (!isSequential && definition.save === "each-message") {
-      const text = `The agents of type ${type} interleave, and their state is saved with each message: turns would save each other's half.`;
-      throw new TroupeError(
-        "invalid-argument",
-        `${text} Register the type as sequential, or declare the state with save: "manual".`,
-      );
-    }
-    const handler = handlersOf(agentClass).find(({ turn, isReadOnly }) => turn === "interleaving" && !isReadOnly);
-    if (handler !== undefined && isSequential) {
-      const types = handler.types.map(({ typeName }) => typeName).join(", ");
-      const text = `The handler of ${types} in agents of type ${type} interleaves, and is not readOnly.`;
-      throw new TroupeError("invalid-argument", `${text} Beside another turn of a persistent agent it must be both.`);
-    }
+    assertTurns(type, agentClass, { isSequential, save: definition.save });
     if (this.#options.keeper() === undefined) throw this.#options.refusal(type);
     this.#keptTypes.add(type);
+    if (continuesRuns(agentClass)) this.#continuingTypes.add(type);
     return true;
   }
 
   load(agent: Agent, id: AgentId): Promise<{ readonly isNew: boolean }> | undefined {
     const slot = slotOf(agent);
+    this.#unseenTypes.delete(id.type);
     return slot === undefined ? undefined : this.#activate(slot, agent, id);
+  }
+
+  /** Whether the agents of a type keep a state. Undefined: none was seen yet. */
+  isKept(type: string): boolean | undefined {
+    return this.#keptTypes.has(type) || (this.#unseenTypes.has(type) ? undefined : false);
+  }
+
+  /** Whether the agents of a type continue their unfinished runs. */
+  continuesRuns(type: string): boolean {
+    return this.#continuingTypes.has(type);
   }
 
   save(agent: Agent): Promise<void> | undefined {
@@ -206,7 +214,10 @@ export class KeptStates<Out = unknown> implements ActivationStates, SlotHome {
     return this.#keeper(id.type).remembered(nameOf(id), messageId, principal);
   }
 
-  saveNow(slot: StateSlot): Promise<void> {
+  saveNow(slot: StateSlot, saving?: SavedRun): Promise<void> {
+    const run = saving ?? runThatSaves(slot);
+    if (run !== undefined)
+      return saveStep(run, slot.ahead !== undefined, (runs) => this.commit(slot, { at: "now", runs }));
     try {
       return this.commit(slot, { at: "now" }) ?? Promise.resolve();
     } catch (error) {
@@ -379,12 +390,4 @@ export class KeptStates<Out = unknown> implements ActivationStates, SlotHome {
 
 function initialOf({ definition }: StateSlot): object {
   return stateOfText(definition, textOfState(definition, definition.initial));
-}
-
-/** Names the agent in an error about the state that its handler has left. Others come back as they are. */
-function namingAgent(error: unknown, id: AgentId): unknown {
-  if (!(error instanceof TroupeError) || (error.code !== "invalid-state" && error.code !== "state-too-large"))
-    return error;
-  const text = error.message.replace(/^The state (?!of )/, `The state of ${id} `);
-  return new TroupeError(error.code, text, error.cause === undefined ? {} : { cause: error.cause });
 }

@@ -54,7 +54,9 @@ export function prepareCommit<Out>(
   }
   const remembered = request.remembered === undefined ? none : [request.remembered];
   const { hasEffects } = slot;
-  if (write.at === "keep" && !hasEffects && remembered.length === 0) return undefined;
+  // A deletion takes the agent's runs with it.
+  const runs = deletes || request.runs?.length === 0 ? undefined : request.runs;
+  if (write.at === "keep" && !hasEffects && remembered.length === 0 && runs === undefined) return undefined;
   const { events, reminders, mail } = hasEffects ? slot.effects : noEffects;
   const expected: Expected = write.at === "keep" && !savesState ? anything : expectedOf(slot);
   // The runtime that made these events is the keeper's.
@@ -68,6 +70,7 @@ export function prepareCommit<Out>(
     reminders: deletes || reminders.length === 0 ? none : [...reminders],
     mail: mail.length === 0 ? none : [...mail],
     remembered,
+    runs,
     out: request.answer === undefined ? [...sent] : sent.length === 0 ? [request.answer] : [...sent, request.answer],
   };
   return { kept, text, effects: hasEffects ? slot.effects.savepoint() : noSavepoint };

@@ -1,5 +1,6 @@
 import { NotAccessibleError } from "../../errors.ts";
 import type { Delivery, Layer } from "../layers.ts";
+import { AgentRunKeeper } from "./agent-runs.ts";
 import { commitLayer } from "./commit-layer.ts";
 import type { AnswerCodec, KeptAnswers } from "./kept-answers.ts";
 import { KeptStates, type KeptStatesOptions } from "./kept-states.ts";
@@ -17,6 +18,8 @@ export interface StateLayersOptions<Out> extends Omit<KeptStatesOptions<Out>, "r
 /** The states of a runtime's agents, and the layers that keep them. */
 export interface StateLayers<Out> {
   readonly states: KeptStates<Out>;
+  /** The kept runs of persistent agents. */
+  readonly runs: AgentRunKeeper;
   /** The layer around a turn of the runtime's own. */
   readonly commitLayer: Layer;
   /** The layers around a message, outermost first: remembered messages, savepoint and commit. */
@@ -34,7 +37,12 @@ export function createStateLayers<Out>(options: StateLayersOptions<Out>): StateL
     decode: (bytes) => codec.decode(bytes),
   };
   const commit = commitLayer({ states, answers });
-  return { states, commitLayer: commit, layers: [rememberedLayer({ states, answers }), commit] };
+  const runs = new AgentRunKeeper({
+    ...{ keeper: options.keeper, epochOf: options.epochOf },
+    isKept: (type) => states.isKept(type),
+    continuesRuns: (type) => states.continuesRuns(type),
+  });
+  return { states, runs, commitLayer: commit, layers: [rememberedLayer({ states, answers }), commit] };
 }
 
 function refusal(type: string): NotAccessibleError {

@@ -214,6 +214,7 @@ function textOf<Call>(ring: readonly Edge<Call>[]): string {
 
 /** Returns the text of the error for the call of a ring that fails. */
 export function deadlockText(ring: string): string {
-  const advice = "Publish an event in place of one of these calls, or mark a handler that they wait for `interleaves`.";
+  const advice =
+    "Publish an event in place of one of these calls, or ask an agent with another key. A sequential agent may mark a handler `interleaves`.";
   return `These calls wait for each other: ${ring}. None of them can end, so this one has failed. ${advice}`;
 }

@@ -1,43 +1,56 @@
+import { ChurnedMap } from "../../collections/churned-map.ts";
+import { NumberMap } from "../../collections/number-map.ts";
 import { RisingNumbers } from "../../collections/rising-numbers.ts";
 import { type AgentName, textOfName } from "../agent-name.ts";
 import { type MailSizes, mailSize } from "../mail-bounds.ts";
 import type { Mail, MailSettlement, StoredMail } from "../state-store.ts";
-import { storeLimits } from "../store-limits.ts";
 import type { MailPageQuery } from "../store-log.ts";
-import { mailIdName, sizeOfMail, sizeOfMailId } from "./memory-sizes.ts";
+import { sizeOfMail } from "./memory-sizes.ts";
 
 interface Mailbox {
-  readonly places: Set<number>;
+  readonly text: string;
+  first: Kept | undefined;
+  last: Kept | undefined;
   /** Without a mark of a deleted agent. */
   messages: number;
   /** As `mailSize` counts them. */
   bytes: number;
 }
 
-/** The mail of a store in memory, and the ids that its mailboxes know. Methods that change them return how many bytes they add. */
+/** A message, between those of its mailbox. */
+interface Kept {
+  mail: StoredMail;
+  readonly box: Mailbox;
+  before: Kept | undefined;
+  behind: Kept | undefined;
+}
+
+/** The mail of a store in memory. Methods that change it return how many bytes they add. */
 export class MemoryMailboxes {
-  /** By place; the oldest first. */
-  readonly #mail = new Map<number, StoredMail>();
-  readonly #places = new RisingNumbers((place) => this.#mail.has(place));
+  /** By place. */
+  readonly #mail = new NumberMap<Kept>();
+  readonly #places = new RisingNumbers((place) => this.#mail.get(place) !== undefined);
   /** By the text of the receiver. */
-  readonly #boxes = new Map<string, Mailbox>();
+  readonly #boxes = new ChurnedMap<string, Mailbox>();
   /** Bytes of the mail of each agent type, as `mailSize` counts them, and of all. */
   readonly #bytesOfTypes = new Map<string, number>();
   #bytes = 0;
-  /** When the ids came that mailboxes were given, by the clock that never goes back; the oldest first. */
-  readonly #ids = new Map<string, number>();
   #lastPlace = 0;
 
   get size(): number {
     return this.#mail.size;
   }
 
-  all(): Iterable<StoredMail> {
-    return this.#mail.values();
+  /** All mail behind a place; the oldest first. */
+  *behind(place: number): Iterable<StoredMail> {
+    for (const one of this.#places.above(place)) {
+      const kept = this.#mail.get(one);
+      if (kept !== undefined) yield kept.mail;
+    }
   }
 
   get(place: number): StoredMail | undefined {
-    return this.#mail.get(place);
+    return this.#mail.get(place)?.mail;
   }
 
   /** The sizes of a mailbox, of the mail of its type and of all. */
@@ -51,75 +64,81 @@ export class MemoryMailboxes {
     };
   }
 
-  knows(mailbox: string, id: string): boolean {
-    return this.#ids.has(mailIdName(mailbox, id));
-  }
-
-  /** The bytes that `know` adds. */
-  sizeOfId(mailbox: string, id: string): number {
-    return sizeOfMailId(mailIdName(mailbox, id).length);
-  }
-
-  know(mailbox: string, id: string, nowMs: number): number {
-    const name = mailIdName(mailbox, id);
-    this.#ids.set(name, nowMs);
-    return sizeOfMailId(name.length);
-  }
-
-  /** Forgets the ids that are too old, and the oldest of the others until they have freed so many bytes. */
-  forgetIds(nowMs: number, neededBytes = 0): number {
-    let added = 0;
-    for (const [name, atMs] of this.#ids) {
-      if (atMs > nowMs - storeLimits.mailIdMs && -added >= neededBytes) break;
-      this.#ids.delete(name);
-      added -= sizeOfMailId(name.length);
-    }
-    return added;
-  }
-
   keep({ id, receiver, kind, frame }: Mail, sender: AgentName, atMs: number): number {
     this.#lastPlace += 1;
-    const kept: StoredMail = {
+    const place = this.#lastPlace;
+    const mail: StoredMail = {
       id,
       kind,
       frame: new Uint8Array(frame),
       receiver: copyOf(receiver),
       sender: copyOf(sender),
-      place: this.#lastPlace,
+      place,
       keptAtMs: atMs,
       attempts: 0,
       nextMs: atMs,
     };
-    this.#mail.set(kept.place, kept);
-    this.#places.add(kept.place);
-    const mailbox = textOfName(receiver);
-    const box = this.#boxes.get(mailbox) ?? { places: new Set<number>(), messages: 0, bytes: 0 };
-    this.#boxes.set(mailbox, box);
-    box.places.add(kept.place);
-    this.#count(box, kept, 1);
-    return sizeOfMail(kept);
+    const box = this.#boxOf(textOfName(receiver));
+    const kept: Kept = { mail, box, before: box.last, behind: undefined };
+    if (box.last === undefined) box.first = kept;
+    else box.last.behind = kept;
+    box.last = kept;
+    this.#mail.add(place, kept);
+    this.#places.add(place);
+    this.#count(box, mail, 1);
+    return sizeOfMail(mail);
   }
 
   settle({ place, nextMs, attempts }: MailSettlement): number {
-    const kept = this.#mail.get(place);
     if (nextMs === undefined) return this.remove(place);
-    if (kept !== undefined) this.#mail.set(place, { ...kept, nextMs, attempts });
+    const kept = this.#mail.get(place);
+    if (kept !== undefined) kept.mail = { ...kept.mail, nextMs, attempts };
     return 0;
   }
 
   remove(place: number): number {
-    const mail = this.#mail.get(place);
-    if (mail === undefined) return 0;
+    const kept = this.#mail.get(place);
+    if (kept === undefined) return 0;
+    const { mail, box, before, behind } = kept;
     this.#mail.delete(place);
     this.#places.deleted();
-    const mailbox = textOfName(mail.receiver);
-    const box = this.#boxes.get(mailbox);
-    if (box !== undefined) {
-      box.places.delete(place);
-      this.#count(box, mail, -1);
-      if (box.places.size === 0) this.#boxes.delete(mailbox);
-    }
+    if (before === undefined) box.first = behind;
+    else before.behind = behind;
+    if (behind === undefined) box.last = before;
+    else behind.before = before;
+    // One that is gone must not keep the others alive.
+    kept.before = kept.behind = undefined;
+    this.#count(box, mail, -1);
+    if (box.first === undefined) this.#boxes.delete(box.text);
     return -sizeOfMail(mail);
+  }
+
+  removeAll(mailbox: string): number {
+    const box = this.#boxes.get(mailbox);
+    let added = 0;
+    while (box?.first !== undefined) added += this.remove(box.first.mail.place);
+    return added;
+  }
+
+  /** Reads a page of mail. */
+  read({ mailbox, after, limit, maxBytes }: MailPageQuery): readonly StoredMail[] {
+    const found: StoredMail[] = [];
+    const box = mailbox && this.#boxes.get(textOfName(mailbox));
+    let bytes = 0;
+    for (const mail of mailbox === undefined ? this.behind(after) : inBox(box, after)) {
+      bytes += mail.frame.length;
+      if (found.length > 0 && (found.length >= limit || bytes > maxBytes)) break;
+      found.push({ ...mail, frame: new Uint8Array(mail.frame) });
+    }
+    return found;
+  }
+
+  #boxOf(text: string): Mailbox {
+    const known = this.#boxes.get(text);
+    if (known !== undefined) return known;
+    const box: Mailbox = { text, first: undefined, last: undefined, messages: 0, bytes: 0 };
+    this.#boxes.set(text, box);
+    return box;
   }
 
   #count(box: Mailbox, { receiver: { type }, kind, frame }: StoredMail, sign: 1 | -1): void {
@@ -132,26 +151,10 @@ export class MemoryMailboxes {
     if (ofType === 0) this.#bytesOfTypes.delete(type);
     else this.#bytesOfTypes.set(type, ofType);
   }
+}
 
-  removeAll(mailbox: string): number {
-    return [...(this.#boxes.get(mailbox)?.places ?? [])].reduce((sum, place) => sum + this.remove(place), 0);
-  }
-
-  /** Reads a page of mail. */
-  read({ mailbox, after, limit, maxBytes }: MailPageQuery): readonly StoredMail[] {
-    const found: StoredMail[] = [];
-    const places =
-      mailbox === undefined ? this.#places.above(after) : (this.#boxes.get(textOfName(mailbox))?.places ?? []);
-    let bytes = 0;
-    for (const place of places) {
-      const mail = place > after ? this.#mail.get(place) : undefined;
-      if (mail === undefined) continue;
-      bytes += mail.frame.length;
-      if (found.length > 0 && (found.length >= limit || bytes > maxBytes)) break;
-      found.push({ ...mail, frame: new Uint8Array(mail.frame) });
-    }
-    return found;
-  }
+function* inBox(box: Mailbox | undefined, after: number): Iterable<StoredMail> {
+  for (let kept = box?.first; kept !== undefined; kept = kept.behind) if (kept.mail.place > after) yield kept.mail;
 }
 
 function copyOf({ type, key }: AgentName): AgentName {

@@ -17,11 +17,12 @@ import {
 import type { Commit, CommitOutcome, Mail, Settlements, StateRecord } from "../state-store.ts";
 import { StoreError } from "../store-error.ts";
 import { DeadLetters } from "./dead-letters.ts";
+import { MemoryMailIds } from "./memory-mail-ids.ts";
 import { MemoryMailboxes } from "./memory-mailboxes.ts";
 import { MemoryRemembered } from "./memory-remembered.ts";
 import { MemoryReminders } from "./memory-reminders.ts";
 import { MemoryRuns } from "./memory-runs.ts";
-import { addedBytes, sizeOfMail, sizeOfRecord } from "./memory-sizes.ts";
+import { addedBytes, mailIdName, sizeOfMail, sizeOfMailId, sizeOfRecord } from "./memory-sizes.ts";
 
 /** Limits of a `StateMemory`. */
 export interface StateMemoryLimits {
@@ -52,6 +53,7 @@ export class StateMemory {
   readonly records = new Map<string, MemoryRecord>();
   readonly reminders = new MemoryReminders();
   readonly mailboxes = new MemoryMailboxes();
+  readonly mailIds = new MemoryMailIds();
   readonly remembered = new MemoryRemembered();
   readonly runs = new MemoryRuns();
   /** Of the newest opening; 0: never opened. */
@@ -100,7 +102,7 @@ export class StateMemory {
     for (const [index, mail] of kept.entries()) {
       if (index % mailOfSlice === mailOfSlice - 1) yield;
       if (mail.isOnce === true) {
-        this.#bytes += this.mailboxes.know(textOfName(mail.receiver), mail.id, moment.nowMs);
+        this.#bytes += this.mailIds.add(textOfName(mail.receiver), mail.id, moment.nowMs);
       }
       this.#bytes += this.mailboxes.keep(mail, commit.agent, moment.wallMs);
     }
@@ -124,20 +126,20 @@ export class StateMemory {
 
   /** Adds a message to a mailbox. Throws a `StoreError` if there is no space. */
   append(mailbox: AgentName, message: DurableMessage, { nowMs }: Moment): AppendOutcome {
-    this.#bytes += this.mailboxes.forgetIds(nowMs);
+    this.#bytes += this.mailIds.forget(nowMs);
     const name = textOfName(mailbox);
-    if (this.mailboxes.knows(name, message.id)) return "known";
+    if (this.mailIds.has(name, message.id)) return "known";
     const { frame } = message;
     const tooLong = mailboxTooSmall(frame.length, this.#limits.mail);
     if (tooLong !== undefined) throw new StoreError("too-large", `The message is over the limit of ${tooLong}.`);
     const full = this.#whyFull(mailbox, frame);
     if (full !== undefined) return full;
     const mail = { id: message.id, receiver: mailbox, kind: message.kind, frame };
-    const bytes = sizeOfMail({ ...mail, sender: mailbox }) + this.mailboxes.sizeOfId(name, message.id);
+    const bytes = sizeOfMail({ ...mail, sender: mailbox }) + sizeOfMailId(mailIdName(name, message.id).length);
     if (!this.#hasRoom(bytes, nowMs)) {
       throw new StoreError("full", `This store holds ${this.#limits.maxBytes} bytes and takes no more (maxBytes).`);
     }
-    this.#bytes += this.mailboxes.know(name, message.id, nowMs);
+    this.#bytes += this.mailIds.add(name, message.id, nowMs);
     this.#bytes += this.mailboxes.keep(mail, mailbox, message.sentAtMs);
     this.onMail();
     return "kept";
@@ -216,11 +218,11 @@ export class StateMemory {
   /** Returns the indexes of mail that its mailbox was given before. */
   *#knownMail({ mail }: Commit, { nowMs }: Moment): Generator<void, readonly number[]> {
     if (!mail.some(({ isOnce }) => isOnce === true)) return noMail;
-    this.#bytes += this.mailboxes.forgetIds(nowMs);
+    this.#bytes += this.mailIds.forget(nowMs);
     const known: number[] = [];
     for (const [index, { isOnce, receiver, id }] of mail.entries()) {
       if (index % mailOfSlice === mailOfSlice - 1) yield;
-      if (isOnce === true && this.mailboxes.knows(textOfName(receiver), id)) known.push(index);
+      if (isOnce === true && this.mailIds.has(textOfName(receiver), id)) known.push(index);
     }
     return known;
   }
@@ -228,7 +230,7 @@ export class StateMemory {
   /** Makes space if need be: ids of messages that mailboxes were given are worth less than what is stored. */
   #hasRoom(bytes: number, nowMs: number): boolean {
     const missing = this.#bytes + bytes - this.#limits.maxBytes;
-    if (missing > 0) this.#bytes += this.mailboxes.forgetIds(nowMs, missing);
+    if (missing > 0) this.#bytes += this.mailIds.forget(nowMs, missing);
     return this.#bytes + bytes <= this.#limits.maxBytes;
   }
 
