@@ -1,9 +1,9 @@
 import { Buffer } from "node:buffer";
 import type { IncomingMessage, ServerResponse } from "node:http";
-import { type Clock, errorText, loggableError, type RuntimeLog, TroupeError } from "../core/internal.ts";
+import { type Clock, errorText, joinSignals, loggableError, type RuntimeLog, TroupeError } from "../core/internal.ts";
 import type { HttpAdmission, HttpCaller } from "./http-admission.ts";
 import { httpLimits } from "./http-limits.ts";
-import { formatProblem, HttpProblem, problemType } from "./http-problem.ts";
+import { formatProblem, HttpProblem, problemType, statusOf } from "./http-problem.ts";
 import { type HttpRoute, HttpText, type PublicFiles, type RequestAccount, type RouteTable } from "./http-route.ts";
 import { HttpStream, sendStream } from "./http-stream.ts";
 import { hasBody, noSpace, readBody } from "./request-body.ts";
@@ -33,9 +33,11 @@ export async function answer(request: IncomingMessage, response: ServerResponse,
     });
   });
   const account = parts.openAccount(() => request.socket.destroy(), request.socket.remoteAddress);
+  // It lets go when the connection has closed.
+  const { signal } = joinSignals(gone.signal, parts.ending);
   let timer: { cancel(): void } | undefined;
   try {
-    const sent = await answerTo(request, parts, { account, gone: gone.signal });
+    const sent = await answerTo(request, parts, { account, gone: gone.signal, signal });
     if (sent === undefined) return;
     if (sent instanceof HttpStream) {
       if (response.destroyed) return;
@@ -57,10 +59,13 @@ export async function answer(request: IncomingMessage, response: ServerResponse,
 async function answerTo(
   request: IncomingMessage,
   parts: ExchangeParts,
-  { account, gone }: { readonly account: RequestAccount; readonly gone: AbortSignal },
+  {
+    account,
+    gone,
+    signal,
+  }: { readonly account: RequestAccount; readonly gone: AbortSignal; readonly signal: AbortSignal },
 ): Promise<Sent | HttpStream | undefined> {
   try {
-    const signal = AbortSignal.any([gone, parts.ending]);
     const answer = await outcomeOf(request, parts, { account, signal });
     if (answer instanceof HttpStream) return answer;
     const { status, text, type, headers } = answer;
@@ -188,39 +193,10 @@ function crossSite(): HttpProblem {
 function problemOf(error: unknown, { log }: ExchangeParts): HttpProblem {
   if (error instanceof HttpProblem) return error;
   if (error instanceof TroupeError) {
-    return new HttpProblem(statusOf(error), error.code, errorText(error), { cause: error });
+    return new HttpProblem(statusOf(error.code), error.code, errorText(error), { cause: error });
   }
   log.error("a request failed", { error: loggableError(error) });
   return new HttpProblem(500, "handler-failed", "The request failed. The log of the host says why.", { cause: error });
-}
-
-function statusOf({ code }: TroupeError): number {
-  switch (code) {
-    case "invalid-argument":
-    case "invalid-message":
-      return 400;
-    case "not-authorized":
-      return 403;
-    case "not-found":
-      return 404;
-    case "already-exists":
-    case "state-conflict":
-    case "wrong-state":
-      return 409;
-    case "message-too-large":
-    case "state-too-large":
-      return 413;
-    case "overloaded":
-    case "mailbox-full":
-    case "shutting-down":
-    case "state-unavailable":
-    case "cancelled":
-      return 503;
-    case "timed-out":
-      return 504;
-    default:
-      return 502;
-  }
 }
 
 const eventStreamType = "text/event-stream; charset=utf-8";

@@ -33,3 +33,35 @@ export function formatProblem({ status, code, message }: HttpProblem): string {
   const detail = loggableUpTo(httpLimits.detailChars, message);
   return JSON.stringify({ type: "about:blank", title: STATUS_CODES[status] ?? "Error", status, detail, code });
 }
+
+/** Returns the status of an answer that is an error of this code. */
+export function statusOf(code: ErrorCode): number {
+  switch (code) {
+    case "invalid-argument":
+    case "invalid-message":
+      return 400;
+    case "not-authorized":
+      return 403;
+    case "not-found":
+      return 404;
+    case "already-exists":
+    case "state-conflict":
+    case "wrong-state":
+      return 409;
+    case "gone":
+      return 410;
+    case "message-too-large":
+    case "state-too-large":
+      return 413;
+    case "overloaded":
+    case "mailbox-full":
+    case "shutting-down":
+    case "state-unavailable":
+    case "cancelled":
+      return 503;
+    case "timed-out":
+      return 504;
+    default:
+      return 502;
+  }
+}

@@ -4,7 +4,7 @@ export { type ReceivedEvent, readCloudEvent, typeInHeaders } from "./cloud-event
 export { isLoopbackName } from "./exchange.ts";
 export { type HttpCaller, principalAdmission, tokenAdmission } from "./http-admission.ts";
 export { httpLimits } from "./http-limits.ts";
-export { HttpProblem } from "./http-problem.ts";
+export { formatProblem, HttpProblem, problemType, statusOf } from "./http-problem.ts";
 export type { HttpRequest, HttpRequestHead, HttpRoute, PublicFiles, RequestAccount } from "./http-route.ts";
 export { HttpText } from "./http-route.ts";
 export { HttpServer, type HttpTls } from "./http-server.ts";

@@ -8,6 +8,7 @@ export { type QuotaLimit, type QuotaLimits, quotaLimits } from "./quotas/quota-r
 export { openQuotaRules, type Quotas, quotasKind } from "./quotas/quota-rules.ts";
 export type { AccessDecision, AccessRequest, AccessRules } from "./rules/access-decisions.ts";
 export { type AccessAction, accessActions, actionResources } from "./rules/access-rule.ts";
-export { accessRulesKind, openAccessRules } from "./rules/access-rules.ts";
+export { accessRulesKind, openAccessRules, openRuleFile } from "./rules/access-rules.ts";
+export type { RoleThatMay } from "./rules/rule-index.ts";
 export { loadYaml, type YamlText } from "./rules/yaml-text.ts";
 export { tokenAuthenticator } from "./token-authenticator.ts";

@@ -38,4 +38,4 @@ export { createMemoryNetwork, memoryNetworkKinds } from "./memory/memory-network
 export { USER_AGENT } from "./metadata.ts";
 export type { RpcStatus, StatusOrigin } from "./rpc-status.ts";
 export { RpcError, StatusCode } from "./rpc-status.ts";
-export { errorCode } from "./system-error.ts";
+export { errorCode, tlsReason } from "./system-error.ts";

@@ -1,3 +1,4 @@
+import { loggableUpTo } from "../core/internal.ts";
 import { RpcError, StatusCode } from "./rpc-status.ts";
 
 /**
@@ -45,10 +46,17 @@ export function describeDialFailure(address: string, error: unknown): string {
     case "CERT_NOT_YET_VALID":
       return `The TLS certificate of ${address} is not valid now (${messageOf(error)}). Renew it, or check the clocks.`;
     case "ERR_TLS_CERT_ALTNAME_INVALID":
-      return `The TLS certificate of ${address} is for another name. Connect by a name that it is for, or pass that name as tls.servername.`;
+      return `The TLS certificate of ${address} is for another name${namesOfCertificate(error)}. Connect by a name that it is for, or pass that name as tls.servername.`;
     default:
       return `No connection to ${address}: ${messageOf(error)}`;
   }
+}
+
+/** The names of the certificate that Node puts beside the error of a wrong name. A certificate may have thousands. */
+function namesOfCertificate(error: unknown): string {
+  const cert = error instanceof Error && "cert" in error ? error.cert : undefined;
+  const names = typeof cert === "object" && cert !== null && "subjectaltname" in cert ? cert.subjectaltname : undefined;
+  return typeof names === "string" && names !== "" ? `, and has ${loggableUpTo(200, names)}` : "";
 }
 
 /** Explains that the peer closed the connection before it was established. */

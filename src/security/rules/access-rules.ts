@@ -1,8 +1,8 @@
 import { type Clock, type Logger, withMethods } from "../../core/internal.ts";
-import type { AccessRules } from "./access-decisions.ts";
+import type { AccessRequest, AccessRules } from "./access-decisions.ts";
 import type { AccessRule } from "./access-rule.ts";
 import { readRules } from "./read-rules.ts";
-import { RuleIndex } from "./rule-index.ts";
+import { type RoleThatMay, RuleIndex } from "./rule-index.ts";
 import { followRulesFile } from "./rules-file.ts";
 
 export const accessRulesKind = withMethods("access rules, such as accessRules([…]),", "decide");
@@ -39,11 +39,23 @@ export interface OpenAccessRulesOptions {
  * more changes nothing, and the log says why. Rejects with `invalid-argument` for one that can't be used at the start.
  */
 export async function openAccessRules(options: OpenAccessRulesOptions): Promise<AccessRules> {
+  return openRuleFile(options);
+}
+
+/** Access rules of a file that also explain a denial. */
+export interface RuleFile extends AccessRules {
+  /** The first role with which the caller may do what it may not do without a role, and the rule that says so. */
+  roleThatMay(request: AccessRequest): RoleThatMay | undefined;
+}
+
+/** Opens rules in a file, as `openAccessRules` does. */
+export async function openRuleFile(options: OpenAccessRulesOptions): Promise<RuleFile> {
   const followed = await followRulesFile(options, {
     ...{ caller: "openAccessRules", list: "rules" },
     make: ({ rules }) => new RuleIndex(rules ?? readRules({ rules })),
   });
   return {
+    roleThatMay: (request) => followed.value.roleThatMay(request),
     get revision() {
       return followed.value;
     },

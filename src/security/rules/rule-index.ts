@@ -40,6 +40,12 @@ class RulesByName {
   }
 }
 
+/** A role, and the rule that allows something to callers with it. A `*` at its end stands for any rest. */
+export interface RoleThatMay {
+  readonly role: string;
+  readonly rule: string;
+}
+
 /** Finds the rule that decides. A rule that denies wins; of those that allow, the first of the list is named. */
 export class RuleIndex {
   readonly asksAgents: boolean;
@@ -64,6 +70,19 @@ export class RuleIndex {
     if (denying !== undefined) return { isAllowed: false, rule: denying.name, place: denying.place };
     const allowing = this.#first(isPrefix ? allow?.covering(resource) : allow?.of(resource), request);
     return { isAllowed: allowing !== undefined, rule: allowing?.name, place: allowing?.place };
+  }
+
+  /** The first role of the list with which a caller may do it. Undefined: it needs another principal, agent or rule. */
+  roleThatMay(request: AccessRequest): RoleThatMay | undefined {
+    const { principal } = request;
+    if (principal === undefined) return undefined;
+    for (const { name: rule, roles } of this.#place.keys())
+      for (const pattern of roles ?? noNames) {
+        const role = pattern.endsWith("*") ? pattern.slice(0, -1) : pattern;
+        const decision = this.decide({ ...request, principal: { ...principal, roles: [role] } });
+        if (decision.isAllowed && decision.rule === rule) return { role: pattern, rule };
+      }
+    return undefined;
   }
 
   /** The first of the list among rules that fit a request. */
