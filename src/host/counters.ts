@@ -69,6 +69,15 @@ export interface HostCounters {
   readonly quarantinedAgents: number;
   /** Times that no worker served all shared types which a stock worker serves together: an agent may live in two workers. */
   readonly splitUnits: number;
+  // protocol.md §11.21
+  /** Chunks that were passed on, and their bytes. */
+  readonly chunks: number;
+  readonly chunkBytes: number;
+  /** Chunks of calls with an outcome, and those from a worker that was not asked or for a caller that reads none. */
+  readonly lateChunks: number;
+  readonly strayChunks: number;
+  /** Streams that ran out of time while their handler waited for the reader. */
+  readonly stalledStreams: number;
   /** Notices (cancel, leaving) that did not reach a worker: its queue was full even for answers. */
   readonly lostNotices: number;
   /** Channels ended because their worker did not read what the host sent. */
@@ -159,6 +168,11 @@ export function createHostCounters(): MutableHostCounters {
     unmatchedReports: 0,
     lateAnswers: 0,
     strayAnswers: 0,
+    chunks: 0,
+    chunkBytes: 0,
+    lateChunks: 0,
+    strayChunks: 0,
+    stalledStreams: 0,
     events: 0,
     keptEvents: 0,
     refusedEvents: 0,

@@ -14,5 +14,6 @@ export function capabilitiesOf(
   if (log !== undefined) words.add("mail");
   if (cluster !== undefined) words.add("lease");
   words.add("streams");
+  if (keepsStates) words.add("runs");
   return words;
 }

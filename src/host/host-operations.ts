@@ -14,11 +14,20 @@ import type { HostSnapshot, Inspection, InspectOptions } from "./operations/insp
 import type { MessageOperations } from "./operations/message-operations.ts";
 import type { MessageTypes } from "./operations/message-types.ts";
 import type { OutsideCalls } from "./operations/outside-calls.ts";
+import { activityRows, type KeptActivity } from "./operations/rows/activity-rows.ts";
 import { callRows } from "./operations/rows/call-rows.ts";
+import { counterRows } from "./operations/rows/counter-rows.ts";
 import { failureRows, type KeptFailures } from "./operations/rows/failure-rows.ts";
+import { feedRows, type ToldFeeds } from "./operations/rows/feed-rows.ts";
 import { hopRows } from "./operations/rows/hop-rows.ts";
 import type { KeptTraces } from "./operations/rows/kept-traces.ts";
-import { type RowKinds, RowsOfHosts, type RowsPage, type RowsQuery } from "./operations/rows/rows-of-hosts.ts";
+import {
+  type ListedHost,
+  type RowKinds,
+  RowsOfHosts,
+  type RowsPage,
+  type RowsQuery,
+} from "./operations/rows/rows-of-hosts.ts";
 import { sessionRows } from "./operations/rows/session-rows.ts";
 import { topicRows } from "./operations/rows/topic-rows.ts";
 import { traceRows } from "./operations/rows/trace-rows.ts";
@@ -64,6 +73,12 @@ export interface RunningHost {
   health(): HostHealth;
 }
 
+/** A host among those of its cluster. `here` is null for a host that is alone. */
+export interface HostsOfCluster {
+  readonly here: ListedHost | null;
+  readonly others: readonly ListedHost[];
+}
+
 /** A page of the durable subscriptions that a host keeps, and whether a worker serves their types. */
 export interface ServedSubscriptions extends Omit<DurablePage, "rows"> {
   readonly rows: readonly (DurableRow & { readonly isServed: boolean })[];
@@ -97,6 +112,8 @@ export class HostOperations {
   readonly ownRows: RowsOfHosts;
   #failures: KeptFailures | undefined;
   #traces: KeptTraces | undefined;
+  #feeds: ToldFeeds | undefined;
+  #activity: KeptActivity | undefined;
   readonly #queues: () => QueuesHere;
   /** The host that runs. Undefined: the servicer runs without one. */
   running: RunningHost | undefined;
@@ -121,6 +138,9 @@ export class HostOperations {
         failures: failureRows(() => this.#failures),
         traces: traceRows({ clock, kept: () => this.#traces }),
         hops: hopRows({ clock, messages: parts.messages, kept: () => this.#traces }),
+        feed: feedRows(() => this.#feeds),
+        counters: counterRows(inspection),
+        activity: activityRows(() => this.#activity),
       },
       parts.rules,
     );
@@ -183,6 +203,27 @@ export class HostOperations {
     return () => {
       if (this.#traces === kept) this.#traces = undefined;
     };
+  }
+
+  /** Lets other hosts read what happens at this one. Returns what ends that. */
+  tellFeeds(feeds: ToldFeeds): () => void {
+    this.#feeds = feeds;
+    return () => {
+      if (this.#feeds === feeds) this.#feeds = undefined;
+    };
+  }
+
+  /** Lists the numbers over time that an admin entry keeps, also for other hosts. Returns what ends that. */
+  listActivity(kept: KeptActivity): () => void {
+    this.#activity = kept;
+    return () => {
+      if (this.#activity === kept) this.#activity = undefined;
+    };
+  }
+
+  /** This host and the others that are up in its cluster. */
+  hosts(): HostsOfCluster {
+    return this.cluster?.hosts() ?? { here: null, others: [] };
   }
 
   /** Dead letters that the host has deleted since its start, because all had too many bytes. */

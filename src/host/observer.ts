@@ -137,6 +137,8 @@ export interface CallOccurrence {
   readonly traceId: string | undefined;
   /** The agent that calls, if the caller records a trace. Undefined: it records none, or the call names no agent. */
   readonly sender?: MessageSender | undefined;
+  /** Chunks of its answer that the host has passed on. Undefined: the caller reads none. */
+  readonly chunks?: number | undefined;
 }
 
 /** The agent in whose name a message was sent. */
@@ -172,6 +174,8 @@ export interface CommitOccurrence {
   readonly bytes: number;
   /** Milliseconds from the commit's turn at the host to its outcome, by the host's clock. */
   readonly ms: number;
+  /** The text that the worker got for a commit that was refused, has failed, or whose outcome is unknown. */
+  readonly reason?: string | undefined;
 }
 
 /** `authorize` refused a call or a stream, or failed; or the client id that it names belongs to another principal. */

@@ -1,7 +1,14 @@
 import { type Clock, largestWindowBytes } from "../../core/internal.ts";
-import { type CreditFrame, encodeFrame, type PeekedChunk, spliceChunk } from "../../protocol/internal.ts";
+import {
+  type CreditFrame,
+  encodeFrame,
+  type PeekedChunk,
+  type PeekedResponse,
+  spliceChunk,
+} from "../../protocol/internal.ts";
 import type { MutableHostCounters } from "../counters.ts";
 import { type CallLink, WorkerElsewhere } from "../peers/worker-elsewhere.ts";
+import type { Overuse } from "../quotas/usage.ts";
 import type { Peer } from "../sessions/peer.ts";
 import type { CallStream, PendingCall } from "../sessions/pending-call.ts";
 import type { CallEnds } from "./call-ends.ts";
@@ -32,7 +39,16 @@ export class CallChunks {
   take(from: Peer, chunk: PeekedChunk): void {
     const call = this.#parts.calls.answeredBy(chunk);
     if (call === undefined || call.target === from) this.#take(call, from, chunk);
-    else this.#parts.counters.strayAnswers += 1;
+    else this.#parts.counters.strayChunks += 1;
+  }
+
+  // protocol.md §2.5
+  /** A worker may not send a chunk, since it has sent too much: the stream ends. Its caller does not send the call again. */
+  refuse(from: Peer, chunk: PeekedChunk, { text }: Overuse): void {
+    const call = this.#parts.calls.answeredBy(chunk);
+    if (call === undefined) this.#parts.counters.lateChunks += 1;
+    else if (call.target !== from || call.stream === undefined) this.#parts.counters.strayChunks += 1;
+    else this.end(call, callFailure.chunkOverQuota(call.targetType, text));
   }
 
   // protocol.md §12.2
@@ -40,18 +56,22 @@ export class CallChunks {
   takeFrom(link: CallLink, chunk: PeekedChunk): void {
     const call = this.#parts.calls.answeredBy(chunk);
     if (call === undefined || isOn(link, call)) this.#take(call, call?.target, chunk);
-    else this.#parts.counters.strayAnswers += 1;
+    else this.#parts.counters.strayChunks += 1;
   }
 
   #take(call: PendingCall | undefined, from: Peer | undefined, chunk: PeekedChunk): void {
     const { counters, clock } = this.#parts;
     if (call === undefined) {
-      counters.lateAnswers += 1;
+      counters.lateChunks += 1;
       return;
     }
     const { stream } = call;
     if (from === undefined || stream === undefined) {
-      counters.strayAnswers += 1;
+      counters.strayChunks += 1;
+      return;
+    }
+    if (stream.isCut) {
+      counters.lateChunks += 1;
       return;
     }
     if (stream.sentBytes >= stream.grantedBytes) return this.end(call, callFailure.notGranted(call.targetType));
@@ -59,6 +79,10 @@ export class CallChunks {
     stream.movedMs = clock.now();
     switch (call.caller.send(spliceChunk(chunk, call.callerId), "chunk", from)) {
       case "queued":
+        stream.chunks += 1;
+        counters.chunks += 1;
+        counters.chunkBytes += chunk.bytes.length;
+        if (stream.answer !== undefined && stream.answer.chunks <= stream.chunks) return this.#parts.ends.answer(call);
         if (stream.askedBytes > stream.grantedBytes) this.#passOn(call, stream, from);
         return;
       case "full":
@@ -69,8 +93,23 @@ export class CallChunks {
       }
       case "closed":
         // The end of the caller's channel ends the call.
-        counters.lateAnswers += 1;
+        counters.lateChunks += 1;
     }
+  }
+
+  /**
+   * Keeps an answer that rides on a commit and has overtaken its chunks: they come by the data channel. It leaves behind the last of them, or when
+   * the call ends otherwise. False: no chunk is missing, or none can come any more.
+   */
+  keepAnswer(call: PendingCall, from: Peer, response: PeekedResponse): boolean {
+    const { stream } = call;
+    if (stream === undefined || stream.chunks >= response.chunks || stream.isCut || !from.isOpen) return false;
+    if (stream.answer === undefined) {
+      // The bytes are a part of the commit, which is longer.
+      stream.answer = { ...response, bytes: new Uint8Array(response.bytes) };
+      from.account.add(response.bytes.length);
+    } else this.#parts.counters.strayAnswers += 1;
+    return true;
   }
 
   /** Takes a grant of a caller. */
@@ -103,9 +142,13 @@ export class CallChunks {
     if (target instanceof WorkerElsewhere) this.end(call, callFailure.noRoomForGrant(call.targetType));
   }
 
-  /** Ends a stream, and the handler of its target. */
+  /** Ends a stream, and the handler of its target. A commit that is not decided decides the call, too: it continues without chunks. */
   end(call: PendingCall, failure: CallFailure): void {
     const { calls, ends } = this.#parts;
+    if (call.commits > 0 && call.stream !== undefined) {
+      call.stream.isCut = true;
+      return;
+    }
     if (!calls.take(call)) return;
     ends.tellTarget(call, "cancelled");
     ends.fail(call, failure);

@@ -51,7 +51,7 @@ export class CallCommits {
     if (isDraining()) return endings.cutShort(call);
     if (placement.isRevoked(call.target)) return ends.end(call, callFailure.revoked(call.targetType));
     if (!calls.isOverdue(call)) return;
-    counters.timedOutCalls += 1;
+    if (call.stream?.answer === undefined) counters.timedOutCalls += 1;
     if (calls.take(call)) ends.timeOut(call);
   }
 }

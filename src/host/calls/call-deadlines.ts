@@ -1,6 +1,7 @@
 import { type Clock, lateMs, readingMs, type Timer } from "../../core/internal.ts";
 import { limits } from "../limits.ts";
 import type { PendingCall } from "../sessions/pending-call.ts";
+import { StreamDeadlines, streamSlot } from "./stream-deadlines.ts";
 
 export interface CallDeadlinesParts {
   readonly clock: Clock;
@@ -15,7 +16,7 @@ const mostLeft = 1_024;
 
 /**
  * Watches the deadlines of pending calls. Calls with the common timeout fall due in the order they came: one timer serves them
- * all, and leaving early costs nothing. A call with a shorter timeout has a timer to itself.
+ * all, and leaving early costs nothing. A call with a shorter timeout has a timer to itself. Streams share theirs.
  */
 export class CallDeadlines {
   readonly #parts: CallDeadlinesParts;
@@ -24,17 +25,20 @@ export class CallDeadlines {
   #leftCount = 0;
   #timer: Timer | undefined;
   #isReading = false;
+  readonly #streams: StreamDeadlines;
 
   constructor(parts: CallDeadlinesParts) {
     this.#parts = parts;
+    this.#streams = new StreamDeadlines({ clock: parts.clock, timeoutMs: parts.commonMs, onDue: parts.onDue });
   }
 
   add(call: PendingCall): void {
     const { clock, commonMs } = this.#parts;
     const { timeoutMs } = call;
     if (timeoutMs === 0) return;
+    if (timeoutMs === commonMs && call.stream !== undefined) return this.#streams.add(call);
     call.dueMs = clock.now() + timeoutMs;
-    if (timeoutMs === commonMs && call.stream === undefined) {
+    if (timeoutMs === commonMs) {
       call.dueSlot = this.#common.length;
       this.#common.push(call);
       if (this.#timer === undefined) this.#arm(timeoutMs);
@@ -45,6 +49,7 @@ export class CallDeadlines {
 
   remove(call: PendingCall): void {
     if (call.timer !== undefined) call.timer.cancel();
+    else if (call.dueSlot === streamSlot) this.#streams.remove(call);
     else if (call.timeoutMs === this.#parts.commonMs) this.#leave(call);
   }
 
@@ -56,26 +61,14 @@ export class CallDeadlines {
   /** Stops the timer. Call it when no call is left and none will come. */
   close(): void {
     this.#timer?.cancel();
+    this.#streams.close();
   }
 
   /** After a blocked loop the host first reads what has come: the answer may be there. */
   #onTimer(call: PendingCall): void {
     const { clock, onDue } = this.#parts;
-    if (this.#hasMoved(call)) return;
     if (clock.now() - call.dueMs <= lateMs) return onDue(call);
     call.timer = clock.setTimer(readingMs, () => onDue(call));
-  }
-
-  // protocol.md §11.21
-  /** The common timeout of a stream counts from its last chunk or grant. True: it is not over yet. */
-  #hasMoved(call: PendingCall): boolean {
-    const { clock, commonMs } = this.#parts;
-    if (call.stream === undefined || call.timeoutMs !== commonMs) return false;
-    const leftMs = call.stream.movedMs + commonMs - clock.now();
-    if (leftMs <= 0) return false;
-    call.dueMs = clock.now() + leftMs;
-    call.timer = clock.setTimer(Math.min(leftMs, limits.timerMs), () => this.#onTimer(call));
-    return true;
   }
 
   #arm(delayMs: number): void {

@@ -28,10 +28,20 @@ export class CallEnds {
     if (this.#parts.calls.take(call)) this.fail(call, call.isInDoubt ? callFailure.inDoubt(call.targetType) : failure);
   }
 
-  /** Answers a call that has left the table with a failure. */
+  // protocol.md §11.21
+  /** Answers a call with the answer that was kept for it. */
+  answer(call: PendingCall): void {
+    const answer = call.stream?.answer;
+    if (answer !== undefined && this.#parts.calls.take(call)) this.#parts.outcomes.answer(call, answer);
+  }
+
+  /** Answers a call that has left the table with a failure. One whose answer waits for chunks has its answer: what it did is written. */
   fail(call: PendingCall, failure: CallFailure): void {
-    this.#parts.onOver(call);
-    this.#parts.outcomes.fail(call, failure);
+    const { onOver, outcomes } = this.#parts;
+    const answer = call.stream?.answer;
+    onOver(call);
+    if (answer === undefined) outcomes.fail(call, failure);
+    else outcomes.answer(call, answer);
   }
 
   /** Answers a call that has left the table because its time is up. */
@@ -101,8 +111,16 @@ export class CallEnds {
   /** Ends a call of whose answer, or of a chunk of it, the host could read only the beginning. */
   giveUpAnswer(call: PendingCall, kind: FrameHead["kind"], { reason, isOverload }: BadFrame): void {
     const isChunk = kind === "chunk";
-    // The caller reads no chunks of it.
-    if ((isChunk && call.stream === undefined) || !this.#parts.calls.take(call)) return;
+    if (isChunk) {
+      // The caller reads no chunks of it.
+      if (call.stream === undefined) return;
+      // A commit decides the call.
+      if (call.commits > 0) {
+        call.stream.isCut = true;
+        return;
+      }
+    }
+    if (!this.#parts.calls.take(call)) return;
     if (isChunk) this.tellTarget(call, "cancelled");
     const unreadable = isChunk ? callFailure.unreadableChunk : callFailure.unreadableAnswer;
     const failure = isOverload

@@ -54,6 +54,9 @@ export const callFailure = {
   // protocol.md §2.5
   /** The principal or the address of the worker uses too much. */
   overQuota: ({ text, retryMs }: Overuse): CallFailure => ({ ...undeliverable(text, "overloaded"), retryMs }),
+  /** The same of a worker that sends a chunk: the handler has begun. */
+  chunkOverQuota: (agentType: string, text: string): CallFailure =>
+    mayBeHandled(`A chunk of agent type ${agentType} was refused. ${text}`, "overloaded"),
   /** The target's worker left while it had the call: it may have handled it. */
   disconnected: (agentType: string) => mayBeHandled(goneText(agentType), "disconnected"),
   /** The target's worker left in good order. It had answered all that it took, and this call was not among that. */

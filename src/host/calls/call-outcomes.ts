@@ -93,7 +93,7 @@ export class CallOutcomes {
   }
 
   #observe(call: PendingCall, outcome: CallOccurrence["outcome"], code: string | undefined): void {
-    call.trace?.end(outcome, code);
+    call.trace?.end(outcome, code, call.stream?.chunks);
     const { observers } = this.#parts;
     const { caller, target, targetType, targetKey, openedMs, traceId, sender } = call;
     if (openedMs === untimed || (observers.now === undefined && (outcome === "answered" || !observers.hearOfCalls)))
@@ -111,6 +111,7 @@ export class CallOutcomes {
       traceId,
       sender,
       outcome,
+      chunks: call.stream?.chunks,
     };
     observers.payloads?.callEnded(call, occurrence);
     observers.now?.(occurrence);

@@ -131,7 +131,9 @@ export class CallRouter {
       ...{ observers, observedMs },
       traces: parts.traces,
       onTimeout: (call) => {
-        this.#counters.timedOutCalls += 1;
+        const { stream } = call;
+        if (stream?.answer === undefined) this.#counters.timedOutCalls += 1;
+        if (stream !== undefined && stream.sentBytes >= stream.askedBytes) this.#counters.stalledStreams += 1;
         this.#batches.add(call.caller.id, [() => this.ends.timeOut(call)], call.caller.account.party);
       },
       onNotedLeft: (call) => {
@@ -375,6 +377,7 @@ export class CallRouter {
       this.#counters.strayAnswers += 1;
       return;
     }
+    if (response.chunks > 0 && this.chunks.keepAnswer(call, from, response)) return;
     this.#calls.take(call);
     this.#outcomes.answer(call, response);
   }

@@ -1,6 +1,7 @@
 import { Buffer } from "node:buffer";
 import {
   type FrameBytes,
+  mayBeForRuntime,
   type PeekedRequest,
   principalEntry,
   spliceRequestId,
@@ -67,17 +68,18 @@ export class CallSending {
 
   // protocol.md §11.20
   /**
-   * Returns the fields to add to a call whose caller is known. The principal is told to a worker that asks for it, and with each key. A call to
-   * another host has it beside the frame.
+   * Returns the fields to add to a call whose caller is known. The principal is told to a worker that asks for it, and with each key. It is
+   * also told with each call that a runtime may answer itself: it says to whom a run belongs. A call to another host has it beside the frame.
    */
   #marksOf(
     { principal = "", targetType }: PendingCall,
-    { isKeyed }: PeekedRequest,
+    request: PeekedRequest,
     target: Peer,
     entry: Uint8Array | undefined,
   ): Uint8Array | undefined {
     if (target instanceof WorkerElsewhere || !target.traits.isAnnounced) return entry;
-    if (!isKeyed && this.#parts.asksPrincipal?.(target.id, targetType) !== true) return entry;
+    const isAsked = request.isKeyed || this.#parts.asksPrincipal?.(target.id, targetType) === true;
+    if (!isAsked && !mayBeForRuntime(request)) return entry;
     const mark = principalEntry(principal);
     return entry === undefined ? mark : Buffer.concat([entry, mark]);
   }

@@ -137,7 +137,8 @@ export class CallTable {
   #streamOf(caller: Peer, { streamBytes = 0 }: PeekedRequest): CallStream | undefined {
     if (streamBytes === 0 || !caller.traits.capabilities.has("streams")) return undefined;
     const grantedBytes = firstGrant(streamBytes);
-    return { askedBytes: streamBytes, grantedBytes, sentBytes: 0, movedMs: this.#clock.now() };
+    const moved = { sentBytes: 0, chunks: 0, movedMs: this.#clock.now() };
+    return { askedBytes: streamBytes, grantedBytes, ...moved, isCut: false, answer: undefined };
   }
 
   assign(call: PendingCall, target: Peer): void {
@@ -201,6 +202,7 @@ export class CallTable {
     call.caller.outgoingCalls.delete(call);
     call.caller.quota?.count("calls", -1);
     call.target?.incomingCalls.delete(call);
+    if (call.stream?.answer !== undefined) call.target?.account.release(call.stream.answer.bytes.length);
     this.#deadlines.remove(call);
     return true;
   }

@@ -96,8 +96,10 @@ export class Router {
         return;
       case "cancel":
         return calls.ends.cancel(peer, frame);
-      case "chunk":
-        return calls.chunks.take(peer, frame);
+      case "chunk": {
+        const overuse = peer.quota?.whyNotMessages(1, bytes.length, { clientId: peer.id });
+        return overuse === undefined ? calls.chunks.take(peer, frame) : calls.chunks.refuse(peer, frame, overuse);
+      }
       case "credit":
         return calls.chunks.grant(peer, frame);
       case "register-type":

@@ -29,6 +29,7 @@ function logFields(fields: LogFields): LogFields {
 
 function logValue(value: unknown): unknown {
   if (typeof value === "number" || typeof value === "boolean") return value;
+  if (typeof value === "string") return logText(value);
   if (value instanceof Error) return logText(errorText(value), maxErrorChars);
   if (!Array.isArray(value)) return logText(errorText(value));
   const shown = value.slice(0, maxListed).map((one) => logText(String(one)));

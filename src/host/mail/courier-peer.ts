@@ -4,6 +4,7 @@ import {
   type FrameBytes,
   fromWireError,
   joinFrame,
+  plainAnswerOf,
   type WorkerIdentity,
 } from "../../protocol/internal.ts";
 import type { MemoryAccount } from "../../transport/internal.ts";
@@ -49,12 +50,22 @@ export class CourierPeer implements Peer {
   }
 
   send(bytes: FrameBytes): SendOutcome {
-    const frame = decodeFrame(joinFrame(bytes));
+    const whole = joinFrame(bytes);
+    const answered = plainAnswerOf(whole);
+    if (answered !== undefined) {
+      this.#end(answered, undefined);
+      return "queued";
+    }
+    const frame = decodeFrame(whole);
     if (frame.kind !== "response") return "queued";
-    const settle = this.#underWay.get(frame.requestId);
-    this.#underWay.delete(frame.requestId);
-    settle?.(frame.error === "" ? undefined : fromWireError(frame.error, frame.metadata, undefined));
+    this.#end(frame.requestId, frame.error === "" ? undefined : fromWireError(frame.error, frame.metadata, undefined));
     return "queued";
+  }
+
+  #end(requestId: string, error: Error | undefined): void {
+    const settle = this.#underWay.get(requestId);
+    this.#underWay.delete(requestId);
+    settle?.(error);
   }
 
   notify(): SendOutcome {

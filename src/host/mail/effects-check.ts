@@ -5,6 +5,7 @@ import {
   ownReminderPrefix,
   type ReminderRule,
   readStoredRule,
+  runReminderName,
   storeLimits,
   TroupeError,
 } from "../../core/internal.ts";
@@ -29,7 +30,8 @@ export function readRules({
     if (change.name.length === 0 || change.name.length > storeLimits.reminderNameCharacters) {
       return invalid(`The name of a reminder must be a text of 1 to ${storeLimits.reminderNameCharacters} characters.`);
     }
-    if (change.name.startsWith(ownReminderPrefix)) return invalid("The name of the reminder is reserved.");
+    const isReserved = change.name.startsWith(ownReminderPrefix) && change.name !== runReminderName;
+    if (isReserved) return invalid("The name of the reminder is reserved.");
     if (change.at === "cancel") continue;
     if (!isCallTo(agent, change.message)) return invalid("The message of a reminder is not a call to its agent.");
     try {

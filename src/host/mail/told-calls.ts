@@ -6,7 +6,13 @@ import {
   type MakeId,
   storeLimits,
 } from "../../core/internal.ts";
-import { decodeFrame, encodeFrame, metadataKey, type PeekedRequest, requestIdText } from "../../protocol/internal.ts";
+import {
+  encodeFrame,
+  encodeToldCall,
+  idempotencyKeyOf,
+  type PeekedRequest,
+  requestIdText,
+} from "../../protocol/internal.ts";
 import { type CallFailure, callFailure, failureAnswer } from "../calls/call-failures.ts";
 import type { MutableHostCounters } from "../counters.ts";
 import type { HeldStore } from "../held-store.ts";
@@ -38,14 +44,6 @@ const noneType = {
 };
 /** Memory of a call beside its bytes, while the store keeps it. */
 const callBytes = 1_000;
-/** Keys of a call that mean nothing once no caller waits for it. */
-const callersKeys: readonly string[] = [
-  metadataKey.path,
-  metadataKey.timeoutMs,
-  metadataKey.epoch,
-  // The host writes its own.
-  metadataKey.principal,
-];
 
 // protocol.md §11.16
 /** Keeps the calls that workers tell on their data channel, and answers each when it is kept: no handler has seen it then. */
@@ -85,7 +83,8 @@ export class ToldCalls {
     this.#isDraining = true;
   }
 
-  #read({ bytes, targetType, targetKey }: PeekedRequest, { traits, principal }: Peer): Told | CallFailure {
+  #read(request: PeekedRequest, { traits, principal }: Peer): Told | CallFailure {
+    const { targetType, targetKey } = request;
     if (this.#isDraining) return callFailure.shuttingDown();
     if (this.#parts.courier === undefined) return callFailure.notKept("This host keeps no messages.", "not-accessible");
     if (targetType === undefined) return callFailure.noTarget();
@@ -94,17 +93,12 @@ export class ToldCalls {
     if (targetType.length > storeLimits.nameCharacters || targetKey.length > storeLimits.nameCharacters) {
       return callFailure.invalid(`Type and key of the target have at most ${storeLimits.nameCharacters} characters.`);
     }
-    const frame = decodeFrame(bytes);
-    const named = frame.kind === "request" ? frame.metadata[metadataKey.idempotency] : undefined;
     // Of a worker that knows mail each message has a name.
-    const id = traits.capabilities.has("mail") ? named : this.#parts.makeId();
-    if (frame.kind !== "request" || !isIdempotencyKey(id)) {
+    const id = traits.capabilities.has("mail") ? idempotencyKeyOf(request) : this.#parts.makeId();
+    if (!isIdempotencyKey(id)) {
       return callFailure.notKept("A told message needs an idempotencyKey of 1 to 256 characters.", "invalid-message");
     }
-    const metadata = Object.fromEntries(Object.entries(frame.metadata).filter(([key]) => !callersKeys.includes(key)));
-    const marked = principal === undefined ? metadata : { ...metadata, [metadataKey.principal]: principal };
-    const kept = encodeFrame({ ...frame, requestId: id, metadata: marked });
-    return { id, receiver: { type: targetType, key: targetKey }, frame: kept };
+    return { id, receiver: { type: targetType, key: targetKey }, frame: encodeToldCall(request, id, principal) };
   }
 
   async #keep(caller: Peer, requestId: string, { id, receiver, frame }: Told): Promise<void> {

@@ -48,6 +48,11 @@ export class MemberView implements ClusterView {
     return this.#member.isServing;
   }
 
+  isLeaving(hostId: string): boolean {
+    const state = this.#member.hosts.get(hostId)?.state;
+    return state === "draining" || state === "dead";
+  }
+
   watchHosts(listener: ClusterHostsListener): () => void {
     this.#listeners.add(listener);
     for (const host of this.#member.hosts.living()) if (this.#told.has(host.hostId)) listener.hostUp(asHost(host));

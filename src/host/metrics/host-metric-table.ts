@@ -11,6 +11,12 @@ export const hostMetrics = {
   "troupe.host.calls.oldest": gauge("s", "Age of the oldest call without an outcome."),
   "troupe.host.events": counter("{event}", "Events that came from workers."),
   "troupe.host.deliveries": counter("{delivery}", "Frames that were queued for events."),
+  "troupe.host.chunks": counter("{chunk}", "Chunks of answers passed on."),
+  "troupe.host.chunks.size": counter("By", "Bytes of these chunks."),
+  "troupe.host.streams.stalled": counter(
+    "{stream}",
+    "Streams that ran out of time while their handler waited for the reader.",
+  ),
   "troupe.host.control.messages": counter("{message}", "Control messages passed on."),
   "troupe.host.dropped": counter("{message}", "Messages that the host dropped, by the reason."),
   "troupe.host.refused": counter("{request}", "Requests that the host refused, by the reason."),

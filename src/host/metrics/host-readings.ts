@@ -40,6 +40,9 @@ function readMessages(now: HostCounters, report: Report): void {
   report("troupe.host.calls.pending", now.pendingCalls);
   report("troupe.host.events", now.events);
   report("troupe.host.deliveries", now.deliveredEvents);
+  report("troupe.host.chunks", now.chunks);
+  report("troupe.host.chunks.size", now.chunkBytes);
+  report("troupe.host.streams.stalled", now.stalledStreams);
   report("troupe.host.control.messages", now.controlMessages);
   report("troupe.host.held", now.heldMessages);
   report("troupe.host.queue.frames", now.queuedFrames);
@@ -60,6 +63,8 @@ function readDrops(now: HostCounters, report: Report): void {
     unconfirmed: now.unconfirmedEvents,
     "late-answer": now.lateAnswers,
     "stray-answer": now.strayAnswers,
+    "late-chunk": now.lateChunks,
+    "stray-chunk": now.strayChunks,
     "withheld-answer": now.withheldAnswers,
     unread: now.unreadFrames,
     "empty-frame": now.emptyFrames,

@@ -173,16 +173,21 @@ export class ClusterOperations {
     return this.#asking(signal, (ask) => this.#agents.places(agents, ask));
   }
 
+  /** This host and the others that are up. */
+  hosts(): { readonly here: ListedHost; readonly others: readonly ListedHost[] } {
+    const { hostId, hosts } = this.#parts.member();
+    const living = [...hosts.living()].map((host) => ({ hostId: host.hostId, name: host.label }));
+    const others = living.filter((host) => host.hostId !== hostId);
+    return { here: living.find((host) => host.hostId === hostId) ?? { hostId, name: "" }, others };
+  }
+
   /** Returns a page of a list of all hosts, in one order. Each host has 2 s. Rejects with the reason of `signal`. */
   rows<Kind extends keyof RowKinds>(
     kind: Kind,
     query: RowsQuery,
     signal: AbortSignal,
   ): Promise<RowsPage<RowKinds[Kind]>> {
-    const { hostId, hosts } = this.#parts.member();
-    const living = [...hosts.living()].map((host) => ({ hostId: host.hostId, name: host.label }));
-    const others = living.filter((host) => host.hostId !== hostId);
-    const here = living.find((host) => host.hostId === hostId) ?? { hostId, name: "" };
+    const { here, others } = this.hosts();
     return this.#asking(signal, (ask) => this.#parts.rows.page(kind, query, { around: { here, others, ask }, signal }));
   }
 

@@ -47,6 +47,8 @@ export interface ClusterView {
   readonly isServing: boolean;
   /** Tells of each other host that is up, at once, and of each change after that. Ends with the returned function. */
   watchHosts(listener: ClusterHostsListener): () => void;
+  /** Whether another host has said that it stops, or is known to be gone. */
+  isLeaving(hostId: string): boolean;
   /** Returns the id of the worker that serves an exclusive type anywhere in the cluster; undefined: none is known. */
   workerOf(agentType: string): string | undefined;
   /**

@@ -430,7 +430,11 @@ export class LinkedHosts implements OtherHosts, AskingHost, ClusterHostsListener
 
   #lost(hostId: string, link: OutgoingLink | undefined, detail: string, wasOpen: boolean): void {
     const { counters, report, ways } = this.#parts;
-    if (!this.#isClosed) report({ what: wasOpen ? "lost" : "not-opened", hostId, detail });
+    if (!this.#isClosed) {
+      // A host that stops ends its links in order.
+      if (!this.#parts.cluster.isLeaving(hostId)) report({ what: wasOpen ? "lost" : "not-opened", hostId, detail });
+      else if (wasOpen) report({ what: "ended", hostId, detail });
+    }
     if (link === undefined) return;
     this.#interest.forget(link);
     this.#asks.linkEnded(link);

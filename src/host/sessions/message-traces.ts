@@ -43,13 +43,14 @@ export class CallTrace {
     this.#begin("troupe place");
   }
 
-  /** The call has its outcome. You may call it twice. */
-  end(outcome: string, code: string | undefined): void {
+  /** The call has its outcome. You may call it twice. `chunks`: those of its answer; undefined if its caller reads none. */
+  end(outcome: string, code: string | undefined, chunks?: number): void {
     if (this.#phase === undefined) return;
     this.#sendings += 1;
     this.#phase.end();
     this.#phase = undefined;
     this.#root.note({ "troupe.outcome": outcome });
+    if (chunks !== undefined) this.#root.note({ "troupe.chunks": chunks });
     this.#root.end(outcome === "answered" ? undefined : (code ?? outcome));
     this.#onEnd();
   }

@@ -1,5 +1,6 @@
 import { Buffer } from "node:buffer";
 import { IndexedSet, NamedIndexedSet, type Timer } from "../../core/internal.ts";
+import type { PeekedResponse } from "../../protocol/internal.ts";
 import { limits } from "../limits.ts";
 import type { MessageSender } from "../observer.ts";
 import type { CallTrace } from "./message-traces.ts";
@@ -27,7 +28,13 @@ export interface CallStream {
   /** The target may send them, as far as it has heard. */
   grantedBytes: number;
   sentBytes: number;
+  /** Chunks that were passed on. */
+  chunks: number;
   movedMs: number;
+  /** Whether the host passes no further chunk on. The call continues, since a commit decides it. */
+  isCut: boolean;
+  /** An answer that has overtaken some of its chunks, and waits for them. */
+  answer: PeekedResponse | undefined;
 }
 
 // protocol.md H1
@@ -62,7 +69,7 @@ export interface PendingCall {
   readonly sender: MessageSender | undefined;
   /** When the call times out, by the host's clock; 0: never, or it has a timer of its own. Written by the deadlines. */
   dueMs: number;
-  /** Its place among those with the common timeout. Written by the deadlines. */
+  /** Its place among those with the common timeout; negative for a stream, whose time moves. Written by the deadlines. */
   dueSlot: number;
   timer: Timer | undefined;
   /** Undefined while the call waits for the target's channel. */

@@ -6,6 +6,7 @@ import {
   fullMailboxText,
   isIdempotencyKey,
   type Mail,
+  sizeOfRunChange,
 } from "../../core/internal.ts";
 import {
   type CommitAsk,
@@ -14,6 +15,8 @@ import {
   peekFrame,
   type RememberedAsk,
   type RemindersAsk,
+  type RunAsk,
+  type RunsAsk,
   type StateFailure,
   type WireMail,
   withKeptPrincipal,
@@ -53,8 +56,9 @@ export function readMail(mail: readonly WireMail[], { principal }: Pick<Peer, "p
 // protocol.md §11.15
 /** The host sets the epoch, so that the store refuses a host and a worker that were superseded. */
 export function toCommit(ask: CommitAsk, mail: readonly Mail[], epoch: Epoch): Commit {
-  const { agent, expected, write, reminders, remembered } = ask;
-  return { agent, epoch, expected, write, reminders, mail, remembered };
+  const { agent, expected, write, reminders, remembered, runs } = ask;
+  const changes = runs.length === 0 ? undefined : runs;
+  return { agent, epoch, expected, write, reminders, mail, remembered, runs: changes };
 }
 
 export function occurrence(from: Peer, ask: CommitAsk, outcome: HostedOutcome, ms: number): CommitOccurrence {
@@ -67,6 +71,7 @@ export function occurrence(from: Peer, ask: CommitAsk, outcome: HostedOutcome, m
     outcome: outcome.at,
     bytes,
     ms,
+    reason: "text" in outcome ? outcome.text : undefined,
   };
 }
 
@@ -78,14 +83,15 @@ export function occurrence(from: Peer, ask: CommitAsk, outcome: HostedOutcome, m
 export function whyOverused(
   quota: CallerQuota,
   clientId: string,
-  ask: LoadAsk | RemindersAsk | RememberedAsk | CommitAsk,
+  ask: LoadAsk | RemindersAsk | RememberedAsk | RunAsk | RunsAsk | CommitAsk,
 ) {
   if (ask.kind !== "commit") return quota.whyNotMessages(1, 0, { clientId });
-  const { events, mail, reminders, write } = ask;
+  const { events, mail, reminders, write, runs } = ask;
   const set = reminders.filter(({ at }) => at === "set");
   let bytes = write.at === "put" ? write.data.length : 0;
   for (const event of events) bytes += event.length;
   for (const { message } of mail) bytes += message.length;
   for (const change of set) if (change.at === "set") bytes += change.message.length;
+  for (const change of runs) bytes += sizeOfRunChange(change, 0);
   return quota.whyNotMessages(1 + events.length + mail.length + set.length, bytes, { clientId });
 }

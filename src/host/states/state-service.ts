@@ -9,7 +9,6 @@ import {
   type Mail,
   type ReminderRule,
   type StateStore,
-  type StoredReminder,
   textOfName,
 } from "../../core/internal.ts";
 import {
@@ -20,6 +19,8 @@ import {
   peekFrame,
   type RememberedAsk,
   type RemindersAsk,
+  type RunAsk,
+  type RunsAsk,
   type StateFailure,
   type StatesAnswer,
 } from "../../protocol/internal.ts";
@@ -40,9 +41,10 @@ import type { Peer } from "../sessions/peer.ts";
 import { failure, fullMailbox, occurrence, readMail, toCommit, whyOverused } from "./commit-asks.ts";
 import { type LoadSpace, loadWithin } from "./load-space.ts";
 import { type FrameRouters, RidingFrames } from "./riding-frames.ts";
+import { listRuns, readRun } from "./run-asks.ts";
 import { type GrantedEpoch, StateRights } from "./state-rights.ts";
 
-type ReadAsk = LoadAsk | RemindersAsk | RememberedAsk;
+type ReadAsk = LoadAsk | RemindersAsk | RememberedAsk | RunAsk | RunsAsk;
 
 /** An ask that a store serves: a heartbeat is none. */
 export type StoreAsk = ReadAsk | CommitAsk;
@@ -104,7 +106,7 @@ export class StateService {
   readonly #rights: StateRights;
   /** The last task of each agent that has one. */
   readonly #last = new ChurnedMap<string, Promise<unknown>>();
-  /** The last list of reminders. */
+  /** The last reading of what may be large: reminders, and parts of runs. */
   #listing: Promise<unknown> = Promise.resolve();
   /** Commits that were taken and are not decided. */
   #undecided = 0;
@@ -216,26 +218,28 @@ export class StateService {
         this.#parts.counters.loads += 1;
         return { kind: "loaded", seq, outcome: await loadWithin(space, store, ask) };
       }
-      case "reminders":
-        return {
-          kind: "reminders",
-          seq,
-          outcome: { at: "listed", reminders: await this.#listReminders(store, agent) },
-        };
+      case "reminders": {
+        // protocol.md §11.16: the store reads their messages, too.
+        const reminders = await this.#oneByOne(() => listReminders(store, agent));
+        return { kind: "reminders", seq, outcome: { at: "listed", reminders } };
+      }
       case "remembered": {
         const found = await store.remembered(agent, ask.id, ask.principal);
         if (found === undefined) return { kind: "remembered", seq, outcome: { at: "nothing" } };
         return { kind: "remembered", seq, outcome: { at: "found", answer: found.answer } };
       }
+      case "run":
+        return await this.#oneByOne(() => readRun(store, ask));
+      case "runs":
+        return await this.#oneByOne(() => listRuns(store, ask));
     }
   }
 
-  // protocol.md §11.16
-  /** The store reads their messages, too, for one agent at a time. */
-  #listReminders(store: StateStore, agent: AgentName): Promise<readonly StoredReminder[]> {
-    const listed = this.#listing.then(() => listReminders(store, agent));
-    this.#listing = listed.catch(() => undefined);
-    return listed;
+  /** Reads what may be large, one after the other. */
+  #oneByOne<T>(read: () => Promise<T>): Promise<T> {
+    const done = this.#listing.then(read);
+    this.#listing = done.catch(() => undefined);
+    return done;
   }
 
   // protocol.md §2.1
@@ -382,5 +386,9 @@ export function failedAnswer({ kind, seq }: Pick<StoreAsk, "kind" | "seq">, outc
       return { kind: "reminders", seq, outcome };
     case "remembered":
       return { kind: "remembered", seq, outcome };
+    case "run":
+      return { kind: "run", seq, outcome };
+    case "runs":
+      return { kind: "runs", seq, outcome };
   }
 }

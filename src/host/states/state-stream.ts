@@ -253,8 +253,9 @@ const pieceBytes = 500;
 
 function piecesOf(ask: StoreAsk): number {
   if (ask.kind !== "commit") return 0;
-  const { answers, events, mail, reminders, remembered } = ask;
-  return answers.length + events.length + mail.length + reminders.length + remembered.length;
+  const { answers, events, mail, reminders, remembered, runs } = ask;
+  const ofRuns = runs.reduce((sum, change) => sum + 1 + (change.at === "append" ? change.chunks.length : 0), 0);
+  return ofRuns + answers.length + events.length + mail.length + reminders.length + remembered.length;
 }
 
 const noMemory = failure("overloaded", "The host has no space for the state. Try again later.");

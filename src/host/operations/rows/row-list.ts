@@ -60,3 +60,13 @@ export function pageByName<Row>(
   const rows = later.slice(0, limit);
   return { rows, hasMore: rows.length < later.length };
 }
+
+/** A page of a list by numbers that go up. */
+export function pageByNumber<Row extends { readonly number: number }>(
+  all: readonly Row[],
+  { after = 0, limit }: Pick<RowQuery, "after" | "limit">,
+): RowsOfHost<Row> {
+  const later = all.filter(({ number }) => number > Number(after));
+  const rows = later.slice(0, limit);
+  return { rows, hasMore: rows.length < later.length };
+}

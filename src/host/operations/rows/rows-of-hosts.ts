@@ -4,8 +4,11 @@ import type { AccessRules } from "../../../security/internal.ts";
 import { RpcError, StatusCode } from "../../../transport/internal.ts";
 import { limits } from "../../limits.ts";
 import { type AsksHost, type UnansweredHost, unreadable } from "../agents-of-cluster.ts";
+import type { ActivityRow } from "./activity-rows.ts";
 import type { CallRow } from "./call-rows.ts";
+import type { CounterRow } from "./counter-rows.ts";
 import type { Failure } from "./failure-rows.ts";
+import type { FeedRow } from "./feed-rows.ts";
 import type { HopRow } from "./hop-rows.ts";
 import { type HostRows, mergeRows, placeAt, type RowPlaces } from "./merged-rows.ts";
 import type { RowFilter, RowList } from "./row-list.ts";
@@ -27,6 +30,9 @@ export interface RowKinds {
   readonly types: TypeRow;
   readonly traces: TracePartRow;
   readonly hops: HopRow;
+  readonly feed: FeedRow;
+  readonly counters: CounterRow;
+  readonly activity: ActivityRow;
 }
 
 export type RowLists = { readonly [Kind in keyof RowKinds]: RowList<RowKinds[Kind]> };
@@ -59,6 +65,8 @@ export interface RowsPage<Row> {
   readonly unanswered: readonly UnansweredHost[];
   /** Rows that all hosts together have forgotten, because they had no space. */
   readonly forgotten: number;
+  /** The number of the last row of each host, also of one that the viewer may not see. */
+  readonly ends: Readonly<Record<string, number>>;
 }
 
 /** This host among the others of its cluster. */
@@ -123,6 +131,10 @@ export class RowsOfHosts {
       next,
       unanswered: unanswered.sort((one, other) => (one.hostId < other.hostId ? -1 : 1)),
       forgotten: answered.reduce((sum, { forgotten = 0 }) => sum + forgotten, 0),
+      ends:
+        list.order === "names"
+          ? {}
+          : Object.fromEntries(rows.map(({ hostId, row }) => [hostId, Number(list.placeOf(row))])),
     };
   }
 
@@ -155,7 +167,11 @@ function wantedHosts(wanted: string | undefined, around: HostsAround | undefined
   if (wanted === undefined) return all;
   const named = all.filter((host) => host !== alone && [host.hostId, host.name].includes(wanted));
   if (named.length > 0) return named;
-  throw new TroupeError("not-found", "No host of this id or name is up in the cluster. See troupe hosts.");
+  throw noSuchHost();
+}
+
+export function noSuchHost(): TroupeError {
+  return new TroupeError("not-found", "No host of this id or name is up in the cluster. See troupe hosts.");
 }
 
 /** Without the places of hosts that have left. */

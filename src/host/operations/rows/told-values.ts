@@ -6,6 +6,8 @@ export type ToldFields = { readonly [name: string]: unknown };
 /** Entries of a list that another host tells; further ones are left out. Characters of a text; the rest is cut. */
 const mostEntries = limits.listedTypes;
 const mostChars = limits.nameChars;
+/** Numbers by their names that another host tells; further ones are left out. */
+const mostCounts = 400;
 
 export function isFields(value: unknown): value is ToldFields {
   return typeof value === "object" && value !== null && !Array.isArray(value);
@@ -23,6 +25,14 @@ export const told = {
     if (!Array.isArray(value)) return undefined;
     const texts = value.slice(0, mostEntries).map(told.text);
     return texts.every((text) => text !== undefined) ? texts : undefined;
+  },
+  /** Numbers by their names. One with an odd name or another value is passed over. */
+  counts: (value: unknown): { readonly [name: string]: number } | undefined => {
+    if (!isFields(value)) return undefined;
+    const entries = Object.entries(value).slice(0, mostCounts);
+    return Object.fromEntries(
+      entries.flatMap(([name, count]) => (/^\w{1,64}$/.test(name) && isWhole(count) ? [[name, count]] : [])),
+    );
   },
   /** Texts by their names. */
   labels: (value: unknown): { readonly [label: string]: string } | undefined => {
