@@ -13,8 +13,12 @@ import {
   LongWaits,
   MessageLog,
   payloadText,
+  RunClient,
+  RunDesk,
+  runBoundsOf,
   type SendOptions,
   SubscriptionTable,
+  WaitingHandlers,
   type WaitReports,
   watchingClock,
 } from "../core/internal.ts";
@@ -54,6 +58,7 @@ export interface WorkerParts {
   /** Undefined: nothing is measured. */
   readonly times: WorkerTimes | undefined;
   readonly clock: Clock;
+  readonly runClient: RunClient;
 }
 
 /** Makes the parts of a worker, and connects them. Throws `invalid-argument` for invalid options. */
@@ -74,13 +79,15 @@ export function composeWorker(options: WorkerRuntimeOptions, runtime: AgentRunti
   const log = messageLog === undefined ? undefined : new MessageLog(messageLog, toText);
 
   const send = (notice: LeavingNotice) => lifecycle.host.outbox?.sayClaims(notice) === true;
-  const claims = new Claims({ catalog: () => catalog, clock: settings.clock, send });
-  const leaving = new Leaving({ claims, catalog: () => catalog });
+  const claims = new Claims({ catalog: () => catalog, runs: () => runs, clock: settings.clock, send });
+  const leaving = new Leaving({ claims, catalog: () => catalog, runs: () => runs });
   const { state, hosted: keeper } = createKeptAgents({
     ...{ settings, registry, counts, stateStore: options.stateStore },
     catalog: () => catalog,
     sendQueue: () => sendQueue,
     hostStates: () => lifecycle.host.states,
+    hostKeepsRuns: () => lifecycle.host.keepsRuns,
+    onDestroyed: (id) => runs.destroy(id),
     isStateless: () => lifecycle.host.isStateless,
     epochOf: (id) => claims.epochOf(id),
     remindersChanged: (agent, changes) => inbox.withdrawTicks(agent, changes),
@@ -95,18 +102,31 @@ export function composeWorker(options: WorkerRuntimeOptions, runtime: AgentRunti
     onMissed: () => lifecycle.onLeaseMissed(),
     onNeed: (isNeeded) => dispatcher.underLease(isNeeded ? lease.layer : undefined),
   });
+  const waiting = new WaitingHandlers({
+    ...{ maxHandlers: guards.maxHandlers, ambient },
+    runningCount: () => inFlight.size,
+    agentOf: (id) => catalog.peek(id),
+  });
   const catalog: AgentCatalog = new AgentCatalog({
     ...{ runtime, ambient, messageLog, logger, clock, counts, states, commitLayer },
     ...{ classCheck: "exact", sequentialAgents, maxLiveAgents, deactivationTimeoutMs, placed: claims, lease },
     turnTokenOf: createTurnTokens(requestIdPrefix),
     longWaits: afterMs === 0 ? undefined : new LongWaits({ clock, afterMs, reports }),
-    countsEvents: Number.isFinite(guards.maxEventDepth),
+    ...{ countsEvents: Number.isFinite(guards.maxEventDepth), waiting },
     onTypeGone: (type) => subscriptions.removeType(type),
+    onDestroying: (id, destroyed) => runs.destroy(id, destroyed),
     contextsAt: (id) => claims.contextsAt(id) ?? inFlight.contextsAt(id),
     deliverTimer: (timer) => timers.deliver(timer),
   });
   const measuredLayers = times === undefined ? createLayers(options) : [times.layer, ...createLayers(options)];
-  const dispatcher = new Dispatcher({ catalog, logger, log, tracing, layers: measuredLayers, stateLayers });
+  const runs: RunDesk = new RunDesk({
+    ...{ catalog, codecs: registry, clock, makeId, bounds: runBoundsOf(options.runs), maxDepth: guards.maxEventDepth },
+    deliver: (message) => timers.deliver(message),
+    keeper: state.runs,
+    reminderOf: (agent, isSet) => post.runReminder(agent, isSet),
+    isStopping: () => inbox.intake !== "all",
+  });
+  const dispatcher = new Dispatcher({ catalog, logger, log, tracing, layers: measuredLayers, stateLayers, runs });
 
   const sendQueue = new SendQueue(settings, counts, () => lifecycle.onStranded());
   const eventGuard = new EventGuard({
@@ -123,7 +143,7 @@ export function composeWorker(options: WorkerRuntimeOptions, runtime: AgentRunti
   const callBegins = (options: SendOptions, path: CallPath) => catalog.senders.callBegins(options, path);
   const effectsOf = (sender: AgentId | undefined) => catalog.senders.effectsOf(sender);
   const outgoing = { settings, registry, interventions, log, sendQueue, eventGuard };
-  const calls = new OutgoingCalls({ ...outgoing, counts, nextRequestNumber, pathOf, callBegins, times });
+  const calls = new OutgoingCalls({ ...outgoing, counts, nextRequestNumber, pathOf, callBegins, waiting, times });
   const events = new OutgoingEvents({
     ...{ ...outgoing, effectsOf },
     keepEvent: (...kept) => calls.keepEvent(...kept),
@@ -173,6 +193,7 @@ export function composeWorker(options: WorkerRuntimeOptions, runtime: AgentRunti
     post,
     times,
     clock,
+    runClient: new RunClient({ runtime, codecs: registry, interventions, clock, makeId }),
   };
 }
 

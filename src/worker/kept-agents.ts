@@ -36,6 +36,10 @@ export interface KeptAgentsOptions {
   readonly stateStore: StateStore | undefined;
   /** The way to the states at the present host; undefined without a connection. */
   readonly hostStates: () => HostStates | undefined;
+  /** Whether the present host keeps runs. Undefined: that is not known. */
+  readonly hostKeepsRuns: () => boolean | undefined;
+  /** An agent has deleted itself. */
+  readonly onDestroyed: (id: AgentId) => void;
   /** Reminders of an agent were set or cancelled: ticks that wait for their turn are not handled any more. */
   readonly remindersChanged: (agent: AgentName, changes: readonly ReminderChange[]) => void;
   /** Returns the epoch under which the host has placed an agent here. */
@@ -79,7 +83,10 @@ export function createKeptAgents(options: KeptAgentsOptions): KeptAgents {
   const common = {
     isSequential: (type: string) => catalog().turnsOf(type) !== undefined,
     runAhead: (type: string) => catalog().turnsOf(type)?.runAhead ?? 0,
-    forget: (...activation: Parameters<AgentCatalog["forget"]>) => catalog().forget(...activation),
+    forget: (...activation: Parameters<AgentCatalog["forget"]>) => {
+      if (activation[2] === "destroyed") options.onDestroyed(activation[0]);
+      return catalog().forget(...activation);
+    },
     codec: new AnswerCodec(registry, preferredContentType),
   };
   if (stateStore !== undefined) {
@@ -95,19 +102,17 @@ export function createKeptAgents(options: KeptAgentsOptions): KeptAgents {
     });
     return { state, hosted: undefined };
   }
-  const hosted = new HostedKeeper({ host: hostStates, sendEvent: send, remindersChanged });
+  const hosted = new HostedKeeper({
+    ...{ host: hostStates, hostKeepsRuns: options.hostKeepsRuns, sendEvent: send, remindersChanged },
+  });
   const state = createStateLayers<Hosted>({
     ...common,
     keeper: () => (isStateless() ? undefined : hosted),
     loadsInstancesLate: true,
     epochOf,
     answerBytes: (answer) => (answer instanceof Uint8Array ? answer.length : answer.bytes.length),
-    // `riding` encodes the answer, and fails the turn if it can't. One that follows chunks leaves behind the commit.
-    assertSendable: ({ owed, context }: CallDelivery, answer) => {
-      if (!context.hasSentChunk) return;
-      registry.encode(answer, preferredContentType);
-      owed?.beginCommit();
-    },
+    // `riding` encodes the answer, and fails the turn if it can't.
+    assertSendable: () => undefined,
     riding: ({ owed, kept, agentId: target, context }: CallDelivery, answer) =>
       owed && RidingAnswer.of({ owed, answer, target, sender: context.sender, isRemembered: kept !== undefined }),
   });

@@ -66,6 +66,13 @@ export class PresentHost {
     return connection !== undefined && !connection.keepsMail && !connection.outbox.host.isAwaited;
   }
 
+  // protocol.md §11.24
+  /** Whether the host keeps runs. Undefined: it has not told so yet, or there is no connection. */
+  get keepsRuns(): boolean | undefined {
+    const connection = this.#supervisor.current;
+    return connection === undefined || connection.outbox.host.isAwaited ? undefined : connection.outbox.host.knowsRuns;
+  }
+
   /** Resolves to whether the host keeps mail, when it has told so. Undefined: there is no connection. */
   async keepsMail(): Promise<boolean | undefined> {
     const connection = this.#supervisor.current;

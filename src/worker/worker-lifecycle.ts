@@ -246,9 +246,15 @@ export class WorkerLifecycle {
 
   /** Registers everything on a connection. Asks the host for a sign of life if there is nothing to register. */
   async #register(connection: WorkerConnection, how: RegisterOptions): Promise<void> {
-    if (this.#options.settings.opensControlAtStart) connection.services.control.open();
+    const { opensControlAtStart, reconnect, clock } = this.#options.settings;
+    if (opensControlAtStart) connection.services.control.open();
     const registry = this.#registryOf(connection, how);
-    if (this.registration.isEmpty) return connection.confirm(how.signal);
+    if (this.registration.isEmpty) {
+      await connection.confirm(how.signal);
+      // The host may still find out who calls. A worker that does not come back has no other moment to learn that it is refused.
+      if (reconnect.maxAttempts === 0) await Promise.race([connection.outbox.host.came(clock), connection.closed]);
+      return;
+    }
     // No other registrations wait during a replay.
     await this.registration.replay(registry, how.signal, (error) => connection.services.registry.giveUp(error));
   }

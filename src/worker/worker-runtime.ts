@@ -8,6 +8,7 @@ import {
   AgentType,
   type AmbientContexts,
   type AnswerOf,
+  type AttachRunOptions,
   agentIdOf,
   agentTypeText,
   assertAgentRequest,
@@ -30,6 +31,7 @@ import {
   defaultLogger,
   type GetOptions,
   guardedLogger,
+  type ListRunsOptions,
   type Logger,
   type MessageStream,
   type MessageStreamOptions,
@@ -40,9 +42,13 @@ import {
   type RegisterAgentInstanceOptions,
   type RegisterFactoryOptions,
   type ReminderInfo,
+  type Run,
+  type RunListPage,
+  type RunOf,
   type Sendable,
   type SendOptions,
   type SendOptionsWithAnswer,
+  type StartRunOptions,
   type StateStore,
   type Subscription,
   type TellOptions,
@@ -215,6 +221,30 @@ export class WorkerRuntime implements AgentRuntime {
     });
     // The parts of a runtime know no types of messages.
     return stream as MessageStream<ChunkOf<Message>, AnswerOf<Message>>;
+  }
+
+  startRun<Message>(
+    message: Sendable<Message>,
+    recipient: AgentId,
+    options: StartRunOptions = {},
+  ): Promise<Run<ChunkOf<Message>, AnswerOf<Message>>> {
+    const run: Promise<unknown> = this.#parts.runClient.start(message, recipient, options);
+    // The parts of a runtime know no types of messages.
+    return run as Promise<Run<ChunkOf<Message>, AnswerOf<Message>>>;
+  }
+
+  attachRun<Type extends MessageType>(
+    recipient: AgentId,
+    id: string,
+    options: AttachRunOptions<Type> = {},
+  ): RunOf<Type> {
+    const run: unknown = this.#parts.runClient.attach(recipient, id, options);
+    // As above.
+    return run as RunOf<Type>;
+  }
+
+  async listRuns(recipient: AgentId, options: ListRunsOptions = {}): Promise<RunListPage> {
+    return this.#parts.runClient.list(recipient, options);
   }
 
   async publishMessage<Message>(

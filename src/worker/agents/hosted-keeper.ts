@@ -1,5 +1,6 @@
 import {
   type AgentName,
+  type AgentRunQuery,
   type Commit,
   type Epoch,
   type KeptCommit,
@@ -7,6 +8,11 @@ import {
   onlySends,
   type RememberedMessage,
   type ReminderChange,
+  type RunChange,
+  type RunList,
+  type RunName,
+  type RunPage,
+  type RunPageQuery,
   type StateKeeper,
   type StateRecord,
   type StoredReminder,
@@ -49,6 +55,8 @@ export type Hosted = HostedAnswer | HostedEvent | Uint8Array;
 export interface HostedKeeperOptions {
   /** The way to the present host; undefined without a connection. */
   readonly host: () => HostStates | undefined;
+  /** Whether the present host keeps runs. Undefined: that is not known. */
+  readonly hostKeepsRuns: () => boolean | undefined;
   /** Sends an event that rides on no write. Must not throw. */
   readonly sendEvent: (frame: Uint8Array) => void;
   /** Called when reminders were set or cancelled, before those who wait for the commit. Must not throw. */
@@ -137,17 +145,50 @@ export class HostedKeeper implements StateKeeper<Hosted> {
     return outcome.reminders.map((reminder) => ({ ...reminder, agent }));
   }
 
+  // protocol.md §11.24
+  get keepsRuns(): boolean {
+    return this.#options.hostKeepsRuns() !== false;
+  }
+
+  async readRun(
+    { agent, id }: RunName,
+    { from = 0, message = false, maxBytes = 0 }: RunPageQuery,
+  ): Promise<RunPage | undefined> {
+    const answer = await this.#runsHost().ask({ kind: "run", agent, id, from, message, maxBytes });
+    if (answer.kind !== "run") throw foreign(answer);
+    const { outcome } = answer;
+    if (outcome.at === "failed") throw errorOf(outcome);
+    if (outcome.at === "nothing") return undefined;
+    const { run, message: start, from: first, chunks, outcome: end } = outcome;
+    return { run: { agent, ...run }, message: start, from: first, chunks, outcome: end };
+  }
+
+  async listRuns({ agent, status, after = "", limit = 0 }: AgentRunQuery): Promise<RunList> {
+    const answer = await this.#runsHost().ask({ kind: "runs", agent, status, after, limit });
+    if (answer.kind !== "runs") throw foreign(answer);
+    const { outcome } = answer;
+    if (outcome.at === "failed") throw errorOf(outcome);
+    return { runs: outcome.runs.map((run) => ({ agent, ...run })), isLast: outcome.isLast };
+  }
+
+  /** A host that knows nothing of runs would not see what a commit says of them. */
+  #runsHost(): HostStates {
+    if (this.#options.hostKeepsRuns() === true) return this.#host();
+    const text = "The worker has no host now that has said that it keeps runs. Try again when it has one.";
+    throw new UndeliverableException(text, { code: "disconnected", notHandled: true });
+  }
+
   /** Never rejects. */
   #commit(
     way: HostStates | undefined,
     commit: Commit,
     { answers, events }: { readonly answers: readonly Uint8Array[]; readonly events: readonly Uint8Array[] },
   ): Promise<KeptOutcome> {
-    const { agent, epoch, expected, write, reminders, remembered } = commit;
+    const { agent, epoch, expected, write, reminders, remembered, runs = noRuns } = commit;
     const mail = commit.mail.length === 0 ? noMail : commit.mail.map(({ id, frame }) => ({ id, message: frame }));
     let host: HostStates;
     try {
-      host = way ?? this.#host();
+      host = way ?? (runs.length === 0 ? this.#host() : this.#runsHost());
     } catch (error) {
       return Promise.resolve(failedOutcome(error));
     }
@@ -163,6 +204,7 @@ export class HostedKeeper implements StateKeeper<Hosted> {
       mail,
       reminders,
       remembered,
+      runs,
     };
     return host.ask(ask).then(outcomeOf, failedOutcome);
   }
@@ -178,6 +220,7 @@ export class HostedKeeper implements StateKeeper<Hosted> {
 
 const noBytes: readonly Uint8Array[] = [];
 const noMail: readonly WireMail[] = [];
+const noRuns: readonly RunChange[] = [];
 /** Nothing was to be written: the messages are on their way, or the runtime sends them. */
 const sentAlone: KeptOutcome = { at: "committed", eTag: "", revision: 0 };
 

@@ -27,6 +27,7 @@ import {
   type ReminderOptions,
   reminderInfos,
   ruleOf,
+  runReminder,
   type StateKeeper,
   type TellOptions,
   type Tracing,
@@ -130,20 +131,25 @@ export class HostedPost implements AgentPost {
     assertReminderName(name);
     assertReminderOptions(options);
     this.#keeper();
-    const { settings, registry } = this.#options;
-    const rule = ruleOf(when, options, settings.clock.wallNow(), settings.cron);
-    const payload = registry.encode(message, settings.preferredContentType);
-    const frame = encodeKeptCall({
-      ...{
-        requestId: name,
-        sender: undefined,
-        receiver: nameOf(agent),
-        payload,
-        metadata: { ...settings.tracing?.inject() },
-      },
-    });
+    const { clock, cron, makeId } = this.#options.settings;
+    const rule = { ...ruleOf(when, options, clock.wallNow(), cron), setId: makeId() };
+    const frame = this.#reminderFrame(agent, name, message);
     assertReminderLength(frame);
     return this.#change(agent, { at: "set", name, dueMs: rule.dueMs, rule: formatRule(rule), message: frame });
+  }
+
+  /** Makes the reminder for the unfinished runs of an agent, or its end. Undefined: nothing here fires it. */
+  runReminder(agent: AgentId, isSet: boolean): ReminderChange | undefined {
+    const { keeper, isMailless, settings } = this.#options;
+    if (keeper === undefined || isMailless()) return undefined;
+    return runReminder(isSet, settings, (name, message) => this.#reminderFrame(agent, name, message));
+  }
+
+  #reminderFrame(agent: AgentId, name: string, message: unknown): Uint8Array {
+    const { settings, registry } = this.#options;
+    const payload = registry.encode(message, settings.preferredContentType);
+    const metadata = { ...settings.tracing?.inject() };
+    return encodeKeptCall({ requestId: name, sender: undefined, receiver: nameOf(agent), payload, metadata });
   }
 
   async cancel(agent: AgentId, name: string): Promise<void> {

@@ -10,6 +10,7 @@ import {
   nameInPath,
   noPath,
   type PlacedAgents,
+  type RunDesk,
 } from "../../core/internal.ts";
 import type { LeaveReason } from "../../protocol/internal.ts";
 import { Claim, type ClaimedWork } from "./claim.ts";
@@ -18,6 +19,7 @@ import { LeftClaims } from "./left-claims.ts";
 
 export interface ClaimsOptions extends ClaimNoticesOptions {
   readonly catalog: () => AgentCatalog;
+  readonly runs: () => Pick<RunDesk, "keeps">;
 }
 
 /** The fate of a message for an agent that the host has placed here. */
@@ -51,11 +53,13 @@ const ranks: Readonly<Record<LeaveReason, number>> = {
 export class Claims implements PlacedAgents {
   readonly notices: ClaimNotices;
   readonly #catalog: () => AgentCatalog;
+  readonly #runs: () => Pick<RunDesk, "keeps">;
   readonly #claims = new Map<string, Claim>();
   readonly #left = new LeftClaims();
 
-  constructor({ catalog, ...notices }: ClaimsOptions) {
+  constructor({ catalog, runs, ...notices }: ClaimsOptions) {
     this.#catalog = catalog;
+    this.#runs = runs;
     this.notices = new ClaimNotices(notices);
   }
 
@@ -138,6 +142,10 @@ export class Claims implements PlacedAgents {
   /** Whether the claim is the present one of its agent. */
   isCurrent(claim: Claim): boolean {
     return this.#claims.get(nameOf(claim)) === claim;
+  }
+
+  isNeeded(agent: AgentName): boolean {
+    return this.#runs().keeps(agent);
   }
 
   ask(agent: AgentName, reason: LeaveReason): void {

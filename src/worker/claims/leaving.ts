@@ -1,4 +1,4 @@
-import type { AgentCatalog, DeactivationReason, Epoch } from "../../core/internal.ts";
+import type { AgentCatalog, DeactivationReason, Epoch, RunDesk } from "../../core/internal.ts";
 import { AgentId, compareEpochs } from "../../core/internal.ts";
 import type { ClaimedAgent, LeaveFrame, LeaveReason } from "../../protocol/internal.ts";
 import type { Outbox } from "../connection/outbox.ts";
@@ -8,6 +8,7 @@ import type { Claims } from "./claims.ts";
 export interface LeavingOptions {
   readonly claims: Claims;
   readonly catalog: () => AgentCatalog;
+  readonly runs: () => Pick<RunDesk, "release">;
 }
 
 // protocol.md §11.17
@@ -108,7 +109,9 @@ export class Leaving {
   }
 
   async #letGo(claim: Claim, reason: DeactivationReason): Promise<void> {
-    const { claims, catalog } = this.#options;
+    const { claims, catalog, runs } = this.#options;
+    // Before the wait for turns, which the readers of a run take part in.
+    runs().release(claim.id);
     await catalog().release(claim.id, reason, () => claims.isCurrent(claim));
     // A worthless copy may still have a turn that runs.
     if (!claim.isIdle)

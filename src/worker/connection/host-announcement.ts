@@ -67,6 +67,12 @@ export class HostAnnouncement {
     return this.#knows("streams");
   }
 
+  // protocol.md §11.24
+  /** Whether the host keeps runs. */
+  get knowsRuns(): boolean {
+    return this.#knows("runs");
+  }
+
   // protocol.md §11.17
   /** Whether the host takes agents of shared types back, and gives them to other workers. */
   get knowsClaims(): boolean {

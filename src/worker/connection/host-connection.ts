@@ -1,4 +1,4 @@
-import { errorText, TroupeError, UndeliverableException } from "../../core/internal.ts";
+import { errorText, joinSignals, TroupeError, UndeliverableException } from "../../core/internal.ts";
 import { clientIdKey, decodeFrame, type Frame, hostTraits, method, readCapabilities } from "../../protocol/internal.ts";
 import type { FrameStream, Link, Metadata, StreamEnd, StreamReceiver } from "../../transport/internal.ts";
 import { ChannelReading } from "./channel-reading.ts";
@@ -201,9 +201,9 @@ export class HostConnection<Services extends ConnectionServices = ConnectionServ
   /** Resolves when the host itself has answered on the link that carries the calls. Rejects when the time is up, or when only a proxy answers. */
   async confirm(signal: AbortSignal): Promise<void> {
     const { startTimeoutMs, clock } = this.#options.settings;
+    const either = joinSignals(signal, this.signal);
     try {
-      const either = AbortSignal.any([signal, this.signal]);
-      const limit = { ms: startTimeoutMs, option: "startTimeoutMs", clock, signal: either };
+      const limit = { ms: startTimeoutMs, option: "startTimeoutMs", clock, signal: either.signal };
       await withinLimit(limit, (within) =>
         askForSignOfLife(this.#carrier.link, { metadata: this.metadata, signal: within }),
       );
@@ -211,6 +211,8 @@ export class HostConnection<Services extends ConnectionServices = ConnectionServ
       await this.assertOpen();
       const text = `The host at ${this.address} gave no answer of its own: ${errorText(cause)}`;
       throw new UndeliverableException(text, { cause, code: "disconnected" });
+    } finally {
+      either.letGo();
     }
   }
 
@@ -367,13 +369,15 @@ export class HostConnection<Services extends ConnectionServices = ConnectionServ
     });
     const { host } = this.outbox;
     if (saysVoid(end) && (host.knowsLease || host.isAwaited)) this.#options.onVoid(this);
-    this.#finish({ code: "disconnected", text: loss.reason });
+    const isNotAdmitted = loss.by === "refused" && loss.code === "not-authorized";
+    this.#finish({ code: "disconnected", text: loss.reason }, isNotAdmitted ? endError(loss) : undefined);
     if (this.#isLeaving) return this.#resolveClosed({ by: "left" });
     this.#resolveClosed(loss);
     void this.#link.close();
   }
 
-  #finish(reason: UndeliverableReason): void {
+  /** `error`: the one of registrations and questions that are under way. */
+  #finish(reason: UndeliverableReason, error?: Error): void {
     this.#keepAlive.stop();
     this.#heartbeat.stop();
     this.#leaseAsking.stop();
@@ -381,6 +385,6 @@ export class HostConnection<Services extends ConnectionServices = ConnectionServ
     this.services.close(reason);
     this.states.close(reason);
     this.#sideStream.close();
-    this.#ended.abort(new UndeliverableException(reason.text, { code: reason.code }));
+    this.#ended.abort(error ?? new UndeliverableException(reason.text, { code: reason.code }));
   }
 }

@@ -74,6 +74,7 @@ export class HostSearch<Services extends ConnectionServices> {
     // A worker tries the other hosts before it returns to one that leaves.
     const isMoving = kind === "move" && hosts.size > 1;
     const addresses = hosts.inOrder({ isMoving });
+    let told = reason;
     const maxAttempts = isPatient && reconnect.maxAttempts > 0 ? reconnect.maxAttempts : addresses.length;
     try {
       if (leaving !== undefined && !isMoving) {
@@ -86,7 +87,12 @@ export class HostSearch<Services extends ConnectionServices> {
         ...{ addresses, reconnect, random, clock, signal, reason, maxAttempts },
         failedRounds: kind === "start" || isMoving ? undefined : this.#failedRounds,
         failedAttempts: this.#refusals,
-        onStep: (step) => this.#step(search, step),
+        onStep: (step) => {
+          this.#step(search, step);
+          if (step.at !== "waiting" || step.reason === told) return;
+          told = step.reason;
+          this.#options.settings.logger.warn(told, undefined, "The worker has not reached its host");
+        },
         open: (address) => this.#open(address, search),
         isWorthRetrying: (error) => kind !== "start" || isUnreachable(error),
       });

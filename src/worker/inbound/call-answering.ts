@@ -2,6 +2,7 @@ import {
   type AgentCatalog,
   type AgentId,
   type AgentName,
+  bareContentType,
   type Deadline,
   type Delivery,
   type DeliveryOwner,
@@ -11,6 +12,8 @@ import {
   type GiveBackReason,
   HandlerContext,
   isIdempotencyKey,
+  isRunMessageName,
+  jsonContentType,
   keyRefused,
   NamedIndexedSet,
   type ReminderChange,
@@ -21,6 +24,7 @@ import {
   TroupeError,
   tickWithdrawn,
   UndeliverableException,
+  waitingIn,
   withdrawsTick,
 } from "../../core/internal.ts";
 import {
@@ -216,7 +220,9 @@ export class CallAnswering {
     owed.arrivedMs = lease.arrivedMs;
     owed.byteLength = bytes.length;
     work.add(owed);
-    if (isUrgent || slots.hasFree) return this.#run(frame, owed, deadline, isUrgent);
+    // The runtime answers it: readers of runs wait long, and must not take the slots of handlers.
+    owed.hasNoSlot = isRunRequest(frame);
+    if (owed.hasNoSlot || isUrgent || slots.hasFree) return this.#run(frame, owed, deadline, isUrgent);
     this.#owed.add(owed);
     this.#park(frame, owed, deadline);
   }
@@ -242,7 +248,7 @@ export class CallAnswering {
 
   /** Runs the handler. Remembers the request id until the handler ends, unless the handler answers at once. */
   #run(frame: RequestFrame, owed: PendingResponse, deadline: Deadline | undefined, isUrgent: boolean): void {
-    this.#options.slots.begin();
+    if (!owed.hasNoSlot) this.#options.slots.begin();
     let call: IncomingCall;
     try {
       call = this.#open(frame, owed, deadline, isUrgent);
@@ -258,6 +264,7 @@ export class CallAnswering {
   /** The slot of a handler that a stop has given up is free already. */
   #end(owed: PendingResponse, slot?: HandlerSlot): void {
     if (!this.#forget(owed)) return;
+    if (owed.hasNoSlot) return;
     if (slot === undefined) this.#options.slots.end();
     else slot.end();
   }
@@ -302,10 +309,11 @@ export class CallAnswering {
       reminder,
       // A reminder begins anew: nothing led to it but time.
       ...(reminder === undefined && { depth: depthIn(frame.metadata), isMail }),
+      above: isMail ? 0 : waitingIn(frame.metadata),
     });
     owed.begin(context);
     const link: TraceCarrier = frame.metadata;
-    const isInTurns = catalog.turnsOf(agentId.type) !== undefined;
+    const isInTurns = catalog.turnsOf(agentId.type) !== undefined && !owed.hasNoSlot;
     const handlerSlot = isInTurns ? new HandlerSlot(slots, owed.byteLength, isUrgent) : undefined;
     const giveBack = owed.claim && ((reason: GiveBackReason) => isGivenBack(owed, reason));
     // An agent without a state remembers nothing.
@@ -314,6 +322,13 @@ export class CallAnswering {
     const { arrivedMs } = owed;
     return { agentId, message, context, link, typeName, owed, handlerSlot, giveBack, arrivedMs, kept };
   }
+}
+
+/** Whether the runtime answers a call in place of its agent. */
+export function isRunRequest({ payload, metadata }: RequestFrame): boolean {
+  if (payload === undefined || !isRunMessageName(payload.typeName)) return false;
+  // Only JSON becomes such a message. A kept event goes to its agent.
+  return bareContentType(payload.contentType) === jsonContentType && metadata[metadataKey.topic] === undefined;
 }
 
 /** Whether a newer program has written the agent's state, so that this worker can't make the agent. */

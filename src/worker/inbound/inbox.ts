@@ -20,7 +20,7 @@ import {
 import type { Leaving } from "../claims/leaving.ts";
 import type { HostConnection } from "../connection/host-connection.ts";
 import type { OutgoingCalls } from "../outbound/outgoing-calls.ts";
-import { CallAnswering, type CallAnsweringOptions, type CallArrival } from "./call-answering.ts";
+import { CallAnswering, type CallAnsweringOptions, type CallArrival, isRunRequest } from "./call-answering.ts";
 import { EventDelivery, type EventDeliveryOptions } from "./event-delivery.ts";
 
 type OnHostLeaving = (connection: HostConnection, leaving: LeavingFrame) => void;
@@ -181,7 +181,7 @@ export class Inbox {
       else this.#answering.refuse(frame, outbox);
       return;
     }
-    const isUrgent = this.#isOwn(frame) || this.#isNested(frame);
+    const isUrgent = this.#isOwn(frame) || this.#isNested(frame) || isRunRequest(frame);
     if (!isUrgent && (this.#isOverloaded(connection) || (connection.isFull && !connection.isPaused))) {
       this.#answering.refuseOverload(frame, outbox);
       const epoch = this.#epochOf(frame, connection);

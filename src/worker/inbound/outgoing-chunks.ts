@@ -41,6 +41,11 @@ export class OutgoingChunks implements ChunkSink {
     return this.#offset > 0;
   }
 
+  /** Chunks that were sent. */
+  get count(): number {
+    return this.#offset;
+  }
+
   put(chunk: unknown): Promise<void> | undefined {
     const { requestId, outbox, registry, settings } = this.#parts;
     const { typeName, contentType, data } = registry.encode(chunk, settings.preferredContentType);

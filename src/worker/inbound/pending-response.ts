@@ -10,6 +10,7 @@ import {
   TroupeError,
 } from "../../core/internal.ts";
 import {
+  chunksMetadata,
   encodeFrame,
   metadataKey,
   type ResponseFrame,
@@ -56,6 +57,8 @@ export class PendingResponse implements Work {
   chunks: OutgoingChunks | undefined;
   /** Whether no caller reads the answer: it goes without a value. */
   isUnread = false;
+  /** Whether the call needs no handler slot: the runtime answers it. */
+  hasNoSlot = false;
   readonly #outbox: Outbox;
   readonly #options: PendingResponseOptions;
   /** The call as it came, if the host has placed its agent here. */
@@ -127,7 +130,10 @@ export class PendingResponse implements Work {
   encode(result: unknown): Uint8Array | undefined {
     if (this.#isOver()) return undefined;
     const payload = this.#payloadOf(result);
-    const metadata = this.carrier ?? noMetadata;
+    const { chunks } = this;
+    const carried = this.carrier ?? noMetadata;
+    // The chunks go another way, on which the host may get them later.
+    const metadata = chunks?.hasSent === true ? { ...carried, ...chunksMetadata(chunks.count) } : carried;
     const bytes = encodeFrame({ kind: "response", requestId: this.requestId, payload, error: "", metadata });
     assertLength(bytes, this.#outbox.maxBytes);
     this.#encoded = bytes;

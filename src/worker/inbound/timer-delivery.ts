@@ -7,7 +7,9 @@ import {
   HandlerContext,
   type MakeId,
   movedError,
+  type OwnOutcome,
   type TimerMessage,
+  type TraceCarrier,
 } from "../../core/internal.ts";
 import type { Claim } from "../claims/claim.ts";
 import type { Claims } from "../claims/claims.ts";
@@ -30,7 +32,7 @@ export interface TimerDeliveryOptions {
 /** Bytes that the message of a timer counts among the parked ones. It was never on the wire. */
 const countedBytes = 0;
 
-/** Delivers the messages of timers to agents of this worker. */
+/** Delivers the messages of timers and of runs to agents of this worker. */
 export class TimerDelivery {
   readonly #options: TimerDeliveryOptions;
   readonly #owner: DeliveryOwner<TimerTurn>;
@@ -38,9 +40,9 @@ export class TimerDelivery {
   constructor(options: TimerDeliveryOptions) {
     this.#options = options;
     this.#owner = {
-      spanDetails: ({ agentId: destination }) => ({ destination, link: undefined }),
-      answered: (turn) => this.#end(turn),
-      failed: (turn) => this.#end(turn),
+      spanDetails: ({ agentId: destination, link }) => ({ destination, link }),
+      answered: (turn, answer) => this.#end(turn, { answer }),
+      failed: (turn, error) => this.#end(turn, { error }),
     };
   }
 
@@ -75,12 +77,12 @@ export class TimerDelivery {
   }
 
   /** The slot of a handler that a stop has given up is free already. */
-  #end(turn: TimerTurn): void {
+  #end(turn: TimerTurn, outcome: OwnOutcome): void {
     if (this.#options.work.delete(turn)) {
       if (turn.handlerSlot === undefined) this.#options.slots.end();
       else turn.handlerSlot.end();
     }
-    turn.timer.onEnd();
+    turn.timer.onEnd(outcome);
   }
 }
 
@@ -96,7 +98,7 @@ class TimerTurn implements Delivery, Work {
   readonly agentId: AgentId;
   readonly message: unknown;
   readonly context: HandlerContext;
-  readonly link = undefined;
+  readonly link: TraceCarrier | undefined;
   readonly claim: Claim | undefined;
   readonly isAwaited = false;
   handlerSlot: HandlerSlot | undefined;
@@ -105,16 +107,15 @@ class TimerTurn implements Delivery, Work {
   onGivenUp: (() => void) | undefined;
 
   constructor(timer: TimerMessage, { catalog, makeId, claim }: TimerTurnOptions) {
-    const { agentId, message } = timer;
+    const { agentId, message, context, link } = timer;
     const { runtime } = catalog;
     this.claim = claim;
     this.timer = timer;
     this.agentId = agentId;
     this.message = message;
-    this.context = new HandlerContext({
-      ...{ sender: agentId, topicId: undefined, isRpc: true, messageId: makeId },
-      ...{ agentId, runtime },
-    });
+    this.link = link;
+    const own = { sender: agentId, topicId: undefined, isRpc: true, messageId: makeId, agentId, runtime };
+    this.context = context ?? new HandlerContext(own);
   }
 
   get mayGoBack(): boolean {
@@ -133,5 +134,7 @@ class TimerTurn implements Delivery, Work {
   abandon(reason: Error): void {
     this.onGivenUp?.();
     this.context.abort(reason);
+    // A run fails now: its handler may never end.
+    this.timer.onEnd({ error: reason });
   }
 }

@@ -5,6 +5,7 @@ import {
   type CodecRegistry,
   DropMessage,
   type InterventionChain,
+  isRunMessageName,
   MessageDroppedException,
   type MessageLog,
   type MessageType,
@@ -59,6 +60,8 @@ export class AnswerReader {
     };
     return traced(settings.tracing, "ack", details, async () => {
       const answer = this.#open(frame, call);
+      // Those of a run see its answer when it is read.
+      if (isRunMessageName(call.messageType)) return this.#checked(answer, call);
       const decided = interventions.onResponse(answer, { sender: recipient, recipient: sender });
       const wait = { ...call.timed, isBefore: false, timedOut: answerUndecidedText };
       const result = await waits.of(decided, wait);

@@ -6,8 +6,9 @@ import {
   chunkOverheadBytes,
   type MessageType,
   TroupeError,
+  UndeliverableException,
 } from "../../core/internal.ts";
-import { type ChunkFrame, streamMetadata, type WireMetadata } from "../../protocol/internal.ts";
+import { type ChunkFrame, chunksOf, streamMetadata, type WireMetadata } from "../../protocol/internal.ts";
 import type { OutgoingCall } from "./outgoing-call.ts";
 
 export interface IncomingChunksParts {
@@ -60,6 +61,16 @@ export class IncomingChunks {
     } catch (error) {
       reader.refuse(error);
     }
+  }
+
+  /** The answer has come. Its sender may have sent more chunks than have come. */
+  answered(metadata: WireMetadata): void {
+    const { reader, recipient } = this.#parts;
+    const sent = chunksOf(metadata);
+    if (sent <= this.#offset) return;
+    const text = `${recipient} has answered, but ${sent - this.#offset} of its ${sent} chunks are lost: its worker or its host ended, or had no space.`;
+    const advice = "The answer is whole: take it from the stream's answer.";
+    reader.loseRest(new UndeliverableException(`${text} ${advice}`, { code: "disconnected" }));
   }
 
   /** Ends the stream: a chunk has come that can't be read. */

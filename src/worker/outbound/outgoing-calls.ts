@@ -6,6 +6,7 @@ import {
   type CallPath,
   type ChunkReader,
   type CodecRegistry,
+  type CountedCall,
   DropMessage,
   defaultWindowBytes,
   depthMetadata,
@@ -14,6 +15,7 @@ import {
   errorBeforeSend,
   HandlerContext,
   type InterventionChain,
+  isRunMessage,
   MessageDroppedException,
   type MessageLog,
   type MessageMetadata,
@@ -26,6 +28,7 @@ import {
   TopicId,
   UndeliverableException,
   undecidedText,
+  type WaitingHandlers,
   withCheckedMetadata,
 } from "../../core/internal.ts";
 import {
@@ -78,6 +81,8 @@ interface CallStart {
   readonly path: CallPath;
   /** Handlers that led to it and do not wait for it. */
   readonly depth: number;
+  /** The handlers that wait for it, if they are counted. */
+  readonly counted: CountedCall | undefined;
 }
 
 export interface OutgoingCallsOptions {
@@ -95,6 +100,7 @@ export interface OutgoingCallsOptions {
   /** Notes that a call with this path begins. Returns what to call when it has ended, before its caller hears of that. */
   readonly callBegins: (options: SendOptions, path: CallPath) => (() => void) | undefined;
   readonly eventGuard: EventGuard;
+  readonly waiting: WaitingHandlers;
   /** Undefined: nothing is measured. */
   readonly times: WorkerTimes | undefined;
 }
@@ -247,14 +253,19 @@ export class OutgoingCalls {
     } catch (error) {
       return Promise.reject(error);
     }
-    const ended = this.#parts.callBegins(options, start.path);
+    const { path, counted } = start;
+    const ended = this.#parts.callBegins(options, path);
     const answer = this.#answerTo(message, recipient, options, start);
-    return ended === undefined ? answer : answer.finally(ended);
+    if (ended === undefined && counted === undefined) return answer;
+    return answer.finally(() => {
+      ended?.();
+      counted?.end();
+    });
   }
 
   /** Throws if the call can't be made. */
   #startOf(recipient: AgentId, options: CallOptions): CallStart {
-    const { settings, sendQueue, pathOf, eventGuard } = this.#parts;
+    const { settings, sendQueue, pathOf, eventGuard, waiting } = this.#parts;
     const { run } = sendQueue;
     sendQueue.assertRun(run);
     const bounds = boundsOf(options, settings);
@@ -263,18 +274,19 @@ export class OutgoingCalls {
     const path = scopePathOf(options, settings.ambient) ?? pathOf(options.sender);
     if (path.length > 0) assertWithinGuards(path, recipient, settings.guards);
     const depth = eventGuard.callDepth(options.sender, options, recipient);
-    return { run, bounds, path, depth };
+    const counted = waiting.callBegins(options, recipient);
+    return { run, bounds, path, depth, counted };
   }
 
   async #answerTo(
     original: unknown,
     recipient: AgentId,
     options: CallOptions,
-    { run, bounds, path, depth }: CallStart,
+    { run, bounds, path, depth, counted }: CallStart,
   ): Promise<unknown> {
     const { registry, interventions, settings, log, sendQueue } = this.#parts;
     const { sender, chunks } = options;
-    const onPath = { ...pathMetadata(path), ...depthMetadata(depth), ...chunks?.metadata };
+    const onPath = { ...pathMetadata(path), ...depthMetadata(depth, counted?.waiting), ...chunks?.metadata };
     const named =
       options.idempotencyKey === undefined ? undefined : { [metadataKey.idempotency]: options.idempotencyKey };
     // The bounds begin here, so that an intervention can't take the call out of them.
@@ -283,7 +295,7 @@ export class OutgoingCalls {
     log?.message("MessageKind.DIRECT", "DeliveryStage.SEND", { message: original, sender, receiver: recipient });
     let message = original;
     let limits = timed.bounds;
-    if (interventions.seesSend) {
+    if (interventions.seesSend && !isRunMessage(original)) {
       message = await this.#intervened(original, options, timed);
       limits = boundsLeft(timed);
       const isOver = errorBeforeSend(limits, recipient);
@@ -310,6 +322,7 @@ export class OutgoingCalls {
       if (saysTooNew(frame.metadata) && search.isOver) break;
       limits = await this.#nextAttempt(search, hintMs);
     }
+    chunks?.answered(frame.metadata);
     return this.#answers.read(frame, { recipient, messageType: payload.typeName, sender, promised, timed });
   }
 

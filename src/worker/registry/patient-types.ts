@@ -2,6 +2,7 @@ import {
   type Agent,
   assertNotAborted,
   followAbort,
+  joinSignals,
   type RegisterFactoryOptions,
   type Subscription,
   unfollowAbort,
@@ -56,8 +57,12 @@ export class PatientTypes {
         return;
       } catch (error) {
         if (own === undefined || !(error instanceof TypeTakenError)) throw error;
-        const either = own.signal === undefined ? signal : AbortSignal.any([signal, own.signal]);
-        await waitWhileTaken(type, error, { ...this.#settings, attempt, signal: either });
+        const either = joinSignals(signal, own.signal);
+        try {
+          await waitWhileTaken(type, error, { ...this.#settings, attempt, signal: either.signal });
+        } finally {
+          either.letGo();
+        }
       }
     }
   }

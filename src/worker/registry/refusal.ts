@@ -88,6 +88,8 @@ export function refusalError(what: string, thrown: unknown): Error {
       return new TimedOutError(text, options);
     case StatusCode.cancelled:
     case StatusCode.unavailable:
+      if (thrown.cause instanceof TroupeError && thrown.cause.code === "not-authorized")
+        return new TroupeError("not-authorized", text, options);
       return new UndeliverableException(text, { ...options, code: "disconnected" });
     default:
       return new UndeliverableException(text, options);

@@ -1,4 +1,4 @@
-import type { SharingTerms } from "../../core/internal.ts";
+import { joinSignals, type SharingTerms } from "../../core/internal.ts";
 import {
   clientIdKey,
   decodeGetSubscriptionsResponse,
@@ -115,7 +115,7 @@ export class UnaryRegistry implements HostRegistry {
     return listed.find((other) => isSamePattern(other.pattern, subscription.pattern))?.id ?? subscription.id;
   }
 
-  #call(
+  async #call(
     name: string,
     request: Uint8Array,
     callerSignal: AbortSignal | undefined,
@@ -123,8 +123,13 @@ export class UnaryRegistry implements HostRegistry {
   ): Promise<Uint8Array> {
     const { link, metadata: own, timeoutMs, signal: connectionSignal } = this.#options;
     const metadata = more === undefined ? own : { ...own, ...more };
-    const signal = callerSignal === undefined ? connectionSignal : AbortSignal.any([connectionSignal, callerSignal]);
-    return link.unary(name, request, { metadata, timeoutMs, signal });
+    if (callerSignal === undefined) return link.unary(name, request, { metadata, timeoutMs, signal: connectionSignal });
+    const { signal, letGo } = joinSignals(connectionSignal, callerSignal);
+    try {
+      return await link.unary(name, request, { metadata, timeoutMs, signal });
+    } finally {
+      letGo();
+    }
   }
 }
 

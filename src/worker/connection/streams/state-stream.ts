@@ -11,6 +11,10 @@ import {
   type RememberedAsk,
   type RemindersAnswer,
   type RemindersAsk,
+  type RunAnswer,
+  type RunAsk,
+  type RunsAnswer,
+  type RunsAsk,
   type StatesAnswer,
   states,
 } from "../../../protocol/internal.ts";
@@ -29,15 +33,17 @@ export interface StateStreamOptions {
   readonly onFullness: () => void;
 }
 
-type Numbered = LoadAsk | CommitAsk | RemindersAsk | RememberedAsk;
+type Numbered = LoadAsk | CommitAsk | RemindersAsk | RememberedAsk | RunAsk | RunsAsk;
 /** An ask without its number, which the stream gives. */
 export type HostAsk =
   | Omit<LoadAsk, "seq">
   | Omit<CommitAsk, "seq">
   | Omit<RemindersAsk, "seq">
-  | Omit<RememberedAsk, "seq">;
+  | Omit<RememberedAsk, "seq">
+  | Omit<RunAsk, "seq">
+  | Omit<RunsAsk, "seq">;
 /** An answer of the host to an ask. */
-export type HostAnswer = LoadedAnswer | CommittedAnswer | RemindersAnswer | RememberedAnswer;
+export type HostAnswer = LoadedAnswer | CommittedAnswer | RemindersAnswer | RememberedAnswer | RunAnswer | RunsAnswer;
 
 /** `waiting`: it has ended alone, and opens again after a delay. `ended`: the connection has ended, or the host refuses the stream. */
 type State = "unopened" | "open" | "waiting" | "ended";
