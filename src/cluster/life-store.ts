@@ -9,6 +9,7 @@ import {
 
 /** Keys have about 50 bytes. */
 const rememberedWrites = 1_000;
+const rememberedRevisions = 1_000;
 
 /**
  * The coordination store as one life of a host uses it. It notices a store that has forgotten acknowledged writes: after a power failure,
@@ -21,6 +22,8 @@ export class LifeStore {
   /** The largest revisions that were seen. Claims have their own. */
   #largest = 0;
   #largestOfClaims = 0;
+  /** The keys of the revisions that were seen last, without those of claims; the oldest stand first. */
+  readonly #keys = new Map<number, string>();
   /** The keys that this life has written last, with their revisions; the oldest stand first. */
   readonly #written = new Map<string, number>();
   #underWay = 0;
@@ -88,18 +91,21 @@ export class LifeStore {
   }
 
   #saw({ key, revision }: Pick<StoreEntry, "key" | "revision">): void {
-    if (key.startsWith(claimKeyPrefix)) this.#largestOfClaims = Math.max(this.#largestOfClaims, revision);
-    else this.#largest = Math.max(this.#largest, revision);
+    if (key.startsWith(claimKeyPrefix)) {
+      this.#largestOfClaims = Math.max(this.#largestOfClaims, revision);
+      return;
+    }
+    this.#largest = Math.max(this.#largest, revision);
+    if (this.#isOver) return;
+    // A host that came later may have written in place of what the store has forgotten.
+    const known = this.#keys.get(revision);
+    if (known === undefined) rememberAtMost(rememberedRevisions, this.#keys, revision, key);
+    else if (known !== key) this.#onForgotten();
   }
 
   #wrote(key: string, revision: number): void {
     this.#written.delete(key);
-    this.#written.set(key, revision);
-    if (this.#written.size <= rememberedWrites) return;
-    for (const oldest of this.#written.keys()) {
-      this.#written.delete(oldest);
-      return;
-    }
+    rememberAtMost(rememberedWrites, this.#written, key, revision);
   }
 
   async #tracked<T>(ask: () => Promise<T>, otherwise: T): Promise<T> {
@@ -113,5 +119,15 @@ export class LifeStore {
     } finally {
       this.#underWay -= 1;
     }
+  }
+}
+
+/** Adds an entry that the map does not have, and drops the oldest one beyond this many. */
+function rememberAtMost<Key, Value>(count: number, entries: Map<Key, Value>, key: Key, value: Value): void {
+  entries.set(key, value);
+  if (entries.size <= count) return;
+  for (const oldest of entries.keys()) {
+    entries.delete(oldest);
+    return;
   }
 }

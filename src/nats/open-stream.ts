@@ -42,6 +42,8 @@ export interface WantedStream {
   readonly subjects: readonly string[];
   /** The settings of a new one, besides subjects, storage and copies. */
   readonly settings: Readonly<Record<string, unknown>>;
+  /** Returns the place of the first message of a new one. Default: 1. Servers before 2.10 always begin with 1. */
+  readonly firstPlace?: (() => number) | undefined;
   /** Bytes that it keeps at most. Where the servers have less space, it is made with less. Default: no bound. */
   readonly maxBytes?: number | undefined;
   /** Whether a stream that was found is one of this kind, besides its subjects. */
@@ -99,13 +101,14 @@ export async function openStream(parts: StreamParts, wanted: WantedStream): Prom
 }
 
 async function make(parts: StreamParts, wanted: WantedStream, maxBytes: number | undefined): Promise<"found" | "made"> {
-  const { stream, subjects, settings, replicas } = wanted;
+  const { stream, subjects, settings, replicas, firstPlace } = wanted;
   const made = await retried(parts, () =>
     parts.client.ask<StreamInfo>(
       `STREAM.CREATE.${stream}`,
       {
         ...{ name: stream, subjects, ...settings, storage: "file", num_replicas: replicas },
         ...(maxBytes === undefined ? {} : { max_bytes: maxBytes }),
+        ...(firstPlace === undefined ? {} : { first_seq: firstPlace() }),
       },
       hasConfig,
     ),

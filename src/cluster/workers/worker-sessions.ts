@@ -44,7 +44,7 @@ const mostGone = 100_000;
 /** Records that are purged each second. */
 const mostPurges = 1_024;
 
-/** Records that this host writes at the same time while it looks at its duties. */
+/** Records that this host writes at the same time while it looks at its duties, and as many again whose time is over before that. */
 const mostBurials = 256;
 
 /** When a worker is buried that does not come back. */
@@ -75,6 +75,8 @@ export class WorkerSessions {
   readonly #sessions = new Map<string, WorkerSession>();
   /** Workers whose records say that they are here, without a session. */
   readonly #burials = new Map<string, Burial>();
+  /** Workers whose burial has a timer of its own. */
+  #awaited = 0;
   /** When this host learnt that the worker's host is dead. */
   readonly #orphanedMs = new Map<string, number>();
   #takesWorkers = true;
@@ -142,6 +144,7 @@ export class WorkerSessions {
     const graceMs = how === "left" ? 0 : Math.max(this.#life.times.rejoinGraceMs * othersShare, session.grantedMs);
     this.#burials.set(session.workerId, { session: session.number, dueMs: this.#life.monotonicNow() + graceMs });
     if (how === "left") await this.#bury(session.workerId);
+    else void this.#buryWhenDue(session.workerId, graceMs);
   }
 
   /** A record has changed: sessions here may be over by it. */
@@ -311,6 +314,16 @@ export class WorkerSessions {
     const waitsMs =
       preferred(living, `${hostId}/${workerId}`) === this.#life.hostId ? 0 : this.#life.times.undertakerDelayMs;
     return now - (sinceMs ?? now) >= waitsMs;
+  }
+
+  /** Buries a worker as soon as it may, so that its agents do not wait for the next look. That one buries those that are left (rule R5). */
+  async #buryWhenDue(workerId: string, graceMs: number): Promise<void> {
+    if (this.#awaited >= mostBurials) return;
+    this.#awaited += 1;
+    await this.#life.pause(graceMs + 1);
+    this.#awaited -= 1;
+    const record = this.#workers.get(workerId)?.record;
+    if (record?.hostId === this.#life.hostId && this.#isDue(record)) await this.#bury(workerId);
   }
 
   #bury(workerId: string): Promise<void> {

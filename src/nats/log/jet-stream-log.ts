@@ -250,7 +250,10 @@ export class JetStreamLog implements DurableLog, AsyncDisposable {
     const headers = client.createHeaders();
     writeMailHeaders(headers, msgId, mailbox, message);
     const published = await this.#asks.publish(mail.subject, frame, headers);
-    if (published.at === "kept") this.#counts.appended(mail, published.place);
+    if (published.at === "kept") {
+      streams.know(published.place);
+      this.#counts.appended(mail, published.place);
+    }
     return published.at;
   }
 
@@ -278,7 +281,8 @@ export class JetStreamLog implements DurableLog, AsyncDisposable {
 
   async #restoreNow(): Promise<boolean> {
     if (this.#isClosed) return false;
-    const { restoreStreams, log } = this.#parts;
+    const { restoreStreams, streams, log } = this.#parts;
+    for (const { place } of this.#readings.values()) streams.know(place);
     try {
       if (!(await restoreStreams())) return false;
       log.error("NATS has lost the mail of the cluster; its streams were made anew");

@@ -7,6 +7,8 @@ export interface MailStreams {
   /** Each message of a mailbox, until it is settled. */
   readonly mail: WantedStream;
   readonly dead: WantedStream;
+  /** A message has had this place. Those of a stream that is made anew have higher ones. */
+  know(place: number): void;
   /** The subject of a mailbox. */
   mailSubject(mailbox: AgentName): string;
   /** The subjects of the mailboxes of a shard. */
@@ -39,12 +41,17 @@ export const defaultMailLimits: MailLimits = {
 /** The log forgets dead letters before there are so many bytes of them. The stream holds them to it if it could not. */
 const deadBytes = 2 * storeLimits.deadLettersBytes;
 
+/** The places of a stream begin with the time. No stream takes so many messages, so that one that is made anew has higher places. */
+const placesPerMs = 1_000;
+/** Messages that may have been kept behind the last place that a host knows. */
+const mostUnknown = 1_000_000;
+
 /** Finds the streams of a cluster's mail, or makes them. Rejects with a `TroupeError` that says what to do. */
 export async function openMailStreams(
   parts: StreamParts & { readonly clusterName: string },
   limits: MailLimits,
 ): Promise<MailStreams> {
-  const streams = mailStreams(parts.clusterName, replicasFor(parts), limits);
+  const streams = mailStreams(parts, replicasFor(parts), limits);
   await openStream(parts, streams.mail);
   await openStream(parts, streams.dead);
   return streams;
@@ -56,7 +63,12 @@ export async function restoreMailStreams(parts: StreamParts, { mail, dead }: Mai
   return made.includes("made");
 }
 
-function mailStreams(clusterName: string, replicas: number, limits: MailLimits): MailStreams {
+function mailStreams(
+  { clusterName, clock }: Pick<StreamParts, "clock"> & { readonly clusterName: string },
+  replicas: number,
+  limits: MailLimits,
+): MailStreams {
+  let knownPlace = 0;
   const prefix = `troupe.${clusterName}`;
   const allDead = `${prefix}.dead.>`;
   return {
@@ -68,6 +80,8 @@ function mailStreams(clusterName: string, replicas: number, limits: MailLimits):
         duplicate_window: limits.mailIdMs * nanosPerMs,
       },
       maxBytes: limits.mailBytes,
+      // A deletion that is on its way while the servers lose the stream must not find another message at its place.
+      firstPlace: () => Math.max(1, Math.round(clock.wallNow() * placesPerMs), knownPlace + mostUnknown),
       isOurs: ({ retention, discard, discard_new_per_subject: isPerSubject, max_age: age }) =>
         retention === "limits" && discard === "new" && isPerSubject === true && age === 0,
     },
@@ -79,6 +93,9 @@ function mailStreams(clusterName: string, replicas: number, limits: MailLimits):
       },
       maxBytes: deadBytes,
       isOurs: ({ retention, discard }) => retention === "limits" && discard === "old",
+    },
+    know: (place) => {
+      if (place > knownPlace) knownPlace = place;
     },
     mailSubject: (mailbox) => `${prefix}.mail.${shardOf(mailbox)}.${mailboxTokens(mailbox)}`,
     shardSubjects: (shard) => `${prefix}.mail.${shard}.>`,

@@ -81,6 +81,11 @@ export class ShardReading {
     return this.#parts.token;
   }
 
+  /** The place of the last message that was read. */
+  get place(): number {
+    return this.#consumer.place;
+  }
+
   get isOver(): boolean {
     return this.#isOver;
   }

@@ -30,6 +30,8 @@ const sequenceNotFound = 10_043;
 /** The server could not store or delete a message; the text says why. */
 const storeFailed = 10_077;
 const deleteFailed = 10_057;
+/** An earlier publication of the same message is not yet decided. Servers from 2.12 on say so. */
+const messageInProcess = 10_158;
 const noSpace: readonly number[] = [10_047, 10_023, 10_028, 10_053];
 
 /** The body of the answer to `STREAM.MSG.GET`. */
@@ -173,7 +175,7 @@ function noAnswer(code: StoreErrorCode): StoreError {
 }
 
 function isTemporaryError({ code, err_code }: ApiError): boolean {
-  return code === 503 || code === 429 || err_code === streamNotFound;
+  return code === 503 || code === 429 || err_code === streamNotFound || err_code === messageInProcess;
 }
 
 /** Of one subject. What is full as a whole has other texts. */
