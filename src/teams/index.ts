@@ -32,6 +32,7 @@ export {
   TeamResult,
   type TeamResultFields,
   type TeamResultInput,
+  type TokenCounts,
   TurnTaken,
   type TurnTakenFields,
   type TurnTakenInput,
@@ -56,7 +57,7 @@ export {
 } from "./next.ts";
 export { printTeam } from "./print-team.ts";
 export { type FailedTurn, Team, type TeamOptions } from "./team.ts";
-export type { Spoken, TeamState } from "./thread.ts";
+export type { Spoken, TeamRun, TeamState } from "./thread.ts";
 export {
   all,
   any,

@@ -60,15 +60,23 @@ export function textParts(text: string, id = "text"): readonly UiPart[] {
   ];
 }
 
-/** Fields of a `TurnTaken`. */
-export interface TurnTakenFields {
+/** Tokens that the model calls of one turn or of several have read and written. */
+export interface TokenCounts {
+  readonly prompt_tokens: number;
+  readonly completion_tokens: number;
+}
+
+/** Reads the tokens of a message. A participant that tells none counts as 0. */
+export function readTokens(fields: FieldReader): TokenCounts {
+  return { prompt_tokens: fields.count("prompt_tokens", 0), completion_tokens: fields.count("completion_tokens", 0) };
+}
+
+/** Fields of a `TurnTaken`. Its tokens are those of the turn's model calls. */
+export interface TurnTakenFields extends TokenCounts {
   /** Text that the participant adds to the thread. */
   readonly content: string;
   /** Name of the participant to which it hands over. Empty: it hands over to none. */
   readonly handoff: string;
-  /** Tokens that the turn's model calls have read and written. */
-  readonly prompt_tokens: number;
-  readonly completion_tokens: number;
 }
 
 /** Fields to create a `TurnTaken` from. */
@@ -78,8 +86,7 @@ function readTurnTaken(fields: FieldReader): TurnTakenFields {
   return {
     content: fields.text("content"),
     handoff: fields.text("handoff", ""),
-    prompt_tokens: fields.count("prompt_tokens", 0),
-    completion_tokens: fields.count("completion_tokens", 0),
+    ...readTokens(fields),
   };
 }
 
@@ -136,15 +143,12 @@ function readPart(fields: FieldReader, part: unknown): UiPartFields | null {
 export const Said = defineMessage("Said", fieldsSchema<SaidFields, SaidInput>(readSaid));
 export type Said = MessageOf<typeof Said>;
 
-/** Fields of a `TeamResult`. */
-export interface TeamResultFields {
+/** Fields of a `TeamResult`. Its tokens are those of the turns of this run. */
+export interface TeamResultFields extends TokenCounts {
   /** Messages of this run: the task, and what the participants said. */
   readonly messages: readonly ChatMessage[];
   /** The reason that the team's condition gave, or why else the run ended. */
   readonly stop_reason: string;
-  /** Tokens that the turns of this run have read and written. */
-  readonly prompt_tokens: number;
-  readonly completion_tokens: number;
 }
 
 /** Fields to create a `TeamResult` from. */
@@ -154,8 +158,7 @@ function readTeamResult(fields: FieldReader): TeamResultFields {
   return {
     messages: fields.list("messages", readChat),
     stop_reason: fields.text("stop_reason"),
-    prompt_tokens: fields.count("prompt_tokens", 0),
-    completion_tokens: fields.count("completion_tokens", 0),
+    ...readTokens(fields),
   };
 }
 

@@ -21,12 +21,25 @@ export interface Participant {
   readonly description: string;
   /** Its agent, or the type of its agent; the agent of that type has the team's key. */
   readonly agent: AgentId | string;
+  /** As the options of `participant`. Default: a call, which is repeatable. */
+  readonly run?: boolean | undefined;
+  readonly repeatable?: boolean | undefined;
 }
 
 /** Options of `participant`. */
 export interface ParticipantOptions {
   /** An agent, or the type of an agent that has the team's key. Default: the participant's name is the type. */
   readonly agent?: AgentId | string | undefined;
+  /**
+   * Whether a kept run of the team asks it by a run of its own, named after the run and the number of the turn. When the team's worker is lost, the
+   * next one finds that run again. The agent must be one of Troupe, and should keep a state. Default: false, a call.
+   */
+  readonly run?: boolean | undefined;
+  /**
+   * Whether a kept run of the team asks it again for a turn during which the team's worker was lost. If not, that turn fails, unless the run of
+   * the participant is found again. Default: true.
+   */
+  readonly repeatable?: boolean | undefined;
 }
 
 const participantShape = optionShape<ParticipantOptions>({
@@ -34,6 +47,8 @@ const participantShape = optionShape<ParticipantOptions>({
     expected: 'an AgentId or an agent type, such as "writer"',
     accepts: (value) => value instanceof AgentId || (typeof value === "string" && value !== ""),
   },
+  run: flag,
+  repeatable: flag,
 });
 
 /**
@@ -44,7 +59,8 @@ export function participant(name: string, description: string, options: Particip
   assertOptions(options, participantShape, "participant");
   assertText(name, "The name of a participant");
   assertText(description, "The description of a participant");
-  return { name, description, agent: options.agent ?? name };
+  const { agent = name, run = false, repeatable = true } = options;
+  return { name, description, agent, run, repeatable };
 }
 
 /** A team between two turns. */
@@ -234,4 +250,26 @@ function isList(chosen: Speaker | readonly (string | Speaker)[]): chosen is read
 /** Returns the agent of a participant in a team with this key. */
 export function agentOf({ agent }: Participant, key: string): AgentId {
   return typeof agent === "string" ? new AgentId(agent, key) : agent;
+}
+
+/** Sources in a thread that are no participants. */
+const otherSources = ["user", "team"];
+
+/** Throws `invalid-argument` for a list without participants, and for names that are not free. */
+export function assertParticipants(participants: readonly Participant[] | undefined): void {
+  if (participants === undefined || participants.length === 0) {
+    throw new TroupeError("invalid-argument", "A Team needs at least one participant in its option participants.");
+  }
+  const names = new Set<string>();
+  for (const { name } of participants) {
+    if (otherSources.includes(name)) {
+      throw new TroupeError(
+        "invalid-argument",
+        `A participant can't be named ${name}: the thread has other messages of this source.`,
+      );
+    }
+    if (names.has(name))
+      throw new TroupeError("invalid-argument", `A Team has two participants with the name ${quoted(name)}.`);
+    names.add(name);
+  }
 }

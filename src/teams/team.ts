@@ -3,18 +3,34 @@ import {
   callable,
   flag,
   handlerTable,
+  type KeptRunTurn,
+  keptRunOf,
   listOf,
   type MessageContext,
   number,
   optionShape,
   persistentAgent,
   quoted,
+  randomId,
+  slotOf,
   TroupeError,
+  type UnfinishedRun,
 } from "../core/internal.ts";
-import { type ChatMessage, RunTeam, Said, StopTeam, TakeTurn, TeamResult, TurnTaken, UiPart } from "./messages.ts";
-import { type Next, type Participant, speakersOf, type Turn } from "./next.ts";
-import { type TurnOutcome, takeTurns } from "./take-turns.ts";
-import { assertFitsThread, bytesOf, fromOutside, type Spoken, teamState } from "./thread.ts";
+import {
+  type ChatMessage,
+  RunTeam,
+  Said,
+  StopTeam,
+  TakeTurn,
+  TeamResult,
+  type TokenCounts,
+  TurnTaken,
+  UiPart,
+} from "./messages.ts";
+import { assertParticipants, type Next, type Participant, speakersOf, type Turn } from "./next.ts";
+import { checkAgain, saidIn, savedRun, untold } from "./run-progress.ts";
+import { type KeptTurn, type TurnOutcome, takeTurns } from "./take-turns.ts";
+import { assertFitsThread, bytesOf, fromOutside, type Spoken, type TeamRun, teamState } from "./thread.ts";
 import { beginCheck, type Check, pingPong, type Until } from "./until.ts";
 
 /** A participant's turn that failed. */
@@ -102,31 +118,26 @@ export class Team extends persistentAgent(teamState) {
   static override readonly concurrency = "interleaved";
 
   static override readonly handlers = handlerTable<Team>()
-    .rpc(RunTeam, async function* ({ task }, context) {
-      const given = task === "" ? [] : [{ source: "user", content: task }];
-      const { said, reason } = yield* this.#runAlone(given, context);
-      const messages = said.map(({ source, content }) => ({ source, content }));
-      return TeamResult({ messages, stop_reason: reason, ...tokensOf(said) });
+    .rpc(RunTeam, function (task, context) {
+      return this.#answerTask(task, context);
     })
-    .rpc(TakeTurn, async function* ({ messages, note }, context) {
-      const run = this.#runAlone(note === "" ? messages : [...messages, { source: "team", content: note }], context);
-      let step = await run.next();
-      for (; step.done !== true; step = await run.next()) {
-        const { source, content, part } = step.value;
-        yield UiPart({ type: "data-said", data: { source, content, part } });
-      }
-      const { said } = step.value;
-      const last = said.findLast(({ participant }) => participant !== "");
-      return TurnTaken({ content: last?.content ?? "", ...tokensOf(said) });
+    .rpc(TakeTurn, function (turn, context) {
+      return this.#answerTurn(turn, context);
     })
-    .message(StopTeam, function ({ reason }) {
+    .message(StopTeam, async function ({ reason }) {
       this.#stopReason = reason;
+      const { run } = this.state;
+      if (!this.#isRunning || run === null) return;
+      this.state.run = { ...run, stop: reason };
+      await this.saveNow();
     });
 
   readonly #options: TeamOptions;
   #isRunning = false;
   #stopReason: string | undefined;
   #bytes = 0;
+  /** Chunks of the present run so far, also those of earlier workers. */
+  #toldChunks = 0;
 
   constructor(options: TeamOptions) {
     assertOptions(options, shape, "A Team");
@@ -137,9 +148,50 @@ export class Team extends persistentAgent(teamState) {
     this.#options = options;
   }
 
+  /** Continues a run whose worker was lost, from the last save. Called by runtimes. */
+  async *continueRun(
+    run: UnfinishedRun,
+    context: MessageContext,
+  ): AsyncGenerator<Said | UiPart, TeamResult | TurnTaken, undefined> {
+    const { message } = run;
+    if (RunTeam.is(message)) return yield* this.#answerTask(message, context, run);
+    if (TakeTurn.is(message)) return yield* this.#answerTurn(message, context, run);
+    const text = `${this.id} can't continue run "${run.id}": it began with a message of another type than RunTeam and TakeTurn.`;
+    throw new TroupeError("invalid-message", `${text} Override continueRun for it.`);
+  }
+
+  async *#answerTask(
+    { task }: RunTeam,
+    context: MessageContext,
+    unfinished?: UnfinishedRun,
+  ): AsyncGenerator<Said, TeamResult, undefined> {
+    const given = task === "" ? [] : [{ source: "user", content: task }];
+    const { said, reason } = yield* this.#runAlone(given, context, unfinished);
+    const messages = said.map(({ source, content }) => ({ source, content }));
+    return TeamResult({ messages, stop_reason: reason, ...tokensOf(said) });
+  }
+
+  async *#answerTurn(
+    { messages, note }: TakeTurn,
+    context: MessageContext,
+    unfinished?: UnfinishedRun,
+  ): AsyncGenerator<UiPart, TurnTaken, undefined> {
+    const given = note === "" ? messages : [...messages, { source: "team", content: note }];
+    const run = this.#runAlone(given, context, unfinished && saidIn(unfinished));
+    let step = await run.next();
+    for (; step.done !== true; step = await run.next()) {
+      const { source, content, part } = step.value;
+      yield UiPart({ type: "data-said", data: { source, content, part } });
+    }
+    const { said } = step.value;
+    const last = said.findLast(({ participant }) => participant !== "");
+    return TurnTaken({ content: last?.content ?? "", ...tokensOf(said) });
+  }
+
   async *#runAlone(
     given: readonly ChatMessage[],
     context: MessageContext,
+    unfinished: UnfinishedRun | undefined,
   ): AsyncGenerator<Said, RunOutcome, undefined> {
     if (this.#isRunning) {
       const text = `The team ${this.id} is running. Wait for its answer, or give the task to a team with another key.`;
@@ -147,60 +199,133 @@ export class Team extends persistentAgent(teamState) {
     }
     this.#isRunning = true;
     this.#stopReason = undefined;
+    this.#toldChunks = unfinished?.next ?? 0;
+    const run = this.#run(given.map(fromOutside), context, unfinished);
     try {
-      return yield* this.#run(given.map(fromOutside), context);
+      for (;;) {
+        const step = await run.next();
+        if (step.done === true) return step.value;
+        this.#toldChunks += 1;
+        yield step.value;
+      }
     } finally {
+      // After the end `return` changes nothing.
+      await run.return(undefined as never);
       this.#isRunning = false;
     }
   }
 
-  async *#run(given: readonly Spoken[], { signal }: MessageContext): AsyncGenerator<Said, RunOutcome, undefined> {
-    const { next, until, maxTurns = 50 } = this.#options;
+  async *#run(
+    given: readonly Spoken[],
+    context: MessageContext,
+    unfinished: UnfinishedRun | undefined,
+  ): AsyncGenerator<Said, RunOutcome, undefined> {
+    const { next, until, maxTurns = 50, participants } = this.#options;
     const { state } = this;
-    const startedMs = performance.now();
+    const { signal } = context;
+    const kept = keptRunOf(context);
+    const saved = unfinished && savedRun(`${this.id}`, state.run, unfinished);
+    const startedMs = performance.now() - (saved?.elapsedMs ?? 0);
     const check: Check = until === undefined ? () => undefined : beginCheck(until);
-    const said: Spoken[] = [];
-    let turns = 0;
+    const from = saved?.from ?? state.thread.length;
+    const said: Spoken[] = state.thread.slice(from);
+    const sizes: number[] = [...(saved?.sizes ?? [])];
     const turn = (): Turn => ({
-      ...{ thread: state.thread, participants: this.#options.participants, last: state.last, turns, signal },
+      ...{ thread: state.thread, participants, last: state.last, turns: Math.max(0, sizes.length - 1), signal },
       elapsedMs: performance.now() - startedMs,
     });
+    const reasonAfter = async (checked: string | undefined) => {
+      const reason = checked ?? pingPong(said) ?? this.#stopReason;
+      return reason ?? (turn().turns >= maxTurns ? `Maximum number of turns ${maxTurns} reached.` : undefined);
+    };
+    const save = async (told: number, asked: TeamRun["asked"] = []) => {
+      if (kept === undefined) {
+        state.run = null;
+        return this.saveNow();
+      }
+      const stop = this.#stopReason ?? "";
+      const elapsedMs = Math.round(performance.now() - startedMs);
+      state.run = { id: kept.id, from, sizes: [...sizes], elapsedMs, chunks: this.#toldChunks, told, asked, stop };
+      await (slotOf(this)?.saveNow(kept) ?? this.saveNow());
+    };
+    if (state.id === "") state.id = randomId();
     this.#bytes = state.thread.reduce((sum, message) => sum + bytesOf(message), 0);
-    yield* this.#add(given, said);
-    await this.saveNow();
-    let reason = given.length === 0 ? undefined : await check(turn(), given);
+    let reason: string | undefined;
+    let again: TeamRun["asked"] = [];
+    let told: ReadonlyMap<string, number> = new Map();
+    if (saved !== undefined && unfinished !== undefined) {
+      if (saved.stop !== "") this.#stopReason = saved.stop;
+      const missing = untold(saved, said, unfinished);
+      told = missing.told;
+      for (const message of missing.messages) yield saidOf(message);
+      again = saved.asked;
+      const checked = await checkAgain(check, saved, turn());
+      reason =
+        sizes.length > 1 && again.length === 0 ? await reasonAfter(checked) : again.length > 0 ? undefined : checked;
+    } else {
+      sizes.push(given.length);
+      yield* this.#add(given, said, kept && (() => save(0)));
+      if (kept === undefined) await save(0);
+      reason = given.length === 0 ? undefined : await check(turn(), given);
+    }
     while (reason === undefined) {
-      const speakers = speakersOf(`${this.id}`, await next(turn()), this.#options.participants);
+      const chosen = again.length > 0 ? again : await next(turn());
+      const speakers = speakersOf(`${this.id}`, chosen, participants);
       if (speakers.length === 0) return { said, reason: "No participant was chosen to speak." };
-      const delta = yield* this.#step(yield* this.#take(speakers, signal), said);
-      turns += 1;
-      reason = (await check(turn(), delta)) ?? pingPong(said) ?? this.#stopReason;
-      if (turns >= maxTurns) reason ??= `Maximum number of turns ${maxTurns} reached.`;
+      const isAgain = again.length > 0;
+      again = [];
+      if (kept !== undefined && !isAgain)
+        await save(
+          said.length,
+          speakers.map(({ member: { name }, note }) => ({ name, note })),
+        );
+      const { scope } = context;
+      const keptTurn = kept && { run: kept.id, number: sizes.length, scope, isAgain, told };
+      const outcomes = yield* this.#take(speakers, signal, keptTurn);
+      if (kept !== undefined) assertGoesOnHere(signal);
+      const before = said.length;
+      sizes.push(0);
+      const saving = async () => {
+        sizes[sizes.length - 1] = said.length - before;
+        await save(kept === undefined ? 0 : before);
+      };
+      const delta = yield* this.#step(outcomes, said, { saving, isKept: kept !== undefined });
+      reason = await reasonAfter(await check(turn(), delta));
+      if (reason === undefined && kept?.isLeaving === true) leave(kept, signal);
     }
     return { said, reason };
   }
 
-  async *#take(speakers: Parameters<typeof takeTurns>[0], signal: AbortSignal) {
+  async *#take(speakers: Parameters<typeof takeTurns>[0], signal: AbortSignal, kept: KeptTurn | undefined) {
     const { turnTimeoutMs: timeoutMs = 120_000, shareChunks: sharesChunks = false } = this.#options;
     const { state } = this;
-    const length = state.thread.length;
-    const outcomes = yield* takeTurns(speakers, { team: this, state, signal, timeoutMs, sharesChunks });
-    for (const { at, chosen } of outcomes) if (at === "taken") state.seen[chosen.member.name] = length;
-    state.last = speakers.at(-1)?.member.name ?? "";
-    state.turns += 1;
-    return outcomes;
+    return yield* takeTurns(speakers, { team: this, state, signal, timeoutMs, sharesChunks, kept });
   }
 
   /** Adds the messages of a turn to the thread and saves it. Throws the error of a participant that ends the run. */
-  async *#step(outcomes: readonly TurnOutcome[], said: Spoken[]): AsyncGenerator<Said, readonly Spoken[], undefined> {
+  async *#step(
+    outcomes: readonly TurnOutcome[],
+    said: Spoken[],
+    { saving, isKept }: { readonly saving: () => Promise<void>; readonly isKept: boolean },
+  ): AsyncGenerator<Said, readonly Spoken[], undefined> {
     const failed = outcomes.map((outcome) => (outcome.at === "failed" ? this.#failed(outcome) : undefined));
     const delta = outcomes.flatMap((outcome, at) => {
       if (outcome.at === "taken") return [outcome.said];
       const message = failed[at]?.message;
       return message === undefined ? [] : [message];
     });
-    yield* this.#add(delta, said);
-    await this.saveNow();
+    // A participant whose failure ends the run has not had its turn: the next run asks it again.
+    const last = outcomes.findLast((_, at) => failed[at] === undefined || failed[at].message !== undefined);
+    const lastName = last?.chosen.member.name ?? this.state.last;
+    const { length } = this.state.thread;
+    for (const { at, chosen } of outcomes) if (at === "taken") this.state.seen[chosen.member.name] = length;
+    this.state.turns += 1;
+    if (isKept) this.state.last = lastName;
+    yield* this.#add(delta, said, isKept ? saving : undefined);
+    if (!isKept) {
+      this.state.last = lastName;
+      await saving();
+    }
     for (const outcome of failed) if (outcome !== undefined && outcome.message === undefined) throw outcome.error;
     return delta;
   }
@@ -225,43 +350,43 @@ export class Team extends persistentAgent(teamState) {
     return { error, message: fromOutside(whenTurnFails({ participant: name, error: cause })) };
   }
 
-  async *#add(messages: readonly Spoken[], said: Spoken[]): AsyncGenerator<Said, void, undefined> {
+  /** `saving`: of a kept run, whose readers see messages when they are saved. */
+  async *#add(
+    messages: readonly Spoken[],
+    said: Spoken[],
+    saving?: () => Promise<void>,
+  ): AsyncGenerator<Said, void, undefined> {
     const { thread } = this.state;
     const bytes = messages.reduce((sum, message) => sum + bytesOf(message), this.#bytes);
     assertFitsThread(`${this.id}`, thread.length + messages.length, bytes);
     this.#bytes = bytes;
     thread.push(...messages);
     said.push(...messages);
-    for (const { source, content } of messages) yield Said({ source, content });
+    await saving?.();
+    for (const message of messages) yield saidOf(message);
   }
 }
 
-function tokensOf(said: readonly Spoken[]): { readonly prompt_tokens: number; readonly completion_tokens: number } {
+function saidOf({ source, content }: Spoken): Said {
+  return Said({ source, content });
+}
+
+/** A run that continues at another worker must not save what its end here has done to a turn. */
+function assertGoesOnHere({ aborted, reason }: AbortSignal): void {
+  if (aborted && TroupeError.from(reason).code === "shutting-down") throw reason;
+}
+
+/** Leaves the run to the next worker. */
+function leave(run: KeptRunTurn, signal: AbortSignal): void {
+  run.close();
+  signal.throwIfAborted();
+}
+
+function tokensOf(said: readonly Spoken[]): TokenCounts {
   let [prompt_tokens, completion_tokens] = [0, 0];
   for (const message of said) {
     prompt_tokens += message.prompt_tokens;
     completion_tokens += message.completion_tokens;
   }
   return { prompt_tokens, completion_tokens };
-}
-
-/** Sources in a thread that are no participants. */
-const otherSources = ["user", "team"];
-
-function assertParticipants(participants: readonly Participant[] | undefined): void {
-  if (participants === undefined || participants.length === 0) {
-    throw new TroupeError("invalid-argument", "A Team needs at least one participant in its option participants.");
-  }
-  const names = new Set<string>();
-  for (const { name } of participants) {
-    if (otherSources.includes(name)) {
-      throw new TroupeError(
-        "invalid-argument",
-        `A participant can't be named ${name}: the thread has other messages of this source.`,
-      );
-    }
-    if (names.has(name))
-      throw new TroupeError("invalid-argument", `A Team has two participants with the name ${quoted(name)}.`);
-    names.add(name);
-  }
 }

@@ -1,20 +1,20 @@
 import { defineState, type FieldReader, fieldsSchema, TroupeError } from "../core/internal.ts";
-import type { ChatMessage } from "./messages.ts";
+import { type ChatMessage, readTokens, type TokenCounts } from "./messages.ts";
 
 /** A message of a team's thread, with what its turn told besides. */
-export interface Spoken extends ChatMessage {
+export interface Spoken extends ChatMessage, TokenCounts {
   /** Name of the participant that said it. Empty: it came from outside, or the team wrote it. */
   readonly participant: string;
   /** Name to which it hands over. Empty: it hands over to none. */
   readonly handoff: string;
-  readonly prompt_tokens: number;
-  readonly completion_tokens: number;
   /** Names of the tools whose results came among the chunks of the turn. The team reads chunks with `shareChunks`. */
   readonly tools: readonly string[];
 }
 
 /** State of a team. */
 export interface TeamState {
+  /** Names the thread among all, so that a participant knows a turn that is asked for again. Empty: the team has had no task yet. */
+  id: string;
   thread: Spoken[];
   /** The number of messages of the thread that each participant was given. */
   seen: Record<string, number>;
@@ -22,6 +22,26 @@ export interface TeamState {
   last: string;
   /** Turns since the team's first task. */
   turns: number;
+  /** The last kept run of the team, as far as it has come. Null: the last run was none. */
+  run: TeamRun | null;
+}
+
+/** A kept run of a team. The next worker continues from here. */
+export interface TeamRun {
+  readonly id: string;
+  /** Messages of the thread before the run. */
+  readonly from: number;
+  /** Numbers of the messages that the task and then each turn have added. */
+  readonly sizes: readonly number[];
+  /** Milliseconds that it has taken so far. */
+  readonly elapsedMs: number;
+  /** Chunks of the run when this was saved, and the messages that are among them. */
+  readonly chunks: number;
+  readonly told: number;
+  /** The participants of the turn under way. Empty: none is. */
+  readonly asked: readonly { readonly name: string; readonly note: string }[];
+  /** Reason of a `StopTeam`. Empty: none came. */
+  readonly stop: string;
 }
 
 /** Bounds of the thread of a team. A run that would exceed one fails. */
@@ -58,8 +78,7 @@ function readSpoken(fields: FieldReader): Spoken {
     content: fields.text("content"),
     participant: fields.text("participant"),
     handoff: fields.text("handoff"),
-    prompt_tokens: fields.count("prompt_tokens", 0),
-    completion_tokens: fields.count("completion_tokens", 0),
+    ...readTokens(fields),
     tools: fields.list("tools", (_, value) => (typeof value === "string" ? value : "")),
   };
 }
@@ -74,18 +93,40 @@ function readSeen(fields: FieldReader): Record<string, number> {
   return {};
 }
 
+function readSizes(fields: FieldReader): readonly number[] {
+  const sizes = fields.anything("sizes");
+  if (Array.isArray(sizes) && sizes.every((size) => typeof size === "number")) return sizes;
+  fields.refuse("sizes", "expected a list of numbers");
+  return [];
+}
+
+function readTeamRun(fields: FieldReader): TeamRun {
+  return {
+    id: fields.text("id"),
+    from: fields.count("from", 0),
+    sizes: readSizes(fields),
+    elapsedMs: fields.count("elapsedMs", 0),
+    chunks: fields.count("chunks", 0),
+    told: fields.count("told", 0),
+    asked: fields.list("asked", (item) => ({ name: item.text("name"), note: item.text("note") })),
+    stop: fields.text("stop"),
+  };
+}
+
 function readTeamState(fields: FieldReader): TeamState {
   return {
+    id: fields.text("id", ""),
     thread: [...fields.list("thread", readSpoken)],
     seen: readSeen(fields),
     last: fields.text("last"),
     turns: fields.count("turns", 0),
+    run: (fields.anything("run") ?? null) === null ? null : fields.object("run", readTeamRun),
   };
 }
 
 /** The state of a team, which it saves after each turn. */
 export const teamState = defineState(fieldsSchema<TeamState>(readTeamState), {
-  initial: { thread: [], seen: {}, last: "", turns: 0 },
+  initial: { id: "", thread: [], seen: {}, last: "", turns: 0, run: null },
   save: "manual",
   // JSON may take twice the bytes of the texts.
   maxBytes: 2 * threadBounds.bytes,
