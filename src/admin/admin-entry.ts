@@ -16,6 +16,7 @@ import type { AdminHost } from "./admin-host.ts";
 import { rightsOf } from "./admin-rights.ts";
 import { type AdminRoute, guarded } from "./admin-route.ts";
 import { LiveFeed } from "./feed/live-feed.ts";
+import { ToldFeedsOfHost } from "./feed/told-feeds.ts";
 import { Activity } from "./model/activity.ts";
 import { HostModel } from "./model/host-model.ts";
 import { TraceLog } from "./model/trace-log.ts";
@@ -33,6 +34,7 @@ import { type Configuration, hostRoutes } from "./routes/host-routes.ts";
 import { messageRoutes } from "./routes/message-routes.ts";
 import { probeRoutes } from "./routes/probe-routes.ts";
 import { reminderRoutes } from "./routes/reminder-routes.ts";
+import { runRoutes } from "./routes/run-routes.ts";
 import { sessionRoutes } from "./routes/session-routes.ts";
 import { stateRoutes } from "./routes/state-routes.ts";
 import { subscriptionRoutes } from "./routes/subscription-routes.ts";
@@ -92,8 +94,9 @@ interface EntryParts {
   readonly feed: LiveFeed;
   readonly activity: Activity;
   readonly traces: TraceLog;
-  /** Ends the listing of the traces. */
-  readonly endTraces: () => void;
+  readonly toldFeeds: ToldFeedsOfHost;
+  /** End what other hosts are told. */
+  readonly endTelling: () => void;
   readonly audit: PayloadAudit;
 }
 
@@ -108,7 +111,8 @@ export class AdminEntry {
   readonly #feed: LiveFeed;
   readonly #activity: Activity;
   readonly #traces: TraceLog;
-  readonly #endTraces: () => void;
+  readonly #toldFeeds: ToldFeedsOfHost;
+  readonly #endTelling: () => void;
   readonly #audit: PayloadAudit;
   /** The address on this machine, `http://HOST:PORT`. */
   readonly url: string;
@@ -123,7 +127,8 @@ export class AdminEntry {
     this.#feed = feed;
     this.#activity = activity;
     this.#traces = traces;
-    this.#endTraces = parts.endTraces;
+    this.#toldFeeds = parts.toldFeeds;
+    this.#endTelling = parts.endTelling;
     this.#audit = parts.audit;
     this.url = `http://${placeOf(server)}`;
     this.openUrl = open && `https://${placeOf(open)}`;
@@ -153,23 +158,35 @@ export class AdminEntry {
       ...{ clock: host.clock, payloads: host.payloads, makeId: randomId },
       onContents: (reader, count) => audit.note(reader, "messages", count),
       observe: (observer) => host.observe(observer),
+      hosts: () => host.hosts(),
+      rows: (...asked) => host.rows(...asked),
     });
+    const toldFeeds = new ToldFeedsOfHost(host);
+    const endFeeds = host.tellFeeds(toldFeeds);
     const activity = new Activity(host);
     const traces = new TraceLog(host);
     const endTraces = host.listTraces(traces);
+    const endActivity = host.listActivity(activity);
+    const endTelling = (): void => {
+      endActivity();
+      endFeeds();
+      endTraces();
+    };
+    const parts = { model, feed, activity, traces, toldFeeds, endTelling, audit };
     const ofOperator: readonly AdminRoute[] = [
-      ...activityRoutes(activity),
+      ...activityRoutes(host, activity),
       ...traceRoutes(host),
       ...feedRoutes(feed),
       ...eventRoutes(host),
       ...callRoutes(host),
-      ...hostRoutes(host, model, { facts, configuration }),
+      ...hostRoutes(host, { facts, configuration }),
       ...sessionRoutes(host),
       ...messageRoutes(host),
       ...workerRoutes(host),
       ...clusterRoutes(host, options.inspectStore),
       ...agentRoutes(host),
       ...reminderRoutes(host),
+      ...runRoutes(host, audit),
       ...deadLetterRoutes(host, audit),
       ...subscriptionRoutes(host),
       ...stateRoutes(host, audit),
@@ -202,8 +219,7 @@ export class AdminEntry {
       await server.close(0);
       throw beyondLoopback(address.host);
     }
-    if (open === undefined)
-      return new AdminEntry(server, undefined, { model, feed, activity, traces, endTraces, audit });
+    if (open === undefined) return new AdminEntry(server, undefined, parts);
     try {
       const { host: name, port, tls, authenticator } = open;
       const opened = await listening({
@@ -211,7 +227,7 @@ export class AdminEntry {
         // What principals have the host keep is held against their addresses, as it is for workers.
         openAccount: (giveWay, from) => host.openAccount(giveWay, partyOf(from)),
       });
-      return new AdminEntry(server, opened, { model, feed, activity, traces, endTraces, audit });
+      return new AdminEntry(server, opened, parts);
     } catch (error) {
       await server.close(0);
       throw error;
@@ -228,7 +244,8 @@ export class AdminEntry {
     this.#model.close();
     this.#feed.close();
     this.#activity.close();
-    this.#endTraces();
+    this.#endTelling();
+    this.#toldFeeds.close();
     this.#traces.close();
     await Promise.all([this.#server.close(graceMs), this.#open?.close(graceMs)]);
     this.#audit.close();

@@ -6,8 +6,6 @@ import type {
   DrainWorkerOptions,
   HostHealth,
   HostOperations,
-  HostSnapshot,
-  InspectOptions,
 } from "../host/internal.ts";
 import type { RequestAccount } from "../http/internal.ts";
 
@@ -31,6 +29,12 @@ export interface AdminHost {
   listFailures: HostOperations["listFailures"];
   /** Lists the traces that the entry keeps, also for other hosts. Returns what ends that. */
   listTraces: HostOperations["listTraces"];
+  /** Lists the numbers over time that the entry keeps, also for other hosts. Returns what ends that. */
+  listActivity: HostOperations["listActivity"];
+  /** Lets other hosts read what happens at this one. Returns what ends that. */
+  tellFeeds: HostOperations["tellFeeds"];
+  /** This host and the others that are up in its cluster. */
+  hosts: HostOperations["hosts"];
   /** Takes an event from a publisher that is not a worker. */
   readonly publish: HostOperations["publish"];
   /** Takes a call from a caller that is not a worker. */
@@ -41,8 +45,6 @@ export interface AdminHost {
   readonly observe: HostOperations["observe"];
   /** Reads what messages say while an operator watches it. */
   readonly payloads: HostOperations["payloads"];
-  /** Shows the present of the host, its workers among it. */
-  inspect(options: InspectOptions): Promise<HostSnapshot>;
   /** Dead letters that the host has deleted since its start, because all had too many bytes. */
   readonly forgottenLetters: number;
   /** Returns a page of the durable subscriptions that the host keeps. */

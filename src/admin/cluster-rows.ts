@@ -32,7 +32,7 @@ export async function clusterRows<Kind extends keyof RowKinds>(
   const isPlace = byName.includes(kind) ? isName : isNumbers;
   const asked = { filter, viewer: rights, host: query.text("host"), limit: limitOf(query) };
   const places: RowPlaces | undefined = cursorOf<RowPlaces>(query, isPlace);
-  const { next, ...page } = await host.rows(kind, { ...asked, places }, signal);
+  const { next, ends: _ends, ...page } = await host.rows(kind, { ...asked, places }, signal);
   return { ...page, next: next === undefined ? null : formatCursor(next) };
 }
 

@@ -1,11 +1,10 @@
 import { setImmediate } from "node:timers/promises";
 
 /** The longest body that is checked at once: that takes less than a millisecond. */
-const shortBytes = 64 * 1024;
+export const shortBytes = 64 * 1024;
 
 /**
- * Checks of long bodies, one at a time. After each one the event loop has a turn, so that messages and other requests continue. The memory of one
- * check is free before the next begins. Callers take turns, so that one with many long bodies keeps no other one waiting.
+ * Checks of long bodies, one at a time. After each step of one the event loop has a turn, so that messages and other requests continue. Callers take turns, so that one with many long bodies keeps no other one waiting.
  */
 export class LongChecks {
   /** The checks that wait, of each caller; the caller whose turn is next comes first. */
@@ -13,12 +12,15 @@ export class LongChecks {
   #isBusy = false;
 
   /** Runs a check in the caller's turn. `bytes`: of the body. Rejects as the check throws. */
-  async run(caller: string, bytes: number, check: () => void): Promise<void> {
-    if (bytes <= shortBytes) return check();
+  async run(caller: string, bytes: number, check: () => Iterable<void>): Promise<void> {
+    if (bytes <= shortBytes) {
+      for (const step of check()) void step;
+      return;
+    }
     if (this.#isBusy) await this.#turn(caller);
     this.#isBusy = true;
     try {
-      check();
+      for (const step of check()) await setImmediate(step);
     } finally {
       // The promise is settled first, so that what follows the check begins before the next one.
       void setImmediate().then(() => this.#next());

@@ -2,7 +2,7 @@ import type { Clock, RuntimeLog, Timer } from "../core/internal.ts";
 import type { AdminRights } from "./admin-rights.ts";
 
 /** The kinds of contents that a principal reads. */
-export type ReadContent = "messages" | "states" | "dead letters";
+export type ReadContent = "messages" | "states" | "dead letters" | "runs";
 
 /** Milliseconds in which one principal has one line at most about one kind. */
 const windowMs = 1_000;
@@ -16,7 +16,7 @@ interface Window {
 }
 
 /**
- * Logs which principal reads the contents of messages, states and dead letters: the first one at once, and those of each further second together. It
+ * Logs which principal reads the contents of messages, states, runs and dead letters: the first one at once, and those of each further second together. It
  * keeps something only of principals that have read in the last second.
  */
 export class PayloadAudit {

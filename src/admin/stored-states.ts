@@ -1,4 +1,4 @@
-import { Buffer } from "node:buffer";
+import { Buffer, isUtf8 } from "node:buffer";
 import {
   type AgentName,
   type Expected,
@@ -11,6 +11,8 @@ import {
   StoreError,
   TroupeError,
 } from "../core/internal.ts";
+import { JsonScan } from "./json-scan.ts";
+import { shortBytes } from "./long-checks.ts";
 
 /** A stored state in a list. */
 export interface ListedRow {
@@ -80,15 +82,17 @@ export async function showState(store: StateStore, agent: AgentName): Promise<Sh
   }
 }
 
-/** Stores a state over the version that is there now. Resolves to its eTag. `inTurn`: runs the check of a JSON text, now or later. */
+/** Stores a state over the version that is there now. Resolves to its eTag. `inTurn`: runs the steps of the check of a JSON text, now or later. */
 export async function putState(
   store: StateStore,
   agent: AgentName,
   state: NewState,
-  inTurn: (bytes: number, check: () => void) => Promise<void> = async (_, check) => check(),
+  inTurn: (bytes: number, check: () => Iterable<void>) => Promise<void> = async (_, check) => {
+    for (const step of check()) void step;
+  },
 ): Promise<string> {
   const { data, contentType = jsonContentType } = state;
-  if (contentType === jsonContentType) await inTurn(data.length, () => assertJsonState(data, "The state"));
+  if (contentType === jsonContentType) await inTurn(data.length, () => checkJsonState(data, "The state"));
   const stored = await find(store, agent);
   const { schemaVersion = stored?.schemaVersion ?? 1 } = state;
   return write(store, agent, { stored, write: { at: "put", contentType, schemaVersion, data } });
@@ -129,18 +133,45 @@ export function nameOf({ type, key }: AgentName): string {
   return loggableText(`${type}/${key}`);
 }
 
+/** As `assertJsonState`, in short steps for a long state: it makes no values of the text. */
+export function* checkJsonState(data: Uint8Array, name: string): Iterable<void> {
+  if (data.length <= shortBytes) return assertJsonState(data, name);
+  if (!isUtf8(data)) throw notJson(name, "it is not UTF-8");
+  try {
+    yield* new JsonScan().read(data);
+  } catch (cause) {
+    throw notJson(name, errorText(cause), cause);
+  }
+  const start = data.find((byte) => byte > 0x20) ?? 0;
+  if (start !== openBrace) throw notObject(name, kindsByStart[String.fromCharCode(start)] ?? "a number");
+}
+
+const openBrace = 0x7b;
+const kindsByStart: Readonly<Record<string, string>> = {
+  ...{ "[": "a list", '"': "a string", t: "a boolean", f: "a boolean", n: "null" },
+};
+
+function notJson(name: string, why: string, cause?: unknown): TroupeError {
+  return new TroupeError("invalid-argument", `${name} is not JSON: ${why}. ${advice}`, { cause });
+}
+
+const advice = "Correct it, or name its --content-type.";
+
 /** Throws unless the bytes are a JSON object, as the state of a persistent agent is. `name` names them in the error. */
 export function assertJsonState(data: Uint8Array, name: string): void {
-  const advice = "Correct it, or name its --content-type.";
   let value: unknown;
   try {
     value = JSON.parse(decoder.decode(data));
   } catch (cause) {
     const why = data.length === 0 ? "it is empty" : loggableText(errorText(cause));
-    throw new TroupeError("invalid-argument", `${name} is not JSON: ${why}. ${advice}`, { cause });
+    throw notJson(name, why, cause);
   }
   if (typeof value === "object" && value !== null && !Array.isArray(value)) return;
   const kind = value === null ? "null" : Array.isArray(value) ? "a list" : `a ${typeof value}`;
+  throw notObject(name, kind);
+}
+
+function notObject(name: string, kind: string): TroupeError {
   const text = `${name} is not a JSON object but ${kind}. A state has named fields. ${advice}`;
-  throw new TroupeError("invalid-argument", text);
+  return new TroupeError("invalid-argument", text);
 }

@@ -6,9 +6,11 @@ import { troupeVersion } from "../protocol/internal.ts";
 import { HostGoneError } from "./admin/admin-client.ts";
 import { ClientError } from "./client/open-client.ts";
 import { exitCodes } from "./exit-codes.ts";
+import { outliveOutput } from "./lost-output.ts";
 import { commandsOf, makeProgram } from "./program.ts";
 import { textWithFlags } from "./state/errors-in-flags.ts";
 
+outliveOutput(process, { isHost: process.argv[2] === "host" });
 const program = makeProgram(troupeVersion);
 for (const command of commandsOf(program)) {
   // A mistake is one line, its suggestion included ("(Did you mean host?)"), so that logs and scripts can hold it.

@@ -12,6 +12,7 @@ import { drainCommand } from "./commands/drain.ts";
 import { hostCommand } from "./commands/host.ts";
 import { hostsCommand } from "./commands/hosts.ts";
 import { remindersCommand } from "./commands/reminders.ts";
+import { runsCommand } from "./commands/runs.ts";
 import { stateCommand } from "./commands/state.ts";
 import { statusCommand } from "./commands/status.ts";
 import { subscriptionsCommand } from "./commands/subscriptions.ts";
@@ -55,6 +56,7 @@ export function makeProgram(version: string): Command {
     .commandsGroup("Change what it does and keeps:")
     .addCommand(drainCommand())
     .addCommand(remindersCommand())
+    .addCommand(runsCommand())
     .addCommand(deadCommand())
     .addCommand(stateCommand());
   for (const command of commandsOf(program)) command.exitOverride();

@@ -20,13 +20,14 @@ export interface Asking {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** Asks a host with the token of the operator. The token is in the memory of this tab alone. */
+/** Asks a host with the token of the operator, or with the certificate of the browser. The token is in the memory of this tab alone. */
 export class Api {
-  readonly #token: string;
+  readonly #token: string | undefined;
   /** Called when the host does not take the token any more, as after its restart. */
   readonly #onRefused: () => void;
 
-  constructor(token: string, onRefused: () => void) {
+  /** Without a token the browser shows its certificate by itself. */
+  constructor(token: string | undefined, onRefused: () => void) {
     this.#token = token;
     this.#onRefused = onRefused;
   }
@@ -44,8 +45,9 @@ export class Api {
 
   /** Resolves to the answer, unless it is an error. Rejects with a `Problem`. */
   async open(method: string, path: string, { parameters = {}, headers, body, signal }: Asking = {}): Promise<Response> {
+    const shown = this.#token === undefined ? {} : { authorization: `Bearer ${this.#token}` };
     const response = await send(urlOf(path, parameters), {
-      ...{ method, headers: { ...headers, authorization: `Bearer ${this.#token}` }, cache: "no-store" },
+      ...{ method, headers: { ...headers, ...shown }, cache: "no-store" },
       ...(body !== undefined && { body }),
       ...(signal !== undefined && { signal }),
     });

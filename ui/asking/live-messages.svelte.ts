@@ -1,6 +1,7 @@
 import type { FeedEvent } from "../../src/admin/internal.ts";
 import { Problem, textOf } from "./api.ts";
 import { EventStreamReader, type StreamedEvent } from "./event-stream.ts";
+import type { UnansweredHost } from "./hosts.ts";
 import { api } from "./login.svelte.ts";
 
 /** The events that are wanted. Undefined or empty: any. */
@@ -10,6 +11,8 @@ export interface Filter {
   readonly key?: string | undefined;
   readonly topic?: string | undefined;
   readonly outcome?: string | undefined;
+  /** The id of the only host of the cluster. */
+  readonly host?: string | undefined;
   /** `1`: show what messages say, where the operator may read it. */
   readonly payloads?: string | undefined;
 }
@@ -36,6 +39,8 @@ export class LiveMessages {
   isConnected: boolean = $state(false);
   isPaused: boolean = $state(false);
   problem: string = $state("");
+  /** Hosts of the cluster that did not answer when they were asked. */
+  unanswered: readonly UnansweredHost[] = $state.raw([]);
   /** Messages that have come during the pause. */
   waiting: number = $state(0);
 
@@ -65,6 +70,7 @@ export class LiveMessages {
     this.#fresh = [];
     this.rows = [];
     [this.total, this.lost, this.waiting] = [0, 0, 0];
+    this.unanswered = [];
     [this.hasGap, this.isConnected, this.problem] = [false, false, ""];
   }
 
@@ -102,7 +108,16 @@ export class LiveMessages {
       else this.lost += count;
       return;
     }
+    if (event === "unanswered") {
+      const host: UnansweredHost = JSON.parse(data);
+      this.unanswered = [...this.unanswered.filter(({ hostId }) => hostId !== host.hostId), host];
+      return;
+    }
     const about: FeedEvent = JSON.parse(data);
+    // It answers again.
+    const { host } = about;
+    if (host !== null && this.unanswered.some(({ hostId }) => hostId === host.hostId))
+      this.unanswered = this.unanswered.filter(({ hostId }) => hostId !== host.hostId);
     this.#number += 1;
     this.#fresh.push({ ...about, number: this.#number });
     if (this.#fresh.length > 2 * mostRows) this.#fresh.splice(0, mostRows);

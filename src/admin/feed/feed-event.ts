@@ -1,24 +1,17 @@
-import type { HostOccurrence, ShownPayload } from "../../host/internal.ts";
+import {
+  type FeedRow,
+  type HostOccurrence,
+  isOtherHost,
+  type ListedHost,
+  type ShownPayload,
+} from "../../host/internal.ts";
 import type { AdminRights } from "../admin-rights.ts";
 
 /** Something that happened at a host, as readers of the feed get it. */
-export interface FeedEvent {
-  readonly time: string;
-  readonly kind: HostOccurrence["at"];
-  readonly outcome: string;
-  /** The agent type. Null: it is about none. */
-  readonly type: string | null;
-  readonly key: string | null;
-  /** The topic type of an event. */
-  readonly topic: string | null;
-  readonly clientId: string | null;
-  /** An error code, or a reason. */
-  readonly code: string | null;
-  /** How long it took. */
-  readonly ms: number | null;
-  readonly traceId: string | null;
-  readonly detail: string | null;
-  /** The content of the message. Left out unless the reader asks for it and may read it, and the host has read it. */
+export interface FeedEvent extends Omit<FeedRow, "number"> {
+  /** Where it has happened. Null: the host is alone. */
+  readonly host: ListedHost | null;
+  /** The content of the message. Left out unless the reader asks for it and may read it, and this host has read it. */
   readonly payload?: ShownPayload | undefined;
 }
 
@@ -41,9 +34,14 @@ export function outcomeOfEvent({ missed }: { readonly missed: number }): "missed
   return missed > 0 ? "missed" : "delivered";
 }
 
+/** Whether it is a call that came from another host of the cluster. */
+export function isForwarded(what: HostOccurrence): boolean {
+  return what.at === "call" && isOtherHost(what.callerId);
+}
+
 type About = Pick<FeedEvent, "kind" | "outcome"> & Partial<FeedEvent>;
 
-export function feedEventOf(what: HostOccurrence, time: string): FeedEvent {
+export function feedEventOf(what: HostOccurrence, time: string, host: ListedHost | null = null): FeedEvent {
   const { kind, outcome, type, key, topic, clientId, code, ms, traceId, detail } = aboutOf(what);
   return {
     time,
@@ -57,17 +55,12 @@ export function feedEventOf(what: HostOccurrence, time: string): FeedEvent {
     ms: ms ?? null,
     traceId: traceId ?? null,
     detail: shown(detail),
+    host,
   };
 }
 
 export function isWanted(event: FeedEvent, filter: FeedFilter): boolean {
   return filterNames.every((name) => filter[name] === undefined || filter[name] === event[name]);
-}
-
-/** Whether a reader may see an event. One without a type and a topic is for readers that may see all types. */
-export function maySee({ type, topic }: FeedEvent, rights: AdminRights): boolean {
-  if (topic !== null) return rights.may("watch", topic);
-  return type === null ? rights.may("see", "", { isPrefix: true }) : rights.may("see", type);
 }
 
 /**
@@ -99,7 +92,7 @@ function aboutOf(what: HostOccurrence): About {
     case "commit":
       return {
         ...{ kind: "commit", outcome: what.outcome, type: what.agentType, key: what.key, clientId: what.clientId },
-        ...{ ms: what.ms, detail: `${what.bytes} bytes` },
+        ...{ ms: what.ms, detail: `${what.bytes} bytes${what.reason === undefined ? "" : `: ${shown(what.reason)}`}` },
       };
     case "mail":
       return { ...named("mail", what), ...codeOf(what.code), ms: what.ageMs };

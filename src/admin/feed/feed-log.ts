@@ -1,5 +1,5 @@
-import type { HostOccurrence } from "../../host/internal.ts";
-import { type FeedEvent, feedEventOf } from "./feed-event.ts";
+import type { HostOccurrence, ListedHost } from "../../host/internal.ts";
+import { type FeedEvent, feedEventOf, isForwarded } from "./feed-event.ts";
 
 /** An occurrence that is kept, and its text as readers get it. */
 export interface FeedEntry {
@@ -8,6 +8,10 @@ export interface FeedEntry {
   readonly json: string;
   /** The content of its message as JSON, for those who may read it. Empty: there is none. */
   payload: string;
+  /** Names the readers for which another host has told it. Undefined: it is of this host. */
+  readonly toldFor: string | undefined;
+  /** A call that came from another host, which tells of it, too. */
+  readonly isForwarded: boolean;
 }
 
 /** Bytes of an entry beside its text, which it has twice. */
@@ -20,12 +24,15 @@ export class FeedLog {
   /** Where the oldest stands: those before it are forgotten. */
   #at = 0;
   #bytes = 0;
-  #next = 1;
+  #next: number;
   /** The number of the newest that was forgotten. */
-  #forgotten = 0;
+  #forgotten: number;
 
-  constructor(maxBytes: number) {
+  /** `first`: the number of the first one. */
+  constructor(maxBytes: number, first = 1) {
     this.#maxBytes = maxBytes;
+    this.#next = first;
+    this.#forgotten = first - 1;
   }
 
   get bytes(): number {
@@ -46,9 +53,18 @@ export class FeedLog {
     this.#next += 1;
   }
 
-  add(what: HostOccurrence, time: string, payload: string): void {
-    const event = feedEventOf(what, time);
-    const entry = { number: this.#next, event, json: JSON.stringify(event), payload };
+  /** `host`: this host. Null: it is alone. */
+  add(what: HostOccurrence, time: string, payload: string, host: ListedHost | null = null): void {
+    this.#add(feedEventOf(what, time, host), { payload, toldFor: undefined, isForwarded: isForwarded(what) });
+  }
+
+  /** Adds what another host tells for some readers. */
+  addTold(event: FeedEvent, toldFor: string): void {
+    this.#add(event, { payload: "", toldFor, isForwarded: false });
+  }
+
+  #add(event: FeedEvent, about: Pick<FeedEntry, "payload" | "toldFor" | "isForwarded">): void {
+    const entry = { number: this.#next, event, json: JSON.stringify(event), ...about };
     this.#next += 1;
     this.#entries.push(entry);
     this.#bytes += costOf(entry);

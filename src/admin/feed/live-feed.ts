@@ -1,13 +1,15 @@
 import { type Clock, followAbort, type Timer, unfollowAbort } from "../../core/internal.ts";
-import type { HostObserver, ShownPayload } from "../../host/internal.ts";
+import type { HostObserver, ListedHost } from "../../host/internal.ts";
 import { HttpProblem } from "../../http/internal.ts";
 import { FairShare } from "../../transport/internal.ts";
 import type { AdminHost } from "../admin-host.ts";
 import type { AdminRights } from "../admin-rights.ts";
-import { type FeedFilter, mayRead } from "./feed-event.ts";
-import { type FeedEntry, FeedLog } from "./feed-log.ts";
-import { FeedReader, readerLimits } from "./feed-reader.ts";
+import type { FeedFilter } from "./feed-event.ts";
+import { FeedLog } from "./feed-log.ts";
+import { FeedReader, type FeedWish, readerLimits, wishOf } from "./feed-reader.ts";
+import { jsonFor, lostEvent, lostText, spread, textOf } from "./feed-text.ts";
 import { FeedTurns } from "./feed-turns.ts";
+import { OtherFeeds } from "./other-feeds.ts";
 
 /** Bounds of a feed. They are no options, because no user has needed another value yet. */
 export const feedLimits = {
@@ -41,14 +43,19 @@ export interface LiveFeedParts {
   readonly payloads: AdminHost["payloads"];
   /** Called when a reader gets the contents of messages. `count`: how many. */
   readonly onContents: (reader: AdminRights, count: number) => void;
-  /** Makes the id of one time of listening. */
+  /** Makes the id of one time of listening, and that of a reader at other hosts. */
   readonly makeId: () => string;
+  /** This host and the others of its cluster, and their lists. */
+  readonly hosts: AdminHost["hosts"];
+  readonly rows: AdminHost["rows"];
 }
 
 export interface FeedQuery {
   readonly filter: FeedFilter;
   readonly rights: AdminRights;
-  /** Whether the reader wants to read what messages say. */
+  /** The id or the name of the only host of the cluster that the reader wants. Undefined: all. */
+  readonly host?: string | undefined;
+  /** Whether the reader wants to read what messages say. Other hosts do not tell it. */
   readonly withPayloads: boolean;
   /** The last event that the reader has got. Undefined: it is new. */
   readonly lastEventId: string | undefined;
@@ -62,11 +69,13 @@ interface Listening {
   readonly log: FeedLog;
   /** Those that are here, and those that may come back. */
   readonly readers: FeedReader[];
+  /** The values of `toldFor` of readers for which other hosts are followed. */
+  readonly followed: Set<string>;
   readonly end: () => void;
 }
 
 /**
- * Tells what happens at a host, as server-sent events. It listens to the host while there is a reader, and 30 s longer. All readers share the events that are
+ * Tells what happens at the hosts of a cluster, or at a host that is alone, as server-sent events. It listens while there is a reader, and 30 s longer. All readers share the events that are
  * kept, so that a slow one costs no memory: it loses the oldest, and is told how many. Of a host under load a reader gets some events of each moment, and is
  * told of the others. Nothing is made of those, nor of what no reader wants.
  */
@@ -75,16 +84,20 @@ export class LiveFeed {
   readonly #share = new FairShare(feedLimits.readers);
   readonly #waiting = new Set<() => void>();
   readonly #turns = new FeedTurns();
+  readonly #others: OtherFeeds;
   /** Requests so far: each has another place in the spread of times. */
   #asked = 0;
   #listening: Listening | undefined;
   /** Readers that want to read what messages say. */
   #payloadReaders = 0;
+  /** This host in its present life. Null: it is alone. */
+  #here: ListedHost | null = null;
   #linger: Timer | undefined;
   #gathering: Timer | undefined;
 
   constructor(parts: LiveFeedParts) {
     this.#parts = parts;
+    this.#others = new OtherFeeds(parts);
   }
 
   get readers(): number {
@@ -100,10 +113,11 @@ export class LiveFeed {
     return this.#listening?.log.bytes ?? 0;
   }
 
-  /** Begins to read. Throws a problem if there are too many readers. */
+  /** Begins to read. Throws a problem if there are too many readers, and `not-found` for a host that is not up. */
   open(query: FeedQuery): AsyncIterable<string> {
     const { signal, lastEventId } = query;
     signal.throwIfAborted();
+    const wish = wishOf(query, this.#parts.hosts());
     const party = partyOf(query);
     this.#asked += 1;
     if (!this.#share.mayAdd(party)) {
@@ -118,7 +132,8 @@ export class LiveFeed {
     const known = this.#listening;
     const listening = known ?? this.#listen();
     const place = placeAfter(lastEventId, listening);
-    const { reader, hasMissed } = this.#readerFor(query, listening, place !== undefined);
+    const { reader, hasMissed } = this.#readerFor(wish, listening, place !== undefined);
+    this.#follow(query, wish, listening);
     signal.addEventListener("abort", () => this.#left(party, reader), { once: true });
     const from = hasMissed ? undefined : place;
     return this.#read(query, { listening, reader, start: from ?? listening.log.next, isUnknown: from === undefined });
@@ -130,6 +145,52 @@ export class LiveFeed {
     this.#gathering?.cancel();
     this.#listening?.end();
     this.#listening = undefined;
+    this.#others.close();
+  }
+
+  /** Follows the other hosts for a reader, unless they are followed for one that is like it. */
+  #follow({ filter, rights, host }: FeedQuery, { toldFor }: FeedWish, listening: Listening): void {
+    const { log, readers, followed } = listening;
+    if (toldFor === undefined || followed.has(toldFor)) return;
+    followed.add(toldFor);
+    const { clock } = this.#parts;
+    const wanting = (): readonly FeedReader[] => readers.filter((reader) => reader.toldFor === toldFor);
+    this.#others.follow(
+      { filter, rights, host },
+      {
+        isWanted: () => {
+          const nowMs = clock.now();
+          const isHere = ({ leftMs }: FeedReader): boolean =>
+            leftMs === undefined || nowMs - leftMs < feedLimits.lingerMs;
+          if (this.#listening === listening && wanting().some(isHere)) return true;
+          followed.delete(toldFor);
+          // One of them that comes back later has missed something.
+          for (const reader of wanting()) readers.splice(readers.indexOf(reader), 1);
+          return false;
+        },
+        onRows: (rows) => {
+          this.#gather(readers);
+          const takers = wanting();
+          for (const { number: _number, ...event } of rows) {
+            const short = takers.filter((reader) => !reader.takeOne());
+            if (short.length < takers.length) log.addTold(event, toldFor);
+            else for (const reader of short) reader.isShort();
+          }
+        },
+        onLost: (count) => {
+          for (const reader of wanting()) {
+            if (count === null) reader.note(lostEvent(null));
+            else reader.lost += count;
+          }
+          this.#gather(readers);
+        },
+        onUnanswered: ({ hostId, name }, problem) => {
+          const data = JSON.stringify({ hostId, name, problem });
+          for (const reader of wanting()) reader.note(`event: unanswered\ndata: ${data}\n\n`);
+          this.#gather(readers);
+        },
+      },
+    );
   }
 
   #listen(): Listening {
@@ -139,7 +200,7 @@ export class LiveFeed {
     // Its places are used again: of a busy host nearly all that happens finds each reader short.
     const short: (FeedReader | undefined)[] = [];
     const end = observe((what) => {
-      if (this.#gathering === undefined) this.#gather(readers);
+      this.#gather(readers);
       let [isKept, shortCount] = [false, 0];
       for (const reader of readers) {
         if (!reader.wants(what)) continue;
@@ -149,11 +210,11 @@ export class LiveFeed {
           shortCount += 1;
         }
       }
-      if (isKept) return log.add(what, new Date(clock.wallNow()).toISOString(), textOf(payloads.of(what)));
+      if (isKept) return log.add(what, new Date(clock.wallNow()).toISOString(), textOf(payloads.of(what)), this.#here);
       log.skip();
       for (let at = 0; at < shortCount; at += 1) short[at]?.isShort();
     });
-    const listening: Listening = { id: makeId(), log, readers, end };
+    const listening: Listening = { id: makeId(), log, readers, followed: new Set(), end };
     this.#listening = listening;
     return listening;
   }
@@ -172,7 +233,9 @@ export class LiveFeed {
 
   /** Collects what happens for a moment. */
   #gather(readers: readonly FeedReader[]): void {
-    const { clock } = this.#parts;
+    if (this.#gathering !== undefined) return;
+    const { clock, hosts } = this.#parts;
+    this.#here = hosts().here;
     const nowMs = clock.now();
     for (const reader of readers) reader.refill(nowMs);
     this.#gathering = clock.setTimer(feedLimits.gatherMs, () => this.#wake());
@@ -180,17 +243,17 @@ export class LiveFeed {
 
   /** Finds the reader that has left and comes back, or makes one. `hasMissed`: nothing was kept for it meanwhile. */
   #readerFor(
-    query: FeedQuery,
+    wish: FeedWish,
     { readers }: Listening,
     comesBack: boolean,
   ): { readonly reader: FeedReader; readonly hasMissed: boolean } {
-    const known = comesBack ? readers.find((one) => one.leftMs !== undefined && one.isLike(query)) : undefined;
+    const known = comesBack ? readers.find((one) => one.leftMs !== undefined && one.isLike(wish)) : undefined;
     if (known !== undefined) {
       known.leftMs = undefined;
       return { reader: known, hasMissed: false };
     }
     // The same may have been kept for another one that is here.
-    const isKept = readers.some((one) => one.isLike(query));
+    const isKept = readers.some((one) => one.isLike(wish));
     const nowMs = this.#parts.clock.now();
     const forgotten = readers.findIndex(({ leftMs }) => leftMs !== undefined && nowMs - leftMs >= feedLimits.lingerMs);
     if (forgotten >= 0) readers.splice(forgotten, 1);
@@ -199,7 +262,7 @@ export class LiveFeed {
         readers.findIndex(({ leftMs }) => leftMs !== undefined),
         1,
       );
-    const reader = new FeedReader(query, nowMs);
+    const reader = new FeedReader(wish, nowMs);
     readers.push(reader);
     return { reader, hasMissed: comesBack && !isKept };
   }
@@ -242,6 +305,7 @@ export class LiveFeed {
         place = log.first;
       }
       const { text, next } = this.#gathered(log, place, { reader, query, id });
+      for (const note of reader.notes.splice(0)) yield `id: ${id}-${place - 1}\n${note}`;
       const lost = this.#lostOf(reader);
       if (lost > 0) yield lostText(`${id}-${place - 1}`, lost);
       place = next;
@@ -312,7 +376,7 @@ function gathered(
     if (text.length >= feedLimits.chunkChars || seen >= feedLimits.turnEvents)
       return { text, next: number, seen, contents };
     seen += 1;
-    if (!reader.gets(event)) continue;
+    if (!reader.takesFrom(entry) || !reader.gets(event)) continue;
     const json = jsonFor(entry, query);
     if (json !== entry.json) contents += 1;
     text += `id: ${id}-${number}\nevent: ${event.kind}\ndata: ${json}\n\n`;
@@ -322,27 +386,6 @@ function gathered(
 
 function partyOf({ rights: { principal } }: FeedQuery): string {
   return principal === undefined ? "operator" : `principal ${principal.name}`;
-}
-
-/** A number from 0 to 1, far from those of the numbers before: parts of the golden section. So readers that left at once do not come back at once. */
-function spread(number: number): number {
-  return (number * 0.618_033_988_749_895) % 1;
-}
-
-/** The JSON of a content. Empty: there is none. */
-function textOf(payload: ShownPayload | undefined): string {
-  return payload === undefined ? "" : JSON.stringify(payload);
-}
-
-/** The JSON of an event for one reader. */
-function jsonFor({ event, json, payload }: FeedEntry, { withPayloads, rights }: FeedQuery): string {
-  if (payload === "" || !withPayloads || !mayRead(event, rights)) return json;
-  return `${json.slice(0, -1)},"payload":${payload}}`;
-}
-
-/** `count`: occurrences of the host. Null: how many is not known. */
-function lostText(id: string, count: number | null): string {
-  return `id: ${id}\nevent: lost\ndata: ${JSON.stringify({ count })}\n\n`;
 }
 
 /** The place behind the event with an id. Undefined: the reader is new, or the id is of another time of listening. */

@@ -27,8 +27,9 @@ export function failureOf(what: HostOccurrence): NewFailure | undefined {
       };
     case "commit": {
       if (what.outcome === "committed") return undefined;
-      const { agentType, key, outcome: code, clientId, bytes } = what;
-      return { ...of(what.at, agentType, key, code), detail: `a state of ${bytes} bytes`, clientId: shown(clientId) };
+      const { agentType, key, outcome: code, clientId, bytes, reason } = what;
+      const detail = `a state of ${bytes} bytes${reason === undefined ? "" : `: ${shown(reason)}`}`;
+      return { ...of(what.at, agentType, key, code), detail, clientId: shown(clientId) };
     }
     case "mail":
       if (what.what !== "retried" && what.what !== "buried") return undefined;

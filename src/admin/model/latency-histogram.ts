@@ -40,6 +40,22 @@ export class LatencyHistogram {
     this.#maxMs = Math.max(this.#maxMs, other.#maxMs);
   }
 
+  /** The number of each bucket that has some, and how many it has, by turns. */
+  list(): readonly number[] {
+    return [...this.#counts].flatMap((count, bucket) => (count === 0 ? [] : [bucket, count]));
+  }
+
+  /** Adds what `list` of another one has said. Buckets that there are not count for nothing. */
+  addList(list: readonly number[], maxMs: number): void {
+    for (let at = 0; at + 1 < list.length; at += 2) {
+      const [bucket = buckets, count = 0] = [list[at], list[at + 1]];
+      if (bucket >= buckets) continue;
+      this.#counts[bucket] = (this.#counts[bucket] ?? 0) + count;
+      this.#count += count;
+    }
+    this.#maxMs = Math.max(this.#maxMs, maxMs);
+  }
+
   /** The duration that a share of all durations, such as 0.95, does not exceed. At most 19 % too long. Undefined: there are none. */
   quantile(share: number): number | undefined {
     if (this.#count === 0) return undefined;

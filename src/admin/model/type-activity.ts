@@ -12,6 +12,14 @@ export interface TypeActivityRow {
   readonly maxMs: number;
 }
 
+/** The calls to one agent type, with all their times. */
+export interface TypeDurations {
+  /** Undefined: all types that have no row of their own. */
+  readonly type: string | undefined;
+  readonly failed: number;
+  readonly durations: LatencyHistogram;
+}
+
 /** Milliseconds of one part of the minute, and parts that are kept. */
 const partMs = 10_000;
 const parts = 6;
@@ -49,10 +57,10 @@ export class TypeActivity {
     part.durations.add(ms, bucket);
   }
 
-  /** The slowest type first. */
-  rows(nowMs: number): readonly TypeActivityRow[] {
+  /** In no order. */
+  durations(nowMs: number): readonly TypeDurations[] {
     this.passTo(nowMs);
-    return [...this.#types].map(([type, all]) => rowOf(type, all)).sort((one, other) => other.p95Ms - one.p95Ms);
+    return [...this.#types].map(([type, all]) => sumOf(type, all));
   }
 
   #partOf(type: string | undefined): Part {
@@ -85,13 +93,22 @@ function newestOf(all: readonly Part[] | undefined, number: number): Part | unde
   return newest?.number === number ? newest : undefined;
 }
 
-function rowOf(type: string | undefined, all: readonly Part[]): TypeActivityRow {
+function sumOf(type: string | undefined, all: readonly Part[]): TypeDurations {
   const durations = new LatencyHistogram();
   let failed = 0;
   for (const part of all) {
     durations.addAll(part.durations);
     failed += part.failed;
   }
+  return { type, failed, durations };
+}
+
+/** The slowest type first. */
+export function typeRows(types: readonly TypeDurations[]): readonly TypeActivityRow[] {
+  return types.map(typeRow).sort((one, other) => other.p95Ms - one.p95Ms);
+}
+
+function typeRow({ type, failed, durations }: TypeDurations): TypeActivityRow {
   const { count: calls, maxMs } = durations;
   const [p50Ms = 0, p95Ms = 0] = [durations.quantile(0.5), durations.quantile(0.95)];
   return { type: type ?? null, calls, failed, p50Ms, p95Ms, maxMs };

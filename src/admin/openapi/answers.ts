@@ -1,4 +1,4 @@
-import { count, flag, type JsonSchema, listOf, mapOf, nullable, object, pageOf, ref, text } from "./schema.ts";
+import { count, flag, type JsonSchema, listOf, mapOf, nullable, object, pageOf, ref, text, word } from "./schema.ts";
 
 /** Says what a route does, and the form of what it answers. */
 export interface RouteDescription {
@@ -11,6 +11,7 @@ const setting: JsonSchema = {
   anyOf: [{ type: ["string", "number", "boolean", "null"] }, { type: "array", items: text }],
 };
 const agent = { type: text, key: text };
+const runStatus = word("working", "completed", "failed", "cancelled");
 /** A page of a list of all hosts of the cluster. */
 const pageOfHosts = (row: string, more = {}): JsonSchema =>
   pageOf(ref(row), { unanswered: listOf(ref("UnansweredHost")), ...more });
@@ -48,8 +49,12 @@ export const descriptions: { readonly [route: string]: RouteDescription } = {
   },
   "GET /v1/host": { summary: "The host's name, version, address, store and start", answer: ref("HostFacts") },
   "GET /v1/counters": {
-    summary: "The counters of the host",
-    answer: object({ counters: mapOf({ type: ["number", "object"] }) }),
+    summary: "The counters of the hosts: their sum, and those of each",
+    answer: object({
+      counters: mapOf(count),
+      hosts: listOf(object({ host: nullable(object({ hostId: text, name: text })), counters: mapOf(count) })),
+      unanswered: listOf(ref("UnansweredHost")),
+    }),
   },
   "GET /v1/configuration": {
     summary: "The settings of the host, without secrets",
@@ -57,12 +62,13 @@ export const descriptions: { readonly [route: string]: RouteDescription } = {
   },
   "GET /v1/activity": {
     summary:
-      "Calls and events of the last five minutes in steps after the one with the number `step`, and agent types of the last minute",
+      "Calls and events of all hosts in the last five minutes, in steps after the number `step`, and agent types of the last minute",
     answer: object({
       stepMs: count,
       step: count,
       steps: listOf(ref("ActivityStep")),
       types: listOf(ref("TypeActivity")),
+      unanswered: listOf(ref("UnansweredHost")),
     }),
   },
   "GET /v1/traces": {
@@ -99,6 +105,12 @@ export const descriptions: { readonly [route: string]: RouteDescription } = {
     answer: pageOf(ref("Reminder")),
   },
   "DELETE /v1/reminder": { summary: "Cancels a reminder", answer: object({ ...agent, name: text, isCancelled: flag }) },
+  "GET /v1/runs": { summary: "Kept runs, by agent and id", answer: pageOf(ref("Run")) },
+  "GET /v1/run": { summary: "A kept run with its message, its chunks and its outcome", answer: ref("RunDetail") },
+  "POST /v1/run/cancel": {
+    summary: "Cancels a kept run",
+    answer: object({ ...agent, id: text, status: runStatus, isCancelled: flag }),
+  },
   "GET /v1/dead": { summary: "Dead letters", answer: pageOf(ref("DeadLetter"), { forgottenLetters: count }) },
   "GET /v1/dead/letter": { summary: "A dead letter with its message", answer: ref("DeadLetterDetail") },
   "POST /v1/dead/replay": { summary: "Sends dead letters again", answer: object({ asked: count, replayed: count }) },

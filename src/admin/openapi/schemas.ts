@@ -15,6 +15,12 @@ import {
 } from "./schema.ts";
 
 const agent = { type: text, key: text };
+const run = {
+  ...{ ...agent, id: text, status: word("working", "completed", "failed", "cancelled") },
+  ...{ principal: nullable(text), owner: text, startedAt: time, updatedAt: time, deadlineAt: nullable(time) },
+  ...{ first: count, next: count, bytes: count, takeovers: count },
+};
+const runText = object({ messageType: text, contentType: text, text, isCut: flag });
 const storedState = {
   ...agent,
   ...{ revision: count, schemaVersion: count, contentType: text, savedAt: time, eTag: text },
@@ -130,6 +136,13 @@ export const schemas: { readonly [name: string]: JsonSchema } = {
   ListedState: object({ ...storedState, bytes: count }),
   State: object(storedState, { text, base64: text }),
   Reminder: object({ ...agent, name: text, dueAt: time, rule: text, messageType: text, attempts: count }),
+  Run: object(run),
+  RunDetail: object({
+    ...{ ...run, message: nullable(runText), from: count },
+    chunks: listOf(object({ offset: count, message: nullable(runText) })),
+    answer: nullable(runText),
+    error: nullable(object({ code: text, text })),
+  }),
   DeadLetter: object(letter),
   DeadLetterDetail: object({
     ...{ ...letter, id: text },

@@ -1,19 +1,12 @@
-import type { HostCounters } from "../../host/internal.ts";
 import type { HostFacts } from "../admin-entry.ts";
 import type { AdminHost } from "../admin-host.ts";
 import type { AdminRoute } from "../admin-route.ts";
-import type { HostModel } from "../model/host-model.ts";
 
 /** A host, and its time when it was asked, in the form of ISO 8601. */
 export interface HostAnswer extends HostFacts {
   readonly now: string;
   /** Its id in its cluster. Null: it is alone. */
   readonly hostId: string | null;
-}
-
-/** The counters of a host. */
-export interface CountersAnswer {
-  readonly counters: HostCounters;
 }
 
 /** The settings with which a host was started. What is secret is not in them. */
@@ -24,10 +17,9 @@ export interface ConfigurationAnswer {
 /** Settings by name. A value that is secret is `hidden`. */
 export type Configuration = Readonly<Record<string, string | number | boolean | readonly string[] | null>>;
 
-/** The host itself: its name, counters and settings. */
+/** The host itself: its name and settings. */
 export function hostRoutes(
   host: AdminHost,
-  model: HostModel,
   { facts, configuration }: { readonly facts: HostFacts; readonly configuration: Configuration },
 ): readonly AdminRoute[] {
   return [
@@ -37,10 +29,6 @@ export function hostRoutes(
         ...{ ...facts, now: new Date(host.clock.wallNow()).toISOString() },
         hostId: host.cluster?.hostId ?? null,
       }),
-    },
-    {
-      ...{ method: "GET", path: "/v1/counters", parameters: [], need: "see-all" },
-      handle: async ({ signal }): Promise<CountersAnswer> => ({ counters: await model.counters(signal) }),
     },
     {
       ...{ method: "GET", path: "/v1/configuration", parameters: [], need: "see-all" },

@@ -1,6 +1,6 @@
 import { Buffer } from "node:buffer";
 import { type IncomingMessage, type OutgoingHttpHeaders, request } from "node:http";
-import { type ErrorCode, errorText, loggableText, TroupeError } from "../../core/internal.ts";
+import { type ErrorCode, errorText, joinSignals, loggableText, TroupeError } from "../../core/internal.ts";
 
 /** Where an admin entry is, and what it wants to be shown. */
 export interface AdminAddress {
@@ -119,7 +119,7 @@ export class AdminClient {
   ): Promise<{ readonly status: number; readonly text: string }> {
     const { url } = this.#address;
     const over = Number.isFinite(timeoutMs) ? AbortSignal.timeout(timeoutMs) : undefined;
-    const signal = AbortSignal.any([over, given].filter((one) => one !== undefined));
+    const { signal, letGo } = joinSignals(over, given);
     try {
       const headers = body === undefined ? {} : { "content-length": body.length };
       const response = await this.#request(method, target, { headers, signal, body });
@@ -129,6 +129,8 @@ export class AdminClient {
       if (cause instanceof TroupeError) throw cause;
       const why = over?.aborted ? `it has not answered in ${timeoutMs / 1_000} s` : loggableText(errorText(cause));
       throw new HostGoneError(`The host at ${loggableText(url)} does not answer: ${why}.`, { cause });
+    } finally {
+      letGo();
     }
   }
 }

@@ -5,6 +5,7 @@ import { errorText, loggableText, TroupeError } from "../../core/internal.ts";
 import { type GrpcDialerOptions, isLocalAddress, parseAddress } from "../../transport/internal.ts";
 import { readPem } from "../commands/tls-files.ts";
 import { addConfigFlags } from "../settings/config-flags.ts";
+import type { ShownToHost } from "./tls-advice.ts";
 
 /** Flags of a command that connects to a host as workers do. */
 export interface ClientFlags {
@@ -58,6 +59,13 @@ export function dialerOptionsOf(
     ...(tls !== undefined && { tls }),
     ...(token !== undefined && { metadata: { authorization: `Bearer ${token}` } }),
   };
+}
+
+/** Says by what the flags have the connection protected, for advice about it. */
+export function shownToHost(flags: ClientFlags): ShownToHost {
+  const address = parseAddress(flags.address);
+  const isSecure = address.kind === "tcp" && address.secure;
+  return { hasTls: isSecure || clientTlsOf(flags) !== undefined, hasCertificate: flags.tlsCert !== undefined };
 }
 
 /** The token that the flags or the environment have. Undefined: none. */

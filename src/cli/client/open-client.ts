@@ -1,7 +1,8 @@
 import { errorText, type Logger, loggableText, TroupeError } from "../../core/internal.ts";
 import type { WorkerRuntime } from "../../worker/internal.ts";
 import { exitCodes } from "../exit-codes.ts";
-import { type ClientFlags, dialerOptionsOf } from "./client-flags.ts";
+import { type ClientFlags, dialerOptionsOf, shownToHost } from "./client-flags.ts";
+import { tlsAdvice } from "./tls-advice.ts";
 
 /** The command prints errors itself. */
 const silent: Logger = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined };
@@ -46,12 +47,13 @@ export async function openClient(
   try {
     await client.start();
   } catch (error) {
-    throw connectFailure(error, flags.address);
+    throw connectFailure(error, flags);
   }
   return client;
 }
 
-function connectFailure(error: unknown, address: string): ClientError {
+function connectFailure(error: unknown, flags: ClientFlags): ClientError {
+  const { address } = flags;
   const failure = TroupeError.from(error);
   const text = loggableText(errorText(failure));
   if (failure.code === "not-authorized")
@@ -60,7 +62,8 @@ function connectFailure(error: unknown, address: string): ClientError {
       exitCodes.refused,
       `The host at ${loggableText(address)} refuses this command: ${text}`,
     );
-  const advice = "See what is wrong with troupe doctor.";
+  const flagsToUse = tlsAdvice(text, shownToHost(flags));
+  const advice = `${flagsToUse === undefined ? "" : `${flagsToUse} `}See what is wrong with troupe doctor.`;
   return new ClientError(
     failure,
     exitCodes.noHost,
@@ -101,6 +104,7 @@ function exitCodeOf({ code }: TroupeError): number {
     case "state-too-new":
     case "state-too-large":
     case "invalid-state":
+    case "too-many-takeovers":
     case "tool-not-found":
     case "invalid-tool-arguments":
     case "tool-failed":

@@ -7,8 +7,9 @@ import {
   type AccessRequest,
   accessActions,
   actionResources,
-  openAccessRules,
   openQuotaRules,
+  openRuleFile,
+  type RoleThatMay,
 } from "../../security/internal.ts";
 import { type PrintFlags, print } from "../printing.ts";
 
@@ -17,6 +18,12 @@ export interface CheckFlags extends PrintFlags {
   readonly principal?: string;
   readonly role?: readonly string[];
   readonly agent?: string;
+}
+
+/** A decision, and after a denial the role that is missing. */
+export interface CheckedAccess extends AccessDecision {
+  /** Left out: no role helps, or the command names roles. */
+  readonly byRole?: RoleThatMay | undefined;
 }
 
 /** The exit code of a check whose outcome is: denied. */
@@ -53,11 +60,15 @@ function notEmpty(text: string): string {
 }
 
 /** Decides as a host with these rules does. */
-export async function checkAccess(action: AccessAction, name: string, flags: CheckFlags): Promise<AccessDecision> {
-  const rules = await openAccessRules({ file: flags.rules });
+export async function checkAccess(action: AccessAction, name: string, flags: CheckFlags): Promise<CheckedAccess> {
+  const rules = await openRuleFile({ file: flags.rules });
   // A host with this file reads the quotas beside the rules, and would not start with wrong ones.
   await openQuotaRules({ file: flags.rules });
-  return rules.decide(requestOf(action, name, flags));
+  const request = requestOf(action, name, flags);
+  const decision = rules.decide(request);
+  // The file does not say which roles a principal has: those are in its token.
+  const byRole = decision.isAllowed || flags.role !== undefined ? undefined : rules.roleThatMay(request);
+  return byRole === undefined ? decision : { ...decision, byRole };
 }
 
 function requestOf(action: AccessAction, name: string, { principal, role, agent }: CheckFlags): AccessRequest {
@@ -70,11 +81,15 @@ function requestOf(action: AccessAction, name: string, { principal, role, agent 
 
 /** Says what was decided, and by what. */
 export function textOf(
-  { isAllowed, rule, place }: AccessDecision,
+  { isAllowed, rule, place, byRole }: CheckedAccess,
   { principal, action, resource, isPrefix }: AccessRequest,
 ): string {
   const who = principal === undefined ? "a caller without a name" : loggableText(principal.name);
   const what = `${who} ${isAllowed ? "may" : "may not"} ${action} ${loggableText(resource)}${isPrefix ? "*" : ""}`;
+  if (byRole !== undefined) {
+    const [role, named] = [loggableText(byRole.role), loggableText(byRole.rule)];
+    return `denied: ${what} without a role; the rule ${named} allows it to ${role}. Name the roles of the caller with --role`;
+  }
   if (rule === undefined) return `denied: ${what}; no rule allows it`;
   const by = `the rule ${loggableText(rule)}${place === undefined ? "" : ` (${place})`}`;
   return isAllowed ? `allowed: ${what} by ${by}` : `denied: ${what} by ${by}`;

@@ -8,6 +8,7 @@ import { consoleLogger } from "../../telemetry/internal.ts";
 import { parseAddress } from "../../transport/internal.ts";
 import { assertAdminFlags, type OpenedAdmin, openAdmin } from "../admin/open-admin.ts";
 import { shownSettings } from "../admin/shown-settings.ts";
+import { LogOutput } from "../lost-output.ts";
 import { settingsHelp } from "../settings/config-flags.ts";
 import {
   defaultStateFile,
@@ -75,9 +76,15 @@ async function runHost(flags: HostFlags, version: string): Promise<void> {
 /** Text for people in a terminal, else JSON for programs. Both write synchronously, so that no line is lost with the process. */
 async function loggerOf({ logLevel: level, logFormat, name }: HostFlags): Promise<Logger> {
   const format = logFormat ?? (process.stderr.isTTY ? "text" : "json");
-  if (format === "text") return consoleLogger({ level });
-  const { jsonLogger } = await import("../json-logger.ts");
-  return jsonLogger({ level, base: { pid: process.pid, host: name }, write: (line) => process.stderr.write(line) });
+  const output = new LogOutput(process.stderr);
+  if (format === "text") {
+    output.logger = consoleLogger({ level, write: (line) => output.write(`${line}\n`) });
+  } else {
+    const { jsonLogger } = await import("../json-logger.ts");
+    const base = { pid: process.pid, host: name };
+    output.logger = jsonLogger({ level, base, write: (line) => output.write(line) });
+  }
+  return output.logger;
 }
 
 /** Milliseconds that a start has to end which a process signal calls off. */
@@ -159,6 +166,10 @@ async function startHost(flags: HostFlags, { version, logger, signal }: StartPar
     },
     onBad: (error) =>
       logger.error("the renewed certificate cannot be served; the old one stays", { error: errorText(error) }),
+    onEnding: ({ validTo, days }) => {
+      if (days < 0) logger.error("the certificate of --tls-cert has expired: clients refuse it", { validTo });
+      else logger.warn("the certificate of --tls-cert ends soon", { validTo, days });
+    },
   });
   const end = async (): Promise<void> => {
     stopFollowing();

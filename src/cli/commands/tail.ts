@@ -12,6 +12,7 @@ import { jsonOfTold, textOfTold } from "../tail/told-text.ts";
 import { wholeNumber } from "../whole-number.ts";
 
 interface TailFlags extends PrintFlags, HostChoice {
+  readonly host?: string;
   readonly agent?: { readonly type: string; readonly key?: string };
   readonly topic?: string;
   readonly kind?: string;
@@ -31,11 +32,14 @@ Examples:
   troupe tail --agent writer/7 --json | jq .ms
   troupe tail --count 1 --kind session --outcome opened   # waits for the next worker`;
 
-/** The command `troupe tail`: what happens at a host, until a process signal or the end of its reader. */
+/** The command `troupe tail`: what happens at hosts, until a process signal or the end of its reader. */
 export function tailCommand({ onOpen }: TailParts = {}): Command {
   return addHostChoice(
     new Command("tail")
-      .description("Show calls, events and all else that happens at a host, live; it never shows what messages contain")
+      .description(
+        "Show calls, events and all else that happens, live, in a cluster of every host; it never shows what messages contain",
+      )
+      .option("--host <id|name>", "only what happens at this host of the cluster")
       .option("--agent <agent>", "only what is about this agent type, or about type/key", agentOrType)
       .option("--topic <type>", "only events of this topic type")
       .addOption(new Option("--kind <kind>", "only things of this kind").choices([...feedKinds]))
@@ -66,7 +70,11 @@ async function follow(flags: TailFlags, signal: AbortSignal, onOpen: TailParts["
   let isCut = false;
   let left = count;
   const told = followFeed({
-    ...{ find: () => findHost(flags), filter: { type: agent?.type, key: agent?.key, topic, kind, outcome }, signal },
+    ...{
+      find: () => findHost(flags),
+      filter: { type: agent?.type, key: agent?.key, topic, kind, outcome, host: flags.host },
+      signal,
+    },
     wait: (ms) => delay(ms, undefined, { signal }),
     onOpen: () => {
       if (isCut) process.stderr.write("The host is back.\n");
@@ -80,6 +88,13 @@ async function follow(flags: TailFlags, signal: AbortSignal, onOpen: TailParts["
     },
   });
   for await (const one of told) {
+    if (one.at === "unanswered") {
+      const host = loggableText(one.name || one.hostId);
+      process.stderr.write(
+        `The host ${host} does not answer, and what happens there is missing: ${loggableText(one.problem)}\n`,
+      );
+      continue;
+    }
     const line = flags.json ? jsonOfTold(one) : textOfTold(one, colours);
     if (!process.stdout.write(`${line}\n`)) await once(process.stdout, "drain", { signal }).catch(() => undefined);
     if (one.at === "event") left -= 1;

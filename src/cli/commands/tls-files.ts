@@ -43,36 +43,72 @@ export function readPem<T>(
 
 /** Milliseconds between two looks at the files. A look works on every file system, also where links are replaced. */
 const lookEveryMs = 10_000;
+const dayMs = 86_400_000;
+/** Days before its end from which on a certificate is told of. */
+const fewDays = 14;
+
+/** When the certificate of a host ends. */
+export interface CertificateEnd {
+  readonly validTo: string;
+  /** Whole days until then; below 0: it has expired. */
+  readonly days: number;
+}
 
 interface FollowOptions {
   /** Called with what the changed files hold. */
   readonly onChanged: (tls: NonNullable<ReturnType<typeof tlsOf>["tls"]>) => void;
   /** Called when the changed files do not fit together, or `onChanged` throws. A file may be half written; the next change is read. */
   readonly onBad: (error: unknown) => void;
+  /** Called at once and then each day while the certificate that is served ends within 14 days, or has expired. */
+  readonly onEnding: (end: CertificateEnd) => void;
   /** Default: 10 s. */
   readonly everyMs?: number;
+  readonly nowMs?: () => number;
 }
 
 /** Reads the files of the TLS flags again whenever one of them has changed, until the returned function is called. */
 export function followTlsFiles(
   flags: TlsFlags,
-  { onChanged, onBad, everyMs = lookEveryMs }: FollowOptions,
+  { onChanged, onBad, onEnding, everyMs = lookEveryMs, nowMs = Date.now }: FollowOptions,
 ): () => void {
   const files = [flags.tlsCert, flags.tlsKey, flags.tlsClientCa].filter((file) => file !== undefined);
   let known = contentsOf(files);
+  let told: number | undefined;
+  let served = certificateIn(flags);
+  const tellEnd = (): void => {
+    if (served === undefined) return;
+    const days = Math.floor((Date.parse(served.validTo) - nowMs()) / dayMs);
+    if (days >= fewDays || days === told) return;
+    told = days;
+    onEnding({ validTo: served.validTo, days });
+  };
   const look = (): void => {
     const now = contentsOf(files);
-    if (now === known) return;
+    if (now === known) return tellEnd();
     known = now;
     try {
       const { tls } = tlsOf(flags);
-      if (tls !== undefined) onChanged(tls);
+      if (tls === undefined) return;
+      onChanged(tls);
+      [served, told] = [new X509Certificate(tls.cert), undefined];
     } catch (error) {
       onBad(error);
     }
+    tellEnd();
   };
+  tellEnd();
   const timer = setInterval(look, everyMs).unref();
   return () => clearInterval(timer);
+}
+
+/** The certificate that the flags name. Undefined: they name none that can be read now. */
+function certificateIn(flags: TlsFlags): X509Certificate | undefined {
+  try {
+    const { tls } = tlsOf(flags);
+    return tls && new X509Certificate(tls.cert);
+  } catch {
+    return undefined;
+  }
 }
 
 /** The texts of the files; the error of one that can't be read stands for its text. */

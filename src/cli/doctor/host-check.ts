@@ -4,9 +4,10 @@ import { connect as connectTcp, type Socket } from "node:net";
 import { connect as connectTls, type TLSSocket } from "node:tls";
 import { errorText, loggableText } from "../../core/internal.ts";
 import { announcementOf, clientIdKey, method, serviceName, whoQuestion } from "../../protocol/internal.ts";
-import { isLocalAddress, parseAddress } from "../../transport/internal.ts";
-import { type ClientFlags, clientTlsOf, dialerOptionsOf, tokenOf } from "../client/client-flags.ts";
+import { isLocalAddress, parseAddress, tlsReason } from "../../transport/internal.ts";
+import { type ClientFlags, clientTlsOf, dialerOptionsOf, shownToHost, tokenOf } from "../client/client-flags.ts";
 import { ClientError, openClient } from "../client/open-client.ts";
+import { tlsAdvice } from "../client/tls-advice.ts";
 import { exitCodes } from "../exit-codes.ts";
 import type { Finding } from "./findings.ts";
 import { principalFinding } from "./principal-finding.ts";
@@ -41,7 +42,7 @@ export async function checkHost(
   session.on("error", () => undefined);
   try {
     const asked = await askHealth(session, tokenOf(flags, environment));
-    if (!judgeAnswer(asked, found)) return found;
+    if (!judgeAnswer(asked, flags, found)) return found;
     const worker = await checkWorker(flags, environment);
     found.push(worker);
     // A host without a health service is AutoGen's: it knows no caller, and sends no headers before its first message.
@@ -91,7 +92,9 @@ async function openSocket(flags: ClientFlags, found: Finding[]): Promise<Socket 
   });
   const failure = await happens(secure, "secureConnect");
   found.push(
-    failure === undefined ? certificateFinding(secure) : { check: "TLS", outcome: "failed", text: tlsAdvice(failure) },
+    failure === undefined
+      ? certificateFinding(secure)
+      : { check: "TLS", outcome: "failed", text: withAdvice(failure, flags) },
   );
   return failure === undefined ? secure : undefined;
 }
@@ -114,16 +117,11 @@ function certificateFinding(socket: TLSSocket): Finding {
   return { check, outcome: "ok", text: `${socket.getProtocol() ?? "TLS"}, with a certificate for ${days} days` };
 }
 
-function tlsAdvice(why: string): string {
-  const advice = /wrong version number|packet length|record layer/i.test(why)
-    ? "The host serves plaintext, or another program has this port. Leave the --tls flags out, or start the host with --tls-cert."
-    : /expired/i.test(why)
-      ? "Renew the certificate of the host; see also that the clock of this machine is right."
-      : /altname|does not match/i.test(why)
-        ? "Name the host as its certificate does, or say that name with --tls-server-name."
-        : /self.signed|unable to (verify|get)/i.test(why)
-          ? "Name the authority of the host's certificate with --tls-ca."
-          : "If the host wants a certificate of its clients, use --tls-cert and --tls-key.";
+/** `why` as a sentence, with what to do. */
+function withAdvice(why: string, flags: ClientFlags): string {
+  const advice =
+    tlsAdvice(why, shownToHost(flags)) ??
+    "If the host wants a certificate of its clients, use --tls-cert and --tls-key.";
   return `${loggableText(why)}. ${advice}`;
 }
 
@@ -167,7 +165,7 @@ const emptyFrame = Buffer.alloc(5);
 function askHealth(session: ClientHttp2Session, token: string | undefined): Promise<HealthAnswer> {
   return new Promise((resolve) => {
     const failed = (why: string): void => resolve({ at: "failed", why });
-    session.once("error", (error) => failed(errorText(error)));
+    session.once("error", (error) => failed(tlsReason(error)));
     session.once("close", () => failed("the connection was closed"));
     const stream = session.request(headersOf("/grpc.health.v1.Health/Check", token));
     const chunks: Buffer[] = [];
@@ -177,7 +175,7 @@ function askHealth(session: ClientHttp2Session, token: string | undefined): Prom
     stream.on("response", (got) => (headers = got));
     stream.on("trailers", (got) => (trailers = got));
     stream.on("data", (chunk: Buffer) => chunks.push(chunk));
-    stream.on("error", (error) => failed(errorText(error)));
+    stream.on("error", (error) => failed(tlsReason(error)));
     stream.on("close", () => {
       if (headers[":status"] === undefined) return failed("the connection was closed");
       const status = trailers["grpc-status"] ?? headers["grpc-status"];
@@ -193,7 +191,13 @@ function askHealth(session: ClientHttp2Session, token: string | undefined): Prom
 }
 
 /** Adds what an answer shows. Returns whether a worker may be tried. */
-function judgeAnswer(answer: HealthAnswer, found: Finding[]): boolean {
+function judgeAnswer(answer: HealthAnswer, flags: ClientFlags, found: Finding[]): boolean {
+  if (answer.at === "failed" && shownToHost(flags).hasTls) {
+    // With TLS 1.3 a host looks at the certificate of a client after the client's handshake is over.
+    const text = `The other end has ended the connection after the handshake: ${withAdvice(answer.why, flags)}`;
+    found.push({ check: "TLS", outcome: "failed", text });
+    return false;
+  }
   if (answer.at === "failed") {
     const text = `The other end does not speak HTTP/2: ${loggableText(answer.why)}. Is it a proxy for HTTP/1 alone, or another program? If it is a host with TLS, use --tls-ca.`;
     found.push({ check: "HTTP/2", outcome: "failed", text });
@@ -274,22 +278,21 @@ async function checkPrincipal(
 ): Promise<Finding> {
   const asked = { ...announcementOf([]), ...whoQuestion, [clientIdKey]: randomUUID() };
   const stream = session.request({ ...headersOf(`/${serviceName}/${method.openChannel}`, token), ...asked });
-  try {
-    const headers = await new Promise<IncomingHttpHeaders | undefined>((resolve) => {
-      stream.setTimeout(stepMs, () => resolve(undefined));
-      stream.on("error", () => resolve(undefined));
-      stream.once("close", () => resolve(undefined));
-      stream.once("response", resolve);
-    });
-    const address = parseAddress(flags.address);
-    const isTls = clientTlsOf(flags) !== undefined;
-    return principalFinding(headers, {
-      ...{ hasToken: token !== undefined, isLocal: isLocalAddress(address) },
-      hasCertificate: isTls && flags.tlsCert !== undefined,
-    });
-  } finally {
-    stream.close(constants.NGHTTP2_CANCEL);
-  }
+  const closed = new Promise<void>((resolve) => stream.once("close", resolve));
+  stream.on("error", () => undefined);
+  stream.setTimeout(stepMs, () => stream.close(constants.NGHTTP2_CANCEL));
+  const answered = new Promise<IncomingHttpHeaders>((resolve) => stream.once("response", resolve));
+  const headers = (await Promise.race([answered, closed])) ?? undefined;
+  // A channel that ends in order is that of a worker that leaves. The host would log one that is reset as lost.
+  stream.resume();
+  stream.end();
+  await closed;
+  const address = parseAddress(flags.address);
+  const isTls = clientTlsOf(flags) !== undefined;
+  return principalFinding(headers, {
+    ...{ hasToken: token !== undefined, isLocal: isLocalAddress(address) },
+    hasCertificate: isTls && flags.tlsCert !== undefined,
+  });
 }
 
 /** Keeps a stream open in which nothing is sent, and says who ends it. */

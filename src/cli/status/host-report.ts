@@ -95,9 +95,10 @@ export async function askHost(
   wait: (ms: number) => Promise<void>,
   sampleMs: number,
 ): Promise<HostFindings> {
-  const counters = (): Promise<Counters> =>
-    client.ask<CountersAnswer>("GET", "/v1/counters").then((answer) => answer.counters);
   const host = await client.ask<HostAnswer>("GET", "/v1/host");
+  const asked = host.hostId === null ? {} : { host: host.hostId };
+  const counters = (): Promise<Counters> =>
+    client.ask<CountersAnswer>("GET", "/v1/counters", asked).then((answer) => answer.counters);
   const beganMs = performance.now();
   const before = await counters();
   const waited = wait(sampleMs);

@@ -3,8 +3,9 @@ import { errorText, TroupeError } from "../../core/internal.ts";
 import { type AdminClient, type AdminParameters, HostGoneError } from "../admin/admin-client.ts";
 import { EventStreamReader } from "./event-stream-reader.ts";
 
-/** Something that a feed tells. `lost`: events are missing here; how many may not be known. */
+/** Something that a feed tells. `lost`: events are missing here; how many may not be known. `unanswered`: a host of the cluster does not tell its own. */
 export type Told =
+  | { readonly at: "unanswered"; readonly hostId: string; readonly name: string; readonly problem: string }
   | { readonly at: "event"; readonly event: FeedEvent }
   | { readonly at: "lost"; readonly count: number | null };
 
@@ -75,10 +76,23 @@ function isPassing(error: unknown): boolean {
 
 function toldBy(name: string, data: string): Told {
   const content: unknown = JSON.parse(data);
+  if (name === "unanswered") {
+    const told = typeof content === "object" && content !== null ? content : {};
+    return {
+      at: "unanswered",
+      hostId: textIn(told, "hostId"),
+      name: textIn(told, "name"),
+      problem: textIn(told, "problem"),
+    };
+  }
   if (name !== "lost") {
     // A host of this version tells so; what it tells is not checked again.
     return { at: "event", event: content as FeedEvent };
   }
   const count = typeof content === "object" && content !== null && "count" in content ? content.count : null;
   return { at: "lost", count: typeof count === "number" ? count : null };
+}
+
+function textIn(value: object, name: string): string {
+  return String(Object.entries(value).find(([one]) => one === name)?.[1] ?? "");
 }
