@@ -4,10 +4,10 @@
  */
 const layers = [
   ["core"],
-  ["protocol", "protobuf", "telemetry", "process", "security", "cron", "context"],
+  ["protocol", "protobuf", "telemetry", "process", "security", "cron", "context", "client"],
   ["transport", "storage", "cluster", "http", "teams"],
-  ["worker", "host", "nats"],
-  ["grpc", "admin", "testing"],
+  ["worker", "host", "nats", "ai"],
+  ["grpc", "admin", "testing", "web"],
   ["cli"],
 ];
 
@@ -126,6 +126,13 @@ export default {
       severity: "error",
       from: { path: room("context") },
       to: { path: "^src/", pathNot: ["^src/context/", "^src/core/(index|internal)\\.ts$"] },
+    },
+    {
+      name: "client-stands-alone",
+      comment: "what a page loads has nothing but the client in it: of core it takes types",
+      severity: "error",
+      from: { path: room("client") },
+      to: { pathNot: "^src/client/", dependencyTypesNot: ["type-only"] },
     },
     {
       name: "enter-by-an-entry-point",

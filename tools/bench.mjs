@@ -12,6 +12,7 @@ const all = [
   ...[
     "rpc",
     "events",
+    "streams",
     "host-alone",
     "access",
     "watching",

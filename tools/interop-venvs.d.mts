@@ -1,5 +1,5 @@
-/** A generation of AutoGen's worker protocol that has a released Python package (protocol.md §1.1). */
-export type GenerationName = "gen1" | "gen2" | "gen3";
+/** An environment: a generation of AutoGen's worker protocol that has a released Python package (protocol.md §1.1), or the newest one with AgentChat. */
+export type VenvName = "gen1" | "gen2" | "gen3" | "agentchat";
 
 /** A Python program and how to call it. */
 export interface FoundPython {
@@ -11,7 +11,7 @@ export interface FoundPython {
 
 /** What became of one environment; `python` is set when it is usable. */
 export interface VenvResult {
-  readonly generation: GenerationName;
+  readonly generation: VenvName;
   readonly status: "present" | "made" | "no-python" | "failed";
   readonly python?: string;
   readonly reason?: string;
@@ -19,7 +19,7 @@ export interface VenvResult {
 
 export interface EnsureVenvsOptions {
   /** Default: all. */
-  readonly only?: readonly GenerationName[];
+  readonly only?: readonly VenvName[];
   /** Use this Python program only. */
   readonly python?: string;
   /** Make them anew even if present. */
@@ -29,11 +29,11 @@ export interface EnsureVenvsOptions {
 
 export const releases: Readonly<
   Record<
-    GenerationName,
+    VenvName,
     { readonly release: string; readonly requirements: readonly string[]; readonly newestPython: number }
   >
 >;
 export function findPythons(preferred?: string): FoundPython[];
-export function findPython(generation?: GenerationName, preferred?: string): FoundPython | undefined;
-export function venvPython(generation: GenerationName): string | undefined;
+export function findPython(generation?: VenvName, preferred?: string): FoundPython | undefined;
+export function venvPython(generation: VenvName): string | undefined;
 export function ensureVenvs(options?: EnsureVenvsOptions): Promise<VenvResult[]>;

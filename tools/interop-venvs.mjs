@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-// Makes one Python virtual environment per generation of AutoGen's worker protocol, for the interop tests.
+// Makes one Python virtual environment per generation of AutoGen's worker protocol, and one with AgentChat, for the interop tests.
 //
 //   node tools/interop-venvs.mjs [--only gen1,gen3] [--python PATH] [--check] [--remake]
 //
@@ -25,6 +25,12 @@ export const releases = Object.freeze({
   gen1: { release: "0.4.0", requirements: requirementsOf("0.4.0", "1.62.3", "4.25.9"), newestPython: 12 },
   gen2: { release: "0.4.4", requirements: requirementsOf("0.4.4", "1.62.3", "4.25.9"), newestPython: 12 },
   gen3: { release: "0.7.5", requirements: requirementsOf("0.7.5", "1.70.0", "5.29.6"), newestPython: 13 },
+  // The newest generation with AgentChat, whose teams and agents take part in those of troupe/teams.
+  agentchat: {
+    release: "0.7.5",
+    requirements: [...requirementsOf("0.7.5", "1.70.0", "5.29.6"), "autogen-agentchat==0.7.5"],
+    newestPython: 13,
+  },
 });
 
 function requirementsOf(autogen, grpcio, protobuf) {
@@ -202,7 +208,9 @@ function parseArguments(args) {
 async function main() {
   const options = parseArguments(process.argv.slice(2));
   if (options === undefined) {
-    console.error("usage: node tools/interop-venvs.mjs [--only gen1,gen2,gen3] [--python PATH] [--check] [--remake]");
+    console.error(
+      "usage: node tools/interop-venvs.mjs [--only gen1,gen2,gen3,agentchat] [--python PATH] [--check] [--remake]",
+    );
     return 64;
   }
   if (options.check) {

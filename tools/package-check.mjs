@@ -41,10 +41,12 @@ try {
 }
 process.exitCode = tally.close();
 
-/** The package with its dependencies, what the hello example needs besides, and the peers that troupe/cron and troupe/security/jwt import. */
+/** The package with its dependencies, what the hello example needs besides, and the peers that troupe/ai, troupe/cron and troupe/security/jwt import. */
 async function install(tarball) {
   writeFileSync(join(project, "package.json"), JSON.stringify({ name: "stranger", private: true, type: "module" }));
-  const besides = ["zod", "@types/node", "croner", "jose"].map((name) => `${name}@${manifest.devDependencies[name]}`);
+  const besides = ["zod", "@types/node", "ai", "croner", "jose"].map(
+    (name) => `${name}@${manifest.devDependencies[name]}`,
+  );
   const flags = ["--no-audit", "--no-fund", "--prefer-offline", "--loglevel=error"];
   mustSucceed(await runNpm(["install", ...flags, tarball, ...besides], { cwd: project, quiet: true }), "npm install");
 }
@@ -112,14 +114,33 @@ async function runHello() {
     outDir: "out",
     rootDir: ".",
   };
-  const uses = entryPoints.map((specifier) => `import type {} from "${specifier}";`).join("\n");
-  writeFileSync(join(project, "entry-points.ts"), `${uses}\n`);
-  writeFileSync(
-    join(project, "tsconfig.json"),
-    JSON.stringify({ compilerOptions, include: ["hello", "entry-points.ts"] }),
+  const needsDom = (specifier) => specifier.startsWith(`${manifest.name}/ai`);
+  writeUses(
+    "entry-points.ts",
+    entryPoints.filter((specifier) => !needsDom(specifier)),
   );
+  writeUses("ai-entry-points.ts", entryPoints.filter(needsDom));
+  writeProject("tsconfig.json", { compilerOptions, include: ["hello", "entry-points.ts"] });
   const compiled = await runNode(bins.tsc, ["-p", project], { quiet: true });
   tally.count("the hello example compiles against the installed package", compiled);
+  // The AI SDK's own declarations need the types of browsers, and those of a package that it does not bring along.
+  const besides =
+    'declare module "json-schema" { export type JSONSchema7 = object; export type JSONSchema7Definition = object; }';
+  writeFileSync(join(project, "json-schema.d.ts"), besides);
+  writeProject("tsconfig.ai.json", {
+    compilerOptions: { ...compilerOptions, lib: [...compilerOptions.lib, "dom"], noEmit: true },
+    include: ["ai-entry-points.ts", "json-schema.d.ts"],
+  });
+  const ai = await runNode(bins.tsc, ["-p", join(project, "tsconfig.ai.json")], { quiet: true });
+  tally.count("the declarations of troupe/ai compile beside those of the AI SDK", ai);
   const main = join(project, "out", "hello", "main.js");
   tally.count("the hello example runs", await runNode(main, [], { cwd: project, quiet: true, timeoutMs: 60_000 }));
+}
+
+function writeUses(name, specifiers) {
+  writeFileSync(join(project, name), specifiers.map((specifier) => `import type {} from "${specifier}";\n`).join(""));
+}
+
+function writeProject(name, settings) {
+  writeFileSync(join(project, name), JSON.stringify(settings));
 }

@@ -2,6 +2,7 @@
 import { spawn } from "node:child_process";
 import { delimiter, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
+import { endWithUs, inGroup, killGroup } from "./process-group.mjs";
 
 /** The project's folder. */
 export const root = resolve(fileURLToPath(import.meta.url), "../..");
@@ -18,32 +19,52 @@ export const bins = Object.freeze({
   vitest: "node_modules/vitest/vitest.mjs",
 });
 
+/** How long the output of a program that was ended may stay open. */
+const outputTimeoutMs = 2_000;
+
 /**
  * Runs a program to its end and resolves to `{ code, output }`; never rejects for a failing program.
- * Its output is shown as it comes, or with `quiet` only collected. `timeoutMs` ends it and counts as failure.
+ * Its output is shown as it comes, or with `quiet` only collected. `timeoutMs` ends it and all that it has started, and counts as failure.
  */
 export function run(command, args, options = {}) {
   const { cwd = root, quiet = false, timeoutMs, env = process.env, shell = false } = options;
   return new Promise((resolveRun) => {
-    const child = spawn(command, args, { cwd, env, shell, stdio: quiet ? ["ignore", "pipe", "pipe"] : "inherit" });
+    const stdio = quiet ? ["ignore", "pipe", "pipe"] : "inherit";
+    const child = spawn(command, args, { cwd, env, shell, stdio, ...(timeoutMs && inGroup) });
+    const letGo = timeoutMs ? endWithUs(child) : () => undefined;
     let output = "";
-    child.stdout?.on("data", (chunk) => {
-      output += chunk;
-    });
-    child.stderr?.on("data", (chunk) => {
-      output += chunk;
-    });
-    const timer = timeoutMs
-      ? setTimeout(() => {
-          output += `\nended after ${timeoutMs} ms without finishing\n`;
-          child.kill("SIGKILL");
-        }, timeoutMs)
-      : undefined;
-    child.on("error", (error) => resolveRun({ code: 1, output: `${output}${error.message}\n` }));
-    child.on("close", (code) => {
+    for (const stream of [child.stdout, child.stderr]) {
+      stream?.on("data", (chunk) => {
+        output += chunk;
+      });
+    }
+    let timer = timeoutMs && setTimeout(endNow, timeoutMs);
+    let isLate = false;
+
+    function endNow() {
+      isLate = true;
+      output += `\nended after ${timeoutMs} ms without finishing\n`;
+      killGroup(child);
+      // A program in a group of its own may keep the output open.
+      timer = setTimeout(() => {
+        child.stdout?.destroy();
+        child.stderr?.destroy();
+        child.unref();
+        end(1);
+      }, outputTimeoutMs);
+    }
+
+    function end(code) {
       clearTimeout(timer);
-      resolveRun({ code: code ?? 1, output });
+      letGo();
+      resolveRun({ code: isLate ? 1 : code, output });
+    }
+
+    child.on("error", (error) => {
+      output += `${error.message}\n`;
+      end(1);
     });
+    child.on("close", (code) => end(code ?? 1));
   });
 }
 
