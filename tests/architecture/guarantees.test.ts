@@ -20,7 +20,8 @@ function testsNamed(line: string): { readonly file: string; readonly title: stri
 /** Files of the contract suite run because the suite calls on them. */
 function isRun(file: string): boolean {
   if (file.endsWith(".test.ts")) return true;
-  const suite = readFileSync(join(root, "tests/contract/agent-runtime.ts"), "utf8");
+  const runs = file.startsWith("tests/contract/gateway/") ? "gateway.test.ts" : "agent-runtime.ts";
+  const suite = readFileSync(join(root, "tests/contract", runs), "utf8");
   return suite.includes(`"./${file.replace("tests/contract/", "")}"`);
 }
 

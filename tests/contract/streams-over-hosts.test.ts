@@ -3,8 +3,11 @@ import { WorkerRuntime } from "../../src/worker/index.ts";
 import { type ClusterTransport, clusterTransports } from "../support/cluster-rig.ts";
 import { sharedMemoryStores } from "../support/shared-memory-store.ts";
 import { describeEndedStreams } from "./agent-runtime/ended-streams.ts";
+import { describeEventGuards } from "./agent-runtime/event-guards.ts";
+import { describeReEntrancy } from "./agent-runtime/re-entrancy.ts";
 import { describeStreamedTurns } from "./agent-runtime/streamed-turns.ts";
 import { describeStreams } from "./agent-runtime/streams.ts";
+import { describeTeams } from "./agent-runtime/teams.ts";
 import { createSuite, type MakeWorld } from "./agent-runtime/world.ts";
 
 /** Two workers at two hosts of a cluster. The hosts keep the states of persistent agents in one store. */
@@ -31,9 +34,17 @@ function twoHosts({ start }: ClusterTransport): MakeWorld {
   };
 }
 
-describe.each(clusterTransports)("streams between two hosts of a cluster, over $name", (transport) => {
-  const suite = createSuite(twoHosts(transport), {});
-  describeStreams(suite);
-  describeEndedStreams(suite);
-  describeStreamedTurns(suite);
-});
+describe.each(clusterTransports)(
+  "streams, teams and guards between two hosts of a cluster, over $name",
+  (transport) => {
+    const suite = createSuite(twoHosts(transport), {
+      "keeps-nothing": "the hosts of these tests have no log for the messages of the cluster",
+    });
+    describeStreams(suite);
+    describeEndedStreams(suite);
+    describeStreamedTurns(suite);
+    describeTeams(suite);
+    describeReEntrancy(suite);
+    describeEventGuards(suite);
+  },
+);

@@ -55,6 +55,17 @@ describe("troupe host", () => {
     expect(stderr).toBe("");
   });
 
+  test("lives on when what reads its log has gone, and answers", async () => {
+    await using host = troupe("host", "--address", "127.0.0.1:0", "--log-format", "json", "--log-level", "debug");
+    const [, port] = await host.output(readyLine);
+    host.stopReading();
+    const asked = () => troupe("doctor", "--address", `127.0.0.1:${port}`, "--json").ended;
+    // The host logs each worker that joins and leaves: the first lines meet a pipe without a reader.
+    expect(await asked()).toMatchObject({ code: 0 });
+    expect(await asked()).toMatchObject({ code: 0 });
+    expect(await host.stop()).toMatchObject({ code: 0 });
+  });
+
   test.each(["SIGTERM", "SIGINT", "SIGHUP"] as const)("ends with 0 on %s", async (signal) => {
     await using host = troupe("host", "--address", "127.0.0.1:0");
     await host.output(readyLine);

@@ -1,3 +1,4 @@
+import type { Clock } from "../../src/core/index.ts";
 import { type FrameBytes, method } from "../../src/protocol/index.ts";
 import { joinFrame } from "../../src/protocol/internal.ts";
 import type {
@@ -43,8 +44,23 @@ export class ReaderGate implements Gate {
   }
 }
 
-/** A dialer whose data channels each have a gate of their own, on the worker's side. */
-export function aroundStreams(dialer: Dialer, makeGate: () => Gate): Dialer {
+/** What reaches this side comes so many milliseconds late, in order; the rest comes at once with the end. */
+export function lateGate(clock: Clock, lateMs: number): Gate {
+  const late: (() => void)[] = [];
+  return {
+    in: (bytes, pass) => {
+      late.push(() => pass(bytes));
+      clock.setTimer(lateMs, () => late.shift()?.());
+    },
+    ends: (told) => {
+      for (const task of late.splice(0)) task();
+      told();
+    },
+  };
+}
+
+/** A dialer whose data channels, or other streams of one name, each have a gate of their own, on the worker's side. */
+export function aroundStreams(dialer: Dialer, makeGate: () => Gate, streamName: string = method.openChannel): Dialer {
   return {
     dial: (address) => {
       const link = dialer.dial(address);
@@ -55,7 +71,7 @@ export function aroundStreams(dialer: Dialer, makeGate: () => Gate): Dialer {
         leaving: link.leaving,
         closed: link.closed,
         openStream: (name, receiver, options) => {
-          if (name !== method.openChannel) return link.openStream(name, receiver, options);
+          if (name !== streamName) return link.openStream(name, receiver, options);
           const gate = makeGate();
           const stream = link.openStream(name, gatedReceiver(receiver, gate), options);
           gate.reads?.(true, stream);

@@ -2,7 +2,7 @@ import { cronPatterns } from "../../src/cron/index.ts";
 import { type DrainOutcome, Host } from "../../src/host/index.ts";
 import type { SimulatedProcess, SimulatedStateStore } from "../../src/testing/index.ts";
 import type { Listener } from "../../src/transport/index.ts";
-import { aroundService } from "./around-streams.ts";
+import { aroundService, lateGate } from "./around-streams.ts";
 import { observed } from "./kept/store-tap.ts";
 import { lateService } from "./late-dialer.ts";
 import type { Overflow } from "./ledger.ts";
@@ -198,10 +198,12 @@ export class HostSeat {
     const { simulation, plant, ledger } = this.#parts;
     return {
       listen: async (address, services) => {
-        const atHost = plant?.atHost;
+        const { atHost, channelsLateMs } = plant ?? {};
         const late = services.map((one) => {
           const heard = aroundService(one, () => ledger.hearing.channel());
-          return lateService(heard, simulation.clock, () => this.#lateMs);
+          const told = lateService(heard, simulation.clock, () => this.#lateMs);
+          if (channelsLateMs === undefined) return told;
+          return aroundService(told, () => lateGate(simulation.clock, channelsLateMs));
         });
         const served = atHost === undefined ? late : late.map((one) => aroundService(one, atHost));
         const listening = await simulation.listener.listen(address, served);

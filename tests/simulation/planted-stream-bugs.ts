@@ -1,4 +1,5 @@
-import { encodeFrame } from "../../src/protocol/index.ts";
+import { decodeFrame, encodeFrame } from "../../src/protocol/index.ts";
+import { decodeStatesAsk, encodeStatesAsk } from "../../src/protocol/internal.ts";
 import type { Gate } from "./around-streams.ts";
 import { meddler, type Pass, type PlantedBug } from "./planting.ts";
 
@@ -45,6 +46,23 @@ function misdirectChunks(): Gate {
   });
 }
 
+/** Answers that ride on commits do not say how many chunks come before them. */
+function forgetChunks(): Gate {
+  return {
+    out: (bytes, pass) => {
+      const ask = decodeStatesAsk(bytes);
+      if (ask.kind !== "commit") return pass(bytes);
+      const answers = ask.answers.map((answer) => {
+        const frame = decodeFrame(answer);
+        if (frame.kind !== "response") return answer;
+        const { agchunks: _chunks, ...metadata } = frame.metadata;
+        return encodeFrame({ ...frame, metadata });
+      });
+      return pass(encodeStatesAsk({ ...ask, answers }));
+    },
+  };
+}
+
 /** Bugs in streams of answers. */
 export const plantedStreamBugs: readonly PlantedBug[] = [
   {
@@ -73,6 +91,11 @@ export const plantedStreamBugs: readonly PlantedBug[] = [
     caughtBy: ["wire"],
   },
   { name: "a host that gives chunks to the wrong call", plant: { atHost: misdirectChunks }, caughtBy: ["wire"] },
+  {
+    name: "a worker whose answers do not wait for their chunks",
+    plant: { atStates: forgetChunks, channelsLateMs: 20 },
+    caughtBy: ["streams", "wire"],
+  },
   {
     name: "a host that grants more than the reader has granted",
     plant: {

@@ -1,6 +1,7 @@
 // Over 400 lines: the whole life of one seat, whose parts share what is held and what is wanted.
 import { AgentId, type Subscription, TopicId, TypePrefixSubscription, TypeSubscription } from "../../src/core/index.ts";
 import { cronPatterns } from "../../src/cron/index.ts";
+import { states } from "../../src/protocol/internal.ts";
 import type { SimulatedProcess } from "../../src/testing/index.ts";
 import { type WorkerOptions, WorkerRuntime } from "../../src/worker/index.ts";
 import { aroundStreams, ReaderGate } from "./around-streams.ts";
@@ -221,7 +222,8 @@ export class WorkerSeat {
       if (process.isAlive) this.#goAway = () => Promise.race([goAway(), process.killed]);
     });
     const tap = tapped(going, process.name, ledger);
-    const dialer = plant?.atWorker === undefined ? tap : aroundStreams(tap, plant.atWorker);
+    const stating = plant?.atStates === undefined ? tap : aroundStreams(tap, plant.atStates, states.path);
+    const dialer = plant?.atWorker === undefined ? stating : aroundStreams(stating, plant.atWorker);
     const options: WorkerOptions = {
       clock,
       makeId,

@@ -10,6 +10,10 @@ export interface Plant {
   /** Stands in the way of each data channel, at the host or at a worker. */
   readonly atHost?: () => Gate;
   readonly atWorker?: () => Gate;
+  /** Stands in the way of each stream of states, at a worker. */
+  readonly atStates?: () => Gate;
+  /** What workers say on their data channels reaches the host so many milliseconds late, but not what they say on other streams. */
+  readonly channelsLateMs?: number;
   /** Timers that are cancelled stay. */
   readonly keepsTimers?: boolean;
   /** Agents that should take one message after the other take them as they come. */

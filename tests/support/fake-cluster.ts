@@ -31,6 +31,7 @@ export class FakeCluster {
       name: this.name,
       hostId,
       isServing: true,
+      isLeaving: () => false,
       watchHosts: (listener) => {
         this.#listeners.set(hostId, listener);
         for (const host of this.#hosts.values()) if (host.hostId !== hostId) listener.hostUp(host);

@@ -68,6 +68,12 @@ export class NodeProgram implements AsyncDisposable {
     return this.#find(pattern, () => this.#stderr);
   }
 
+  /** Closes this end of both pipes, as a reader that ends does. */
+  stopReading(): void {
+    this.#child.stdout?.destroy();
+    this.#child.stderr?.destroy();
+  }
+
   get isRunning(): boolean {
     return !this.#hasEnded;
   }

@@ -91,7 +91,7 @@ export function commitOf(seq: number, agent: string): Commit {
       contentType: "application/json",
       data: new TextEncoder().encode('{"total":1}'),
     },
-    ...{ answers: [], events: [], mail: [], reminders: [], remembered: [] },
+    ...{ answers: [], events: [], mail: [], reminders: [], remembered: [], runs: [] },
   };
 }
 

@@ -1,6 +1,10 @@
+// Over 400 lines: one table names each public options object.
 import { readFileSync } from "node:fs";
 import { AnySchema } from "@bufbuild/protobuf/wkt";
 import * as troupe from "troupe";
+import * as ai from "troupe/ai";
+import * as aiTesting from "troupe/ai/testing";
+import * as client from "troupe/client";
 import * as cluster from "troupe/cluster";
 import * as grpc from "troupe/grpc";
 import * as host from "troupe/host";
@@ -16,6 +20,7 @@ import * as telemetry from "troupe/telemetry";
 import * as otel from "troupe/telemetry/otel";
 import * as testing from "troupe/testing";
 import * as transport from "troupe/transport";
+import * as web from "troupe/web";
 import * as worker from "troupe/worker";
 import { describe, expect, test } from "vitest";
 import { z } from "zod";
@@ -119,6 +124,15 @@ const takers: Record<string, (options: never) => (() => unknown) | readonly (() 
     () => new troupe.AgentProxy(id, newRuntime()).stream(note, options),
   ],
   PublishOptions: (options) => [...onBoth((runtime) => runtime.publishMessage(note, topic, options))],
+  StartRunOptions: (options) => onBoth((runtime) => runtime.startRun(note, id, options)),
+  AttachRunOptions: (options) => onBoth((runtime) => runtime.attachRun(id, "run-1", options)),
+  ListRunsOptions: (options) => onBoth((runtime) => runtime.listRuns(id, options)),
+  ReadRunOptions: (options) => onBoth((runtime) => runtime.attachRun(id, "run-1").read(options)),
+  RunAnswerOptions: (options) => onBoth((runtime) => runtime.attachRun(id, "run-1").answer(options)),
+  RunsOptions: (options) => [
+    () => new SingleThreadedAgentRuntime({ runs: options }),
+    () => newWorker({ runs: options }),
+  ],
   TellOptions: (options) => onBoth((runtime) => runtime.tell(note, id, options)),
   ReminderOptions: (options) => () => bound().remindMe("later", { after: "1m" }, note, options),
   RetryOptions: (options) => () => new SingleThreadedAgentRuntime({ retry: options }),
@@ -162,6 +176,15 @@ const takers: Record<string, (options: never) => (() => unknown) | readonly (() 
     () => new troupe.AgentProxy(id, newRuntime()).saveState(options),
     () => new troupe.AgentProxy(id, newRuntime()).loadState({}, options),
   ],
+  AgentToolOptions: (options: object) => () =>
+    ai.agentTool(Note, given({ to: "reader", description: "Reads notes", ...options })),
+  RecordedModelOptions: (options: object) => () =>
+    aiTesting.recordedModel(aiTesting.scriptedModel([]), { file: "recording.jsonl", ...options }),
+  ThinkingOptions: (options: object) => [
+    () => new ai.AiAgent(given({ model: aiTesting.scriptedModel([]), ...options })),
+    () => new ai.AiAgent(given({ agent: { version: "agent-v1", tools: {}, stream: () => undefined }, ...options })),
+  ],
+  HistoryOptions: (options) => () => new ai.AiAgent({ model: aiTesting.scriptedModel([]), history: options }),
   ToolAgentCallerLoopOptions: (options: object) => () =>
     troupe.toolAgentCallerLoop(newRuntime(), {
       toolAgentId: id,
@@ -190,6 +213,8 @@ const takers: Record<string, (options: never) => (() => unknown) | readonly (() 
     () => otel.traceInvokeAgentSpan("writer", options, () => 0),
   ],
   MemoryAccountantOptions: (options) => () => transport.createMemoryAccountant(options as object),
+  GatewayOptions: (options) => () => web.createGateway(newRuntime(), options),
+  GatewayLimitOptions: (options) => () => web.createGateway(newRuntime(), { limits: options }),
   TestHostOptions: (options) => () => testing.startTestHost(options),
   FaultProxyOptions: (options: object) => () => testing.startFaultProxy({ target: "127.0.0.1:1", ...options }),
   RandomFaultsOptions: (options) => () => testing.randomFaults(1, 0, options),
@@ -213,6 +238,12 @@ const takers: Record<string, (options: never) => (() => unknown) | readonly (() 
 const takenByNothing: Record<string, string> = {
   TlsFileOptions: "stands among the options of node:tls",
   RuntimeOptions: "part of the options of each runtime",
+  ...Object.fromEntries(
+    ["Options", "CallOptions", "RunOptions", "SignalOptions", "SubscribeOptions"].map((name) => [
+      `Client${name}`,
+      "pages load the client, which leaves checks to the compiler",
+    ]),
+  ),
   WorkerOptions: "part of the options of each worker",
   MailBoundOptions: "part of the options of each store",
   MessageLimitOptions: "part of the options of each transport",
@@ -305,6 +336,9 @@ test("a test host is taken as the options of a worker", async () => {
 const modules: Record<string, object> = {
   ...{
     troupe,
+    "troupe/ai": ai,
+    "troupe/ai/testing": aiTesting,
+    "troupe/client": client,
     "troupe/cluster": cluster,
     "troupe/grpc": grpc,
     "troupe/host": host,
@@ -313,13 +347,20 @@ const modules: Record<string, object> = {
   },
   ...{ "troupe/storage/postgres": postgres, "troupe/storage/sqlite": sqlite },
   ...{ "troupe/telemetry": telemetry, "troupe/telemetry/otel": otel, "troupe/testing": testing },
-  ...{ "troupe/nats": nats, "troupe/teams": teams, "troupe/transport": transport, "troupe/worker": worker },
+  ...{
+    "troupe/nats": nats,
+    "troupe/teams": teams,
+    "troupe/transport": transport,
+    "troupe/web": web,
+    "troupe/worker": worker,
+  },
 };
 
 /** Functions and classes whose first argument is not checked, with the reason. */
 const unchecked: Record<string, string> = {
   "new RpcError": "an error must not fail while it is made",
   "TroupeError.from": "it takes anything that was thrown",
+  createClient: "pages load it, and leave checks to the compiler",
   compareEpochs: "a store calls it with each commit",
   "new SimulatedProcess": "`Simulation.process` makes it",
   "new FaultProxy": "`startFaultProxy` makes it",

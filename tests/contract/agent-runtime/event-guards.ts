@@ -42,6 +42,7 @@ const turn = () => new Promise<void>((resolve) => setImmediate(resolve));
 const ways: [string, (context: MessageContext) => PublishOptions][] = [
   ["with its signal", ({ signal }) => ({ signal })],
   ["with a signal that has its scope", ({ scope }) => ({ signal: withScope(new AbortController().signal, scope) })],
+  ["with a signal that AbortSignal.any makes of its own", ({ signal }) => ({ signal: AbortSignal.any([signal]) })],
   ["without either", () => ({})],
 ];
 

@@ -11,9 +11,15 @@ const ways: [string, (context: MessageContext) => SendOptions][] = [
   ["without either", () => ({})],
 ];
 
+/** Its turn goes on while it is not given up. */
+const waysOfRunning: typeof ways = [
+  ...ways,
+  ["with a signal that AbortSignal.any makes of its own", ({ signal }) => ({ signal: AbortSignal.any([signal]) })],
+];
+
 export function describeReEntrancy({ openStage }: Suite): void {
   describe("a call that comes back to a sequential agent", () => {
-    test.each(ways)("from itself, made %s, is let in", async (_way, options) => {
+    test.each(waysOfRunning)("from itself, made %s, is let in", async (_way, options) => {
       await using stage = await openStage();
       const log = await cast(stage, {
         a: [
@@ -26,7 +32,7 @@ export function describeReEntrancy({ openStage }: Suite): void {
       expect(log).toEqual(["a begins out", "a begins in", "a ends in", "a ends out"]);
     });
 
-    test.each(ways)(
+    test.each(waysOfRunning)(
       "by way of two other agents, of which one interleaves, made %s, is let in",
       async (_way, options) => {
         await using stage = await openStage();

@@ -170,6 +170,15 @@ describe("the page of a host", () => {
     await using page = await openPage(browser, `${entry.url}/`);
     await page.page.getByRole("row", { name: /this host up 0 0 0 0 / }).waitFor();
     await page.page.getByRole("row", { name: / up 2 \d+ 0 0 / }).waitFor();
+    // The numbers are of all hosts, or of the one that is chosen.
+    const connections = (count: number) =>
+      page.page.locator("div.card", { hasText: /^Worker connections/ }).getByText(String(count), { exact: true });
+    await connections(2).waitFor();
+    await page.page.getByLabel("Host").selectOption(operationsOf(rig.one.host.servicer).cluster?.hostId ?? "");
+    await connections(0).waitFor();
+    expect(await axeFindings(page.page)).toEqual([]);
+    await page.page.getByLabel("Host").selectOption({ label: "all hosts" });
+    await connections(2).waitFor();
     caller.request("1", "nobody/x");
     await caller.nextResponse();
     await goTo(page.page, "Failures");
@@ -265,7 +274,7 @@ describe("the page of a host", () => {
     await page.getByText('{"amount":7}').waitFor();
     expect(await axeFindings(page)).toEqual([]);
     const body =
-      'event: lost\ndata: {"count":7}\n\nevent: lost\ndata: {"count":null}\n\nevent: call\ndata: {"time":"2026-01-01T00:00:00.000Z","kind":"call","outcome":"failed","type":"x","key":"<b>y</b>","topic":null,"clientId":null,"code":null,"ms":1,"traceId":null,"detail":null}\n\n';
+      'event: lost\ndata: {"count":7}\n\nevent: lost\ndata: {"count":null}\n\nevent: call\ndata: {"time":"2026-01-01T00:00:00.000Z","kind":"call","outcome":"failed","type":"x","key":"<b>y</b>","topic":null,"clientId":null,"code":null,"ms":1,"traceId":null,"detail":null,"host":null}\n\n';
     await page.route("**/v1/feed*", (route) => route.fulfill({ contentType: "text/event-stream", body }));
     await page.getByRole("button", { name: "Clear" }).click();
     await page.getByText("7 occurrences were lost").waitFor();

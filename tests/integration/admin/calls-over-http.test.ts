@@ -33,6 +33,8 @@ const Grow = defineMessage("HttpGrow", z.object({ chars: z.number() }));
 const Note = defineMessage("HttpNote", z.object({ at: z.date().optional(), text: z.string() }));
 const Point = defineMessage("HttpPoint", type({ x: "number", "y?": "number" }));
 const Old = classMessage("HttpOld", class HttpOldMessage {});
+const euro = { type: "object", properties: { cents: { type: "integer" } }, required: ["cents"] };
+const Euro = classMessage("HttpEuro", class HttpEuroMessage {}, { jsonSchema: euro });
 
 /** What the agents of one test have seen. */
 class Seen {
@@ -69,7 +71,7 @@ class Counter extends RoutedAgent {
     return Note({ text: "x".repeat(chars) });
   }
 
-  @event([Note, Point, Old])
+  @event([Note, Point, Old, Euro])
   note() {}
 }
 
@@ -314,7 +316,7 @@ describe("at an address for principals", () => {
 });
 
 describe("GET /v1/messages", () => {
-  test("tells the messages of a type with the JSON Schemas of their libraries, and makes no agent", async () => {
+  test("tells the messages of a type with the JSON Schemas of their libraries or their own, and makes no agent", async () => {
     const { rig, worker, seen } = await open();
     await using _rig = rig;
     await using _worker = worker;
@@ -326,6 +328,7 @@ describe("GET /v1/messages", () => {
     expect([why, seen.made]).toEqual([null, before]);
     expect(messages.map(({ name, takes, answer }) => [name, takes, answer]).sort()).toEqual([
       ["HttpAdd", "call", "HttpSum"],
+      ["HttpEuro", "event", null],
       ["HttpGrow", "call", null],
       ["HttpNote", "event", null],
       ["HttpOld", "event", null],
@@ -342,6 +345,7 @@ describe("GET /v1/messages", () => {
     expect(schemaOf("HttpNote")).toMatchObject({ properties: { at: {}, text: { type: "string" } } });
     expect(schemaOf("HttpPoint")).toMatchObject({ properties: { x: { type: "number" } }, required: ["x"] });
     expect(schemaOf("HttpOld")).toBeNull();
+    expect(schemaOf("HttpEuro")).toEqual(euro);
     expect((await messagesOf("ear")).messages).toMatchObject([{ name: "HttpPoint", takes: "message" }]);
     expect(await messagesOf("bare")).toMatchObject({ messages: [], why: "Its worker declares none." });
     expect(await messagesOf("nobody")).toMatchObject({ messages: [], why: "No worker serves the agent type nobody." });

@@ -163,6 +163,69 @@ describe("at the address that other machines reach", () => {
     await link.close();
   });
 
+  test("a principal that reads a dead letter has a line in the log, and none when it gets no contents", async () => {
+    const { rig, ask, link } = await openRig();
+    await using _rig = rig;
+    for (const type of ["writer", "vault"]) {
+      const kept = {
+        mailbox: { type, key: "k" },
+        id: type,
+        kind: "call",
+        frame: new Uint8Array([1]),
+        sentAtMs: 0,
+      } as const;
+      await rig.store.log.bury({ ...kept, place: 0, priorTakeovers: 0 }, { code: "expired", text: "", attempts: 1 });
+    }
+    const { rows = [] } = await rig.client.ask<{ readonly rows: Answer["content"]["rows"] }>("GET", "/v1/dead");
+    const letterOf = (wanted: string) => rows.find(({ type }) => type === wanted)?.letter;
+    const read = (type: string, token: string) =>
+      ask(`/v1/dead/letter?letter=${letterOf(type)}`, { token }).then(({ status }) => status);
+    const lines = () => rig.logger.lines.filter(({ text }) => text === "a principal reads contents");
+    // The list has no contents.
+    expect((await ask("/v1/dead", { token: writer })).content.rows).toMatchObject([{ type: "writer" }]);
+    expect([await read("vault", writer), await read("writer", guest)]).toEqual([404, 404]);
+    // The operator of this machine may read everything.
+    await rig.client.ask("GET", "/v1/dead/letter", { letter: String(letterOf("writer")) });
+    expect(lines()).toEqual([]);
+    expect(await read("writer", writer)).toBe(200);
+    const fields = { principal: "writer", what: "dead letters", count: 1 };
+    expect(lines()).toEqual([{ level: "info", text: "a principal reads contents", fields }]);
+    await link.close();
+  });
+
+  test("a principal sees the runs of the types that it may see, and reads and cancels none without more rights", async () => {
+    const { rig, ask, link } = await openRig();
+    await using _rig = rig;
+    for (const type of ["writer", "vault"]) {
+      const create = { at: "create", id: "r", message: new Uint8Array([1]), principal: "", owner: "" } as const;
+      const times = { depth: 0, startedAtMs: 0, keepMs: 60_000 };
+      const nothingElse = { epoch: undefined, reminders: [], mail: [], remembered: [] };
+      await rig.store.commit([
+        {
+          ...{ agent: { type, key: "k" }, expected: { at: "anything" }, write: { at: "keep" } },
+          ...{ runs: [{ ...create, ...times }], ...nothingElse },
+        },
+      ]);
+    }
+    const statusOf = (path: string, token: string, method = "GET") =>
+      ask(path, { token, method }).then(({ status }) => status);
+    expect((await ask("/v1/runs", { token: writer })).content.rows).toMatchObject([{ type: "writer" }]);
+    expect((await ask("/v1/runs", { token: guest })).content.rows).toEqual([]);
+    for (const [type, status] of [
+      ["writer", 200],
+      ["vault", 403],
+    ] as const) {
+      expect(await statusOf(`/v1/run?type=${type}&key=k&id=r`, writer)).toBe(status);
+      expect(await statusOf(`/v1/run?type=${type}&key=k&id=r`, guest)).toBe(403);
+      expect(await statusOf(`/v1/run/cancel?type=${type}&key=k&id=r`, guest, "POST")).toBe(403);
+      expect(await statusOf(`/v1/run/cancel?type=${type}&key=k&id=r`, writer, "POST")).toBe(status);
+    }
+    expect(rig.logger.lines.filter(({ text }) => text === "a principal reads contents")).toMatchObject([
+      { fields: { principal: "writer", what: "runs", count: 1 } },
+    ]);
+    await link.close();
+  });
+
   test("the places and filters of lists tell a principal nothing of agents that it may not see", async () => {
     const { rig, ask, link, worker } = await openRig();
     await using _rig = rig;

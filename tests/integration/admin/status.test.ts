@@ -1,7 +1,13 @@
 import { expect, test } from "vitest";
 import { statusCommand } from "../../../src/cli/commands/status.ts";
+import { AgentId } from "../../../src/core/index.ts";
+import { StoreError } from "../../../src/core/internal.ts";
+import { MemoryStateStore } from "../../../src/storage/index.ts";
 import { ManualClock } from "../../../src/testing/index.ts";
+import { WorkerRuntime } from "../../../src/worker/index.ts";
+import { Add, Shopper } from "../../support/page/page-world.ts";
 import { RawWorker } from "../../support/raw-worker.ts";
+import { RecordingLogger } from "../../support/recording-logger.ts";
 import { AdminRig } from "./admin-rig.ts";
 import { run } from "./running.ts";
 
@@ -39,4 +45,23 @@ test("troupe status shows workers, calls and events of a host, and says what is 
   expect(err).toBe("");
   expect(out).not.toContain("\u001b");
   await link.close();
+});
+
+test("troupe status says that the disk of the states is full, where commits fail for that", async () => {
+  class FullStore extends MemoryStateStore {
+    override async commit(): Promise<never> {
+      throw new StoreError("full", "The disk is full.");
+    }
+  }
+  await using rig = await AdminRig.open({ stateStore: new FullStore() });
+  await using worker = new WorkerRuntime({ dialer: rig.dialer, address: "host:1", logger: new RecordingLogger() });
+  await worker.start();
+  await Shopper.register(worker, "shopper", () => new Shopper("a shopper"));
+  await expect(worker.sendMessage(Add({ amount: 1 }), new AgentId("shopper", "1"))).rejects.toMatchObject({
+    code: "state-unavailable",
+  });
+  const { out } = await run(statusCommand("1.2.3"), "--sample-ms", "100", ...rig.flags);
+  expect(out).toMatch(
+    /^warning: .*of the kind commit about shopper.*: a state of \d+ bytes: The state store of the host is full\./m,
+  );
 });

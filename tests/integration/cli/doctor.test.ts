@@ -6,8 +6,13 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { GrpcWorkerAgentRuntimeHost } from "troupe/grpc";
 import { tokenAuthenticator } from "troupe/security";
+import { jwtAuthenticator } from "troupe/security/jwt";
 import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
 import { doctorCommand } from "../../../src/cli/commands/doctor.ts";
+import { sendCommand } from "../../../src/cli/messages/send.ts";
+import { RecordingLogger } from "../../support/recording-logger.ts";
+import { TestAuthority } from "../../support/security/authority.ts";
+import { TokenIssuer } from "../../support/security/token-issuer.ts";
 import { testCertificate, testKey } from "../../support/test-certificate.ts";
 import { run } from "../admin/running.ts";
 
@@ -59,6 +64,17 @@ test("troupe doctor finds that a worker can connect to a host with TLS and a tok
   expect(exitCode).toBe(0);
 });
 
+test("a host that troupe doctor has asked logs only workers that have left, and none as lost", async () => {
+  const logger = new RecordingLogger();
+  await using host = new GrpcWorkerAgentRuntimeHost("127.0.0.1:0", { logger });
+  await host.start();
+  expect((await examined("--address", host.address)).exitCode).toBe(0);
+  const reasons = () =>
+    logger.lines.filter(({ text }) => text === "a worker has left").map(({ fields }) => fields?.reason);
+  // The host may see the end of the last channel after the command.
+  await expect.poll(reasons).toEqual(["left", "left"]);
+});
+
 test("troupe doctor warns that a host takes everybody and has not checked the token", async () => {
   const principalOf = async (...args: readonly string[]) =>
     (await examined("--address", plain.address, ...args)).findings.find(({ check }) => check === "principal");
@@ -92,6 +108,45 @@ test.each([
   const { failed, exitCode } = await examined("--address", ...args());
   expect(failed).toMatch(says);
   expect(exitCode).toBe(1);
+});
+
+test("troupe doctor and troupe send say that a host wants a certificate, or may refuse the one that they show", async () => {
+  const [authority, another] = await Promise.all([TestAuthority.create(), TestAuthority.create("another")]);
+  const server = await authority.server();
+  const expired = await authority.expired("worker");
+  const foreign = await another.client("worker");
+  await using host = new GrpcWorkerAgentRuntimeHost("127.0.0.1:0", {
+    channelOptions: { tls: { ...server, ca: authority.ca, requestCert: true } },
+  });
+  await host.start();
+  const reach = ["--address", host.address, "--tls-ca", file("authority.pem", authority.ca)];
+  const sent = (...args: readonly string[]) => run(sendCommand(), "writer/7", "Ask", ...args).catch((e: unknown) => e);
+  expect((await examined(...reach)).failed).toMatch(
+    /^TLS: .*wants a certificate of its clients.*--tls-cert and --tls-key/,
+  );
+  expect(await sent(...reach)).toMatchObject({ message: expect.stringMatching(/Use --tls-cert and --tls-key/) });
+  for (const [name, pair] of Object.entries({ expired, foreign })) {
+    const shown = ["--tls-cert", file(`${name}.crt`, pair.cert), "--tls-key", file(`${name}.key`, pair.key)];
+    const says = /may refuse the certificate of --tls-cert.*has not expired.*the host's log has the reason/;
+    expect((await examined(...reach, ...shown)).failed).toMatch(says);
+    expect(await sent(...reach, ...shown)).toMatchObject({ message: expect.stringMatching(says), exitCode: 2 });
+  }
+});
+
+test("troupe doctor and troupe send notice a token that the host refuses after a while", async () => {
+  await using issuer = await TokenIssuer.start();
+  const { issuer: name, audience, url: keys } = issuer;
+  await using host = new GrpcWorkerAgentRuntimeHost("127.0.0.1:0", {
+    authenticator: jwtAuthenticator({ issuer: name, audience, keys }),
+  });
+  await host.start();
+  const shown = (text: string) => ["--address", host.address, "--token-file", file("jwt", text)];
+  const over = shown(await issuer.token("ada", { expiresInS: -3_600 }));
+  expect((await examined(...over)).failed).toMatch(/^token: .*may have been replaced, be over/);
+  const sent = run(sendCommand(), "writer/7", "Ask", ...over).catch((error: unknown) => error);
+  expect(await sent).toMatchObject({ exitCode: 3, message: expect.stringMatching(/refuses this command/) });
+  const { findings } = await examined(...shown(await issuer.token("ada")));
+  expect(findings.at(-1)?.text).toBe("the host knows this machine as ada, by its JSON Web Token");
 });
 
 test("troupe doctor knows a proxy for HTTP/1 alone, one that answers in place of the host, and names it", async () => {

@@ -94,6 +94,21 @@ describe("troupe send", () => {
     });
   });
 
+  test("says which flags help a connection that TLS ends", async () => {
+    const [address, ca] = [site.host?.address ?? "", at("ca.pem")];
+    await using plain = new GrpcWorkerAgentRuntimeHost("127.0.0.1:0");
+    await plain.start();
+    const failure = async (...args: readonly string[]): Promise<unknown> =>
+      send("writer/7", "Ask", ...args).catch((reason: unknown) => reason);
+    for (const [args, says] of [
+      [["--address", address], /If it is a host with TLS, use --tls-ca/],
+      [["--address", address, "--tls"], /Name the authority of the host's certificate with --tls-ca/],
+      [["--address", address, "--tls-ca", ca, "--tls-server-name", "other"], /say that name with --tls-server-name/],
+      [["--address", plain.address, "--tls-ca", ca], /Leave the --tls flags out/],
+    ] as const)
+      expect(await failure(...args)).toMatchObject({ message: expect.stringMatching(says), exitCode: 2 });
+  });
+
   test.each([
     ["a handler that fails", ["writer/7", "Ask", "--data", '{"text":"fail"}'], "operator", 5, /out of ink/],
     ["data that the handler can't take", ["writer/7", "Ask", "--data", "{}"], "operator", 5, /Ask/],

@@ -1,3 +1,4 @@
+import { X509Certificate } from "node:crypto";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -77,7 +78,10 @@ test("the command line reads renewed files, and keeps the old certificate while 
     });
   const stop = followTlsFiles(
     { tlsCert, tlsKey },
-    { onChanged: ({ cert }) => tell(cert.toString()), onBad: (error) => tell(error), everyMs: 5 },
+    {
+      ...{ onChanged: ({ cert }) => tell(cert.toString()), onBad: (error) => tell(error), everyMs: 5 },
+      onEnding: () => undefined,
+    },
   );
   try {
     const bad = next();
@@ -86,6 +90,55 @@ test("the command line reads renewed files, and keeps the old certificate while 
     const good = next();
     writeFileSync(tlsKey, renewedKey);
     expect(await good).toBe(renewedCertificate);
+  } finally {
+    stop();
+    rmSync(folder, { recursive: true });
+  }
+});
+
+test("the command line tells at its start, and once for each day, of a certificate that ends within 14 days or has ended", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "troupe-"));
+  const [tlsCert, tlsKey] = [join(folder, "cert.pem"), join(folder, "key.pem")];
+  writeFileSync(tlsCert, testCertificate);
+  writeFileSync(tlsKey, testKey);
+  const hourMs = 3_600_000;
+  const endMs = Date.parse(new X509Certificate(testCertificate).validTo);
+  let nowMs = endMs - 20 * 24 * hourMs;
+  let looks = 0;
+  let tell = (_end: unknown) => {};
+  const told: number[] = [];
+  const stop = followTlsFiles(
+    { tlsCert, tlsKey },
+    {
+      ...{ onChanged: () => undefined, onBad: () => undefined, everyMs: 1 },
+      nowMs: () => {
+        looks += 1;
+        return nowMs;
+      },
+      onEnding: ({ days }) => {
+        told.push(days);
+        tell(days);
+      },
+    },
+  );
+  const next = () =>
+    new Promise((resolve) => {
+      tell = resolve;
+    });
+  try {
+    expect([looks, told], "20 days are enough").toEqual([1, []]);
+    for (const [hours, days] of [
+      [10 * 24 + 1, 10],
+      [10 * 24 - 1, 9],
+      [-1, -1],
+    ] as const) {
+      const telling = next();
+      nowMs = endMs - hours * hourMs;
+      expect(await telling).toBe(days);
+    }
+    const before = looks;
+    await expect.poll(() => looks, { interval: 1 }).toBeGreaterThan(before + 2);
+    expect(told, "the same day is not told again").toEqual([10, 9, -1]);
   } finally {
     stop();
     rmSync(folder, { recursive: true });

@@ -33,6 +33,8 @@ describe.each(hostTransports)("the depth of a message through the host over $nam
     const sender = await new RawWorker(rig.dial(), "S", troupe).join();
     sender.request("1", "echo/k", { metadata });
     expect((await target.nextRequest()).metadata).toEqual({ mine: "kept" });
+    sender.request("3", "echo/k", { metadata: { ...metadata, agdepth: "0.7" } });
+    expect((await target.nextRequest()).metadata).toEqual({ mine: "kept" });
     sender.request("2", "echo/k", { metadata: { ...metadata, agpath: "h-1@a/k" } });
     expect((await target.nextRequest()).metadata).toEqual({ mine: "kept" });
     const event = { id: "E", topicType: "t", topicSource: "k", sender: undefined, payload: textPayload("agdepth") };

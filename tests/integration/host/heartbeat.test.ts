@@ -16,7 +16,7 @@ describe.each(hostTransports)("heartbeats at the host over $name", ({ start }) =
     const worker = await new RawWorker(rig.dial(), "W", named).join();
     expect(await worker.responseMetadata()).toMatchObject({
       agtroupe: "1",
-      agcaps: "heartbeat,turns,states,claims,mail,streams",
+      agcaps: "heartbeat,turns,states,claims,mail,streams,runs",
     });
     const before = rig.host.counters();
     worker.send(ask(7));
@@ -68,7 +68,7 @@ describe.each(hostTransports)("heartbeats at the host over $name", ({ start }) =
   it.each([0, Number.POSITIVE_INFINITY])("are off with heartbeatMs %d", async (heartbeatMs) => {
     await using rig = await start({ heartbeatMs });
     const worker = await new RawWorker(rig.dial(), "W", named).join();
-    expect((await worker.responseMetadata()).agcaps).toBe("turns,states,claims,mail,streams");
+    expect((await worker.responseMetadata()).agcaps).toBe("turns,states,claims,mail,streams,runs");
     worker.send(ask(7));
     worker.request("1", "nobody/k");
     expect((await worker.next()).kind).toBe("response");

@@ -5,6 +5,7 @@ import { functionAuthenticator } from "../../../src/security/index.ts";
 import { type Link, StatusCode } from "../../../src/transport/index.ts";
 import { type HostRig, hostTransports } from "../../support/host-transports.ts";
 import { RawControl } from "../../support/raw-control.ts";
+import { namesStates, RawStates } from "../../support/raw-states.ts";
 import { exact, RawWorker } from "../../support/raw-worker.ts";
 import { RecordingLogger } from "../../support/recording-logger.ts";
 
@@ -66,6 +67,36 @@ describe.each(hostTransports)("a host that knows its callers, over $name", ({ st
     bob.publish("t");
     await alice.nextEvent();
     expect(rig.host.counters().refusedSenders).toBe(0);
+  });
+
+  it("refuses a commit whose events, mail or reminders name an agent of another principal as their sender", async () => {
+    await using rig = await started();
+    const alice = await new RawWorker(rig.dial("alice"), "A", { isAnnounced: true }).join();
+    await alice.register("vault");
+    const bob = await new RawWorker(rig.dial("bob"), "B", namesStates).join();
+    await bob.register("clerk");
+    const states = new RawStates(bob.link, "B");
+    const call = (source: string) =>
+      encodeFrame({
+        ...{ kind: "request", requestId: "", source: { type: source, key: "root" }, payload, metadata: {} },
+        target: { type: "clerk", key: "a" },
+      });
+    const dueMs = Date.now() + 60_000;
+    const rule = JSON.stringify({ repeats: { at: "once" }, missed: "once", dueMs, tick: 1, unfired: 0, waits: 0 });
+    const sendsAs = (source: string) => [
+      { events: [encodeFrame(eventFrom(source, "root"))] },
+      { mail: [{ id: "m", message: call(source) }] },
+      { reminders: [{ at: "set", name: "r", dueMs, rule, message: call(source) } as const] },
+    ];
+    for (const effects of sendsAs("vault")) {
+      states.commit("clerk/a", effects);
+      const text = expect.stringContaining("The sender's agent type vault is not served by this worker.");
+      expect(await states.next()).toMatchObject({ outcome: { at: "failed", code: "not-authorized", text } });
+    }
+    expect(rig.host.counters()).toMatchObject({ refusedSenders: 3, commits: 0, events: 0 });
+    const [events = {}] = sendsAs("clerk");
+    states.commit("clerk/a", events);
+    expect(await states.next()).toMatchObject({ outcome: { at: "committed" } });
   });
 
   it("reads a sender as its receiver does, though it is written twice or in parts", async () => {

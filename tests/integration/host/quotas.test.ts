@@ -6,6 +6,7 @@ import { ManualClock } from "../../../src/testing/index.ts";
 import { StatusCode } from "../../../src/transport/index.ts";
 import { type HostRig, hostTransports, startOverGrpc } from "../../support/host-transports.ts";
 import { eventOn, namesStates, RawStates } from "../../support/raw-states.ts";
+import { chunk } from "../../support/raw-streams.ts";
 import { exact, prefix, RawWorker, textPayload } from "../../support/raw-worker.ts";
 import { RecordingLogger } from "../../support/recording-logger.ts";
 
@@ -58,6 +59,37 @@ describe.each(hostTransports)("a host with quotas, over $name", ({ start }) => {
     expect(rig.host.counters()).toMatchObject({ refusedByQuota: 1 });
     expect(seen).toContainEqual(expect.objectContaining({ at: "limited", what: "quota", clientId: "B2" }));
     expect(JSON.stringify(logger.lines)).toContain("bob: This principal may send 4 messages in a second.");
+  });
+
+  it("counts chunks as messages with their bytes, and ends a stream beyond them; its caller does not call again", async () => {
+    await using rig = await started([
+      { principal: "bob", messagesPerSecond: 3 },
+      { principal: "dora", bytesPerSecond: 1_000 },
+    ]);
+    const names = { isAnnounced: true, metadata: { agcaps: "turns,streams" } };
+    const alice = await joined(rig, "alice", "A", names);
+    for (const [name, bytes] of [
+      ["bob", 8],
+      ["dora", 600],
+    ] as const) {
+      const target = new RawWorker(rig.dial(name), name, names).open();
+      await target.responseMetadata();
+      await target.register(`poet-${name}`);
+      alice.request("7", `poet-${name}/k`, { metadata: { agstream: "100000" } });
+      const { requestId } = await target.nextRequest();
+      for (let offset = 0; offset < 4; offset += 1) target.send(chunk(requestId, offset, bytes));
+      let came = 0;
+      let frame = await alice.next();
+      for (; frame.kind === "chunk"; frame = await alice.next()) came += 1;
+      expect(came).toBeLessThan(4);
+      if (frame.kind !== "response") return expect.unreachable();
+      expect(frame.error).toContain(`A chunk of agent type poet-${name} was refused. This principal may send`);
+      expect(frame.metadata.agerrorcode).toBe("overloaded");
+      expect(frame.metadata.agretryms).toBeUndefined();
+      expect(frame.metadata.agnothandled).toBeUndefined();
+      expect(await target.nextCancel()).toMatchObject({ requestId, reason: "cancelled" });
+    }
+    expect(rig.host.counters().refusedByQuota).toBeGreaterThanOrEqual(2);
   });
 
   it("drops and counts events beyond the bytes of a second, and lets a long one pass alone", async () => {

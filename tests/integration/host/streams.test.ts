@@ -35,6 +35,41 @@ describe.each(hostTransports)("answers in parts through the host over $name", ({
       expect(Buffer.from(bytes).equals(encodeFrame(chunk("7", offset)))).toBe(true);
     }
     expect(textOf(await caller.nextResponse())).toBe("the answer");
+    const chunkBytes = [0, 1].reduce((sum, offset) => sum + encodeFrame(chunk(requestId, offset)).length, 0);
+    const counted = { chunks: 2, chunkBytes, lateChunks: 0, strayChunks: 0, stalledStreams: 0 };
+    expect(scene.rig.host.counters()).toMatchObject(counted);
+  });
+
+  it("are told to an observer with the end of their call, and not for a call that asked for none", async () => {
+    const seen: (number | undefined)[] = [];
+    await using scene = await openScene(start, { observer: (what) => what.at === "call" && seen.push(what.chunks) });
+    const { caller, target } = scene;
+    const requestId = await beginStream(caller, target);
+    for (const offset of [0, 1]) target.send(chunk(requestId, offset));
+    target.respond(requestId, "the answer");
+    for (let frames = 0; frames < 3; frames += 1) await caller.next();
+    caller.request("8", "poet/k");
+    target.respond((await target.nextRequest()).requestId, "whole");
+    await caller.nextResponse();
+    expect(seen.slice(-2)).toEqual([2, undefined]);
+  });
+
+  it("of a stream whose reader grants no more count as stalled when its time is up", async () => {
+    const clock = new ManualClock();
+    await using scene = await openScene(start, { clock, callTimeoutMs: 1_000 });
+    const { rig, caller, target } = scene;
+    const requestId = await beginStream(caller, target);
+    target.send(chunk(requestId, 0, 1_024));
+    expect(await caller.next()).toMatchObject({ kind: "chunk" });
+    clock.advance(1_001);
+    expect((await caller.nextResponse()).metadata).toMatchObject({ agerrorcode: "timed-out" });
+    expect(rig.host.counters()).toMatchObject({ stalledStreams: 1, timedOutCalls: 1 });
+    // One that its handler keeps waiting is not stalled.
+    await target.nextCancel();
+    await beginStream(caller, target);
+    clock.advance(1_001);
+    expect((await caller.nextResponse()).metadata).toMatchObject({ agerrorcode: "timed-out" });
+    expect(rig.host.counters()).toMatchObject({ stalledStreams: 1, timedOutCalls: 2 });
   });
 
   it("take a grant of the caller to the target, under the id that the target knows", async () => {
@@ -97,7 +132,7 @@ describe.each(hostTransports)("answers in parts through the host over $name", ({
     target.send(chunk(requestId, 0));
     target.respond(requestId, "whole");
     expect(textOf(await caller.nextResponse())).toBe("whole");
-    expect(rig.host.counters()).toMatchObject({ strayAnswers: 1 });
+    expect(rig.host.counters()).toMatchObject({ strayChunks: 1 });
   });
 
   it.each([
@@ -127,7 +162,7 @@ describe.each(hostTransports)("answers in parts through the host over $name", ({
     await target.settled();
     expect(textOf(await caller.nextResponse())).toBe("the answer");
     expect(await caller.settled()).toEqual([]);
-    expect(rig.host.counters()).toMatchObject({ strayAnswers: 1, lateAnswers: 1, pendingCalls: 0 });
+    expect(rig.host.counters()).toMatchObject({ strayChunks: 1, lateChunks: 1, chunks: 0, pendingCalls: 0 });
   });
 
   it("end as invalid-message when the target sends what the reader has not granted", async () => {

@@ -1,10 +1,12 @@
 import { mkdtempSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
-import { connect as connectTcp } from "node:net";
+import { connect as connectTcp, createServer as createTcpServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { connect, createServer, type TLSSocket } from "node:tls";
 import { afterEach, beforeEach, describe, expect, it, test } from "vitest";
+import * as z from "zod";
 import { makeCertificates } from "../../../src/cli/commands/certs.ts";
+import { AgentId, ClosureAgent, defineMessage } from "../../../src/core/index.ts";
 import { GrpcWorkerAgentRuntime, GrpcWorkerAgentRuntimeHost } from "../../../src/grpc/index.ts";
 import { certificateAuthenticator, tokenAuthenticator } from "../../../src/security/index.ts";
 import { startFaultProxy } from "../../../src/testing/index.ts";
@@ -143,6 +145,60 @@ describe("an attacker on the way", () => {
     await new Promise((resolve) => plain.once("close", resolve).once("error", () => undefined));
     expect(heard).not.toContain("HTTP");
     expect(host.counters()).toMatchObject({ channels: 0 });
+  });
+
+  it("reads no message, token or name of an agent, and a byte that it changes ends the connection before an agent hears of it", async () => {
+    const authority = await TestAuthority.create();
+    const token = "alice-token-0123456789";
+    await using host = new GrpcWorkerAgentRuntimeHost("127.0.0.1:0", {
+      channelOptions: { tls: await authority.server() },
+      authenticator: tokenAuthenticator({ text: `alice ${token}` }),
+    });
+    await host.start();
+    const passed: Buffer[] = [];
+    let changes = false;
+    const wire = createTcpServer((near) => {
+      const far = connectTcp(portOf(host.address), "127.0.0.1");
+      for (const [from, to] of [
+        [near, far],
+        [far, near],
+      ] as const) {
+        from.on("error", () => undefined).once("close", () => to.destroy());
+        from.on("data", (bytes) => {
+          passed.push(Buffer.from(bytes));
+          // The last byte is one of the text that was encrypted, or of its seal.
+          if (changes && from === near) bytes.writeUInt8(bytes.readUInt8(bytes.length - 1) ^ 1, bytes.length - 1);
+          to.write(bytes);
+        });
+      }
+    });
+    await new Promise<void>((resolve) => wire.listen(0, "127.0.0.1", resolve));
+    const address = wire.address();
+    const port = typeof address === "object" ? address?.port : 0;
+    const heard: string[] = [];
+    const Say = defineMessage("TlsSay", z.object({ text: z.string() }));
+    const tls = { ca: authority.ca };
+    const channelOptions = { tls, metadata: { authorization: `Bearer ${token}` } };
+    const logger = new RecordingLogger();
+    const asked = { channelOptions, logger };
+    await using vault = new GrpcWorkerAgentRuntime(host.address, asked);
+    await vault.start();
+    await ClosureAgent.registerClosure(vault, "secret-vault", (_context, { text }) => void heard.push(text), {
+      types: [Say],
+      subscriptions: () => [],
+    });
+    await using caller = new GrpcWorkerAgentRuntime(`127.0.0.1:${port}`, { ...asked, reconnect: false });
+    await caller.start();
+    await caller.sendMessage(Say({ text: "gold-in-row-7" }), new AgentId("secret-vault", "k"));
+    expect(heard).toEqual(["gold-in-row-7"]);
+    const text = Buffer.concat(passed).toString("latin1");
+    expect(text.length).toBeGreaterThan(1_000);
+    for (const secret of ["gold-in-row-7", token, "secret-vault", "TlsSay"]) expect(text).not.toContain(secret);
+    changes = true;
+    const changed = caller.sendMessage(Say({ text: "gold-in-row-8" }), new AgentId("secret-vault", "k"));
+    await expect(changed).rejects.toMatchObject({ code: "disconnected" });
+    expect(heard).toEqual(["gold-in-row-7"]);
+    wire.close();
   });
 
   it("can't make a worker speak an older TLS, or take another certificate for the host's", async () => {

@@ -35,6 +35,29 @@ async function letPass(clock: ManualClock, isSo: () => Promise<boolean>): Promis
 }
 
 describe("a worker that has lost its host", () => {
+  test("logs why it does not come back: each new reason once, however often it tries", async () => {
+    const logger = new RecordingLogger();
+    await using stage = await openStage({ logger });
+    const { host, clock, worker } = stage;
+    await worker.start();
+    await host.kill();
+    for (let attempt = 1; attempt <= 4; attempt += 1) {
+      const { delayMs } = await until(worker, "waiting");
+      clock.advance(delayMs);
+      await settled();
+    }
+    const warned = () => logger.texts("warn").filter((text) => text.includes("Can't reach the host"));
+    expect(warned()).toEqual([expect.stringContaining(host.address)]);
+    await host.revive();
+    clock.advance((await until(worker, "waiting")).delayMs);
+    await until(worker, "connected");
+    await host.kill();
+    clock.advance((await until(worker, "waiting")).delayMs);
+    await settled();
+    await until(worker, "waiting");
+    expect(warned(), "another outage").toHaveLength(2);
+  });
+
   test("comes back under a new client id with its types, then its subscriptions, and hears events again [§8.101]", async () => {
     const logger = new RecordingLogger();
     await using stage = await openStage({ logger });

@@ -64,7 +64,7 @@ describe.each<Transport>(["memory", "gRPC"])("streams between workers, over %s",
     expect(await Promise.all(parked)).toHaveLength(60);
   });
 
-  test("a reader whose target is lost has the chunks so far, then disconnected", async () => {
+  test("a reader whose target stops without time to drain has the chunks so far, then shutting-down", async () => {
     await using rig = await startRig(transport);
     const target = await rig.worker({ drainTimeoutMs: 0 });
     await serve(target, async function* () {
@@ -180,6 +180,25 @@ describe("a handler whose reader grants without end", () => {
     for (let count = 0; count < 16; count += 1) await next(channel, "chunk");
     await turns();
     expect(made).toBeLessThan(20);
+  });
+});
+
+describe("an answer of which chunks are lost", () => {
+  test("ends its loop as disconnected, and is the answer all the same", async () => {
+    await using stage = await openStage();
+    const { host, worker } = stage;
+    Object.assign(host, { isTroupe: true, capabilities: ["turns", "streams"] });
+    await worker.start();
+    const channel = await host.channels.take();
+    worker.addMessageSerializer([AskPoem, Poem, Line]);
+    const stream = worker.stream(AskPoem({ text: "x" }), poet);
+    const { requestId } = await next(channel, "request");
+    const data = new TextEncoder().encode(JSON.stringify({ text: "one" }));
+    channel.send({ kind: "chunk", requestId, offset: 0, typeName: "Line", contentType: "application/json", data });
+    const payload = jsonPayload("Poem", { text: "whole" });
+    channel.send(responseFrame(requestId, { payload, metadata: { agchunks: "3" } }));
+    expect(await readAll(stream)).toEqual({ texts: ["one"], code: "disconnected" });
+    expect((await stream.answer).text).toBe("whole");
   });
 });
 

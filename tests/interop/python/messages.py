@@ -51,13 +51,31 @@ class PydanticMessage(BaseModel):
 
 
 @dataclass
+class Prompt:
+    """What an agent of `troupe/ai` is asked; `files` may be left out."""
+
+    text: str
+
+
+@dataclass
+class Reply:
+    """What an agent of `troupe/ai` answers."""
+
+    text: str
+    finish_reason: str
+    input_tokens: int
+    output_tokens: int
+    model_calls: int
+
+
+@dataclass
 class Unregistered:
     """No peer registers a serializer for it: returning it is an error of the handler."""
 
     content: str
 
 
-JSON_TYPES: Dict[str, type] = {cls.__name__: cls for cls in (MyMessage, Hop, Numbers, PydanticMessage)}
+JSON_TYPES: Dict[str, type] = {cls.__name__: cls for cls in (MyMessage, Hop, Numbers, PydanticMessage, Prompt, Reply)}
 PROTOBUF_TYPES: Dict[str, type] = {
     cls.DESCRIPTOR.full_name: cls
     for cls in (

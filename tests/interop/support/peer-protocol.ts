@@ -16,6 +16,14 @@ interface ShownBytes {
 type Metadata = readonly (readonly [key: string, value: string])[];
 type CommandId = string | number;
 
+/** The result of a team's run: `source: content` of each message. */
+export interface TeamShown {
+  readonly messages: readonly string[];
+  readonly stop_reason: string;
+  readonly prompt_tokens: number;
+  readonly completion_tokens: number;
+}
+
 /** The fields of each event besides `event` and `t`. */
 export interface PeerEvents {
   ready: {
@@ -66,6 +74,13 @@ export interface PeerEvents {
     readonly id: CommandId;
     readonly fields: Readonly<Record<string, unknown>>;
     readonly state: { readonly agent: string; readonly eTag: string; readonly text: string | null };
+  };
+
+  // agentchat.py
+  teams: { readonly id: CommandId; readonly results: readonly (readonly TeamShown[])[] };
+  conditions: {
+    readonly id: CommandId;
+    readonly results: readonly ({ readonly at: number; readonly reason: string } | null)[];
   };
 
   // raw_grpc.py, as a client
@@ -179,6 +194,18 @@ export type PeerCommand =
   // state_store.py
   | { readonly cmd: "save"; readonly agent: string; readonly text: string; readonly eTag: string }
   | { readonly cmd: "load"; readonly agent: string }
+  // agentchat.py
+  | { readonly cmd: "teams"; readonly cases: readonly object[] }
+  | { readonly cmd: "conditions"; readonly cases: readonly object[] }
+  | { readonly cmd: "participate"; readonly host: string; readonly type: string; readonly lines: readonly object[] }
+  | {
+      readonly cmd: "lead";
+      readonly host: string;
+      readonly participants: Readonly<Record<string, readonly object[]>>;
+      readonly remote: readonly string[];
+      readonly maxTurns: number;
+      readonly task: string;
+    }
   // raw_grpc.py, as a client
   | ({ readonly cmd: "unary"; readonly address: string; readonly method: string; readonly hex: string } & CallOptions)
   | ({ readonly cmd: "open"; readonly address: string; readonly method?: string } & CallOptions)

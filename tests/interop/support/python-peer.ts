@@ -13,7 +13,7 @@ export interface PythonPeerOptions {
   /** The interpreter of a generation's environment. */
   readonly python: string;
   /** A file of tests/interop/python. */
-  readonly script: "host.py" | "worker.py" | "raw_grpc.py" | "state_store.py";
+  readonly script: "host.py" | "worker.py" | "raw_grpc.py" | "state_store.py" | "agentchat.py";
   readonly config: object;
   /** How long a wait may last before the test fails with what the peer did so far. Default 30 s. */
   readonly hangGuardMs?: number;

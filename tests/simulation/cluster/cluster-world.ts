@@ -3,11 +3,13 @@ import type { CoordinationStore } from "../../../src/cluster/index.ts";
 import { type ClusterTimes, readClaim } from "../../../src/cluster/internal.ts";
 import { type AgentName, type Logger, type MakeId, nextTurn } from "../../../src/core/internal.ts";
 import { Dice, SimulatedClock, SimulatedCoordination } from "../../../src/testing/index.ts";
+import type { DeletionFault } from "../mail/simulated-connection.ts";
+import { WorldMail } from "../mail/world-mail.ts";
 import { Balances } from "./balances.ts";
 import { HostSeat } from "./host-seat.ts";
 import { type ClusterBreach, type ClusterCall, type ClusterFigures, ClusterLedger } from "./ledger.ts";
-import type { ClusterAction, ClusterPlan } from "./plan.ts";
-import { checkShardsSettled } from "./shard-readers.ts";
+import type { ClusterAction, ClusterActionKind, ClusterPlan } from "./plan.ts";
+import { checkShardsSettled, shardsOfWorld } from "./shard-readers.ts";
 import { checkLeaks, checkSettled, checkWrite } from "./store-checks.ts";
 import { exclusiveType, sharedType } from "./types.ts";
 import { type WorkerKind, WorkerSeat } from "./worker-seat.ts";
@@ -20,7 +22,13 @@ export interface ClusterPlant {
   readonly withoutFencing?: boolean;
   /** Clocks differ by up to so much in speed, in place of 1 %. */
   readonly clockRateSpread?: number;
+  /** Requests that delete messages of the log meet no faults. */
+  readonly withoutDeletionFaults?: boolean;
 }
+
+const deletionFaults: Partial<Record<ClusterActionKind, DeletionFault>> = {
+  ...{ "lost-deletions": "lost", "late-deletions": "late", "double-deletions": "twice", "early-deletions": "early" },
+};
 
 export interface ClusterRunOptions {
   readonly keepsLines?: boolean;
@@ -50,6 +58,10 @@ const balanceMs = 60_000;
 const quietMs = 60_000;
 /** Time in which a call of a calm world is answered. */
 const answeredMs = 15_000;
+/** Time in which a life that was given up is declared dead, and its shards are taken. */
+const deathMs = 15_000;
+/** Time in which all mail is delivered and deleted. */
+const mailMs = 60_000;
 const maxSteps = 400_000;
 
 /** Plays a plan and checks what a cluster promises. */
@@ -78,6 +90,8 @@ export class ClusterWorld {
   readonly times = times;
   /** Undefined: hosts do not balance their workers. */
   readonly balances: Balances | undefined;
+  /** Undefined: hosts have no mail. */
+  readonly mail: WorldMail | undefined;
   readonly logger: Logger = { debug: silent, info: silent, warn: silent, error: silent };
   readonly #plan: ClusterPlan;
   readonly #plant: ClusterPlant;
@@ -97,6 +111,14 @@ export class ClusterWorld {
     const ids = this.dice.fork("ids");
     this.makeId = () => ids.id();
     this.ledger = new ClusterLedger(() => this.clock.now(), keepsLines, plant.withoutFencing !== true);
+    this.mail =
+      plan.mail &&
+      new WorldMail({
+        ...{ plan: plan.mail, clock: this.clock, dice: this.dice.fork("mail"), shards: shardsOfWorld },
+        ...{ hosts: () => this.hosts, figures: this.ledger.figures },
+        breach: (text) => this.ledger.breach("mail", text),
+        line: (text) => this.ledger.line(text),
+      });
     this.coordination = new SimulatedCoordination({
       ...{ clock: this.clock, dice: this.dice.fork("store"), claimLifeMs },
       onWritten: (write) => {
@@ -117,6 +139,7 @@ export class ClusterWorld {
     for (let count = 0; count < stockWorkers; count += 1) this.#addWorker("stock", [sharedType]);
     if (hasExclusive) this.#addWorker("troupe", [exclusiveType]);
     this.#callNext();
+    this.mail?.begin();
     for (const action of this.#plan.actions) this.clock.setTimer(action.atMs, () => this.#act(action));
     await this.#runFor(faultyMs);
     this.#heal();
@@ -124,6 +147,7 @@ export class ClusterWorld {
     await this.#letBalance();
     await this.#probe();
     await this.#untilAllServe();
+    await this.#untilMailRests();
     await this.#restAsks();
     checkSettled(this);
     checkShardsSettled(this);
@@ -222,11 +246,30 @@ export class ClusterWorld {
       case "cut-store":
         if (host === undefined) return;
         this.coordination.cutOff(host.name);
-        later(() => this.coordination.connect(host.name));
+        this.mail?.cut(host);
+        later(() => {
+          this.coordination.connect(host.name);
+          this.mail?.join(host);
+        });
         return;
       case "store-away":
         this.coordination.goAway();
-        later(() => this.coordination.comeBack());
+        this.mail?.cutAll();
+        later(() => {
+          this.coordination.comeBack();
+          this.mail?.joinAll();
+        });
+        return;
+      case "lost-deletions":
+      case "late-deletions":
+      case "double-deletions":
+      case "early-deletions": {
+        const fault = deletionFaults[kind];
+        if (fault !== undefined && this.#plant.withoutDeletionFaults !== true) this.mail?.breakDeletions(fault, forMs);
+        return;
+      }
+      case "lose-mail":
+        this.mail?.loseAll();
         return;
       case "cut-hosts": {
         const other = this.#liveHosts()[action.other % Math.max(1, this.#liveHosts().length)];
@@ -303,6 +346,7 @@ export class ClusterWorld {
     this.#aimed = undefined;
     this.#cuts.clear();
     this.coordination.comeBack();
+    this.mail?.heal();
     for (const host of this.hosts) {
       this.coordination.connect(host.name);
       host.clock.resume();
@@ -350,6 +394,18 @@ export class ClusterWorld {
     const endMs = this.clock.now() + 20_000;
     while (!areServing() && this.clock.now() < endMs) await this.#step();
     await this.#runFor(2_500);
+    // One that has learnt only now that the store had forgotten writes takes its shards when the life before it is declared dead.
+    const lives = this.hosts.filter(({ takesWorkers }) => takesWorkers);
+    const deadMs = Math.max(0, ...lives.map(({ lifeBeganMs }) => lifeBeganMs)) + deathMs;
+    if (deadMs > this.clock.now()) await this.#runFor(deadMs - this.clock.now());
+  }
+
+  /** What was sent is delivered, and deleted. */
+  async #untilMailRests(): Promise<void> {
+    const { mail } = this;
+    const endMs = this.clock.now() + mailMs;
+    while (mail !== undefined && !mail.isAtRest && this.clock.now() < endMs) await this.#step();
+    mail?.ledger.check();
   }
 
   /** Renewals and refreshes go on without an end; a moment comes at which none is under way, unless one hangs. */

@@ -11,6 +11,8 @@ test("clusters of several hosts keep what they promise, whatever breaks", { time
   // Not one kind of trouble is left out.
   const { claims, moves, burials, deaths, rejoins, isolations, overlaps } = figures;
   for (const count of [claims, moves, burials, deaths, rejoins, isolations, overlaps]) expect(count).toBeGreaterThan(0);
+  const { mailHandled, mailDeleted, deletionFaults } = figures;
+  for (const count of [mailHandled, mailDeleted, deletionFaults]) expect(count).toBeGreaterThan(0);
   const { shardsTaken, shardsHandedOver, lostReaders, balanced } = figures;
   for (const count of [shardsTaken, shardsHandedOver, lostReaders, balanced]) expect(count).toBeGreaterThan(0);
 });

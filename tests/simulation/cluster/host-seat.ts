@@ -9,6 +9,7 @@ import {
 import { type AgentName, compareEpochs, type Epoch } from "../../../src/core/internal.ts";
 import type { WorkerBalance } from "../../../src/host/membership/worker-balance.ts";
 import { ProcessClock } from "../../../src/testing/index.ts";
+import type { HostMail } from "../mail/host-mail.ts";
 import { balanceOf } from "./balances.ts";
 import { Channel, type ChannelEnd } from "./channel.ts";
 import type { ClusterWorld } from "./cluster-world.ts";
@@ -51,6 +52,9 @@ export class HostSeat {
   readonly #letGo = new Map<string, { readonly epoch: Epoch; readonly session: WorkerSession }>();
   /** The shards of the mail that it reads. */
   readonly reading = new Set<number>();
+  readonly mail: HostMail | undefined;
+  /** When its present life began, by the clock of the world. */
+  lifeBeganMs = 0;
   #member!: ClusterMember;
   #isLeaving = false;
   readonly #balance: WorkerBalance | undefined;
@@ -60,6 +64,7 @@ export class HostSeat {
     this.#world = world;
     this.name = name;
     this.clock = new ProcessClock(world.clock, { rate });
+    this.mail = world.mail?.of(name, this.clock);
     if (world.balances !== undefined) this.#balance = balanceOf(world, this, this.#connections);
   }
 
@@ -254,6 +259,7 @@ export class HostSeat {
     });
     this.#member = member;
     ledger.figures.lives += 1;
+    this.lifeBeganMs = this.#world.clock.now();
     ledger.line(() => `${this.name} begins life ${member.hostId.slice(0, 8)}`);
     void member.start();
     void member.ended.then((end) => this.#lifeEnded(member, end));

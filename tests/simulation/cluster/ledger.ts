@@ -1,8 +1,9 @@
 import { type AgentName, compareEpochs, type Epoch, formatEpoch } from "../../../src/core/internal.ts";
+import type { MailFigures } from "../mail/mail-ledger.ts";
 
 /** What complains when a promise is broken. */
 export const clusterCheckers = [
-  ...(["activation", "claims", "fencing", "leases", "settled", "leaks", "shards", "balance", "calls"] as const),
+  ...(["activation", "claims", "fencing", "leases", "settled", "leaks", "shards", "balance", "calls", "mail"] as const),
   "crash",
 ] as const;
 
@@ -29,7 +30,7 @@ interface Holder {
 const forgottenMs = 25_000;
 
 /** Numbers of what has happened in a world. */
-export interface ClusterFigures {
+export interface ClusterFigures extends MailFigures {
   calls: number;
   answered: number;
   turns: number;
@@ -58,6 +59,7 @@ export function noFigures(): ClusterFigures {
     ...{ calls: 0, answered: 0, turns: 0, sends: 0, overlaps: 0, refusedSaves: 0, claims: 0, moves: 0, burials: 0 },
     ...{ deaths: 0, joins: 0, rejoins: 0, isolations: 0, regressions: 0, lives: 0 },
     ...{ shardsTaken: 0, shardsHandedOver: 0, balanced: 0, lostReaders: 0 },
+    ...{ mailKept: 0, mailHandled: 0, mailDeleted: 0, mailLost: 0, deletionFaults: 0 },
   };
 }
 

@@ -1,4 +1,5 @@
 import { Dice } from "../../../src/testing/index.ts";
+import type { MailPlan } from "../mail/world-mail.ts";
 
 /** Something that goes wrong, or that an operator does. `who` and `other` number hosts or workers. */
 export interface ClusterAction {
@@ -13,6 +14,7 @@ export const actionKinds = [
   ...(["kill-host", "pause-host", "cut-store", "store-away", "cut-hosts", "set-clock", "leave-host"] as const),
   ...(["kill-worker", "pause-worker", "cut-worker", "silence-worker", "stop-worker"] as const),
   ...(["move", "reset-watches", "forget", "aimed-pause", "add-host"] as const),
+  ...(["lost-deletions", "late-deletions", "double-deletions", "early-deletions", "lose-mail"] as const),
 ] as const;
 
 export type ClusterActionKind = (typeof actionKinds)[number];
@@ -34,12 +36,18 @@ export interface ClusterPlan {
   readonly balances?: "calm" | "faulty" | undefined;
   /** Whether the records that are left are looked at in the end. */
   readonly looksForLeaks: boolean;
+  /** Undefined: hosts have no mail, and read none. */
+  readonly mail?: MailPlan | undefined;
   readonly actions: readonly ClusterAction[];
 }
 
 /** Draws a world from a seed. */
 export function makeClusterPlan(seed: number): ClusterPlan {
   if (seed % 6 === 5) return makeBalancePlan(seed);
+  return seed % 3 === 1 ? withMail(makeFaultyPlan(seed)) : makeFaultyPlan(seed);
+}
+
+function makeFaultyPlan(seed: number): ClusterPlan {
   const dice = new Dice(seed, 0x13);
   const faultyMs = dice.between(25_000, 60_000);
   const forgets = dice.chance(0.1);
@@ -69,6 +77,26 @@ export function makeClusterPlan(seed: number): ClusterPlan {
     faultyMs,
     looksForLeaks: seed % 8 === 0,
     actions: actions.sort((one, other) => one.atMs - other.atMs),
+  };
+}
+
+/** Adds mail to a world, and the faults of its log: of the requests that delete what was handled, and in some worlds the loss of all. */
+function withMail(plan: ClusterPlan): ClusterPlan {
+  const dice = new Dice(plan.seed, 0x18);
+  const deletions: readonly ClusterActionKind[] = [
+    ...(["lost-deletions", "late-deletions", "double-deletions", "early-deletions"] as const),
+  ];
+  const drawn = (kind: ClusterActionKind, forMs: number): ClusterAction => ({
+    ...{ kind, forMs, atMs: dice.between(2_000, plan.faultyMs), who: dice.between(0, 99), other: dice.between(0, 99) },
+  });
+  const faults = Array.from({ length: dice.between(2, 8) }, () =>
+    drawn(dice.pick(deletions), dice.chance(0.3) ? dice.between(15_000, 25_000) : dice.between(500, 9_000)),
+  );
+  if (dice.chance(0.25)) faults.push(drawn("lose-mail", 0));
+  return {
+    ...plan,
+    mail: { mailboxes: dice.between(2, 10), everyMs: dice.between(30, 300), isCutWithStore: dice.chance(0.5) },
+    actions: [...plan.actions, ...faults].sort((one, other) => one.atMs - other.atMs),
   };
 }
 

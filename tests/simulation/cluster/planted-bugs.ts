@@ -1,3 +1,26 @@
+import type { ClusterPlan } from "./plan.ts";
+
+/**
+ * The worlds in which a bug is looked for.
+ * - `calm`: those whose hosts balance workers, while nothing breaks.
+ * - `mail`: those with mail.
+ * - `linked`: those with mail whose hosts always reach the log, which loses nothing.
+ */
+export type PlantedWorlds = "all" | "calm" | "mail" | "linked";
+
+export function isInWorlds({ balances, mail, actions }: ClusterPlan, worlds: PlantedWorlds): boolean {
+  switch (worlds) {
+    case "all":
+      return true;
+    case "calm":
+      return balances === "calm";
+    case "mail":
+      return mail !== undefined;
+    case "linked":
+      return mail !== undefined && !mail.isCutWithStore && actions.every(({ kind }) => kind !== "lose-mail");
+  }
+}
+
 /** A bug that is planted into the source of `src/cluster`. */
 export interface PlantedClusterBug {
   readonly name: string;
@@ -10,7 +33,9 @@ export interface PlantedClusterBug {
   /** The checkers of which at least one must complain. */
   readonly caughtBy: readonly string[];
   /** In other worlds other checkers complain first. Default: all worlds. */
-  readonly worlds?: "calm";
+  readonly worlds?: PlantedWorlds;
+  /** Whether it shows only when requests that delete messages are lost, come late or come twice. Default: false. */
+  readonly needsDeletionFaults?: boolean;
 }
 
 /** Each takes one rule out. Those that random worlds seldom meet have tests in tests/unit/cluster. */
@@ -246,5 +271,58 @@ export const plantedClusterBugs: readonly PlantedClusterBug[] = [
     from: `if (worker.kind === "stock" || !channel.isOpen || !channel.traits.capabilities.has("lease")) continue;`,
     to: "if (!channel.isOpen) continue;",
     caughtBy: ["balance"],
+  },
+  {
+    name: "a purge of the log that has no answer counts as done",
+    room: "nats/log",
+    file: "stream-asks.ts",
+    from: `{ filter: subject, seq: upTo + 1 });
+      if (answer === undefined) return undefined;`,
+    to: `{ filter: subject, seq: upTo + 1 });
+      if (answer === undefined) return true;`,
+    caughtBy: ["mail"],
+    worlds: "linked",
+    needsDeletionFaults: true,
+  },
+  {
+    name: "a message whose deletion has no answer counts as deleted",
+    room: "nats/log",
+    file: "stream-asks.ts",
+    from: `query);
+      if (answer === undefined) return undefined;
+      if ("value" in answer) return true;`,
+    to: `query);
+      if (answer === undefined) return true;
+      if ("value" in answer) return true;`,
+    caughtBy: ["mail"],
+    worlds: "linked",
+    needsDeletionFaults: true,
+  },
+  {
+    name: "a purge of the log has no last place",
+    room: "nats/log",
+    file: "stream-asks.ts",
+    from: "{ filter: subject, seq: upTo + 1 }",
+    to: "{ filter: subject }",
+    caughtBy: ["mail"],
+    worlds: "mail",
+  },
+  {
+    name: "a purge goes past a message that is open",
+    room: "nats/log",
+    file: "settled-mail.ts",
+    from: "message.place < before",
+    to: "message.place > 0",
+    caughtBy: ["mail"],
+    worlds: "mail",
+  },
+  {
+    name: "a stream of mail that was lost is made anew with the places of the old one",
+    room: "nats",
+    file: "open-stream.ts",
+    from: "{ first_seq: firstPlace() }",
+    to: "{}",
+    caughtBy: ["mail"],
+    worlds: "mail",
   },
 ];

@@ -12,12 +12,21 @@ const firstWithRefusals = 78;
 
 describe("the checkers of clusters catch", () => {
   test.each(plantedClusterBugs)("$name", { timeout: 600_000 }, async (bug) => {
-    const output = await playWithBug(bug, program, maxWorlds, bug.worlds === undefined ? [] : [bug.worlds]);
+    const output = await playWithBug(bug, program, maxWorlds, [bug.worlds ?? "all"]);
     expect(
       bug.caughtBy.filter((checker) => output.includes(`"${checker}"`)),
       output,
     ).not.toEqual([]);
   });
+
+  test.each(plantedClusterBugs.filter(({ needsDeletionFaults }) => needsDeletionFaults === true))(
+    "only by lost and late deletions: $name",
+    { timeout: 600_000 },
+    async (bug) => {
+      const output = await playWithBug(bug, program, maxWorlds, [bug.worlds ?? "all", "without"]);
+      expect(output).toMatch(/^\d+ worlds, 0 failed, [1-9]\d* messages deleted\n$/);
+    },
+  );
 
   test("stores of states that take whatever is saved", { timeout: 600_000 }, async () => {
     const checkers: string[] = [];

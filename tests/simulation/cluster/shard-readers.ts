@@ -6,8 +6,40 @@ import type { HostSeat } from "./host-seat.ts";
 export const shardsOfWorld = 6;
 const longestFinishMs = 3_000;
 
-/** What a host of a world does with its shards: it reads nothing, but says when it would. */
+/** What a host of a world does with its shards. */
 export function shardUseOf(world: ClusterWorld, host: HostSeat): ShardUse {
+  return host.mail === undefined ? silentUse(world, host) : mailUse(world, host, host.mail.use(shardsOfWorld));
+}
+
+/** A host that has mail reads its shards. */
+function mailUse(world: ClusterWorld, host: HostSeat, use: ShardUse): ShardUse {
+  const { ledger } = world;
+  return {
+    count: shardsOfWorld,
+    reached: (shard) => use.reached(shard),
+    take: (shard, owned) => {
+      ledger.line(() => `${host.name} reads shard ${shard} under ${owned.token}`);
+      ledger.figures.shardsTaken += 1;
+      if (owned.lost.length > 0) ledger.figures.lostReaders += 1;
+      checkTaken(world, host, shard);
+      host.reading.add(shard);
+      use.take(shard, owned);
+    },
+    finish: (shard) => {
+      ledger.line(() => `${host.name} finishes shard ${shard}`);
+      ledger.figures.shardsHandedOver += 1;
+      return use.finish(shard);
+    },
+    drop: (shard) => {
+      ledger.line(() => `${host.name} drops shard ${shard}`);
+      host.reading.delete(shard);
+      use.drop(shard);
+    },
+  };
+}
+
+/** A host without mail reads nothing, but says when it would. */
+function silentUse(world: ClusterWorld, host: HostSeat): ShardUse {
   const { ledger, clock, reachedPlaces } = world;
   const dice = world.dice.fork(`shards of ${host.name}`);
   const owned = new Map<number, () => void>();

@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
-import type { Browser, CDPSession, Page } from "playwright-core";
+import type { Browser, BrowserContextOptions, CDPSession, Page } from "playwright-core";
 
 /** The token of the admin entry of a rig. */
 const token = "rig-token";
@@ -12,13 +12,19 @@ export interface OpenedPage extends AsyncDisposable {
   readonly troubles: string[];
 }
 
+/** `ignoreHTTPSErrors` and `clientCertificates` are those of the browser, for a host with TLS. */
+interface OpenPageOptions extends Pick<BrowserContextOptions, "ignoreHTTPSErrors" | "clientCertificates"> {
+  readonly logsIn?: boolean;
+  readonly colours?: "light" | "dark";
+}
+
 /** Opens the page in a tab of its own. `logsIn`: false leaves it at the login. */
 export async function openPage(
   browser: Browser,
   url: string,
-  { logsIn = true, colours = "light" }: { readonly logsIn?: boolean; readonly colours?: "light" | "dark" } = {},
+  { logsIn = true, colours = "light", ...tls }: OpenPageOptions = {},
 ): Promise<OpenedPage> {
-  const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, colorScheme: colours });
+  const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, colorScheme: colours, ...tls });
   const page = await context.newPage();
   page.setDefaultTimeout(120_000);
   const troubles: string[] = [];

@@ -1,5 +1,6 @@
 import { pathToFileURL } from "node:url";
 import * as z from "zod";
+import type { OpenAddress } from "../../../src/admin/internal.ts";
 import {
   AgentId,
   CantHandleException,
@@ -120,9 +121,11 @@ export class PageWorld implements AsyncDisposable {
     this.gate = gate;
   }
 
-  static async open(): Promise<PageWorld> {
+  /** `address`: one for principals, beside that of this machine. */
+  static async open(address?: OpenAddress): Promise<PageWorld> {
     const folder = await ensurePage("build/ui");
-    const rig = await AdminRig.open({}, { pageFolder: pathToFileURL(`${folder}/`) });
+    const pageFolder = pathToFileURL(`${folder}/`);
+    const rig = await AdminRig.open({}, { pageFolder, ...(address !== undefined && { open: address }) });
     const gate = new Gate();
     const options = { name: "shop-1", version: "2.4.0", labels: { zone: "eu" }, tracing: recordedTracing() };
     const worker = new WorkerRuntime({ dialer: rig.dialer, address: "host:1", ...options, logger: quiet });
@@ -145,6 +148,11 @@ export class PageWorld implements AsyncDisposable {
       const keys = Array.from({ length: 500 }, (_, at) => String(from + at).padStart(6, "0"));
       await this.rig.store.commit(keys.map((key) => ({ agent: { type: "archive", key }, write, ...parts })));
     }
+  }
+
+  /** Of the page at the address for principals. */
+  get openUrl(): string {
+    return `${this.rig.entry.openUrl}/`;
   }
 
   get url(): string {

@@ -30,7 +30,8 @@ function rig() {
     of: () => (payloads.watchers > 0 ? content : undefined),
   };
   const feed = new LiveFeed({
-    ...{ clock, payloads, onContents: () => undefined },
+    ...{ clock, payloads, onContents: () => undefined, hosts: () => ({ here: null, others: [] }) },
+    rows: () => Promise.reject(new Error("The host is alone.")),
     observe: (observer) => {
       observers.add(observer);
       return () => void observers.delete(observer);

@@ -36,6 +36,20 @@ describe("troupe access check", () => {
     expect(textOf(none, request)).toMatch(/no rule allows it$/);
   });
 
+  it("says which role is missing where --role was left out", async () => {
+    const flags = { rules, json: false, principal: "ada" };
+    const decision = await checkAccess("call", "desk", flags);
+    expect(decision).toMatchObject({ isAllowed: false, byRole: { role: "clerk", rule: "clerks" } });
+    const request = { principal: { name: "ada" }, action: "call", resource: "desk" } as const;
+    expect(textOf(decision, request)).toBe(
+      "denied: ada may not call desk without a role; the rule clerks allows it to clerk. Name the roles of the caller with --role",
+    );
+    expect(await checkAccess("call", "desk", { ...flags, role: ["guest"] })).not.toHaveProperty("byRole");
+    expect(await checkAccess("call", "vault", { ...flags, principal: "mallory" })).not.toHaveProperty("byRole");
+    expect(await checkAccess("publish", "news", flags)).not.toHaveProperty("byRole");
+    expect(await checkAccess("call", "desk", { rules, json: false })).not.toHaveProperty("byRole");
+  });
+
   it("says what is wrong with the quotas beside the rules, as a host with this file does", async () => {
     const file = join(folder, "q.yaml");
     writeFileSync(

@@ -22,7 +22,7 @@ const texts = new Set([
   ...["--tokens", "--rules", "--quotas", "--jwt-issuer", "--jwt-audience", "--jwt-keys", "--folder", "--host"],
   ...["--topic", "--reached-by", "--type", "--outcome", "--data", "--idempotency-key"],
   ...["--tls-ca", "--tls-server-name", "--config"],
-  ...["topics --principal", "subscriptions list --principal"],
+  ...["topics --principal", "subscriptions list --principal", "runs list --owner"],
 ]);
 
 const wholeNumber = /Not a whole number from \d+ to \d+, in digits alone\./;
@@ -67,6 +67,9 @@ const wrong: Readonly<Record<string, readonly [value: string, says: RegExp]>> = 
   "--log-level": ["loud", choices],
   "--log-format": ["xml", choices],
   "--kind": ["lasting", choices],
+  "--status": ["done", choices],
+  "--from": ["-1", wholeNumber],
+  "--reason": ["x".repeat(1_001), /at most 1000 characters/],
   "tail --agent": ["/7", /write a type, or type\/key/],
   "--count": ["0", wholeNumber],
   "--watch-seconds": ["-1", wholeNumber],

@@ -1,5 +1,10 @@
 import { describe, expect, it } from "vitest";
-import { MemoryCoordinationStore, type WriteOutcome } from "../../../src/cluster/index.ts";
+import {
+  MemoryCoordinationStore,
+  type StoreEntry,
+  type StoreWatcher,
+  type WriteOutcome,
+} from "../../../src/cluster/index.ts";
 import { LifeStore } from "../../../src/cluster/life-store.ts";
 
 const key = "claim.writer.a";
@@ -16,7 +21,17 @@ function lifeWith(outcomes: readonly (WriteOutcome | Promise<WriteOutcome>)[]) {
   const onForgotten = (): void => {
     seen.forgotten += 1;
   };
-  return { seen, life: new LifeStore(store, onForgotten, () => undefined) };
+  const watchers: StoreWatcher[] = [];
+  store.watch = (_prefix, watcher) => {
+    watchers.push(watcher);
+    return () => undefined;
+  };
+  const life = new LifeStore(store, onForgotten, () => undefined);
+  life.watch("", { onEntry: () => undefined, onCaughtUp: () => undefined, onReset: () => undefined });
+  const tell = (entry: StoreEntry): void => {
+    for (const watcher of watchers) watcher.onEntry(entry);
+  };
+  return { seen, life, tell };
 }
 
 describe("a host of a cluster knows that its store has forgotten a write", () => {
@@ -59,6 +74,26 @@ describe("a host of a cluster knows that its store has forgotten a write", () =>
     await life.write("claim.writer.0", value, 0);
     expect(seen.forgotten).toBe(0);
     await life.write("claim.writer.1", value, 0);
+    expect(seen.forgotten).toBe(1);
+  });
+
+  it("by a revision that another entry had, though nothing older is written any more", async () => {
+    const { seen, life, tell } = lifeWith([written(102)]);
+    tell({ key: "worker.a", value, revision: 100 });
+    tell({ key: "worker.a", value, revision: 100 });
+    expect(seen.forgotten).toBe(0);
+    tell({ key: "host.b", value, revision: 100 });
+    expect(seen.forgotten).toBe(1);
+    await life.write("serve.writer.a", value, 0);
+    expect(seen.forgotten).toBe(1);
+  });
+
+  it("of its last 1,000 revisions", () => {
+    const { seen, tell } = lifeWith([]);
+    for (let revision = 1; revision <= 1_001; revision += 1) tell({ key: "worker.a", value, revision });
+    tell({ key: "host.b", value, revision: 1 });
+    expect(seen.forgotten).toBe(0);
+    tell({ key: "host.b", value, revision: 1_001 });
     expect(seen.forgotten).toBe(1);
   });
 });

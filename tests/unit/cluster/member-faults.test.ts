@@ -51,9 +51,9 @@ function world() {
     expect(member.isServing).toBe(true);
     return member;
   };
-  const join = (member: ClusterMember, session: number, signal = new AbortController().signal) =>
+  const join = (member: ClusterMember, session: number, signal = new AbortController().signal, workerId = "w1") =>
     member.workers.join(
-      { workerId: "w1", session, clientId: "c", kind: "troupe", name: "", version: "", labels: {}, principal: "" },
+      { workerId, session, clientId: "c", kind: "troupe", name: "", version: "", labels: {}, principal: "" },
       { signal, onOver: () => undefined },
     );
   return { pass, start, join, memory };
@@ -95,6 +95,32 @@ describe("a host in a cluster", () => {
     lost.abandon();
     await pass(30_000);
     expect([unanswered, one.hosts.get(lost.hostId)?.state]).toEqual([0, "dead"]);
+  });
+
+  it("gives the agents of a killed worker to others as soon as its time is over", async () => {
+    const { pass, start, join } = world();
+    const one = await start();
+    const joined = await join(one, 1);
+    if (joined.at !== "joined") throw new Error(joined.at);
+    await one.workers.end(joined.session, "lost");
+    await pass(3_080);
+    expect(one.knownWorkers.isHere("w1")).toBe(true);
+    // The host looks at its duties each second: that would be later.
+    await pass(30);
+    expect(one.knownWorkers.isHere("w1")).toBe(false);
+  });
+
+  it("buries each of many workers that are lost at once", async () => {
+    const { pass, start, join } = world();
+    const one = await start();
+    const ids = Array.from({ length: 600 }, (_, at) => `w${at}`);
+    for (const id of ids) {
+      const joined = await join(one, 1, undefined, id);
+      if (joined.at !== "joined") throw new Error(joined.at);
+      void one.workers.end(joined.session, "lost");
+    }
+    await pass(7_000);
+    expect(ids.filter((id) => one.knownWorkers.isHere(id))).toEqual([]);
   });
 
   it("does not bury a worker that comes back while its grace ends", async () => {

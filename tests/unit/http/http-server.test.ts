@@ -12,6 +12,7 @@ import {
 import { ManualClock } from "../../../src/testing/index.ts";
 import { Gate } from "../../support/gate.ts";
 import { RawHttp, requestText } from "../../support/http/raw-http.ts";
+import { ListenedSignals } from "../../support/listened-signals.ts";
 import { RecordingLogger } from "../../support/recording-logger.ts";
 
 const token = "the-token";
@@ -73,6 +74,16 @@ async function serve(
 const statusOf = (answer: string): string => answer.split("\r\n")[0] ?? "";
 
 describe("an HTTP server", () => {
+  test("keeps nothing of the signals of requests that it has answered", async () => {
+    const { ask } = await serve();
+    using listened = new ListenedSignals();
+    expect(statusOf(await ask({ target: "/here" }))).toBe("HTTP/1.1 200 OK");
+    expect(statusOf(await ask({ target: "/nowhere" }))).toBe("HTTP/1.1 404 Not Found");
+    // The answer has come before the server is done with it.
+    while (listened.left > 0) await new Promise(setImmediate);
+    expect(listened.seen).toBeGreaterThan(1);
+  });
+
   test("answers JSON to whoever shows the token, over one connection several times", async () => {
     const { port } = await serve();
     const raw = await RawHttp.connect(port);

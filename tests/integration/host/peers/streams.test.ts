@@ -237,7 +237,7 @@ describe("a host in a cluster with hosts of other versions", () => {
     sayChunk(chunk(requestId, 0));
     answer(requestId, "whole");
     expect(textOf(await caller.nextResponse())).toBe("whole");
-    expect(host.counters()).toMatchObject({ strayAnswers: 1, pendingCalls: 0 });
+    expect(host.counters()).toMatchObject({ strayChunks: 1, pendingCalls: 0 });
   });
 
   it("sends no chunks to a host that does not name streams, also when a call asks for them", async () => {
@@ -258,7 +258,7 @@ describe("a host in a cluster with hosts of other versions", () => {
     target.send(chunk(asked.requestId, 0));
     target.respond(asked.requestId, "whole");
     await nextOfKind(link, "answer");
-    expect(host.counters()).toMatchObject({ strayAnswers: 1, pendingCalls: 0 });
+    expect(host.counters()).toMatchObject({ strayChunks: 1, pendingCalls: 0 });
   });
 });
 
@@ -312,7 +312,7 @@ describe("chunks of another host", () => {
     expect(await caller.next()).toMatchObject({ kind: "chunk", requestId: "2", offset: 0 });
     expect(textOf(await caller.nextResponse())).toBe("the answer");
     expect(await caller.settled()).toEqual([]);
-    expect(host.counters()).toMatchObject({ strayAnswers: 1, pendingCalls: 1 });
+    expect(host.counters()).toMatchObject({ strayChunks: 1, pendingCalls: 1 });
   });
 
   it("that are too large to be read end their stream alone, and not the link", async () => {

@@ -1,11 +1,13 @@
 import { describe, expect, it } from "vitest";
 import { compareEpochs, type Epoch, parseEpoch, type StateStore } from "../../../../src/core/internal.ts";
+import { encodeFrame } from "../../../../src/protocol/internal.ts";
 import { commitOf, commitOne } from "../../../../src/testing/contracts/state-store/store-case.ts";
 import { type ClusterHostRig, type ClusterRig, clusterTransports } from "../../../support/cluster-rig.ts";
 import { openedRig, openRig, withServer } from "../../../support/postgres-rig.ts";
 import type { PostgresServer } from "../../../support/postgres-server.ts";
 import { RawStates } from "../../../support/raw-states.ts";
-import { RawWorker } from "../../../support/raw-worker.ts";
+import { beginStream, chunk, streaming } from "../../../support/raw-streams.ts";
+import { RawWorker, textOf, textPayload } from "../../../support/raw-worker.ts";
 
 let server: PostgresServer;
 withServer((started) => {
@@ -55,6 +57,38 @@ async function storedEpoch(store: StateStore, agent: { readonly type: string; re
   if (record === undefined || record === "unchanged" || record.epoch === undefined) throw new Error("nothing stored");
   return record.epoch;
 }
+
+describe("an answer that rides on a commit and overtakes its chunks, in a cluster", () => {
+  it("comes behind them at another host", async () => {
+    const { rig } = await start();
+    await using _ = rig;
+    const metadata = { agcaps: "states,claims,lease,turns,streams", agworker: "worker-A", agsession: "1" };
+    const target = await new RawWorker(rig.two.dial(), "A", { isAnnounced: true, metadata }).join();
+    await target.register("poet");
+    const states = new RawStates(target.link, "A");
+    const caller = await new RawWorker(rig.one.dial(), "C", streaming).join();
+    const requestId = await beginStream(caller, target);
+    const answer = { requestId, payload: textPayload("the answer"), error: "", metadata: { agchunks: "2" } };
+    states.commit("poet/k", { answers: [encodeFrame({ kind: "response", ...answer })] });
+    expect((await states.next()).outcome.at).toBe("committed");
+    for (const offset of [0, 1]) target.send(chunk(requestId, offset));
+    for (const offset of [0, 1]) expect(await caller.next()).toMatchObject({ kind: "chunk", offset });
+    expect(textOf(await caller.nextResponse())).toBe("the answer");
+    // The next one never has its second chunk.
+    const lost = await beginStream(caller, target);
+    states.commit("poet/k", {
+      expected: { at: "anything" },
+      answers: [encodeFrame({ kind: "response", ...answer, requestId: lost })],
+    });
+    expect((await states.next()).outcome.at).toBe("committed");
+    target.send(chunk(lost, 0));
+    expect(await caller.next()).toMatchObject({ kind: "chunk", offset: 0 });
+    target.stream.cancel();
+    const response = await caller.nextResponse();
+    expect(textOf(response)).toBe("the answer");
+    expect(response.metadata).toEqual({ agchunks: "2" });
+  });
+});
 
 describe("the state of an agent in a cluster", () => {
   it("is written under the epoch of its claim, and of a shared type by the host that serves its worker", async () => {

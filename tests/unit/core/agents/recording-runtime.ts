@@ -54,6 +54,15 @@ export class RecordingRuntime implements AgentRuntime {
   stream(_message: unknown, recipient: AgentId): never {
     throw new TroupeError("not-accessible", `No stream of ${recipient} in this test.`);
   }
+  startRun(_message: unknown, recipient: AgentId): never {
+    throw new TroupeError("not-accessible", `No run of ${recipient} in this test.`);
+  }
+  attachRun(recipient: AgentId): never {
+    throw new TroupeError("not-accessible", `No run of ${recipient} in this test.`);
+  }
+  listRuns(recipient: AgentId): never {
+    throw new TroupeError("not-accessible", `No runs of ${recipient} in this test.`);
+  }
   async publishMessage(_message: unknown, topicId: TopicId, options?: PublishOptions): Promise<void> {
     this.asked.push(`publish to ${topicId}`);
     this.lastPublish = options;

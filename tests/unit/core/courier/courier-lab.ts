@@ -19,6 +19,8 @@ export const turn = () => new Promise<void>((resolve) => setImmediate(resolve));
 export interface OpenCall extends CourierCall {
   end(outcome: CourierOutcome): void;
   isWithdrawn: boolean;
+  /** Set by a test for a call that can't be withdrawn any more. */
+  hasBegun: boolean;
 }
 
 /** A courier over a store in memory, whose calls the test answers. */
@@ -80,12 +82,13 @@ export class Lab {
         resolve(ended);
       };
     });
-    const open: OpenCall = { ...call, end, isWithdrawn: false };
+    const open: OpenCall = { ...call, end, isWithdrawn: false, hasBegun: false };
     if (this.answer === undefined) this.calls.put(open);
     else end(this.answer(call));
     return {
       outcome,
       withdraw: () => {
+        if (open.hasBegun) return;
         open.isWithdrawn = true;
         end({ at: "withdrawn" });
       },

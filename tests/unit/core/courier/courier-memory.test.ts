@@ -10,7 +10,7 @@ import type { StoredReminder } from "../../../../src/core/state/state-store.ts";
 const KiB = 1_024;
 
 function mailboxOf(type: string, key: string, party = ""): Mailbox {
-  return createMailbox({ type, key }, { party, onSlot: () => undefined });
+  return createMailbox({ type, key }, party);
 }
 
 /** Puts mailboxes of about 1 KiB into memory as long as they have space. Returns them. */

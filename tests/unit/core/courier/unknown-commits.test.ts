@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { formatRule, ruleOf } from "../../../../src/core/courier/reminders/reminder-rule.ts";
+import { TroupeError } from "../../../../src/core/index.ts";
 import type { Commit } from "../../../../src/core/internal.ts";
 import { MemoryStateStore, StoreError } from "../../../../src/storage/index.ts";
 import { ManualClock } from "../../../../src/testing/index.ts";
@@ -122,6 +123,26 @@ describe("a commit of which the store can't say whether it was written", () => {
       await lab.keep("x", "4");
       await lab.until(() => !lab.busy);
       expect(delivered).toEqual(unsure === "written" ? ["4"] : ["1", "2", "3", "4"]);
+    },
+  );
+
+  test.each(["written", "lost"] as const)(
+    "does not try a message again that it has deleted while an attempt was failing: %s",
+    async (unsure) => {
+      const { lab, commitUnsure, pass } = await startLab();
+      lab.answer = undefined;
+      await lab.keep("x", "before");
+      const call = await lab.calls.take();
+      call.hasBegun = true;
+      const delivered: string[] = [];
+      lab.answer = ({ id }) => {
+        delivered.push(id);
+        return handled;
+      };
+      await commitUnsure(unsure, { agent: { type: "a", key: "x" }, write: { at: "delete" } });
+      call.end({ at: "failed", error: new TroupeError("undeliverable", "no worker has the agent") });
+      await pass(60_000);
+      expect(delivered).toEqual(unsure === "written" ? [] : ["before"]);
     },
   );
 });

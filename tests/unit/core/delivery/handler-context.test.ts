@@ -124,7 +124,10 @@ test("the signal leads to the scope for as long as the handler runs", () => {
 
 test("the scope names the agent, its runtime and the deadline, and is made once", () => {
   const { context } = bounded();
-  expect(context.scope).toEqual({ agentId, runtime, deadline: context.deadline, path: [], depth: 0 });
+  const { path, depth } = context.scope;
+  expect({ ...context.scope, path, depth }).toEqual({
+    ...{ agentId, runtime, deadline: context.deadline, path: [], depth: 0 },
+  });
   expect(context.scope).toBe(context.scope);
   expect(context.deadline?.remainingMs()).toBe(100);
   expect(contextOf().scope.deadline).toBeUndefined();

@@ -27,8 +27,8 @@ function setUp<Of extends Clock>(commonMs: number, clock: Of) {
       remove(call);
     },
   });
-  const add = (targetKey: string, timeoutMs: number): PendingCall => {
-    const call = pendingCall({ hostId: calls.size, targetKey, timeoutMs });
+  const add = (targetKey: string, timeoutMs: number, of: Partial<PendingCall> = {}): PendingCall => {
+    const call = pendingCall({ hostId: calls.size, targetKey, timeoutMs, ...of });
     calls.add(call);
     deadlines.add(call);
     return call;
@@ -109,4 +109,50 @@ it("does not keep a call that has left, however many others stay", async () => {
   collect();
   // The stack may still hold the last one.
   expect(left.filter((call) => call.deref() !== undefined).length).toBeLessThan(10);
+});
+
+function streamFrom(movedMs: number) {
+  const bytes = { askedBytes: 1_024, grantedBytes: 1_024, sentBytes: 0, chunks: 0 };
+  return { stream: { ...bytes, movedMs, isCut: false, answer: undefined } };
+}
+
+it("lets a stream fall due its time after its last chunk or grant", () => {
+  const { clock, due, add, remove } = setUp(100, new ManualClock());
+  const moving = add("moving", 100, streamFrom(clock.now()));
+  add("still", 100, streamFrom(clock.now()));
+  clock.advance(60);
+  if (moving.stream !== undefined) moving.stream.movedMs = clock.now();
+  clock.advance(40);
+  expect(due).toEqual(["still"]);
+  clock.advance(59);
+  expect(due).toEqual(["still"]);
+  clock.advance(1);
+  expect(due).toEqual(["still", "moving"]);
+  remove(moving);
+  expect(clock.pendingTimers).toBe(0);
+});
+
+it("needs one timer for any number of streams that begin at one moment", () => {
+  const { clock, due, add, remove } = setUp(300_000, new ManualClock());
+  const first = Array.from({ length: 1_000 }, (_, index) => add(`${index}`, 300_000, streamFrom(clock.now())));
+  expect(clock.pendingTimers).toBe(1);
+  // Their moments are 300 ms long.
+  for (let count = 0; count < 1_000; count += 1) {
+    clock.advance(3);
+    first.push(add("later", 300_000, streamFrom(clock.now())));
+  }
+  expect(clock.pendingTimers).toBeLessThanOrEqual(12);
+  for (const call of first) remove(call);
+  expect(clock.pendingTimers).toBe(0);
+  expect(due).toEqual([]);
+});
+
+it("lets a stream whose target can send no chunks leave, and fall due, as any call", () => {
+  const { clock, due, add, remove } = setUp(100, new ManualClock());
+  const [one, other] = ["one", "other"].map((key) => add(key, 100, streamFrom(clock.now())));
+  for (const call of [one, other]) if (call !== undefined) call.stream = undefined;
+  if (one !== undefined) remove(one);
+  clock.advance(100);
+  expect(due).toEqual(["other"]);
+  expect(clock.pendingTimers).toBe(0);
 });

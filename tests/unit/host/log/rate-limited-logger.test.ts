@@ -88,3 +88,9 @@ it("shows an operator the advice at the end of an error's text, and cuts other v
     { error: `${"z".repeat(1_000)}…` },
   ]);
 });
+
+it("shows an empty text as it is, and never as the text of an error", () => {
+  const { recorded, logger } = setUp();
+  logger.info("a worker has joined", { userAgent: "", error: new Error("") });
+  expect(recorded.lines.at(-1)?.fields).toEqual({ userAgent: "", error: "Error" });
+});

@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { decodeFrameGenerated, encodeFrameGenerated } from "../../../../src/protocol/frames/generated-codec.ts";
 import { decodeFrame, encodeFrame, type Frame } from "../../../../src/protocol/index.ts";
-import { joinFrame, peekFrame, spliceChunk } from "../../../../src/protocol/internal.ts";
+import { joinFrame, peekFrame, spliceChunk, withoutTroupeKeys } from "../../../../src/protocol/internal.ts";
 import { asciiBytes } from "../../../../src/protocol/routing/request-id.ts";
 
 const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString("hex");
@@ -87,5 +87,18 @@ describe("chunks and grants", () => {
     expect(streamBytesOf({})).toBeUndefined();
     expect(streamBytesOf({ agstream: "65536" })).toBe(65_536);
     for (const agstream of ["", "0", "-1", "1.5", "x", "1e3"]) expect(streamBytesOf({ agstream })).toBe(0);
+  });
+
+  test("an answer says behind how many chunks it came, only to announced peers", () => {
+    const peekedOf = (metadata: Record<string, string>) => {
+      const payload = { typeName: "T", contentType: "application/json", data: new Uint8Array(2) };
+      const peeked = peekFrame(encodeFrame({ kind: "response", requestId: "1", payload, error: "", metadata }));
+      return peeked.kind === "response" ? peeked : expect.unreachable();
+    };
+    expect(peekedOf({}).chunks).toBe(0);
+    expect(peekedOf({ agchunks: "3", other: "x" }).chunks).toBe(3);
+    for (const agchunks of ["", "-1", "x"]) expect(peekedOf({ agchunks }).chunks).toBe(0);
+    const bare = withoutTroupeKeys(peekedOf({ agchunks: "3", other: "x" }));
+    expect(decodeFrame(bare.bytes)).toMatchObject({ metadata: { other: "x" } });
   });
 });

@@ -26,7 +26,7 @@ const epoch = { generation: 1_796_000_000, era: 0, number: 2 ** 40 };
 const data = new TextEncoder().encode('{"total":3}');
 const put = { at: "put", schemaVersion: 2, contentType: "application/json", data } as const;
 const answer = encodeFrame({ kind: "response", requestId: "7", payload: undefined, error: "", metadata: {} });
-const nothing = { answers: [], events: [], mail: [], reminders: [], remembered: [] };
+const nothing = { answers: [], events: [], mail: [], reminders: [], remembered: [], runs: [] };
 const commit: CommitAsk = {
   ...{ kind: "commit", seq: 8, agent, epoch: undefined, ...nothing },
   ...{ expected: { at: "version", eTag: "s9-4" }, write: put, answers: [answer] },
@@ -37,6 +37,8 @@ const record = {
 };
 const failure = { at: "failed", code: "state-unavailable", text: "The disk is full." } as const;
 const long = new Uint8Array(5_000).fill(7);
+
+const started = { principal: "ada", owner: "bob", startedAtMs: 1_796_000_000_123, keepMs: 600_000 };
 
 /** What both codecs read and write alike, the quick one too. */
 const quickAsks: readonly StatesAsk[] = [
@@ -57,9 +59,28 @@ const otherAsks: readonly StatesAsk[] = [
   { ...commit, remembered: [{ id: "k", principal: "", answer: undefined }] },
   { kind: "reminders", seq: 9, agent },
   { kind: "remembered", seq: 10, agent, id: "order-7", principal: "ada" },
+  { ...commit, runs: [{ at: "create", id: "r", message: data, ...started, deadlineMs: 1_796_000_000_999, depth: 3 }] },
+  { ...commit, runs: [{ at: "create", id: "r", message: data, ...started, deadlineMs: undefined, depth: 0 }] },
+  {
+    ...commit,
+    runs: [
+      { at: "takeover", id: "r" },
+      { at: "append", id: "r", from: 7, chunks: [data, long] },
+      { at: "step", id: "r" },
+      { at: "end", id: "r", status: "cancelled", outcome: data },
+    ],
+  },
+  { kind: "run", seq: 11, agent, id: "r", from: 2 ** 40, message: true, maxBytes: 65_536 },
+  { kind: "runs", seq: 12, agent, status: undefined, after: "", limit: 0 },
+  { kind: "runs", seq: 12, agent, status: "working", after: "r", limit: 10 },
   { kind: "heartbeat", seq: 3, isAnswer: false, leaseMs: 0 },
   { kind: "empty" },
 ];
+const run = {
+  ...({ id: "r", status: "failed" } as const),
+  ...{ ...started, updatedAtMs: 1_796_000_000_500, deadlineMs: undefined, depth: 1 },
+  ...{ first: 3, next: 9, bytes: 900, takeovers: 1 },
+} as const;
 const quickAnswers: readonly StatesAnswer[] = [
   { kind: "loaded", seq: 7, outcome: { at: "record", record } },
   { kind: "loaded", seq: 7, outcome: { at: "record", record: { ...record, epoch: undefined, schemaVersion: 0 } } },
@@ -73,6 +94,18 @@ const quickAnswers: readonly StatesAnswer[] = [
 const reminder = { name: "payment", dueMs: 5, rule: "", message: data, seq: 12, attempts: 1 };
 const otherAnswers: readonly StatesAnswer[] = [
   { kind: "loaded", seq: 7, outcome: failure },
+  { kind: "run", seq: 11, outcome: { at: "nothing" } },
+  { kind: "run", seq: 11, outcome: failure },
+  { kind: "run", seq: 11, outcome: { at: "found", run, message: data, from: 3, chunks: [data], outcome: data } },
+  {
+    ...{ kind: "run", seq: 11 },
+    outcome: {
+      ...{ at: "found", run: { ...run, status: "working", deadlineMs: 1_796_000_009_000 } },
+      ...{ message: undefined, from: 9, chunks: [], outcome: undefined },
+    },
+  },
+  { kind: "runs", seq: 12, outcome: { at: "listed", runs: [run, { ...run, status: "completed" }], isLast: false } },
+  { kind: "runs", seq: 12, outcome: failure },
   { kind: "committed", seq: 8, outcome: failure },
   { kind: "committed", seq: 8, outcome: { at: "unknown", code: "state-unknown", text: "The server is gone." } },
   { kind: "committed", seq: 8, outcome: { at: "stale", epoch } },

@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
-import { HostedKeeper, type HostStates } from "../../../../src/worker/agents/hosted-keeper.ts";
+import type { KeptCommit } from "../../../../src/core/internal.ts";
+import { type Hosted, HostedKeeper, type HostStates } from "../../../../src/worker/agents/hosted-keeper.ts";
 import type { HostAsk } from "../../../../src/worker/connection/streams/state-stream.ts";
 
 /** A connection of a worker, which notes what it is asked. */
@@ -23,6 +24,7 @@ test("of the answers in one commit only those of its own connection ride on it; 
   });
   const keeper = new HostedKeeper({
     host: () => now,
+    hostKeepsRuns: () => true,
     sendEvent: () => undefined,
     remindersChanged: () => undefined,
   });
@@ -34,4 +36,28 @@ test("of the answers in one commit only those of its own connection ride on it; 
   expect(now.asked).toEqual([]);
   expect(old.asked).toMatchObject([{ kind: "commit", answers: [Uint8Array.of(1)] }]);
   expect(left).toEqual([1]);
+});
+
+test("nothing of runs goes to a host that has not said that it keeps them", async () => {
+  const host = new Way();
+  let keepsRuns: boolean | undefined;
+  const keeper = new HostedKeeper({
+    ...{ host: () => host, hostKeepsRuns: () => keepsRuns },
+    ...{ sendEvent: () => undefined, remindersChanged: () => undefined },
+  });
+  const agent = { type: "a", key: "b" };
+  const change: KeptCommit<Hosted> = {
+    ...({ agent, epoch: undefined, expected: { at: "anything" }, write: { at: "keep" } } as const),
+    ...({ reminders: [], mail: [], remembered: [], runs: [{ at: "takeover", id: "r" }], out: [] } as const),
+  };
+  for (keepsRuns of [undefined, false]) {
+    expect(keeper.keepsRuns).toBe(keepsRuns === undefined);
+    expect(await keeper.commit(change)).toMatchObject({ at: "failed", error: { code: "disconnected" } });
+    await expect(keeper.readRun({ agent, id: "r" }, {})).rejects.toMatchObject({ code: "disconnected" });
+    await expect(keeper.listRuns({ agent })).rejects.toMatchObject({ code: "disconnected" });
+  }
+  expect(host.asked).toEqual([]);
+  keepsRuns = true;
+  await keeper.commit(change);
+  expect(host.asked).toMatchObject([{ kind: "commit", runs: [{ at: "takeover", id: "r" }] }]);
 });

@@ -27,7 +27,7 @@ function openClaims() {
     return true;
   };
   const clock = new ManualClock();
-  const claims = new Claims({ catalog: () => catalog, clock, send });
+  const claims = new Claims({ catalog: () => catalog, runs: () => ({ keeps: () => false }), clock, send });
   const admit = (number: number, id = ada, more = {}) =>
     claims.admit(id, epochAt(number), { from: connection, ...more });
   const take = (number: number, id = ada) => {

@@ -17,7 +17,7 @@ function commitOf(bytes: number): HostAsk {
   return {
     ...{ kind: "commit", agent, epoch: undefined, expected: { at: "anything" } },
     ...{ write: { at: "put", contentType: "application/json", schemaVersion: 1, data } },
-    ...{ answers: [], events: [], mail: [], reminders: [], remembered: [] },
+    ...{ answers: [], events: [], mail: [], reminders: [], remembered: [], runs: [] },
   };
 }
 

@@ -21,7 +21,7 @@ test.each([
   // Reading back asks nothing else of the log and of the memory before the first message.
   const parts = { log: { unspill }, memory: {} } as unknown as Pick<MailboxSpillingParts, "log" | "memory">;
   const spilling = new MailboxSpilling({ ...parts, clock, logger, kick, onRead: vi.fn(), freeSlot: vi.fn() });
-  const mailbox = createMailbox({ type: "a", key: "1" }, { party: "", onSlot: vi.fn() });
+  const mailbox = createMailbox({ type: "a", key: "1" }, "");
   await spilling.readBack(mailbox);
   expect(logger.lines.filter(({ level }) => level === "error")).toHaveLength(one.lines);
   expect(kick).toHaveBeenCalledTimes(1);
